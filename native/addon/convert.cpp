@@ -1,0 +1,167 @@
+#include "addon/convert.h"
+
+#include <cstring>
+
+namespace cachalot::addon {
+
+namespace {
+
+std::vector<int32_t> integers_from(const Napi::Value& value) {
+  const auto array = value.As<Napi::Int32Array>();
+  return {array.Data(), array.Data() + array.ElementLength()};
+}
+
+RequestKind kind_from(const std::string& name) {
+  if (name == "score") return RequestKind::kScore;
+  if (name == "logits") return RequestKind::kLogits;
+  return RequestKind::kGenerate;
+}
+
+const char* reason_name(FinishReason reason) {
+  switch (reason) {
+    case FinishReason::kStop: return "stop";
+    case FinishReason::kLength: return "length";
+    case FinishReason::kDone: return "done";
+    case FinishReason::kAborted: return "aborted";
+    case FinishReason::kError: return "error";
+  }
+  return "error";
+}
+
+double number(const Napi::Object& object, const char* key) { return object.Get(key).ToNumber().DoubleValue(); }
+
+Napi::Float32Array floats_to_js(Napi::Env env, const std::vector<float>& values) {
+  auto array = Napi::Float32Array::New(env, values.size());
+  if (!values.empty()) std::memcpy(array.Data(), values.data(), values.size() * sizeof(float));
+  return array;
+}
+
+Napi::Object to_js(Napi::Env env, const FinishEvent& event) {
+  auto object = Napi::Object::New(env);
+  object.Set("id", static_cast<double>(event.id));
+  object.Set("reason", reason_name(event.reason));
+  if (event.reason == FinishReason::kError) {
+    object.Set("errorCode", event.error_code);
+    object.Set("errorMessage", event.error_message);
+  }
+  object.Set("promptTokens", event.prompt_tokens);
+  object.Set("cachedTokens", event.cached_tokens);
+  object.Set("generatedTokens", event.generated_tokens);
+  object.Set("queuedMs", event.timings.queued_ms);
+  object.Set("prefillMs", event.timings.prefill_ms);
+  object.Set("decodeMs", event.timings.decode_ms);
+  object.Set("values", floats_to_js(env, event.values));
+  return object;
+}
+
+Napi::Value array_to_js(Napi::Env env, const GgufArray& array) {
+  auto result = Napi::Array::New(env, array.size());
+  for (uint32_t i = 0; i < array.size(); i++) {
+    if (array.type == GgufType::kString) result.Set(i, Napi::String::New(env, array.strings[i]));
+    else if (array.type == GgufType::kBool) result.Set(i, Napi::Boolean::New(env, array.numbers[i] != 0));
+    else result.Set(i, Napi::Number::New(env, array.numbers[i]));
+  }
+  return result;
+}
+
+struct ValueToJs {
+  Napi::Env env;
+  Napi::Value operator()(uint64_t value) const { return Napi::Number::New(env, static_cast<double>(value)); }
+  Napi::Value operator()(int64_t value) const { return Napi::Number::New(env, static_cast<double>(value)); }
+  Napi::Value operator()(double value) const { return Napi::Number::New(env, value); }
+  Napi::Value operator()(bool value) const { return Napi::Boolean::New(env, value); }
+  Napi::Value operator()(const std::string& value) const { return Napi::String::New(env, value); }
+  Napi::Value operator()(const std::shared_ptr<GgufArray>& value) const { return array_to_js(env, *value); }
+};
+
+}  // namespace
+
+Request request_from(const Napi::Object& object) {
+  Request request;
+  request.id = static_cast<uint64_t>(number(object, "id"));
+  request.kind = kind_from(object.Get("kind").ToString());
+  request.name_space = object.Get("namespace").ToString();
+  request.tokens = integers_from(object.Get("tokens"));
+  request.max_tokens = static_cast<int>(number(object, "maxTokens"));
+  request.sampling.temperature = static_cast<float>(number(object, "temperature"));
+  request.sampling.seed = static_cast<uint64_t>(number(object, "seed"));
+  request.sampling.completion = static_cast<uint32_t>(number(object, "completion"));
+  request.stop_tokens = integers_from(object.Get("stopTokens"));
+  request.rows = integers_from(object.Get("rows"));
+  return request;
+}
+
+EngineOptions engine_options_from(const Napi::Object& object) {
+  EngineOptions options;
+  options.instructions = object.Get("instructions").ToString();
+  options.threads = static_cast<int>(number(object, "threads"));
+  options.context_length = static_cast<int>(number(object, "contextLength"));
+  options.step_tokens = static_cast<int>(number(object, "stepTokens"));
+  options.kv_bytes = static_cast<uint64_t>(number(object, "kvBytes"));
+  options.kv_format = object.Get("kvFormat").ToString();
+  options.check_invariants = object.Get("checkInvariants").ToBoolean();
+  return options;
+}
+
+// Tokens cross as one flat array of (id, token, logprob): one object per step, however many sequences.
+Napi::Object to_js(Napi::Env env, const StepEvents& events) {
+  auto tokens = Napi::Float64Array::New(env, events.tokens.size() * 3);
+  for (size_t i = 0; i < events.tokens.size(); i++) {
+    tokens[3 * i] = static_cast<double>(events.tokens[i].id);
+    tokens[3 * i + 1] = events.tokens[i].token;
+    tokens[3 * i + 2] = events.tokens[i].logprob;
+  }
+  auto finished = Napi::Array::New(env, events.finished.size());
+  for (uint32_t i = 0; i < events.finished.size(); i++) finished.Set(i, to_js(env, events.finished[i]));
+  auto object = Napi::Object::New(env);
+  object.Set("tokens", tokens);
+  object.Set("finished", finished);
+  return object;
+}
+
+Napi::Object to_js(Napi::Env env, const EngineStats& stats) {
+  auto object = Napi::Object::New(env);
+  const auto set = [&](const char* key, auto value) { object.Set(key, static_cast<double>(value)); };
+  set("steps", stats.steps);
+  set("rows", stats.rows);
+  set("promptTokens", stats.prompt_tokens);
+  set("cachedTokens", stats.cached_tokens);
+  set("generatedTokens", stats.generated_tokens);
+  set("waiting", stats.waiting);
+  set("running", stats.running);
+  set("segments", stats.segments);
+  set("kvBytesInUse", stats.kv_bytes_in_use);
+  set("kvBytes", stats.kv_bytes);
+  set("weightBytes", stats.weight_bytes);
+  return object;
+}
+
+Napi::Object to_js(Napi::Env env, const GgufFile& file) {
+  auto metadata = Napi::Object::New(env);
+  for (const auto& [key, value] : file.metadata()) metadata.Set(key, std::visit(ValueToJs{env}, value));
+  auto tensors = Napi::Array::New(env, file.tensors().size());
+  for (uint32_t i = 0; i < file.tensors().size(); i++) {
+    const GgufTensor& tensor = file.tensors()[i];
+    auto shape = Napi::Array::New(env, tensor.shape.size());
+    for (uint32_t d = 0; d < tensor.shape.size(); d++) shape.Set(d, static_cast<double>(tensor.shape[d]));
+    auto object = Napi::Object::New(env);
+    object.Set("name", tensor.name);
+    object.Set("type", dtype_info(tensor.tensor.dtype).name);
+    object.Set("shape", shape);
+    object.Set("bytes", static_cast<double>(tensor.bytes));
+    tensors.Set(i, object);
+  }
+  auto object = Napi::Object::New(env);
+  object.Set("version", file.version());
+  object.Set("metadata", metadata);
+  object.Set("tensors", tensors);
+  return object;
+}
+
+Napi::Error to_js(Napi::Env env, const Error& error) {
+  auto result = Napi::Error::New(env, error.what());
+  result.Value().Set("code", error_code_name(error.code()));
+  return result;
+}
+
+}  // namespace cachalot::addon

@@ -1,0 +1,23 @@
+// JavaScript values <-> C++ structs: the only place that knows the names of JavaScript fields. lib/native.ts declares
+// the same shapes and guarantees that what arrives here has the right types.
+#pragma once
+
+#include <napi.h>
+
+#include "base/error.h"
+#include "engine/engine.h"
+#include "weights/gguf.h"
+
+namespace cachalot::addon {
+
+Request request_from(const Napi::Object& object);
+EngineOptions engine_options_from(const Napi::Object& object);
+
+Napi::Object to_js(Napi::Env env, const StepEvents& events);
+Napi::Object to_js(Napi::Env env, const EngineStats& stats);
+Napi::Object to_js(Napi::Env env, const GgufFile& file);
+
+/** A JavaScript Error with our code as `code`. */
+Napi::Error to_js(Napi::Env env, const Error& error);
+
+}  // namespace cachalot::addon

@@ -1,0 +1,44 @@
+// The JavaScript class over Engine: each method reads its arguments, calls, converts.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "addon/token_channel.h"
+#include "engine/engine.h"
+
+namespace cachalot::addon {
+
+/** An engine and its channel, ended in the right order: the thread first. */
+struct EngineHandle {
+  std::unique_ptr<TokenChannel> channel;
+  std::unique_ptr<Engine> engine;
+};
+
+class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
+ public:
+  static Napi::Function define(Napi::Env env);
+  /** load(path, options, onEvents): Promise<Engine> */
+  static Napi::Value load(const Napi::CallbackInfo& info);
+
+  explicit EngineWrap(const Napi::CallbackInfo& info);
+  ~EngineWrap() override;
+
+ private:
+  Napi::Value submit(const Napi::CallbackInfo& info);
+  Napi::Value cancel(const Napi::CallbackInfo& info);
+  Napi::Value clear_cache(const Napi::CallbackInfo& info);
+  Napi::Value keep_alive(const Napi::CallbackInfo& info);
+  Napi::Value stats(const Napi::CallbackInfo& info);
+  Napi::Value description(const Napi::CallbackInfo& info);
+  Napi::Value dispose(const Napi::CallbackInfo& info);
+
+  Engine& engine();
+  static void end_with_environment(void* self);
+
+  napi_env env_;
+  std::shared_ptr<EngineHandle> handle_;  // null once disposed
+};
+
+}  // namespace cachalot::addon

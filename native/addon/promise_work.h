@@ -1,0 +1,54 @@
+// Work off the JavaScript thread, answered by a promise: the one asynchronous helper of the addon.
+#pragma once
+
+#include <napi.h>
+
+#include <functional>
+#include <optional>
+#include <utility>
+
+#include "addon/convert.h"
+
+namespace cachalot::addon {
+
+/** Runs `work` on a worker thread, then `finish` with its result on the JavaScript thread. */
+template <typename Result>
+class PromiseWork final : public Napi::AsyncWorker {
+ public:
+  using Work = std::function<Result()>;
+  using Finish = std::function<Napi::Value(Napi::Env, Result)>;
+
+  static Napi::Promise run(Napi::Env env, Work work, Finish finish) {
+    auto* self = new PromiseWork(env, std::move(work), std::move(finish));  // AsyncWorker deletes itself
+    const Napi::Promise promise = self->deferred_.Promise();
+    self->Queue();
+    return promise;
+  }
+
+ private:
+  PromiseWork(Napi::Env env, Work work, Finish finish)
+      : Napi::AsyncWorker(env), deferred_(env), work_(std::move(work)), finish_(std::move(finish)) {}
+
+  void Execute() override {
+    try {
+      result_.emplace(work_());
+    } catch (const Error& error) {
+      error_.emplace(error);
+    } catch (const std::exception& error) {
+      error_.emplace(ErrorCode::kInternal, error.what());
+    }
+  }
+
+  void OnOK() override {
+    if (error_) deferred_.Reject(to_js(Env(), *error_).Value());
+    else deferred_.Resolve(finish_(Env(), std::move(*result_)));
+  }
+
+  Napi::Promise::Deferred deferred_;
+  Work work_;
+  Finish finish_;
+  std::optional<Result> result_;
+  std::optional<Error> error_;
+};
+
+}  // namespace cachalot::addon

@@ -1,0 +1,42 @@
+// The one way from the engine's thread to JavaScript: called once per step with all sequences' new tokens.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "addon/convert.h"
+
+namespace cachalot::addon {
+
+class TokenChannel {
+ public:
+  TokenChannel(Napi::Env env, const Napi::Function& callback)
+      : function_(Napi::ThreadSafeFunction::New(env, callback, "cachalot", 0, 1)) {
+    function_.Unref(env);  // an idle engine does not keep the process alive
+  }
+  // Only after the engine's thread has ended. What is still queued is dropped.
+  ~TokenChannel() { function_.Abort(); }
+  TokenChannel(const TokenChannel&) = delete;
+  TokenChannel& operator=(const TokenChannel&) = delete;
+
+  /** On the engine's thread. Never blocks. */
+  void send(StepEvents events) const {
+    auto* message = new StepEvents(std::move(events));  // handed to the JavaScript thread, which deletes it
+    const auto status = function_.NonBlockingCall(message, [](Napi::Env env, Napi::Function callback, StepEvents* data) {
+      const std::unique_ptr<StepEvents> owned(data);
+      if (env != nullptr) callback.Call({to_js(env, *owned)});
+    });
+    if (status != napi_ok) delete message;
+  }
+
+  void keep_alive(Napi::Env env, bool alive) {
+    if (alive) function_.Ref(env);
+    else function_.Unref(env);
+  }
+
+ private:
+  Napi::ThreadSafeFunction function_;
+};
+
+}  // namespace cachalot::addon

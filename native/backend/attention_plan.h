@@ -1,0 +1,56 @@
+// Who reads which keys in one step: plain arrays that kernels walk, the same for every layer.
+//
+// Arithmetic (docs/decisions/0002): a *tile* is 32 keys, one online-softmax step. Tiles chain in order
+// inside a *span* of 256 keys, which starts fresh. Spans fold left to right inside a *group* of 16;
+// groups fold left to right. So a row's result depends on its context alone, however work is cut: items
+// begin and end at span boundaries only, and an item that covers part of a group emits every span.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace cachalot {
+
+constexpr int kTileTokens = 32;  // also the tokens of a KV block
+constexpr int kSpanTokens = 256;
+constexpr int kGroupTokens = 16 * kSpanTokens;
+constexpr int kSpanTiles = kSpanTokens / kTileTokens;
+
+/** A piece of context that the same rows read: blocks in context order. */
+struct ContextRun {
+  const uint32_t* blocks;  // [n_blocks] address of each block of 32 tokens, see KvStore
+  int32_t n_tokens;
+  int32_t first_position;  // logical position of its first token; the others follow
+};
+
+/** One row of an item: which row of the step, and how much of the run it reads. */
+struct ItemRow {
+  int32_t row;             // in the step
+  int32_t n_keys;          // it reads keys [0, n_keys) of the run
+  int32_t query_position;  // angle at which its query is rotated: row_position - shift of the run
+};
+
+/** (rows, context run, span range): computed once per KV head. Covers spans of one group only. */
+struct WorkItem {
+  int32_t run;
+  int32_t first_row, n_rows;     // in item_rows
+  int32_t first_tile, end_tile;  // of the run
+  int32_t first_partial;         // row i of the item writes partial first_partial + i
+};
+
+/** Partials of one row in context order: those of one group fold first, then the groups. */
+struct MergeEntry {
+  int32_t partial;
+  int32_t group;
+};
+
+struct AttentionPlan {
+  std::vector<ContextRun> runs;
+  std::vector<WorkItem> items;
+  std::vector<ItemRow> item_rows;
+  std::vector<int32_t> merge_begin;  // [R + 1] in merge_entries
+  std::vector<MergeEntry> merge_entries;
+  int32_t n_partials = 0;
+};
+
+}  // namespace cachalot

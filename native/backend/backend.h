@@ -1,0 +1,42 @@
+// A device that can run the model: memory, and one method per op. Written once above this line, twice below.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "backend/params.h"
+
+namespace cachalot {
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  /** For people: device, instruction path, threads. */
+  virtual std::string description() const = 0;
+  /** How many work items keep the device busy; never changes a result. */
+  virtual int parallelism() const = 0;
+  virtual KvFormat preferred_kv_format() const = 0;
+
+  virtual std::unique_ptr<Buffer> allocate(size_t bytes) = 0;
+  /** The weight may read `tensor` in place, so the tensor must outlive it. */
+  virtual std::unique_ptr<Weight> prepare_weight(const Tensor& tensor) = 0;
+
+  virtual void gather_rows(const GatherRowsParams& params) = 0;
+  virtual void rms_norm(const RmsNormParams& params) = 0;
+  virtual void linear(const LinearParams& params) = 0;
+  virtual void silu_mul(const SiluMulParams& params) = 0;
+  virtual void kv_write(const KvWriteParams& params) = 0;
+  virtual void kv_gather(const KvGatherParams& params) = 0;
+  virtual void attention(const AttentionParams& params) = 0;
+  virtual void attention_merge(const AttentionMergeParams& params) = 0;
+  virtual void sample(const SampleParams& params) = 0;
+};
+
+/** Bytes of one block: 32 tokens of K and V of one (layer, KV head), rounded up to address units. */
+inline uint32_t kv_block_units(KvFormat format, int head_dim) {
+  const size_t bytes = 2 * size_t{kTileTokens} * static_cast<size_t>(head_dim) * kv_element_bytes(format);
+  return static_cast<uint32_t>((bytes + kKvAddressUnit - 1) / kKvAddressUnit);
+}
+
+}  // namespace cachalot

@@ -1,0 +1,37 @@
+#include "base/error.h"
+
+namespace cachalot {
+
+const char* error_code_name(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kInternal: return "internal";
+    case ErrorCode::kInvalidArgument: return "invalid_argument";
+    case ErrorCode::kIo: return "io";
+    case ErrorCode::kModelNotFound: return "model_not_found";
+    case ErrorCode::kFileTruncated: return "file_truncated";
+    case ErrorCode::kFileBadMagic: return "file_bad_magic";
+    case ErrorCode::kFileBadVersion: return "file_bad_version";
+    case ErrorCode::kFileBadMetadata: return "file_bad_metadata";
+    case ErrorCode::kFileDuplicateKey: return "file_duplicate_key";
+    case ErrorCode::kFileBadAlignment: return "file_bad_alignment";
+    case ErrorCode::kFileBadTensor: return "file_bad_tensor";
+    case ErrorCode::kFileDuplicateTensor: return "file_duplicate_tensor";
+    case ErrorCode::kFileTensorOverlap: return "file_tensor_overlap";
+    case ErrorCode::kFileTensorOutOfBounds: return "file_tensor_out_of_bounds";
+    case ErrorCode::kUnsupportedType: return "unsupported_type";
+    case ErrorCode::kUnsupportedArchitecture: return "unsupported_architecture";
+    case ErrorCode::kModelMissingKey: return "model_missing_key";
+    case ErrorCode::kModelBadValue: return "model_bad_value";
+    case ErrorCode::kModelMissingTensor: return "model_missing_tensor";
+    case ErrorCode::kModelBadShape: return "model_bad_shape";
+    case ErrorCode::kContextOverflow: return "context_overflow";
+    case ErrorCode::kKvBudgetExceeded: return "kv_budget_exceeded";
+    case ErrorCode::kOutOfMemory: return "out_of_memory";
+    case ErrorCode::kNotANumber: return "not_a_number";
+    case ErrorCode::kAborted: return "aborted";
+    case ErrorCode::kDisposed: return "disposed";
+  }
+  return "internal";
+}
+
+}  // namespace cachalot

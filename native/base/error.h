@@ -1,0 +1,51 @@
+// The one exception type of the native code. Codes are a closed set that lib/errors.ts mirrors;
+// a message says what was wrong, where, and what to do.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace cachalot {
+
+enum class ErrorCode {
+  kInternal,
+  kInvalidArgument,
+  kIo,
+  kModelNotFound,
+  kFileTruncated,
+  kFileBadMagic,
+  kFileBadVersion,
+  kFileBadMetadata,
+  kFileDuplicateKey,
+  kFileBadAlignment,
+  kFileBadTensor,
+  kFileDuplicateTensor,
+  kFileTensorOverlap,
+  kFileTensorOutOfBounds,
+  kUnsupportedType,
+  kUnsupportedArchitecture,
+  kModelMissingKey,
+  kModelBadValue,
+  kModelMissingTensor,
+  kModelBadShape,
+  kContextOverflow,
+  kKvBudgetExceeded,
+  kOutOfMemory,
+  kNotANumber,
+  kAborted,
+  kDisposed,
+};
+
+/** The code as users see it: `CachalotError.code`. */
+const char* error_code_name(ErrorCode code);
+
+class Error : public std::runtime_error {
+ public:
+  Error(ErrorCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
+  ErrorCode code() const { return code_; }
+
+ private:
+  ErrorCode code_;
+};
+
+}  // namespace cachalot

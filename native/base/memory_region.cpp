@@ -1,0 +1,43 @@
+#include "base/memory_region.h"
+
+#include <sys/mman.h>
+
+#include <string>
+#include <utility>
+
+#include "base/error.h"
+
+namespace cachalot {
+
+MemoryRegion::MemoryRegion(size_t size) : size_(size) {
+  if (size == 0) return;
+  void* address =
+      ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (address == MAP_FAILED) {
+    throw Error(ErrorCode::kOutOfMemory,
+                "cannot map " + std::to_string(size) + " bytes of memory; close other programs or lower `kv.bytes`");
+  }
+  data_ = static_cast<uint8_t*>(address);
+#ifdef MADV_HUGEPAGE
+  ::madvise(address, size, MADV_HUGEPAGE);  // fewer TLB misses; a refusal changes nothing
+#endif
+}
+
+MemoryRegion::~MemoryRegion() {
+  if (data_ != nullptr) ::munmap(data_, size_);
+}
+
+MemoryRegion::MemoryRegion(MemoryRegion&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+MemoryRegion& MemoryRegion::operator=(MemoryRegion&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+void MemoryRegion::decommit(size_t offset, size_t size) const {
+  ::madvise(data_ + offset, size, MADV_DONTNEED);
+}
+
+}  // namespace cachalot

@@ -1,0 +1,30 @@
+// Anonymous mapped memory. Weights and KV live here and not on the heap: Chromium's allocator, which
+// replaces malloc inside Electron, ends the process on one allocation over 2 GiB.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace cachalot {
+
+class MemoryRegion {
+ public:
+  MemoryRegion() = default;
+  /** Reserves `size` bytes; pages are committed, zeroed, when first touched. Throws out_of_memory. */
+  explicit MemoryRegion(size_t size);
+  ~MemoryRegion();
+  MemoryRegion(MemoryRegion&& other) noexcept;
+  MemoryRegion& operator=(MemoryRegion&& other) noexcept;
+
+  uint8_t* data() const { return data_; }
+  size_t size() const { return size_; }
+
+  /** Gives the pages of [offset, offset + size) back to the system; they read as zeros again. */
+  void decommit(size_t offset, size_t size) const;
+
+ private:
+  uint8_t* data_ = nullptr;
+  size_t size_ = 0;
+};
+
+}  // namespace cachalot

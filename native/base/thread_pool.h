@@ -1,0 +1,40 @@
+// A pool of threads for short parallel regions. The caller takes part, so a pool of one thread has no
+// workers and costs nothing. A region is cut into pieces that threads take from a shared counter: a
+// core that is busy elsewhere takes fewer of them. Waiting threads spin briefly, then park.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <functional>
+#include <thread>
+#include <vector>
+
+namespace cachalot {
+
+class ThreadPool {
+ public:
+  explicit ThreadPool(int n_threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int size() const { return static_cast<int>(workers_.size()) + 1; }
+
+  /** Calls body(piece, thread) for every piece in [0, n_pieces), each once, and waits for all. The
+   *  results must not depend on which thread ran a piece. `body` must not throw. One caller at a time. */
+  void parallel_for(int n_pieces, const std::function<void(int piece, int thread)>& body);
+
+ private:
+  void work(int thread);
+  void run_pieces(int thread);
+
+  std::vector<std::thread> workers_;
+  const std::function<void(int, int)>* body_ = nullptr;
+  int n_pieces_ = 0;
+  std::atomic<int> next_piece_{0};
+  std::atomic<unsigned> epoch_{0};
+  std::atomic<int> n_working_{0};
+  std::atomic<bool> stopping_{false};
+};
+
+}  // namespace cachalot

@@ -1,0 +1,83 @@
+// The ops that touch each value once or twice: norm, gated activation, quantization of rows, and the two reductions
+// of sampling. Sums run over 16 lanes in order, then one fixed reduction; tails are masks.
+
+#include "cpu/avx512/kernels_avx512.h"
+#include "cpu/avx512/vector.h"
+
+namespace cachalot::cpu::avx512 {
+
+void rms_norm(float* x, const float* delta, const float* weight, float epsilon, int32_t width, float* out) {
+  __m512 squares = _mm512_setzero_ps();
+  for (int32_t i = 0; i < width; i += 16) {
+    const __mmask16 mask = first(width - i);
+    __m512 value = _mm512_maskz_loadu_ps(mask, x + i);
+    if (delta != nullptr) {
+      value = _mm512_add_ps(value, _mm512_maskz_loadu_ps(mask, delta + i));
+      _mm512_mask_storeu_ps(x + i, mask, value);
+    }
+    squares = _mm512_fmadd_ps(value, value, squares);
+  }
+  const float mean = _mm512_reduce_add_ps(squares) / static_cast<float>(width);
+  const __m512 scale = _mm512_set1_ps(1.0f / __builtin_sqrtf(mean + epsilon));
+  for (int32_t i = 0; i < width; i += 16) {
+    const __mmask16 mask = first(width - i);
+    const __m512 value = _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, x + i), scale);
+    _mm512_mask_storeu_ps(out + i, mask, _mm512_mul_ps(value, _mm512_maskz_loadu_ps(mask, weight + i)));
+  }
+}
+
+void silu_mul(const float* gate, const float* up, int64_t n, float* out) {
+  const __m512 one = _mm512_set1_ps(1.0f);
+  for (int64_t i = 0; i < n; i += 16) {
+    const __mmask16 mask = first(n - i);
+    const __m512 g = _mm512_maskz_loadu_ps(mask, gate + i);
+    // Beyond 2^126 the quotient is zero anyway; the clamp keeps the exponential finite.
+    const __m512 power = _mm512_min_ps(_mm512_mul_ps(g, _mm512_set1_ps(-kLog2E)), _mm512_set1_ps(126.0f));
+    const __m512 silu = _mm512_div_ps(g, _mm512_add_ps(one, exp2_ps(power)));
+    _mm512_mask_storeu_ps(out + i, mask, _mm512_mul_ps(silu, _mm512_maskz_loadu_ps(mask, up + i)));
+  }
+}
+
+void quantize_row(const float* x, int64_t n, int8_t* codes, float* scales, int32_t* sums16, int32_t* sums32) {
+  for (int64_t block = 0; block < n / 32; block++) {
+    const __m512 a = _mm512_loadu_ps(x + 32 * block), b = _mm512_loadu_ps(x + 32 * block + 16);
+    const float largest = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(a), _mm512_abs_ps(b)));
+    // vmaxps may lose a NaN; a NaN scale keeps it, and the request that made it fails alone.
+    const bool nan = (_mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q)) != 0;
+    const float scale = nan ? __builtin_nanf("") : largest / 127.0f;
+    const __m512 inverse = _mm512_set1_ps(largest > 0.0f ? 127.0f / largest : 0.0f);
+    const __m512i qa = _mm512_cvtps_epi32(_mm512_mul_ps(a, inverse));
+    const __m512i qb = _mm512_cvtps_epi32(_mm512_mul_ps(b, inverse));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(codes + 32 * block), _mm512_cvtsepi32_epi8(qa));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(codes + 32 * block + 16), _mm512_cvtsepi32_epi8(qb));
+    scales[block] = scale;
+    sums16[2 * block] = _mm512_reduce_add_epi32(qa);
+    sums16[2 * block + 1] = _mm512_reduce_add_epi32(qb);
+    sums32[block] = sums16[2 * block] + sums16[2 * block + 1];
+  }
+}
+
+void max_value(const float* x, int64_t n, float* max, int32_t* has_nan) {
+  __m512 largest = _mm512_set1_ps(-__builtin_inff());
+  __mmask16 nan = 0;
+  for (int64_t i = 0; i < n; i += 16) {
+    const __mmask16 mask = first(n - i);
+    const __m512 value = _mm512_mask_loadu_ps(largest, mask, x + i);
+    nan |= _mm512_cmp_ps_mask(value, value, _CMP_UNORD_Q);
+    largest = _mm512_max_ps(value, largest);
+  }
+  *max = _mm512_reduce_max_ps(largest);
+  *has_nan = nan != 0;
+}
+
+double sum_exp2(const float* x, int64_t n, float max, float scale) {
+  __m512 sum = _mm512_setzero_ps();
+  for (int64_t i = 0; i < n; i += 16) {
+    const __mmask16 mask = first(n - i);
+    const __m512 value = _mm512_sub_ps(_mm512_maskz_loadu_ps(mask, x + i), _mm512_set1_ps(max));
+    sum = _mm512_mask_add_ps(sum, mask, sum, exp2_ps(_mm512_mul_ps(value, _mm512_set1_ps(scale))));
+  }
+  return _mm512_reduce_add_ps(sum);
+}
+
+}  // namespace cachalot::cpu::avx512

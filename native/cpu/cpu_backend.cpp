@@ -1,0 +1,77 @@
+#include "cpu/cpu_backend.h"
+
+#include <thread>
+
+#include "base/compiler.h"
+#include "base/error.h"
+
+namespace cachalot::cpu {
+
+namespace {
+
+class CpuBuffer final : public Buffer {
+ public:
+  explicit CpuBuffer(size_t bytes) : region_(bytes) {}
+  uint8_t* data() const override { return region_.data(); }
+  size_t size() const override { return region_.size(); }
+  void decommit(size_t offset, size_t size) override { region_.decommit(offset, size); }
+
+ private:
+  MemoryRegion region_;
+};
+
+bool has_avx512() {
+#if CACHALOT_X86
+  return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
+         __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512vl") != 0 &&
+         __builtin_cpu_supports("avx512vnni") != 0 && __builtin_cpu_supports("avx512bf16") != 0 &&
+         __builtin_cpu_supports("avx512vbmi") != 0;
+#else
+  return false;
+#endif
+}
+
+const Kernels& choose_kernels(const std::string& instructions) {
+#if CACHALOT_X86
+  if ((instructions == "auto" || instructions == "avx512") && has_avx512()) return kAvx512Kernels;
+#endif
+  if (instructions == "auto" || instructions == "portable") return kPortableKernels;
+  std::string known;
+  for (const auto& name : available_instructions()) known += (known.empty() ? "" : ", ") + name;
+  throw Error(ErrorCode::kInvalidArgument,
+              "expected one of auto, " + known + " for `instructions`, received '" + instructions + "'");
+}
+
+int choose_threads(int threads) {
+  if (threads > 0) return threads;
+  const unsigned cores = std::thread::hardware_concurrency();
+  return cores == 0 ? 1 : static_cast<int>(cores);
+}
+
+}  // namespace
+
+std::vector<std::string> available_instructions() {
+  if (has_avx512()) return {"avx512", "portable"};
+  return {"portable"};
+}
+
+CpuBackend::CpuBackend(const std::string& instructions, int threads)
+    : kernels_(choose_kernels(instructions)), pool_(choose_threads(threads)) {}
+
+std::string CpuBackend::description() const {
+  return std::string("cpu, ") + kernels_.name + ", " + std::to_string(pool_.size()) +
+         (pool_.size() == 1 ? " thread" : " threads");
+}
+
+// bf16 halves the bytes that decoding reads, and has a dot product on the avx512 path only.
+KvFormat CpuBackend::preferred_kv_format() const {
+  return &kernels_ == &kPortableKernels ? KvFormat::kF32 : KvFormat::kBF16;
+}
+
+std::unique_ptr<Buffer> CpuBackend::allocate(size_t bytes) { return std::make_unique<CpuBuffer>(bytes); }
+
+std::unique_ptr<Weight> CpuBackend::prepare_weight(const Tensor& tensor) {
+  return std::make_unique<CpuWeight>(tensor, pool_);
+}
+
+}  // namespace cachalot::cpu

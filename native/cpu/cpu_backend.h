@@ -1,0 +1,44 @@
+// The CPU as a Backend.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "backend/backend.h"
+#include "cpu/ops.h"
+
+namespace cachalot::cpu {
+
+/** Instruction paths this machine can run, best first: "avx512", "portable". */
+std::vector<std::string> available_instructions();
+
+class CpuBackend final : public Backend {
+ public:
+  /** `instructions`: "auto" or one of available_instructions(). `threads`: 0 for one per core. */
+  CpuBackend(const std::string& instructions, int threads);
+
+  std::string description() const override;
+  int parallelism() const override { return pool_.size(); }
+  KvFormat preferred_kv_format() const override;
+
+  std::unique_ptr<Buffer> allocate(size_t bytes) override;
+  std::unique_ptr<Weight> prepare_weight(const Tensor& tensor) override;
+
+  void gather_rows(const GatherRowsParams& params) override { cpu::gather_rows(context_, params); }
+  void rms_norm(const RmsNormParams& params) override { cpu::rms_norm(context_, params); }
+  void linear(const LinearParams& params) override { cpu::linear(context_, params); }
+  void silu_mul(const SiluMulParams& params) override { cpu::silu_mul(context_, params); }
+  void kv_write(const KvWriteParams& params) override { cpu::kv_write(context_, params); }
+  void kv_gather(const KvGatherParams& params) override { cpu::kv_gather(context_, params); }
+  void attention(const AttentionParams& params) override { cpu::attention(context_, params); }
+  void attention_merge(const AttentionMergeParams& params) override { cpu::attention_merge(context_, params); }
+  void sample(const SampleParams& params) override { cpu::sample(context_, params); }
+
+ private:
+  const Kernels& kernels_;
+  ThreadPool pool_;
+  Scratch scratch_;
+  OpContext context_{kernels_, pool_, scratch_};
+};
+
+}  // namespace cachalot::cpu

@@ -1,0 +1,82 @@
+// What one instruction path provides: the inner loops, as plain functions on plain memory. The files of the
+// parent folder check, cut work and start threads; they are the same for every path.
+//
+// Included by files that are compiled for one instruction set, so it may include C headers only: a weak
+// std:: function emitted there could be taken by the linker for the whole library.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace cachalot::cpu {
+
+/** Rows quantized to int8 in blocks of 32: x ~ scale * code. */
+struct QuantizedRows {
+  int8_t* codes;    // [R, K]
+  float* scales;    // [R, K / 32]
+  int32_t* sums16;  // [R, K / 16] sums of codes
+  int32_t* sums32;  // [R, K / 32]
+};
+
+/** y[:, n] for all rows and the panels [first_panel, end_panel) of 16 outputs; see device/packed.h. */
+struct PanelTask {
+  uint32_t dtype;          // DType of a packed weight
+  const uint8_t* panels;   // [ceil(N / 16)] panels
+  int64_t n_outputs;       // N
+  int64_t n_inputs;        // K
+  QuantizedRows x;
+  int32_t n_rows;          // R
+  float* y;                // [R, N]
+  int32_t first_panel, end_panel;
+};
+
+/** y[:, n] for outputs [first_output, end_output) of a weight of floats, read in place. */
+struct FloatTask {
+  uint32_t dtype;          // F32, F16 or BF16
+  const uint8_t* weight;   // [N, K]
+  int64_t n_outputs;       // N
+  int64_t n_inputs;        // K
+  const float* x;          // [R, K]
+  const uint16_t* x_bf16;  // [R, K] the same rounded, for BF16 weights
+  int32_t n_rows;          // R
+  float* y;                // [R, N]
+  int64_t first_output, end_output;
+};
+
+/** One online-softmax step of some queries over one tile of 32 keys. */
+struct AttentionTile {
+  const uint8_t* keys;     // block of K in the path's layout
+  const uint8_t* values;   // block of V
+  uint32_t format;         // KvFormat
+  int32_t head_dim;        // D, even
+  int32_t n_queries;       // n
+  const float* queries;    // [n, D] f32, rotated
+  const uint16_t* queries_bf16;  // [n, D] the same rounded, for bf16 keys
+  const int32_t* n_keys;   // [n] keys that each query reads: 0..32
+  float scale;             // of q k^T, times log2(e)
+  float* out;              // [n, D] state, not normalized
+  float* max;              // [n] state, base 2; -inf when empty
+  float* sum;              // [n] state
+};
+
+struct Kernels {
+  const char* name;
+  void (*rms_norm)(float* x, const float* delta, const float* weight, float epsilon, int32_t width, float* out);
+  void (*silu_mul)(const float* gate, const float* up, int64_t n, float* out);
+  void (*quantize_row)(const float* x, int64_t n, int8_t* codes, float* scales, int32_t* sums16, int32_t* sums32);
+  void (*round_bf16)(const float* x, int64_t n, uint16_t* out);
+  void (*linear_panels)(const PanelTask* task);
+  void (*linear_floats)(const FloatTask* task);
+  void (*attention_tile)(const AttentionTile* tile);
+  /** The larger of all x, ignoring NaN; and whether there was a NaN. */
+  void (*max_value)(const float* x, int64_t n, float* max, int32_t* has_nan);
+  /** sum of exp2((x - max) * scale). */
+  double (*sum_exp2)(const float* x, int64_t n, float max, float scale);
+};
+
+extern const Kernels kPortableKernels;
+#if defined(__x86_64__) || defined(_M_X64)
+extern const Kernels kAvx512Kernels;
+#endif
+
+}  // namespace cachalot::cpu

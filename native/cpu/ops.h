@@ -1,0 +1,57 @@
+// The ops of the CPU backend: each checks its Params, cuts the work and runs a path's kernels on the pool.
+#pragma once
+
+#include "backend/params.h"
+#include "base/memory_region.h"
+#include "base/thread_pool.h"
+#include "cpu/kernels.h"
+
+namespace cachalot::cpu {
+
+/** Memory that an op needs while it runs; grows, never shrinks. */
+class Scratch {
+ public:
+  uint8_t* get(size_t bytes) {
+    if (bytes > region_.size()) region_ = MemoryRegion(bytes + bytes / 2);
+    return region_.data();
+  }
+
+ private:
+  MemoryRegion region_;
+};
+
+/** What an op may use besides its Params. */
+struct OpContext {
+  const Kernels& kernels;
+  ThreadPool& pool;
+  Scratch& scratch;
+};
+
+/** A packed or an in-place weight. */
+class CpuWeight final : public Weight {
+ public:
+  /** Packs a quantized tensor on all threads; keeps a view of a float one. */
+  CpuWeight(const Tensor& tensor, ThreadPool& pool);
+
+  int64_t n_rows() const override { return tensor_.n_rows; }
+  int64_t n_cols() const override { return tensor_.n_cols; }
+  int64_t resident_bytes() const override { return static_cast<int64_t>(panels_.size()); }
+  DType dtype() const { return tensor_.dtype; }
+  const uint8_t* data() const { return is_float(tensor_.dtype) ? tensor_.data : panels_.data(); }
+
+ private:
+  Tensor tensor_;
+  MemoryRegion panels_;
+};
+
+void gather_rows(const OpContext& context, const GatherRowsParams& params);
+void rms_norm(const OpContext& context, const RmsNormParams& params);
+void linear(const OpContext& context, const LinearParams& params);
+void silu_mul(const OpContext& context, const SiluMulParams& params);
+void kv_write(const OpContext& context, const KvWriteParams& params);
+void kv_gather(const OpContext& context, const KvGatherParams& params);
+void attention(const OpContext& context, const AttentionParams& params);
+void attention_merge(const OpContext& context, const AttentionMergeParams& params);
+void sample(const OpContext& context, const SampleParams& params);
+
+}  // namespace cachalot::cpu

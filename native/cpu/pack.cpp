@@ -1,0 +1,121 @@
+#include "cpu/pack.h"
+
+#include <cstring>
+
+#include "base/check.h"
+#include "cpu/block_codes.h"
+#include "cpu/device/packed.h"
+
+namespace cachalot::cpu {
+
+namespace {
+
+void put_half(uint8_t* out, int output, uint16_t bits) { std::memcpy(out + 2 * output, &bits, 2); }
+
+/** Where code i (of 32) of an output stands among [8 quads][16][4]. */
+int quad_byte(int output, int i) { return i / 4 * 64 + 4 * output + i % 4; }
+
+/** Nibbles of 32 inputs into [4][64]: quads 0..3 low, 4..7 high. */
+void put_nibbles(uint8_t* out, int output, const uint8_t* codes) {
+  for (int i = 0; i < 32; i++) {
+    const int at = quad_byte(output, i % 16);
+    out[at] |= static_cast<uint8_t>(i < 16 ? codes[i] & 15 : (codes[i] & 15) << 4);
+  }
+}
+
+void put_k_header(uint8_t* out, int output, const BlockCodes& block) {
+  put_half(out + PackedQ4_K::kD, output, block.d);
+  put_half(out + PackedQ4_K::kDmin, output, block.dmin);
+  for (int sub = 0; sub < 8; sub++) {
+    out[PackedQ4_K::kScales + sub * kPanelOutputs + output] = block.scales[sub];
+    out[PackedQ4_K::kMins + sub * kPanelOutputs + output] = block.mins[sub];
+    put_nibbles(out + PackedQ4_K::kCodes + sub * kCodeBytes / 2, output, block.codes + 32 * sub);
+  }
+}
+
+void put_high_bits(uint8_t* out, int output, const BlockCodes& block) {
+  for (int i = 0; i < 256; i++) {
+    const int bit = 4 * output + i % 4;  // of the 64 bytes of quad i / 4
+    out[PackedQ5_K::kHighBits + i / 4 * 8 + bit / 8] |= static_cast<uint8_t>((block.codes[i] >> 4) << (bit % 8));
+  }
+}
+
+void put_q2_k(uint8_t* out, int output, const BlockCodes& block) {
+  put_half(out + PackedQ2_K::kD, output, block.d);
+  put_half(out + PackedQ2_K::kDmin, output, block.dmin);
+  for (int group = 0; group < 16; group++) {
+    out[PackedQ2_K::kScales + group * kPanelOutputs + output] =
+        static_cast<uint8_t>(block.scales[group] | block.mins[group] << 4);
+    for (int i = 0; i < 16; i++) {
+      out[PackedQ2_K::kCodes + group * 64 + 4 * output + i % 4] |=
+          static_cast<uint8_t>(block.codes[16 * group + i] << (2 * (i / 4)));
+    }
+  }
+}
+
+void put_iq2_xxs(uint8_t* out, int output, const BlockCodes& block) {
+  put_half(out + PackedIQ2_XXS::kD, output, block.d);
+  for (int sub = 0; sub < 8; sub++) {
+    out[PackedIQ2_XXS::kScales + sub / 2 * kPanelOutputs + output] |=
+        static_cast<uint8_t>(block.scales[sub] << (4 * (sub % 2)));
+    uint8_t* bytes = out + PackedIQ2_XXS::kBlocks + sub * PackedIQ2_XXS::kBlockBytes;
+    for (int i = 0; i < 4; i++) {
+      bytes[i * kPanelOutputs + output] = block.grid[4 * sub + i];
+      bytes[(4 + i) * kPanelOutputs + output] = block.signs[4 * sub + i];
+    }
+  }
+}
+
+void put_block(DType dtype, const BlockCodes& block, int output, uint8_t* out) {
+  switch (dtype) {
+    case DType::kQ8_0:
+      put_half(out + PackedQ8_0::kScales, output, block.d);
+      for (int i = 0; i < 32; i++) out[PackedQ8_0::kCodes + quad_byte(output, i)] = block.codes[i];
+      return;
+    case DType::kQ4_0:
+      put_half(out + PackedQ4_0::kScales, output, block.d);
+      return put_nibbles(out + PackedQ4_0::kCodes, output, block.codes);
+    case DType::kQ4_K: return put_k_header(out, output, block);
+    case DType::kQ5_K: put_k_header(out, output, block); return put_high_bits(out, output, block);
+    case DType::kQ2_K: return put_q2_k(out, output, block);
+    case DType::kIQ2_XXS: return put_iq2_xxs(out, output, block);
+    default: CHECK(false, "only quantized types are packed");
+  }
+}
+
+}  // namespace
+
+PanelShape panel_shape(DType dtype) {
+  switch (dtype) {
+    case DType::kQ8_0: return {PackedQ8_0::kBytes, PackedQ8_0::kInputs};
+    case DType::kQ4_0: return {PackedQ4_0::kBytes, PackedQ4_0::kInputs};
+    case DType::kQ4_K: return {PackedQ4_K::kBytes, PackedQ4_K::kInputs};
+    case DType::kQ5_K: return {PackedQ5_K::kBytes, PackedQ5_K::kInputs};
+    case DType::kQ2_K: return {PackedQ2_K::kBytes, PackedQ2_K::kInputs};
+    case DType::kIQ2_XXS: return {PackedIQ2_XXS::kBytes, PackedIQ2_XXS::kInputs};
+    default: CHECK(false, "only quantized types are packed");
+  }
+}
+
+int64_t panel_bytes(DType dtype, int64_t n_inputs) {
+  const auto shape = panel_shape(dtype);
+  return n_inputs / shape.block_inputs * shape.block_bytes;
+}
+
+void pack_panel(const Tensor& tensor, int64_t panel, uint8_t* out) {
+  const auto shape = panel_shape(tensor.dtype);
+  const auto& info = dtype_info(tensor.dtype);
+  std::memset(out, 0, static_cast<size_t>(panel_bytes(tensor.dtype, tensor.n_cols)));
+  BlockCodes block{};
+  for (int output = 0; output < kPanelOutputs; output++) {
+    const int64_t row = panel * kPanelOutputs + output;
+    if (row >= tensor.n_rows) return;
+    const uint8_t* source = tensor.data + row * tensor.row_bytes();
+    for (int64_t i = 0; i < tensor.n_cols / shape.block_inputs; i++) {
+      read_block(tensor.dtype, source + i * info.block_bytes, &block);
+      put_block(tensor.dtype, block, output, out + i * shape.block_bytes);
+    }
+  }
+}
+
+}  // namespace cachalot::cpu

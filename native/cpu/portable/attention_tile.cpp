@@ -1,0 +1,72 @@
+// One online-softmax step over a tile of 32 keys; avx512/attention_tile.cpp states the formula. The layouts are the
+// same: f32 K is [D][32], V is [32][D]; bf16 K is [D/2][32][2], V is [16][D][2]. Products are f32.
+
+#include <math.h>
+
+#include "cpu/device/exp2.h"
+#include "cpu/portable/kernels_portable.h"
+
+namespace cachalot::cpu::portable {
+
+namespace {
+
+constexpr int kTile = 32;
+
+struct F32 {
+  static float key(const AttentionTile& tile, int d, int t) {
+    return reinterpret_cast<const float*>(tile.keys)[d * kTile + t];
+  }
+  static float value(const AttentionTile& tile, int t, int d) {
+    return reinterpret_cast<const float*>(tile.values)[t * tile.head_dim + d];
+  }
+};
+
+struct BF16 {
+  static float key(const AttentionTile& tile, int d, int t) {
+    return bf16_to_f32(reinterpret_cast<const uint16_t*>(tile.keys)[d / 2 * 2 * kTile + 2 * t + d % 2]);
+  }
+  static float value(const AttentionTile& tile, int t, int d) {
+    return bf16_to_f32(reinterpret_cast<const uint16_t*>(tile.values)[t / 2 * 2 * tile.head_dim + 2 * d + t % 2]);
+  }
+};
+
+template <class Format>
+void step(const AttentionTile& tile, int query) {
+  const int n = tile.n_keys[query], head_dim = tile.head_dim;
+  const float* q = tile.queries + query * head_dim;
+  float p[kTile] = {};
+  for (int d = 0; d < head_dim; d++) {
+    for (int t = 0; t < kTile; t++) p[t] += q[d] * Format::key(tile, d, t);
+  }
+  const float old_max = tile.max[query];
+  float max = old_max;
+  for (int t = 0; t < n; t++) {
+    p[t] *= tile.scale;
+    if (p[t] > max) max = p[t];
+  }
+  const float factor = old_max == -INFINITY ? 0.0f : exp2_f32(old_max - max);
+  float sum = 0;
+  for (int t = 0; t < kTile; t++) {
+    p[t] = t < n ? exp2_f32(p[t] - max) : 0.0f;
+    sum += p[t];
+  }
+  tile.sum[query] = tile.sum[query] * factor + sum;
+  tile.max[query] = max;
+  float* out = tile.out + query * head_dim;
+  for (int d = 0; d < head_dim; d++) out[d] *= factor;
+  for (int t = 0; t < kTile; t++) {
+    for (int d = 0; d < head_dim; d++) out[d] += p[t] * Format::value(tile, t, d);
+  }
+}
+
+}  // namespace
+
+void attention_tile(const AttentionTile* tile) {
+  for (int query = 0; query < tile->n_queries; query++) {
+    if (tile->n_keys[query] <= 0) continue;  // its state keeps its bits
+    if (tile->format == 0) step<F32>(*tile, query);
+    else step<BF16>(*tile, query);
+  }
+}
+
+}  // namespace cachalot::cpu::portable

@@ -1,0 +1,16 @@
+// The composition root: options and a file become an engine. The only place that names concrete parts.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "engine/engine.h"
+
+namespace cachalot {
+
+/** Maps, checks and prepares the model, which takes a while, and starts the engine's thread. */
+std::unique_ptr<Engine> build_engine(const std::string& path, const EngineOptions& options,
+                                     std::function<void(StepEvents)> sink);
+
+}  // namespace cachalot

@@ -1,0 +1,240 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+#include <exception>
+
+#include "attention/plan.h"
+#include "base/check.h"
+#include "engine/sampler.h"
+
+namespace cachalot {
+
+namespace {
+
+double milliseconds(Clock::time_point from, Clock::time_point to) {
+  return std::chrono::duration<double, std::milli>(to - from).count();
+}
+
+}  // namespace
+
+Engine::Engine(EngineParts parts, std::function<void(StepEvents)> sink)
+    : parts_(std::move(parts)),
+      scheduler_(*parts_.tree, *parts_.pool, {parts_.model->max_rows(), parts_.model->max_outputs()}),
+      sink_(std::move(sink)) {
+  publish_stats();
+  thread_ = std::thread([this] { loop(); });
+}
+
+Engine::~Engine() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  thread_.join();
+}
+
+void Engine::validate(const Request& request) const {
+  const auto fail = [](ErrorCode code, const std::string& message) { throw Error(code, message); };
+  if (request.tokens.empty()) fail(ErrorCode::kInvalidArgument, "the prompt is empty: it must hold at least one token");
+  for (const int32_t token : request.tokens) {
+    if (token < 0 || token >= config().vocabulary) {
+      fail(ErrorCode::kInvalidArgument, "token " + std::to_string(token) + " is not in the vocabulary of " +
+                                            std::to_string(config().vocabulary));
+    }
+  }
+  const int n = static_cast<int>(std::min<size_t>(request.tokens.size(), INT32_MAX));
+  const int room = request.kind == RequestKind::kGenerate ? context_length() - 1 : context_length();
+  if (n > room) {
+    fail(ErrorCode::kContextOverflow, "the prompt has " + std::to_string(n) + " tokens, but the context holds " +
+                                          std::to_string(context_length()) + "; shorten it or raise `contextLength`");
+  }
+  if (request.kind == RequestKind::kScore && n < 2) fail(ErrorCode::kInvalidArgument, "scoring needs at least two tokens");
+  if (request.kind == RequestKind::kLogits) {
+    const auto& rows = request.rows;
+    const bool ascending = std::adjacent_find(rows.begin(), rows.end(), std::greater_equal<>()) == rows.end();
+    if (rows.empty() || !ascending || rows.front() < 0 || rows.back() >= n) {
+      fail(ErrorCode::kInvalidArgument, "`rows` must be ascending indices of tokens of the prompt");
+    }
+  }
+}
+
+void Engine::submit(Request request) {
+  validate(request);
+  auto sequence = std::make_unique<Sequence>();
+  sequence->tokens = request.tokens;
+  sequence->request = std::move(request);
+  sequence->submitted = Clock::now();
+  {
+    const std::lock_guard lock(mutex_);
+    submitted_.push_back(std::move(sequence));
+  }
+  wake_.notify_all();
+}
+
+void Engine::cancel(uint64_t id) {
+  {
+    const std::lock_guard lock(mutex_);
+    cancelled_.push_back(id);
+  }
+  wake_.notify_all();
+}
+
+void Engine::clear_cache() {
+  {
+    const std::lock_guard lock(mutex_);
+    clear_requested_ = true;
+  }
+  wake_.notify_all();
+}
+
+EngineStats Engine::stats() const {
+  const std::lock_guard lock(mutex_);
+  return published_;
+}
+
+void Engine::loop() {
+  for (;;) {
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [this] {
+        return stopping_ || !submitted_.empty() || !cancelled_.empty() || clear_requested_ || !scheduler_.idle();
+      });
+      if (stopping_) return;
+    }
+    StepEvents events;
+    take_commands(&events);
+    run_step(&events);
+    publish_stats();
+    if (!events.empty()) sink_(std::move(events));
+  }
+}
+
+void Engine::take_commands(StepEvents* events) {
+  std::vector<std::unique_ptr<Sequence>> submitted;
+  std::vector<uint64_t> cancelled;
+  bool clear = false;
+  {
+    const std::lock_guard lock(mutex_);
+    submitted.swap(submitted_);
+    cancelled.swap(cancelled_);
+    std::swap(clear, clear_requested_);
+  }
+  for (auto& sequence : submitted) scheduler_.add(std::move(sequence));
+  for (const uint64_t id : cancelled) {
+    Sequence* sequence = scheduler_.find(id);
+    if (sequence != nullptr) finish(scheduler_.remove(sequence), FinishReason::kAborted, nullptr, events);
+  }
+  if (clear) parts_.tree->clear();
+}
+
+void Engine::run_step(StepEvents* events) {
+  std::vector<std::unique_ptr<Sequence>> unserviceable;
+  const Step step = scheduler_.plan(&unserviceable);
+  for (auto& sequence : unserviceable) {
+    const Error error(ErrorCode::kKvBudgetExceeded,
+                      "this request needs the KV of " + std::to_string(sequence->tokens.size() + 1) +
+                          " tokens, but `kv.bytes` has room for " + std::to_string(parts_.pool->n_runs() * kTileTokens));
+    finish(std::move(sequence), FinishReason::kError, &error, events);
+  }
+  if (step.entries.empty()) return;
+  try {
+    settle(step, forward(step), events);
+  } catch (const Error& error) {
+    fail_step(step, error, events);
+  } catch (const std::exception& error) {
+    fail_step(step, Error(ErrorCode::kInternal, error.what()), events);
+  }
+  if (parts_.options.check_invariants) parts_.tree->check_invariants();
+}
+
+const float* Engine::forward(const Step& step) {
+  std::vector<int32_t> tokens, output_rows;
+  std::vector<KvTarget> targets;
+  std::vector<PlanSequence> sequences;
+  for (const auto& entry : step.entries) {
+    CHECK(entry.tree.is_path(), "branching trees come with speculation");
+    const Sequence& sequence = *entry.sequence;
+    const int first = sequence.n_computed();
+    sequences.push_back({entry.first_row, entry.tree.size(), first, sequence.runs});
+    for (int i = 0; i < entry.tree.size(); i++) {
+      const int index = first + i;
+      tokens.push_back(entry.tree.tokens[static_cast<size_t>(i)]);
+      targets.push_back({sequence.runs[static_cast<size_t>(index / kTileTokens)], index % kTileTokens, index});
+    }
+    for (const int node : entry.output_nodes) output_rows.push_back(entry.first_row + node);
+  }
+  const ModelConfig& c = config();
+  const AttentionPlan plan =
+      plan_attention(sequences, {c.n_heads / c.n_kv_heads(), c.n_kv_heads(), parts_.backend->parallelism()});
+  return parts_.model->forward({tokens, targets, &plan, output_rows}, parts_.pool->store());
+}
+
+/** Draws the step's tokens, commits its KV and ends what is finished. */
+void Engine::settle(const Step& step, const float* logits, StepEvents* events) {
+  const int vocabulary = config().vocabulary;
+  const auto rows = sample_rows(step);
+  std::vector<SampledToken> sampled(rows.size());
+  parts_.backend->sample({logits, vocabulary, rows, sampled.data()});
+  size_t output = 0;
+  for (const auto& entry : step.entries) {
+    Sequence* sequence = entry.sequence;
+    counters_.rows += static_cast<uint64_t>(entry.tree.size());
+    try {
+      const auto reason = accept(entry, sampled.data() + output, logits + output * static_cast<size_t>(vocabulary),
+                                 vocabulary, context_length(), events);
+      parts_.tree->commit(sequence->leaf, entry.tree.tokens);
+      if (reason) finish(scheduler_.remove(sequence), *reason, nullptr, events);
+    } catch (const Error& error) {
+      finish(scheduler_.remove(sequence, true), FinishReason::kError, &error, events);
+    } catch (const std::exception& unexpected) {
+      const Error error(ErrorCode::kInternal, unexpected.what());
+      finish(scheduler_.remove(sequence, true), FinishReason::kError, &error, events);
+    }
+    output += entry.output_nodes.size();
+  }
+  counters_.steps++;
+}
+
+void Engine::fail_step(const Step& step, const Error& error, StepEvents* events) {
+  for (const auto& entry : step.entries) {
+    finish(scheduler_.remove(entry.sequence, true), FinishReason::kError, &error, events);
+  }
+}
+
+void Engine::finish(std::unique_ptr<Sequence> sequence, FinishReason reason, const Error* error, StepEvents* events) {
+  FinishEvent event{};
+  event.id = sequence->request.id;
+  event.reason = reason;
+  if (error != nullptr) {
+    event.error_code = error_code_name(error->code());
+    event.error_message = error->what();
+  }
+  event.prompt_tokens = sequence->n_prompt();
+  event.cached_tokens = std::max(0, sequence->cached_tokens);
+  event.generated_tokens = sequence->n_generated();
+  const auto now = Clock::now();
+  if (sequence->cached_tokens >= 0) {
+    const auto first = sequence->n_generated() > 0 ? sequence->first_token : now;
+    event.timings = {milliseconds(sequence->submitted, sequence->started), milliseconds(sequence->started, first),
+                     milliseconds(first, now)};
+  }
+  event.values = std::move(sequence->values);
+  counters_.prompt_tokens += static_cast<uint64_t>(event.prompt_tokens);
+  counters_.cached_tokens += static_cast<uint64_t>(event.cached_tokens);
+  counters_.generated_tokens += static_cast<uint64_t>(event.generated_tokens);
+  events->finished.push_back(std::move(event));
+}
+
+void Engine::publish_stats() {
+  counters_.running = scheduler_.n_running();
+  counters_.segments = parts_.tree->n_segments();
+  counters_.kv_bytes_in_use = parts_.pool->bytes_in_use();
+  counters_.kv_bytes = static_cast<uint64_t>(parts_.pool->n_runs()) * parts_.pool->run_bytes();
+  counters_.weight_bytes = static_cast<uint64_t>(parts_.model->weight_bytes());
+  const std::lock_guard lock(mutex_);
+  published_ = counters_;
+  published_.waiting = scheduler_.n_waiting() + static_cast<int>(submitted_.size());
+}
+
+}  // namespace cachalot

@@ -1,0 +1,24 @@
+// One forward pass: which sequences take part, with which tokens, and whose outputs are wanted.
+#pragma once
+
+#include <vector>
+
+#include "engine/sequence.h"
+#include "engine/token_tree.h"
+
+namespace cachalot {
+
+struct StepEntry {
+  Sequence* sequence;
+  TokenTree tree;
+  int first_row;                  // of the step
+  std::vector<int> output_nodes;  // nodes of the tree whose logits are wanted
+};
+
+struct Step {
+  std::vector<StepEntry> entries;
+  int n_rows = 0;
+  int n_outputs = 0;
+};
+
+}  // namespace cachalot

@@ -1,0 +1,34 @@
+// What a sequence adds to a step: tokens and, for each, the index of the one before it. A chunk of a prompt is a path, a
+// decoding step is one node, a speculation branches. Nothing else tells these apart.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace cachalot {
+
+struct TokenTree {
+  std::vector<int32_t> tokens;
+  std::vector<int32_t> parents;  // -1: follows the sequence's context
+
+  static TokenTree path(std::span<const int32_t> tokens) {
+    TokenTree tree;
+    for (const int32_t token : tokens) {
+      tree.parents.push_back(static_cast<int32_t>(tree.tokens.size()) - 1);
+      tree.tokens.push_back(token);
+    }
+    return tree;
+  }
+
+  int size() const { return static_cast<int>(tokens.size()); }
+
+  bool is_path() const {
+    for (int i = 0; i < size(); i++) {
+      if (parents[static_cast<size_t>(i)] != i - 1) return false;
+    }
+    return true;
+  }
+};
+
+}  // namespace cachalot

@@ -1,0 +1,271 @@
+#include "kv/prefix_tree.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+
+namespace cachalot {
+
+namespace {
+
+int common_prefix(std::span<const int32_t> a, std::span<const int32_t> b) {
+  const size_t n = std::min(a.size(), b.size());
+  return static_cast<int>(std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(n), b.begin()).first - a.begin());
+}
+
+int whole_blocks(int n_tokens) { return n_tokens / kTileTokens * kTileTokens; }
+size_t runs_for(size_t n_tokens) { return (n_tokens + kTileTokens - 1) / kTileTokens; }
+
+bool is_cache(const KvSegment& segment) {
+  return segment.parent != nullptr && segment.n_writers == 0 && segment.children.empty();
+}
+
+void visit(const KvSegment& segment, const std::function<void(const KvSegment&)>& visitor) {
+  visitor(segment);
+  for (const auto& child : segment.children) visit(*child, visitor);
+}
+
+}  // namespace
+
+PrefixTree::PrefixTree(KvPool& pool, std::function<void(const KvCopy&)> copy) : pool_(pool), copy_(std::move(copy)) {}
+PrefixTree::~PrefixTree() = default;
+
+KvSegment* PrefixTree::root(const std::string& key) {
+  auto& slot = roots_[key];
+  if (slot == nullptr) slot = std::make_unique<KvSegment>();
+  return slot.get();
+}
+
+PrefixTree::Match PrefixTree::find(KvSegment* node, std::span<const int32_t> tokens) const {
+  for (;;) {
+    const auto rest = tokens.subspan(static_cast<size_t>(node->end()));
+    KvSegment* best = nullptr;
+    int longest = 0;
+    for (const auto& child : node->children) {
+      const int n = common_prefix(child->tokens, rest);
+      if (n > longest) {
+        longest = n;
+        best = child.get();
+      }
+    }
+    const bool whole = best != nullptr && longest == static_cast<int>(best->tokens.size());
+    if (!whole || longest % kTileTokens != 0 || best->n_writers > 0) return {node, best, longest};
+    node = best;
+  }
+}
+
+int PrefixTree::match(const std::string& key, std::span<const int32_t> tokens) const {
+  const auto found = roots_.find(key);
+  if (found == roots_.end()) return 0;
+  const Match match = find(found->second.get(), tokens);
+  return match.node->end() + match.n_child;
+}
+
+KvSegment* PrefixTree::add_leaf(KvSegment* parent) {
+  auto leaf = std::make_unique<KvSegment>();
+  leaf->parent = parent;
+  leaf->begin = parent->end();
+  leaf->n_writers = 1;
+  leaf->last_used = ++clock_;
+  parent->children.push_back(std::move(leaf));
+  return parent->children.back().get();
+}
+
+KvSegment* PrefixTree::open(const std::string& key, std::span<const int32_t> tokens) {
+  Match match = find(root(key), tokens);
+  for (KvSegment* used = match.node; used != nullptr; used = used->parent) used->last_used = ++clock_;
+  KvSegment* child = match.child;
+  if (child == nullptr) return add_leaf(match.node);
+  child->last_used = ++clock_;
+  if (match.n_child == static_cast<int>(child->tokens.size()) && is_cache(*child)) {
+    child->n_writers = 1;  // a whole leaf that nobody uses: continue it where it ends
+    return child;
+  }
+  const int whole = whole_blocks(match.n_child);
+  if (whole > 0) match.node = split(child, whole);
+  KvSegment* leaf = add_leaf(match.node);
+  const int tail = match.n_child - whole;
+  // After a split the child begins at the tail; before, its tokens [whole, whole + tail) are the tail, whole being 0.
+  if (tail > 0) copy_tail(leaf, child, 0, tail);
+  return leaf;
+}
+
+// The upper part becomes a new segment between the parent and `segment`, which keeps its identity as the lower part:
+// a sequence that writes it does not notice, and no block moves.
+KvSegment* PrefixTree::split(KvSegment* segment, int n_tokens) {
+  if (n_tokens == static_cast<int>(segment->tokens.size()) && segment->n_writers == 0) return segment;
+  KvSegment* parent = segment->parent;
+  auto own = std::find_if(parent->children.begin(), parent->children.end(),
+                          [&](const auto& child) { return child.get() == segment; });
+  auto upper = std::make_unique<KvSegment>();
+  const auto n_runs = static_cast<std::ptrdiff_t>(n_tokens / kTileTokens);
+  upper->parent = parent;
+  upper->begin = segment->begin;
+  upper->last_used = segment->last_used;
+  upper->tokens.assign(segment->tokens.begin(), segment->tokens.begin() + n_tokens);
+  upper->runs.assign(segment->runs.begin(), segment->runs.begin() + n_runs);
+  segment->tokens.erase(segment->tokens.begin(), segment->tokens.begin() + n_tokens);
+  segment->runs.erase(segment->runs.begin(), segment->runs.begin() + n_runs);
+  segment->begin += n_tokens;
+  segment->parent = upper.get();
+  upper->children.push_back(std::move(*own));
+  *own = std::move(upper);
+  return own->get();
+}
+
+/** Copies tokens [0, n) of `source`'s first run into a fresh run of `leaf`; without memory the match is just shorter. */
+void PrefixTree::copy_tail(KvSegment* leaf, KvSegment* source, int first, int n) {
+  source->n_writers++;  // not to be evicted for the sake of its own copy
+  const auto run = take_run();
+  source->n_writers--;
+  if (!run) return;
+  leaf->runs.push_back(*run);
+  copy_({source->runs[0], *run, n});
+  leaf->tokens.assign(source->tokens.begin() + first, source->tokens.begin() + first + n);
+}
+
+std::optional<uint32_t> PrefixTree::take_run() {
+  while (pool_.n_free() == 0) {
+    if (!evict_one()) return std::nullopt;
+  }
+  return pool_.take();
+}
+
+bool PrefixTree::reserve(KvSegment* leaf, int n) {
+  const size_t before = leaf->runs.size();
+  while (leaf->runs.size() < runs_for(leaf->tokens.size() + static_cast<size_t>(n))) {
+    const auto run = take_run();
+    if (!run) {
+      give_runs(leaf, before);
+      return false;
+    }
+    leaf->runs.push_back(*run);
+  }
+  return true;
+}
+
+void PrefixTree::commit(KvSegment* leaf, std::span<const int32_t> tokens) {
+  CHECK(leaf->n_writers == 1, "only an open leaf is written");
+  leaf->tokens.insert(leaf->tokens.end(), tokens.begin(), tokens.end());
+  CHECK(runs_for(leaf->tokens.size()) <= leaf->runs.size(), "room was reserved before the step");
+  leaf->last_used = ++clock_;
+}
+
+void PrefixTree::release(KvSegment* leaf) {
+  CHECK(leaf->n_writers == 1, "a leaf is released once");
+  leaf->n_writers = 0;
+  give_runs(leaf, runs_for(leaf->tokens.size()));
+  if (leaf->tokens.empty()) remove(leaf);
+  else drop_duplicates(leaf);
+}
+
+void PrefixTree::discard(KvSegment* leaf) {
+  leaf->n_writers = 0;
+  if (!leaf->children.empty()) return;  // others already built on it, so it was sound when they did
+  remove(leaf);
+}
+
+/** Two sequences that computed the same at the same time leave one copy. */
+void PrefixTree::drop_duplicates(KvSegment* leaf) {
+  KvSegment* parent = leaf->parent;
+  for (size_t i = 0; i < parent->children.size(); i++) {
+    KvSegment* other = parent->children[i].get();
+    if (other == leaf) continue;
+    const auto n = static_cast<size_t>(common_prefix(leaf->tokens, other->tokens));
+    if (n == leaf->tokens.size() && leaf->children.empty()) return remove(leaf);
+    if (n == other->tokens.size() && is_cache(*other)) {
+      remove(other);
+      i--;
+    }
+  }
+}
+
+void PrefixTree::give_runs(KvSegment* segment, size_t keep) {
+  while (segment->runs.size() > keep) {
+    pool_.give(segment->runs.back());
+    segment->runs.pop_back();
+  }
+}
+
+void PrefixTree::remove(KvSegment* segment) {
+  give_runs(segment, 0);
+  auto& siblings = segment->parent->children;
+  siblings.erase(std::find_if(siblings.begin(), siblings.end(), [&](const auto& child) { return child.get() == segment; }));
+}
+
+/** Gives up the last run of the leaf that was used longest ago. */
+bool PrefixTree::evict_one() {
+  const KvSegment* oldest = nullptr;
+  for (const auto& [key, root] : roots_) {
+    visit(*root, [&](const KvSegment& segment) {
+      if (is_cache(segment) && (oldest == nullptr || segment.last_used < oldest->last_used)) oldest = &segment;
+    });
+  }
+  if (oldest == nullptr) return false;
+  auto* leaf = const_cast<KvSegment*>(oldest);  // visit() promises not to change what it shows; we own it
+  give_runs(leaf, leaf->runs.size() - 1);
+  leaf->tokens.resize(std::min(leaf->tokens.size(), leaf->runs.size() * kTileTokens));
+  if (leaf->tokens.empty()) remove(leaf);
+  return true;
+}
+
+void PrefixTree::clear() {
+  while (evict_one()) {
+  }
+}
+
+int PrefixTree::n_available() const {
+  // A segment can go once nothing below it is written.
+  const std::function<int(const KvSegment&, bool*)> count = [&](const KvSegment& segment, bool* in_use) {
+    int runs = 0;
+    *in_use = segment.n_writers > 0;
+    for (const auto& child : segment.children) {
+      bool child_in_use = false;
+      runs += count(*child, &child_in_use);
+      *in_use = *in_use || child_in_use;
+    }
+    return *in_use ? runs : runs + static_cast<int>(segment.runs.size());
+  };
+  int available = pool_.n_free();
+  for (const auto& [key, root] : roots_) {
+    bool in_use = false;
+    available += count(*root, &in_use);
+  }
+  return available;
+}
+
+int PrefixTree::n_segments() const {
+  int n = 0;
+  for (const auto& [key, root] : roots_) visit(*root, [&](const KvSegment& segment) { n += segment.parent != nullptr; });
+  return n;
+}
+
+void PrefixTree::check_invariants() const {
+  size_t n_runs = 0;
+  for (const auto& [key, root] : roots_) {
+    visit(*root, [&](const KvSegment& segment) {
+      n_runs += segment.runs.size();
+      CHECK(segment.begin % kTileTokens == 0, "a segment begins at a block");
+      CHECK(segment.n_writers >= 0 && segment.n_writers <= 1, "a segment has at most one writer");
+      CHECK(segment.runs.size() >= runs_for(segment.tokens.size()), "every token has a block");
+      CHECK(segment.children.empty() || segment.n_writers == 0, "an open segment is a leaf");
+      CHECK(segment.children.empty() || segment.tokens.size() % kTileTokens == 0, "only a leaf ends inside a block");
+      for (const auto& child : segment.children) {
+        CHECK(child->parent == &segment && child->begin == segment.end(), "children continue their parent");
+      }
+    });
+  }
+  CHECK(static_cast<int>(n_runs) == pool_.n_runs() - pool_.n_free(), "every taken run has one owner");
+}
+
+std::vector<uint32_t> context_runs(const KvSegment* leaf) {
+  std::vector<const KvSegment*> chain;
+  for (const KvSegment* segment = leaf; segment != nullptr; segment = segment->parent) chain.push_back(segment);
+  std::vector<uint32_t> runs;
+  for (auto segment = chain.rbegin(); segment != chain.rend(); ++segment) {
+    runs.insert(runs.end(), (*segment)->runs.begin(), (*segment)->runs.end());
+  }
+  return runs;
+}
+
+}  // namespace cachalot

@@ -1,0 +1,77 @@
+// KV found by content: a radix tree over token ids. Matching is exact to the token: whole blocks of 32 are shared, the rest of
+// a match (at most 31 tokens) is copied into the new leaf. A token becomes findable when the step that computed it is
+// committed. Leaves that no sequence writes are the cache; they are given up, oldest first, when the pool runs short.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <span>
+#include <string>
+
+#include "backend/params.h"
+#include "kv/pool.h"
+#include "kv/segment.h"
+
+namespace cachalot {
+
+class PrefixTree {
+ public:
+  /** `copy` copies the first tokens of one run into another, at once. */
+  PrefixTree(KvPool& pool, std::function<void(const KvCopy&)> copy);
+  ~PrefixTree();
+  PrefixTree(const PrefixTree&) = delete;
+  PrefixTree& operator=(const PrefixTree&) = delete;
+
+  /** How many of `tokens` are already here, in the tree named `key`. Changes nothing. */
+  int match(const std::string& key, std::span<const int32_t> tokens) const;
+
+  /** Opens a leaf for a sequence that begins with `tokens`. Its context, leaf->end() tokens, is the longest stored
+   *  prefix of `tokens`. The leaf stays until `release` or `discard`. */
+  KvSegment* open(const std::string& key, std::span<const int32_t> tokens);
+
+  /** Makes room for n more tokens at the end of an open leaf, evicting if need be. False, and nothing has
+   *  changed for the leaf, if there is no memory. */
+  bool reserve(KvSegment* leaf, int n);
+  /** Adds tokens whose KV has been computed. Room must have been reserved. */
+  void commit(KvSegment* leaf, std::span<const int32_t> tokens);
+  /** Ends writing: the leaf becomes cache. */
+  void release(KvSegment* leaf);
+  /** Ends writing and forgets the leaf's own tokens, whose KV cannot be trusted. */
+  void discard(KvSegment* leaf);
+
+  /** Runs that could be had: free ones and those of leaves (and then of their parents) that nobody uses. */
+  int n_available() const;
+  int n_segments() const;
+  /** Gives up everything that nobody uses. */
+  void clear();
+
+  /** Throws internal if a rule of the structure is broken: test builds call it after every step. */
+  void check_invariants() const;
+
+ private:
+  struct Match {
+    KvSegment* node;           // whole segments up to here
+    KvSegment* child;          // the child that continues, in part; may be null
+    int n_child;               // how many of its tokens match
+  };
+  Match find(KvSegment* root, std::span<const int32_t> tokens) const;
+  KvSegment* root(const std::string& key);
+  KvSegment* split(KvSegment* segment, int n_tokens);
+  KvSegment* add_leaf(KvSegment* parent);
+  void copy_tail(KvSegment* leaf, KvSegment* source, int first, int n);
+  std::optional<uint32_t> take_run();
+  bool evict_one();
+  void give_runs(KvSegment* segment, size_t keep);
+  void remove(KvSegment* segment);
+  void drop_duplicates(KvSegment* leaf);
+
+  KvPool& pool_;
+  std::function<void(const KvCopy&)> copy_;
+  std::map<std::string, std::unique_ptr<KvSegment>> roots_;
+  uint64_t clock_ = 0;
+};
+
+/** Addresses of all runs of a context, root first. */
+std::vector<uint32_t> context_runs(const KvSegment* leaf);
+
+}  // namespace cachalot
