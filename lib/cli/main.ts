@@ -1,0 +1,42 @@
+#!/usr/bin/env node
+/** The command line: `cachalot run | score | pull | doctor`. Text goes to stdout, everything else to stderr. */
+import { Command, CommanderError } from 'commander';
+
+import { addDoctor } from './doctor.js';
+import { ExitCode, reportError } from './output.js';
+import { addPull } from './pull.js';
+import { addRun } from './run.js';
+import { addScore } from './score.js';
+
+const { version } = require('../../package.json') as { version: string };
+
+function build(): Command {
+  const program = new Command('cachalot')
+    .description('Run language models in Node.js; the KV cache is a first-class object.')
+    .version(version)
+    .option('--debug', 'show where an error came from')
+    .showHelpAfterError('(see --help)')
+    .exitOverride();
+  for (const add of [addRun, addScore, addPull, addDoctor]) add(program);
+  program.addHelpText(
+    'after',
+    '\nExit codes: 0 success, 1 error, 2 wrong usage, 130 interrupted.\n\nExamples:\n' +
+      '  cachalot run "What is the capital of France? Answer in one sentence."\n' +
+      '  cachalot run --model stories-15m "Once upon a time"\n' +
+      '  cachalot pull tinyllama-1.1b-chat',
+  );
+  for (const command of program.commands) command.exitOverride();
+  return program;
+}
+
+async function main(): Promise<void> {
+  const program = build();
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : ExitCode.Usage;
+    else process.exitCode = reportError(error, program.opts<{ debug?: boolean }>().debug ?? false);
+  }
+}
+
+void main();

@@ -1,0 +1,78 @@
+/** What the commands share in talking to people. */
+import { SingleBar } from 'cli-progress';
+import { InvalidArgumentError } from 'commander';
+
+import { CachalotError } from '../errors.js';
+import type { PullProgress } from '../models/pull.js';
+
+export enum ExitCode {
+  Error = 1,
+  Usage = 2,
+  Interrupted = 130,
+}
+
+/** One clear line on stderr; the stack with --debug. Returns the exit code. */
+export function reportError(error: unknown, debug: boolean): ExitCode {
+  if (error instanceof CachalotError && error.code === 'aborted') {
+    process.stderr.write('interrupted\n');
+    return ExitCode.Interrupted;
+  }
+  const message = error instanceof CachalotError ? `${error.message} [${error.code}]` : String((error as Error).message ?? error);
+  process.stderr.write(`error: ${message}\n`);
+  if (debug) console.error(error);
+  return error instanceof CachalotError && error.code === 'invalid_argument' ? ExitCode.Usage : ExitCode.Error;
+}
+
+/** Aborts on the first Ctrl-C; a second one ends the process as usual. */
+export function interruptSignal(): AbortSignal {
+  const controller = new AbortController();
+  process.once('SIGINT', () => controller.abort());
+  return controller.signal;
+}
+
+export function integer(min: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < min) throw new InvalidArgumentError(`expected an integer of at least ${min}.`);
+    return value;
+  };
+}
+
+export function decimal(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value) || value < 0) throw new InvalidArgumentError('expected a number of at least 0.');
+  return value;
+}
+
+const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
+
+/** Progress of a pull on stderr: a bar on a terminal, a line per tenth elsewhere. */
+export function pullReporter(): { report: (progress: PullProgress) => void; end: () => void } {
+  const terminal = process.stderr.isTTY;
+  const bar = terminal
+    ? new SingleBar({
+        format: '{label} [{bar}] {percentage}% | {done}/{all} MB | {eta_formatted} left',
+        stream: process.stderr,
+        clearOnComplete: true,
+        hideCursor: true,
+      })
+    : undefined;
+  let last = '';
+  let started = false;
+  const report = ({ phase, part, parts, receivedBytes, totalBytes }: PullProgress) => {
+    const label = parts > 1 ? `${phase} ${part + 1}/${parts}` : phase;
+    if (bar && phase === 'download') {
+      const total = totalBytes ?? receivedBytes;
+      if (!started || label !== last) bar.start(total, receivedBytes, { label, done: '0', all: megabytes(total) });
+      started = true;
+      last = label;
+      bar.update(receivedBytes, { label, done: megabytes(receivedBytes), all: megabytes(total) });
+      return;
+    }
+    const tenth = totalBytes && phase === 'download' ? Math.floor((10 * receivedBytes) / totalBytes) * 10 : 0;
+    const line = phase === 'download' ? `${label} ${tenth}%` : label;
+    if (line !== last && !bar) process.stderr.write(`${line}\n`);
+    last = line;
+  };
+  return { report, end: () => bar?.stop() };
+}

@@ -1,0 +1,99 @@
+/** `cachalot run`: one prompt, one answer, streamed. */
+import type { Command } from 'commander';
+
+import type { Engine } from '../engine.js';
+import type { GenerateOptions } from '../generate-options.js';
+import type { Generation, GenerationResult } from '../generation.js';
+import { addEngineOptions, loadEngine, textArgument } from './engine-options.js';
+import type { EngineFlags } from './engine-options.js';
+import { decimal, integer, interruptSignal } from './output.js';
+
+interface RunFlags extends EngineFlags {
+  maxTokens?: number;
+  temperature?: number;
+  seed?: number;
+  system?: string;
+  stop?: string[];
+  raw?: boolean;
+  json?: boolean;
+  stats?: boolean;
+}
+
+export function addRun(program: Command): void {
+  const command = program.command('run').description('answer a prompt').argument('[prompt]', 'the prompt; "-" or a pipe reads standard input');
+  addEngineOptions(command)
+    .option('-n, --max-tokens <n>', 'most tokens to generate', integer(1))
+    .option('--temperature <t>', 'how freely to draw; 0 takes the likeliest token (default: 0)', decimal)
+    .option('--seed <n>', 'makes draws repeatable', integer(0))
+    .option('--system <text>', 'what the model is told first')
+    .option('--stop <text...>', 'text that ends the answer')
+    .option('--raw', "continue the prompt as it is, without the model's chat template")
+    .option('--json', 'print one JSON object instead of text')
+    .option('--stats', 'print speed and cache use to stderr')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  cachalot run "What is the capital of France?"\n  cachalot run -m stories-15m -n 100 "Once upon a time"\n' +
+        '  git diff | cachalot run --system "Summarize this change." --json',
+    )
+    .action(async (prompt: string | undefined, flags: RunFlags) => {
+      const text = await textArgument(prompt, command);
+      const signal = interruptSignal();
+      const { engine, loadMs } = await loadEngine(flags);
+      try {
+        await answer(engine, text, flags, signal, loadMs);
+      } finally {
+        await engine.dispose();
+      }
+    });
+}
+
+async function answer(engine: Engine, text: string, flags: RunFlags, signal: AbortSignal, loadMs: number): Promise<void> {
+  const generation = begin(engine, text, flags, signal);
+  if (!flags.json) {
+    for await (const piece of generation) process.stdout.write(piece);
+    process.stdout.write('\n');
+  }
+  const summary = summarize(await generation.result, loadMs);
+  if (flags.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
+  if (flags.stats) process.stderr.write(`${describe(summary)}\n${engine.description.device}\n`);
+}
+
+function begin(engine: Engine, text: string, flags: RunFlags, signal: AbortSignal): Generation {
+  const options: GenerateOptions = {
+    signal,
+    ...(flags.maxTokens === undefined ? {} : { maxTokens: flags.maxTokens }),
+    ...(flags.temperature === undefined ? {} : { temperature: flags.temperature }),
+    ...(flags.seed === undefined ? {} : { seed: flags.seed }),
+    ...(flags.stop === undefined ? {} : { stop: flags.stop }),
+  };
+  if (flags.raw || !engine.canChat) return engine.complete(text, options);
+  return engine.createSession(flags.system === undefined ? {} : { system: flags.system }).chat(text, options);
+}
+
+function summarize(result: GenerationResult, loadMs: number) {
+  const { promptTokens, cachedTokens } = result.usage;
+  const { prefillMs, decodeMs } = result.timings;
+  const perSecond = (tokens: number, ms: number) => (ms > 0 ? (1000 * tokens) / ms : 0);
+  return {
+    text: result.text,
+    tokens: result.tokens,
+    promptTokens,
+    cachedTokens,
+    finishReason: result.finishReason,
+    timings: {
+      loadMs,
+      prefillMs,
+      decodeMs,
+      prefillTokensPerSecond: perSecond(promptTokens - cachedTokens, prefillMs),
+      decodeTokensPerSecond: perSecond(result.tokens.length - 1, decodeMs), // the first token ends the prefill
+    },
+  };
+}
+
+function describe({ promptTokens, cachedTokens, tokens, timings }: ReturnType<typeof summarize>): string {
+  const rate = (value: number) => value.toFixed(1);
+  return (
+    `load ${timings.loadMs.toFixed(0)} ms; prompt ${promptTokens} tokens (${cachedTokens} cached) at ` +
+    `${rate(timings.prefillTokensPerSecond)}/s; answer ${tokens.length} tokens at ${rate(timings.decodeTokensPerSecond)}/s`
+  );
+}

@@ -1,0 +1,37 @@
+/** `cachalot score`: how likely the model finds a text. */
+import { readFile } from 'node:fs/promises';
+
+import type { Command } from 'commander';
+
+import { addEngineOptions, loadEngine, textArgument } from './engine-options.js';
+import type { EngineFlags } from './engine-options.js';
+import { interruptSignal } from './output.js';
+
+interface ScoreFlags extends EngineFlags {
+  file?: string;
+  json?: boolean;
+}
+
+export function addScore(program: Command): void {
+  const command = program.command('score').description('log-probabilities and perplexity of a text').argument('[text]', 'the text; "-" or a pipe reads standard input');
+  addEngineOptions(command)
+    .option('-f, --file <file>', 'read the text from a file')
+    .option('--json', 'print { tokens, logprobs, perplexity }')
+    .addHelpText('after', '\nExamples:\n  cachalot score "The sky is blue."\n  cachalot score --file chapter.txt --json')
+    .action(async (argument: string | undefined, flags: ScoreFlags) => {
+      const text = flags.file === undefined ? await textArgument(argument, command) : await readFile(flags.file, 'utf8');
+      const signal = interruptSignal();
+      const { engine } = await loadEngine(flags);
+      try {
+        const score = await engine.score(text, { signal });
+        process.stdout.write(flags.json ? `${JSON.stringify(score)}\n` : `${table(score, (id) => engine.detokenize([id]))}\n`);
+      } finally {
+        await engine.dispose();
+      }
+    });
+}
+
+function table(score: { tokens: number[]; logprobs: number[]; perplexity: number }, name: (id: number) => string): string {
+  const rows = score.logprobs.map((logprob, i) => `${logprob.toFixed(4).padStart(10)}  ${JSON.stringify(name(score.tokens[i + 1]!))}`);
+  return [...rows, `perplexity ${score.perplexity.toFixed(4)}`].join('\n');
+}

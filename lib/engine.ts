@@ -1,0 +1,284 @@
+/** The engine: a loaded model, its cache and its loop. */
+import { totalmem } from 'node:os';
+
+import { Batch } from './batch.js';
+import type { BatchItem, BatchOptions } from './batch.js';
+import { checkOptions, integerIn, isBoolean, isFunction, isString, notSupportedYet, oneOf } from './check-options.js';
+import type { Check } from './check-options.js';
+import { EngineCore } from './engine-core.js';
+import { CachalotError, abortError, fromNative, invalidArgument } from './errors.js';
+import type { ErrorCode } from './errors.js';
+import { resolveGenerateOptions } from './generate-options.js';
+import type { GenerateOptions } from './generate-options.js';
+import { Generation } from './generation.js';
+import { resolveModel } from './models/pull.js';
+import type { PullProgress } from './models/pull.js';
+import { native } from './native.js';
+import type { EngineStats, NativeDescription, NativeFinish } from './native.js';
+import { Session } from './session.js';
+import type { SessionOptions } from './session.js';
+import { TemplateRenderer } from './text/chat-template.js';
+import type { Message } from './text/chat-template.js';
+import { readVocabulary } from './text/gguf-tokenizer.js';
+import { TextTokenizer } from './text/tokenizer.js';
+
+export interface LoadOptions {
+  /** Only "cpu" now. */
+  device?: 'auto' | 'cpu';
+  /** CPU threads. Default: one per core. */
+  threads?: number;
+  /** The most tokens of one context. Default: what the model was trained for. */
+  contextLength?: number;
+  /** Memory for keys and values: `bytes` (default: a quarter of the machine's memory or 16 full contexts, whichever
+   *  is less) and `format` (default: bf16 where the CPU computes with it, else f32). */
+  kv?: { bytes?: number; format?: 'auto' | 'f32' | 'bf16' };
+  /** CPU instructions. Default: the best that this machine has. Results differ in the last bits between paths. */
+  instructions?: 'auto' | 'avx512' | 'portable';
+  /** Rows of a step: the longest piece of a prompt that others wait for. Default 512. */
+  stepTokens?: number;
+  /** Engines of one process share nothing; within one, requests of different namespaces share nothing. */
+  namespace?: string;
+  /** Progress of a download, if there is one. */
+  onProgress?: (progress: PullProgress) => void;
+  /** Checks the engine's own data structures after every step; for tests. */
+  checkInvariants?: boolean;
+}
+
+const loadChecks: Record<string, Check> = {
+  device: oneOf('auto', 'cpu'),
+  threads: integerIn(1, 1024),
+  contextLength: integerIn(1, 2 ** 24),
+  kv: (name, value) =>
+    checkOptions(value as object, { bytes: integerIn(1, totalmem()), format: oneOf('auto', 'f32', 'bf16') }, `${name}.`),
+  instructions: oneOf('auto', 'avx512', 'portable'),
+  stepTokens: integerIn(1, 4096),
+  namespace: isString,
+  onProgress: isFunction,
+  checkInvariants: isBoolean,
+  draft: notSupportedYet,
+  adapters: notSupportedYet,
+};
+
+export type EngineDescription = NativeDescription & { model: string };
+
+/** What sessions and batches need of their engine. @internal */
+export interface EngineContext {
+  readonly core: EngineCore;
+  readonly tokenizer: TextTokenizer;
+  readonly namespace: string;
+  render(messages: Message[], signal?: AbortSignal): Promise<string>;
+  encodePrompt(prompt: string | Message[], signal?: AbortSignal): Promise<Int32Array>;
+}
+
+/**
+ * A loaded model. Everything that generates runs together in its steps.
+ *
+ * @example
+ * await using engine = await Engine.load('tinyllama-1.1b-chat');
+ * const session = engine.createSession();
+ * for await (const piece of session.chat('Why is the sky blue?')) process.stdout.write(piece);
+ */
+export class Engine implements AsyncDisposable {
+  readonly #core: EngineCore;
+  readonly #tokenizer: TextTokenizer;
+  readonly #templates = new TemplateRenderer();
+  readonly #template: string | undefined;
+  readonly #model: string;
+  readonly #context: EngineContext;
+
+  private constructor(core: EngineCore, tokenizer: TextTokenizer, template: string | undefined, model: string, namespace: string) {
+    this.#core = core;
+    this.#tokenizer = tokenizer;
+    this.#template = template;
+    this.#model = model;
+    this.#context = {
+      core,
+      tokenizer,
+      namespace,
+      render: (messages, signal) => this.render(messages, signal),
+      encodePrompt: async (prompt, signal) =>
+        typeof prompt === 'string'
+          ? tokenizer.encode(prompt, { bos: true })
+          : tokenizer.encode(await this.render(prompt, signal), { special: true, bos: true }),
+    };
+  }
+
+  /**
+   * Loads a model: a path to a GGUF file, an alias ("tinyllama-1.1b-chat", "stories-15m"), "hf:owner/repo/file" or
+   * "npm:name@version/path". Aliases and remote sources are downloaded once.
+   */
+  static async load(model: string, options: LoadOptions = {}): Promise<Engine> {
+    isString('model', model);
+    checkOptions(options, loadChecks);
+    const path = await resolveModel(model, options.onProgress ? { onProgress: options.onProgress } : {});
+    const vocabulary = readVocabulary(await native().readGguf(path).catch((error: unknown) => Promise.reject(fromNative(error))));
+    const core = await EngineCore.load(path, {
+      instructions: options.instructions ?? 'auto',
+      threads: options.threads ?? 0,
+      contextLength: options.contextLength ?? 0,
+      stepTokens: options.stepTokens ?? 512,
+      kvBytes: options.kv?.bytes ?? 0,
+      kvFormat: options.kv?.format ?? 'auto',
+      checkInvariants: options.checkInvariants ?? false,
+    });
+    const tokenizer = new TextTokenizer(vocabulary);
+    if (tokenizer.size !== core.native.description().vocabulary) {
+      await core.dispose();
+      throw new CachalotError('tokenizer_invalid', `the file has ${tokenizer.size} tokens for a model with another vocabulary`);
+    }
+    return new Engine(core, tokenizer, vocabulary.chatTemplate, path, options.namespace ?? '');
+  }
+
+  /** What is running, where and how. */
+  get description(): EngineDescription {
+    return { ...this.#core.native.description(), model: this.#model };
+  }
+
+  /** Whether the model has a chat template, so that `chat` works. */
+  get canChat(): boolean {
+    return this.#template !== undefined;
+  }
+
+  /** A conversation of its own. */
+  createSession(options: SessionOptions = {}): Session {
+    return new Session(this.#context, options);
+  }
+
+  /** Many prompts at once. */
+  createBatch(prompts: readonly BatchItem[], options: BatchOptions = {}): Batch {
+    return new Batch(this.#context, prompts, options);
+  }
+
+  /** Continues a text. */
+  complete(text: string, options: GenerateOptions = {}): Generation {
+    isString('text', text);
+    return this.generate(text, options);
+  }
+
+  /** Answers a conversation that is given whole. */
+  chat(messages: Message[], options: GenerateOptions = {}): Generation {
+    if (!Array.isArray(messages)) throw invalidArgument('messages', 'an array of messages', messages);
+    return this.generate(messages, options);
+  }
+
+  private generate(prompt: string | Message[], options: GenerateOptions): Generation {
+    const { core, tokenizer, namespace, encodePrompt } = this.#context;
+    return new Generation(
+      { core, tokenizer, namespace, prompt: () => encodePrompt(prompt, options.signal), trimStart: Array.isArray(prompt) },
+      resolveGenerateOptions(options),
+    );
+  }
+
+  /** Log-probability of each token after the first, given those before it; text begins with the model's first token. */
+  async score(
+    input: string | readonly number[],
+    options: { signal?: AbortSignal } = {},
+  ): Promise<{ tokens: number[]; logprobs: number[]; perplexity: number }> {
+    const tokens = this.tokensOf(input);
+    const { values } = await this.compute('score', tokens, new Int32Array(0), options.signal);
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+    return { tokens: Array.from(tokens), logprobs: Array.from(values), perplexity: Math.exp(-mean) };
+  }
+
+  /** The logits after some tokens of the input (default: after the last), one Float32Array of the vocabulary's size each. */
+  async logits(
+    input: string | readonly number[],
+    options: { rows?: readonly number[]; signal?: AbortSignal } = {},
+  ): Promise<Float32Array[]> {
+    const tokens = this.tokensOf(input);
+    const rows = Int32Array.from(options.rows ?? [tokens.length - 1]);
+    const { values } = await this.compute('logits', tokens, rows, options.signal);
+    const width = values.length / rows.length;
+    return Array.from(rows, (_, i) => values.subarray(i * width, (i + 1) * width));
+  }
+
+  /** The ids of a text. Names of special tokens in it are plain text unless `special` is set. */
+  tokenize(text: string, options: { special?: boolean; bos?: boolean } = {}): number[] {
+    isString('text', text);
+    checkOptions(options, { special: isBoolean, bos: isBoolean });
+    return Array.from(this.#tokenizer.encode(text, options));
+  }
+
+  /** The text of some ids. */
+  detokenize(tokens: readonly number[]): string {
+    return this.#tokenizer.decode(tokens);
+  }
+
+  /** Counters and what is held now. */
+  stats(): EngineStats {
+    return this.#core.native.stats();
+  }
+
+  /** Forgets all cached keys and values that nothing uses. */
+  clearCache(): void {
+    this.#core.native.clearCache();
+  }
+
+  /** Not supported yet. */
+  embed(): never {
+    throw new CachalotError('not_supported', '`embed` is not supported yet');
+  }
+
+  /** Ends the engine and frees its memory. What is running fails with code "disposed". */
+  async dispose(): Promise<void> {
+    await Promise.all([this.#core.dispose(), this.#templates.dispose()]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose();
+  }
+
+  private tokensOf(input: string | readonly number[]): Int32Array {
+    if (typeof input === 'string') return this.#tokenizer.encode(input, { bos: true });
+    if (!Array.isArray(input)) throw invalidArgument('input', 'a string or an array of token ids', input);
+    return Int32Array.from(input as readonly number[]);
+  }
+
+  private compute(kind: 'score' | 'logits', tokens: Int32Array, rows: Int32Array, signal?: AbortSignal): Promise<NativeFinish> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) throw abortError(signal);
+      const onAbort = () => this.#core.cancel(id);
+      const id: number = this.#core.submit(
+        {
+          kind,
+          namespace: this.#context.namespace,
+          tokens,
+          maxTokens: 0,
+          temperature: 0,
+          seed: 0,
+          completion: 0,
+          stopTokens: new Int32Array(0),
+          rows,
+        },
+        {
+          onToken: () => undefined,
+          onFinish: (finish) => {
+            signal?.removeEventListener('abort', onAbort);
+            if (finish.reason === 'done') resolve(finish);
+            else if (finish.reason === 'error') {
+              reject(new CachalotError((finish.errorCode ?? 'internal') as ErrorCode, finish.errorMessage ?? 'unknown'));
+            } else reject(abortError(signal));
+          },
+        },
+      );
+      signal?.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+
+  private async render(messages: Message[], signal?: AbortSignal): Promise<string> {
+    if (this.#template === undefined) {
+      throw new CachalotError('template_missing', 'this model has no chat template; use `complete` instead of `chat`');
+    }
+    const last = messages.at(-1);
+    return this.#templates.render(
+      this.#template,
+      {
+        messages,
+        add_generation_prompt: last?.role !== 'assistant',
+        bos_token: this.#tokenizer.name(this.#tokenizer.bos),
+        eos_token: this.#tokenizer.name(this.#tokenizer.eos),
+      },
+      signal,
+    );
+  }
+}

@@ -1,0 +1,87 @@
+/** The codes of `CachalotError`. The first part mirrors native/base/error.h; the second belongs to lib/. */
+export type ErrorCode =
+  | 'internal'
+  | 'invalid_argument'
+  | 'io'
+  | 'model_not_found'
+  | 'file_truncated'
+  | 'file_bad_magic'
+  | 'file_bad_version'
+  | 'file_bad_metadata'
+  | 'file_duplicate_key'
+  | 'file_bad_alignment'
+  | 'file_bad_tensor'
+  | 'file_duplicate_tensor'
+  | 'file_tensor_overlap'
+  | 'file_tensor_out_of_bounds'
+  | 'unsupported_type'
+  | 'unsupported_architecture'
+  | 'model_missing_key'
+  | 'model_bad_value'
+  | 'model_missing_tensor'
+  | 'model_bad_shape'
+  | 'context_overflow'
+  | 'kv_budget_exceeded'
+  | 'out_of_memory'
+  | 'not_a_number'
+  | 'aborted'
+  | 'disposed'
+  // lib/
+  | 'not_supported'
+  | 'no_binary'
+  | 'tokenizer_unsupported'
+  | 'tokenizer_invalid'
+  | 'template_missing'
+  | 'template_failed'
+  | 'template_timeout'
+  | 'template_too_large'
+  | 'session_busy'
+  | 'source_invalid'
+  | 'download_failed'
+  | 'download_corrupt';
+
+/**
+ * Every error this package throws. `code` is for programs; the message says what, where and what to do.
+ *
+ * @example
+ * try {
+ *   await Engine.load('missing.gguf');
+ * } catch (error) {
+ *   if (error instanceof CachalotError && error.code === 'model_not_found') console.error(error.message);
+ * }
+ */
+export class CachalotError extends Error {
+  override readonly name = 'CachalotError';
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** Turns an error of the addon, which carries a code but is of another class, into ours. */
+export function fromNative(error: unknown): CachalotError {
+  if (error instanceof CachalotError) return error;
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  const text = typeof message === 'string' ? message : String(error);
+  return new CachalotError(typeof code === 'string' ? (code as ErrorCode) : 'internal', text, { cause: error });
+}
+
+/** "expected X for `name`, received Y" */
+export function invalidArgument(name: string, expected: string, received: unknown): CachalotError {
+  return new CachalotError('invalid_argument', `expected ${expected} for \`${name}\`, received ${describe(received)}`);
+}
+
+function describe(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}...` : value);
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (typeof value === 'object' && value !== null) return 'an object';
+  if (typeof value === 'function') return 'a function';
+  return String(value);
+}
+
+/** The error of an aborted signal, with the caller's reason as its cause. */
+export function abortError(signal?: AbortSignal): CachalotError {
+  return new CachalotError('aborted', 'the operation was aborted', { cause: signal?.reason });
+}

@@ -1,0 +1,219 @@
+/** A running generation: iterate it for text as it comes, or await its result. */
+import { CachalotError, abortError } from './errors.js';
+import type { EngineCore } from './engine-core.js';
+import type { ErrorCode } from './errors.js';
+import type { ResolvedOptions } from './generate-options.js';
+import type { NativeFinish } from './native.js';
+import { StopStrings } from './text/stop-strings.js';
+import type { TextTokenizer } from './text/tokenizer.js';
+
+/** Why a generation ended: the model stopped (or a stop string came), a limit was reached, or its reader left. */
+export type FinishReason = 'stop' | 'length' | 'aborted';
+
+export interface GeneratedToken {
+  id: number;
+  /** The text that became complete with this token; empty for special tokens and parts of characters. */
+  text: string;
+  /** Natural logarithm of the token's probability under the model. */
+  logprob: number;
+}
+
+export interface Usage {
+  promptTokens: number;
+  /** Tokens of the prompt whose keys and values were found in the cache. */
+  cachedTokens: number;
+  completionTokens: number;
+}
+
+export interface Timings {
+  /** From submission to the first step. */
+  queuedMs: number;
+  /** From then to the first token. */
+  prefillMs: number;
+  /** From the first token to the last. */
+  decodeMs: number;
+}
+
+export interface GenerationResult {
+  text: string;
+  /** All generated ids, the one that stopped the model included. */
+  tokens: number[];
+  finishReason: FinishReason;
+  usage: Usage;
+  timings: Timings;
+}
+
+/** What a generation needs from the engine. */
+export interface GenerationSource {
+  core: EngineCore;
+  tokenizer: TextTokenizer;
+  namespace: string;
+  /** The ids of the prompt; may take a while (templates). */
+  prompt(): Promise<Int32Array> | Int32Array;
+  /** Takes white space off the beginning of the text: templates leave it to the model. */
+  trimStart?: boolean;
+}
+
+/**
+ * Iterate a generation for its text in pieces, as it is made. Leaving the loop ends it.
+ *
+ * @example
+ * const generation = session.chat('Why is the sky blue?');
+ * for await (const piece of generation) process.stdout.write(piece);
+ * const { usage, finishReason } = await generation.result;
+ */
+export class Generation implements AsyncIterable<string> {
+  /** Settles when the generation has ended. Rejects with the error that ended it, "aborted" included. */
+  readonly result: Promise<GenerationResult>;
+
+  readonly #source: GenerationSource;
+  readonly #options: ResolvedOptions;
+  readonly #detokenizer;
+  readonly #stops: StopStrings;
+  readonly #tokens: GeneratedToken[] = [];
+  #request: number | undefined;
+  #trim: boolean;
+  #stopped = false; // by a stop string or by the reader, before the engine knows
+  #left = false;
+  #finish: NativeFinish | undefined;
+  #ended = false;
+  #error: CachalotError | undefined;
+  #wake: (() => void)[] = [];
+  #settle!: { resolve: (result: GenerationResult) => void; reject: (error: CachalotError) => void };
+  readonly #onAbort = () => this.abort();
+
+  /** @internal Made by sessions, batches and the engine. */
+  constructor(source: GenerationSource, options: ResolvedOptions) {
+    this.#source = source;
+    this.#options = options;
+    this.#detokenizer = source.tokenizer.detokenizer();
+    this.#stops = new StopStrings(options.stop);
+    this.#trim = source.trimStart ?? false;
+    this.result = new Promise((resolve, reject) => (this.#settle = { resolve, reject }));
+    this.result.catch(() => undefined); // a reader of the text hears of the error there
+    options.signal?.addEventListener('abort', this.#onAbort, { once: true });
+    void this.start();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<string, void, void> {
+    for await (const { text } of this.tokens()) {
+      if (text !== '') yield text;
+    }
+  }
+
+  /** The generation token by token, with ids and log-probabilities. */
+  async *tokens(): AsyncGenerator<GeneratedToken, void, void> {
+    let complete = false;
+    try {
+      for (let i = 0; ; i++) {
+        while (i >= this.#tokens.length && !this.#ended) await new Promise<void>((wake) => this.#wake.push(wake));
+        const token = this.#tokens[i];
+        if (token === undefined) break;
+        yield token;
+      }
+      complete = true;
+      if (this.#error) throw this.#error;
+    } finally {
+      if (!complete) this.leave();
+    }
+  }
+
+  private async start(): Promise<void> {
+    try {
+      if (this.#options.signal?.aborted) throw abortError(this.#options.signal);
+      const prompt = await this.#source.prompt();
+      if (this.#ended) return;
+      if (this.#left) return this.end(undefined);
+      this.#request = this.#source.core.submit(
+        {
+          kind: 'generate',
+          namespace: this.#source.namespace,
+          tokens: prompt,
+          maxTokens: this.#options.maxTokens,
+          temperature: this.#options.temperature,
+          seed: this.#options.seed,
+          completion: 0,
+          stopTokens: this.#source.tokenizer.stopTokens,
+          rows: new Int32Array(0),
+        },
+        { onToken: (id, logprob) => this.onToken(id, logprob), onFinish: (finish) => this.onFinish(finish) },
+      );
+    } catch (error) {
+      this.end(error instanceof CachalotError ? error : new CachalotError('internal', String(error), { cause: error }));
+    }
+  }
+
+  private onToken(id: number, logprob: number): void {
+    if (this.#stopped || this.#ended) return; // a step was already on its way
+    const text = this.#stops.push(this.trimmed(this.#detokenizer.push(id)));
+    this.#tokens.push({ id, text, logprob });
+    if (this.#stops.found) this.cancel();
+    this.notify();
+  }
+
+  private trimmed(text: string): string {
+    if (!this.#trim) return text;
+    const rest = text.trimStart();
+    this.#trim = rest === '';
+    return rest;
+  }
+
+  private onFinish(finish: NativeFinish): void {
+    this.#finish = finish;
+    if (finish.reason === 'error') {
+      return this.end(new CachalotError((finish.errorCode ?? 'internal') as ErrorCode, finish.errorMessage ?? 'unknown'));
+    }
+    const rest = this.#stops.push(this.trimmed(this.#detokenizer.end())) + this.#stops.end();
+    const last = this.#tokens.at(-1);
+    if (rest !== '' && last) this.#tokens[this.#tokens.length - 1] = { ...last, text: last.text + rest };
+    this.end(undefined);
+  }
+
+  private cancel(): void {
+    this.#stopped = true;
+    if (this.#request !== undefined) this.#source.core.cancel(this.#request);
+  }
+
+  private leave(): void {
+    if (this.#ended) return;
+    this.#left = true;
+    this.cancel();
+  }
+
+  private abort(): void {
+    this.cancel();
+    this.end(abortError(this.#options.signal));
+  }
+
+  private end(error: CachalotError | undefined): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#error = error;
+    this.#options.signal?.removeEventListener('abort', this.#onAbort);
+    if (error) this.#settle.reject(error);
+    else this.#settle.resolve(this.summary());
+    this.notify();
+  }
+
+  private summary(): GenerationResult {
+    const finish = this.#finish;
+    const reason = this.#stops.found ? 'stop' : (finish?.reason ?? 'aborted');
+    return {
+      text: this.#tokens.map((token) => token.text).join(''),
+      tokens: this.#tokens.map((token) => token.id),
+      finishReason: reason === 'stop' || reason === 'length' ? reason : 'aborted',
+      usage: {
+        promptTokens: finish?.promptTokens ?? 0,
+        cachedTokens: finish?.cachedTokens ?? 0,
+        completionTokens: this.#tokens.length,
+      },
+      timings: { queuedMs: finish?.queuedMs ?? 0, prefillMs: finish?.prefillMs ?? 0, decodeMs: finish?.decodeMs ?? 0 },
+    };
+  }
+
+  private notify(): void {
+    const wake = this.#wake;
+    this.#wake = [];
+    for (const resolve of wake) resolve();
+  }
+}

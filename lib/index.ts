@@ -1,0 +1,16 @@
+/** The public API. Nothing else is meant to be imported. */
+export { Engine } from './engine.js';
+export type { EngineDescription, LoadOptions } from './engine.js';
+export { Session } from './session.js';
+export type { SessionOptions } from './session.js';
+export { Batch } from './batch.js';
+export type { BatchItem, BatchOptions, BatchResult, BatchStats } from './batch.js';
+export { Generation } from './generation.js';
+export type { FinishReason, GeneratedToken, GenerationResult, Timings, Usage } from './generation.js';
+export type { GenerateOptions } from './generate-options.js';
+export type { Message } from './text/chat-template.js';
+export type { EngineStats } from './native.js';
+export { CachalotError } from './errors.js';
+export type { ErrorCode } from './errors.js';
+export { pull } from './models/pull.js';
+export type { PullOptions, PullProgress, PulledModel } from './models/pull.js';

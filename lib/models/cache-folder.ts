@@ -1,0 +1,23 @@
+/** Where downloaded models lie: the XDG cache folder. */
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+import type { Source } from './source.js';
+
+export function modelsFolder(): string {
+  const base = process.env['XDG_CACHE_HOME'] ?? '';
+  return join(base.startsWith('/') ? base : join(homedir(), '.cache'), 'cachalot', 'models');
+}
+
+export function aliasPath(alias: string): string {
+  return join(modelsFolder(), `${alias}.gguf`);
+}
+
+export function sourcePath(source: Source): string {
+  if (source.kind === 'hf') {
+    const repo = source.revision === 'main' ? source.repo : `${source.repo}@${source.revision}`;
+    return join(modelsFolder(), 'hf', source.owner, repo, ...source.file.split('/'));
+  }
+  const name = source.parts.map((part) => `${part.name.replace('/', '__')}@${part.version}`).join('+');
+  return join(modelsFolder(), 'npm', name, ...source.parts[0]!.path.split('/'));
+}

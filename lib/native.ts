@@ -1,0 +1,126 @@
+/** Finds and loads the addon. `NativeBinding` is the whole contract between TypeScript and C++. */
+import { existsSync } from 'node:fs';
+import { join, sep } from 'node:path';
+
+import { CachalotError } from './errors.js';
+
+export interface NativeRequest {
+  id: number;
+  kind: 'generate' | 'score' | 'logits';
+  namespace: string;
+  tokens: Int32Array;
+  maxTokens: number;
+  temperature: number;
+  seed: number;
+  completion: number;
+  stopTokens: Int32Array;
+  rows: Int32Array;
+}
+
+export interface NativeFinish {
+  id: number;
+  reason: 'stop' | 'length' | 'done' | 'aborted' | 'error';
+  errorCode?: string;
+  errorMessage?: string;
+  promptTokens: number;
+  cachedTokens: number;
+  generatedTokens: number;
+  queuedMs: number;
+  prefillMs: number;
+  decodeMs: number;
+  values: Float32Array;
+}
+
+/** All that happened in one step. `tokens` is flat: (request id, token id, log-probability) repeated. */
+export interface NativeEvents {
+  tokens: Float64Array;
+  finished: NativeFinish[];
+}
+
+export interface NativeEngineOptions {
+  instructions: string;
+  threads: number;
+  contextLength: number;
+  stepTokens: number;
+  kvBytes: number;
+  kvFormat: string;
+  checkInvariants: boolean;
+}
+
+/** Counters since the engine was loaded, and what it holds now. */
+export interface EngineStats {
+  /** Forward passes. */
+  steps: number;
+  /** Rows (tokens) computed in them. */
+  rows: number;
+  /** Of finished requests: tokens of prompts, those found in the cache, and tokens generated. */
+  promptTokens: number;
+  cachedTokens: number;
+  generatedTokens: number;
+  waiting: number;
+  running: number;
+  /** Nodes of the prefix tree. */
+  segments: number;
+  kvBytesInUse: number;
+  kvBytes: number;
+  /** Bytes of repacked weights; those read in place from the file are not counted. */
+  weightBytes: number;
+}
+
+export interface NativeDescription {
+  device: string;
+  kvFormat: string;
+  contextLength: number;
+  vocabulary: number;
+  architecture: string;
+  layers: number;
+}
+
+export interface NativeEngine {
+  submit(request: NativeRequest): void;
+  cancel(id: number): void;
+  clearCache(): void;
+  keepAlive(alive: boolean): void;
+  stats(): EngineStats;
+  description(): NativeDescription;
+  dispose(): Promise<void>;
+}
+
+export type GgufValue = number | boolean | string | (number | boolean | string)[];
+
+export interface GgufInfo {
+  version: number;
+  metadata: Record<string, GgufValue>;
+  tensors: { name: string; type: string; shape: number[]; bytes: number }[];
+}
+
+export interface NativeBinding {
+  load(path: string, options: NativeEngineOptions, onEvents: (events: NativeEvents) => void): Promise<NativeEngine>;
+  readGguf(path: string): Promise<GgufInfo>;
+  instructions(): string[];
+}
+
+/** The package's folder: the same from lib/ and from dist/, and on the unpacked side of an Electron archive. */
+export const packageRoot = join(__dirname, '..').replace(`app.asar${sep}`, `app.asar.unpacked${sep}`);
+
+let loaded: NativeBinding | undefined;
+
+export function native(): NativeBinding {
+  loaded ??= loadBinding();
+  return loaded;
+}
+
+function loadBinding(): NativeBinding {
+  try {
+    const load = require('node-gyp-build') as (directory: string) => NativeBinding;
+    return load(packageRoot);
+  } catch (error) {
+    const inClone = existsSync(join(packageRoot, 'CMakeLists.txt')) && existsSync(join(packageRoot, 'lib'));
+    const way = inClone ? 'run `npm run build`' : 'see "Building from source" in the README';
+    throw new CachalotError(
+      'no_binary',
+      `there is no cachalot binary for ${process.platform}-${process.arch}, Node ${process.versions.node}: ${way}`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,123 @@
+/** Chat templates: messages to the text a model was trained on, with a limit on time, memory and length. */
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+
+import { CachalotError, abortError } from '../errors.js';
+import { packageRoot } from '../native.js';
+import type { RenderAnswer, RenderJob } from './template-worker.js';
+
+/** One message of a conversation. */
+export interface Message {
+  role: 'system' | 'user' | 'assistant' | 'tool';
+  content: string;
+}
+
+/** Real templates take a few milliseconds; the deadline counts from when the worker is ready. */
+const DEADLINE_MS = 500;
+const START_MS = 10_000;
+const HEAP_MB = 64;
+const MAX_CHARACTERS = 16 << 20;
+
+interface Pending {
+  resolve(text: string): void;
+  reject(error: CachalotError): void;
+}
+
+/** One worker, started at the first template and again after one had to be stopped. Jobs run one at a time. */
+export class TemplateRenderer {
+  #worker: Worker | undefined;
+  #ready: Promise<void> | undefined;
+  #pending: Pending | undefined;
+  #queue: Promise<unknown> = Promise.resolve();
+  #nextId = 1;
+  #disposed = false;
+
+  /** Renders; throws template_failed, template_timeout or template_too_large. */
+  render(template: string, variables: Record<string, unknown>, signal?: AbortSignal): Promise<string> {
+    const job = { id: this.#nextId++, template, variables };
+    const result = this.#queue.then(() => this.run(job, signal));
+    this.#queue = result.catch(() => undefined);
+    return result;
+  }
+
+  async dispose(): Promise<void> {
+    this.#disposed = true;
+    await this.stop(new CachalotError('disposed', 'the engine has been disposed'));
+  }
+
+  private async run(job: RenderJob, signal?: AbortSignal): Promise<string> {
+    if (signal?.aborted) throw abortError(signal);
+    if (this.#disposed) throw new CachalotError('disposed', 'the engine has been disposed');
+    await this.start();
+    const text = await this.exchange(job);
+    if (text.length > MAX_CHARACTERS) {
+      throw new CachalotError('template_too_large', `the chat template made ${text.length} characters; at most ${MAX_CHARACTERS} are allowed`);
+    }
+    return text;
+  }
+
+  private start(): Promise<void> {
+    this.#ready ??= new Promise<void>((resolve, reject) => {
+      const worker = new Worker(join(packageRoot, 'dist', 'text', 'template-worker.js'), {
+        resourceLimits: { maxOldGenerationSizeMb: HEAP_MB, maxYoungGenerationSizeMb: 16 },
+      });
+      worker.unref();
+      this.#worker = worker;
+      worker.on('message', (answer: RenderAnswer) => this.settle(answer));
+      worker.on('error', (error: NodeJS.ErrnoException) => {
+        const memory = error.code === 'ERR_WORKER_OUT_OF_MEMORY';
+        const failure = new CachalotError(
+          memory ? 'template_too_large' : 'template_failed',
+          memory ? `the chat template needs more than ${HEAP_MB} MB of memory` : `the chat template's worker failed: ${error.message}`,
+          { cause: error },
+        );
+        reject(failure);
+        void this.stop(failure);
+      });
+      const timer = setTimeout(() => {
+        const failure = new CachalotError('template_timeout', 'the chat template worker did not start');
+        reject(failure);
+        void this.stop(failure);
+      }, START_MS);
+      worker.once('online', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+    return this.#ready;
+  }
+
+  private exchange(job: RenderJob): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        void this.stop(
+          new CachalotError('template_timeout', `the chat template did not finish within ${DEADLINE_MS} ms; it is probably broken or hostile`),
+        );
+      }, DEADLINE_MS);
+      this.#worker?.ref(); // a program whose last work is this rendering must not end before it
+      const settled = () => {
+        clearTimeout(timer);
+        this.#pending = undefined;
+        this.#worker?.unref();
+      };
+      this.#pending = {
+        resolve: (text) => (settled(), resolve(text)),
+        reject: (error) => (settled(), reject(error)),
+      };
+      this.#worker?.postMessage(job);
+    });
+  }
+
+  private settle(answer: RenderAnswer): void {
+    if ('text' in answer) this.#pending?.resolve(answer.text);
+    else this.#pending?.reject(new CachalotError('template_failed', `the chat template failed: ${answer.error}`));
+  }
+
+  private async stop(reason: CachalotError): Promise<void> {
+    const worker = this.#worker;
+    this.#worker = undefined;
+    this.#ready = undefined;
+    this.#pending?.reject(reason);
+    await worker?.terminate();
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * From the vocabulary inside a GGUF file to the JSON that @huggingface/tokenizers takes.
+ *
+ * "llama": SentencePiece BPE. The file has scores, not merges: a piece made of two pieces is a merge, ranked by the score
+ * of the whole (Kudo and Richardson 2018). "gpt2": byte-level BPE with its merges in the file.
+ */
+import { CachalotError } from '../errors.js';
+import type { GgufInfo, GgufValue } from '../native.js';
+
+/** What a token is, in GGUF's numbers (tokenizer.ggml.token_type). */
+export enum TokenType {
+  Normal = 1,
+  Unknown = 2,
+  Control = 3,
+  UserDefined = 4,
+  Unused = 5,
+  Byte = 6,
+}
+
+export interface Vocabulary {
+  tokens: string[];
+  types: TokenType[];
+  bos: number | undefined;
+  eos: number | undefined;
+  addBos: boolean;
+  /** How token strings stand for bytes: pieces with "▁" and <0xNN>, or characters of GPT-2's byte alphabet. */
+  encoding: 'sentencepiece' | 'byte-level';
+  tokenizerJson: object;
+  chatTemplate: string | undefined;
+}
+
+const PRETOKENIZERS = ['gpt-2', 'default'];
+
+export function readVocabulary(file: GgufInfo): Vocabulary {
+  const { metadata } = file;
+  const model = metadata['tokenizer.ggml.model'];
+  if (model !== 'llama' && model !== 'gpt2') {
+    throw new CachalotError(
+      'tokenizer_unsupported',
+      `the tokenizer '${model === undefined ? 'none' : asText(model)}' of this file is not supported; supported are llama (SentencePiece BPE) and gpt2 (byte-level BPE)`,
+    );
+  }
+  const tokens = stringList(metadata, 'tokenizer.ggml.tokens');
+  const types = tokenTypes(metadata, tokens.length);
+  const vocabulary = {
+    tokens,
+    types,
+    bos: tokenId(metadata, 'tokenizer.ggml.bos_token_id', tokens.length),
+    eos: tokenId(metadata, 'tokenizer.ggml.eos_token_id', tokens.length),
+    addBos: (metadata['tokenizer.ggml.add_bos_token'] ?? model === 'llama') === true,
+    chatTemplate: optionalText(metadata['tokenizer.chat_template']),
+  };
+  return model === 'llama'
+    ? { ...vocabulary, encoding: 'sentencepiece', tokenizerJson: sentencePieceJson(metadata, tokens, types) }
+    : { ...vocabulary, encoding: 'byte-level', tokenizerJson: byteLevelJson(metadata, tokens, types) };
+}
+
+function asText(value: GgufValue): string {
+  return Array.isArray(value) ? 'an array' : String(value);
+}
+
+function optionalText(value: GgufValue | undefined): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+function invalid(message: string): CachalotError {
+  return new CachalotError('tokenizer_invalid', `the file's tokenizer is damaged: ${message}`);
+}
+
+function stringList(metadata: GgufInfo['metadata'], key: string): string[] {
+  const value = metadata[key];
+  if (!Array.isArray(value) || value.length === 0 || !value.every((item) => typeof item === 'string')) {
+    throw invalid(`'${key}' is not a list of strings`);
+  }
+  return value;
+}
+
+function numberList(metadata: GgufInfo['metadata'], key: string, length: number): number[] {
+  const value = metadata[key];
+  if (!Array.isArray(value) || !value.every((item) => typeof item === 'number') || value.length !== length) {
+    throw invalid(`'${key}' is not a list of ${length} numbers`);
+  }
+  return value;
+}
+
+function tokenTypes(metadata: GgufInfo['metadata'], length: number): TokenType[] {
+  if (metadata['tokenizer.ggml.token_type'] === undefined) return new Array<TokenType>(length).fill(TokenType.Normal);
+  return numberList(metadata, 'tokenizer.ggml.token_type', length);
+}
+
+function tokenId(metadata: GgufInfo['metadata'], key: string, length: number): number | undefined {
+  const value = metadata[key];
+  if (value === undefined) return undefined;
+  if (typeof value !== 'number' || value < 0 || value >= length) throw invalid(`'${key}' is not one of ${length} tokens`);
+  return value;
+}
+
+function vocabularyMap(tokens: string[]): Record<string, number> {
+  const map = Object.create(null) as Record<string, number>; // no prototype: "constructor" is a token like any other
+  for (const [id, token] of tokens.entries()) map[token] ??= id;
+  return map;
+}
+
+function addedTokens(tokens: string[], types: TokenType[]): object[] {
+  const special = new Set([TokenType.Control, TokenType.Unknown]);
+  return tokens.flatMap((content, id) => {
+    const type = types[id]!;
+    if (!special.has(type) && type !== TokenType.UserDefined) return [];
+    return [{ id, content, special: special.has(type), single_word: false, lstrip: false, rstrip: false, normalized: false }];
+  });
+}
+
+function sentencePieceJson(metadata: GgufInfo['metadata'], tokens: string[], types: TokenType[]): object {
+  const scores = numberList(metadata, 'tokenizer.ggml.scores', tokens.length);
+  const prefix = metadata['tokenizer.ggml.add_space_prefix'] ?? true;
+  const replace = { type: 'Replace', pattern: { String: ' ' }, content: '▁' };
+  const vocab = vocabularyMap(tokens);
+  return {
+    version: '1.0',
+    added_tokens: addedTokens(tokens, types),
+    normalizer: { type: 'Sequence', normalizers: prefix ? [{ type: 'Prepend', prepend: '▁' }, replace] : [replace] },
+    pre_tokenizer: null,
+    post_processor: null,
+    decoder: null,
+    model: {
+      type: 'BPE',
+      unk_token: tokens[types.indexOf(TokenType.Unknown)] ?? null,
+      byte_fallback: true,
+      fuse_unk: true,
+      vocab,
+      merges: mergesFromScores(tokens, types, scores, vocab),
+    },
+  };
+}
+
+/** Every way to cut a piece into two pieces is a merge; better scores merge first, then the order of the parts. */
+function mergesFromScores(
+  tokens: string[],
+  types: TokenType[],
+  scores: number[],
+  vocab: Record<string, number>,
+): [string, string][] {
+  const merges: { parts: [string, string]; score: number; left: number; right: number }[] = [];
+  for (const [id, token] of tokens.entries()) {
+    if (types[id] !== TokenType.Normal && types[id] !== TokenType.UserDefined) continue;
+    for (let cut = 1; cut < token.length; cut++) {
+      const left = vocab[token.slice(0, cut)];
+      const right = vocab[token.slice(cut)];
+      if (left === undefined || right === undefined) continue;
+      merges.push({ parts: [token.slice(0, cut), token.slice(cut)], score: scores[id]!, left, right });
+    }
+  }
+  merges.sort((a, b) => b.score - a.score || a.left - b.left || a.right - b.right);
+  return merges.map((merge) => merge.parts);
+}
+
+function byteLevelJson(metadata: GgufInfo['metadata'], tokens: string[], types: TokenType[]): object {
+  const name = metadata['tokenizer.ggml.pre'] ?? 'default';
+  if (typeof name !== 'string' || !PRETOKENIZERS.includes(name)) {
+    throw new CachalotError(
+      'tokenizer_unsupported',
+      `the pre-tokenizer '${asText(name)}' of this file is not supported; supported are ${PRETOKENIZERS.join(', ')}`,
+    );
+  }
+  const merges = stringList(metadata, 'tokenizer.ggml.merges').map((merge) => {
+    const space = merge.indexOf(' ', 1); // a part may be a space itself, never empty
+    if (space < 0) throw invalid(`'${merge}' in 'tokenizer.ggml.merges' is not a pair`);
+    return [merge.slice(0, space), merge.slice(space + 1)];
+  });
+  return {
+    version: '1.0',
+    added_tokens: addedTokens(tokens, types),
+    normalizer: null,
+    pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
+    post_processor: null,
+    decoder: null,
+    model: { type: 'BPE', unk_token: null, byte_fallback: false, fuse_unk: false, vocab: vocabularyMap(tokens), merges },
+  };
+}

@@ -1,0 +1,124 @@
+/** Text to token ids and back, over @huggingface/tokenizers. */
+import { Tokenizer } from '@huggingface/tokenizers';
+
+import { CachalotError } from '../errors.js';
+import { TokenType } from './gguf-tokenizer.js';
+import type { Vocabulary } from './gguf-tokenizer.js';
+import { Detokenizer } from './detokenizer.js';
+
+/** Names under which models end a turn; those that a vocabulary has as special tokens stop generation. */
+const END_OF_TURN = ['</s>', '<|im_end|>', '<|eot_id|>', '<|end_of_text|>', '<|endoftext|>', '<|end|>', '<end_of_turn>', '<eos>'];
+
+export interface EncodeOptions {
+  /** Whether the names of special tokens in the text mean those tokens. Default false. */
+  special?: boolean;
+  /** Whether to begin with the model's beginning-of-text token, if it has one. Default false. */
+  bos?: boolean;
+}
+
+export class TextTokenizer {
+  readonly bos: number | undefined;
+  readonly eos: number | undefined;
+  readonly stopTokens: Int32Array;
+  readonly #vocabulary: Vocabulary;
+  readonly #tokenizers: { plain?: Tokenizer; special?: Tokenizer } = {};
+  readonly #bytes: (Uint8Array | undefined)[] = [];
+
+  constructor(vocabulary: Vocabulary) {
+    this.#vocabulary = vocabulary;
+    this.bos = vocabulary.bos;
+    this.eos = vocabulary.eos;
+    this.stopTokens = Int32Array.from(this.findStopTokens());
+  }
+
+  get size(): number {
+    return this.#vocabulary.tokens.length;
+  }
+
+  /** The text of a special token, or '' if there is none: what chat templates call bos_token and eos_token. */
+  name(id: number | undefined): string {
+    return id === undefined ? '' : (this.#vocabulary.tokens[id] ?? '');
+  }
+
+  encode(text: string, options: EncodeOptions = {}): Int32Array {
+    const { ids } = this.tokenizer(options.special ?? false).encode(text, { add_special_tokens: false });
+    const bos = options.bos && this.#vocabulary.addBos ? this.bos : undefined;
+    const result = bos === undefined || ids[0] === bos ? ids : [bos, ...ids];
+    return Int32Array.from(result);
+  }
+
+  /** The bytes that a token adds to the text; none for special tokens. */
+  bytes(id: number): Uint8Array {
+    return (this.#bytes[id] ??= this.computeBytes(id));
+  }
+
+  detokenizer(): Detokenizer {
+    return new Detokenizer((id) => this.bytes(id));
+  }
+
+  decode(ids: ArrayLike<number>): string {
+    const detokenizer = this.detokenizer();
+    let text = '';
+    for (const id of Array.from(ids)) text += detokenizer.push(id);
+    return text + detokenizer.end();
+  }
+
+  private tokenizer(special: boolean): Tokenizer {
+    const key = special ? 'special' : 'plain';
+    return (this.#tokenizers[key] ??= this.build(special));
+  }
+
+  private build(special: boolean): Tokenizer {
+    const json = this.#vocabulary.tokenizerJson;
+    try {
+      return new Tokenizer(special ? json : { ...json, added_tokens: [] }, {});
+    } catch (error) {
+      throw new CachalotError('tokenizer_invalid', `the tokenizer cannot be built: ${(error as Error).message}`, { cause: error });
+    }
+  }
+
+  private computeBytes(id: number): Uint8Array {
+    const { tokens, types, encoding } = this.#vocabulary;
+    const token = tokens[id];
+    const type = types[id];
+    if (token === undefined || type === TokenType.Control || type === TokenType.Unknown) return new Uint8Array(0);
+    if (type === TokenType.UserDefined && encoding === 'byte-level') return new TextEncoder().encode(token);
+    return encoding === 'sentencepiece' ? sentencePieceBytes(token) : byteLevelBytes(token);
+  }
+
+  private findStopTokens(): Set<number> {
+    const { tokens, types, eos } = this.#vocabulary;
+    const stops = new Set<number>(eos === undefined ? [] : [eos]);
+    for (const name of END_OF_TURN) {
+      const id = tokens.indexOf(name);
+      if (id >= 0 && types[id] === TokenType.Control) stops.add(id);
+    }
+    return stops;
+  }
+}
+
+function sentencePieceBytes(token: string): Uint8Array {
+  const byte = /^<0x([0-9A-Fa-f]{2})>$/.exec(token);
+  if (byte) return Uint8Array.of(parseInt(byte[1]!, 16));
+  return new TextEncoder().encode(token.replaceAll('▁', ' '));
+}
+
+function byteLevelBytes(token: string): Uint8Array {
+  const bytes: number[] = [];
+  for (const character of token) {
+    const byte = BYTE_OF_CHARACTER.get(character);
+    if (byte === undefined) bytes.push(...new TextEncoder().encode(character));
+    else bytes.push(byte);
+  }
+  return Uint8Array.from(bytes);
+}
+
+/** GPT-2's alphabet: printable bytes stand for themselves, the others for characters from U+0100 on, in order. */
+const BYTE_OF_CHARACTER = new Map<string, number>();
+{
+  let next = 256;
+  for (let byte = 0; byte < 256; byte++) {
+    const printable = (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
+    BYTE_OF_CHARACTER.set(String.fromCodePoint(printable ? byte : next++), byte);
+  }
+}
