@@ -155,6 +155,14 @@ export class Engine implements AsyncDisposable {
     return this.generate(text, options);
   }
 
+  /** Continues a sequence of token ids. */
+  completeTokens(tokens: readonly number[], options: GenerateOptions = {}): Generation {
+    if (!Array.isArray(tokens)) throw invalidArgument('tokens', 'an array of token ids', tokens);
+    const { core, tokenizer, namespace } = this.#context;
+    const prompt = () => Int32Array.from(tokens as readonly number[]);
+    return new Generation({ core, tokenizer, namespace, prompt }, resolveGenerateOptions(options));
+  }
+
   /** Answers a conversation that is given whole. */
   chat(messages: Message[], options: GenerateOptions = {}): Generation {
     if (!Array.isArray(messages)) throw invalidArgument('messages', 'an array of messages', messages);

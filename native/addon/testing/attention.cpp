@@ -1,0 +1,132 @@
+// Attention as the engine runs it - write K and V, plan, attend, merge - on contexts that a test makes up.
+
+#include <cmath>
+
+#include "addon/testing/testing.h"
+#include "attention/plan.h"
+#include "cpu/cpu_backend.h"
+#include "kv/pool.h"
+
+namespace cachalot::addon {
+
+namespace {
+
+/** A case: one layer, contexts of their own, the last rows of each being the step's rows. */
+struct Case {
+  explicit Case(const Napi::Object& object)
+      : n_heads(integer_of(object.Get("heads"))),
+        n_kv_heads(integer_of(object.Get("kvHeads"))),
+        head_dim(integer_of(object.Get("headDim"))),
+        format(object.Get("format").ToString().Utf8Value() == "bf16" ? KvFormat::kBF16 : KvFormat::kF32),
+        parallelism(integer_of(object.Get("parallelism"))),
+        interleaved(object.Get("interleaved").ToBoolean()),
+        cosines(floats_of(object.Get("cosines"))),
+        sines(floats_of(object.Get("sines"))) {}
+
+  RopeTable rope() const { return {cosines.data(), sines.data(), head_dim, interleaved}; }
+
+  int n_heads, n_kv_heads, head_dim;
+  KvFormat format;
+  int parallelism;
+  bool interleaved;
+  std::vector<float> cosines, sines;
+};
+
+/** Writes a whole context, token by token or at once, into fresh runs. */
+std::vector<uint32_t> write_context(cpu::CpuBackend* backend, KvPool* pool, const Case& c, const std::vector<float>& k,
+                                    const std::vector<float>& v, int n_tokens) {
+  std::vector<uint32_t> runs;
+  std::vector<KvTarget> targets;
+  for (int i = 0; i < n_tokens; i++) {
+    if (i % kTileTokens == 0) runs.push_back(*pool->take());
+    targets.push_back({runs.back(), i % kTileTokens, i});
+  }
+  backend->kv_write({pool->store(), c.rope(), 0, k.data(), v.data(), targets});
+  return runs;
+}
+
+// attention(path, threads, case, [{ k, v, q, rows }]): out. k and v are [tokens, G, D], q is [rows, H, D].
+Napi::Value attention(const Napi::CallbackInfo& info) {
+  cpu::CpuBackend backend(info[0].ToString().Utf8Value(), integer_of(info[1]));
+  const Case c(info[2].As<Napi::Object>());
+  const auto contexts = info[3].As<Napi::Array>();
+  KvPool pool(backend, {c.format, 1, c.n_kv_heads, c.head_dim}, size_t{64} << 20);
+  std::vector<std::vector<uint32_t>> runs(contexts.Length());
+  std::vector<PlanSequence> sequences;
+  std::vector<float> queries;
+  int n_rows = 0;
+  for (uint32_t i = 0; i < contexts.Length(); i++) {
+    const auto context = contexts.Get(i).As<Napi::Object>();
+    const auto k = floats_of(context.Get("k")), v = floats_of(context.Get("v")), q = floats_of(context.Get("q"));
+    const int n_tokens = static_cast<int>(k.size()) / (c.n_kv_heads * c.head_dim), own = integer_of(context.Get("rows"));
+    runs[i] = write_context(&backend, &pool, c, k, v, n_tokens);
+    sequences.push_back({n_rows, own, n_tokens - own, runs[i]});
+    queries.insert(queries.end(), q.begin(), q.end());
+    n_rows += own;
+  }
+  const AttentionPlan plan = plan_attention(sequences, {c.n_heads / c.n_kv_heads, c.n_kv_heads, c.parallelism});
+  std::vector<float> partials(static_cast<size_t>(plan.n_partials * c.n_heads * (c.head_dim + 2)));
+  std::vector<float> out(queries.size());
+  const float scale = 1.0f / std::sqrt(static_cast<float>(c.head_dim));
+  backend.attention({pool.store(), c.rope(), 0, c.n_heads, scale, queries.data(), &plan, partials.data()});
+  backend.attention_merge({&plan, partials.data(), n_rows, c.n_heads, c.head_dim, out.data()});
+  return floats_to(info.Env(), out);
+}
+
+// plan([{ rows, position }], { headsPerKvHead, kvHeads, parallelism }): the plan as plain data
+Napi::Value plan(const Napi::CallbackInfo& info) {
+  const auto env = info.Env();
+  const auto list = info[0].As<Napi::Array>();
+  const auto options = info[1].As<Napi::Object>();
+  std::vector<PlanSequence> sequences;
+  int n_rows = 0;
+  for (uint32_t i = 0; i < list.Length(); i++) {
+    const auto object = list.Get(i).As<Napi::Object>();
+    sequences.push_back({n_rows, integer_of(object.Get("rows")), integer_of(object.Get("position")), {}});
+    n_rows += sequences.back().n_rows;
+  }
+  const AttentionPlan made = plan_attention(
+      sequences, {integer_of(options.Get("headsPerKvHead")), integer_of(options.Get("kvHeads")), integer_of(options.Get("parallelism"))});
+  auto items = Napi::Array::New(env);
+  for (const WorkItem& item : made.items) {
+    auto rows = Napi::Array::New(env);
+    for (int i = 0; i < item.n_rows; i++) {
+      const ItemRow& row = made.item_rows[static_cast<size_t>(item.first_row + i)];
+      auto object = Napi::Object::New(env);
+      object.Set("row", row.row);
+      object.Set("keys", row.n_keys);
+      object.Set("partial", item.first_partial + i);
+      rows.Set(static_cast<uint32_t>(i), object);
+    }
+    auto object = Napi::Object::New(env);
+    object.Set("run", item.run);
+    object.Set("firstTile", item.first_tile);
+    object.Set("endTile", item.end_tile);
+    object.Set("rows", rows);
+    items.Set(items.Length(), object);
+  }
+  auto merges = Napi::Array::New(env);
+  for (size_t row = 0; row + 1 < made.merge_begin.size(); row++) {
+    auto entries = Napi::Array::New(env);
+    for (int i = made.merge_begin[row]; i < made.merge_begin[row + 1]; i++) {
+      auto entry = Napi::Object::New(env);
+      entry.Set("partial", made.merge_entries[static_cast<size_t>(i)].partial);
+      entry.Set("group", made.merge_entries[static_cast<size_t>(i)].group);
+      entries.Set(entries.Length(), entry);
+    }
+    merges.Set(merges.Length(), entries);
+  }
+  auto result = Napi::Object::New(env);
+  result.Set("items", items);
+  result.Set("merges", merges);
+  return result;
+}
+
+}  // namespace
+
+void export_attention(Napi::Env env, Napi::Object exports) {
+  exports.Set("attention", Napi::Function::New(env, attention));
+  exports.Set("plan", Napi::Function::New(env, plan));
+}
+
+}  // namespace cachalot::addon

@@ -1,0 +1,107 @@
+// One op at a time on one instruction path, with the path and the number of threads as first arguments.
+
+#include <cstring>
+
+#include "addon/testing/testing.h"
+#include "cpu/block_codes.h"
+#include "cpu/cpu_backend.h"
+
+namespace cachalot::addon {
+
+namespace {
+
+cpu::CpuBackend backend_of(const Napi::CallbackInfo& info) {
+  return {info[0].ToString().Utf8Value(), integer_of(info[1])};
+}
+
+/** Weight bytes as they stand in a file: (bytes, GGUF type, N, K) from argument `at` on. */
+Tensor tensor_of(const Napi::CallbackInfo& info, size_t at) {
+  return {info[at].As<Napi::Uint8Array>().Data(), static_cast<DType>(integer_of(info[at + 1])), integer_of(info[at + 2]),
+          integer_of(info[at + 3])};
+}
+
+// linear(path, threads, weight, type, N, K, x): y
+Napi::Value linear(const Napi::CallbackInfo& info) {
+  auto backend = backend_of(info);
+  const Tensor tensor = tensor_of(info, 2);
+  const auto x = floats_of(info[6]);
+  const auto n_rows = static_cast<int32_t>(static_cast<int64_t>(x.size()) / tensor.n_cols);
+  std::vector<float> y(static_cast<size_t>(n_rows * tensor.n_rows), -1.0f);
+  const auto weight = backend.prepare_weight(tensor);
+  const LinearOutput output{weight.get(), y.data()};
+  backend.linear({x.data(), n_rows, std::span(&output, 1)});
+  return floats_to(info.Env(), y);
+}
+
+// gatherRows(path, threads, weight, type, N, K, ids): rows
+Napi::Value gather_rows(const Napi::CallbackInfo& info) {
+  auto backend = backend_of(info);
+  const Tensor tensor = tensor_of(info, 2);
+  const auto ids = integers_of(info[6]);
+  std::vector<float> out(ids.size() * static_cast<size_t>(tensor.n_cols));
+  backend.gather_rows({tensor, ids.data(), static_cast<int32_t>(ids.size()), out.data()});
+  return floats_to(info.Env(), out);
+}
+
+// rmsNorm(path, threads, x, delta | null, weight, epsilon): { x, out }
+Napi::Value rms_norm(const Napi::CallbackInfo& info) {
+  auto backend = backend_of(info);
+  auto x = floats_of(info[2]);
+  const auto delta = info[3].IsNull() ? std::vector<float>() : floats_of(info[3]);
+  const auto weight = floats_of(info[4]);
+  std::vector<float> out(x.size());
+  const auto width = static_cast<int32_t>(weight.size());
+  backend.rms_norm({x.data(), delta.empty() ? nullptr : delta.data(), weight.data(), info[5].ToNumber().FloatValue(),
+                    static_cast<int32_t>(x.size()) / width, width, out.data()});
+  auto result = Napi::Object::New(info.Env());
+  result.Set("x", floats_to(info.Env(), x));
+  result.Set("out", floats_to(info.Env(), out));
+  return result;
+}
+
+// siluMul(path, threads, gate, up): out
+Napi::Value silu_mul(const Napi::CallbackInfo& info) {
+  auto backend = backend_of(info);
+  const auto gate = floats_of(info[2]), up = floats_of(info[3]);
+  std::vector<float> out(gate.size());
+  backend.silu_mul({gate.data(), up.data(), 1, static_cast<int32_t>(gate.size()), out.data()});
+  return floats_to(info.Env(), out);
+}
+
+// sample(path, threads, logits, [{ temperature, seed, completion, position, forcedToken }]): [{ token, logprob }]
+Napi::Value sample(const Napi::CallbackInfo& info) {
+  auto backend = backend_of(info);
+  const auto logits = floats_of(info[2]);
+  const auto rows_js = info[3].As<Napi::Array>();
+  std::vector<SampleRow> rows;
+  for (uint32_t i = 0; i < rows_js.Length(); i++) {
+    const auto row = rows_js.Get(i).As<Napi::Object>();
+    rows.push_back({row.Get("temperature").ToNumber().FloatValue(),
+                    static_cast<uint64_t>(row.Get("seed").ToNumber().Int64Value()),
+                    row.Get("completion").ToNumber().Uint32Value(), integer_of(row.Get("position")),
+                    integer_of(row.Get("forcedToken"))});
+  }
+  std::vector<SampledToken> sampled(rows.size());
+  const auto vocabulary = static_cast<int32_t>(logits.size() / rows.size());
+  backend.sample({logits.data(), vocabulary, rows, sampled.data()});
+  auto result = Napi::Array::New(info.Env(), sampled.size());
+  for (uint32_t i = 0; i < sampled.size(); i++) {
+    auto object = Napi::Object::New(info.Env());
+    object.Set("token", sampled[i].token);
+    object.Set("logprob", sampled[i].logprob);
+    result.Set(i, object);
+  }
+  return result;
+}
+
+}  // namespace
+
+void export_ops(Napi::Env env, Napi::Object exports) {
+  exports.Set("linear", Napi::Function::New(env, linear));
+  exports.Set("gatherRows", Napi::Function::New(env, gather_rows));
+  exports.Set("rmsNorm", Napi::Function::New(env, rms_norm));
+  exports.Set("siluMul", Napi::Function::New(env, silu_mul));
+  exports.Set("sample", Napi::Function::New(env, sample));
+}
+
+}  // namespace cachalot::addon

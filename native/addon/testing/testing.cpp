@@ -1,0 +1,18 @@
+#include "addon/testing/testing.h"
+
+namespace cachalot::addon {
+
+namespace {
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  export_ops(env, exports);
+  export_attention(env, exports);
+  export_tree(env, exports);
+  return exports;
+}
+
+NODE_API_MODULE(cachalot_testing, init)
+
+}  // namespace
+
+}  // namespace cachalot::addon

@@ -1,0 +1,126 @@
+// The prefix tree over a real pool, without a model: leaves are numbers, and every call ends with the tree's own check.
+
+#include <map>
+#include <memory>
+
+#include "addon/testing/testing.h"
+#include "cpu/cpu_backend.h"
+#include "kv/prefix_tree.h"
+
+namespace cachalot::addon {
+
+namespace {
+
+class TreeWrap final : public Napi::ObjectWrap<TreeWrap> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(env, "PrefixTree",
+                       {InstanceMethod<&TreeWrap::open>("open"), InstanceMethod<&TreeWrap::match>("match"),
+                        InstanceMethod<&TreeWrap::reserve>("reserve"), InstanceMethod<&TreeWrap::commit>("commit"),
+                        InstanceMethod<&TreeWrap::release>("release"), InstanceMethod<&TreeWrap::discard>("discard"),
+                        InstanceMethod<&TreeWrap::runs>("runs"), InstanceMethod<&TreeWrap::counts>("counts"),
+                        InstanceMethod<&TreeWrap::clear>("clear")});
+  }
+
+  // new PrefixTree(runs)
+  explicit TreeWrap(const Napi::CallbackInfo& info)
+      : Napi::ObjectWrap<TreeWrap>(info),
+        backend_("portable", 1),
+        pool_(backend_, {KvFormat::kF32, 1, 1, 2}, static_cast<size_t>(integer_of(info[0])) * 512),
+        tree_(pool_, [this](const KvCopy& copy) { copied_ += copy.n_tokens; }) {}
+
+ private:
+  // open(key, tokens): { leaf, cached }
+  Napi::Value open(const Napi::CallbackInfo& info) {
+    return checked(info, [&]() -> Napi::Value {
+      KvSegment* leaf = tree_.open(info[0].ToString(), integers_of(info[1]));
+      leaves_[++last_] = leaf;
+      auto result = Napi::Object::New(info.Env());
+      result.Set("leaf", last_);
+      result.Set("cached", leaf->end());
+      return result;
+    });
+  }
+
+  Napi::Value match(const Napi::CallbackInfo& info) {
+    return Napi::Number::New(info.Env(), tree_.match(info[0].ToString(), integers_of(info[1])));
+  }
+
+  Napi::Value reserve(const Napi::CallbackInfo& info) {
+    return checked(info, [&]() -> Napi::Value {
+      return Napi::Boolean::New(info.Env(), tree_.reserve(leaf(info), integer_of(info[1])));
+    });
+  }
+
+  Napi::Value commit(const Napi::CallbackInfo& info) {
+    return checked(info, [&]() -> Napi::Value {
+      tree_.commit(leaf(info), integers_of(info[1]));
+      return info.Env().Undefined();
+    });
+  }
+
+  Napi::Value release(const Napi::CallbackInfo& info) {
+    return checked(info, [&]() -> Napi::Value {
+      tree_.release(leaf(info));
+      leaves_.erase(integer_of(info[0]));
+      return info.Env().Undefined();
+    });
+  }
+
+  Napi::Value discard(const Napi::CallbackInfo& info) {
+    return checked(info, [&]() -> Napi::Value {
+      tree_.discard(leaf(info));
+      leaves_.erase(integer_of(info[0]));
+      return info.Env().Undefined();
+    });
+  }
+
+  // runs(leaf): addresses of the runs of its whole context
+  Napi::Value runs(const Napi::CallbackInfo& info) {
+    auto array = Napi::Array::New(info.Env());
+    for (const uint32_t run : context_runs(leaf(info))) array.Set(array.Length(), run);
+    return array;
+  }
+
+  Napi::Value counts(const Napi::CallbackInfo& info) {
+    auto result = Napi::Object::New(info.Env());
+    result.Set("free", pool_.n_free());
+    result.Set("available", tree_.n_available());
+    result.Set("segments", tree_.n_segments());
+    result.Set("copied", copied_);
+    return result;
+  }
+
+  Napi::Value clear(const Napi::CallbackInfo& info) {
+    return checked(info, [&]() -> Napi::Value {
+      tree_.clear();
+      return info.Env().Undefined();
+    });
+  }
+
+  KvSegment* leaf(const Napi::CallbackInfo& info) { return leaves_.at(integer_of(info[0])); }
+
+  template <typename Call>
+  Napi::Value checked(const Napi::CallbackInfo& info, Call call) {
+    try {
+      const Napi::Value result = call();
+      tree_.check_invariants();
+      return result;
+    } catch (const Error& error) {
+      throw to_js(info.Env(), error);
+    }
+  }
+
+  cpu::CpuBackend backend_;
+  KvPool pool_;
+  PrefixTree tree_;
+  std::map<int, KvSegment*> leaves_;
+  int last_ = 0;
+  int copied_ = 0;
+};
+
+}  // namespace
+
+void export_tree(Napi::Env env, Napi::Object exports) { exports.Set("PrefixTree", TreeWrap::define(env)); }
+
+}  // namespace cachalot::addon

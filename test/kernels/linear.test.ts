@@ -1,0 +1,80 @@
+import { randomWeight } from '../fixtures/random-weight.js';
+import { Random } from '../random.js';
+import { WEIGHT_TYPES, dequantize } from '../reference/dequantize.js';
+import type { WeightType } from '../reference/dequantize.js';
+import { linear } from '../reference/linear.js';
+import type { RowPrecision } from '../reference/linear.js';
+import { paths, testing } from '../testing.js';
+
+function precisionOf(type: WeightType, path: string): RowPrecision {
+  if (type.blockSize > 1) return 'int8';
+  return type.name === 'BF16' && path !== 'portable' ? 'bf16' : 'exact';
+}
+
+// Float sums: an error of a few ulp of the magnitude, growing slowly with K.
+const RELATIVE = 3e-6;
+
+describe.each(paths)('linear on %s', (path) => {
+  describe.each(WEIGHT_TYPES.map((type) => [type.name, type] as const))('%s', (_, type) => {
+    // K: one block, an odd number of blocks; for floats also a tail. N: 1, a panel, past a panel.
+    const block = Math.max(type.blockSize, 32);
+    const shapes = [
+      [1, block, 1],
+      [16, 3 * block, 2],
+      [37, 5 * block, 13],
+      ...(type.blockSize === 1 ? [[5, 45, 3]] : []),
+    ] as [number, number, number][];
+
+    test.each(shapes)('equals the float64 product for N %d, K %d, R %d', (n, k, rows) => {
+      const random = new Random(n * 1000 + k + rows);
+      const weight = randomWeight(type, n * k, random);
+      const x = random.normals(rows * k);
+      const expected = linear(dequantize(type, weight), k, x, precisionOf(type, path));
+      const y = testing.linear(path, 2, weight, type.type, n, k, x);
+      y.forEach((value, i) => {
+        expect(Math.abs(value - expected.y[i]!)).toBeLessThanOrEqual(RELATIVE * expected.magnitude[i]! + 1e-30);
+      });
+    });
+
+    test('gives a row the same bits alone, among others, and with any number of threads', () => {
+      const random = new Random(7);
+      const [n, k, rows] = [50, 4 * block, 21];
+      const weight = randomWeight(type, n * k, random);
+      const x = random.normals(rows * k);
+      const together = testing.linear(path, 1, weight, type.type, n, k, x);
+      expect(testing.linear(path, 3, weight, type.type, n, k, x)).toEqual(together);
+      for (let row = 0; row < rows; row++) {
+        const alone = testing.linear(path, 1, weight, type.type, n, k, x.slice(row * k, (row + 1) * k));
+        expect(alone).toEqual(together.slice(row * n, (row + 1) * n));
+      }
+    });
+
+    test('reads rows of a table exactly', () => {
+      const random = new Random(3);
+      const [n, k] = [4, 2 * block];
+      const weight = randomWeight(type, n * k, random);
+      const expected = dequantize(type, weight);
+      const rows = testing.gatherRows(path, 1, weight, type.type, n, k, Int32Array.of(3, 0, 3));
+      [3, 0, 3].forEach((id, row) => {
+        for (let i = 0; i < k; i++) {
+          const value = expected[id * k + i]!;
+          // A difference of two products (scale and minimum) rounds once for each.
+          expect(Math.abs(rows[row * k + i]! - value)).toBeLessThanOrEqual(2e-7 * (Math.abs(value) + (type.blockSize > 1 ? 3 : 0)));
+        }
+      });
+    });
+
+    test('keeps a NaN in its own row', () => {
+      const random = new Random(5);
+      const [n, k] = [20, 2 * block];
+      const weight = randomWeight(type, n * k, random);
+      const x = random.normals(3 * k);
+      const clean = testing.linear(path, 1, weight, type.type, n, k, x);
+      x[k + 5] = NaN;
+      const y = testing.linear(path, 1, weight, type.type, n, k, x);
+      expect(y.slice(0, n)).toEqual(clean.slice(0, n));
+      expect(y.slice(n, 2 * n).every(Number.isNaN)).toBe(true);
+      expect(y.slice(2 * n)).toEqual(clean.slice(2 * n));
+    });
+  });
+});

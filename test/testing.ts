@@ -1,0 +1,77 @@
+/** The second addon: native parts one by one. See native/addon/testing/. */
+import { join } from 'node:path';
+
+import { native } from '../lib/native.js';
+
+export interface AttentionCase {
+  heads: number;
+  kvHeads: number;
+  headDim: number;
+  format: 'f32' | 'bf16';
+  /** How many work items the plan aims at; must not change a bit. */
+  parallelism: number;
+  interleaved: boolean;
+  cosines: Float32Array;
+  sines: Float32Array;
+}
+
+/** k and v are [tokens, kvHeads, headDim], q is [rows, heads, headDim]; the rows are the context's last tokens. */
+export interface AttentionContext {
+  k: Float32Array;
+  v: Float32Array;
+  q: Float32Array;
+  rows: number;
+}
+
+export interface PlanItem {
+  run: number;
+  firstTile: number;
+  endTile: number;
+  rows: { row: number; keys: number; partial: number }[];
+}
+
+export interface SampleRow {
+  temperature: number;
+  seed: number;
+  completion: number;
+  position: number;
+  forcedToken: number;
+}
+
+export interface NativeTree {
+  open(key: string, tokens: Int32Array): { leaf: number; cached: number };
+  match(key: string, tokens: Int32Array): number;
+  reserve(leaf: number, n: number): boolean;
+  commit(leaf: number, tokens: Int32Array): void;
+  release(leaf: number): void;
+  discard(leaf: number): void;
+  runs(leaf: number): number[];
+  counts(): { free: number; available: number; segments: number; copied: number };
+  clear(): void;
+}
+
+export interface TestingBinding {
+  linear(path: string, threads: number, weight: Uint8Array, type: number, n: number, k: number, x: Float32Array): Float32Array;
+  gatherRows(path: string, threads: number, weight: Uint8Array, type: number, n: number, k: number, ids: Int32Array): Float32Array;
+  rmsNorm(
+    path: string,
+    threads: number,
+    x: Float32Array,
+    delta: Float32Array | null,
+    weight: Float32Array,
+    epsilon: number,
+  ): { x: Float32Array; out: Float32Array };
+  siluMul(path: string, threads: number, gate: Float32Array, up: Float32Array): Float32Array;
+  sample(path: string, threads: number, logits: Float32Array, rows: SampleRow[]): { token: number; logprob: number }[];
+  attention(path: string, threads: number, shape: AttentionCase, contexts: AttentionContext[]): Float32Array;
+  plan(
+    sequences: { rows: number; position: number }[],
+    options: { headsPerKvHead: number; kvHeads: number; parallelism: number },
+  ): { items: PlanItem[]; merges: { partial: number; group: number }[][] };
+  PrefixTree: new (runs: number) => NativeTree;
+}
+
+export const testing = require(join(__dirname, '..', 'build', 'test', 'cachalot_testing.node')) as TestingBinding;
+
+/** The instruction paths of this machine: every kernel suite runs on each. */
+export const paths = native().instructions();
