@@ -18,7 +18,7 @@ export interface Download {
 }
 
 const ATTEMPTS = 4;
-const FIRST_PAUSE_MS = 500;
+const FIRST_PAUSE_MS = 250;
 
 /** Throws download_failed, download_corrupt or aborted; after the first and the last, a second call resumes. */
 export async function download(job: Download): Promise<void> {
@@ -30,7 +30,7 @@ export async function download(job: Download): Promise<void> {
     } catch (error) {
       if (job.signal?.aborted) throw abortError(job.signal);
       if (error instanceof CachalotError || attempt === ATTEMPTS) throw failed(job, error);
-      await sleep(FIRST_PAUSE_MS * 2 ** attempt, undefined, { signal: job.signal }).catch(() => undefined);
+      await sleep(FIRST_PAUSE_MS * 2 ** (attempt - 1), undefined, { signal: job.signal }).catch(() => undefined);
     }
   }
   await verify(job);

