@@ -18,8 +18,7 @@ export interface BatchOptions extends GenerateOptions {
 
 /** One prompt's outcome: a result, or the error that this prompt alone ended with. */
 export type BatchResult = { index: number } & (
-  | (GenerationResult & { error?: undefined })
-  | { error: CachalotError; text?: undefined }
+  (GenerationResult & { error?: undefined }) | { error: CachalotError; text?: undefined }
 );
 
 export interface BatchStats {
@@ -60,11 +59,12 @@ export class Batch implements AsyncIterable<BatchResult> {
   constructor(engine: EngineContext, items: readonly BatchItem[], options: BatchOptions) {
     checkOptions(options, { ...generateChecks, order: oneOf('finished', 'input') });
     if (!Array.isArray(items)) throw invalidArgument('prompts', 'an array', items);
+    const list: readonly BatchItem[] = items;
     const { order, signal, ...rest } = options;
     this.#inOrder = order === 'input';
     const both = signal ? AbortSignal.any([signal, this.#cancel.signal]) : this.#cancel.signal;
     const generation = { ...rest, signal: both };
-    this.#results = items.map((item, index) => this.run(engine, item, index, generation));
+    this.#results = list.map((item, index) => this.run(engine, item, index, generation));
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<BatchResult, void, void> {
@@ -87,7 +87,12 @@ export class Batch implements AsyncIterable<BatchResult> {
     return Promise.all(this.#results);
   }
 
-  private async run(engine: EngineContext, item: BatchItem, index: number, options: GenerateOptions): Promise<BatchResult> {
+  private async run(
+    engine: EngineContext,
+    item: BatchItem,
+    index: number,
+    options: GenerateOptions,
+  ): Promise<BatchResult> {
     let result: BatchResult;
     try {
       const generation = new Generation(

@@ -42,7 +42,11 @@ export const isFunction: Check = (name, value) => {
 
 export const isSignal: Check = (name, value) => {
   const signal = value as Partial<AbortSignal> | null;
-  if (typeof signal !== 'object' || typeof signal?.addEventListener !== 'function' || typeof signal.aborted !== 'boolean') {
+  if (
+    typeof signal !== 'object' ||
+    typeof signal?.addEventListener !== 'function' ||
+    typeof signal.aborted !== 'boolean'
+  ) {
     throw invalidArgument(name, 'an AbortSignal', value);
   }
 };

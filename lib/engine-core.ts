@@ -1,7 +1,13 @@
 /** The engine as lib/ sees it: requests in, their events out. Knows nothing of text. */
 import { CachalotError, fromNative } from './errors.js';
 import { native } from './native.js';
-import type { NativeEngine, NativeEngineOptions, NativeEvents, NativeFinish, NativeRequest } from './native.js';
+import type {
+  NativeEngine,
+  NativeEngineOptions,
+  NativeEvents,
+  NativeFinish,
+  NativeRequest,
+} from './native.js';
 
 export interface RequestHandlers {
   onToken(id: number, logprob: number): void;

@@ -1,10 +1,7 @@
 /** The engine: a loaded model, its cache and its loop. */
-import { totalmem } from 'node:os';
-
 import { Batch } from './batch.js';
 import type { BatchItem, BatchOptions } from './batch.js';
-import { checkOptions, integerIn, isBoolean, isFunction, isString, notSupportedYet, oneOf } from './check-options.js';
-import type { Check } from './check-options.js';
+import { checkOptions, isBoolean, isString } from './check-options.js';
 import { EngineCore } from './engine-core.js';
 import { CachalotError, abortError, fromNative, invalidArgument } from './errors.js';
 import type { ErrorCode } from './errors.js';
@@ -12,7 +9,8 @@ import { resolveGenerateOptions } from './generate-options.js';
 import type { GenerateOptions } from './generate-options.js';
 import { Generation } from './generation.js';
 import { resolveModel } from './models/pull.js';
-import type { PullProgress } from './models/pull.js';
+import type { LoadOptions } from './load-options.js';
+import { resolveLoadOptions } from './load-options.js';
 import { native } from './native.js';
 import type { EngineStats, NativeDescription, NativeFinish } from './native.js';
 import { Session } from './session.js';
@@ -21,43 +19,6 @@ import { TemplateRenderer } from './text/chat-template.js';
 import type { Message } from './text/chat-template.js';
 import { readVocabulary } from './text/gguf-tokenizer.js';
 import { TextTokenizer } from './text/tokenizer.js';
-
-export interface LoadOptions {
-  /** Only "cpu" now. */
-  device?: 'auto' | 'cpu';
-  /** CPU threads. Default: one per core. */
-  threads?: number;
-  /** The most tokens of one context. Default: what the model was trained for. */
-  contextLength?: number;
-  /** Memory for keys and values: `bytes` (default: a quarter of the machine's memory or 16 full contexts, whichever
-   *  is less) and `format` (default: bf16 where the CPU computes with it, else f32). */
-  kv?: { bytes?: number; format?: 'auto' | 'f32' | 'bf16' };
-  /** CPU instructions. Default: the best that this machine has. Results differ in the last bits between paths. */
-  instructions?: 'auto' | 'avx512' | 'portable';
-  /** Rows of a step: the longest piece of a prompt that others wait for. Default 512. */
-  stepTokens?: number;
-  /** Engines of one process share nothing; within one, requests of different namespaces share nothing. */
-  namespace?: string;
-  /** Progress of a download, if there is one. */
-  onProgress?: (progress: PullProgress) => void;
-  /** Checks the engine's own data structures after every step; for tests. */
-  checkInvariants?: boolean;
-}
-
-const loadChecks: Record<string, Check> = {
-  device: oneOf('auto', 'cpu'),
-  threads: integerIn(1, 1024),
-  contextLength: integerIn(1, 2 ** 24),
-  kv: (name, value) =>
-    checkOptions(value as object, { bytes: integerIn(1, totalmem()), format: oneOf('auto', 'f32', 'bf16') }, `${name}.`),
-  instructions: oneOf('auto', 'avx512', 'portable'),
-  stepTokens: integerIn(1, 4096),
-  namespace: isString,
-  onProgress: isFunction,
-  checkInvariants: isBoolean,
-  draft: notSupportedYet,
-  adapters: notSupportedYet,
-};
 
 export type EngineDescription = NativeDescription & { model: string };
 
@@ -86,7 +47,13 @@ export class Engine implements AsyncDisposable {
   readonly #model: string;
   readonly #context: EngineContext;
 
-  private constructor(core: EngineCore, tokenizer: TextTokenizer, template: string | undefined, model: string, namespace: string) {
+  private constructor(
+    core: EngineCore,
+    tokenizer: TextTokenizer,
+    template: string | undefined,
+    model: string,
+    namespace: string,
+  ) {
     this.#core = core;
     this.#tokenizer = tokenizer;
     this.#template = template;
@@ -109,22 +76,24 @@ export class Engine implements AsyncDisposable {
    */
   static async load(model: string, options: LoadOptions = {}): Promise<Engine> {
     isString('model', model);
-    checkOptions(options, loadChecks);
-    const path = await resolveModel(model, options.onProgress ? { onProgress: options.onProgress } : {});
-    const vocabulary = readVocabulary(await native().readGguf(path).catch((error: unknown) => Promise.reject(fromNative(error))));
-    const core = await EngineCore.load(path, {
-      instructions: options.instructions ?? 'auto',
-      threads: options.threads ?? 0,
-      contextLength: options.contextLength ?? 0,
-      stepTokens: options.stepTokens ?? 512,
-      kvBytes: options.kv?.bytes ?? 0,
-      kvFormat: options.kv?.format ?? 'auto',
-      checkInvariants: options.checkInvariants ?? false,
-    });
+    const nativeOptions = resolveLoadOptions(options);
+    const path = await resolveModel(
+      model,
+      options.onProgress ? { onProgress: options.onProgress } : {},
+    );
+    const vocabulary = readVocabulary(
+      await native()
+        .readGguf(path)
+        .catch((error: unknown) => Promise.reject(fromNative(error))),
+    );
+    const core = await EngineCore.load(path, nativeOptions);
     const tokenizer = new TextTokenizer(vocabulary);
     if (tokenizer.size !== core.native.description().vocabulary) {
       await core.dispose();
-      throw new CachalotError('tokenizer_invalid', `the file has ${tokenizer.size} tokens for a model with another vocabulary`);
+      throw new CachalotError(
+        'tokenizer_invalid',
+        `the file has ${tokenizer.size} tokens for a model with another vocabulary`,
+      );
     }
     return new Engine(core, tokenizer, vocabulary.chatTemplate, path, options.namespace ?? '');
   }
@@ -165,14 +134,22 @@ export class Engine implements AsyncDisposable {
 
   /** Answers a conversation that is given whole. */
   chat(messages: Message[], options: GenerateOptions = {}): Generation {
-    if (!Array.isArray(messages)) throw invalidArgument('messages', 'an array of messages', messages);
+    if (!Array.isArray(messages))
+      throw invalidArgument('messages', 'an array of messages', messages);
     return this.generate(messages, options);
   }
 
   private generate(prompt: string | Message[], options: GenerateOptions): Generation {
-    const { core, tokenizer, namespace, encodePrompt } = this.#context;
+    const context = this.#context;
+    const { core, tokenizer, namespace } = context;
     return new Generation(
-      { core, tokenizer, namespace, prompt: () => encodePrompt(prompt, options.signal), trimStart: Array.isArray(prompt) },
+      {
+        core,
+        tokenizer,
+        namespace,
+        prompt: () => context.encodePrompt(prompt, options.signal),
+        trimStart: Array.isArray(prompt),
+      },
       resolveGenerateOptions(options),
     );
   }
@@ -185,7 +162,11 @@ export class Engine implements AsyncDisposable {
     const tokens = this.tokensOf(input);
     const { values } = await this.compute('score', tokens, new Int32Array(0), options.signal);
     const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-    return { tokens: Array.from(tokens), logprobs: Array.from(values), perplexity: Math.exp(-mean) };
+    return {
+      tokens: Array.from(tokens),
+      logprobs: Array.from(values),
+      perplexity: Math.exp(-mean),
+    };
   }
 
   /** The logits after some tokens of the input (default: after the last), one Float32Array of the vocabulary's size each. */
@@ -238,11 +219,17 @@ export class Engine implements AsyncDisposable {
 
   private tokensOf(input: string | readonly number[]): Int32Array {
     if (typeof input === 'string') return this.#tokenizer.encode(input, { bos: true });
-    if (!Array.isArray(input)) throw invalidArgument('input', 'a string or an array of token ids', input);
+    if (!Array.isArray(input))
+      throw invalidArgument('input', 'a string or an array of token ids', input);
     return Int32Array.from(input as readonly number[]);
   }
 
-  private compute(kind: 'score' | 'logits', tokens: Int32Array, rows: Int32Array, signal?: AbortSignal): Promise<NativeFinish> {
+  private compute(
+    kind: 'score' | 'logits',
+    tokens: Int32Array,
+    rows: Int32Array,
+    signal?: AbortSignal,
+  ): Promise<NativeFinish> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) throw abortError(signal);
       const onAbort = () => this.#core.cancel(id);
@@ -264,7 +251,12 @@ export class Engine implements AsyncDisposable {
             signal?.removeEventListener('abort', onAbort);
             if (finish.reason === 'done') resolve(finish);
             else if (finish.reason === 'error') {
-              reject(new CachalotError((finish.errorCode ?? 'internal') as ErrorCode, finish.errorMessage ?? 'unknown'));
+              reject(
+                new CachalotError(
+                  (finish.errorCode ?? 'internal') as ErrorCode,
+                  finish.errorMessage ?? 'unknown',
+                ),
+              );
             } else reject(abortError(signal));
           },
         },
@@ -275,7 +267,10 @@ export class Engine implements AsyncDisposable {
 
   private async render(messages: Message[], signal?: AbortSignal): Promise<string> {
     if (this.#template === undefined) {
-      throw new CachalotError('template_missing', 'this model has no chat template; use `complete` instead of `chat`');
+      throw new CachalotError(
+        'template_missing',
+        'this model has no chat template; use `complete` instead of `chat`',
+      );
     }
     const last = messages.at(-1);
     return this.#templates.render(

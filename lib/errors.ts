@@ -65,16 +65,22 @@ export function fromNative(error: unknown): CachalotError {
   if (error instanceof CachalotError) return error;
   const { code, message } = error as { code?: unknown; message?: unknown };
   const text = typeof message === 'string' ? message : String(error);
-  return new CachalotError(typeof code === 'string' ? (code as ErrorCode) : 'internal', text, { cause: error });
+  return new CachalotError(typeof code === 'string' ? (code as ErrorCode) : 'internal', text, {
+    cause: error,
+  });
 }
 
 /** "expected X for `name`, received Y" */
 export function invalidArgument(name: string, expected: string, received: unknown): CachalotError {
-  return new CachalotError('invalid_argument', `expected ${expected} for \`${name}\`, received ${describe(received)}`);
+  return new CachalotError(
+    'invalid_argument',
+    `expected ${expected} for \`${name}\`, received ${describe(received)}`,
+  );
 }
 
 function describe(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}...` : value);
+  if (typeof value === 'string')
+    return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}...` : value);
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (typeof value === 'object' && value !== null) return 'an object';
   if (typeof value === 'function') return 'a function';

@@ -1,5 +1,13 @@
 /** Options of everything that generates, with their defaults and limits in one place. */
-import { checkOptions, integerIn, isSignal, isStopList, notSupportedYet, numberIn } from './check-options.js';
+import {
+  checkOptions,
+  integerIn,
+  isBoolean,
+  isSignal,
+  isStopList,
+  notSupportedYet,
+  numberIn,
+} from './check-options.js';
 import type { Check } from './check-options.js';
 
 export interface GenerateOptions {
@@ -11,6 +19,8 @@ export interface GenerateOptions {
   seed?: number;
   /** Text that ends the answer; it is not part of it. */
   stop?: string | string[];
+  /** Goes on past the model's own end of text, for measurements. Default false. */
+  ignoreEos?: boolean;
   /** Ends the generation: it then fails with code "aborted". */
   signal?: AbortSignal;
 }
@@ -20,6 +30,7 @@ export const generateChecks: Record<string, Check> = {
   temperature: numberIn(0, 100),
   seed: integerIn(0, Number.MAX_SAFE_INTEGER),
   stop: isStopList,
+  ignoreEos: isBoolean,
   signal: isSignal,
   draft: notSupportedYet,
   adapters: notSupportedYet,
@@ -33,6 +44,7 @@ export interface ResolvedOptions {
   temperature: number;
   seed: number;
   stop: string[];
+  ignoreEos: boolean;
   signal: AbortSignal | undefined;
 }
 
@@ -43,6 +55,7 @@ export function resolveGenerateOptions(options: GenerateOptions): ResolvedOption
     temperature: options.temperature ?? 0,
     seed: options.seed ?? Math.floor(Math.random() * Number.MAX_SAFE_INTEGER),
     stop: options.stop === undefined ? [] : [options.stop].flat(),
+    ignoreEos: options.ignoreEos ?? false,
     signal: options.signal,
   };
 }

@@ -106,7 +106,8 @@ export class Generation implements AsyncIterable<string> {
     let complete = false;
     try {
       for (let i = 0; ; i++) {
-        while (i >= this.#tokens.length && !this.#ended) await new Promise<void>((wake) => this.#wake.push(wake));
+        while (i >= this.#tokens.length && !this.#ended)
+          await new Promise<void>((wake) => this.#wake.push(wake));
         const token = this.#tokens[i];
         if (token === undefined) break;
         yield token;
@@ -133,13 +134,22 @@ export class Generation implements AsyncIterable<string> {
           temperature: this.#options.temperature,
           seed: this.#options.seed,
           completion: 0,
-          stopTokens: this.#source.tokenizer.stopTokens,
+          stopTokens: this.#options.ignoreEos
+            ? new Int32Array(0)
+            : this.#source.tokenizer.stopTokens,
           rows: new Int32Array(0),
         },
-        { onToken: (id, logprob) => this.onToken(id, logprob), onFinish: (finish) => this.onFinish(finish) },
+        {
+          onToken: (id, logprob) => this.onToken(id, logprob),
+          onFinish: (finish) => this.onFinish(finish),
+        },
       );
     } catch (error) {
-      this.end(error instanceof CachalotError ? error : new CachalotError('internal', String(error), { cause: error }));
+      this.end(
+        error instanceof CachalotError
+          ? error
+          : new CachalotError('internal', String(error), { cause: error }),
+      );
     }
   }
 
@@ -161,11 +171,17 @@ export class Generation implements AsyncIterable<string> {
   private onFinish(finish: NativeFinish): void {
     this.#finish = finish;
     if (finish.reason === 'error') {
-      return this.end(new CachalotError((finish.errorCode ?? 'internal') as ErrorCode, finish.errorMessage ?? 'unknown'));
+      return this.end(
+        new CachalotError(
+          (finish.errorCode ?? 'internal') as ErrorCode,
+          finish.errorMessage ?? 'unknown',
+        ),
+      );
     }
     const rest = this.#stops.push(this.trimmed(this.#detokenizer.end())) + this.#stops.end();
     const last = this.#tokens.at(-1);
-    if (rest !== '' && last) this.#tokens[this.#tokens.length - 1] = { ...last, text: last.text + rest };
+    if (rest !== '' && last)
+      this.#tokens[this.#tokens.length - 1] = { ...last, text: last.text + rest };
     this.end(undefined);
   }
 
@@ -207,7 +223,11 @@ export class Generation implements AsyncIterable<string> {
         cachedTokens: finish?.cachedTokens ?? 0,
         completionTokens: this.#tokens.length,
       },
-      timings: { queuedMs: finish?.queuedMs ?? 0, prefillMs: finish?.prefillMs ?? 0, decodeMs: finish?.decodeMs ?? 0 },
+      timings: {
+        queuedMs: finish?.queuedMs ?? 0,
+        prefillMs: finish?.prefillMs ?? 0,
+        decodeMs: finish?.decodeMs ?? 0,
+      },
     };
   }
 

@@ -1,12 +1,19 @@
 /** The public API. Nothing else is meant to be imported. */
 export { Engine } from './engine.js';
-export type { EngineDescription, LoadOptions } from './engine.js';
+export type { EngineDescription } from './engine.js';
+export type { LoadOptions } from './load-options.js';
 export { Session } from './session.js';
 export type { SessionOptions } from './session.js';
 export { Batch } from './batch.js';
 export type { BatchItem, BatchOptions, BatchResult, BatchStats } from './batch.js';
 export { Generation } from './generation.js';
-export type { FinishReason, GeneratedToken, GenerationResult, Timings, Usage } from './generation.js';
+export type {
+  FinishReason,
+  GeneratedToken,
+  GenerationResult,
+  Timings,
+  Usage,
+} from './generation.js';
 export type { GenerateOptions } from './generate-options.js';
 export type { Message } from './text/chat-template.js';
 export type { EngineStats } from './native.js';

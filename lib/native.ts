@@ -95,13 +95,20 @@ export interface GgufInfo {
 }
 
 export interface NativeBinding {
-  load(path: string, options: NativeEngineOptions, onEvents: (events: NativeEvents) => void): Promise<NativeEngine>;
+  load(
+    path: string,
+    options: NativeEngineOptions,
+    onEvents: (events: NativeEvents) => void,
+  ): Promise<NativeEngine>;
   readGguf(path: string): Promise<GgufInfo>;
   instructions(): string[];
 }
 
 /** The package's folder: the same from lib/ and from dist/, and on the unpacked side of an Electron archive. */
-export const packageRoot = join(__dirname, '..').replace(`app.asar${sep}`, `app.asar.unpacked${sep}`);
+export const packageRoot = join(__dirname, '..').replace(
+  `app.asar${sep}`,
+  `app.asar.unpacked${sep}`,
+);
 
 let loaded: NativeBinding | undefined;
 
@@ -115,7 +122,8 @@ function loadBinding(): NativeBinding {
     const load = require('node-gyp-build') as (directory: string) => NativeBinding;
     return load(packageRoot);
   } catch (error) {
-    const inClone = existsSync(join(packageRoot, 'CMakeLists.txt')) && existsSync(join(packageRoot, 'lib'));
+    const inClone =
+      existsSync(join(packageRoot, 'CMakeLists.txt')) && existsSync(join(packageRoot, 'lib'));
     const way = inClone ? 'run `npm run build`' : 'see "Building from source" in the README';
     throw new CachalotError(
       'no_binary',

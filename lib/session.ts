@@ -32,7 +32,8 @@ export class Session {
   constructor(engine: EngineContext, options: SessionOptions) {
     checkOptions(options, { system: isString });
     this.#engine = engine;
-    this.#messages = options.system === undefined ? [] : [{ role: 'system', content: options.system }];
+    this.#messages =
+      options.system === undefined ? [] : [{ role: 'system', content: options.system }];
   }
 
   /** The conversation so far, a copy. */
@@ -81,7 +82,10 @@ export class Session {
   ): Generation {
     const resolved = resolveGenerateOptions(options);
     if (this.#busy) {
-      throw new CachalotError('session_busy', 'this session is still answering; wait for it, or use another session');
+      throw new CachalotError(
+        'session_busy',
+        'this session is still answering; wait for it, or use another session',
+      );
     }
     const { core, tokenizer, namespace } = this.#engine;
     this.#busy = true;
@@ -104,7 +108,10 @@ export class Session {
     }
     const added = tokenizer.encode(suffix, { special: true });
     // The template ends an answer with the token that the model has already given.
-    const repeated = added[0] !== undefined && added[0] === this.#ids.at(-1) && tokenizer.stopTokens.includes(added[0]);
+    const repeated =
+      added[0] !== undefined &&
+      added[0] === this.#ids.at(-1) &&
+      tokenizer.stopTokens.includes(added[0]);
     return Int32Array.from([...this.#ids, ...(repeated ? added.subarray(1) : added)]);
   }
 
@@ -121,7 +128,8 @@ export class Session {
     ]);
     const at = text.indexOf(mark);
     // Some templates put white space before an answer that the prompt for it leaves to the model.
-    const same = at >= 0 && text.startsWith(previous) && text.slice(previous.length, at).trim() === '';
+    const same =
+      at >= 0 && text.startsWith(previous) && text.slice(previous.length, at).trim() === '';
     return same ? text.slice(at + mark.length) : undefined;
   }
 }

@@ -51,8 +51,24 @@ export interface NativeTree {
 }
 
 export interface TestingBinding {
-  linear(path: string, threads: number, weight: Uint8Array, type: number, n: number, k: number, x: Float32Array): Float32Array;
-  gatherRows(path: string, threads: number, weight: Uint8Array, type: number, n: number, k: number, ids: Int32Array): Float32Array;
+  linear(
+    path: string,
+    threads: number,
+    weight: Uint8Array,
+    type: number,
+    n: number,
+    k: number,
+    x: Float32Array,
+  ): Float32Array;
+  gatherRows(
+    path: string,
+    threads: number,
+    weight: Uint8Array,
+    type: number,
+    n: number,
+    k: number,
+    ids: Int32Array,
+  ): Float32Array;
   rmsNorm(
     path: string,
     threads: number,
@@ -62,8 +78,18 @@ export interface TestingBinding {
     epsilon: number,
   ): { x: Float32Array; out: Float32Array };
   siluMul(path: string, threads: number, gate: Float32Array, up: Float32Array): Float32Array;
-  sample(path: string, threads: number, logits: Float32Array, rows: SampleRow[]): { token: number; logprob: number }[];
-  attention(path: string, threads: number, shape: AttentionCase, contexts: AttentionContext[]): Float32Array;
+  sample(
+    path: string,
+    threads: number,
+    logits: Float32Array,
+    rows: SampleRow[],
+  ): { token: number; logprob: number }[];
+  attention(
+    path: string,
+    threads: number,
+    shape: AttentionCase,
+    contexts: AttentionContext[],
+  ): Float32Array;
   plan(
     sequences: { rows: number; position: number }[],
     options: { headsPerKvHead: number; kvHeads: number; parallelism: number },
@@ -71,7 +97,9 @@ export interface TestingBinding {
   PrefixTree: new (runs: number) => NativeTree;
 }
 
-export const testing = require(join(__dirname, '..', 'build', 'test', 'cachalot_testing.node')) as TestingBinding;
+export const testing = require(
+  join(__dirname, '..', 'build', 'test', 'cachalot_testing.node'),
+) as TestingBinding;
 
 /** The instruction paths of this machine: every kernel suite runs on each. */
 export const paths = native().instructions();

@@ -8,7 +8,11 @@ import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 
 const { values: flags } = parseArgs({
-  options: { lib: { type: 'string' }, model: { type: 'string' }, tokens: { type: 'string', default: '32' } },
+  options: {
+    lib: { type: 'string' },
+    model: { type: 'string' },
+    tokens: { type: 'string', default: '32' },
+  },
 });
 const PROMPTS = [
   'What is the capital of France?',
@@ -25,7 +29,9 @@ const PROMPTS = [
 
 const { Engine } = createRequire(import.meta.url)('../../dist/index.js');
 const engine = await Engine.load(resolve(flags.model));
-const prompts = PROMPTS.map((text) => engine.tokenize(`<|user|>\n${text}</s>\n<|assistant|>\n`, { special: true, bos: true }));
+const prompts = PROMPTS.map((text) =>
+  engine.tokenize(`<|user|>\n${text}</s>\n<|assistant|>\n`, { special: true, bos: true }),
+);
 await engine.dispose();
 
 const entry = join(resolve(flags.lib), 'node-llama-cpp', 'dist', 'index.js');
@@ -52,6 +58,8 @@ for (const prompt of prompts) {
   }
   cases.push({ prompt, tokens, top });
 }
-const { version } = createRequire(import.meta.url)(join(resolve(flags.lib), 'node-llama-cpp', 'package.json'));
+const { version } = createRequire(import.meta.url)(
+  join(resolve(flags.lib), 'node-llama-cpp', 'package.json'),
+);
 console.log(JSON.stringify({ engine: `node-llama-cpp ${version}`, cases }));
 process.exit(0);

@@ -19,7 +19,9 @@ export function addDoctor(program: Command): void {
     .action((flags: { json?: boolean }) => {
       const report = examine();
       if (flags.json) process.stdout.write(`${JSON.stringify(report)}\n`);
-      else for (const [name, value] of Object.entries(report)) process.stdout.write(`${name.padEnd(14)}${line(value)}\n`);
+      else
+        for (const [name, value] of Object.entries(report))
+          process.stdout.write(`${name.padEnd(14)}${line(value)}\n`);
       if (report.problem !== undefined) process.exitCode = ExitCode.Error;
     });
 }

@@ -2,7 +2,7 @@
 import { Command, Option } from 'commander';
 
 import { Engine } from '../engine.js';
-import type { LoadOptions } from '../engine.js';
+import type { LoadOptions } from '../load-options.js';
 import { ALIASES, DEFAULT_MODEL } from '../models/aliases.js';
 import { integer, pullReporter } from './output.js';
 
@@ -16,11 +16,31 @@ export interface EngineFlags {
 
 export function addEngineOptions(command: Command): Command {
   return command
-    .option('-m, --model <model>', `file, alias (${Object.keys(ALIASES).join(', ')}), hf:... or npm:...`, DEFAULT_MODEL)
+    .option(
+      '-m, --model <model>',
+      `file, alias (${Object.keys(ALIASES).join(', ')}), hf:... or npm:...`,
+      DEFAULT_MODEL,
+    )
     .option('-t, --threads <n>', 'CPU threads (default: one per core)', integer(1))
-    .option('-c, --context <tokens>', 'longest context (default: what the model was trained for)', integer(1))
-    .addOption(new Option('--kv-format <format>', 'how keys and values are stored').choices(['auto', 'f32', 'bf16']))
-    .addOption(new Option('--instructions <path>', 'CPU instructions').choices(['auto', 'avx512', 'portable']));
+    .option(
+      '-c, --context <tokens>',
+      'longest context (default: what the model was trained for)',
+      integer(1),
+    )
+    .addOption(
+      new Option('--kv-format <format>', 'how keys and values are stored').choices([
+        'auto',
+        'f32',
+        'bf16',
+      ]),
+    )
+    .addOption(
+      new Option('--instructions <path>', 'CPU instructions').choices([
+        'auto',
+        'avx512',
+        'portable',
+      ]),
+    );
 }
 
 /** Loads the engine, with progress on stderr when the model has to be fetched first. */
@@ -46,9 +66,13 @@ export async function loadEngine(flags: EngineFlags): Promise<{ engine: Engine; 
 }
 
 /** The argument, or standard input when it is "-" or missing and there is a pipe. */
-export async function textArgument(argument: string | undefined, command: Command): Promise<string> {
+export async function textArgument(
+  argument: string | undefined,
+  command: Command,
+): Promise<string> {
   if (argument !== undefined && argument !== '-') return argument;
-  if (argument === undefined && process.stdin.isTTY) return command.error('error: give a text, or pipe one in', { exitCode: 2 });
+  if (argument === undefined && process.stdin.isTTY)
+    return command.error('error: give a text, or pipe one in', { exitCode: 2 });
   const chunks: Buffer[] = [];
   for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks).toString('utf8');

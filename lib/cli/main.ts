@@ -34,7 +34,8 @@ async function main(): Promise<void> {
   try {
     await program.parseAsync();
   } catch (error) {
-    if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : ExitCode.Usage;
+    if (error instanceof CommanderError)
+      process.exitCode = error.exitCode === 0 ? 0 : ExitCode.Usage;
     else process.exitCode = reportError(error, program.opts<{ debug?: boolean }>().debug ?? false);
   }
 }

@@ -17,10 +17,15 @@ export function reportError(error: unknown, debug: boolean): ExitCode {
     process.stderr.write('interrupted\n');
     return ExitCode.Interrupted;
   }
-  const message = error instanceof CachalotError ? `${error.message} [${error.code}]` : String((error as Error).message ?? error);
+  const message =
+    error instanceof CachalotError
+      ? `${error.message} [${error.code}]`
+      : String((error as Error).message ?? error);
   process.stderr.write(`error: ${message}\n`);
   if (debug) console.error(error);
-  return error instanceof CachalotError && error.code === 'invalid_argument' ? ExitCode.Usage : ExitCode.Error;
+  return error instanceof CachalotError && error.code === 'invalid_argument'
+    ? ExitCode.Usage
+    : ExitCode.Error;
 }
 
 /** Aborts on the first Ctrl-C; a second one ends the process as usual. */
@@ -33,14 +38,16 @@ export function interruptSignal(): AbortSignal {
 export function integer(min: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (!Number.isInteger(value) || value < min) throw new InvalidArgumentError(`expected an integer of at least ${min}.`);
+    if (!Number.isInteger(value) || value < min)
+      throw new InvalidArgumentError(`expected an integer of at least ${min}.`);
     return value;
   };
 }
 
 export function decimal(text: string): number {
   const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value) || value < 0) throw new InvalidArgumentError('expected a number of at least 0.');
+  if (text.trim() === '' || !Number.isFinite(value) || value < 0)
+    throw new InvalidArgumentError('expected a number of at least 0.');
   return value;
 }
 
@@ -63,13 +70,15 @@ export function pullReporter(): { report: (progress: PullProgress) => void; end:
     const label = parts > 1 ? `${phase} ${part + 1}/${parts}` : phase;
     if (bar && phase === 'download') {
       const total = totalBytes ?? receivedBytes;
-      if (!started || label !== last) bar.start(total, receivedBytes, { label, done: '0', all: megabytes(total) });
+      if (!started || label !== last)
+        bar.start(total, receivedBytes, { label, done: '0', all: megabytes(total) });
       started = true;
       last = label;
       bar.update(receivedBytes, { label, done: megabytes(receivedBytes), all: megabytes(total) });
       return;
     }
-    const tenth = totalBytes && phase === 'download' ? Math.floor((10 * receivedBytes) / totalBytes) * 10 : 0;
+    const tenth =
+      totalBytes && phase === 'download' ? Math.floor((10 * receivedBytes) / totalBytes) * 10 : 0;
     const line = phase === 'download' ? `${label} ${tenth}%` : label;
     if (line !== last && !bar) process.stderr.write(`${line}\n`);
     last = line;

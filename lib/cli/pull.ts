@@ -6,16 +6,23 @@ import { pull } from '../models/pull.js';
 import { interruptSignal, pullReporter } from './output.js';
 
 export function addPull(program: Command): void {
-  const names = Object.entries(ALIASES).map(([name, { description, license }]) => `  ${name.padEnd(22)}${description} (${license})`);
+  const names = Object.entries(ALIASES).map(
+    ([name, { description, license }]) => `  ${name.padEnd(22)}${description} (${license})`,
+  );
   program
     .command('pull')
     .description('fetch a model into the cache; resumes what was interrupted')
     .argument('[model]', 'alias, hf:owner/repo/file or npm:name@version/path[+...]', DEFAULT_MODEL)
     .option('--json', 'print { path, bytes, cached }')
-    .addHelpText('after', `\nAliases:\n${names.join('\n')}\n\nExamples:\n  cachalot pull stories-15m\n  cachalot pull hf:owner/repo/model.gguf`)
+    .addHelpText(
+      'after',
+      `\nAliases:\n${names.join('\n')}\n\nExamples:\n  cachalot pull stories-15m\n  cachalot pull hf:owner/repo/model.gguf`,
+    )
     .action(async (model: string, flags: { json?: boolean }) => {
       const { report, end } = pullReporter();
-      const pulled = await pull(model, { signal: interruptSignal(), onProgress: report }).finally(end);
+      const pulled = await pull(model, { signal: interruptSignal(), onProgress: report }).finally(
+        end,
+      );
       process.stdout.write(flags.json ? `${JSON.stringify(pulled)}\n` : `${pulled.path}\n`);
     });
 }

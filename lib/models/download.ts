@@ -30,7 +30,9 @@ export async function download(job: Download): Promise<void> {
     } catch (error) {
       if (job.signal?.aborted) throw abortError(job.signal);
       if (error instanceof CachalotError || attempt === ATTEMPTS) throw failed(job, error);
-      await sleep(FIRST_PAUSE_MS * 2 ** (attempt - 1), undefined, { signal: job.signal }).catch(() => undefined);
+      await sleep(FIRST_PAUSE_MS * 2 ** (attempt - 1), undefined, { signal: job.signal }).catch(
+        () => undefined,
+      );
     }
   }
   await verify(job);
@@ -45,7 +47,11 @@ function failed(job: Download, error: unknown): CachalotError {
   if (error instanceof CachalotError) return error;
   const { message, cause } = error as Error;
   const why = cause instanceof Error ? `${message}: ${cause.message}` : message;
-  return new CachalotError('download_failed', `cannot download ${job.url}: ${why}; run the same command again to resume`, { cause: error });
+  return new CachalotError(
+    'download_failed',
+    `cannot download ${job.url}: ${why}; run the same command again to resume`,
+    { cause: error },
+  );
 }
 
 async function fetchRest(job: Download): Promise<void> {
@@ -76,26 +82,36 @@ async function fetchRest(job: Download): Promise<void> {
   } finally {
     await file.close();
   }
-  if (total !== undefined && received < total) throw new Error(`the connection ended after ${received} of ${total} bytes`);
+  if (total !== undefined && received < total)
+    throw new Error(`the connection ended after ${received} of ${total} bytes`);
 }
 
 /** A refusal is final; trouble on the other side is worth another try. */
 function httpError(job: Download, response: Response): Error {
   const message = `cannot download ${job.url}: the server answered ${response.status} ${response.statusText}`;
-  return response.status >= 500 || response.status === 429 ? new Error(message) : new CachalotError('download_failed', message);
+  return response.status >= 500 || response.status === 429
+    ? new Error(message)
+    : new CachalotError('download_failed', message);
 }
 
 async function verify(job: Download): Promise<void> {
   const size = await sizeOf(partOf(job));
-  let problem = job.bytes !== undefined && size !== job.bytes ? `it has ${size} bytes, not ${job.bytes}` : undefined;
+  let problem =
+    job.bytes !== undefined && size !== job.bytes
+      ? `it has ${size} bytes, not ${job.bytes}`
+      : undefined;
   if (!problem && job.hash) {
     const digest = await hashFile(partOf(job), job.hash.algorithm, job.hash.encoding, job.signal);
-    if (digest !== job.hash.digest) problem = `its ${job.hash.algorithm} is ${digest}, not ${job.hash.digest}`;
+    if (digest !== job.hash.digest)
+      problem = `its ${job.hash.algorithm} is ${digest}, not ${job.hash.digest}`;
   }
   if (!problem) return;
   await rm(partOf(job), { force: true });
   await rm(tagOf(job), { force: true });
-  throw new CachalotError('download_corrupt', `${job.url} is not the expected file: ${problem}; it was deleted`);
+  throw new CachalotError(
+    'download_corrupt',
+    `${job.url} is not the expected file: ${problem}; it was deleted`,
+  );
 }
 
 async function sizeOf(file: string): Promise<number> {
@@ -112,6 +128,10 @@ export async function hashFile(
   signal?: AbortSignal,
 ): Promise<string> {
   const hash = createHash(algorithm);
-  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20, signal: signal as AbortSignal })) hash.update(chunk as Buffer);
+  for await (const chunk of createReadStream(file, {
+    highWaterMark: 1 << 20,
+    signal: signal as AbortSignal,
+  }))
+    hash.update(chunk as Buffer);
   return hash.digest(encoding);
 }

@@ -21,7 +21,11 @@ export interface GgufTensorData {
 
 const ALIGNMENT = 32;
 
-export async function writeGguf(path: string, metadata: Record<string, GgufField>, tensors: readonly GgufTensorData[]): Promise<void> {
+export async function writeGguf(
+  path: string,
+  metadata: Record<string, GgufField>,
+  tensors: readonly GgufTensorData[],
+): Promise<void> {
   const header = ggufHeader(metadata, tensors);
   const file = await open(path, 'w');
   try {
@@ -40,8 +44,16 @@ function padded(bytes: Uint8Array): Uint8Array {
   return result;
 }
 
-export function ggufHeader(metadata: Record<string, GgufField>, tensors: readonly GgufTensorData[]): Uint8Array {
-  const parts: Buffer[] = [Buffer.from('GGUF'), u32(3), u64(tensors.length), u64(Object.keys(metadata).length)];
+export function ggufHeader(
+  metadata: Record<string, GgufField>,
+  tensors: readonly GgufTensorData[],
+): Uint8Array {
+  const parts: Buffer[] = [
+    Buffer.from('GGUF'),
+    u32(3),
+    u64(tensors.length),
+    u64(Object.keys(metadata).length),
+  ];
   for (const [key, field] of Object.entries(metadata)) parts.push(text(key), value(field));
   let offset = 0;
   for (const { name, shape, type, data } of tensors) {

@@ -6,22 +6,33 @@ import type { Source } from './source.js';
 
 type HubSource = Extract<Source, { kind: 'hf' }>;
 
-export async function fetchHub(source: HubSource, file: string, options: Pick<Download, 'signal' | 'onProgress'>): Promise<void> {
+export async function fetchHub(
+  source: HubSource,
+  file: string,
+  options: Pick<Download, 'signal' | 'onProgress'>,
+): Promise<void> {
   const endpoint = process.env['HF_ENDPOINT'] ?? 'https://huggingface.co';
-  const path = [source.owner, source.repo, 'resolve', source.revision, ...source.file.split('/')].map(encodeURIComponent).join('/');
+  const path = [source.owner, source.repo, 'resolve', source.revision, ...source.file.split('/')]
+    .map(encodeURIComponent)
+    .join('/');
   const url = `${endpoint.replace(/\/$/, '')}/${path}`;
   const info = await inspect(url, options.signal);
   await download({
     url: info.location,
     file,
     ...(info.bytes === undefined ? {} : { bytes: info.bytes }),
-    ...(info.sha256 === undefined ? {} : { hash: { algorithm: 'sha256', digest: info.sha256, encoding: 'hex' } as const }),
+    ...(info.sha256 === undefined
+      ? {}
+      : { hash: { algorithm: 'sha256', digest: info.sha256, encoding: 'hex' } as const }),
     ...options,
   });
 }
 
 /** The hub's own headers hold size and SHA-256 of large files; they come with its redirect to the storage. */
-async function inspect(url: string, signal?: AbortSignal): Promise<{ location: string; bytes?: number; sha256?: string }> {
+async function inspect(
+  url: string,
+  signal?: AbortSignal,
+): Promise<{ location: string; bytes?: number; sha256?: string }> {
   const token = process.env['HF_TOKEN'];
   let response: Response;
   try {
@@ -32,13 +43,21 @@ async function inspect(url: string, signal?: AbortSignal): Promise<{ location: s
       headers: token ? { authorization: `Bearer ${token}` } : {},
     });
   } catch (error) {
-    throw new CachalotError('download_failed', `cannot reach ${url}: ${(error as Error).message}`, { cause: error });
+    throw new CachalotError('download_failed', `cannot reach ${url}: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
   if (response.status === 401 || response.status === 403) {
-    throw new CachalotError('download_failed', `the hub refuses ${url}: accept the model's licence there and set HF_TOKEN`);
+    throw new CachalotError(
+      'download_failed',
+      `the hub refuses ${url}: accept the model's licence there and set HF_TOKEN`,
+    );
   }
   if (response.status >= 400) {
-    throw new CachalotError('download_failed', `the hub answered ${response.status} for ${url}: is the name right?`);
+    throw new CachalotError(
+      'download_failed',
+      `the hub answered ${response.status} for ${url}: is the name right?`,
+    );
   }
   const location = new URL(response.headers.get('location') ?? url, url).href;
   const size = response.headers.get('x-linked-size');

@@ -53,7 +53,9 @@ function damaged(what: string): CachalotError {
 
 function readHeader(bytes: Buffer): Header {
   if (bytes.length < 28) throw damaged('no header');
-  const [dim, hidden, layers, heads, kvHeads, vocabulary, context] = new Int32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + 28));
+  const [dim, hidden, layers, heads, kvHeads, vocabulary, context] = new Int32Array(
+    bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + 28),
+  );
   const header = {
     dim: dim!,
     hidden: hidden!,
@@ -64,8 +66,11 @@ function readHeader(bytes: Buffer): Header {
     context: context!,
     tied: vocabulary! > 0,
   };
-  const sound = [dim, hidden, layers, heads, kvHeads, header.vocabulary, context].every((n) => n! > 0 && n! <= 1 << 20);
-  if (!sound || dim! % heads! !== 0 || heads! % kvHeads! !== 0) throw damaged('its dimensions make no sense');
+  const sound = [dim, hidden, layers, heads, kvHeads, header.vocabulary, context].every(
+    (n) => n! > 0 && n! <= 1 << 20,
+  );
+  if (!sound || dim! % heads! !== 0 || heads! % kvHeads! !== 0)
+    throw damaged('its dimensions make no sense');
   return header;
 }
 
@@ -89,7 +94,12 @@ function readTensors(reader: WeightReader, header: Header): GgufTensorData[] {
   const kvDim = (dim / header.heads) * header.kvHeads;
   const tensors: GgufTensorData[] = [];
   const add = (name: string, ...shape: number[]) => {
-    tensors.push({ name: `${name}.weight`, shape, type: 0, data: reader.take(shape.reduce((a, b) => a * b)) });
+    tensors.push({
+      name: `${name}.weight`,
+      shape,
+      type: 0,
+      data: reader.take(shape.reduce((a, b) => a * b)),
+    });
   };
   const addLayers = (name: string, ...shape: number[]) => {
     for (let layer = 0; layer < layers; layer++) add(`blk.${layer}.${name}`, ...shape);

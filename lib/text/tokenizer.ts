@@ -1,13 +1,28 @@
 /** Text to token ids and back, over @huggingface/tokenizers. */
-import { Tokenizer } from '@huggingface/tokenizers';
-
 import { CachalotError } from '../errors.js';
 import { TokenType } from './gguf-tokenizer.js';
 import type { Vocabulary } from './gguf-tokenizer.js';
 import { Detokenizer } from './detokenizer.js';
 
+/** The part of @huggingface/tokenizers that we use; its own types do not resolve under "nodenext". */
+interface Tokenizer {
+  encode(text: string, options: { add_special_tokens: boolean }): { ids: number[] };
+}
+const { Tokenizer } = require('@huggingface/tokenizers') as {
+  Tokenizer: new (tokenizer: object, config: object) => Tokenizer;
+};
+
 /** Names under which models end a turn; those that a vocabulary has as special tokens stop generation. */
-const END_OF_TURN = ['</s>', '<|im_end|>', '<|eot_id|>', '<|end_of_text|>', '<|endoftext|>', '<|end|>', '<end_of_turn>', '<eos>'];
+const END_OF_TURN = [
+  '</s>',
+  '<|im_end|>',
+  '<|eot_id|>',
+  '<|end_of_text|>',
+  '<|endoftext|>',
+  '<|end|>',
+  '<end_of_turn>',
+  '<eos>',
+];
 
 export interface EncodeOptions {
   /** Whether the names of special tokens in the text mean those tokens. Default false. */
@@ -41,7 +56,9 @@ export class TextTokenizer {
   }
 
   encode(text: string, options: EncodeOptions = {}): Int32Array {
-    const { ids } = this.tokenizer(options.special ?? false).encode(text, { add_special_tokens: false });
+    const { ids } = this.tokenizer(options.special ?? false).encode(text, {
+      add_special_tokens: false,
+    });
     const bos = options.bos && this.#vocabulary.addBos ? this.bos : undefined;
     const result = bos === undefined || ids[0] === bos ? ids : [bos, ...ids];
     return Int32Array.from(result);
@@ -73,7 +90,11 @@ export class TextTokenizer {
     try {
       return new Tokenizer(special ? json : { ...json, added_tokens: [] }, {});
     } catch (error) {
-      throw new CachalotError('tokenizer_invalid', `the tokenizer cannot be built: ${(error as Error).message}`, { cause: error });
+      throw new CachalotError(
+        'tokenizer_invalid',
+        `the tokenizer cannot be built: ${(error as Error).message}`,
+        { cause: error },
+      );
     }
   }
 
@@ -81,8 +102,10 @@ export class TextTokenizer {
     const { tokens, types, encoding } = this.#vocabulary;
     const token = tokens[id];
     const type = types[id];
-    if (token === undefined || type === TokenType.Control || type === TokenType.Unknown) return new Uint8Array(0);
-    if (type === TokenType.UserDefined && encoding === 'byte-level') return new TextEncoder().encode(token);
+    if (token === undefined || type === TokenType.Control || type === TokenType.Unknown)
+      return new Uint8Array(0);
+    if (type === TokenType.UserDefined && encoding === 'byte-level')
+      return new TextEncoder().encode(token);
     return encoding === 'sentencepiece' ? sentencePieceBytes(token) : byteLevelBytes(token);
   }
 

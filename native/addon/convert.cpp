@@ -28,7 +28,9 @@ const char* reason_name(FinishReason reason) {
   return "error";
 }
 
-double number(const Napi::Object& object, const char* key) { return object.Get(key).ToNumber().DoubleValue(); }
+double number(const Napi::Object& object, const char* key) {
+  return object.Get(key).ToNumber().DoubleValue();
+}
 
 Napi::Float32Array floats_to_js(Napi::Env env, const std::vector<float>& values) {
   auto array = Napi::Float32Array::New(env, values.size());
@@ -58,7 +60,8 @@ Napi::Value array_to_js(Napi::Env env, const GgufArray& array) {
   auto result = Napi::Array::New(env, array.size());
   for (uint32_t i = 0; i < array.size(); i++) {
     if (array.type == GgufType::kString) result.Set(i, Napi::String::New(env, array.strings[i]));
-    else if (array.type == GgufType::kBool) result.Set(i, Napi::Boolean::New(env, array.numbers[i] != 0));
+    else if (array.type == GgufType::kBool)
+      result.Set(i, Napi::Boolean::New(env, array.numbers[i] != 0));
     else result.Set(i, Napi::Number::New(env, array.numbers[i]));
   }
   return result;
@@ -66,12 +69,18 @@ Napi::Value array_to_js(Napi::Env env, const GgufArray& array) {
 
 struct ValueToJs {
   Napi::Env env;
-  Napi::Value operator()(uint64_t value) const { return Napi::Number::New(env, static_cast<double>(value)); }
-  Napi::Value operator()(int64_t value) const { return Napi::Number::New(env, static_cast<double>(value)); }
+  Napi::Value operator()(uint64_t value) const {
+    return Napi::Number::New(env, static_cast<double>(value));
+  }
+  Napi::Value operator()(int64_t value) const {
+    return Napi::Number::New(env, static_cast<double>(value));
+  }
   Napi::Value operator()(double value) const { return Napi::Number::New(env, value); }
   Napi::Value operator()(bool value) const { return Napi::Boolean::New(env, value); }
   Napi::Value operator()(const std::string& value) const { return Napi::String::New(env, value); }
-  Napi::Value operator()(const std::shared_ptr<GgufArray>& value) const { return array_to_js(env, *value); }
+  Napi::Value operator()(const std::shared_ptr<GgufArray>& value) const {
+    return array_to_js(env, *value);
+  }
 };
 
 }  // namespace
@@ -103,7 +112,8 @@ EngineOptions engine_options_from(const Napi::Object& object) {
   return options;
 }
 
-// Tokens cross as one flat array of (id, token, logprob): one object per step, however many sequences.
+// Tokens cross as one flat array of (id, token, logprob): one object per step, however many
+// sequences.
 Napi::Object to_js(Napi::Env env, const StepEvents& events) {
   auto tokens = Napi::Float64Array::New(env, events.tokens.size() * 3);
   for (size_t i = 0; i < events.tokens.size(); i++) {
@@ -112,7 +122,8 @@ Napi::Object to_js(Napi::Env env, const StepEvents& events) {
     tokens[3 * i + 2] = events.tokens[i].logprob;
   }
   auto finished = Napi::Array::New(env, events.finished.size());
-  for (uint32_t i = 0; i < events.finished.size(); i++) finished.Set(i, to_js(env, events.finished[i]));
+  for (uint32_t i = 0; i < events.finished.size(); i++)
+    finished.Set(i, to_js(env, events.finished[i]));
   auto object = Napi::Object::New(env);
   object.Set("tokens", tokens);
   object.Set("finished", finished);
@@ -121,7 +132,9 @@ Napi::Object to_js(Napi::Env env, const StepEvents& events) {
 
 Napi::Object to_js(Napi::Env env, const EngineStats& stats) {
   auto object = Napi::Object::New(env);
-  const auto set = [&](const char* key, auto value) { object.Set(key, static_cast<double>(value)); };
+  const auto set = [&](const char* key, auto value) {
+    object.Set(key, static_cast<double>(value));
+  };
   set("steps", stats.steps);
   set("rows", stats.rows);
   set("promptTokens", stats.prompt_tokens);
@@ -138,12 +151,14 @@ Napi::Object to_js(Napi::Env env, const EngineStats& stats) {
 
 Napi::Object to_js(Napi::Env env, const GgufFile& file) {
   auto metadata = Napi::Object::New(env);
-  for (const auto& [key, value] : file.metadata()) metadata.Set(key, std::visit(ValueToJs{env}, value));
+  for (const auto& [key, value] : file.metadata())
+    metadata.Set(key, std::visit(ValueToJs{env}, value));
   auto tensors = Napi::Array::New(env, file.tensors().size());
   for (uint32_t i = 0; i < file.tensors().size(); i++) {
     const GgufTensor& tensor = file.tensors()[i];
     auto shape = Napi::Array::New(env, tensor.shape.size());
-    for (uint32_t d = 0; d < tensor.shape.size(); d++) shape.Set(d, static_cast<double>(tensor.shape[d]));
+    for (uint32_t d = 0; d < tensor.shape.size(); d++)
+      shape.Set(d, static_cast<double>(tensor.shape[d]));
     auto object = Napi::Object::New(env);
     object.Set("name", tensor.name);
     object.Set("type", dtype_info(tensor.tensor.dtype).name);

@@ -1,5 +1,5 @@
-// JavaScript values <-> C++ structs: the only place that knows the names of JavaScript fields. lib/native.ts declares
-// the same shapes and guarantees that what arrives here has the right types.
+// JavaScript values <-> C++ structs: the only place that knows the names of JavaScript fields.
+// lib/native.ts declares the same shapes and guarantees that what arrives here has the right types.
 #pragma once
 
 #include <napi.h>

@@ -20,12 +20,14 @@ Napi::Value guarded(Napi::Env env, Call call) {
 }  // namespace
 
 Napi::Function EngineWrap::define(Napi::Env env) {
-  return DefineClass(env, "NativeEngine",
-                     {InstanceMethod<&EngineWrap::submit>("submit"), InstanceMethod<&EngineWrap::cancel>("cancel"),
-                      InstanceMethod<&EngineWrap::clear_cache>("clearCache"),
-                      InstanceMethod<&EngineWrap::keep_alive>("keepAlive"), InstanceMethod<&EngineWrap::stats>("stats"),
-                      InstanceMethod<&EngineWrap::description>("description"),
-                      InstanceMethod<&EngineWrap::dispose>("dispose")});
+  return DefineClass(
+      env, "NativeEngine",
+      {InstanceMethod<&EngineWrap::submit>("submit"), InstanceMethod<&EngineWrap::cancel>("cancel"),
+       InstanceMethod<&EngineWrap::clear_cache>("clearCache"),
+       InstanceMethod<&EngineWrap::keep_alive>("keepAlive"),
+       InstanceMethod<&EngineWrap::stats>("stats"),
+       InstanceMethod<&EngineWrap::description>("description"),
+       InstanceMethod<&EngineWrap::dispose>("dispose")});
 }
 
 Napi::Value EngineWrap::load(const Napi::CallbackInfo& info) {
@@ -36,7 +38,8 @@ Napi::Value EngineWrap::load(const Napi::CallbackInfo& info) {
   handle->channel = std::make_unique<TokenChannel>(env, info[2].As<Napi::Function>());
   const auto work = [path, options, handle] {
     TokenChannel* channel = handle->channel.get();
-    handle->engine = build_engine(path, options, [channel](StepEvents events) { channel->send(std::move(events)); });
+    handle->engine = build_engine(
+        path, options, [channel](StepEvents events) { channel->send(std::move(events)); });
     return handle;
   };
   const auto finish = [](Napi::Env after, std::shared_ptr<EngineHandle> loaded) -> Napi::Value {
@@ -46,12 +49,14 @@ Napi::Value EngineWrap::load(const Napi::CallbackInfo& info) {
   return PromiseWork<std::shared_ptr<EngineHandle>>::run(env, work, finish);
 }
 
-EngineWrap::EngineWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<EngineWrap>(info), env_(info.Env()) {
+EngineWrap::EngineWrap(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<EngineWrap>(info), env_(info.Env()) {
   if (info.Length() != 1 || !info[0].IsExternal()) {
     throw Napi::TypeError::New(info.Env(), "use Engine.load() to make an engine");
   }
   handle_ = *info[0].As<Napi::External<std::shared_ptr<EngineHandle>>>().Data();
-  // Runs before the channel's own hook (last added, first run), so the thread ends while the channel still stands.
+  // Runs before the channel's own hook (last added, first run), so the thread ends while the
+  // channel still stands.
   napi_add_env_cleanup_hook(env_, end_with_environment, this);
 }
 
@@ -61,7 +66,9 @@ EngineWrap::~EngineWrap() {
   handle_.reset();
 }
 
-void EngineWrap::end_with_environment(void* self) { static_cast<EngineWrap*>(self)->handle_.reset(); }
+void EngineWrap::end_with_environment(void* self) {
+  static_cast<EngineWrap*>(self)->handle_.reset();
+}
 
 Engine& EngineWrap::engine() {
   if (handle_ == nullptr) throw Error(ErrorCode::kDisposed, "this engine has been disposed");

@@ -19,7 +19,8 @@ class PromiseWork final : public Napi::AsyncWorker {
   using Finish = std::function<Napi::Value(Napi::Env, Result)>;
 
   static Napi::Promise run(Napi::Env env, Work work, Finish finish) {
-    auto* self = new PromiseWork(env, std::move(work), std::move(finish));  // AsyncWorker deletes itself
+    auto* self =
+        new PromiseWork(env, std::move(work), std::move(finish));  // AsyncWorker deletes itself
     const Napi::Promise promise = self->deferred_.Promise();
     self->Queue();
     return promise;
@@ -27,7 +28,10 @@ class PromiseWork final : public Napi::AsyncWorker {
 
  private:
   PromiseWork(Napi::Env env, Work work, Finish finish)
-      : Napi::AsyncWorker(env), deferred_(env), work_(std::move(work)), finish_(std::move(finish)) {}
+      : Napi::AsyncWorker(env),
+        deferred_(env),
+        work_(std::move(work)),
+        finish_(std::move(finish)) {}
 
   void Execute() override {
     try {

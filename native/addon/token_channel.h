@@ -1,4 +1,5 @@
-// The one way from the engine's thread to JavaScript: called once per step with all sequences' new tokens.
+// The one way from the engine's thread to JavaScript: called once per step with all sequences' new
+// tokens.
 #pragma once
 
 #include <napi.h>
@@ -22,11 +23,13 @@ class TokenChannel {
 
   /** On the engine's thread. Never blocks. */
   void send(StepEvents events) const {
-    auto* message = new StepEvents(std::move(events));  // handed to the JavaScript thread, which deletes it
-    const auto status = function_.NonBlockingCall(message, [](Napi::Env env, Napi::Function callback, StepEvents* data) {
-      const std::unique_ptr<StepEvents> owned(data);
-      if (env != nullptr) callback.Call({to_js(env, *owned)});
-    });
+    auto* message =
+        new StepEvents(std::move(events));  // handed to the JavaScript thread, which deletes it
+    const auto status = function_.NonBlockingCall(
+        message, [](Napi::Env env, Napi::Function callback, StepEvents* data) {
+          const std::unique_ptr<StepEvents> owned(data);
+          if (env != nullptr) callback.Call({to_js(env, *owned)});
+        });
     if (status != napi_ok) delete message;
   }
 

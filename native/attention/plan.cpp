@@ -6,8 +6,8 @@ namespace cachalot {
 
 namespace {
 
-// Queries (rows x heads of a KV group) that go through a tile together: enough to hide the reading of K and V, and
-// their states (two of D floats each) still fit the first-level cache.
+// Queries (rows x heads of a KV group) that go through a tile together: enough to hide the reading
+// of K and V, and their states (two of D floats each) still fit the first-level cache.
 constexpr int kMaxQueries = 64;
 constexpr int kGroupTiles = kGroupTokens / kTileTokens;
 
@@ -58,14 +58,18 @@ class Planner {
   }
 
   /** Rows [first, first + n) of the sequence that reach beyond the item's first key. */
-  void add_item(const PlanSequence& sequence, int32_t run, int first, int n, int first_tile, int end_tile) {
-    WorkItem item{run, static_cast<int32_t>(plan_.item_rows.size()), 0, first_tile, end_tile, plan_.n_partials};
+  void add_item(const PlanSequence& sequence, int32_t run, int first, int n, int first_tile,
+                int end_tile) {
+    WorkItem item{run,      static_cast<int32_t>(plan_.item_rows.size()),
+                  0,        first_tile,
+                  end_tile, plan_.n_partials};
     for (int i = first; i < first + n; i++) {
       const int32_t position = sequence.first_position + i;
       if (position + 1 <= first_tile * kTileTokens) continue;
       const int32_t row = sequence.first_row + i;
       plan_.item_rows.push_back({row, position + 1, position});
-      row_entries_[static_cast<size_t>(row)].push_back({plan_.n_partials++, first_tile / kGroupTiles});
+      row_entries_[static_cast<size_t>(row)].push_back(
+          {plan_.n_partials++, first_tile / kGroupTiles});
       item.n_rows++;
     }
     plan_.items.push_back(item);

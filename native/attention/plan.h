@@ -9,7 +9,8 @@
 
 namespace cachalot {
 
-/** Consecutive rows of a step that continue one context, in order: row i stands at position first_position + i. */
+/** Consecutive rows of a step that continue one context, in order: row i stands at position
+ * first_position + i. */
 struct PlanSequence {
   int32_t first_row, n_rows;
   int32_t first_position;          // tokens of context before the first row
@@ -19,10 +20,12 @@ struct PlanSequence {
 struct PlanOptions {
   int heads_per_kv_head;  // H / G
   int n_kv_heads;         // G
-  int parallelism;        // items are split further, at spans, while there are fewer than twice as many pieces of work
+  int parallelism;  // items are split further, at spans, while there are fewer than twice as many
+                    // pieces of work
 };
 
-/** Covers every (row, key at or before it) exactly once. The options change how work is cut, never a result. */
+/** Covers every (row, key at or before it) exactly once. The options change how work is cut, never
+ * a result. */
 AttentionPlan plan_attention(std::span<const PlanSequence> sequences, const PlanOptions& options);
 
 }  // namespace cachalot

@@ -1,4 +1,5 @@
-// A device that can run the model: memory, and one method per op. Written once above this line, twice below.
+// A device that can run the model: memory, and one method per op. Written once above this line,
+// twice below.
 #pragma once
 
 #include <memory>
@@ -33,9 +34,11 @@ class Backend {
   virtual void sample(const SampleParams& params) = 0;
 };
 
-/** Bytes of one block: 32 tokens of K and V of one (layer, KV head), rounded up to address units. */
+/** Bytes of one block: 32 tokens of K and V of one (layer, KV head), rounded up to address units.
+ */
 inline uint32_t kv_block_units(KvFormat format, int head_dim) {
-  const size_t bytes = 2 * size_t{kTileTokens} * static_cast<size_t>(head_dim) * kv_element_bytes(format);
+  const size_t bytes =
+      2 * size_t{kTileTokens} * static_cast<size_t>(head_dim) * kv_element_bytes(format);
   return static_cast<uint32_t>((bytes + kKvAddressUnit - 1) / kKvAddressUnit);
 }
 

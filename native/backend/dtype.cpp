@@ -7,9 +7,15 @@ namespace cachalot {
 namespace {
 
 constexpr DTypeInfo kTypes[] = {
-    {DType::kF32, "F32", 1, 4},       {DType::kF16, "F16", 1, 2},      {DType::kBF16, "BF16", 1, 2},
-    {DType::kQ8_0, "Q8_0", 32, 34},   {DType::kQ4_0, "Q4_0", 32, 18},  {DType::kQ2_K, "Q2_K", 256, 84},
-    {DType::kQ4_K, "Q4_K", 256, 144}, {DType::kQ5_K, "Q5_K", 256, 176}, {DType::kIQ2_XXS, "IQ2_XXS", 256, 66},
+    {DType::kF32, "F32", 1, 4},
+    {DType::kF16, "F16", 1, 2},
+    {DType::kBF16, "BF16", 1, 2},
+    {DType::kQ8_0, "Q8_0", 32, 34},
+    {DType::kQ4_0, "Q4_0", 32, 18},
+    {DType::kQ2_K, "Q2_K", 256, 84},
+    {DType::kQ4_K, "Q4_K", 256, 144},
+    {DType::kQ5_K, "Q5_K", 256, 176},
+    {DType::kIQ2_XXS, "IQ2_XXS", 256, 66},
 };
 
 }  // namespace

@@ -1,5 +1,5 @@
-// One plain struct per op. R rows in step, E model width, H query heads, G KV heads, D head size, V vocabulary,
-// N outputs, K inputs. Pointers are to memory of the backend's device.
+// One plain struct per op. R rows in step, E model width, H query heads, G KV heads, D head size, V
+// vocabulary, N outputs, K inputs. Pointers are to memory of the backend's device.
 #pragma once
 
 #include <cstdint>
@@ -19,74 +19,77 @@ struct RopeTable {
   bool interleaved;      // pairs are (2i, 2i+1), as in GGUF's llama; else (i, i + rotated_dims / 2)
 };
 
-/** The shape of KV blocks, and where they are. A block holds 32 tokens of one (layer, KV head): K, then V,
- *  in a layout that only the backend knows. A uniform run holds the L x G blocks of 32 tokens, layer-major. */
+/** The shape of KV blocks, and where they are. A block holds 32 tokens of one (layer, KV head): K,
+ * then V, in a layout that only the backend knows. A uniform run holds the L x G blocks of 32
+ * tokens, layer-major. */
 struct KvStore {
-  uint8_t* base;           // block address a is at base + a * kKvAddressUnit
+  uint8_t* base;  // block address a is at base + a * kKvAddressUnit
   KvFormat format;
-  int32_t n_layers;        // L
-  int32_t n_kv_heads;      // G
-  int32_t head_dim;        // D
-  uint32_t block_units;    // size of a block in address units
+  int32_t n_layers;      // L
+  int32_t n_kv_heads;    // G
+  int32_t head_dim;      // D
+  uint32_t block_units;  // size of a block in address units
 };
 constexpr size_t kKvAddressUnit = 64;  // bytes; 32-bit addresses then reach 256 GiB
 
 /** out[r] = table[ids[r]], converted to f32. */
 struct GatherRowsParams {
-  Tensor table;            // [V, E]
-  const int32_t* ids;      // [R]
+  Tensor table;        // [V, E]
+  const int32_t* ids;  // [R]
   int32_t n_rows;
-  float* out;              // [R, E]
+  float* out;  // [R, E]
 };
 
 /** x += delta (if any); out = x / rms(x) * weight. */
 struct RmsNormParams {
-  float* x;                // [R, E]
-  const float* delta;      // [R, E] or null
-  const float* weight;     // [E]
+  float* x;             // [R, E]
+  const float* delta;   // [R, E] or null
+  const float* weight;  // [E]
   float epsilon;
   int32_t n_rows, width;
-  float* out;              // [R, E]
+  float* out;  // [R, E]
 };
 
 /** y = x W^T for each of several weights that read the same x. */
 struct LinearOutput {
-  const Weight* weight;    // [N, K]
-  float* y;                // [R, N]
+  const Weight* weight;  // [N, K]
+  float* y;              // [R, N]
 };
 struct LinearParams {
-  const float* x;          // [R, K]
+  const float* x;  // [R, K]
   int32_t n_rows;
   std::span<const LinearOutput> outputs;
 };
 
 /** out = silu(gate) * up. */
 struct SiluMulParams {
-  const float* gate;       // [R, F]
-  const float* up;         // [R, F]
+  const float* gate;  // [R, F]
+  const float* up;    // [R, F]
   int32_t n_rows, width;
-  float* out;              // [R, F]
+  float* out;  // [R, F]
 };
 
-/** Where a row's key and value go. Slot 0 of a block clears the block first, so absent keys are zeros. */
+/** Where a row's key and value go. Slot 0 of a block clears the block first, so absent keys are
+ * zeros. */
 struct KvTarget {
-  uint32_t run;            // address of the run of blocks
-  int32_t slot;            // 0..31
-  int32_t position;        // angle at which the key is rotated
+  uint32_t run;      // address of the run of blocks
+  int32_t slot;      // 0..31
+  int32_t position;  // angle at which the key is rotated
 };
 struct KvWriteParams {
   KvStore store;
   RopeTable rope;
   int32_t layer;
-  const float* k;          // [R, G, D] not yet rotated
-  const float* v;          // [R, G, D]
+  const float* k;                     // [R, G, D] not yet rotated
+  const float* v;                     // [R, G, D]
   std::span<const KvTarget> targets;  // [R]
 };
 
-/** Copies the first `n_tokens` tokens of whole runs, all layers and heads, and clears the rest of the target. */
+/** Copies the first `n_tokens` tokens of whole runs, all layers and heads, and clears the rest of
+ * the target. */
 struct KvCopy {
-  uint32_t from, to;       // addresses of runs
-  int32_t n_tokens;        // 1..31
+  uint32_t from, to;  // addresses of runs
+  int32_t n_tokens;   // 1..31
 };
 struct KvGatherParams {
   KvStore store;
@@ -98,23 +101,24 @@ struct AttentionParams {
   KvStore store;
   RopeTable rope;
   int32_t layer;
-  int32_t n_heads;         // H
-  float scale;             // of q k^T
-  const float* q;          // [R, H, D] not yet rotated
+  int32_t n_heads;  // H
+  float scale;      // of q k^T
+  const float* q;   // [R, H, D] not yet rotated
   const AttentionPlan* plan;
-  float* partials;         // [n_partials, H, D + 2]: out, then max and sum in base 2
+  float* partials;  // [n_partials, H, D + 2]: out, then max and sum in base 2
 };
 
 /** Folds partials in the plan's order and normalizes. */
 struct AttentionMergeParams {
   const AttentionPlan* plan;
-  const float* partials;   // [n_partials, H, D + 2]
+  const float* partials;  // [n_partials, H, D + 2]
   int32_t n_rows, n_heads, head_dim;
-  float* out;              // [R, H, D]
+  float* out;  // [R, H, D]
 };
 
-/** How one row's token is drawn: argmax of logit / temperature + Gumbel noise keyed by what follows, so that
- *  the draw depends on nothing else; temperature 0 takes the largest logit, the smallest id among equals. */
+/** How one row's token is drawn: argmax of logit / temperature + Gumbel noise keyed by what
+ * follows, so that the draw depends on nothing else; temperature 0 takes the largest logit, the
+ * smallest id among equals. */
 struct SampleRow {
   float temperature = 0;
   uint64_t seed = 0;
@@ -123,14 +127,14 @@ struct SampleRow {
   int32_t forced_token = -1;  // >= 0: only its log-probability is wanted
 };
 struct SampledToken {
-  int32_t token;           // -1: the row has no finite logit or a NaN
-  float logprob;           // natural logarithm, of the unscaled distribution
+  int32_t token;  // -1: the row has no finite logit or a NaN
+  float logprob;  // natural logarithm, of the unscaled distribution
 };
 struct SampleParams {
-  const float* logits;     // [R, V]
+  const float* logits;  // [R, V]
   int32_t vocabulary;
   std::span<const SampleRow> rows;  // [R]
-  SampledToken* out;       // [R], host memory
+  SampledToken* out;                // [R], host memory
 };
 
 }  // namespace cachalot

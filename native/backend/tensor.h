@@ -26,9 +26,10 @@ struct Tensor {
 class Weight {
  public:
   virtual ~Weight() = default;
-  virtual int64_t n_rows() const = 0;        // N, outputs
-  virtual int64_t n_cols() const = 0;        // K, inputs
-  virtual int64_t resident_bytes() const = 0;  // memory it owns; 0 when it is read in place from the map
+  virtual int64_t n_rows() const = 0;  // N, outputs
+  virtual int64_t n_cols() const = 0;  // K, inputs
+  virtual int64_t resident_bytes()
+      const = 0;  // memory it owns; 0 when it is read in place from the map
 };
 
 /** Memory of a device, zeroed, released with the object. */

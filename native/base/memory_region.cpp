@@ -11,11 +11,12 @@ namespace cachalot {
 
 MemoryRegion::MemoryRegion(size_t size) : size_(size) {
   if (size == 0) return;
-  void* address =
-      ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* address = ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (address == MAP_FAILED) {
     throw Error(ErrorCode::kOutOfMemory,
-                "cannot map " + std::to_string(size) + " bytes of memory; close other programs or lower `kv.bytes`");
+                "cannot map " + std::to_string(size) +
+                    " bytes of memory; close other programs or lower `kv.bytes`");
   }
   data_ = static_cast<uint8_t*>(address);
 #ifdef MADV_HUGEPAGE

@@ -1,5 +1,5 @@
-// Anonymous mapped memory. Weights and KV live here and not on the heap: Chromium's allocator, which
-// replaces malloc inside Electron, ends the process on one allocation over 2 GiB.
+// Anonymous mapped memory. Weights and KV live here and not on the heap: Chromium's allocator,
+// which replaces malloc inside Electron, ends the process on one allocation over 2 GiB.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,8 @@ namespace cachalot {
 class MemoryRegion {
  public:
   MemoryRegion() = default;
-  /** Reserves `size` bytes; pages are committed, zeroed, when first touched. Throws out_of_memory. */
+  /** Reserves `size` bytes; pages are committed, zeroed, when first touched. Throws out_of_memory.
+   */
   explicit MemoryRegion(size_t size);
   ~MemoryRegion();
   MemoryRegion(MemoryRegion&& other) noexcept;

@@ -1,6 +1,7 @@
-// A pool of threads for short parallel regions. The caller takes part, so a pool of one thread has no
-// workers and costs nothing. A region is cut into pieces that threads take from a shared counter: a
-// core that is busy elsewhere takes fewer of them. Waiting threads spin briefly, then park.
+// A pool of threads for short parallel regions. The caller takes part, so a pool of one thread has
+// no workers and costs nothing. A region is cut into pieces that threads take from a shared
+// counter: a core that is busy elsewhere takes fewer of them. Waiting threads spin briefly, then
+// park.
 #pragma once
 
 #include <atomic>
@@ -21,7 +22,8 @@ class ThreadPool {
   int size() const { return static_cast<int>(workers_.size()) + 1; }
 
   /** Calls body(piece, thread) for every piece in [0, n_pieces), each once, and waits for all. The
-   *  results must not depend on which thread ran a piece. `body` must not throw. One caller at a time. */
+   *  results must not depend on which thread ran a piece. `body` must not throw. One caller at a
+   * time. */
   void parallel_for(int n_pieces, const std::function<void(int piece, int thread)>& body);
 
  private:

@@ -1,6 +1,7 @@
-// For each (work item, KV head): rotate the queries of its rows, walk the tiles of its run, fold spans into the
-// group's partial. The queries of all rows and of all heads of the KV group go through a tile together, so a block
-// of K and V is read once for all of them. Arithmetic: backend/attention_plan.h.
+// For each (work item, KV head): rotate the queries of its rows, walk the tiles of its run, fold
+// spans into the group's partial. The queries of all rows and of all heads of the KV group go
+// through a tile together, so a block of K and V is read once for all of them. Arithmetic:
+// backend/attention_plan.h.
 
 #include <algorithm>
 #include <cmath>
@@ -48,10 +49,12 @@ struct Workspace {
   }
 };
 
-/** One work item for one KV head. Query i * group + j is head j of the group for row i of the item. */
+/** One work item for one KV head. Query i * group + j is head j of the group for row i of the item.
+ */
 class ItemRun {
  public:
-  ItemRun(const OpContext& context, const AttentionParams& params, const WorkItem& item, int kv_head, uint8_t* memory)
+  ItemRun(const OpContext& context, const AttentionParams& params, const WorkItem& item,
+          int kv_head, uint8_t* memory)
       : context_(context),
         params_(params),
         item_(item),
@@ -81,22 +84,34 @@ class ItemRun {
       const ItemRow& row = rows_[query / group_];
       const int head = kv_head_ * group_ + query % group_;
       const float* q = params_.q + (int64_t{row.row} * params_.n_heads + head) * head_dim;
-      rotate(params_.rope, row.query_position, q, head_dim, work_.queries + int64_t{query} * head_dim);
+      rotate(params_.rope, row.query_position, q, head_dim,
+             work_.queries + int64_t{query} * head_dim);
       work_.group(query).clear(head_dim);
     }
     if (params_.store.format == KvFormat::kBF16) {
-      context_.kernels.round_bf16(work_.queries, int64_t{work_.n_queries} * head_dim, work_.queries_bf16);
+      context_.kernels.round_bf16(work_.queries, int64_t{work_.n_queries} * head_dim,
+                                  work_.queries_bf16);
     }
   }
 
   void step(int tile) {
     for (int query = 0; query < work_.n_queries; query++) {
-      work_.n_keys[query] = std::clamp(rows_[query / group_].n_keys - tile * kTileTokens, 0, kTileTokens);
+      work_.n_keys[query] =
+          std::clamp(rows_[query / group_].n_keys - tile * kTileTokens, 0, kTileTokens);
     }
     const uint8_t* keys = kv_block(params_.store, run_.blocks[tile], params_.layer, kv_head_);
-    const AttentionTile task{keys, keys + kv_half_bytes(params_.store), static_cast<uint32_t>(params_.store.format),
-                             work_.head_dim, work_.n_queries, work_.queries, work_.queries_bf16, work_.n_keys,
-                             params_.scale * kLog2E, work_.span_out, work_.span_max, work_.span_sum};
+    const AttentionTile task{keys,
+                             keys + kv_half_bytes(params_.store),
+                             static_cast<uint32_t>(params_.store.format),
+                             work_.head_dim,
+                             work_.n_queries,
+                             work_.queries,
+                             work_.queries_bf16,
+                             work_.n_keys,
+                             params_.scale * kLog2E,
+                             work_.span_out,
+                             work_.span_max,
+                             work_.span_sum};
     context_.kernels.attention_tile(&task);
   }
 
@@ -129,13 +144,17 @@ void attention(const OpContext& context, const AttentionParams& params) {
   const KvStore& store = params.store;
   CHECK(params.n_heads % store.n_kv_heads == 0, "query heads are a multiple of KV heads");
   int widest = 0;
-  for (const auto& item : items) widest = std::max(widest, item.n_rows * (params.n_heads / store.n_kv_heads));
+  for (const auto& item : items)
+    widest = std::max(widest, item.n_rows * (params.n_heads / store.n_kv_heads));
   const size_t bytes = Workspace::bytes(widest, store.head_dim);
   uint8_t* memory = context.scratch.get(bytes * static_cast<size_t>(context.pool.size()));
-  context.pool.parallel_for(static_cast<int>(items.size()) * store.n_kv_heads, [&](int piece, int thread) {
-    const WorkItem& item = items[static_cast<size_t>(piece / store.n_kv_heads)];
-    ItemRun(context, params, item, piece % store.n_kv_heads, memory + bytes * static_cast<size_t>(thread)).run();
-  });
+  context.pool.parallel_for(
+      static_cast<int>(items.size()) * store.n_kv_heads, [&](int piece, int thread) {
+        const WorkItem& item = items[static_cast<size_t>(piece / store.n_kv_heads)];
+        ItemRun(context, params, item, piece % store.n_kv_heads,
+                memory + bytes * static_cast<size_t>(thread))
+            .run();
+      });
 }
 
 }  // namespace cachalot::cpu

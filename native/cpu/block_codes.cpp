@@ -25,8 +25,9 @@ void read_q4_0(const uint8_t* block, BlockCodes* out) {
   }
 }
 
-// Eight 6-bit scales and eight 6-bit minima in 12 bytes: the first four of each in the low bits of bytes 0..3 and
-// 4..7, the others in nibbles of bytes 8..11 with their upper two bits on top of the first.
+// Eight 6-bit scales and eight 6-bit minima in 12 bytes: the first four of each in the low bits of
+// bytes 0..3 and 4..7, the others in nibbles of bytes 8..11 with their upper two bits on top of the
+// first.
 void read_k_scales(const uint8_t* packed, BlockCodes* out) {
   for (int i = 0; i < 4; i++) {
     out->scales[i] = packed[i] & 63;
@@ -59,11 +60,12 @@ void read_q5_k(const uint8_t* block, BlockCodes* out) {
   out->dmin = load_u16(block + 2);
   read_k_scales(block + 4, out);
   read_nibbles(block + 48, out);
-  for (int i = 0; i < 256; i++) out->codes[i] |= static_cast<uint8_t>((block[16 + i % 32] >> (i / 32) & 1) << 4);
+  for (int i = 0; i < 256; i++)
+    out->codes[i] |= static_cast<uint8_t>((block[16 + i % 32] >> (i / 32) & 1) << 4);
 }
 
-// scales[16]: scale | min << 4 per 16 elements; q[64]; f16 d, dmin. Each 32 bytes of q hold 128 elements, in four
-// runs of 32 of two bits each.
+// scales[16]: scale | min << 4 per 16 elements; q[64]; f16 d, dmin. Each 32 bytes of q hold 128
+// elements, in four runs of 32 of two bits each.
 void read_q2_k(const uint8_t* block, BlockCodes* out) {
   for (int i = 0; i < 16; i++) {
     out->scales[i] = block[i] & 15;
@@ -77,8 +79,8 @@ void read_q2_k(const uint8_t* block, BlockCodes* out) {
   out->dmin = load_u16(block + 82);
 }
 
-// f16 d; per 32 elements: 4 lattice indices, then 4 x 7 sign bits and a 4-bit scale. The eighth sign makes the number
-// of minus signs even.
+// f16 d; per 32 elements: 4 lattice indices, then 4 x 7 sign bits and a 4-bit scale. The eighth
+// sign makes the number of minus signs even.
 void read_iq2_xxs(const uint8_t* block, BlockCodes* out) {
   out->d = load_u16(block);
   for (int sub = 0; sub < 8; sub++) {
@@ -88,7 +90,8 @@ void read_iq2_xxs(const uint8_t* block, BlockCodes* out) {
     for (int i = 0; i < 4; i++) {
       const uint32_t seven = bits >> (7 * i) & 127;
       out->grid[4 * sub + i] = bytes[i];
-      out->signs[4 * sub + i] = static_cast<uint8_t>(seven | static_cast<uint32_t>(__builtin_parity(seven)) << 7);
+      out->signs[4 * sub + i] =
+          static_cast<uint8_t>(seven | static_cast<uint32_t>(__builtin_parity(seven)) << 7);
     }
   }
 }
@@ -107,10 +110,14 @@ float dequantize(DType dtype, const BlockCodes& block, int i) {
     case DType::kQ8_0: return d * (code - 128);
     case DType::kQ4_0: return d * (code - 8);
     case DType::kQ4_K:
-    case DType::kQ5_K: return d * block.scales[i / 32] * code - f16_to_f32(block.dmin) * block.mins[i / 32];
-    case DType::kQ2_K: return d * block.scales[i / 16] * code - f16_to_f32(block.dmin) * block.mins[i / 16];
+    case DType::kQ5_K:
+      return d * block.scales[i / 32] * code - f16_to_f32(block.dmin) * block.mins[i / 32];
+    case DType::kQ2_K:
+      return d * block.scales[i / 16] * code - f16_to_f32(block.dmin) * block.mins[i / 16];
     // (scale + 1/2) / 4, as one exact product with d / 8
-    default: return d * 0.125f * static_cast<float>(2 * block.scales[i / 32] + 1) * iq2_xxs_value(block, i);
+    default:
+      return d * 0.125f * static_cast<float>(2 * block.scales[i / 32] + 1) *
+             iq2_xxs_value(block, i);
   }
 }
 
@@ -143,7 +150,8 @@ void dequantize_row(DType dtype, const uint8_t* row, int64_t n, float* out) {
   BlockCodes block{};
   for (int64_t i = 0; i < n; i += info.block_size, row += info.block_bytes) {
     read_block(dtype, row, &block);
-    for (uint32_t j = 0; j < info.block_size; j++) out[i + j] = dequantize(dtype, block, static_cast<int>(j));
+    for (uint32_t j = 0; j < info.block_size; j++)
+      out[i + j] = dequantize(dtype, block, static_cast<int>(j));
   }
 }
 

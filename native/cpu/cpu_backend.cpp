@@ -38,8 +38,9 @@ const Kernels& choose_kernels(const std::string& instructions) {
   if (instructions == "auto" || instructions == "portable") return kPortableKernels;
   std::string known;
   for (const auto& name : available_instructions()) known += (known.empty() ? "" : ", ") + name;
-  throw Error(ErrorCode::kInvalidArgument,
-              "expected one of auto, " + known + " for `instructions`, received '" + instructions + "'");
+  throw Error(
+      ErrorCode::kInvalidArgument,
+      "expected one of auto, " + known + " for `instructions`, received '" + instructions + "'");
 }
 
 int choose_threads(int threads) {
@@ -68,7 +69,9 @@ KvFormat CpuBackend::preferred_kv_format() const {
   return &kernels_ == &kPortableKernels ? KvFormat::kF32 : KvFormat::kBF16;
 }
 
-std::unique_ptr<Buffer> CpuBackend::allocate(size_t bytes) { return std::make_unique<CpuBuffer>(bytes); }
+std::unique_ptr<Buffer> CpuBackend::allocate(size_t bytes) {
+  return std::make_unique<CpuBuffer>(bytes);
+}
 
 std::unique_ptr<Weight> CpuBackend::prepare_weight(const Tensor& tensor) {
   return std::make_unique<CpuWeight>(tensor, pool_);

@@ -31,7 +31,9 @@ class CpuBackend final : public Backend {
   void kv_write(const KvWriteParams& params) override { cpu::kv_write(context_, params); }
   void kv_gather(const KvGatherParams& params) override { cpu::kv_gather(context_, params); }
   void attention(const AttentionParams& params) override { cpu::attention(context_, params); }
-  void attention_merge(const AttentionMergeParams& params) override { cpu::attention_merge(context_, params); }
+  void attention_merge(const AttentionMergeParams& params) override {
+    cpu::attention_merge(context_, params);
+  }
   void sample(const SampleParams& params) override { cpu::sample(context_, params); }
 
  private:

@@ -8,7 +8,8 @@ void gather_rows(const OpContext& context, const GatherRowsParams& params) {
   const Tensor& table = params.table;
   context.pool.parallel_for(params.n_rows, [&](int row, int) {
     const int64_t id = params.ids[row];
-    dequantize_row(table.dtype, table.data + id * table.row_bytes(), table.n_cols, params.out + row * table.n_cols);
+    dequantize_row(table.dtype, table.data + id * table.row_bytes(), table.n_cols,
+                   params.out + row * table.n_cols);
   });
 }
 

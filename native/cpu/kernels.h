@@ -1,8 +1,8 @@
-// What one instruction path provides: the inner loops, as plain functions on plain memory. The files of the
-// parent folder check, cut work and start threads; they are the same for every path.
+// What one instruction path provides: the inner loops, as plain functions on plain memory. The
+// files of the parent folder check, cut work and start threads; they are the same for every path.
 //
-// Included by files that are compiled for one instruction set, so it may include C headers only: a weak
-// std:: function emitted there could be taken by the linker for the whole library.
+// Included by files that are compiled for one instruction set, so it may include C headers only: a
+// weak std:: function emitted there could be taken by the linker for the whole library.
 #pragma once
 
 #include <stddef.h>
@@ -18,15 +18,16 @@ struct QuantizedRows {
   int32_t* sums32;  // [R, K / 32]
 };
 
-/** y[:, n] for all rows and the panels [first_panel, end_panel) of 16 outputs; see device/packed.h. */
+/** y[:, n] for all rows and the panels [first_panel, end_panel) of 16 outputs; see device/packed.h.
+ */
 struct PanelTask {
-  uint32_t dtype;          // DType of a packed weight
-  const uint8_t* panels;   // [ceil(N / 16)] panels
-  int64_t n_outputs;       // N
-  int64_t n_inputs;        // K
+  uint32_t dtype;         // DType of a packed weight
+  const uint8_t* panels;  // [ceil(N / 16)] panels
+  int64_t n_outputs;      // N
+  int64_t n_inputs;       // K
   QuantizedRows x;
-  int32_t n_rows;          // R
-  float* y;                // [R, N]
+  int32_t n_rows;  // R
+  float* y;        // [R, N]
   int32_t first_panel, end_panel;
 };
 
@@ -45,25 +46,27 @@ struct FloatTask {
 
 /** One online-softmax step of some queries over one tile of 32 keys. */
 struct AttentionTile {
-  const uint8_t* keys;     // block of K in the path's layout
-  const uint8_t* values;   // block of V
-  uint32_t format;         // KvFormat
-  int32_t head_dim;        // D, even
-  int32_t n_queries;       // n
-  const float* queries;    // [n, D] f32, rotated
+  const uint8_t* keys;           // block of K in the path's layout
+  const uint8_t* values;         // block of V
+  uint32_t format;               // KvFormat
+  int32_t head_dim;              // D, even
+  int32_t n_queries;             // n
+  const float* queries;          // [n, D] f32, rotated
   const uint16_t* queries_bf16;  // [n, D] the same rounded, for bf16 keys
-  const int32_t* n_keys;   // [n] keys that each query reads: 0..32
-  float scale;             // of q k^T, times log2(e)
-  float* out;              // [n, D] state, not normalized
-  float* max;              // [n] state, base 2; -inf when empty
-  float* sum;              // [n] state
+  const int32_t* n_keys;         // [n] keys that each query reads: 0..32
+  float scale;                   // of q k^T, times log2(e)
+  float* out;                    // [n, D] state, not normalized
+  float* max;                    // [n] state, base 2; -inf when empty
+  float* sum;                    // [n] state
 };
 
 struct Kernels {
   const char* name;
-  void (*rms_norm)(float* x, const float* delta, const float* weight, float epsilon, int32_t width, float* out);
+  void (*rms_norm)(float* x, const float* delta, const float* weight, float epsilon, int32_t width,
+                   float* out);
   void (*silu_mul)(const float* gate, const float* up, int64_t n, float* out);
-  void (*quantize_row)(const float* x, int64_t n, int8_t* codes, float* scales, int32_t* sums16, int32_t* sums32);
+  void (*quantize_row)(const float* x, int64_t n, int8_t* codes, float* scales, int32_t* sums16,
+                       int32_t* sums32);
   void (*round_bf16)(const float* x, int64_t n, uint16_t* out);
   void (*linear_panels)(const PanelTask* task);
   void (*linear_floats)(const FloatTask* task);

@@ -10,8 +10,8 @@ namespace cachalot::cpu {
 
 namespace {
 
-void write_token(const KvWriteParams& params, const KvTarget& target, int head, const float* k, const float* v,
-                 float* rotated) {
+void write_token(const KvWriteParams& params, const KvTarget& target, int head, const float* k,
+                 const float* v, float* rotated) {
   const KvStore& store = params.store;
   uint8_t* block = kv_block(store, target.run, params.layer, head);
   if (target.slot == 0) std::memset(block, 0, kv_block_bytes(store));
@@ -32,7 +32,8 @@ void kv_write(const OpContext& context, const KvWriteParams& params) {
   context.pool.parallel_for(store.n_kv_heads, [&](int head, int) {
     float rotated[1024];
     for (size_t row = 0; row < params.targets.size(); row++) {
-      const size_t at = row * static_cast<size_t>(width) + static_cast<size_t>(head * store.head_dim);
+      const size_t at =
+          row * static_cast<size_t>(width) + static_cast<size_t>(head * store.head_dim);
       write_token(params, params.targets[row], head, params.k + at, params.v + at, rotated);
     }
   });

@@ -11,7 +11,8 @@ namespace cachalot::cpu {
 
 namespace {
 
-// Pieces per thread: enough that a thread which shares its core takes fewer, few enough to cost nothing.
+// Pieces per thread: enough that a thread which shares its core takes fewer, few enough to cost
+// nothing.
 constexpr int kPiecesPerThread = 4;
 
 int64_t align64(int64_t bytes) { return (bytes + 63) / 64 * 64; }
@@ -33,8 +34,10 @@ PreparedRows prepare_rows(const OpContext& context, const LinearParams& params, 
   if (!int8 && !bf16) return rows;
   const int64_t n = params.n_rows * n_inputs;
   const int64_t code_bytes = align64(n), scale_bytes = align64(n / 8);
-  uint8_t* memory = context.scratch.get(static_cast<size_t>(code_bytes + 4 * scale_bytes + align64(2 * n)));
-  rows.quantized = {reinterpret_cast<int8_t*>(memory), reinterpret_cast<float*>(memory + code_bytes),
+  uint8_t* memory =
+      context.scratch.get(static_cast<size_t>(code_bytes + 4 * scale_bytes + align64(2 * n)));
+  rows.quantized = {reinterpret_cast<int8_t*>(memory),
+                    reinterpret_cast<float*>(memory + code_bytes),
                     reinterpret_cast<int32_t*>(memory + code_bytes + scale_bytes),
                     reinterpret_cast<int32_t*>(memory + code_bytes + 3 * scale_bytes)};
   rows.bf16 = reinterpret_cast<uint16_t*>(memory + code_bytes + 4 * scale_bytes);
@@ -43,8 +46,8 @@ PreparedRows prepare_rows(const OpContext& context, const LinearParams& params, 
     const int64_t block = row * n_inputs / kQuantBlock;
     const QuantizedRows& q = rows.quantized;
     if (int8) {
-      context.kernels.quantize_row(x, n_inputs, q.codes + row * n_inputs, q.scales + block, q.sums16 + 2 * block,
-                                   q.sums32 + block);
+      context.kernels.quantize_row(x, n_inputs, q.codes + row * n_inputs, q.scales + block,
+                                   q.sums16 + 2 * block, q.sums32 + block);
     }
     if (bf16) context.kernels.round_bf16(x, n_inputs, rows.bf16 + row * n_inputs);
   });
@@ -57,18 +60,28 @@ void run_panels(const OpContext& context, const LinearParams& params, const Prep
   const auto& weight = *static_cast<const CpuWeight*>(output.weight);
   const auto dtype = static_cast<uint32_t>(weight.dtype());
   if (is_float(weight.dtype())) {
-    const FloatTask task{dtype, weight.data(), weight.n_rows(), weight.n_cols(), params.x, rows.bf16, params.n_rows,
-                         output.y, int64_t{first} * kPanelOutputs,
+    const FloatTask task{dtype,
+                         weight.data(),
+                         weight.n_rows(),
+                         weight.n_cols(),
+                         params.x,
+                         rows.bf16,
+                         params.n_rows,
+                         output.y,
+                         int64_t{first} * kPanelOutputs,
                          std::min<int64_t>(int64_t{end} * kPanelOutputs, weight.n_rows())};
     context.kernels.linear_floats(&task);
   } else {
-    const PanelTask task{dtype, weight.data(), weight.n_rows(), weight.n_cols(), rows.quantized, params.n_rows,
-                         output.y, first, end};
+    const PanelTask task{dtype,           weight.data(),  weight.n_rows(),
+                         weight.n_cols(), rows.quantized, params.n_rows,
+                         output.y,        first,          end};
     context.kernels.linear_panels(&task);
   }
 }
 
-int panel_count(int64_t n_outputs) { return static_cast<int>((n_outputs + kPanelOutputs - 1) / kPanelOutputs); }
+int panel_count(int64_t n_outputs) {
+  return static_cast<int>((n_outputs + kPanelOutputs - 1) / kPanelOutputs);
+}
 
 }  // namespace
 
@@ -77,7 +90,8 @@ CpuWeight::CpuWeight(const Tensor& tensor, ThreadPool& pool) : tensor_(tensor) {
   const int64_t bytes = panel_bytes(tensor.dtype, tensor.n_cols);
   const int n_panels = panel_count(tensor.n_rows);
   panels_ = MemoryRegion(static_cast<size_t>(bytes * n_panels));
-  pool.parallel_for(n_panels, [&](int panel, int) { pack_panel(tensor, panel, panels_.data() + panel * bytes); });
+  pool.parallel_for(
+      n_panels, [&](int panel, int) { pack_panel(tensor, panel, panels_.data() + panel * bytes); });
 }
 
 void linear(const OpContext& context, const LinearParams& params) {

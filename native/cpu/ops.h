@@ -1,4 +1,5 @@
-// The ops of the CPU backend: each checks its Params, cuts the work and runs a path's kernels on the pool.
+// The ops of the CPU backend: each checks its Params, cuts the work and runs a path's kernels on
+// the pool.
 #pragma once
 
 #include "backend/params.h"

@@ -36,7 +36,8 @@ void put_k_header(uint8_t* out, int output, const BlockCodes& block) {
 void put_high_bits(uint8_t* out, int output, const BlockCodes& block) {
   for (int i = 0; i < 256; i++) {
     const int bit = 4 * output + i % 4;  // of the 64 bytes of quad i / 4
-    out[PackedQ5_K::kHighBits + i / 4 * 8 + bit / 8] |= static_cast<uint8_t>((block.codes[i] >> 4) << (bit % 8));
+    out[PackedQ5_K::kHighBits + i / 4 * 8 + bit / 8] |=
+        static_cast<uint8_t>((block.codes[i] >> 4) << (bit % 8));
   }
 }
 

@@ -1,5 +1,5 @@
-// Draws one token per row by the Gumbel-max trick with noise keyed by (seed, completion, position, token): the draw is a
-// pure function of the logits and the key, whatever else is in the step.
+// Draws one token per row by the Gumbel-max trick with noise keyed by (seed, completion, position,
+// token): the draw is a pure function of the logits and the key, whatever else is in the step.
 
 #include <cmath>
 
@@ -10,8 +10,8 @@ namespace cachalot::cpu {
 
 namespace {
 
-// -log(-log(u)) for u in [2^-33, 1 - 2^-33] lies in [-3.2, 22.9]: a token further than this below the largest logit (divided
-// by the temperature) cannot win, and its noise need not be drawn.
+// -log(-log(u)) for u in [2^-33, 1 - 2^-33] lies in [-3.2, 22.9]: a token further than this below
+// the largest logit (divided by the temperature) cannot win, and its noise need not be drawn.
 constexpr float kNoiseRange = 26.2f;
 
 /** SplitMix64's finalizer (Steele, Lea, Flood 2014). */
@@ -23,7 +23,8 @@ uint64_t mix(uint64_t x) {
 }
 
 uint64_t row_key(const SampleRow& row) {
-  return mix(mix(mix(row.seed) ^ row.completion) ^ static_cast<uint64_t>(static_cast<uint32_t>(row.position)));
+  return mix(mix(mix(row.seed) ^ row.completion) ^
+             static_cast<uint64_t>(static_cast<uint32_t>(row.position)));
 }
 
 double gumbel(uint64_t key, int32_t token) {
@@ -53,13 +54,15 @@ int32_t draw(const float* logits, int32_t vocabulary, float max, const SampleRow
   return best;
 }
 
-SampledToken sample_row(const Kernels& kernels, const float* logits, int32_t vocabulary, const SampleRow& row) {
+SampledToken sample_row(const Kernels& kernels, const float* logits, int32_t vocabulary,
+                        const SampleRow& row) {
   float max;
   int32_t has_nan;
   kernels.max_value(logits, vocabulary, &max, &has_nan);
   if (has_nan != 0 || !std::isfinite(max)) return {-1, NAN};
   const double log_sum = std::log(kernels.sum_exp2(logits, vocabulary, max, kLog2E));
-  const int32_t token = row.forced_token >= 0 ? row.forced_token : draw(logits, vocabulary, max, row);
+  const int32_t token =
+      row.forced_token >= 0 ? row.forced_token : draw(logits, vocabulary, max, row);
   return {token, static_cast<float>(static_cast<double>(logits[token]) - max - log_sum)};
 }
 
@@ -68,7 +71,8 @@ SampledToken sample_row(const Kernels& kernels, const float* logits, int32_t voc
 void sample(const OpContext& context, const SampleParams& params) {
   context.pool.parallel_for(static_cast<int>(params.rows.size()), [&](int row, int) {
     const float* logits = params.logits + int64_t{row} * params.vocabulary;
-    params.out[row] = sample_row(context.kernels, logits, params.vocabulary, params.rows[static_cast<size_t>(row)]);
+    params.out[row] = sample_row(context.kernels, logits, params.vocabulary,
+                                 params.rows[static_cast<size_t>(row)]);
   });
 }
 

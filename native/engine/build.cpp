@@ -10,11 +10,13 @@ namespace cachalot {
 
 namespace {
 
-constexpr int kMaxOutputs = 256;     // rows of logits in a step: the most sequences that decode at once
+constexpr int kMaxOutputs =
+    256;  // rows of logits in a step: the most sequences that decode at once
 constexpr int kDefaultContexts = 16;  // full contexts that the default KV budget allows for
 
 uint64_t machine_memory() {
-  return static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+  return static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
+         static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
 KvFormat choose_format(const std::string& name, const Backend& backend) {
@@ -22,20 +24,23 @@ KvFormat choose_format(const std::string& name, const Backend& backend) {
   for (const KvFormat format : {KvFormat::kF32, KvFormat::kBF16}) {
     if (name == kv_format_name(format)) return format;
   }
-  throw Error(ErrorCode::kInvalidArgument, "expected auto, f32 or bf16 for `kv.format`, received '" + name + "'");
+  throw Error(ErrorCode::kInvalidArgument,
+              "expected auto, f32 or bf16 for `kv.format`, received '" + name + "'");
 }
 
 size_t choose_bytes(uint64_t asked, const KvShape& shape, int context_length) {
   if (asked != 0) return asked;
-  const uint64_t token_bytes = 2 * static_cast<uint64_t>(shape.n_layers) * static_cast<uint64_t>(shape.n_kv_heads) *
-                               static_cast<uint64_t>(shape.head_dim) * kv_element_bytes(shape.format);
+  const uint64_t token_bytes =
+      2 * static_cast<uint64_t>(shape.n_layers) * static_cast<uint64_t>(shape.n_kv_heads) *
+      static_cast<uint64_t>(shape.head_dim) * kv_element_bytes(shape.format);
   const uint64_t contexts = kDefaultContexts * static_cast<uint64_t>(context_length) * token_bytes;
   return std::max<uint64_t>(std::min(machine_memory() / 4, contexts), 64 * token_bytes);
 }
 
 int choose_context(int asked, const ModelConfig& config) {
   if (asked > config.context_length) {
-    throw Error(ErrorCode::kInvalidArgument, "`contextLength` is " + std::to_string(asked) + ", but the model was trained for " +
+    throw Error(ErrorCode::kInvalidArgument, "`contextLength` is " + std::to_string(asked) +
+                                                 ", but the model was trained for " +
                                                  std::to_string(config.context_length));
   }
   return asked == 0 ? config.context_length : asked;
@@ -51,11 +56,13 @@ std::unique_ptr<Engine> build_engine(const std::string& path, const EngineOption
   const ModelConfig config = read_model_config(*parts.file);
   parts.context_length = choose_context(options.context_length, config);
   parts.backend = std::make_unique<cpu::CpuBackend>(options.instructions, options.threads);
-  const KvShape shape{choose_format(options.kv_format, *parts.backend), config.n_layers(), config.n_kv_heads(),
-                      config.head_dim()};
-  parts.pool = std::make_unique<KvPool>(*parts.backend, shape, choose_bytes(options.kv_bytes, shape, parts.context_length));
-  parts.model = std::make_unique<Llama>(*parts.file, config, *parts.backend, parts.context_length, options.step_tokens,
-                                        std::min(kMaxOutputs, options.step_tokens));
+  const KvShape shape{choose_format(options.kv_format, *parts.backend), config.n_layers(),
+                      config.n_kv_heads(), config.head_dim()};
+  parts.pool = std::make_unique<KvPool>(
+      *parts.backend, shape, choose_bytes(options.kv_bytes, shape, parts.context_length));
+  parts.model =
+      std::make_unique<Llama>(*parts.file, config, *parts.backend, parts.context_length,
+                              options.step_tokens, std::min(kMaxOutputs, options.step_tokens));
   parts.tree = std::make_unique<PrefixTree>(
       *parts.pool, [backend = parts.backend.get(), pool = parts.pool.get()](const KvCopy& copy) {
         backend->kv_gather({pool->store(), std::span(&copy, 1)});

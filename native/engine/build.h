@@ -1,4 +1,5 @@
-// The composition root: options and a file become an engine. The only place that names concrete parts.
+// The composition root: options and a file become an engine. The only place that names concrete
+// parts.
 #pragma once
 
 #include <functional>

@@ -19,7 +19,8 @@ double milliseconds(Clock::time_point from, Clock::time_point to) {
 
 Engine::Engine(EngineParts parts, std::function<void(StepEvents)> sink)
     : parts_(std::move(parts)),
-      scheduler_(*parts_.tree, *parts_.pool, {parts_.model->max_rows(), parts_.model->max_outputs()}),
+      scheduler_(*parts_.tree, *parts_.pool,
+                 {parts_.model->max_rows(), parts_.model->max_outputs()}),
       sink_(std::move(sink)) {
   publish_stats();
   thread_ = std::thread([this] { loop(); });
@@ -36,23 +37,28 @@ Engine::~Engine() {
 
 void Engine::validate(const Request& request) const {
   const auto fail = [](ErrorCode code, const std::string& message) { throw Error(code, message); };
-  if (request.tokens.empty()) fail(ErrorCode::kInvalidArgument, "the prompt is empty: it must hold at least one token");
+  if (request.tokens.empty())
+    fail(ErrorCode::kInvalidArgument, "the prompt is empty: it must hold at least one token");
   for (const int32_t token : request.tokens) {
     if (token < 0 || token >= config().vocabulary) {
-      fail(ErrorCode::kInvalidArgument, "token " + std::to_string(token) + " is not in the vocabulary of " +
+      fail(ErrorCode::kInvalidArgument, "token " + std::to_string(token) +
+                                            " is not in the vocabulary of " +
                                             std::to_string(config().vocabulary));
     }
   }
   const int n = static_cast<int>(std::min<size_t>(request.tokens.size(), INT32_MAX));
   const int room = request.kind == RequestKind::kGenerate ? context_length() - 1 : context_length();
   if (n > room) {
-    fail(ErrorCode::kContextOverflow, "the prompt has " + std::to_string(n) + " tokens, but the context holds " +
-                                          std::to_string(context_length()) + "; shorten it or raise `contextLength`");
+    fail(ErrorCode::kContextOverflow,
+         "the prompt has " + std::to_string(n) + " tokens, but the context holds " +
+             std::to_string(context_length()) + "; shorten it or raise `contextLength`");
   }
-  if (request.kind == RequestKind::kScore && n < 2) fail(ErrorCode::kInvalidArgument, "scoring needs at least two tokens");
+  if (request.kind == RequestKind::kScore && n < 2)
+    fail(ErrorCode::kInvalidArgument, "scoring needs at least two tokens");
   if (request.kind == RequestKind::kLogits) {
     const auto& rows = request.rows;
-    const bool ascending = std::adjacent_find(rows.begin(), rows.end(), std::greater_equal<>()) == rows.end();
+    const bool ascending =
+        std::adjacent_find(rows.begin(), rows.end(), std::greater_equal<>()) == rows.end();
     if (rows.empty() || !ascending || rows.front() < 0 || rows.back() >= n) {
       fail(ErrorCode::kInvalidArgument, "`rows` must be ascending indices of tokens of the prompt");
     }
@@ -98,7 +104,8 @@ void Engine::loop() {
     {
       std::unique_lock lock(mutex_);
       wake_.wait(lock, [this] {
-        return stopping_ || !submitted_.empty() || !cancelled_.empty() || clear_requested_ || !scheduler_.idle();
+        return stopping_ || !submitted_.empty() || !cancelled_.empty() || clear_requested_ ||
+               !scheduler_.idle();
       });
       if (stopping_) return;
     }
@@ -123,7 +130,8 @@ void Engine::take_commands(StepEvents* events) {
   for (auto& sequence : submitted) scheduler_.add(std::move(sequence));
   for (const uint64_t id : cancelled) {
     Sequence* sequence = scheduler_.find(id);
-    if (sequence != nullptr) finish(scheduler_.remove(sequence), FinishReason::kAborted, nullptr, events);
+    if (sequence != nullptr)
+      finish(scheduler_.remove(sequence), FinishReason::kAborted, nullptr, events);
   }
   if (clear) parts_.tree->clear();
 }
@@ -133,8 +141,10 @@ void Engine::run_step(StepEvents* events) {
   const Step step = scheduler_.plan(&unserviceable);
   for (auto& sequence : unserviceable) {
     const Error error(ErrorCode::kKvBudgetExceeded,
-                      "this request needs the KV of " + std::to_string(sequence->tokens.size() + 1) +
-                          " tokens, but `kv.bytes` has room for " + std::to_string(parts_.pool->n_runs() * kTileTokens));
+                      "this request needs the KV of " +
+                          std::to_string(sequence->tokens.size() + 1) +
+                          " tokens, but `kv.bytes` has room for " +
+                          std::to_string(parts_.pool->n_runs() * kTileTokens));
     finish(std::move(sequence), FinishReason::kError, &error, events);
   }
   if (step.entries.empty()) return;
@@ -160,13 +170,14 @@ const float* Engine::forward(const Step& step) {
     for (int i = 0; i < entry.tree.size(); i++) {
       const int index = first + i;
       tokens.push_back(entry.tree.tokens[static_cast<size_t>(i)]);
-      targets.push_back({sequence.runs[static_cast<size_t>(index / kTileTokens)], index % kTileTokens, index});
+      targets.push_back(
+          {sequence.runs[static_cast<size_t>(index / kTileTokens)], index % kTileTokens, index});
     }
     for (const int node : entry.output_nodes) output_rows.push_back(entry.first_row + node);
   }
   const ModelConfig& c = config();
-  const AttentionPlan plan =
-      plan_attention(sequences, {c.n_heads / c.n_kv_heads(), c.n_kv_heads(), parts_.backend->parallelism()});
+  const AttentionPlan plan = plan_attention(
+      sequences, {c.n_heads / c.n_kv_heads(), c.n_kv_heads(), parts_.backend->parallelism()});
   return parts_.model->forward({tokens, targets, &plan, output_rows}, parts_.pool->store());
 }
 
@@ -181,8 +192,9 @@ void Engine::settle(const Step& step, const float* logits, StepEvents* events) {
     Sequence* sequence = entry.sequence;
     counters_.rows += static_cast<uint64_t>(entry.tree.size());
     try {
-      const auto reason = accept(entry, sampled.data() + output, logits + output * static_cast<size_t>(vocabulary),
-                                 vocabulary, context_length(), events);
+      const auto reason =
+          accept(entry, sampled.data() + output, logits + output * static_cast<size_t>(vocabulary),
+                 vocabulary, context_length(), events);
       parts_.tree->commit(sequence->leaf, entry.tree.tokens);
       if (reason) finish(scheduler_.remove(sequence), *reason, nullptr, events);
     } catch (const Error& error) {
@@ -202,7 +214,8 @@ void Engine::fail_step(const Step& step, const Error& error, StepEvents* events)
   }
 }
 
-void Engine::finish(std::unique_ptr<Sequence> sequence, FinishReason reason, const Error* error, StepEvents* events) {
+void Engine::finish(std::unique_ptr<Sequence> sequence, FinishReason reason, const Error* error,
+                    StepEvents* events) {
   FinishEvent event{};
   event.id = sequence->request.id;
   event.reason = reason;
@@ -216,8 +229,8 @@ void Engine::finish(std::unique_ptr<Sequence> sequence, FinishReason reason, con
   const auto now = Clock::now();
   if (sequence->cached_tokens >= 0) {
     const auto first = sequence->n_generated() > 0 ? sequence->first_token : now;
-    event.timings = {milliseconds(sequence->submitted, sequence->started), milliseconds(sequence->started, first),
-                     milliseconds(first, now)};
+    event.timings = {milliseconds(sequence->submitted, sequence->started),
+                     milliseconds(sequence->started, first), milliseconds(first, now)};
   }
   event.values = std::move(sequence->values);
   counters_.prompt_tokens += static_cast<uint64_t>(event.prompt_tokens);

@@ -21,9 +21,9 @@ struct EngineOptions {
   int threads = 0;                    // 0: one per core
   int context_length = 0;             // 0: what the model was trained for
   int step_tokens = 512;              // rows of a step
-  uint64_t kv_bytes = 0;              // 0: a quarter of the machine's memory, at most what the contexts need
-  std::string kv_format = "auto";     // "auto", "f32", "bf16"
-  bool check_invariants = false;      // tests: after every step
+  uint64_t kv_bytes = 0;  // 0: a quarter of the machine's memory, at most what the contexts need
+  std::string kv_format = "auto";  // "auto", "f32", "bf16"
+  bool check_invariants = false;   // tests: after every step
 };
 
 /** Counters since the engine was made; a snapshot. */
@@ -72,7 +72,8 @@ class Engine {
   const float* forward(const Step& step);
   void settle(const Step& step, const float* logits, StepEvents* events);
   void fail_step(const Step& step, const Error& error, StepEvents* events);
-  void finish(std::unique_ptr<Sequence> sequence, FinishReason reason, const Error* error, StepEvents* events);
+  void finish(std::unique_ptr<Sequence> sequence, FinishReason reason, const Error* error,
+              StepEvents* events);
   void publish_stats();
   void validate(const Request& request) const;
 

@@ -8,7 +8,8 @@ namespace cachalot {
 
 namespace {
 
-/** Tokens of the prompt that may come from the tree: rows whose outputs are wanted must be computed. */
+/** Tokens of the prompt that may come from the tree: rows whose outputs are wanted must be
+ * computed. */
 int reusable_tokens(const Sequence& sequence) {
   switch (sequence.request.kind) {
     case RequestKind::kGenerate: return static_cast<int>(sequence.tokens.size()) - 1;
@@ -19,7 +20,8 @@ int reusable_tokens(const Sequence& sequence) {
   return 0;
 }
 
-/** Tokens that are wanted before the request can end; the last of a scored text is never computed. */
+/** Tokens that are wanted before the request can end; the last of a scored text is never computed.
+ */
 int tokens_to_compute(const Sequence& sequence) {
   switch (sequence.request.kind) {
     case RequestKind::kGenerate: return static_cast<int>(sequence.tokens.size());
@@ -55,7 +57,8 @@ Sequence* Scheduler::find(uint64_t id) {
 
 Step Scheduler::plan(std::vector<std::unique_ptr<Sequence>>* unserviceable) {
   Step step;
-  // Decoding rows first: a long prompt must not delay the next token of the others. Preemption may shorten running_.
+  // Decoding rows first: a long prompt must not delay the next token of the others. Preemption may
+  // shorten running_.
   for (const bool decoding : {true, false}) {
     std::vector<Sequence*> candidates;
     for (auto& sequence : running_) {
@@ -81,8 +84,11 @@ bool Scheduler::add_entry(Step* step, Sequence* sequence) {
   if (n == 0) return true;
   if (!reserve(sequence, n)) return false;
   const auto first = static_cast<size_t>(sequence->n_computed());
-  StepEntry entry{sequence, TokenTree::path(std::span(sequence->tokens).subspan(first, static_cast<size_t>(n))),
-                  step->n_rows, {}};
+  StepEntry entry{
+      sequence,
+      TokenTree::path(std::span(sequence->tokens).subspan(first, static_cast<size_t>(n))),
+      step->n_rows,
+      {}};
   add_outputs(step, &entry);
   step->n_rows += n;
   step->entries.push_back(std::move(entry));
@@ -110,7 +116,8 @@ void Scheduler::add_outputs(Step* step, StepEntry* entry) const {
 bool Scheduler::reserve(Sequence* sequence, int n) {
   if (!tree_.reserve(sequence->leaf, n)) return false;
   const KvSegment& leaf = *sequence->leaf;
-  sequence->runs.resize(static_cast<size_t>(leaf.begin / kTileTokens));  // the part above the leaf never changes
+  sequence->runs.resize(
+      static_cast<size_t>(leaf.begin / kTileTokens));  // the part above the leaf never changes
   sequence->runs.insert(sequence->runs.end(), leaf.runs.begin(), leaf.runs.end());
   return true;
 }
@@ -119,8 +126,9 @@ bool Scheduler::reserve(Sequence* sequence, int n) {
 bool Scheduler::preempt_last(const Step& step, const Sequence* except) {
   for (auto victim = running_.rbegin(); victim != running_.rend(); ++victim) {
     Sequence* sequence = victim->get();
-    const bool in_step = std::any_of(step.entries.begin(), step.entries.end(),
-                                     [&](const StepEntry& entry) { return entry.sequence == sequence; });
+    const bool in_step =
+        std::any_of(step.entries.begin(), step.entries.end(),
+                    [&](const StepEntry& entry) { return entry.sequence == sequence; });
     if (sequence == except || in_step) continue;
     waiting_.push_front(remove(sequence));
     return true;
@@ -129,7 +137,8 @@ bool Scheduler::preempt_last(const Step& step, const Sequence* except) {
 }
 
 /** No memory for this sequence now: it waits for the others, or fails if there are none. */
-void Scheduler::send_back(Sequence* sequence, std::vector<std::unique_ptr<Sequence>>* unserviceable) {
+void Scheduler::send_back(Sequence* sequence,
+                          std::vector<std::unique_ptr<Sequence>>* unserviceable) {
   const bool alone = running_.size() == 1;
   auto removed = remove(sequence);
   if (alone) unserviceable->push_back(std::move(removed));
@@ -148,10 +157,12 @@ std::unique_ptr<Sequence> Scheduler::remove(Sequence* sequence, bool discard) {
   close(sequence, discard);
   const auto is_it = [&](const auto& other) { return other.get() == sequence; };
   std::unique_ptr<Sequence> removed;
-  if (const auto found = std::find_if(running_.begin(), running_.end(), is_it); found != running_.end()) {
+  if (const auto found = std::find_if(running_.begin(), running_.end(), is_it);
+      found != running_.end()) {
     removed = std::move(*found);
     running_.erase(found);
-  } else if (const auto queued = std::find_if(waiting_.begin(), waiting_.end(), is_it); queued != waiting_.end()) {
+  } else if (const auto queued = std::find_if(waiting_.begin(), waiting_.end(), is_it);
+             queued != waiting_.end()) {
     removed = std::move(*queued);
     waiting_.erase(queued);
   }
@@ -172,7 +183,9 @@ bool Scheduler::admit(Step* step, std::vector<std::unique_ptr<Sequence>>* unserv
   const auto reusable = std::span(next.tokens).first(static_cast<size_t>(reusable_tokens(next)));
   const int shared = tree_.match(next.request.name_space, reusable) / kTileTokens;
   // Leave room for the running ones to grow by a block each: else they would only preempt it again.
-  if (!running_.empty() && needed - shared + static_cast<int>(running_.size()) > tree_.n_available()) return false;
+  if (!running_.empty() &&
+      needed - shared + static_cast<int>(running_.size()) > tree_.n_available())
+    return false;
   next.leaf = tree_.open(next.request.name_space, reusable);
   next.runs = context_runs(next.leaf);
   if (next.cached_tokens < 0) {

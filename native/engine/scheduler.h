@@ -1,6 +1,7 @@
-// Turns waiting and running sequences into steps: first come, first served, decoding rows first, prompts in chunks that
-// fill a budget of rows (SARATHI, Agrawal et al. 2023). When KV memory runs short, the sequence that began last goes back to
-// the queue; its KV stays in the tree as long as nobody needs the room.
+// Turns waiting and running sequences into steps: first come, first served, decoding rows first,
+// prompts in chunks that fill a budget of rows (SARATHI, Agrawal et al. 2023). When KV memory runs
+// short, the sequence that began last goes back to the queue; its KV stays in the tree as long as
+// nobody needs the room.
 #pragma once
 
 #include <deque>
@@ -30,7 +31,8 @@ class Scheduler {
   /** Null if there is no such sequence. */
   Sequence* find(uint64_t id);
 
-  /** Plans the next step and reserves its memory. Requests that can never run are moved to `unserviceable`. */
+  /** Plans the next step and reserves its memory. Requests that can never run are moved to
+   * `unserviceable`. */
   Step plan(std::vector<std::unique_ptr<Sequence>>* unserviceable);
 
   /** Takes a sequence out, its leaf released (or, if its KV cannot be trusted, discarded). */

@@ -13,12 +13,13 @@ using Clock = std::chrono::steady_clock;
 
 struct Sequence {
   Request request;
-  std::vector<int32_t> tokens;      // the prompt and what was generated
-  KvSegment* leaf = nullptr;        // null while waiting
-  std::vector<uint32_t> runs;       // of the whole context, root first; only ever appended to while running
-  std::vector<float> values;        // results of kScore and kLogits so far
-  int cached_tokens = -1;           // found in the tree when first scheduled; -1: not yet scheduled
-  int n_outputs = 0;                // rows of results delivered (kScore, kLogits)
+  std::vector<int32_t> tokens;  // the prompt and what was generated
+  KvSegment* leaf = nullptr;    // null while waiting
+  std::vector<uint32_t>
+      runs;  // of the whole context, root first; only ever appended to while running
+  std::vector<float> values;  // results of kScore and kLogits so far
+  int cached_tokens = -1;     // found in the tree when first scheduled; -1: not yet scheduled
+  int n_outputs = 0;          // rows of results delivered (kScore, kLogits)
   Clock::time_point submitted, started, first_token;
   bool cancelled = false;
 

@@ -1,5 +1,6 @@
-// What a sequence adds to a step: tokens and, for each, the index of the one before it. A chunk of a prompt is a path, a
-// decoding step is one node, a speculation branches. Nothing else tells these apart.
+// What a sequence adds to a step: tokens and, for each, the index of the one before it. A chunk of
+// a prompt is a path, a decoding step is one node, a speculation branches. Nothing else tells these
+// apart.
 #pragma once
 
 #include <cstdint>

@@ -16,15 +16,18 @@ constexpr size_t kMaxUnits = size_t{1} << 32;    // what a 32-bit address reache
 
 KvPool::KvPool(Backend& backend, const KvShape& shape, size_t bytes) {
   const uint32_t block_units = kv_block_units(shape.format, shape.head_dim);
-  run_units_ = static_cast<size_t>(shape.n_layers) * static_cast<size_t>(shape.n_kv_heads) * block_units;
+  run_units_ =
+      static_cast<size_t>(shape.n_layers) * static_cast<size_t>(shape.n_kv_heads) * block_units;
   run_bytes_ = run_units_ * kKvAddressUnit;
   if (bytes < run_bytes_) {
-    throw Error(ErrorCode::kKvBudgetExceeded, "`kv.bytes` is " + std::to_string(bytes) + ", but the KV of 32 tokens needs " +
+    throw Error(ErrorCode::kKvBudgetExceeded, "`kv.bytes` is " + std::to_string(bytes) +
+                                                  ", but the KV of 32 tokens needs " +
                                                   std::to_string(run_bytes_));
   }
   n_runs_ = static_cast<int>(std::min(bytes / run_bytes_, kMaxUnits / run_units_));
   buffer_ = backend.allocate(static_cast<size_t>(n_runs_) * run_bytes_);
-  store_ = {buffer_->data(), shape.format, shape.n_layers, shape.n_kv_heads, shape.head_dim, block_units};
+  store_ = {buffer_->data(),  shape.format,   shape.n_layers,
+            shape.n_kv_heads, shape.head_dim, block_units};
 }
 
 std::optional<uint32_t> KvPool::take() {

@@ -1,5 +1,6 @@
-// Where keys and values live: one mapped region, cut into runs. A run holds the blocks of all layers and KV heads for 32
-// consecutive tokens. A freed run is reused first while it is warm; beyond a reserve its memory goes back to the system.
+// Where keys and values live: one mapped region, cut into runs. A run holds the blocks of all
+// layers and KV heads for 32 consecutive tokens. A freed run is reused first while it is warm;
+// beyond a reserve its memory goes back to the system.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,8 @@ struct KvShape {
 
 class KvPool {
  public:
-  /** Reserves `bytes` (at least one run) of the backend's memory; pages are committed on first use. */
+  /** Reserves `bytes` (at least one run) of the backend's memory; pages are committed on first use.
+   */
   KvPool(Backend& backend, const KvShape& shape, size_t bytes);
 
   /** The address of a free run, or nothing when the pool is full. */
@@ -33,7 +35,9 @@ class KvPool {
   size_t bytes_in_use() const { return static_cast<size_t>(n_taken_) * run_bytes_; }
 
  private:
-  uint32_t address(int index) const { return static_cast<uint32_t>(static_cast<size_t>(index) * run_units_); }
+  uint32_t address(int index) const {
+    return static_cast<uint32_t>(static_cast<size_t>(index) * run_units_);
+  }
 
   std::unique_ptr<Buffer> buffer_;
   KvStore store_{};

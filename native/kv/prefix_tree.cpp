@@ -10,7 +10,9 @@ namespace {
 
 int common_prefix(std::span<const int32_t> a, std::span<const int32_t> b) {
   const size_t n = std::min(a.size(), b.size());
-  return static_cast<int>(std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(n), b.begin()).first - a.begin());
+  return static_cast<int>(
+      std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(n), b.begin()).first -
+      a.begin());
 }
 
 int whole_blocks(int n_tokens) { return n_tokens / kTileTokens * kTileTokens; }
@@ -27,7 +29,8 @@ void visit(const KvSegment& segment, const std::function<void(const KvSegment&)>
 
 }  // namespace
 
-PrefixTree::PrefixTree(KvPool& pool, std::function<void(const KvCopy&)> copy) : pool_(pool), copy_(std::move(copy)) {}
+PrefixTree::PrefixTree(KvPool& pool, std::function<void(const KvCopy&)> copy)
+    : pool_(pool), copy_(std::move(copy)) {}
 PrefixTree::~PrefixTree() = default;
 
 KvSegment* PrefixTree::root(const std::string& key) {
@@ -73,7 +76,8 @@ KvSegment* PrefixTree::add_leaf(KvSegment* parent) {
 
 KvSegment* PrefixTree::open(const std::string& key, std::span<const int32_t> tokens) {
   Match match = find(root(key), tokens);
-  for (KvSegment* used = match.node; used != nullptr; used = used->parent) used->last_used = ++clock_;
+  for (KvSegment* used = match.node; used != nullptr; used = used->parent)
+    used->last_used = ++clock_;
   KvSegment* child = match.child;
   if (child == nullptr) return add_leaf(match.node);
   child->last_used = ++clock_;
@@ -85,15 +89,17 @@ KvSegment* PrefixTree::open(const std::string& key, std::span<const int32_t> tok
   if (whole > 0) match.node = split(child, whole);
   KvSegment* leaf = add_leaf(match.node);
   const int tail = match.n_child - whole;
-  // After a split the child begins at the tail; before, its tokens [whole, whole + tail) are the tail, whole being 0.
+  // After a split the child begins at the tail; before, its tokens [whole, whole + tail) are the
+  // tail, whole being 0.
   if (tail > 0) copy_tail(leaf, child, 0, tail);
   return leaf;
 }
 
-// The upper part becomes a new segment between the parent and `segment`, which keeps its identity as the lower part:
-// a sequence that writes it does not notice, and no block moves.
+// The upper part becomes a new segment between the parent and `segment`, which keeps its identity
+// as the lower part: a sequence that writes it does not notice, and no block moves.
 KvSegment* PrefixTree::split(KvSegment* segment, int n_tokens) {
-  if (n_tokens == static_cast<int>(segment->tokens.size()) && segment->n_writers == 0) return segment;
+  if (n_tokens == static_cast<int>(segment->tokens.size()) && segment->n_writers == 0)
+    return segment;
   KvSegment* parent = segment->parent;
   auto own = std::find_if(parent->children.begin(), parent->children.end(),
                           [&](const auto& child) { return child.get() == segment; });
@@ -113,7 +119,8 @@ KvSegment* PrefixTree::split(KvSegment* segment, int n_tokens) {
   return own->get();
 }
 
-/** Copies tokens [0, n) of `source`'s first run into a fresh run of `leaf`; without memory the match is just shorter. */
+/** Copies tokens [0, n) of `source`'s first run into a fresh run of `leaf`; without memory the
+ * match is just shorter. */
 void PrefixTree::copy_tail(KvSegment* leaf, KvSegment* source, int first, int n) {
   source->n_writers++;  // not to be evicted for the sake of its own copy
   const auto run = take_run();
@@ -190,7 +197,8 @@ void PrefixTree::give_runs(KvSegment* segment, size_t keep) {
 void PrefixTree::remove(KvSegment* segment) {
   give_runs(segment, 0);
   auto& siblings = segment->parent->children;
-  siblings.erase(std::find_if(siblings.begin(), siblings.end(), [&](const auto& child) { return child.get() == segment; }));
+  siblings.erase(std::find_if(siblings.begin(), siblings.end(),
+                              [&](const auto& child) { return child.get() == segment; }));
 }
 
 /** Gives up the last run of the leaf that was used longest ago. */
@@ -198,11 +206,13 @@ bool PrefixTree::evict_one() {
   const KvSegment* oldest = nullptr;
   for (const auto& [key, root] : roots_) {
     visit(*root, [&](const KvSegment& segment) {
-      if (is_cache(segment) && (oldest == nullptr || segment.last_used < oldest->last_used)) oldest = &segment;
+      if (is_cache(segment) && (oldest == nullptr || segment.last_used < oldest->last_used))
+        oldest = &segment;
     });
   }
   if (oldest == nullptr) return false;
-  auto* leaf = const_cast<KvSegment*>(oldest);  // visit() promises not to change what it shows; we own it
+  auto* leaf =
+      const_cast<KvSegment*>(oldest);  // visit() promises not to change what it shows; we own it
   give_runs(leaf, leaf->runs.size() - 1);
   leaf->tokens.resize(std::min(leaf->tokens.size(), leaf->runs.size() * kTileTokens));
   if (leaf->tokens.empty()) remove(leaf);
@@ -216,7 +226,8 @@ void PrefixTree::clear() {
 
 int PrefixTree::n_available() const {
   // A segment can go once nothing below it is written.
-  const std::function<int(const KvSegment&, bool*)> count = [&](const KvSegment& segment, bool* in_use) {
+  const std::function<int(const KvSegment&, bool*)> count = [&](const KvSegment& segment,
+                                                                bool* in_use) {
     int runs = 0;
     *in_use = segment.n_writers > 0;
     for (const auto& child : segment.children) {
@@ -236,7 +247,8 @@ int PrefixTree::n_available() const {
 
 int PrefixTree::n_segments() const {
   int n = 0;
-  for (const auto& [key, root] : roots_) visit(*root, [&](const KvSegment& segment) { n += segment.parent != nullptr; });
+  for (const auto& [key, root] : roots_)
+    visit(*root, [&](const KvSegment& segment) { n += segment.parent != nullptr; });
   return n;
 }
 
@@ -249,18 +261,22 @@ void PrefixTree::check_invariants() const {
       CHECK(segment.n_writers >= 0 && segment.n_writers <= 1, "a segment has at most one writer");
       CHECK(segment.runs.size() >= runs_for(segment.tokens.size()), "every token has a block");
       CHECK(segment.children.empty() || segment.n_writers == 0, "an open segment is a leaf");
-      CHECK(segment.children.empty() || segment.tokens.size() % kTileTokens == 0, "only a leaf ends inside a block");
+      CHECK(segment.children.empty() || segment.tokens.size() % kTileTokens == 0,
+            "only a leaf ends inside a block");
       for (const auto& child : segment.children) {
-        CHECK(child->parent == &segment && child->begin == segment.end(), "children continue their parent");
+        CHECK(child->parent == &segment && child->begin == segment.end(),
+              "children continue their parent");
       }
     });
   }
-  CHECK(static_cast<int>(n_runs) == pool_.n_runs() - pool_.n_free(), "every taken run has one owner");
+  CHECK(static_cast<int>(n_runs) == pool_.n_runs() - pool_.n_free(),
+        "every taken run has one owner");
 }
 
 std::vector<uint32_t> context_runs(const KvSegment* leaf) {
   std::vector<const KvSegment*> chain;
-  for (const KvSegment* segment = leaf; segment != nullptr; segment = segment->parent) chain.push_back(segment);
+  for (const KvSegment* segment = leaf; segment != nullptr; segment = segment->parent)
+    chain.push_back(segment);
   std::vector<uint32_t> runs;
   for (auto segment = chain.rbegin(); segment != chain.rend(); ++segment) {
     runs.insert(runs.end(), (*segment)->runs.begin(), (*segment)->runs.end());

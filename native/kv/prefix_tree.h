@@ -1,6 +1,7 @@
-// KV found by content: a radix tree over token ids. Matching is exact to the token: whole blocks of 32 are shared, the rest of
-// a match (at most 31 tokens) is copied into the new leaf. A token becomes findable when the step that computed it is
-// committed. Leaves that no sequence writes are the cache; they are given up, oldest first, when the pool runs short.
+// KV found by content: a radix tree over token ids. Matching is exact to the token: whole blocks of
+// 32 are shared, the rest of a match (at most 31 tokens) is copied into the new leaf. A token
+// becomes findable when the step that computed it is committed. Leaves that no sequence writes are
+// the cache; they are given up, oldest first, when the pool runs short.
 #pragma once
 
 #include <functional>
@@ -25,12 +26,12 @@ class PrefixTree {
   /** How many of `tokens` are already here, in the tree named `key`. Changes nothing. */
   int match(const std::string& key, std::span<const int32_t> tokens) const;
 
-  /** Opens a leaf for a sequence that begins with `tokens`. Its context, leaf->end() tokens, is the longest stored
-   *  prefix of `tokens`. The leaf stays until `release` or `discard`. */
+  /** Opens a leaf for a sequence that begins with `tokens`. Its context, leaf->end() tokens, is the
+   * longest stored prefix of `tokens`. The leaf stays until `release` or `discard`. */
   KvSegment* open(const std::string& key, std::span<const int32_t> tokens);
 
-  /** Makes room for n more tokens at the end of an open leaf, evicting if need be. False, and nothing has
-   *  changed for the leaf, if there is no memory. */
+  /** Makes room for n more tokens at the end of an open leaf, evicting if need be. False, and
+   * nothing has changed for the leaf, if there is no memory. */
   bool reserve(KvSegment* leaf, int n);
   /** Adds tokens whose KV has been computed. Room must have been reserved. */
   void commit(KvSegment* leaf, std::span<const int32_t> tokens);
@@ -39,7 +40,8 @@ class PrefixTree {
   /** Ends writing and forgets the leaf's own tokens, whose KV cannot be trusted. */
   void discard(KvSegment* leaf);
 
-  /** Runs that could be had: free ones and those of leaves (and then of their parents) that nobody uses. */
+  /** Runs that could be had: free ones and those of leaves (and then of their parents) that nobody
+   * uses. */
   int n_available() const;
   int n_segments() const;
   /** Gives up everything that nobody uses. */
@@ -50,9 +52,9 @@ class PrefixTree {
 
  private:
   struct Match {
-    KvSegment* node;           // whole segments up to here
-    KvSegment* child;          // the child that continues, in part; may be null
-    int n_child;               // how many of its tokens match
+    KvSegment* node;   // whole segments up to here
+    KvSegment* child;  // the child that continues, in part; may be null
+    int n_child;       // how many of its tokens match
   };
   Match find(KvSegment* root, std::span<const int32_t> tokens) const;
   KvSegment* root(const std::string& key);

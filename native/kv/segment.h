@@ -1,6 +1,7 @@
-// A run of consecutive tokens and the blocks that hold their KV: the node of the prefix tree and the only owner of blocks.
-// A segment begins at a multiple of 32 tokens of its context, so block b of a context always holds indices 32 b to 32 b + 31; only
-// a leaf may end inside a block. A sequence is a leaf; its context is the walk to the root.
+// A run of consecutive tokens and the blocks that hold their KV: the node of the prefix tree and
+// the only owner of blocks. A segment begins at a multiple of 32 tokens of its context, so block b
+// of a context always holds indices 32 b to 32 b + 31; only a leaf may end inside a block. A
+// sequence is a leaf; its context is the walk to the root.
 #pragma once
 
 #include <cstdint>
@@ -12,11 +13,12 @@ namespace cachalot {
 struct KvSegment {
   KvSegment* parent = nullptr;  // null for a root; a parent owns its children
   std::vector<std::unique_ptr<KvSegment>> children;
-  int begin = 0;                // context index and logical position of the first token
-  std::vector<int32_t> tokens;  // those whose KV has been computed; others may be reserved in `runs`
-  std::vector<uint32_t> runs;   // addresses in the pool, one per 32 tokens
-  int n_writers = 0;            // 1 while a sequence appends here: the segment is open
-  uint64_t last_used = 0;       // logical clock of the tree
+  int begin = 0;  // context index and logical position of the first token
+  std::vector<int32_t>
+      tokens;                  // those whose KV has been computed; others may be reserved in `runs`
+  std::vector<uint32_t> runs;  // addresses in the pool, one per 32 tokens
+  int n_writers = 0;           // 1 while a sequence appends here: the segment is open
+  uint64_t last_used = 0;      // logical clock of the tree
 
   int end() const { return begin + static_cast<int>(tokens.size()); }
 };

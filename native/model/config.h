@@ -17,10 +17,10 @@ struct LayerConfig {
 struct ModelConfig {
   std::string architecture;
   int context_length;
-  int width;        // E
-  int ffn_width;    // F
-  int n_heads;      // H
-  int vocabulary;   // V
+  int width;       // E
+  int ffn_width;   // F
+  int n_heads;     // H
+  int vocabulary;  // V
   float norm_epsilon;
   float rope_base;
   int rope_dims;

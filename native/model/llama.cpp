@@ -18,17 +18,21 @@ const float* Llama::forward(const ForwardInput& input, const KvStore& store) {
     const Layer& layer = layers_[static_cast<size_t>(i)];
 
     // x += delta;  attended = attention(norm(x));  delta = attended Wo^T
-    backend_.rms_norm({a_.x, delta, layer.attention_norm, c.norm_epsilon, n_rows, c.width, a_.normed});
-    backend_.linear({a_.normed, n_rows, std::array{LinearOutput{layer.q.get(), a_.q}, LinearOutput{layer.k.get(), a_.k},
-                                                   LinearOutput{layer.v.get(), a_.v}}});
+    backend_.rms_norm(
+        {a_.x, delta, layer.attention_norm, c.norm_epsilon, n_rows, c.width, a_.normed});
+    backend_.linear(
+        {a_.normed, n_rows,
+         std::array{LinearOutput{layer.q.get(), a_.q}, LinearOutput{layer.k.get(), a_.k},
+                    LinearOutput{layer.v.get(), a_.v}}});
     attend(i, input, store);
     backend_.linear({a_.attended, n_rows, std::array{LinearOutput{layer.o.get(), a_.delta}}});
     delta = a_.delta;
 
     // x += delta;  delta = (silu(norm(x) Wgate^T) * (norm(x) Wup^T)) Wdown^T
     backend_.rms_norm({a_.x, delta, layer.ffn_norm, c.norm_epsilon, n_rows, c.width, a_.normed});
-    backend_.linear({a_.normed, n_rows,
-                     std::array{LinearOutput{layer.gate.get(), a_.gate}, LinearOutput{layer.up.get(), a_.up}}});
+    backend_.linear(
+        {a_.normed, n_rows,
+         std::array{LinearOutput{layer.gate.get(), a_.gate}, LinearOutput{layer.up.get(), a_.up}}});
     backend_.silu_mul({a_.gate, a_.up, n_rows, c.ffn_width, a_.gate});
     backend_.linear({a_.gate, n_rows, std::array{LinearOutput{layer.down.get(), a_.delta}}});
   }
@@ -37,27 +41,33 @@ const float* Llama::forward(const ForwardInput& input, const KvStore& store) {
   const auto n_outputs = static_cast<int32_t>(input.output_rows.size());
   if (n_outputs == 0) return a_.logits;
   select_outputs(input.output_rows);
-  backend_.rms_norm({a_.last, a_.last_delta, output_norm_, c.norm_epsilon, n_outputs, c.width, a_.last});
+  backend_.rms_norm(
+      {a_.last, a_.last_delta, output_norm_, c.norm_epsilon, n_outputs, c.width, a_.last});
   backend_.linear({a_.last, n_outputs, std::array{LinearOutput{output_.get(), a_.logits}}});
   return a_.logits;
 }
 
-/** attended = softmax(q K^T / sqrt(D)) V over what the plan lets each row read, its own token included. */
+/** attended = softmax(q K^T / sqrt(D)) V over what the plan lets each row read, its own token
+ * included. */
 void Llama::attend(int layer, const ForwardInput& input, const KvStore& store) {
   const ModelConfig& c = config_;
-  const int64_t partial_bytes = int64_t{input.plan->n_partials} * c.n_heads * (c.head_dim() + 2) * 4;
+  const int64_t partial_bytes =
+      int64_t{input.plan->n_partials} * c.n_heads * (c.head_dim() + 2) * 4;
   if (partials_ == nullptr || partials_->size() < static_cast<size_t>(partial_bytes)) {
     partials_ = backend_.allocate(static_cast<size_t>(2 * partial_bytes));
   }
   backend_.kv_write({store, rope_, layer, a_.k, a_.v, input.targets});
   const float scale = 1.0f / std::sqrt(static_cast<float>(c.head_dim()));
-  backend_.attention({store, rope_, layer, c.n_heads, scale, a_.q, input.plan, partials_->floats()});
-  backend_.attention_merge({input.plan, partials_->floats(), static_cast<int32_t>(input.tokens.size()), c.n_heads,
-                            c.head_dim(), a_.attended});
+  backend_.attention(
+      {store, rope_, layer, c.n_heads, scale, a_.q, input.plan, partials_->floats()});
+  backend_.attention_merge({input.plan, partials_->floats(),
+                            static_cast<int32_t>(input.tokens.size()), c.n_heads, c.head_dim(),
+                            a_.attended});
 }
 
 void Llama::select_outputs(std::span<const int32_t> rows) {
-  CHECK(rows.size() <= static_cast<size_t>(max_outputs_), "a step has at most max_outputs rows of logits");
+  CHECK(rows.size() <= static_cast<size_t>(max_outputs_),
+        "a step has at most max_outputs rows of logits");
   const auto n = static_cast<int32_t>(rows.size());
   const auto rows_of = [&](const float* values) {
     return Tensor{reinterpret_cast<const uint8_t*>(values), DType::kF32, max_rows_, config_.width};
@@ -66,11 +76,16 @@ void Llama::select_outputs(std::span<const int32_t> rows) {
   backend_.gather_rows({rows_of(a_.delta), rows.data(), n, a_.last_delta});
 }
 
-Llama::Llama(const GgufFile& file, const ModelConfig& config, Backend& backend, int context_length, int max_rows,
-             int max_outputs)
-    : file_(file), config_(config), backend_(backend), max_rows_(max_rows), max_outputs_(max_outputs) {
+Llama::Llama(const GgufFile& file, const ModelConfig& config, Backend& backend, int context_length,
+             int max_rows, int max_outputs)
+    : file_(file),
+      config_(config),
+      backend_(backend),
+      max_rows_(max_rows),
+      max_outputs_(max_outputs) {
   if (file.find_tensor("rope_freqs.weight") != nullptr) {
-    throw Error(ErrorCode::kUnsupportedArchitecture, "this llama model scales its rope frequencies, which is not supported yet");
+    throw Error(ErrorCode::kUnsupportedArchitecture,
+                "this llama model scales its rope frequencies, which is not supported yet");
   }
   embedding_ = tensor("token_embd.weight", config.vocabulary, config.width).tensor;
   output_norm_ = norm("output_norm.weight");
@@ -85,7 +100,8 @@ void Llama::load_layers() {
   const ModelConfig& c = config_;
   for (int i = 0; i < c.n_layers(); i++) {
     const std::string block = "blk." + std::to_string(i) + ".";
-    const int64_t q_width = int64_t{c.n_heads} * c.head_dim(), kv_width = int64_t{c.n_kv_heads()} * c.head_dim();
+    const int64_t q_width = int64_t{c.n_heads} * c.head_dim(),
+                  kv_width = int64_t{c.n_kv_heads()} * c.head_dim();
     Layer layer;
     layer.attention_norm = norm(block + "attn_norm.weight");
     layer.q = weight(block + "attn_q.weight", q_width, c.width);
@@ -102,11 +118,13 @@ void Llama::load_layers() {
 
 const GgufTensor& Llama::tensor(const std::string& name, int64_t n_rows, int64_t n_cols) const {
   const GgufTensor* found = file_.find_tensor(name);
-  if (found == nullptr) throw Error(ErrorCode::kModelMissingTensor, "tensor '" + name + "' is missing");
+  if (found == nullptr)
+    throw Error(ErrorCode::kModelMissingTensor, "tensor '" + name + "' is missing");
   if (found->tensor.n_rows != n_rows || found->tensor.n_cols != n_cols) {
-    throw Error(ErrorCode::kModelBadShape, "tensor '" + name + "' is " + std::to_string(found->tensor.n_rows) + " x " +
-                                               std::to_string(found->tensor.n_cols) + "; the metadata says " +
-                                               std::to_string(n_rows) + " x " + std::to_string(n_cols));
+    throw Error(ErrorCode::kModelBadShape,
+                "tensor '" + name + "' is " + std::to_string(found->tensor.n_rows) + " x " +
+                    std::to_string(found->tensor.n_cols) + "; the metadata says " +
+                    std::to_string(n_rows) + " x " + std::to_string(n_cols));
   }
   return *found;
 }
@@ -137,7 +155,8 @@ void Llama::build_rope(int context_length) {
   float* cosines = floats(int64_t{context_length} * half);
   float* sines = floats(int64_t{context_length} * half);
   for (int i = 0; i < half; i++) {
-    const double frequency = std::pow(static_cast<double>(config_.rope_base), -2.0 * i / config_.rope_dims);
+    const double frequency =
+        std::pow(static_cast<double>(config_.rope_base), -2.0 * i / config_.rope_dims);
     for (int64_t position = 0; position < context_length; position++) {
       const double angle = static_cast<double>(position) * frequency;
       cosines[position * half + i] = static_cast<float>(std::cos(angle));
@@ -150,7 +169,8 @@ void Llama::build_rope(int context_length) {
 void Llama::allocate_activations() {
   const ModelConfig& c = config_;
   const int64_t rows = max_rows_, outputs = max_outputs_;
-  const int64_t q_width = int64_t{c.n_heads} * c.head_dim(), kv_width = int64_t{c.n_kv_heads()} * c.head_dim();
+  const int64_t q_width = int64_t{c.n_heads} * c.head_dim(),
+                kv_width = int64_t{c.n_kv_heads()} * c.head_dim();
   a_ = {.x = floats(rows * c.width),
         .normed = floats(rows * c.width),
         .delta = floats(rows * c.width),
@@ -168,7 +188,8 @@ void Llama::allocate_activations() {
 int64_t Llama::weight_bytes() const {
   int64_t bytes = output_->resident_bytes();
   for (const auto& layer : layers_) {
-    for (const auto* w : {&layer.q, &layer.k, &layer.v, &layer.o, &layer.gate, &layer.up, &layer.down}) {
+    for (const auto* w :
+         {&layer.q, &layer.k, &layer.v, &layer.o, &layer.gate, &layer.up, &layer.down}) {
       bytes += (*w)->resident_bytes();
     }
   }

@@ -13,7 +13,7 @@ constexpr uint32_t kMagic = 0x46554747;  // "GGUF"
 constexpr uint64_t kMaxNameBytes = 1024;
 constexpr uint64_t kMaxDimensions = 4;
 constexpr uint64_t kMaxAlignment = 1 << 20;
-constexpr uint64_t kMinEntryBytes = 8 + 4;        // of a metadata entry: key length, type
+constexpr uint64_t kMinEntryBytes = 8 + 4;               // of a metadata entry: key length, type
 constexpr uint64_t kMinTensorBytes = 8 + 4 + 8 + 4 + 8;  // of a tensor's entry, one dimension
 
 /** Bytes of a metadata scalar; 0 for strings, arrays and unknown types. */
@@ -67,11 +67,13 @@ GgufValue read_array(SpanReader& reader, const std::string& key) {
   const bool strings = array->type == GgufType::kString;
   const uint64_t element = strings ? 8 : scalar_bytes(array->type);
   if (element == 0) {
-    throw Error(ErrorCode::kFileBadMetadata, "metadata '" + key + "' is an array of unsupported type " +
-                                                 std::to_string(static_cast<uint32_t>(array->type)));
+    throw Error(ErrorCode::kFileBadMetadata,
+                "metadata '" + key + "' is an array of unsupported type " +
+                    std::to_string(static_cast<uint32_t>(array->type)));
   }
   const auto bytes = checked_multiply(count, element);
-  reader.need(bytes.value_or(UINT64_MAX), "metadata array '" + key + "'");  // before anything is reserved for it
+  reader.need(bytes.value_or(UINT64_MAX),
+              "metadata array '" + key + "'");  // before anything is reserved for it
   if (strings) array->strings.reserve(count);
   else array->numbers.reserve(count);
   for (uint64_t i = 0; i < count; i++) {
@@ -82,7 +84,8 @@ GgufValue read_array(SpanReader& reader, const std::string& key) {
 }
 
 GgufValue read_value(SpanReader& reader, const std::string& key) {
-  const auto type = static_cast<GgufType>(reader.read<uint32_t>("the type of metadata '" + key + "'"));
+  const auto type =
+      static_cast<GgufType>(reader.read<uint32_t>("the type of metadata '" + key + "'"));
   if (type == GgufType::kString) return reader.read_string("metadata '" + key + "'");
   if (type == GgufType::kArray) return read_array(reader, key);
   return read_scalar(reader, type, key);
@@ -91,7 +94,8 @@ GgufValue read_value(SpanReader& reader, const std::string& key) {
 std::string read_name(SpanReader& reader, ErrorCode code, const std::string& what) {
   std::string name = reader.read_string(what);
   if (name.empty() || name.size() > kMaxNameBytes || name.find('\0') != std::string::npos) {
-    throw Error(code, what + " is empty, longer than " + std::to_string(kMaxNameBytes) + " bytes or holds a zero byte");
+    throw Error(code, what + " is empty, longer than " + std::to_string(kMaxNameBytes) +
+                          " bytes or holds a zero byte");
   }
   return name;
 }
@@ -101,7 +105,8 @@ uint64_t read_alignment(const std::map<std::string, GgufValue>& metadata) {
   if (found == metadata.end()) return 32;
   const auto* value = std::get_if<uint64_t>(&found->second);
   if (value == nullptr || *value < 8 || *value > kMaxAlignment || (*value & (*value - 1)) != 0) {
-    throw Error(ErrorCode::kFileBadAlignment, "general.alignment must be a power of two from 8 to 1048576");
+    throw Error(ErrorCode::kFileBadAlignment,
+                "general.alignment must be a power of two from 8 to 1048576");
   }
   return *value;
 }
@@ -112,13 +117,16 @@ uint64_t tensor_bytes(const GgufTensor& tensor, const DTypeInfo& type) {
   for (const uint64_t dimension : tensor.shape) {
     if (elements) elements = checked_multiply(*elements, dimension);
   }
-  const auto bytes = elements ? checked_multiply(*elements / type.block_size, type.block_bytes) : std::nullopt;
+  const auto bytes =
+      elements ? checked_multiply(*elements / type.block_size, type.block_bytes) : std::nullopt;
   if (!bytes || *elements > INT64_MAX || *bytes > INT64_MAX || *elements == 0) {
-    throw Error(ErrorCode::kFileBadTensor, "tensor '" + tensor.name + "' has a dimension of 0 or is larger than 2^63 bytes");
+    throw Error(ErrorCode::kFileBadTensor,
+                "tensor '" + tensor.name + "' has a dimension of 0 or is larger than 2^63 bytes");
   }
   if (tensor.shape[0] % type.block_size != 0) {
-    throw Error(ErrorCode::kFileBadTensor, "tensor '" + tensor.name + "' of type " + type.name + " has rows of " +
-                                               std::to_string(tensor.shape[0]) + " elements, not a multiple of " +
+    throw Error(ErrorCode::kFileBadTensor, "tensor '" + tensor.name + "' of type " + type.name +
+                                               " has rows of " + std::to_string(tensor.shape[0]) +
+                                               " elements, not a multiple of " +
                                                std::to_string(type.block_size));
   }
   return *bytes;
@@ -129,34 +137,40 @@ GgufTensor read_tensor_entry(SpanReader& reader, uint64_t alignment) {
   tensor.name = read_name(reader, ErrorCode::kFileBadTensor, "the name of a tensor");
   const auto n_dimensions = reader.read<uint32_t>("tensor '" + tensor.name + "'");
   if (n_dimensions == 0 || n_dimensions > kMaxDimensions) {
-    throw Error(ErrorCode::kFileBadTensor, "tensor '" + tensor.name + "' has " + std::to_string(n_dimensions) +
+    throw Error(ErrorCode::kFileBadTensor, "tensor '" + tensor.name + "' has " +
+                                               std::to_string(n_dimensions) +
                                                " dimensions; 1 to 4 are allowed");
   }
-  for (uint32_t i = 0; i < n_dimensions; i++) tensor.shape.push_back(reader.read<uint64_t>("tensor '" + tensor.name + "'"));
+  for (uint32_t i = 0; i < n_dimensions; i++)
+    tensor.shape.push_back(reader.read<uint64_t>("tensor '" + tensor.name + "'"));
   const auto type_number = reader.read<uint32_t>("tensor '" + tensor.name + "'");
   const auto* type = find_dtype(type_number);
   if (type == nullptr) {
-    throw Error(ErrorCode::kUnsupportedType, "tensor '" + tensor.name + "' has GGUF type " + std::to_string(type_number) +
-                                                 "; supported are " + supported_dtypes());
+    throw Error(ErrorCode::kUnsupportedType, "tensor '" + tensor.name + "' has GGUF type " +
+                                                 std::to_string(type_number) + "; supported are " +
+                                                 supported_dtypes());
   }
   tensor.offset = reader.read<uint64_t>("tensor '" + tensor.name + "'");
   if (tensor.offset % alignment != 0) {
-    throw Error(ErrorCode::kFileBadAlignment, "tensor '" + tensor.name + "' starts at offset " +
-                                                  std::to_string(tensor.offset) + ", not a multiple of " +
-                                                  std::to_string(alignment));
+    throw Error(ErrorCode::kFileBadAlignment,
+                "tensor '" + tensor.name + "' starts at offset " + std::to_string(tensor.offset) +
+                    ", not a multiple of " + std::to_string(alignment));
   }
   tensor.bytes = tensor_bytes(tensor, *type);
   tensor.tensor.dtype = type->dtype;
   tensor.tensor.n_cols = static_cast<int64_t>(tensor.shape[0]);
   tensor.tensor.n_rows = 1;
-  for (size_t i = 1; i < tensor.shape.size(); i++) tensor.tensor.n_rows *= static_cast<int64_t>(tensor.shape[i]);
+  for (size_t i = 1; i < tensor.shape.size(); i++)
+    tensor.tensor.n_rows *= static_cast<int64_t>(tensor.shape[i]);
   return tensor;
 }
 
 /** Each tensor lies inside the data, and no two share a byte. */
-void check_placement(const std::vector<GgufTensor>& tensors, uint64_t data_bytes, uint64_t alignment) {
+void check_placement(const std::vector<GgufTensor>& tensors, uint64_t data_bytes,
+                     uint64_t alignment) {
   std::vector<const GgufTensor*> order;
-  std::optional<uint64_t> packed = 0;  // where the data would end if the tensors stood one after the other
+  std::optional<uint64_t> packed =
+      0;  // where the data would end if the tensors stood one after the other
   for (const auto& tensor : tensors) {
     order.push_back(&tensor);
     const auto size = checked_round_up(tensor.bytes, alignment);
@@ -165,19 +179,21 @@ void check_placement(const std::vector<GgufTensor>& tensors, uint64_t data_bytes
   for (const auto* tensor : order) {
     const auto end = checked_add(tensor->offset, tensor->bytes);
     if (end && *end <= data_bytes) continue;
-    const std::string where = "tensor '" + tensor->name + "' of " + std::to_string(tensor->bytes) + " bytes at offset " +
-                              std::to_string(tensor->offset) + " ends outside the " + std::to_string(data_bytes) +
+    const std::string where = "tensor '" + tensor->name + "' of " + std::to_string(tensor->bytes) +
+                              " bytes at offset " + std::to_string(tensor->offset) +
+                              " ends outside the " + std::to_string(data_bytes) +
                               " bytes of tensor data";
     if (end && packed && *end <= *packed) {
       throw Error(ErrorCode::kFileTruncated, where + ": the file is cut off; download it again");
     }
     throw Error(ErrorCode::kFileTensorOutOfBounds, where);
   }
-  std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) { return a->offset < b->offset; });
+  std::sort(order.begin(), order.end(),
+            [](const auto* a, const auto* b) { return a->offset < b->offset; });
   for (size_t i = 1; i < order.size(); i++) {
     if (order[i - 1]->offset + order[i - 1]->bytes > order[i]->offset) {
-      throw Error(ErrorCode::kFileTensorOverlap, "tensors '" + order[i - 1]->name + "' and '" + order[i]->name +
-                                                     "' overlap in the file");
+      throw Error(ErrorCode::kFileTensorOverlap, "tensors '" + order[i - 1]->name + "' and '" +
+                                                     order[i]->name + "' overlap in the file");
     }
   }
 }
@@ -195,12 +211,14 @@ GgufFile::GgufFile(const std::string& path) : file_(path) {
 void GgufFile::parse() {
   SpanReader reader(file_.bytes());
   if (reader.remaining() < 4 || reader.read<uint32_t>("the magic number") != kMagic) {
-    throw Error(ErrorCode::kFileBadMagic, "it does not begin with 'GGUF', so it is not a GGUF model");
+    throw Error(ErrorCode::kFileBadMagic,
+                "it does not begin with 'GGUF', so it is not a GGUF model");
   }
   version_ = reader.read<uint32_t>("the version");
   if (version_ != 2 && version_ != 3) {
     throw Error(ErrorCode::kFileBadVersion,
-                "GGUF version " + std::to_string(version_) + " is not supported; versions 2 and 3 (little-endian) are");
+                "GGUF version " + std::to_string(version_) +
+                    " is not supported; versions 2 and 3 (little-endian) are");
   }
   const auto n_tensors = reader.read<uint64_t>("the number of tensors");
   const auto n_entries = reader.read<uint64_t>("the number of metadata entries");
@@ -213,18 +231,21 @@ void GgufFile::parse() {
     }
   }
   const uint64_t alignment = read_alignment(metadata_);
-  reader.need(checked_multiply(n_tensors, kMinTensorBytes).value_or(UINT64_MAX), "the list of tensors");
+  reader.need(checked_multiply(n_tensors, kMinTensorBytes).value_or(UINT64_MAX),
+              "the list of tensors");
   for (uint64_t i = 0; i < n_tensors; i++) {
     tensors_.push_back(read_tensor_entry(reader, alignment));
     if (!tensor_index_.emplace(tensors_.back().name, i).second) {
-      throw Error(ErrorCode::kFileDuplicateTensor, "tensor '" + tensors_.back().name + "' appears twice");
+      throw Error(ErrorCode::kFileDuplicateTensor,
+                  "tensor '" + tensors_.back().name + "' appears twice");
     }
   }
   const uint64_t data_start = *checked_round_up(reader.position(), alignment);
   const uint64_t file_bytes = file_.bytes().size();
   const uint64_t data_bytes = file_bytes > data_start ? file_bytes - data_start : 0;
   check_placement(tensors_, data_bytes, alignment);
-  for (auto& tensor : tensors_) tensor.tensor.data = file_.bytes().data() + data_start + tensor.offset;
+  for (auto& tensor : tensors_)
+    tensor.tensor.data = file_.bytes().data() + data_start + tensor.offset;
 }
 
 const GgufValue* GgufFile::find(const std::string& key) const {

@@ -1,6 +1,6 @@
-// The GGUF container, versions 2 and 3 (little-endian): metadata and named tensors over a memory map. Every count,
-// length, dimension, offset and product is checked before it is used; nothing is allocated from a number that
-// the file's own size does not bear out.
+// The GGUF container, versions 2 and 3 (little-endian): metadata and named tensors over a memory
+// map. Every count, length, dimension, offset and product is checked before it is used; nothing is
+// allocated from a number that the file's own size does not bear out.
 #pragma once
 
 #include <cstdint>
@@ -17,12 +17,24 @@ namespace cachalot {
 
 /** GGUF's numbers for the types of metadata values. */
 enum class GgufType : uint32_t {
-  kU8 = 0, kI8 = 1, kU16 = 2, kI16 = 3, kU32 = 4, kI32 = 5, kF32 = 6, kBool = 7, kString = 8, kArray = 9, kU64 = 10,
-  kI64 = 11, kF64 = 12
+  kU8 = 0,
+  kI8 = 1,
+  kU16 = 2,
+  kI16 = 3,
+  kU32 = 4,
+  kI32 = 5,
+  kF32 = 6,
+  kBool = 7,
+  kString = 8,
+  kArray = 9,
+  kU64 = 10,
+  kI64 = 11,
+  kF64 = 12
 };
 
 struct GgufArray;
-using GgufValue = std::variant<uint64_t, int64_t, double, bool, std::string, std::shared_ptr<GgufArray>>;
+using GgufValue =
+    std::variant<uint64_t, int64_t, double, bool, std::string, std::shared_ptr<GgufArray>>;
 
 /** An array of one element type; arrays of arrays are refused. */
 struct GgufArray {
@@ -37,7 +49,7 @@ struct GgufTensor {
   std::vector<uint64_t> shape;  // fastest-running dimension first, as in the file
   uint64_t offset;              // from the start of the tensor data
   uint64_t bytes;
-  Tensor tensor;                // shape[0] columns, all other dimensions as rows
+  Tensor tensor;  // shape[0] columns, all other dimensions as rows
 };
 
 class GgufFile {

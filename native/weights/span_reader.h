@@ -1,4 +1,5 @@
-// Reads little-endian values from bytes and cannot read past their end: what a parser of hostile files stands on.
+// Reads little-endian values from bytes and cannot read past their end: what a parser of hostile
+// files stands on.
 #pragma once
 
 #include <cstdint>
@@ -17,12 +18,14 @@ class SpanReader {
   uint64_t position() const { return position_; }
   uint64_t remaining() const { return bytes_.size() - position_; }
 
-  /** Throws file_truncated unless `n` more bytes are there. `what` names the thing for the message. */
+  /** Throws file_truncated unless `n` more bytes are there. `what` names the thing for the message.
+   */
   void need(uint64_t n, const std::string& what) const {
     if (n > remaining()) {
-      throw Error(ErrorCode::kFileTruncated, what + " needs " + std::to_string(n) + " bytes at offset " +
-                                                 std::to_string(position_) + ", but only " +
-                                                 std::to_string(remaining()) + " are left in the file");
+      throw Error(ErrorCode::kFileTruncated, what + " needs " + std::to_string(n) +
+                                                 " bytes at offset " + std::to_string(position_) +
+                                                 ", but only " + std::to_string(remaining()) +
+                                                 " are left in the file");
     }
   }
 

@@ -5,7 +5,8 @@ import type { LoadOptions } from '../../lib/index.js';
 import { tinyVocabulary, writeTinyModel } from '../fixtures/tiny-model.js';
 import type { TinyModel } from '../fixtures/tiny-model.js';
 
-const ids = (seed: number, n: number) => Array.from({ length: n }, (_, i) => 3 + ((seed * 31 + i * 7) % 300));
+const ids = (seed: number, n: number) =>
+  Array.from({ length: n }, (_, i) => 3 + ((seed * 31 + i * 7) % 300));
 
 describe('generating', () => {
   let model: TinyModel;
@@ -17,7 +18,8 @@ describe('generating', () => {
   afterAll(() => engine.dispose());
 
   async function idle(): Promise<void> {
-    for (let i = 0; i < 200 && engine.stats().running + engine.stats().waiting > 0; i++) await sleep(5);
+    for (let i = 0; i < 200 && engine.stats().running + engine.stats().waiting > 0; i++)
+      await sleep(5);
     expect(engine.stats()).toMatchObject({ running: 0, waiting: 0 });
   }
 
@@ -36,7 +38,8 @@ describe('generating', () => {
   });
 
   test('the same seed gives the same text, another seed another, alone or in company', async () => {
-    const text = async (seed: number) => (await engine.complete('the', { maxTokens: 30, temperature: 1, seed }).result).text;
+    const text = async (seed: number) =>
+      (await engine.complete('the', { maxTokens: 30, temperature: 1, seed }).result).text;
     const alone = await text(7);
     const company = await Promise.all([text(7), text(8), text(9)]);
     expect(company[0]).toBe(alone);
@@ -44,9 +47,15 @@ describe('generating', () => {
   });
 
   test('a stop string ends the text before it, and frees the engine', async () => {
-    const plain = (await engine.complete('the', { maxTokens: 200, temperature: 1, seed: 3 }).result).text;
+    const plain = (await engine.complete('the', { maxTokens: 200, temperature: 1, seed: 3 }).result)
+      .text;
     const stop = plain.slice(20, 23);
-    const result = await engine.complete('the', { maxTokens: 200, temperature: 1, seed: 3, stop: [stop, 'never this'] }).result;
+    const result = await engine.complete('the', {
+      maxTokens: 200,
+      temperature: 1,
+      seed: 3,
+      stop: [stop, 'never this'],
+    }).result;
     expect(result.text).toBe(plain.slice(0, plain.indexOf(stop)));
     expect(result.finishReason).toBe('stop');
     await idle();
@@ -55,9 +64,17 @@ describe('generating', () => {
   test("the model's end-of-text token ends a generation with reason stop", async () => {
     const { tokens } = await engine.completeTokens(ids(3, 10), { maxTokens: 8 }).result;
     const eos = tokens[5]!;
-    await using stopping = await Engine.load((await writeTinyModel({ shape: { context: 2048 }, eos })).path);
+    await using stopping = await Engine.load(
+      (await writeTinyModel({ shape: { context: 2048 }, eos })).path,
+    );
     const result = await stopping.completeTokens(ids(3, 10), { maxTokens: 8 }).result;
-    expect(result).toMatchObject({ tokens: tokens.slice(0, tokens.indexOf(eos) + 1), finishReason: 'stop' });
+    expect(result).toMatchObject({
+      tokens: tokens.slice(0, tokens.indexOf(eos) + 1),
+      finishReason: 'stop',
+    });
+    const past = await stopping.completeTokens(ids(3, 10), { maxTokens: 8, ignoreEos: true })
+      .result;
+    expect(past).toMatchObject({ tokens, finishReason: 'length' });
   });
 
   test('leaving the loop ends the generation', async () => {
@@ -71,18 +88,25 @@ describe('generating', () => {
     await idle();
   });
 
-  test.each(['before', 'while waiting', 'while generating'])('an abort %s rejects with its reason', async (when) => {
-    const controller = new AbortController();
-    if (when === 'before') controller.abort('because');
-    const generation = engine.completeTokens(ids(2, 300), { maxTokens: 1500, signal: controller.signal });
-    if (when === 'while waiting') controller.abort('because');
-    const collect = async () => {
-      for await (const token of generation.tokens()) if (token.id >= 0) controller.abort('because');
-    };
-    await expect(collect()).rejects.toMatchObject({ code: 'aborted', cause: 'because' });
-    await expect(generation.result).rejects.toMatchObject({ code: 'aborted' });
-    await idle();
-  });
+  test.each(['before', 'while waiting', 'while generating'])(
+    'an abort %s rejects with its reason',
+    async (when) => {
+      const controller = new AbortController();
+      if (when === 'before') controller.abort('because');
+      const generation = engine.completeTokens(ids(2, 300), {
+        maxTokens: 1500,
+        signal: controller.signal,
+      });
+      if (when === 'while waiting') controller.abort('because');
+      const collect = async () => {
+        for await (const token of generation.tokens())
+          if (token.id >= 0) controller.abort('because');
+      };
+      await expect(collect()).rejects.toMatchObject({ code: 'aborted', cause: 'because' });
+      await expect(generation.result).rejects.toMatchObject({ code: 'aborted' });
+      await idle();
+    },
+  );
 
   test('a full context ends with reason length', async () => {
     await using small = await Engine.load(model.path, { contextLength: 40 });
@@ -92,7 +116,9 @@ describe('generating', () => {
 
   test('disposing while it generates fails what runs, and nothing hangs', async () => {
     const doomed = await Engine.load(model.path);
-    const running = [1, 2, 3].map((seed) => doomed.completeTokens(ids(seed, 50), { maxTokens: 1900 }).result);
+    const running = [1, 2, 3].map(
+      (seed) => doomed.completeTokens(ids(seed, 50), { maxTokens: 1900 }).result,
+    );
     await doomed.dispose();
     await doomed.dispose();
     for (const result of running) await expect(result).rejects.toMatchObject({ code: 'disposed' });
@@ -117,25 +143,36 @@ describe('generating', () => {
     ]);
     expect(good).toMatchObject({ status: 'fulfilled', value: { tokens: expected.tokens } });
     expect(failed).toMatchObject({ status: 'rejected', reason: { code: 'not_a_number' } });
-    expect((await engineWithNan.completeTokens(clean, { maxTokens: 1 }).result).tokens).toEqual(expected.tokens);
+    expect((await engineWithNan.completeTokens(clean, { maxTokens: 1 }).result).tokens).toEqual(
+      expected.tokens,
+    );
   });
 
   test('two engines run in one process', async () => {
     await using other = await Engine.load(model.path);
-    const [a, b] = await Promise.all([engine.completeTokens(ids(5, 9), { maxTokens: 9 }).result, other.completeTokens(ids(5, 9), { maxTokens: 9 }).result]);
+    const [a, b] = await Promise.all([
+      engine.completeTokens(ids(5, 9), { maxTokens: 9 }).result,
+      other.completeTokens(ids(5, 9), { maxTokens: 9 }).result,
+    ]);
     expect(a.tokens).toEqual(b.tokens);
   });
 });
 
 describe('batches', () => {
   let engine: Engine;
-  beforeAll(async () => void (engine = await Engine.load((await writeTinyModel({ template: '{{ messages[0].content }}' })).path)));
+  beforeAll(
+    async () =>
+      void (engine = await Engine.load(
+        (await writeTinyModel({ template: '{{ messages[0].content }}' })).path,
+      )),
+  );
   afterAll(() => engine.dispose());
 
   test('give every prompt its own result, in either order', async () => {
     const prompts = ['the', 'a', 'and the'];
     const alone = [];
-    for (const prompt of prompts) alone.push((await engine.complete(prompt, { maxTokens: 8 }).result).text);
+    for (const prompt of prompts)
+      alone.push((await engine.complete(prompt, { maxTokens: 8 }).result).text);
     for (const order of ['finished', 'input'] as const) {
       const batch = engine.createBatch(prompts, { maxTokens: 8, order });
       const texts: string[] = [];
@@ -152,8 +189,14 @@ describe('batches', () => {
   });
 
   test('an item that fails fails alone', async () => {
-    const results = await engine.createBatch(['the', 'x'.repeat(1000), [{ role: 'user', content: 'hi' }]], { maxTokens: 2 }).results();
-    expect(results.map(({ error }) => error?.code)).toEqual([undefined, 'context_overflow', undefined]);
+    const results = await engine
+      .createBatch(['the', 'x'.repeat(1000), [{ role: 'user', content: 'hi' }]], { maxTokens: 2 })
+      .results();
+    expect(results.map(({ error }) => error?.code)).toEqual([
+      undefined,
+      'context_overflow',
+      undefined,
+    ]);
   });
 
   test('an empty batch ends at once', async () => {
@@ -172,7 +215,13 @@ describe('batches', () => {
 
 describe('score and logits', () => {
   let engine: Engine;
-  beforeAll(async () => void (engine = await Engine.load((await writeTinyModel()).path, { stepTokens: 16, checkInvariants: true })));
+  beforeAll(
+    async () =>
+      void (engine = await Engine.load((await writeTinyModel()).path, {
+        stepTokens: 16,
+        checkInvariants: true,
+      })),
+  );
   afterAll(() => engine.dispose());
 
   test('log-probabilities are those of the logits', async () => {
@@ -224,7 +273,11 @@ describe('options', () => {
 
   test.each([
     [{ temprature: 1 }, 'invalid_argument', 'unknown option `temprature`'],
-    [{ temperature: -1 }, 'invalid_argument', 'expected a number from 0 to 100 for `temperature`, received -1'],
+    [
+      { temperature: -1 },
+      'invalid_argument',
+      'expected a number from 0 to 100 for `temperature`, received -1',
+    ],
     [{ temperature: NaN }, 'invalid_argument', '`temperature`'],
     [{ maxTokens: 1.5 }, 'invalid_argument', '`maxTokens`'],
     [{ stop: [''] }, 'invalid_argument', '`stop`'],
@@ -233,7 +286,10 @@ describe('options', () => {
     [{ __proto__x: 1 }, 'invalid_argument', 'unknown option'],
   ])('%j is refused', (options, code, message) => {
     expect(() => engine.complete('x', options as never)).toThrow(
-      expect.objectContaining({ code, message: expect.stringContaining(message) as string }) as Error,
+      expect.objectContaining({
+        code,
+        message: expect.stringContaining(message) as string,
+      }) as Error,
     );
   });
 
@@ -249,7 +305,9 @@ describe('options', () => {
   });
 
   test('an empty prompt and one longer than the context are refused', async () => {
-    await expect(engine.completeTokens([]).result).rejects.toMatchObject({ code: 'invalid_argument' });
+    await expect(engine.completeTokens([]).result).rejects.toMatchObject({
+      code: 'invalid_argument',
+    });
     await expect(engine.completeTokens(ids(1, 512)).result).rejects.toMatchObject({
       code: 'context_overflow',
       message: expect.stringContaining('512 tokens') as string,
@@ -257,7 +315,9 @@ describe('options', () => {
   });
 
   test('what has no implementation yet says so', () => {
-    expect(() => engine.embed()).toThrow(expect.objectContaining({ code: 'not_supported' }) as Error);
+    expect(() => engine.embed()).toThrow(
+      expect.objectContaining({ code: 'not_supported' }) as Error,
+    );
   });
 
   test('tokenize and detokenize are inverse', () => {

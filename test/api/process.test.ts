@@ -8,16 +8,25 @@ import { writeTinyModel } from '../fixtures/tiny-model.js';
 const root = join(__dirname, '..', '..');
 
 async function node(script: string, ...flags: string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)(process.execPath, [...flags, '-e', script], { cwd: root, timeout: 30_000 });
+  const { stdout } = await promisify(execFile)(process.execPath, [...flags, '-e', script], {
+    cwd: root,
+    timeout: 30_000,
+  });
   return stdout.trim();
 }
 
 describe('a process', () => {
   let model: string;
-  beforeAll(async () => void ({ path: model } = await writeTinyModel({ shape: { context: 2048 } })));
+  beforeAll(
+    async () => void ({ path: model } = await writeTinyModel({ shape: { context: 2048 } })),
+  );
 
   test('require and import give the same classes', async () => {
-    expect(await node("import('./dist/index.mjs').then((m) => console.log(m.Engine === require('./dist/index.js').Engine))")).toBe('true');
+    expect(
+      await node(
+        "import('./dist/index.mjs').then((m) => console.log(m.Engine === require('./dist/index.js').Engine))",
+      ),
+    ).toBe('true');
   });
 
   test('ends by itself with an idle engine that was never disposed', async () => {

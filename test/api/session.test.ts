@@ -38,7 +38,9 @@ describe('a session', () => {
   test('keeps the conversation, and forgets a turn that failed', async () => {
     const session = engine.createSession();
     const { text } = await session.chat('one', { maxTokens: 4 }).result;
-    await expect(session.chat('two', { signal: AbortSignal.abort('no') }).result).rejects.toMatchObject({ code: 'aborted' });
+    await expect(
+      session.chat('two', { signal: AbortSignal.abort('no') }).result,
+    ).rejects.toMatchObject({ code: 'aborted' });
     expect(session.messages).toEqual([
       { role: 'user', content: 'one' },
       { role: 'assistant', content: text },
@@ -51,14 +53,18 @@ describe('a session', () => {
     const session = engine.createSession();
     const first = await session.complete('the ', { maxTokens: 3 }).result;
     const second = await session.complete(' and', { maxTokens: 3 }).result;
-    expect(second.usage.promptTokens).toBe(first.usage.promptTokens + 3 + engine.tokenize(' and').length);
+    expect(second.usage.promptTokens).toBe(
+      first.usage.promptTokens + 3 + engine.tokenize(' and').length,
+    );
     expect(second.usage.cachedTokens).toBe(first.usage.promptTokens + 2);
   });
 
   test('answers one at a time', async () => {
     const session = engine.createSession();
     const first = session.chat('one', { maxTokens: 3 });
-    expect(() => session.chat('two')).toThrow(expect.objectContaining({ code: 'session_busy' }) as Error);
+    expect(() => session.chat('two')).toThrow(
+      expect.objectContaining({ code: 'session_busy' }) as Error,
+    );
     await first.result;
     await session.chat('two', { maxTokens: 1 }).result;
   });
@@ -74,19 +80,24 @@ describe('a session', () => {
 
 describe('a real conversation', () => {
   const { minimind } = sharedModels;
-  (minimind && existsSync(minimind) ? test : test.skip)('MiniMind: a second turn reuses the whole first one', async () => {
-    await using engine = await Engine.load(minimind!);
-    const session = engine.createSession();
-    const first = await session.chat('What is the capital of France?').result;
-    expect(first.text).toBe('The capital of France is Paris.');
-    expect(first.finishReason).toBe('stop');
-    const before = session.tokens.length;
-    const second = await session.chat('And of Italy?', { maxTokens: 10 }).result;
-    expect(second.usage.cachedTokens).toBe(before - 1);
-    await using cold = await Engine.load(minimind!);
-    const again = await cold.completeTokens(session.tokens.slice(0, -second.tokens.length), { maxTokens: 10 }).result;
-    expect(again.tokens).toEqual(second.tokens);
-  });
+  (minimind && existsSync(minimind) ? test : test.skip)(
+    'MiniMind: a second turn reuses the whole first one',
+    async () => {
+      await using engine = await Engine.load(minimind!);
+      const session = engine.createSession();
+      const first = await session.chat('What is the capital of France?').result;
+      expect(first.text).toBe('The capital of France is Paris.');
+      expect(first.finishReason).toBe('stop');
+      const before = session.tokens.length;
+      const second = await session.chat('And of Italy?', { maxTokens: 10 }).result;
+      expect(second.usage.cachedTokens).toBe(before - 1);
+      await using cold = await Engine.load(minimind!);
+      const again = await cold.completeTokens(session.tokens.slice(0, -second.tokens.length), {
+        maxTokens: 10,
+      }).result;
+      expect(again.tokens).toEqual(second.tokens);
+    },
+  );
 });
 
 test('errors are CachalotError with a code', () => {

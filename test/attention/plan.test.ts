@@ -6,7 +6,10 @@ const TILE = 32;
 const SPAN_TILES = 8;
 const GROUP_TILES = 128;
 
-const sequence = fc.record({ rows: fc.integer({ min: 1, max: 200 }), position: fc.integer({ min: 0, max: 10_000 }) });
+const sequence = fc.record({
+  rows: fc.integer({ min: 1, max: 200 }),
+  position: fc.integer({ min: 0, max: 10_000 }),
+});
 const options = fc.record({
   headsPerKvHead: fc.constantFrom(1, 3, 8, 64, 128),
   kvHeads: fc.constantFrom(1, 4),
@@ -17,15 +20,23 @@ test('a plan covers every (row, key) exactly once, in items that begin and end a
   fc.assert(
     fc.property(fc.array(sequence, { minLength: 1, maxLength: 6 }), options, (sequences, how) => {
       const { items, merges } = testing.plan(sequences, how);
-      const wanted = sequences.flatMap(({ rows, position }) => Array.from({ length: rows }, (_, i) => position + i + 1));
+      const wanted = sequences.flatMap(({ rows, position }) =>
+        Array.from({ length: rows }, (_, i) => position + i + 1),
+      );
       expect(merges).toHaveLength(wanted.length);
       const pieces = wanted.map(() => [] as { from: number; to: number; partial: number }[]);
       for (const item of items) {
         expect(item.firstTile % SPAN_TILES).toBe(0);
-        expect(Math.floor(item.firstTile / GROUP_TILES)).toBe(Math.floor((item.endTile - 1) / GROUP_TILES));
+        expect(Math.floor(item.firstTile / GROUP_TILES)).toBe(
+          Math.floor((item.endTile - 1) / GROUP_TILES),
+        );
         for (const { row, keys, partial } of item.rows) {
           expect(keys).toBe(wanted[row]);
-          pieces[row]!.push({ from: item.firstTile * TILE, to: Math.min(item.endTile * TILE, keys), partial });
+          pieces[row]!.push({
+            from: item.firstTile * TILE,
+            to: Math.min(item.endTile * TILE, keys),
+            partial,
+          });
         }
       }
       pieces.forEach((list, row) => {
@@ -34,7 +45,10 @@ test('a plan covers every (row, key) exactly once, in items that begin and end a
           expect(from).toBe(covered);
           expect(to).toBeGreaterThan(from);
           covered = to;
-          expect(merges[row]![i]).toEqual({ partial, group: Math.floor(from / (GROUP_TILES * TILE)) });
+          expect(merges[row]![i]).toEqual({
+            partial,
+            group: Math.floor(from / (GROUP_TILES * TILE)),
+          });
         });
         expect(covered).toBe(wanted[row]);
         expect(merges[row]).toHaveLength(list.length);

@@ -13,9 +13,14 @@ interface Outcome {
 
 function cachalot(args: string[], input?: string): Promise<Outcome> {
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, [main, ...args], { env: { ...process.env, XDG_CACHE_HOME: temporaryPath('cache') } }, (error, stdout, stderr) => {
-      resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr });
-    });
+    const child = execFile(
+      process.execPath,
+      [main, ...args],
+      { env: { ...process.env, XDG_CACHE_HOME: temporaryPath('cache') } },
+      (error, stdout, stderr) => {
+        resolve({ code: error ? Number(error.code ?? 1) : 0, stdout, stderr });
+      },
+    );
     child.stdin?.end(input ?? '');
   });
 }
@@ -28,8 +33,21 @@ describe('the command line', () => {
     const { code, stdout } = await cachalot(['run', '-m', model, '-n', '7', '--json', 'the']);
     expect(code).toBe(0);
     const result = JSON.parse(stdout) as Record<string, unknown>;
-    expect(Object.keys(result)).toEqual(['text', 'tokens', 'promptTokens', 'cachedTokens', 'finishReason', 'timings']);
-    expect(Object.keys(result['timings'] as object)).toEqual(['loadMs', 'prefillMs', 'decodeMs', 'prefillTokensPerSecond', 'decodeTokensPerSecond']);
+    expect(Object.keys(result)).toEqual([
+      'text',
+      'tokens',
+      'promptTokens',
+      'cachedTokens',
+      'finishReason',
+      'timings',
+    ]);
+    expect(Object.keys(result['timings'] as object)).toEqual([
+      'loadMs',
+      'prefillMs',
+      'decodeMs',
+      'prefillTokensPerSecond',
+      'decodeTokensPerSecond',
+    ]);
     expect(result).toMatchObject({ promptTokens: 2, cachedTokens: 0, finishReason: 'length' });
     expect(result['tokens']).toHaveLength(7);
   });
@@ -37,33 +55,51 @@ describe('the command line', () => {
   test('run streams the text to stdout and the rest to stderr; a pipe is a prompt', async () => {
     const json = await cachalot(['run', '-m', model, '-n', '7', '--json', 'the']);
     const piped = await cachalot(['run', '-m', model, '-n', '7', '--stats'], 'the');
-    expect(piped).toMatchObject({ code: 0, stdout: `${(JSON.parse(json.stdout) as { text: string }).text}\n` });
+    expect(piped).toMatchObject({
+      code: 0,
+      stdout: `${(JSON.parse(json.stdout) as { text: string }).text}\n`,
+    });
     expect(piped.stderr).toMatch(/answer 7 tokens at [\d.]+\/s\ncpu, /);
   });
 
   test('the same seed gives the same answer', async () => {
-    const run = () => cachalot(['run', '-m', model, '-n', '20', '--temperature', '1', '--seed', '5', 'a']);
+    const run = () =>
+      cachalot(['run', '-m', model, '-n', '20', '--temperature', '1', '--seed', '5', 'a']);
     expect(await run()).toEqual(await run());
   });
 
   test('score --json prints tokens, log-probabilities and perplexity', async () => {
     const { stdout } = await cachalot(['score', '-m', model, '--json', 'the inn']);
-    const { tokens, logprobs, perplexity } = JSON.parse(stdout) as { tokens: number[]; logprobs: number[]; perplexity: number };
+    const { tokens, logprobs, perplexity } = JSON.parse(stdout) as {
+      tokens: number[];
+      logprobs: number[];
+      perplexity: number;
+    };
     const { tokens: names } = tinyVocabulary();
     expect(tokens.map((id) => names[id]).slice(0, 2)).toEqual(['<s>', '▁the']);
     expect(logprobs).toHaveLength(tokens.length - 1);
     expect(perplexity).toBeGreaterThan(1);
-    expect((await cachalot(['score', '-m', model, 'the inn'])).stdout).toMatch(/"the"|" the"[^]*perplexity [\d.]+/);
+    expect((await cachalot(['score', '-m', model, 'the inn'])).stdout).toMatch(
+      /"the"|" the"[^]*perplexity [\d.]+/,
+    );
   });
 
   test('doctor says what is here', async () => {
     const { code, stdout } = await cachalot(['doctor', '--json']);
     expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({ binary: 'loads', node: process.versions.node, cpu: expect.arrayContaining(['portable']) as string[] });
+    expect(JSON.parse(stdout)).toMatchObject({
+      binary: 'loads',
+      node: process.versions.node,
+      cpu: expect.arrayContaining(['portable']) as string[],
+    });
   });
 
   test.each([
-    [['run', '-m', '/no/such.gguf', 'x'], 1, /^error: there is no file '\/no\/such.gguf'.*\[model_not_found\]\n$/],
+    [
+      ['run', '-m', '/no/such.gguf', 'x'],
+      1,
+      /^error: there is no file '\/no\/such.gguf'.*\[model_not_found\]\n$/,
+    ],
     [['run', '-m', __filename, 'x'], 1, /\[file_bad_magic\]/],
     [['run', '--max-tokens', 'many', 'x'], 2, /expected an integer/],
     [['run', '--colour', 'x'], 2, /unknown option/],
@@ -77,7 +113,9 @@ describe('the command line', () => {
   });
 
   test('--debug shows where an error came from', async () => {
-    expect((await cachalot(['--debug', 'run', '-m', '/no/such.gguf', 'x'])).stderr).toMatch(/\n\s+at /);
+    expect((await cachalot(['--debug', 'run', '-m', '/no/such.gguf', 'x'])).stderr).toMatch(
+      /\n\s+at /,
+    );
   });
 
   test('every command has help with examples', async () => {
@@ -89,7 +127,9 @@ describe('the command line', () => {
   });
 
   test('Ctrl-C ends an answer with code 130', async () => {
-    const child = execFile(process.execPath, [main, 'run', '-m', model, 'the'], { env: process.env });
+    const child = execFile(process.execPath, [main, 'run', '-m', model, 'the'], {
+      env: process.env,
+    });
     await new Promise((seen) => child.stdout!.once('data', seen));
     child.kill('SIGINT');
     const code = await new Promise((exit) => child.once('exit', (status) => exit(status)));

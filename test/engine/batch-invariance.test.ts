@@ -47,13 +47,22 @@ describe.each(formats)('on %s with %s weights and %s KV', (instructions, type, f
   let model: TinyModel;
   const engines = new Map<string, Engine>();
   const load = async (name: string, options: LoadOptions) =>
-    engines.set(name, await Engine.load(model.path, { instructions, kv: { format }, checkInvariants: true, ...options }));
+    engines.set(
+      name,
+      await Engine.load(model.path, {
+        instructions,
+        kv: { format },
+        checkInvariants: true,
+        ...options,
+      }),
+    );
 
   beforeAll(async () => {
     model = await writeTinyModel({ type });
     await load('plain', { threads: 1 });
     await load('two threads', { threads: 2 });
-    for (const stepTokens of [1, 7, 64]) await load(`chunks of ${stepTokens}`, { threads: 2, stepTokens });
+    for (const stepTokens of [1, 7, 64])
+      await load(`chunks of ${stepTokens}`, { threads: 2, stepTokens });
   });
   afterAll(() => Promise.all([...engines.values()].map((engine) => engine.dispose())));
 
@@ -71,7 +80,12 @@ describe.each(formats)('on %s with %s weights and %s KV', (instructions, type, f
     await fc.assert(
       fc.asyncProperty(fc.array(prompt, { minLength: 4, maxLength: 4 }), async (base) => {
         // Prompts that are prefixes of each other, equal, or branch anywhere.
-        const texts = base.flatMap((text) => [text, text, text.slice(0, 1 + (text.length >> 1)), [...text.slice(0, 40), ...base[0]!]]);
+        const texts = base.flatMap((text) => [
+          text,
+          text,
+          text.slice(0, 1 + (text.length >> 1)),
+          [...text.slice(0, 40), ...base[0]!],
+        ]);
         const plain = engines.get('plain')!;
         const expected: Outcome[] = [];
         for (const text of texts) expected.push(await cold(plain, text));

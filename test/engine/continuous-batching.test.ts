@@ -5,7 +5,8 @@ import type { TinyModel, TinyOptions } from '../fixtures/tiny-model.js';
 /** Large enough that a step takes longer than handing over a request. */
 const SLOW: TinyOptions = { type: 'Q8_0', shape: { width: 512, ffn: 2048, layers: 6 } };
 
-const ids = (seed: number, n: number) => Array.from({ length: n }, (_, i) => 3 + ((seed * 31 + i * 7) % 300));
+const ids = (seed: number, n: number) =>
+  Array.from({ length: n }, (_, i) => 3 + ((seed * 31 + i * 7) % 300));
 
 describe('continuous batching', () => {
   let model: TinyModel;
@@ -15,7 +16,9 @@ describe('continuous batching', () => {
   afterEach(() => engine.dispose());
 
   test('16 requests of 32 tokens share their forward passes: at most 48', async () => {
-    const generations = Array.from({ length: 16 }, (_, i) => engine.completeTokens(ids(i, 5), { maxTokens: 32 }));
+    const generations = Array.from({ length: 16 }, (_, i) =>
+      engine.completeTokens(ids(i, 5), { maxTokens: 32 }),
+    );
     const results = await Promise.all(generations.map(({ result }) => result));
     for (const { tokens } of results) expect(tokens).toHaveLength(32);
     expect(engine.stats().steps).toBeLessThanOrEqual(48);
@@ -28,7 +31,10 @@ describe('continuous batching', () => {
     let seen = 0;
     for await (const token of long.tokens()) {
       expect(token.id).toBeGreaterThanOrEqual(0);
-      if (++seen === 20) void engine.completeTokens(ids(2, 5), { maxTokens: 8 }).result.then(() => order.push('short'));
+      if (++seen === 20)
+        void engine
+          .completeTokens(ids(2, 5), { maxTokens: 8 })
+          .result.then(() => order.push('short'));
     }
     expect(order).toEqual(['short', 'long']);
   });
@@ -53,30 +59,48 @@ describe('KV memory', () => {
 
   test('more sequences than fit take turns, and give the same as alone', async () => {
     const model = await writeTinyModel();
-    await using roomy = await Engine.load(model.path, { checkInvariants: true, kv: { format: 'f32' } });
-    await using tight = await Engine.load(model.path, { checkInvariants: true, kv: { format: 'f32', bytes: 8 * RUN } });
+    await using roomy = await Engine.load(model.path, {
+      checkInvariants: true,
+      kv: { format: 'f32' },
+    });
+    await using tight = await Engine.load(model.path, {
+      checkInvariants: true,
+      kv: { format: 'f32', bytes: 8 * RUN },
+    });
     const prompts = Array.from({ length: 6 }, (_, i) => ids(i, 40 + 10 * i));
     const expected: number[][] = [];
-    for (const prompt of prompts) expected.push((await roomy.completeTokens(prompt, { maxTokens: 90 }).result).tokens);
-    const results = await Promise.all(prompts.map((prompt) => tight.completeTokens(prompt, { maxTokens: 90 }).result));
+    for (const prompt of prompts)
+      expected.push((await roomy.completeTokens(prompt, { maxTokens: 90 }).result).tokens);
+    const results = await Promise.all(
+      prompts.map((prompt) => tight.completeTokens(prompt, { maxTokens: 90 }).result),
+    );
     expect(results.map(({ tokens }) => tokens)).toEqual(expected);
   });
 
   test('a request that cannot fit fails alone, with what it needs', async () => {
     const model = await writeTinyModel();
-    await using engine = await Engine.load(model.path, { kv: { format: 'f32', bytes: 4 * RUN }, checkInvariants: true });
-    const small = engine.completeTokens(ids(1, 20), { maxTokens: 5 }).result;
-    await expect(engine.completeTokens(ids(2, 200), { maxTokens: 5 }).result).rejects.toMatchObject({
-      code: 'kv_budget_exceeded',
-      message: expect.stringContaining('201 tokens') as string,
+    await using engine = await Engine.load(model.path, {
+      kv: { format: 'f32', bytes: 4 * RUN },
+      checkInvariants: true,
     });
+    const small = engine.completeTokens(ids(1, 20), { maxTokens: 5 }).result;
+    await expect(engine.completeTokens(ids(2, 200), { maxTokens: 5 }).result).rejects.toMatchObject(
+      {
+        code: 'kv_budget_exceeded',
+        message: expect.stringContaining('201 tokens') as string,
+      },
+    );
     // It fits at first, and grows out of the memory.
-    await expect(engine.completeTokens(ids(3, 100), { maxTokens: 100 }).result).rejects.toMatchObject({ code: 'kv_budget_exceeded' });
+    await expect(
+      engine.completeTokens(ids(3, 100), { maxTokens: 100 }).result,
+    ).rejects.toMatchObject({ code: 'kv_budget_exceeded' });
     expect((await small).tokens).toHaveLength(5);
   });
 
   test('a budget too small for anything is refused at load', async () => {
     const { path } = await writeTinyModel();
-    await expect(Engine.load(path, { kv: { bytes: 1000 } })).rejects.toMatchObject({ code: 'kv_budget_exceeded' });
+    await expect(Engine.load(path, { kv: { bytes: 1000 } })).rejects.toMatchObject({
+      code: 'kv_budget_exceeded',
+    });
   });
 });

@@ -3,26 +3,35 @@ import { rmsNorm } from '../reference/rms-norm.js';
 import { siluMul } from '../reference/silu-mul.js';
 import { paths, testing } from '../testing.js';
 
-function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>, relative: number): void {
+function expectClose(
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  relative: number,
+): void {
   for (let i = 0; i < expected.length; i++) {
-    expect(Math.abs(actual[i]! - expected[i]!)).toBeLessThanOrEqual(relative * Math.abs(expected[i]!) + 1e-30);
+    expect(Math.abs(actual[i]! - expected[i]!)).toBeLessThanOrEqual(
+      relative * Math.abs(expected[i]!) + 1e-30,
+    );
   }
 }
 
 describe.each(paths)('on %s', (path) => {
-  test.each([1, 15, 16, 48, 288, 2048])('rms_norm of width %d equals the reference, with and without a residual', (width) => {
-    const random = new Random(width);
-    const x = random.normals(3 * width);
-    const delta = random.normals(3 * width);
-    const weight = random.normals(width);
-    const plain = testing.rmsNorm(path, 2, x, null, weight, 1e-5);
-    expect(plain.x).toEqual(x);
-    expectClose(plain.out, rmsNorm(x, weight, 1e-5), 2e-6);
-    const sum = x.map((value, i) => value + delta[i]!);
-    const added = testing.rmsNorm(path, 2, x, delta, weight, 1e-5);
-    expect(added.x).toEqual(sum);
-    expectClose(added.out, rmsNorm(sum, weight, 1e-5), 2e-6);
-  });
+  test.each([1, 15, 16, 48, 288, 2048])(
+    'rms_norm of width %d equals the reference, with and without a residual',
+    (width) => {
+      const random = new Random(width);
+      const x = random.normals(3 * width);
+      const delta = random.normals(3 * width);
+      const weight = random.normals(width);
+      const plain = testing.rmsNorm(path, 2, x, null, weight, 1e-5);
+      expect(plain.x).toEqual(x);
+      expectClose(plain.out, rmsNorm(x, weight, 1e-5), 2e-6);
+      const sum = x.map((value, i) => value + delta[i]!);
+      const added = testing.rmsNorm(path, 2, x, delta, weight, 1e-5);
+      expect(added.x).toEqual(sum);
+      expectClose(added.out, rmsNorm(sum, weight, 1e-5), 2e-6);
+    },
+  );
 
   test('silu_mul equals the reference from -100 to 100, odd lengths included', () => {
     const gate = Float32Array.from({ length: 2001 }, (_, i) => (i - 1000) / 10);
@@ -32,7 +41,9 @@ describe.each(paths)('on %s', (path) => {
     // The exponent -gate log2(e) rounds in f32, which costs gate's size in ulp; below e^-87 ours may be zero.
     out.forEach((value, i) => {
       const relative = 5e-7 + 1.2e-7 * Math.abs(gate[i]!);
-      expect(Math.abs(value - expected[i]!)).toBeLessThanOrEqual(relative * Math.abs(expected[i]!) + 1e-33);
+      expect(Math.abs(value - expected[i]!)).toBeLessThanOrEqual(
+        relative * Math.abs(expected[i]!) + 1e-33,
+      );
     });
   });
 

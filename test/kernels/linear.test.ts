@@ -32,7 +32,9 @@ describe.each(paths)('linear on %s', (path) => {
       const expected = linear(dequantize(type, weight), k, x, precisionOf(type, path));
       const y = testing.linear(path, 2, weight, type.type, n, k, x);
       y.forEach((value, i) => {
-        expect(Math.abs(value - expected.y[i]!)).toBeLessThanOrEqual(RELATIVE * expected.magnitude[i]! + 1e-30);
+        expect(Math.abs(value - expected.y[i]!)).toBeLessThanOrEqual(
+          RELATIVE * expected.magnitude[i]! + 1e-30,
+        );
       });
     });
 
@@ -44,7 +46,15 @@ describe.each(paths)('linear on %s', (path) => {
       const together = testing.linear(path, 1, weight, type.type, n, k, x);
       expect(testing.linear(path, 3, weight, type.type, n, k, x)).toEqual(together);
       for (let row = 0; row < rows; row++) {
-        const alone = testing.linear(path, 1, weight, type.type, n, k, x.slice(row * k, (row + 1) * k));
+        const alone = testing.linear(
+          path,
+          1,
+          weight,
+          type.type,
+          n,
+          k,
+          x.slice(row * k, (row + 1) * k),
+        );
         expect(alone).toEqual(together.slice(row * n, (row + 1) * n));
       }
     });
@@ -59,7 +69,9 @@ describe.each(paths)('linear on %s', (path) => {
         for (let i = 0; i < k; i++) {
           const value = expected[id * k + i]!;
           // A difference of two products (scale and minimum) rounds once for each.
-          expect(Math.abs(rows[row * k + i]! - value)).toBeLessThanOrEqual(2e-7 * (Math.abs(value) + (type.blockSize > 1 ? 3 : 0)));
+          expect(Math.abs(rows[row * k + i]! - value)).toBeLessThanOrEqual(
+            2e-7 * (Math.abs(value) + (type.blockSize > 1 ? 3 : 0)),
+          );
         }
       });
     });

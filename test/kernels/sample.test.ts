@@ -35,11 +35,17 @@ describe.each(paths)('sample on %s', (path) => {
     const total = weights.reduce((a, b) => a + b);
     const counts = new Array<number>(logits.length).fill(0);
     for (let position = 0; position < n; position += 1000) {
-      const rows = Array.from({ length: 1000 }, (_, i) => row({ temperature, position: position + i }));
+      const rows = Array.from({ length: 1000 }, (_, i) =>
+        row({ temperature, position: position + i }),
+      );
       const many = new Float32Array(1000 * logits.length).map((_, i) => logits[i % logits.length]!);
       for (const { token } of draw(many, rows)) counts[token]!++;
     }
-    const chi = counts.reduce((sum, count, i) => sum + (count - (n * weights[i]!) / total) ** 2 / ((n * weights[i]!) / total), 0);
+    const chi = counts.reduce(
+      (sum, count, i) =>
+        sum + (count - (n * weights[i]!) / total) ** 2 / ((n * weights[i]!) / total),
+      0,
+    );
     expect(chi).toBeLessThan(20.5); // 99.9 % of chi-square with 5 degrees of freedom
   });
 
@@ -47,16 +53,29 @@ describe.each(paths)('sample on %s', (path) => {
     const logits = new Random(3).normals(500);
     const alone = draw(logits, [row({ temperature: 1, position: 9 })])[0];
     const both = Float32Array.from([...new Random(4).normals(500), ...logits]);
-    expect(draw(both, [row({ temperature: 1 }), row({ temperature: 1, position: 9 })])[1]).toEqual(alone);
+    expect(draw(both, [row({ temperature: 1 }), row({ temperature: 1, position: 9 })])[1]).toEqual(
+      alone,
+    );
     const tokens = (key: keyof SampleRow) =>
-      new Set(Array.from({ length: 40 }, (_, i) => draw(logits, [row({ temperature: 1, [key]: i })])[0]!.token));
-    for (const key of ['seed', 'completion', 'position'] as const) expect(tokens(key).size).toBeGreaterThan(20);
+      new Set(
+        Array.from(
+          { length: 40 },
+          (_, i) => draw(logits, [row({ temperature: 1, [key]: i })])[0]!.token,
+        ),
+      );
+    for (const key of ['seed', 'completion', 'position'] as const)
+      expect(tokens(key).size).toBeGreaterThan(20);
   });
 
   test('a row with a NaN or without a finite logit is reported, its neighbour is not touched', () => {
-    const bad = [NaN, Infinity, -Infinity].map((value) => Float32Array.from({ length: 40 }, () => value));
+    const bad = [NaN, Infinity, -Infinity].map((value) =>
+      Float32Array.from({ length: 40 }, () => value),
+    );
     for (const logits of bad) {
-      const [first, second] = draw(Float32Array.from([...logits, ...new Float32Array(39), 1]), [row(), row()]);
+      const [first, second] = draw(Float32Array.from([...logits, ...new Float32Array(39), 1]), [
+        row(),
+        row(),
+      ]);
       expect(first!.token).toBe(-1);
       expect(second!.token).toBe(39);
     }

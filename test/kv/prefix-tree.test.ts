@@ -7,7 +7,11 @@ const range = (n: number, from = 0) => Int32Array.from({ length: n }, (_, i) => 
 const join = (...parts: Int32Array[]) => Int32Array.from(parts.flatMap((part) => [...part]));
 
 /** Computes a whole context, as a sequence would, and leaves it in the cache. */
-function store(tree: InstanceType<typeof testing.PrefixTree>, key: string, tokens: Int32Array): number {
+function store(
+  tree: InstanceType<typeof testing.PrefixTree>,
+  key: string,
+  tokens: Int32Array,
+): number {
   const { leaf, cached } = tree.open(key, tokens);
   const rest = tokens.slice(cached);
   expect(tree.reserve(leaf, rest.length)).toBe(true);
@@ -20,7 +24,8 @@ describe('the prefix tree', () => {
   test('finds a stored prefix to the token, and only under its own key', () => {
     const tree = new testing.PrefixTree(64);
     store(tree, 'a', range(100));
-    for (const n of [1, 31, 32, 33, 77, 99, 100]) expect(tree.match('a', join(range(n), ids(-1, -2)))).toBe(n);
+    for (const n of [1, 31, 32, 33, 77, 99, 100])
+      expect(tree.match('a', join(range(n), ids(-1, -2)))).toBe(n);
     expect(tree.match('a', ids(5))).toBe(0);
     expect(tree.match('b', range(100))).toBe(0);
   });
@@ -101,40 +106,48 @@ describe('the prefix tree', () => {
       pick: fc.nat(),
     });
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 120 }), fc.integer({ min: 4, max: 40 }), (steps, runs) => {
-        const tree = new testing.PrefixTree(runs);
-        const open: { leaf: number; tokens: Int32Array; done: number }[] = [];
-        const stored: Int32Array[] = [];
-        for (const { action, shape, pick } of steps) {
-          const at = open.length === 0 ? 0 : pick % open.length;
-          const current = open[at];
-          if (action === 'open') {
-            // Contexts are made of pieces of 17 equal tokens, so they share prefixes that cut blocks anywhere.
-            const tokens = join(...shape.map((value) => new Int32Array(17).fill(value)));
-            const matched = tree.match('', tokens);
-            const expected = Math.max(0, ...stored.map((other) => common(other, tokens)), ...open.map((o) => common(o.tokens.slice(0, o.done), tokens)));
-            expect(matched).toBeLessThanOrEqual(expected);
-            const { leaf, cached } = tree.open('', tokens);
-            expect(cached).toBeLessThanOrEqual(matched);
-            expect(cached).toBeGreaterThan(matched - 32);
-            open.push({ leaf, tokens, done: cached });
-          } else if (current && action === 'commit') {
-            const rest = current.tokens.slice(current.done, current.done + 1 + (pick % 40));
-            if (tree.reserve(current.leaf, rest.length)) {
-              tree.commit(current.leaf, rest);
-              current.done += rest.length;
+      fc.property(
+        fc.array(step, { maxLength: 120 }),
+        fc.integer({ min: 4, max: 40 }),
+        (steps, runs) => {
+          const tree = new testing.PrefixTree(runs);
+          const open: { leaf: number; tokens: Int32Array; done: number }[] = [];
+          const stored: Int32Array[] = [];
+          for (const { action, shape, pick } of steps) {
+            const at = open.length === 0 ? 0 : pick % open.length;
+            const current = open[at];
+            if (action === 'open') {
+              // Contexts are made of pieces of 17 equal tokens, so they share prefixes that cut blocks anywhere.
+              const tokens = join(...shape.map((value) => new Int32Array(17).fill(value)));
+              const matched = tree.match('', tokens);
+              const expected = Math.max(
+                0,
+                ...stored.map((other) => common(other, tokens)),
+                ...open.map((o) => common(o.tokens.slice(0, o.done), tokens)),
+              );
+              expect(matched).toBeLessThanOrEqual(expected);
+              const { leaf, cached } = tree.open('', tokens);
+              expect(cached).toBeLessThanOrEqual(matched);
+              expect(cached).toBeGreaterThan(matched - 32);
+              open.push({ leaf, tokens, done: cached });
+            } else if (current && action === 'commit') {
+              const rest = current.tokens.slice(current.done, current.done + 1 + (pick % 40));
+              if (tree.reserve(current.leaf, rest.length)) {
+                tree.commit(current.leaf, rest);
+                current.done += rest.length;
+              }
+            } else if (current) {
+              if (action === 'release') tree.release(current.leaf);
+              else tree.discard(current.leaf);
+              stored.push(current.tokens.slice(0, current.done));
+              open.splice(at, 1);
             }
-          } else if (current) {
-            if (action === 'release') tree.release(current.leaf);
-            else tree.discard(current.leaf);
-            stored.push(current.tokens.slice(0, current.done));
-            open.splice(at, 1);
           }
-        }
-        for (const { leaf } of open) tree.release(leaf);
-        tree.clear();
-        expect(tree.counts()).toMatchObject({ free: runs, available: runs, segments: 0 });
-      }),
+          for (const { leaf } of open) tree.release(leaf);
+          tree.clear();
+          expect(tree.counts()).toMatchObject({ free: runs, available: runs, segments: 0 });
+        },
+      ),
       { numRuns: 150 },
     );
   });

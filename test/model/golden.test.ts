@@ -16,8 +16,15 @@ interface Case {
 function readNpy(file: string): { columns: number; data: Float32Array } {
   const bytes = readFileSync(file);
   const headerLength = bytes.readUInt16LE(8);
-  const columns = Number(/\((\d+), (\d+)\)/.exec(bytes.toString('latin1', 10, 10 + headerLength))![2]);
-  return { columns, data: new Float32Array(bytes.buffer.slice(bytes.byteOffset + 10 + headerLength, bytes.byteOffset + bytes.length)) };
+  const columns = Number(
+    /\((\d+), (\d+)\)/.exec(bytes.toString('latin1', 10, 10 + headerLength))![2],
+  );
+  return {
+    columns,
+    data: new Float32Array(
+      bytes.buffer.slice(bytes.byteOffset + 10 + headerLength, bytes.byteOffset + bytes.length),
+    ),
+  };
 }
 
 function argmax(row: Float32Array): number {
@@ -33,13 +40,18 @@ const LIMITS = { stories15M: { f32: 1e-5, bf16: 0.03 }, minimind: { f32: 0.005, 
 describe.each(['stories15M', 'minimind'] as const)('%s', (name) => {
   const model = sharedModels[name];
   const available = model !== undefined && existsSync(join(golden, `${name}.json`));
-  const cases = available ? (JSON.parse(readFileSync(join(golden, `${name}.json`), 'utf8')) as { cases: Case[] }).cases : [];
+  const cases = available
+    ? (JSON.parse(readFileSync(join(golden, `${name}.json`), 'utf8')) as { cases: Case[] }).cases
+    : [];
   const run = available ? test : test.skip;
 
   run.each(paths.flatMap((path) => (['f32', 'bf16'] as const).map((kv) => [path, kv] as const)))(
     'on %s with %s keys and values: the same argmax everywhere, the same greedy ids, logits within the limit',
     async (instructions, format) => {
-      await using engine = await Engine.load(model!, { instructions: instructions as 'auto', kv: { format } });
+      await using engine = await Engine.load(model!, {
+        instructions: instructions as 'auto',
+        kv: { format },
+      });
       for (const [index, { ids, greedy }] of cases.entries()) {
         const { columns, data } = readNpy(join(golden, `${name}-${index}.npy`));
         const logits = await engine.logits(ids, { rows: ids.map((_, i) => i) });
@@ -51,7 +63,9 @@ describe.each(['stories15M', 'minimind'] as const)('%s', (name) => {
           row.forEach((value, i) => (error = Math.max(error, Math.abs(value - expected[i]!))));
         });
         expect(error / largest).toBeLessThan(LIMITS[name][format]);
-        expect((await engine.completeTokens(ids, { maxTokens: greedy.length }).result).tokens).toEqual(greedy);
+        expect(
+          (await engine.completeTokens(ids, { maxTokens: greedy.length }).result).tokens,
+        ).toEqual(greedy);
       }
     },
   );

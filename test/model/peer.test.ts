@@ -16,7 +16,9 @@ interface Case {
   top: [number, number][];
 }
 
-const peer = JSON.parse(readFileSync(join(__dirname, '..', 'golden', 'tinyllama-peer.json'), 'utf8')) as {
+const peer = JSON.parse(
+  readFileSync(join(__dirname, '..', 'golden', 'tinyllama-peer.json'), 'utf8'),
+) as {
   sameFile: Case[];
   float32: Case[];
 };
@@ -25,7 +27,10 @@ const model = sharedModels.tinyllama;
 const run = model ? test : test.skip;
 
 /** How we compare: share of equal argmax, rms of the difference of log-probabilities, and how sure the peer was elsewhere. */
-async function compare(engine: Engine, cases: Case[]): Promise<{ agreement: number; rms: number; widest: number }> {
+async function compare(
+  engine: Engine,
+  cases: Case[],
+): Promise<{ agreement: number; rms: number; widest: number }> {
   let [positions, equal, squares, widest] = [0, 0, 0, 0];
   for (const { prompt, tokens, top } of cases) {
     const rows = tokens.map((_, i) => prompt.length - 1 + i);

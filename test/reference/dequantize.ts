@@ -14,7 +14,12 @@ export interface WeightType {
 }
 
 const half = (block: DataView, at: number) => f16ToNumber(block.getUint16(at, true));
-const float = (name: string, type: number, bytes: number, element: WeightType['element']): WeightType => ({
+const float = (
+  name: string,
+  type: number,
+  bytes: number,
+  element: WeightType['element'],
+): WeightType => ({
   name,
   type,
   blockSize: 1,
@@ -27,7 +32,10 @@ const float = (name: string, type: number, bytes: number, element: WeightType['e
 function kScale(block: DataView, j: number): [number, number] {
   const byte = (i: number) => block.getUint8(4 + i);
   if (j < 4) return [byte(j) & 63, byte(j + 4) & 63];
-  return [(byte(j + 4) & 15) | ((byte(j - 4) >> 6) << 4), (byte(j + 4) >> 4) | ((byte(j) >> 6) << 4)];
+  return [
+    (byte(j + 4) & 15) | ((byte(j - 4) >> 6) << 4),
+    (byte(j + 4) >> 4) | ((byte(j) >> 6) << 4),
+  ];
 }
 
 /** Nibble i of Q4_K and Q5_K: 32 bytes hold elements 64c to 64c + 63, low nibbles first. */
@@ -39,7 +47,12 @@ function kNibble(block: DataView, start: number, i: number): number {
 export const WEIGHT_TYPES: WeightType[] = [
   float('F32', 0, 4, (block) => block.getFloat32(0, true)),
   float('F16', 1, 2, (block) => half(block, 0)),
-  float('BF16', 30, 2, (block) => new Float32Array(Uint32Array.of(block.getUint16(0, true) << 16).buffer)[0]!),
+  float(
+    'BF16',
+    30,
+    2,
+    (block) => new Float32Array(Uint32Array.of(block.getUint16(0, true) << 16).buffer)[0]!,
+  ),
   {
     name: 'Q8_0',
     type: 8,
@@ -67,7 +80,10 @@ export const WEIGHT_TYPES: WeightType[] = [
     scales: [80, 82],
     element: (block, i) => {
       const scale = block.getUint8(Math.floor(i / 16));
-      const code = (block.getUint8(16 + 32 * Math.floor(i / 128) + (i % 32)) >> (2 * (Math.floor(i / 32) % 4))) & 3;
+      const code =
+        (block.getUint8(16 + 32 * Math.floor(i / 128) + (i % 32)) >>
+          (2 * (Math.floor(i / 32) % 4))) &
+        3;
       return half(block, 80) * (scale & 15) * code - half(block, 82) * (scale >> 4);
     },
   },
@@ -118,7 +134,11 @@ export function dequantize(type: WeightType, bytes: Uint8Array): Float64Array {
   const out = new Float64Array(n);
   for (let i = 0; i < n; i++) {
     const block = Math.floor(i / type.blockSize);
-    const view = new DataView(bytes.buffer, bytes.byteOffset + block * type.blockBytes, type.blockBytes);
+    const view = new DataView(
+      bytes.buffer,
+      bytes.byteOffset + block * type.blockBytes,
+      type.blockBytes,
+    );
     out[i] = type.element(view, i % type.blockSize);
   }
   return out;

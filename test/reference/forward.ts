@@ -11,23 +11,35 @@ const EPSILON = 1e-5;
 const ROPE_BASE = 10000;
 
 /** Logits after every token: [tokens][V]. `precision` is that of the inputs of matrix products, all else is float64. */
-export function forward(model: TinyModel, tokens: readonly number[], precision: RowPrecision = 'exact'): Float64Array[] {
+export function forward(
+  model: TinyModel,
+  tokens: readonly number[],
+  precision: RowPrecision = 'exact',
+): Float64Array[] {
   const { heads, kvHeads, layers, width } = model.shape;
   const headDim = width / heads;
   const cache = new Map<string, Float64Array>();
   const weight = (name: string) => {
     const tensor = model.tensors.get(name)!;
-    if (!cache.has(name)) cache.set(name, dequantize(WEIGHT_TYPES.find(({ type }) => type === tensor.type)!, tensor.data));
+    if (!cache.has(name))
+      cache.set(
+        name,
+        dequantize(
+          WEIGHT_TYPES.find(({ type }) => type === tensor.type)!,
+          tensor.data,
+        ),
+      );
     return cache.get(name)!;
   };
   const multiply = (name: string, x: ArrayLike<number>) =>
     product(weight(name), precision === 'exact' ? x : roundRows(Float32Array.from(x), precision));
-  const head = (x: Float64Array, index: number) => x.subarray(index * headDim, (index + 1) * headDim);
+  const head = (x: Float64Array, index: number) =>
+    x.subarray(index * headDim, (index + 1) * headDim);
   const keys: Float64Array[][][] = []; // [layer][KV head][token]
   const values: Float64Array[][][] = [];
 
   return tokens.map((token, position) => {
-    let x = weight('token_embd').slice(token * width, (token + 1) * width);
+    let x: Float64Array = weight('token_embd').slice(token * width, (token + 1) * width);
     for (let layer = 0; layer < layers; layer++) {
       const block = `blk.${layer}`;
       const h = rmsNorm(x, weight(`${block}.attn_norm`), EPSILON);
@@ -36,12 +48,20 @@ export function forward(model: TinyModel, tokens: readonly number[], precision: 
       const v = multiply(`${block}.attn_v`, h);
       const attended: number[] = [];
       for (let group = 0; group < kvHeads; group++) {
-        (((keys[layer] ??= [])[group] ??= []) as Float64Array[]).push(rotate(head(k, group), position, ROPE_BASE, true));
-        (((values[layer] ??= [])[group] ??= []) as Float64Array[]).push(head(v, group));
+        ((keys[layer] ??= [])[group] ??= []).push(
+          rotate(head(k, group), position, ROPE_BASE, true),
+        );
+        ((values[layer] ??= [])[group] ??= []).push(head(v, group));
       }
       for (let i = 0; i < heads; i++) {
         const group = Math.floor(i / (heads / kvHeads));
-        attended.push(...attend(rotate(head(q, i), position, ROPE_BASE, true), keys[layer]![group]!, values[layer]![group]!));
+        attended.push(
+          ...attend(
+            rotate(head(q, i), position, ROPE_BASE, true),
+            keys[layer]![group]!,
+            values[layer]![group]!,
+          ),
+        );
       }
       x = add(x, multiply(`${block}.attn_output`, attended));
       const f = rmsNorm(x, weight(`${block}.ffn_norm`), EPSILON);

@@ -10,7 +10,12 @@ export interface LinearResult {
   magnitude: Float64Array; // [R, N]
 }
 
-export function linear(weight: Float64Array, k: number, x: Float32Array, precision: RowPrecision): LinearResult {
+export function linear(
+  weight: Float64Array,
+  k: number,
+  x: Float32Array,
+  precision: RowPrecision,
+): LinearResult {
   const n = weight.length / k;
   const rows = x.length / k;
   const rounded = roundRows(x, precision);

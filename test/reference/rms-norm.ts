@@ -1,5 +1,9 @@
 /** x / sqrt(mean(x^2) + epsilon) * weight, row by row. */
-export function rmsNorm(x: ArrayLike<number>, weight: ArrayLike<number>, epsilon: number): Float64Array {
+export function rmsNorm(
+  x: ArrayLike<number>,
+  weight: ArrayLike<number>,
+  epsilon: number,
+): Float64Array {
   const width = weight.length;
   const out = new Float64Array(x.length);
   for (let row = 0; row < x.length; row += width) {

@@ -12,7 +12,9 @@ describe('chat templates', () => {
   async function failsWith(template: string, ...codes: string[]): Promise<number> {
     await renderer.render('warm', {});
     const start = performance.now();
-    const error: unknown = await renderer.render(template, { messages }).catch((reason: unknown) => reason);
+    const error: unknown = await renderer
+      .render(template, { messages })
+      .catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(CachalotError);
     expect(codes).toContain((error as CachalotError).code);
     const elapsed = performance.now() - start;
@@ -21,8 +23,11 @@ describe('chat templates', () => {
   }
 
   test('render messages', async () => {
-    const template = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}{% if add_generation_prompt %}<a>{% endif %}";
-    expect(await renderer.render(template, { messages, add_generation_prompt: true })).toBe('<user>Hi<a>');
+    const template =
+      '{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}{% if add_generation_prompt %}<a>{% endif %}';
+    expect(await renderer.render(template, { messages, add_generation_prompt: true })).toBe(
+      '<user>Hi<a>',
+    );
   });
 
   test('jobs given at once come back to their own callers', async () => {
@@ -32,34 +37,49 @@ describe('chat templates', () => {
 
   test('range(1e9) ends in a typed error within a second', async () => {
     // Whichever limit it meets first: the list alone is larger than the worker's heap.
-    const elapsed = await failsWith('{% for i in range(1000000000) %}x{% endfor %}', 'template_too_large', 'template_timeout');
+    const elapsed = await failsWith(
+      '{% for i in range(1000000000) %}x{% endfor %}',
+      'template_too_large',
+      'template_timeout',
+    );
     expect(elapsed).toBeLessThan(1000);
   });
 
   test('a nested 3000 x 3000 loop ends in a typed error within a second', async () => {
-    const loop = '{% for i in range(3000) %}{% for j in range(3000) %}{{ i * j }}{% endfor %}{% endfor %}';
+    const loop =
+      '{% for i in range(3000) %}{% for j in range(3000) %}{{ i * j }}{% endfor %}{% endfor %}';
     expect(await failsWith(loop, 'template_timeout')).toBeLessThan(1000);
   });
 
   test('a template that does not parse or raises is an error that says why', async () => {
     await failsWith('{% if %}', 'template_failed');
-    await expect(renderer.render("{{ raise_exception('no system role') }}", {})).rejects.toThrow('no system role');
+    await expect(renderer.render("{{ raise_exception('no system role') }}", {})).rejects.toThrow(
+      'no system role',
+    );
   });
 
   test('a template reaches nothing of the host', async () => {
-    for (const expression of ['process', 'require', 'globalThis', "messages.constructor.constructor('return process')()"]) {
+    for (const expression of [
+      'process',
+      'require',
+      'globalThis',
+      "messages.constructor.constructor('return process')()",
+    ]) {
       const text = await renderer.render(`{{ ${expression} }}`, { messages }).catch(() => '');
       expect(text).not.toMatch(/object|function|process/i);
     }
   });
 
   test('too much text is refused', async () => {
-    const template = `{% set x = '${'y'.repeat(2 ** 20)}' %}{{ x }}`.padEnd(10) + '{{ x }}'.repeat(17);
+    const template =
+      `{% set x = '${'y'.repeat(2 ** 20)}' %}{{ x }}`.padEnd(10) + '{{ x }}'.repeat(17);
     await failsWith(template, 'template_too_large');
   });
 
   test('an aborted signal and a disposed renderer refuse', async () => {
-    await expect(renderer.render('x', {}, AbortSignal.abort())).rejects.toMatchObject({ code: 'aborted' });
+    await expect(renderer.render('x', {}, AbortSignal.abort())).rejects.toMatchObject({
+      code: 'aborted',
+    });
     await renderer.dispose();
     await expect(renderer.render('x', {})).rejects.toMatchObject({ code: 'disposed' });
   });

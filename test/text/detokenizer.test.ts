@@ -4,14 +4,19 @@ import { Detokenizer } from '../../lib/text/detokenizer.js';
 import { StopStrings } from '../../lib/text/stop-strings.js';
 
 const encoder = new TextEncoder();
-const awkward = fc.oneof(fc.string(), fc.string({ unit: 'grapheme' }), fc.constantFrom('👩‍👩‍👧', 'é', '日本語', '\u0000', '\ufeffx'));
+const awkward = fc.oneof(
+  fc.string(),
+  fc.string({ unit: 'grapheme' }),
+  fc.constantFrom('👩‍👩‍👧', 'é', '日本語', '\u0000', '\ufeffx'),
+);
 
 test('text cut into bytes anywhere comes back whole, and never half a character', () => {
   fc.assert(
     fc.property(awkward, fc.array(fc.integer({ min: 1, max: 4 })), (text, cuts) => {
       const bytes = encoder.encode(text);
       const pieces: Uint8Array[] = [];
-      for (let at = 0, i = 0; at < bytes.length; i++) pieces.push(bytes.slice(at, (at += cuts[i] ?? 1)));
+      for (let at = 0, i = 0; at < bytes.length; i++)
+        pieces.push(bytes.slice(at, (at += cuts[i] ?? 1)));
       const detokenizer = new Detokenizer((id) => pieces[id]!);
       let out = '';
       for (const id of pieces.keys()) {
@@ -19,7 +24,9 @@ test('text cut into bytes anywhere comes back whole, and never half a character'
         expect(piece).not.toContain('\ufffd');
         out += piece;
       }
-      expect(out + detokenizer.end()).toBe(new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes));
+      expect(out + detokenizer.end()).toBe(
+        new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes),
+      );
     }),
   );
 });

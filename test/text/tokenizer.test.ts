@@ -15,10 +15,13 @@ describe('a SentencePiece tokenizer made from a GGUF vocabulary', () => {
   let tokenizer: TextTokenizer;
   beforeAll(async () => void (tokenizer = await tokenizerOf((await writeTinyModel()).path)));
 
-  test.each(['the inn', ' a  b ', 'tab\there', 'é 日本 👩‍👩‍👧 \u0000', '', '</s> <s>', '<0x41>'])('%j comes back from its ids', (text) => {
-    const back = tokenizer.decode(tokenizer.encode(text));
-    expect(back).toBe(text === '' ? '' : ` ${text}`); // SentencePiece puts a space first
-  });
+  test.each(['the inn', ' a  b ', 'tab\there', 'é 日本 👩‍👩‍👧 \u0000', '', '</s> <s>', '<0x41>'])(
+    '%j comes back from its ids',
+    (text) => {
+      const back = tokenizer.decode(tokenizer.encode(text));
+      expect(back).toBe(text === '' ? '' : ` ${text}`); // SentencePiece puts a space first
+    },
+  );
 
   test('merges the best-scored pieces first', () => {
     const { tokens } = tinyVocabulary();
@@ -30,16 +33,21 @@ describe('a SentencePiece tokenizer made from a GGUF vocabulary', () => {
     expect(tokenizer.encode('</s>')).not.toContain(2);
     expect(Array.from(tokenizer.encode('</s>', { special: true }))).toEqual([2]);
     expect(tokenizer.encode('a', { bos: true })[0]).toBe(1);
-    expect(Array.from(tokenizer.encode('<s>a', { special: true, bos: true })).filter((id) => id === 1)).toHaveLength(1);
+    expect(
+      Array.from(tokenizer.encode('<s>a', { special: true, bos: true })).filter((id) => id === 1),
+    ).toHaveLength(1);
   });
 });
 
 describe.each(['stories15M', 'minimind'] as const)('the real tokenizer of %s', (name) => {
   const path = sharedModels[name];
-  const run = path && existsSync(path) && existsSync(join(golden, `${name}.json`)) ? test : test.skip;
+  const run =
+    path && existsSync(path) && existsSync(join(golden, `${name}.json`)) ? test : test.skip;
   run('gives the ids of Hugging Face transformers', async () => {
     const tokenizer = await tokenizerOf(path!);
-    for (const { prompt, ids } of (require(join(golden, `${name}.json`)) as { cases: { prompt: string; ids: number[] }[] }).cases) {
+    for (const { prompt, ids } of (
+      require(join(golden, `${name}.json`)) as { cases: { prompt: string; ids: number[] }[] }
+    ).cases) {
       expect(Array.from(tokenizer.encode(prompt, { special: true, bos: true }))).toEqual(ids);
     }
   });
@@ -52,7 +60,10 @@ describe('a damaged vocabulary is refused by name', () => {
     [{ 'tokenizer.ggml.tokens': [1, 2] }, 'tokenizer_invalid'],
     [{ 'tokenizer.ggml.bos_token_id': 99 }, 'tokenizer_invalid'],
     [{ 'tokenizer.ggml.token_type': [1] }, 'tokenizer_invalid'],
-    [{ 'tokenizer.ggml.model': 'gpt2', 'tokenizer.ggml.pre': 'unheard-of' }, 'tokenizer_unsupported'],
+    [
+      { 'tokenizer.ggml.model': 'gpt2', 'tokenizer.ggml.pre': 'unheard-of' },
+      'tokenizer_unsupported',
+    ],
     [{ 'tokenizer.ggml.model': 'gpt2', 'tokenizer.ggml.merges': ['ab'] }, 'tokenizer_invalid'],
   ])('%j', (change, code) => {
     const metadata = {
@@ -61,14 +72,20 @@ describe('a damaged vocabulary is refused by name', () => {
       'tokenizer.ggml.scores': [0, 0, 0],
       ...change,
     };
-    expect(() => readVocabulary({ version: 3, metadata: metadata as never, tensors: [] })).toThrow(expect.objectContaining({ code }) as Error);
+    expect(() => readVocabulary({ version: 3, metadata: metadata, tensors: [] })).toThrow(
+      expect.objectContaining({ code }) as Error,
+    );
   });
 
   test('token names of object members are tokens like any other', () => {
     const tokens = ['<unk>', 'constructor', '__proto__', 'toString'];
     const vocabulary = readVocabulary({
       version: 3,
-      metadata: { 'tokenizer.ggml.model': 'llama', 'tokenizer.ggml.tokens': tokens, 'tokenizer.ggml.scores': [0, 0, 0, 0] },
+      metadata: {
+        'tokenizer.ggml.model': 'llama',
+        'tokenizer.ggml.tokens': tokens,
+        'tokenizer.ggml.scores': [0, 0, 0, 0],
+      },
       tensors: [],
     });
     expect(new TextTokenizer(vocabulary).decode([1, 2, 3])).toBe('constructor__proto__toString');

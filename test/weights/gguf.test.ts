@@ -5,7 +5,12 @@ import { native } from '../../lib/native.js';
 import { ggufHeader } from '../../lib/models/gguf-writer.js';
 import { build, soundParts, text, u32, u64 } from '../fixtures/gguf-bytes.js';
 import type { Parts } from '../fixtures/gguf-bytes.js';
-import { temporaryPath, tinyMetadata, tinyVocabulary, writeTinyModel } from '../fixtures/tiny-model.js';
+import {
+  temporaryPath,
+  tinyMetadata,
+  tinyVocabulary,
+  writeTinyModel,
+} from '../fixtures/tiny-model.js';
 import { Random } from '../random.js';
 
 function write(bytes: Uint8Array): string {
@@ -44,35 +49,126 @@ describe('a GGUF file', () => {
     ['a version of the future', 'file_bad_version', (parts) => (parts.version = u32(4))],
     ['big-endian numbers', 'file_bad_version', (parts) => (parts.version = u32(0x03000000))],
     ['more tensors than bytes', 'file_truncated', (parts) => (parts.nTensors = u64(MAX))],
-    ['more tensors than there are', 'file_truncated', (parts) => ((parts.nTensors = u64(9)), (parts.data = Buffer.alloc(0)))],
+    [
+      'more tensors than there are',
+      'file_truncated',
+      (parts) => ((parts.nTensors = u64(9)), (parts.data = Buffer.alloc(0))),
+    ],
     ['more metadata than bytes', 'file_truncated', (parts) => (parts.nEntries = u64(2n ** 61n))],
-    ['a key longer than the file', 'file_truncated', (parts) => (parts.entries[0] = Buffer.concat([u64(MAX), Buffer.from('x')]))],
-    ['an empty key', 'file_bad_metadata', (parts) => (parts.entries[0] = Buffer.concat([text(''), u32(4), u32(1)]))],
-    ['a key with a zero byte', 'file_bad_metadata', (parts) => (parts.entries[0] = Buffer.concat([text('a\0b'), u32(4), u32(1)]))],
-    ['a key of 2000 bytes', 'file_bad_metadata', (parts) => (parts.entries[0] = Buffer.concat([text('k'.repeat(2000)), u32(4), u32(1)]))],
-    ['a value of unknown type', 'file_bad_metadata', (parts) => (parts.entries[0] = Buffer.concat([text('k'), u32(13), u32(1)]))],
-    ['an array of arrays', 'file_bad_metadata', (parts) => (parts.entries[0] = Buffer.concat([text('k'), u32(9), u32(9), u64(1), u32(4), u64(0)]))],
-    ['an array of unknown type', 'file_bad_metadata', (parts) => (parts.entries[0] = Buffer.concat([text('k'), u32(9), u32(77), u64(1)]))],
-    ['an array whose size overflows', 'file_truncated', (parts) => (parts.entries[0] = Buffer.concat([text('k'), u32(9), u32(10), u64(2n ** 61n + 1n)]))],
-    ['an array longer than the file', 'file_truncated', (parts) => (parts.entries[0] = Buffer.concat([text('k'), u32(9), u32(8), u64(2n ** 40n)]))],
-    ['a string longer than the file', 'file_truncated', (parts) => (parts.entries[0] = Buffer.concat([text('k'), u32(8), u64(2n ** 63n)]))],
+    [
+      'a key longer than the file',
+      'file_truncated',
+      (parts) => (parts.entries[0] = Buffer.concat([u64(MAX), Buffer.from('x')])),
+    ],
+    [
+      'an empty key',
+      'file_bad_metadata',
+      (parts) => (parts.entries[0] = Buffer.concat([text(''), u32(4), u32(1)])),
+    ],
+    [
+      'a key with a zero byte',
+      'file_bad_metadata',
+      (parts) => (parts.entries[0] = Buffer.concat([text('a\0b'), u32(4), u32(1)])),
+    ],
+    [
+      'a key of 2000 bytes',
+      'file_bad_metadata',
+      (parts) => (parts.entries[0] = Buffer.concat([text('k'.repeat(2000)), u32(4), u32(1)])),
+    ],
+    [
+      'a value of unknown type',
+      'file_bad_metadata',
+      (parts) => (parts.entries[0] = Buffer.concat([text('k'), u32(13), u32(1)])),
+    ],
+    [
+      'an array of arrays',
+      'file_bad_metadata',
+      (parts) =>
+        (parts.entries[0] = Buffer.concat([text('k'), u32(9), u32(9), u64(1), u32(4), u64(0)])),
+    ],
+    [
+      'an array of unknown type',
+      'file_bad_metadata',
+      (parts) => (parts.entries[0] = Buffer.concat([text('k'), u32(9), u32(77), u64(1)])),
+    ],
+    [
+      'an array whose size overflows',
+      'file_truncated',
+      (parts) =>
+        (parts.entries[0] = Buffer.concat([text('k'), u32(9), u32(10), u64(2n ** 61n + 1n)])),
+    ],
+    [
+      'an array longer than the file',
+      'file_truncated',
+      (parts) => (parts.entries[0] = Buffer.concat([text('k'), u32(9), u32(8), u64(2n ** 40n)])),
+    ],
+    [
+      'a string longer than the file',
+      'file_truncated',
+      (parts) => (parts.entries[0] = Buffer.concat([text('k'), u32(8), u64(2n ** 63n)])),
+    ],
     ['a key twice', 'file_duplicate_key', (parts) => (parts.entries[1] = parts.entries[0]!)],
-    ['alignment 0', 'file_bad_alignment', (parts) => (parts.entries[1] = Buffer.concat([text('general.alignment'), u32(4), u32(0)]))],
-    ['alignment 24', 'file_bad_alignment', (parts) => (parts.entries[1] = Buffer.concat([text('general.alignment'), u32(4), u32(24)]))],
-    ['an alignment that is text', 'file_bad_alignment', (parts) => (parts.entries[1] = Buffer.concat([text('general.alignment'), u32(8), text('32')]))],
+    [
+      'alignment 0',
+      'file_bad_alignment',
+      (parts) => (parts.entries[1] = Buffer.concat([text('general.alignment'), u32(4), u32(0)])),
+    ],
+    [
+      'alignment 24',
+      'file_bad_alignment',
+      (parts) => (parts.entries[1] = Buffer.concat([text('general.alignment'), u32(4), u32(24)])),
+    ],
+    [
+      'an alignment that is text',
+      'file_bad_alignment',
+      (parts) =>
+        (parts.entries[1] = Buffer.concat([text('general.alignment'), u32(8), text('32')])),
+    ],
     ['a tensor without a name', 'file_bad_tensor', (parts) => (parts.tensors[0]!.name = text(''))],
     ['a tensor without dimensions', 'file_bad_tensor', (parts) => (parts.tensors[0]!.shape = [])],
-    ['a tensor of five dimensions', 'file_bad_tensor', (parts) => (parts.tensors[0]!.shape = [1, 1, 1, 1, 1])],
+    [
+      'a tensor of five dimensions',
+      'file_bad_tensor',
+      (parts) => (parts.tensors[0]!.shape = [1, 1, 1, 1, 1]),
+    ],
     ['a dimension of 0', 'file_bad_tensor', (parts) => (parts.tensors[0]!.shape = [4, 0])],
-    ['dimensions whose product overflows', 'file_bad_tensor', (parts) => (parts.tensors[0]!.shape = [2n ** 32n, 2n ** 32n])],
-    ['a size in bytes that overflows', 'file_bad_tensor', (parts) => (parts.tensors[0]!.shape = [2n ** 62n])],
-    ['rows that are no whole blocks', 'file_bad_tensor', (parts) => (parts.tensors[1]!.shape = [33])],
-    ['a weight type that we do not read', 'unsupported_type', (parts) => (parts.tensors[0]!.type = 99)],
+    [
+      'dimensions whose product overflows',
+      'file_bad_tensor',
+      (parts) => (parts.tensors[0]!.shape = [2n ** 32n, 2n ** 32n]),
+    ],
+    [
+      'a size in bytes that overflows',
+      'file_bad_tensor',
+      (parts) => (parts.tensors[0]!.shape = [2n ** 62n]),
+    ],
+    [
+      'rows that are no whole blocks',
+      'file_bad_tensor',
+      (parts) => (parts.tensors[1]!.shape = [33]),
+    ],
+    [
+      'a weight type that we do not read',
+      'unsupported_type',
+      (parts) => (parts.tensors[0]!.type = 99),
+    ],
     ['a tensor twice', 'file_duplicate_tensor', (parts) => (parts.tensors[1]!.name = text('a'))],
-    ['an offset that is not aligned', 'file_bad_alignment', (parts) => (parts.tensors[1]!.offset = 40)],
+    [
+      'an offset that is not aligned',
+      'file_bad_alignment',
+      (parts) => (parts.tensors[1]!.offset = 40),
+    ],
     ['tensors that overlap', 'file_tensor_overlap', (parts) => (parts.tensors[1]!.offset = 0)],
-    ['a tensor far outside', 'file_tensor_out_of_bounds', (parts) => (parts.tensors[1]!.offset = 2n ** 40n)],
-    ['an offset that wraps around', 'file_tensor_out_of_bounds', (parts) => (parts.tensors[1]!.offset = MAX - 31n)],
+    [
+      'a tensor far outside',
+      'file_tensor_out_of_bounds',
+      (parts) => (parts.tensors[1]!.offset = 2n ** 40n),
+    ],
+    [
+      'an offset that wraps around',
+      'file_tensor_out_of_bounds',
+      (parts) => (parts.tensors[1]!.offset = MAX - 31n),
+    ],
     ['tensor data cut off', 'file_truncated', (parts) => (parts.data = Buffer.alloc(60))],
   ];
 
@@ -94,7 +190,8 @@ describe('a GGUF file', () => {
     const whole = build(soundParts());
     for (let i = 0; i < 500; i++) {
       const damaged = Buffer.from(whole);
-      for (let n = random.below(4); n >= 0; n--) damaged[random.below(damaged.length - 96)] = random.below(256);
+      for (let n = random.below(4); n >= 0; n--)
+        damaged[random.below(damaged.length - 96)] = random.below(256);
       expect(await codeOf(damaged)).toMatch(/^(accepted|file_|unsupported_type)/);
     }
   });
@@ -103,8 +200,13 @@ describe('a GGUF file', () => {
     expect(await codeOf(Buffer.alloc(0))).toBe('file_truncated');
     expect(await codeOf(Buffer.from('GG'))).toBe('file_bad_magic');
     await expect(native().readGguf(__dirname)).rejects.toMatchObject({ code: 'io' });
-    await expect(native().readGguf('/no/such/file')).rejects.toMatchObject({ code: 'model_not_found' });
-    await expect(Engine.load('/no/such/file')).rejects.toMatchObject({ code: 'model_not_found', name: 'CachalotError' });
+    await expect(native().readGguf('/no/such/file')).rejects.toMatchObject({
+      code: 'model_not_found',
+    });
+    await expect(Engine.load('/no/such/file')).rejects.toMatchObject({
+      code: 'model_not_found',
+      name: 'CachalotError',
+    });
   });
 });
 
@@ -112,13 +214,23 @@ describe('a model', () => {
   const shape = { width: 64, ffn: 128, heads: 4, kvHeads: 2, layers: 2, context: 512 };
 
   /** A tiny model with other metadata. */
-  async function loadWith(change: Record<string, object | undefined>, damage?: Parameters<typeof writeTinyModel>[0]) {
+  async function loadWith(
+    change: Record<string, object | undefined>,
+    damage?: Parameters<typeof writeTinyModel>[0],
+  ) {
     const model = await writeTinyModel(damage);
-    const metadata = { ...tinyMetadata(shape, tinyVocabulary()), ...change } as Record<string, never>;
-    for (const [key, value] of Object.entries(change)) if (value === undefined) delete metadata[key];
+    const metadata = { ...tinyMetadata(shape, tinyVocabulary()), ...change } as Record<
+      string,
+      never
+    >;
+    for (const [key, value] of Object.entries(change))
+      if (value === undefined) delete metadata[key];
     const tensors = [...model.tensors.values()];
-    const pad = (bytes: Uint8Array) => Buffer.concat([bytes, Buffer.alloc((32 - (bytes.length % 32)) % 32)]);
-    const path = write(Buffer.concat([pad(ggufHeader(metadata, tensors)), ...tensors.map(({ data }) => pad(data))]));
+    const pad = (bytes: Uint8Array) =>
+      Buffer.concat([bytes, Buffer.alloc((32 - (bytes.length % 32)) % 32)]);
+    const path = write(
+      Buffer.concat([pad(ggufHeader(metadata, tensors)), ...tensors.map(({ data }) => pad(data))]),
+    );
     const engine = await Engine.load(path);
     await engine.dispose();
   }
@@ -142,18 +254,38 @@ describe('a model', () => {
     [{ 'llama.rope.freq_base': { f32: -1 } }, 'model_bad_value'],
     [{ 'llama.rope.dimension_count': { u32: 17 } }, 'model_bad_value'],
     [{ 'llama.rope.scaling.type': { string: 'yarn' } }, 'unsupported_architecture'],
-    [{ 'tokenizer.ggml.tokens': { strings: ['a'] }, 'tokenizer.ggml.scores': { f32s: [0] }, 'tokenizer.ggml.token_type': { i32s: [1] }, 'tokenizer.ggml.bos_token_id': undefined, 'tokenizer.ggml.eos_token_id': undefined }, 'tokenizer_invalid'],
-  ] as [Record<string, object | undefined>, string][])('with %j is refused: %s', async (change, code) => {
-    await expect(loadWith(change)).rejects.toMatchObject({ name: 'CachalotError', code });
-  });
+    [
+      {
+        'tokenizer.ggml.tokens': { strings: ['a'] },
+        'tokenizer.ggml.scores': { f32s: [0] },
+        'tokenizer.ggml.token_type': { i32s: [1] },
+        'tokenizer.ggml.bos_token_id': undefined,
+        'tokenizer.ggml.eos_token_id': undefined,
+      },
+      'tokenizer_invalid',
+    ],
+  ] as [Record<string, object | undefined>, string][])(
+    'with %j is refused: %s',
+    async (change, code) => {
+      await expect(loadWith(change)).rejects.toMatchObject({ name: 'CachalotError', code });
+    },
+  );
 
   test('without a tensor, or with one of another shape, is refused by the name of the tensor', async () => {
     const name = 'blk.1.ffn_up';
-    await expect(loadWith({}, { change: (tensors) => tensors.delete(name) })).rejects.toMatchObject({
-      code: 'model_missing_tensor',
+    await expect(loadWith({}, { change: (tensors) => tensors.delete(name) })).rejects.toMatchObject(
+      {
+        code: 'model_missing_tensor',
+        message: expect.stringContaining(name) as string,
+      },
+    );
+    const swap = {
+      change: (tensors: Map<string, { shape: readonly number[] }>) =>
+        void (tensors.get(name)!.shape = [128, 64]),
+    };
+    await expect(loadWith({}, swap)).rejects.toMatchObject({
+      code: 'model_bad_shape',
       message: expect.stringContaining(name) as string,
     });
-    const swap = { change: (tensors: Map<string, { shape: readonly number[] }>) => void (tensors.get(name)!.shape = [128, 64]) };
-    await expect(loadWith({}, swap)).rejects.toMatchObject({ code: 'model_bad_shape', message: expect.stringContaining(name) as string });
   });
 });

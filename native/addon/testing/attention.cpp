@@ -1,4 +1,5 @@
-// Attention as the engine runs it - write K and V, plan, attend, merge - on contexts that a test makes up.
+// Attention as the engine runs it - write K and V, plan, attend, merge - on contexts that a test
+// makes up.
 
 #include <cmath>
 
@@ -17,7 +18,8 @@ struct Case {
       : n_heads(integer_of(object.Get("heads"))),
         n_kv_heads(integer_of(object.Get("kvHeads"))),
         head_dim(integer_of(object.Get("headDim"))),
-        format(object.Get("format").ToString().Utf8Value() == "bf16" ? KvFormat::kBF16 : KvFormat::kF32),
+        format(object.Get("format").ToString().Utf8Value() == "bf16" ? KvFormat::kBF16
+                                                                     : KvFormat::kF32),
         parallelism(integer_of(object.Get("parallelism"))),
         interleaved(object.Get("interleaved").ToBoolean()),
         cosines(floats_of(object.Get("cosines"))),
@@ -33,8 +35,9 @@ struct Case {
 };
 
 /** Writes a whole context, token by token or at once, into fresh runs. */
-std::vector<uint32_t> write_context(cpu::CpuBackend* backend, KvPool* pool, const Case& c, const std::vector<float>& k,
-                                    const std::vector<float>& v, int n_tokens) {
+std::vector<uint32_t> write_context(cpu::CpuBackend* backend, KvPool* pool, const Case& c,
+                                    const std::vector<float>& k, const std::vector<float>& v,
+                                    int n_tokens) {
   std::vector<uint32_t> runs;
   std::vector<KvTarget> targets;
   for (int i = 0; i < n_tokens; i++) {
@@ -45,7 +48,8 @@ std::vector<uint32_t> write_context(cpu::CpuBackend* backend, KvPool* pool, cons
   return runs;
 }
 
-// attention(path, threads, case, [{ k, v, q, rows }]): out. k and v are [tokens, G, D], q is [rows, H, D].
+// attention(path, threads, case, [{ k, v, q, rows }]): out. k and v are [tokens, G, D], q is [rows,
+// H, D].
 Napi::Value attention(const Napi::CallbackInfo& info) {
   cpu::CpuBackend backend(info[0].ToString().Utf8Value(), integer_of(info[1]));
   const Case c(info[2].As<Napi::Object>());
@@ -57,18 +61,22 @@ Napi::Value attention(const Napi::CallbackInfo& info) {
   int n_rows = 0;
   for (uint32_t i = 0; i < contexts.Length(); i++) {
     const auto context = contexts.Get(i).As<Napi::Object>();
-    const auto k = floats_of(context.Get("k")), v = floats_of(context.Get("v")), q = floats_of(context.Get("q"));
-    const int n_tokens = static_cast<int>(k.size()) / (c.n_kv_heads * c.head_dim), own = integer_of(context.Get("rows"));
+    const auto k = floats_of(context.Get("k")), v = floats_of(context.Get("v")),
+               q = floats_of(context.Get("q"));
+    const int n_tokens = static_cast<int>(k.size()) / (c.n_kv_heads * c.head_dim),
+              own = integer_of(context.Get("rows"));
     runs[i] = write_context(&backend, &pool, c, k, v, n_tokens);
     sequences.push_back({n_rows, own, n_tokens - own, runs[i]});
     queries.insert(queries.end(), q.begin(), q.end());
     n_rows += own;
   }
-  const AttentionPlan plan = plan_attention(sequences, {c.n_heads / c.n_kv_heads, c.n_kv_heads, c.parallelism});
+  const AttentionPlan plan =
+      plan_attention(sequences, {c.n_heads / c.n_kv_heads, c.n_kv_heads, c.parallelism});
   std::vector<float> partials(static_cast<size_t>(plan.n_partials * c.n_heads * (c.head_dim + 2)));
   std::vector<float> out(queries.size());
   const float scale = 1.0f / std::sqrt(static_cast<float>(c.head_dim));
-  backend.attention({pool.store(), c.rope(), 0, c.n_heads, scale, queries.data(), &plan, partials.data()});
+  backend.attention(
+      {pool.store(), c.rope(), 0, c.n_heads, scale, queries.data(), &plan, partials.data()});
   backend.attention_merge({&plan, partials.data(), n_rows, c.n_heads, c.head_dim, out.data()});
   return floats_to(info.Env(), out);
 }
@@ -82,11 +90,13 @@ Napi::Value plan(const Napi::CallbackInfo& info) {
   int n_rows = 0;
   for (uint32_t i = 0; i < list.Length(); i++) {
     const auto object = list.Get(i).As<Napi::Object>();
-    sequences.push_back({n_rows, integer_of(object.Get("rows")), integer_of(object.Get("position")), {}});
+    sequences.push_back(
+        {n_rows, integer_of(object.Get("rows")), integer_of(object.Get("position")), {}});
     n_rows += sequences.back().n_rows;
   }
   const AttentionPlan made = plan_attention(
-      sequences, {integer_of(options.Get("headsPerKvHead")), integer_of(options.Get("kvHeads")), integer_of(options.Get("parallelism"))});
+      sequences, {integer_of(options.Get("headsPerKvHead")), integer_of(options.Get("kvHeads")),
+                  integer_of(options.Get("parallelism"))});
   auto items = Napi::Array::New(env);
   for (const WorkItem& item : made.items) {
     auto rows = Napi::Array::New(env);

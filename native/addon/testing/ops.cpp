@@ -1,4 +1,5 @@
-// One op at a time on one instruction path, with the path and the number of threads as first arguments.
+// One op at a time on one instruction path, with the path and the number of threads as first
+// arguments.
 
 #include <cstring>
 
@@ -16,8 +17,8 @@ cpu::CpuBackend backend_of(const Napi::CallbackInfo& info) {
 
 /** Weight bytes as they stand in a file: (bytes, GGUF type, N, K) from argument `at` on. */
 Tensor tensor_of(const Napi::CallbackInfo& info, size_t at) {
-  return {info[at].As<Napi::Uint8Array>().Data(), static_cast<DType>(integer_of(info[at + 1])), integer_of(info[at + 2]),
-          integer_of(info[at + 3])};
+  return {info[at].As<Napi::Uint8Array>().Data(), static_cast<DType>(integer_of(info[at + 1])),
+          integer_of(info[at + 2]), integer_of(info[at + 3])};
 }
 
 // linear(path, threads, weight, type, N, K, x): y
@@ -51,8 +52,9 @@ Napi::Value rms_norm(const Napi::CallbackInfo& info) {
   const auto weight = floats_of(info[4]);
   std::vector<float> out(x.size());
   const auto width = static_cast<int32_t>(weight.size());
-  backend.rms_norm({x.data(), delta.empty() ? nullptr : delta.data(), weight.data(), info[5].ToNumber().FloatValue(),
-                    static_cast<int32_t>(x.size()) / width, width, out.data()});
+  backend.rms_norm({x.data(), delta.empty() ? nullptr : delta.data(), weight.data(),
+                    info[5].ToNumber().FloatValue(), static_cast<int32_t>(x.size()) / width, width,
+                    out.data()});
   auto result = Napi::Object::New(info.Env());
   result.Set("x", floats_to(info.Env(), x));
   result.Set("out", floats_to(info.Env(), out));
@@ -68,7 +70,8 @@ Napi::Value silu_mul(const Napi::CallbackInfo& info) {
   return floats_to(info.Env(), out);
 }
 
-// sample(path, threads, logits, [{ temperature, seed, completion, position, forcedToken }]): [{ token, logprob }]
+// sample(path, threads, logits, [{ temperature, seed, completion, position, forcedToken }]): [{
+// token, logprob }]
 Napi::Value sample(const Napi::CallbackInfo& info) {
   auto backend = backend_of(info);
   const auto logits = floats_of(info[2]);

@@ -1,5 +1,5 @@
-// Native parts as jest calls them: an addon of its own, built into build/test/ and never published. test/testing.ts
-// declares the same functions.
+// Native parts as jest calls them: an addon of its own, built into build/test/ and never published.
+// test/testing.ts declares the same functions.
 #pragma once
 
 #include <napi.h>

@@ -1,4 +1,5 @@
-// The prefix tree over a real pool, without a model: leaves are numbers, and every call ends with the tree's own check.
+// The prefix tree over a real pool, without a model: leaves are numbers, and every call ends with
+// the tree's own check.
 
 #include <map>
 #include <memory>
@@ -14,12 +15,13 @@ namespace {
 class TreeWrap final : public Napi::ObjectWrap<TreeWrap> {
  public:
   static Napi::Function define(Napi::Env env) {
-    return DefineClass(env, "PrefixTree",
-                       {InstanceMethod<&TreeWrap::open>("open"), InstanceMethod<&TreeWrap::match>("match"),
-                        InstanceMethod<&TreeWrap::reserve>("reserve"), InstanceMethod<&TreeWrap::commit>("commit"),
-                        InstanceMethod<&TreeWrap::release>("release"), InstanceMethod<&TreeWrap::discard>("discard"),
-                        InstanceMethod<&TreeWrap::runs>("runs"), InstanceMethod<&TreeWrap::counts>("counts"),
-                        InstanceMethod<&TreeWrap::clear>("clear")});
+    return DefineClass(
+        env, "PrefixTree",
+        {InstanceMethod<&TreeWrap::open>("open"), InstanceMethod<&TreeWrap::match>("match"),
+         InstanceMethod<&TreeWrap::reserve>("reserve"), InstanceMethod<&TreeWrap::commit>("commit"),
+         InstanceMethod<&TreeWrap::release>("release"),
+         InstanceMethod<&TreeWrap::discard>("discard"), InstanceMethod<&TreeWrap::runs>("runs"),
+         InstanceMethod<&TreeWrap::counts>("counts"), InstanceMethod<&TreeWrap::clear>("clear")});
   }
 
   // new PrefixTree(runs)
@@ -121,6 +123,8 @@ class TreeWrap final : public Napi::ObjectWrap<TreeWrap> {
 
 }  // namespace
 
-void export_tree(Napi::Env env, Napi::Object exports) { exports.Set("PrefixTree", TreeWrap::define(env)); }
+void export_tree(Napi::Env env, Napi::Object exports) {
+  exports.Set("PrefixTree", TreeWrap::define(env));
+}
 
 }  // namespace cachalot::addon

@@ -1,9 +1,11 @@
-// One online-softmax step over a tile of 32 keys (FlashAttention, Dao et al. 2022; state in base 2):
+// One online-softmax step over a tile of 32 keys (FlashAttention, Dao et al. 2022; state in base
+// 2):
 //   s = scale * q K^T;  m' = max(m, max s);  p = 2^(s - m');  a = 2^(m - m')
 //   out = a out + p V;  sum = a sum + sum(p);  m = m'
-// bf16: K is [D/2][32][2] and V is [16][D][2], so that a register of vdpbf16ps holds 16 keys (or 16 columns of V) and the
-// query (or probability) pair is broadcast. f32: K is [D][32], V is [32][D], fma. Four queries share every load of K and V;
-// each has its own registers, so its arithmetic does not depend on its neighbours.
+// bf16: K is [D/2][32][2] and V is [16][D][2], so that a register of vdpbf16ps holds 16 keys (or 16
+// columns of V) and the query (or probability) pair is broadcast. f32: K is [D][32], V is [32][D],
+// fma. Four queries share every load of K and V; each has its own registers, so its arithmetic does
+// not depend on its neighbours.
 
 #include "cpu/avx512/kernels_avx512.h"
 #include "cpu/avx512/vector.h"
@@ -24,7 +26,8 @@ template <int kQueries>
 void score_f32(const AttentionTile& tile, int query, Scores* s) {
   const auto* keys = reinterpret_cast<const float*>(tile.keys);
   for (int d = 0; d < tile.head_dim; d++) {
-    const __m512 low = _mm512_loadu_ps(keys + d * kTile), high = _mm512_loadu_ps(keys + d * kTile + 16);
+    const __m512 low = _mm512_loadu_ps(keys + d * kTile),
+                 high = _mm512_loadu_ps(keys + d * kTile + 16);
     for (int i = 0; i < kQueries; i++) {
       const __m512 q = _mm512_set1_ps(tile.queries[(query + i) * tile.head_dim + d]);
       s[i].low = _mm512_fmadd_ps(q, low, s[i].low);
@@ -39,7 +42,9 @@ inline __m512bh pair_of(const uint16_t* values) {
   return reinterpret_cast<__m512bh>(_mm512_set1_epi32(pair));
 }
 
-inline __m512bh load_pairs(const uint16_t* values) { return reinterpret_cast<__m512bh>(_mm512_loadu_si512(values)); }
+inline __m512bh load_pairs(const uint16_t* values) {
+  return reinterpret_cast<__m512bh>(_mm512_loadu_si512(values));
+}
 
 template <int kQueries>
 void score_bf16(const AttentionTile& tile, int query, Scores* s) {
@@ -55,7 +60,8 @@ void score_bf16(const AttentionTile& tile, int query, Scores* s) {
 }
 
 /** Turns scores into probabilities and updates max and sum; returns the factor of the old state. */
-inline float soften(const AttentionTile& tile, int query, const Scores& s, __m512* low, __m512* high) {
+inline float soften(const AttentionTile& tile, int query, const Scores& s, __m512* low,
+                    __m512* high) {
   const int n = tile.n_keys[query];
   const __mmask16 mask_low = first(n), mask_high = n > 16 ? first(n - 16) : 0;
   const __m512 lowest = _mm512_set1_ps(-__builtin_inff()), scale = _mm512_set1_ps(tile.scale);
@@ -75,7 +81,8 @@ inline float soften(const AttentionTile& tile, int query, const Scores& s, __m51
 
 /** out = factor * out + p V for kQueries queries, 64 columns at a time. */
 template <int kQueries>
-void accumulate_f32(const AttentionTile& tile, int query, const float* factors, const float (*p)[kTile]) {
+void accumulate_f32(const AttentionTile& tile, int query, const float* factors,
+                    const float (*p)[kTile]) {
   const auto* values = reinterpret_cast<const float*>(tile.values);
   for (int column = 0; column < tile.head_dim; column += 16) {
     const __mmask16 mask = first(tile.head_dim - column);
@@ -86,7 +93,8 @@ void accumulate_f32(const AttentionTile& tile, int query, const float* factors, 
     }
     for (int key = 0; key < kTile; key++) {
       const __m512 v = _mm512_maskz_loadu_ps(mask, values + key * tile.head_dim + column);
-      for (int i = 0; i < kQueries; i++) acc[i] = _mm512_fmadd_ps(_mm512_set1_ps(p[i][key]), v, acc[i]);
+      for (int i = 0; i < kQueries; i++)
+        acc[i] = _mm512_fmadd_ps(_mm512_set1_ps(p[i][key]), v, acc[i]);
     }
     for (int i = 0; i < kQueries; i++) {
       _mm512_mask_storeu_ps(tile.out + (query + i) * tile.head_dim + column, mask, acc[i]);
@@ -95,7 +103,8 @@ void accumulate_f32(const AttentionTile& tile, int query, const float* factors, 
 }
 
 template <int kQueries>
-void accumulate_bf16(const AttentionTile& tile, int query, const float* factors, const uint16_t (*p)[kTile]) {
+void accumulate_bf16(const AttentionTile& tile, int query, const float* factors,
+                     const uint16_t (*p)[kTile]) {
   const auto* values = reinterpret_cast<const uint16_t*>(tile.values);
   for (int column = 0; column < tile.head_dim; column += 16) {
     const __mmask16 mask = first(tile.head_dim - column);
@@ -143,8 +152,8 @@ void queries(const AttentionTile& tile, int query) {
 
 }  // namespace
 
-// A query that reads nothing of the tile is left alone: its state keeps its bits. The caller orders queries so that
-// those are rare, and runs of four others are computed together.
+// A query that reads nothing of the tile is left alone: its state keeps its bits. The caller orders
+// queries so that those are rare, and runs of four others are computed together.
 void attention_tile(const AttentionTile* tile) {
   int query = 0;
   while (query < tile->n_queries) {

@@ -1,5 +1,6 @@
-// Packed weights -> registers: 32 inputs of 16 outputs as 8 quads of unsigned bytes, with the scales of each
-// output. One struct per type; `linear_panels.cpp` is the loop around them. Layouts: device/packed.h.
+// Packed weights -> registers: 32 inputs of 16 outputs as 8 quads of unsigned bytes, with the
+// scales of each output. One struct per type; `linear_panels.cpp` is the loop around them. Layouts:
+// device/packed.h.
 #pragma once
 
 #include <immintrin.h>
@@ -9,7 +10,8 @@
 
 namespace cachalot::cpu::avx512 {
 
-/** w = scale * (code - kZero) - min. Scales and minima are per 32 inputs, or per 16 when kGroups is 2. */
+/** w = scale * (code - kZero) - min. Scales and minima are per 32 inputs, or per 16 when kGroups
+ * is 2. */
 struct Codes {
   __m512i quads[8];
   __m512 scale[2];
@@ -21,7 +23,8 @@ static inline __m512 load_halfs(const uint8_t* bytes) {
 }
 
 static inline __m512 load_bytes(const uint8_t* bytes) {
-  return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes))));
+  return _mm512_cvtepi32_ps(
+      _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes))));
 }
 
 /** 4 x 64 bytes of nibbles -> 8 quads. */
@@ -57,8 +60,10 @@ struct Q4_K : PackedQ4_K {
   static constexpr bool kHasMin = true;
   void load(const uint8_t* block, int sub, Codes& out) const {
     load_nibbles(block + kCodes + sub * kCodeBytes / 2, out.quads);
-    out.scale[0] = _mm512_mul_ps(load_halfs(block + kD), load_bytes(block + kScales + sub * kPanelOutputs));
-    out.min[0] = _mm512_mul_ps(load_halfs(block + kDmin), load_bytes(block + kMins + sub * kPanelOutputs));
+    out.scale[0] =
+        _mm512_mul_ps(load_halfs(block + kD), load_bytes(block + kScales + sub * kPanelOutputs));
+    out.min[0] =
+        _mm512_mul_ps(load_halfs(block + kDmin), load_bytes(block + kMins + sub * kPanelOutputs));
   }
 };
 
@@ -85,10 +90,11 @@ struct Q2_K : PackedQ2_K {
       const int group = 2 * sub + half;
       const __m512i codes = _mm512_loadu_si512(block + kCodes + 64 * group);
       for (int j = 0; j < 4; j++) {
-        out.quads[4 * half + j] = _mm512_and_si512(_mm512_srl_epi16(codes, _mm_cvtsi32_si128(2 * j)), low);
+        out.quads[4 * half + j] =
+            _mm512_and_si512(_mm512_srl_epi16(codes, _mm_cvtsi32_si128(2 * j)), low);
       }
-      const __m512i packed = _mm512_cvtepu8_epi32(
-          _mm_loadu_si128(reinterpret_cast<const __m128i*>(block + kScales + group * kPanelOutputs)));
+      const __m512i packed = _mm512_cvtepu8_epi32(_mm_loadu_si128(
+          reinterpret_cast<const __m128i*>(block + kScales + group * kPanelOutputs)));
       const __m512 scale = _mm512_cvtepi32_ps(_mm512_and_si512(packed, _mm512_set1_epi32(15)));
       const __m512 min = _mm512_cvtepi32_ps(_mm512_srli_epi32(packed, 4));
       out.scale[half] = _mm512_mul_ps(load_halfs(block + kD), scale);
@@ -97,9 +103,9 @@ struct Q2_K : PackedQ2_K {
   }
 };
 
-// The lattice is looked up with permutes: 256 words of 16 bits are eight registers, kept across the loop. A word
-// is spread over eight bytes by vpmultishiftqb, and its two-bit codes become values by vpshufb, once with
-// the positive and, under the sign mask, once with the negative points.
+// The lattice is looked up with permutes: 256 words of 16 bits are eight registers, kept across the
+// loop. A word is spread over eight bytes by vpmultishiftqb, and its two-bit codes become values by
+// vpshufb, once with the positive and, under the sign mask, once with the negative points.
 struct IQ2_XXS : PackedIQ2_XXS {
   static constexpr int kGroups = 1;
   static constexpr bool kHasMin = false;
@@ -117,7 +123,8 @@ struct IQ2_XXS : PackedIQ2_XXS {
     const __m512i b = _mm512_permutex2var_epi16(grid[2], index, grid[3]);
     const __m512i c = _mm512_permutex2var_epi16(grid[4], index, grid[5]);
     const __m512i d = _mm512_permutex2var_epi16(grid[6], index, grid[7]);
-    return _mm512_mask_blend_epi16(bit7, _mm512_mask_blend_epi16(bit6, a, b), _mm512_mask_blend_epi16(bit6, c, d));
+    return _mm512_mask_blend_epi16(bit7, _mm512_mask_blend_epi16(bit6, a, b),
+                                   _mm512_mask_blend_epi16(bit6, c, d));
   }
 
   /** 8 words, one per output -> 8 codes each, 64 +- the lattice point. */
@@ -127,20 +134,24 @@ struct IQ2_XXS : PackedIQ2_XXS {
     const __m512i negative_points = _mm512_set1_epi32(0x00152738);  // 64 - {8, 25, 43}
     const __m512i fields = _mm512_multishift_epi64_epi8(shifts, _mm512_cvtepu16_epi64(words));
     const __m512i codes = _mm512_and_si512(fields, _mm512_set1_epi8(3));
-    return _mm512_mask_shuffle_epi8(_mm512_shuffle_epi8(positive_points, codes), negative, negative_points, codes);
+    return _mm512_mask_shuffle_epi8(_mm512_shuffle_epi8(positive_points, codes), negative,
+                                    negative_points, codes);
   }
 
   void load(const uint8_t* block, int sub, Codes& out) const {
     const uint8_t* bytes = block + kBlocks + sub * kBlockBytes;
-    const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-    const __m512i odd = _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+    const __m512i even =
+        _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    const __m512i odd =
+        _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
     uint64_t signs[8];
     __builtin_memcpy(signs, bytes + 4 * kPanelOutputs, sizeof signs);
     for (int pair = 0; pair < 2; pair++) {
       const __m256i index = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes + 32 * pair));
       const __m512i words = look_up(_mm512_cvtepu8_epi16(index));
       const __m128i w[4] = {_mm512_castsi512_si128(words), _mm512_extracti32x4_epi32(words, 1),
-                            _mm512_extracti32x4_epi32(words, 2), _mm512_extracti32x4_epi32(words, 3)};
+                            _mm512_extracti32x4_epi32(words, 2),
+                            _mm512_extracti32x4_epi32(words, 3)};
       for (int i = 0; i < 2; i++) {
         const int group = 2 * pair + i;
         const __m512i low = spread(w[2 * i], signs[2 * group]);           // outputs 0..7
@@ -149,13 +160,15 @@ struct IQ2_XXS : PackedIQ2_XXS {
         out.quads[2 * group + 1] = _mm512_permutex2var_epi32(low, odd, high);
       }
     }
-    const __m512i pairs = _mm512_cvtepu8_epi32(
-        _mm_loadu_si128(reinterpret_cast<const __m128i*>(block + kScales + sub / 2 * kPanelOutputs)));
-    const __m512i nibble =
-        _mm512_and_si512(_mm512_srl_epi32(pairs, _mm_cvtsi32_si128(4 * (sub % 2))), _mm512_set1_epi32(15));
+    const __m512i pairs = _mm512_cvtepu8_epi32(_mm_loadu_si128(
+        reinterpret_cast<const __m128i*>(block + kScales + sub / 2 * kPanelOutputs)));
+    const __m512i nibble = _mm512_and_si512(
+        _mm512_srl_epi32(pairs, _mm_cvtsi32_si128(4 * (sub % 2))), _mm512_set1_epi32(15));
     // (scale + 1/2) / 4 = (2 scale + 1) / 8
-    const __m512 scale = _mm512_cvtepi32_ps(_mm512_add_epi32(_mm512_add_epi32(nibble, nibble), _mm512_set1_epi32(1)));
-    out.scale[0] = _mm512_mul_ps(_mm512_mul_ps(load_halfs(block + kD), _mm512_set1_ps(0.125f)), scale);
+    const __m512 scale = _mm512_cvtepi32_ps(
+        _mm512_add_epi32(_mm512_add_epi32(nibble, nibble), _mm512_set1_epi32(1)));
+    out.scale[0] =
+        _mm512_mul_ps(_mm512_mul_ps(load_halfs(block + kD), _mm512_set1_ps(0.125f)), scale);
   }
 };
 

@@ -1,12 +1,14 @@
-// The ops that touch each value once or twice: norm, gated activation, quantization of rows, and the two reductions
-// of sampling. Sums run over 16 lanes in order, then one fixed reduction; tails are masks.
+// The ops that touch each value once or twice: norm, gated activation, quantization of rows, and
+// the two reductions of sampling. Sums run over 16 lanes in order, then one fixed reduction; tails
+// are masks.
 
 #include "cpu/avx512/kernels_avx512.h"
 #include "cpu/avx512/vector.h"
 
 namespace cachalot::cpu::avx512 {
 
-void rms_norm(float* x, const float* delta, const float* weight, float epsilon, int32_t width, float* out) {
+void rms_norm(float* x, const float* delta, const float* weight, float epsilon, int32_t width,
+              float* out) {
   __m512 squares = _mm512_setzero_ps();
   for (int32_t i = 0; i < width; i += 16) {
     const __mmask16 mask = first(width - i);
@@ -22,7 +24,8 @@ void rms_norm(float* x, const float* delta, const float* weight, float epsilon, 
   for (int32_t i = 0; i < width; i += 16) {
     const __mmask16 mask = first(width - i);
     const __m512 value = _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, x + i), scale);
-    _mm512_mask_storeu_ps(out + i, mask, _mm512_mul_ps(value, _mm512_maskz_loadu_ps(mask, weight + i)));
+    _mm512_mask_storeu_ps(out + i, mask,
+                          _mm512_mul_ps(value, _mm512_maskz_loadu_ps(mask, weight + i)));
   }
 }
 
@@ -32,13 +35,15 @@ void silu_mul(const float* gate, const float* up, int64_t n, float* out) {
     const __mmask16 mask = first(n - i);
     const __m512 g = _mm512_maskz_loadu_ps(mask, gate + i);
     // Beyond 2^126 the quotient is zero anyway; the clamp keeps the exponential finite.
-    const __m512 power = _mm512_min_ps(_mm512_mul_ps(g, _mm512_set1_ps(-kLog2E)), _mm512_set1_ps(126.0f));
+    const __m512 power =
+        _mm512_min_ps(_mm512_mul_ps(g, _mm512_set1_ps(-kLog2E)), _mm512_set1_ps(126.0f));
     const __m512 silu = _mm512_div_ps(g, _mm512_add_ps(one, exp2_ps(power)));
     _mm512_mask_storeu_ps(out + i, mask, _mm512_mul_ps(silu, _mm512_maskz_loadu_ps(mask, up + i)));
   }
 }
 
-void quantize_row(const float* x, int64_t n, int8_t* codes, float* scales, int32_t* sums16, int32_t* sums32) {
+void quantize_row(const float* x, int64_t n, int8_t* codes, float* scales, int32_t* sums16,
+                  int32_t* sums32) {
   for (int64_t block = 0; block < n / 32; block++) {
     const __m512 a = _mm512_loadu_ps(x + 32 * block), b = _mm512_loadu_ps(x + 32 * block + 16);
     const float largest = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(a), _mm512_abs_ps(b)));
@@ -49,7 +54,8 @@ void quantize_row(const float* x, int64_t n, int8_t* codes, float* scales, int32
     const __m512i qa = _mm512_cvtps_epi32(_mm512_mul_ps(a, inverse));
     const __m512i qb = _mm512_cvtps_epi32(_mm512_mul_ps(b, inverse));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(codes + 32 * block), _mm512_cvtsepi32_epi8(qa));
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(codes + 32 * block + 16), _mm512_cvtsepi32_epi8(qb));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(codes + 32 * block + 16),
+                     _mm512_cvtsepi32_epi8(qb));
     scales[block] = scale;
     sums16[2 * block] = _mm512_reduce_add_epi32(qa);
     sums16[2 * block + 1] = _mm512_reduce_add_epi32(qb);

@@ -5,9 +5,11 @@
 
 namespace cachalot::cpu::avx512 {
 
-void rms_norm(float* x, const float* delta, const float* weight, float epsilon, int32_t width, float* out);
+void rms_norm(float* x, const float* delta, const float* weight, float epsilon, int32_t width,
+              float* out);
 void silu_mul(const float* gate, const float* up, int64_t n, float* out);
-void quantize_row(const float* x, int64_t n, int8_t* codes, float* scales, int32_t* sums16, int32_t* sums32);
+void quantize_row(const float* x, int64_t n, int8_t* codes, float* scales, int32_t* sums16,
+                  int32_t* sums32);
 void round_bf16(const float* x, int64_t n, uint16_t* out);
 void linear_panels(const PanelTask* task);
 void linear_floats(const FloatTask* task);

@@ -1,5 +1,6 @@
-// y = x W^T for F32, F16 and BF16 weights read in place. Each (row, output) has one register of 16 partial sums
-// along K - fma for F32 and F16, vdpbf16ps for BF16 - and one fixed reduction at the end, for any number of rows.
+// y = x W^T for F32, F16 and BF16 weights read in place. Each (row, output) has one register of 16
+// partial sums along K - fma for F32 and F16, vdpbf16ps for BF16 - and one fixed reduction at the
+// end, for any number of rows.
 
 #include <immintrin.h>
 
@@ -13,7 +14,8 @@ struct F32 {
   static constexpr int kStep = 16, kBytes = 4;
   using Register = __m512;
   static __m512 weight(const uint8_t* w, int64_t n) {
-    return n >= 16 ? _mm512_loadu_ps(w) : _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), w);
+    return n >= 16 ? _mm512_loadu_ps(w)
+                   : _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), w);
   }
   static __m512 input(const FloatTask& task, int64_t at, int64_t n) {
     return weight(reinterpret_cast<const uint8_t*>(task.x + at), n);
@@ -74,8 +76,8 @@ void outputs(const FloatTask& task, int64_t output) {
   for (; row < task.n_rows; row++) tile<Type, 1, kOutputs>(task, row, output);
 }
 
-// Four outputs: 16 accumulators hide the latency of fma with four rows; a single row relies on the core to overlap
-// the next outputs.
+// Four outputs: 16 accumulators hide the latency of fma with four rows; a single row relies on the
+// core to overlap the next outputs.
 template <class Type>
 void run(const FloatTask& task) {
   int64_t output = task.first_output;

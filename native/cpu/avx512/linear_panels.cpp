@@ -1,6 +1,7 @@
-// y = x W^T for packed weights and int8 rows. Per 32 inputs and output: an exact integer dot product (vpdpbusd),
-// then acc = fma(scale_w * scale_x, dot, acc) [and acc = fma(-min_w, scale_x * sum_x, acc)], along K in order. The
-// arithmetic of one (row, output) never depends on how many rows there are: only the blocking does.
+// y = x W^T for packed weights and int8 rows. Per 32 inputs and output: an exact integer dot
+// product (vpdpbusd), then acc = fma(scale_w * scale_x, dot, acc) [and acc = fma(-min_w, scale_x *
+// sum_x, acc)], along K in order. The arithmetic of one (row, output) never depends on how many
+// rows there are: only the blocking does.
 
 #include "cpu/avx512/codecs.h"
 #include "cpu/avx512/kernels_avx512.h"
@@ -22,7 +23,8 @@ inline __m512i dot_quads(const __m512i* quads, int n, const int8_t* x, int32_t s
 
 /** Rows [row, row + kRows) of one panel. */
 template <class Codec, int kRows>
-void panel_rows(const PanelTask& task, const Codec& codec, const uint8_t* panel, int row, __m512* acc) {
+void panel_rows(const PanelTask& task, const Codec& codec, const uint8_t* panel, int row,
+                __m512* acc) {
   const int64_t n_blocks = task.n_inputs / Codec::kInputs, n_subs = Codec::kInputs / kQuantBlock;
   const int64_t blocks_per_row = task.n_inputs / kQuantBlock;
   constexpr int kGroups = Codec::kGroups, kQuads = 8 / kGroups;
@@ -39,8 +41,10 @@ void panel_rows(const PanelTask& task, const Codec& codec, const uint8_t* panel,
         const __m512 scale_x = _mm512_set1_ps(task.x.scales[at]);
         for (int g = 0; g < kGroups; g++) {
           const int32_t sum = kGroups == 1 ? task.x.sums32[at] : task.x.sums16[2 * at + g];
-          const __m512i dot = dot_quads(codes.quads + g * kQuads, kQuads, x + g * 16, -Codec::kZero * sum);
-          acc[i] = _mm512_fmadd_ps(_mm512_mul_ps(codes.scale[g], scale_x), _mm512_cvtepi32_ps(dot), acc[i]);
+          const __m512i dot =
+              dot_quads(codes.quads + g * kQuads, kQuads, x + g * 16, -Codec::kZero * sum);
+          acc[i] = _mm512_fmadd_ps(_mm512_mul_ps(codes.scale[g], scale_x), _mm512_cvtepi32_ps(dot),
+                                   acc[i]);
           if (Codec::kHasMin) {
             const __m512 sum_x = _mm512_mul_ps(scale_x, _mm512_set1_ps(static_cast<float>(sum)));
             acc[i] = _mm512_fnmadd_ps(codes.min[g], sum_x, acc[i]);
@@ -52,7 +56,8 @@ void panel_rows(const PanelTask& task, const Codec& codec, const uint8_t* panel,
 }
 
 template <class Codec, int kRows>
-void store_rows(const PanelTask& task, const Codec& codec, const uint8_t* panel, int64_t output, int row) {
+void store_rows(const PanelTask& task, const Codec& codec, const uint8_t* panel, int64_t output,
+                int row) {
   __m512 acc[kRows];
   panel_rows<Codec, kRows>(task, codec, panel, row, acc);
   const int64_t left = task.n_outputs - output;
@@ -62,7 +67,8 @@ void store_rows(const PanelTask& task, const Codec& codec, const uint8_t* panel,
   }
 }
 
-// Eight rows share one unpacking of the codes: 8 accumulators, 8 quads and the scales fit 32 registers.
+// Eight rows share one unpacking of the codes: 8 accumulators, 8 quads and the scales fit 32
+// registers.
 template <class Codec>
 void run(const PanelTask& task) {
   const Codec codec;
@@ -71,9 +77,12 @@ void run(const PanelTask& task) {
     const uint8_t* weights = task.panels + panel * bytes;
     const int64_t output = int64_t{panel} * kPanelOutputs;
     int row = 0;
-    for (; row + 8 <= task.n_rows; row += 8) store_rows<Codec, 8>(task, codec, weights, output, row);
-    for (; row + 4 <= task.n_rows; row += 4) store_rows<Codec, 4>(task, codec, weights, output, row);
-    for (; row + 2 <= task.n_rows; row += 2) store_rows<Codec, 2>(task, codec, weights, output, row);
+    for (; row + 8 <= task.n_rows; row += 8)
+      store_rows<Codec, 8>(task, codec, weights, output, row);
+    for (; row + 4 <= task.n_rows; row += 4)
+      store_rows<Codec, 4>(task, codec, weights, output, row);
+    for (; row + 2 <= task.n_rows; row += 2)
+      store_rows<Codec, 2>(task, codec, weights, output, row);
     for (; row < task.n_rows; row++) store_rows<Codec, 1>(task, codec, weights, output, row);
   }
 }

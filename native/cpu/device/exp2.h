@@ -1,5 +1,5 @@
-// 2^x by range reduction and a polynomial; relative error below 2e-7. Every path uses these coefficients, so that
-// no tail of a vector ever meets another exponential.
+// 2^x by range reduction and a polynomial; relative error below 2e-7. Every path uses these
+// coefficients, so that no tail of a vector ever meets another exponential.
 #pragma once
 
 #include "cpu/device/half.h"
@@ -7,8 +7,9 @@
 namespace cachalot::cpu {
 
 // ln(2)^k / k!: the Taylor series of 2^f on [-1/2, 1/2]; the first term left out is below 6e-9.
-constexpr float kExp2C1 = 6.93147180559945e-1f, kExp2C2 = 2.40226506959101e-1f, kExp2C3 = 5.55041086648216e-2f,
-                kExp2C4 = 9.61812910762848e-3f, kExp2C5 = 1.33335581464284e-3f, kExp2C6 = 1.54035303933816e-4f,
+constexpr float kExp2C1 = 6.93147180559945e-1f, kExp2C2 = 2.40226506959101e-1f,
+                kExp2C3 = 5.55041086648216e-2f, kExp2C4 = 9.61812910762848e-3f,
+                kExp2C5 = 1.33335581464284e-3f, kExp2C6 = 1.54035303933816e-4f,
                 kExp2C7 = 1.52527338040598e-5f;
 constexpr float kLog2E = 1.44269504088896f;
 // Below this the result is zero (the smallest normal is 2^-126; we do not make denormals).

@@ -1,4 +1,5 @@
-// 16-bit floats in plain integer arithmetic. `static`, because files of several instruction sets include it.
+// 16-bit floats in plain integer arithmetic. `static`, because files of several instruction sets
+// include it.
 #pragma once
 
 #include <stdint.h>
@@ -28,7 +29,9 @@ static inline float f16_to_f32(uint16_t half) {
   return float_from_bits(sign | bits_from_float(magnitude));
 }
 
-static inline float bf16_to_f32(uint16_t half) { return float_from_bits(static_cast<uint32_t>(half) << 16); }
+static inline float bf16_to_f32(uint16_t half) {
+  return float_from_bits(static_cast<uint32_t>(half) << 16);
+}
 
 /** Round to nearest, ties to even; a NaN stays a (quiet) NaN. */
 static inline uint16_t f32_to_bf16(float value) {

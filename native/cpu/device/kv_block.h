@@ -1,5 +1,5 @@
-// The layout inside a KV block on the CPU, the same for every path. K and V are transposed pairwise so that a register
-// holds 16 keys, or 16 columns of V:
+// The layout inside a KV block on the CPU, the same for every path. K and V are transposed pairwise
+// so that a register holds 16 keys, or 16 columns of V:
 //   f32:  K [D][32],        V [32][D]
 //   bf16: K [D/2][32][2],   V [16][D][2]
 #pragma once
@@ -10,7 +10,8 @@
 namespace cachalot::cpu {
 
 inline uint8_t* kv_block(const KvStore& store, uint32_t run, int layer, int head) {
-  const uint64_t block = static_cast<uint64_t>(layer) * static_cast<uint64_t>(store.n_kv_heads) + static_cast<uint64_t>(head);
+  const uint64_t block = static_cast<uint64_t>(layer) * static_cast<uint64_t>(store.n_kv_heads) +
+                         static_cast<uint64_t>(head);
   return store.base + (run + block * store.block_units) * kKvAddressUnit;
 }
 
@@ -23,10 +24,12 @@ inline size_t kv_block_bytes(const KvStore& store) { return store.block_units * 
 
 /** Element (token, dim) of K or of V, counted in elements from the half's start. */
 inline int key_index(const KvStore& store, int slot, int d) {
-  return store.format == KvFormat::kF32 ? d * kTileTokens + slot : d / 2 * 2 * kTileTokens + 2 * slot + d % 2;
+  return store.format == KvFormat::kF32 ? d * kTileTokens + slot
+                                        : d / 2 * 2 * kTileTokens + 2 * slot + d % 2;
 }
 inline int value_index(const KvStore& store, int slot, int d) {
-  return store.format == KvFormat::kF32 ? slot * store.head_dim + d : slot / 2 * 2 * store.head_dim + 2 * d + slot % 2;
+  return store.format == KvFormat::kF32 ? slot * store.head_dim + d
+                                        : slot / 2 * 2 * store.head_dim + 2 * d + slot % 2;
 }
 
 inline void store_element(const KvStore& store, uint8_t* half, int index, float value) {

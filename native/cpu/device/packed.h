@@ -1,6 +1,7 @@
-// Layout of packed weights: panels of 16 outputs, so that one vector register holds one value of each. A panel
-// is a sequence of blocks along K; inside, codes stand in quads: [quad][16 outputs][4 inputs], one quad of each output
-// per 64 bytes, which is what vpdpbusd multiplies. Codes are unsigned; `zero` is subtracted exactly, in integers:
+// Layout of packed weights: panels of 16 outputs, so that one vector register holds one value of
+// each. A panel is a sequence of blocks along K; inside, codes stand in quads: [quad][16 outputs][4
+// inputs], one quad of each output per 64 bytes, which is what vpdpbusd multiplies. Codes are
+// unsigned; `zero` is subtracted exactly, in integers:
 //   w = scale * (code - zero) - min
 // The bytes are those of the file format but for 0 to 6 % (scales unpacked to whole bytes).
 #pragma once
@@ -10,8 +11,8 @@
 namespace cachalot::cpu {
 
 constexpr int kPanelOutputs = 16;
-constexpr int kQuantBlock = 32;                        // inputs per scale of x
-constexpr int kHalfs = kPanelOutputs * 2;              // bytes of one f16 for each output
+constexpr int kQuantBlock = 32;                          // inputs per scale of x
+constexpr int kHalfs = kPanelOutputs * 2;                // bytes of one f16 for each output
 constexpr int kCodeBytes = kPanelOutputs * kQuantBlock;  // a byte per code, 32 inputs
 
 // Q8_0, 32 inputs: f16 scale[16]; u8 code[8 quads][16][4], code = q + 128.
@@ -20,17 +21,20 @@ struct PackedQ8_0 {
   static constexpr int kScales = 0, kCodes = kScales + kHalfs, kBytes = kCodes + kCodeBytes;
 };
 
-// Q4_0, 32 inputs: f16 scale[16]; nibbles [4][64]: byte row i holds quad i (low) and quad i + 4 (high).
+// Q4_0, 32 inputs: f16 scale[16]; nibbles [4][64]: byte row i holds quad i (low) and quad i + 4
+// (high).
 struct PackedQ4_0 {
   static constexpr int kInputs = 32, kZero = 8;
   static constexpr int kScales = 0, kCodes = kScales + kHalfs, kBytes = kCodes + kCodeBytes / 2;
 };
 
-// Q4_K, 256 inputs: f16 d[16], dmin[16]; u8 scale[8][16], min[8][16]; nibbles [8][4][64] as in Q4_0.
+// Q4_K, 256 inputs: f16 d[16], dmin[16]; u8 scale[8][16], min[8][16]; nibbles [8][4][64] as in
+// Q4_0.
 struct PackedQ4_K {
   static constexpr int kInputs = 256, kZero = 0;
-  static constexpr int kD = 0, kDmin = kD + kHalfs, kScales = kDmin + kHalfs, kMins = kScales + 8 * kPanelOutputs,
-                       kCodes = kMins + 8 * kPanelOutputs, kBytes = kCodes + 8 * kCodeBytes / 2;
+  static constexpr int kD = 0, kDmin = kD + kHalfs, kScales = kDmin + kHalfs,
+                       kMins = kScales + 8 * kPanelOutputs, kCodes = kMins + 8 * kPanelOutputs,
+                       kBytes = kCodes + 8 * kCodeBytes / 2;
 };
 
 // Q5_K: Q4_K plus the fifth bits, [8 blocks][8 quads] masks of 64 bits, bit = byte of the quad.
@@ -39,23 +43,25 @@ struct PackedQ5_K {
   static constexpr int kHighBits = PackedQ4_K::kBytes, kBytes = kHighBits + 8 * 8 * 8;
 };
 
-// Q2_K, 256 inputs: f16 d[16], dmin[16]; u8 scale | min << 4 [16][16]; 2-bit codes [16 groups of 16 inputs][64]:
-// bits 2j of a byte belong to quad j of its group.
+// Q2_K, 256 inputs: f16 d[16], dmin[16]; u8 scale | min << 4 [16][16]; 2-bit codes [16 groups of 16
+// inputs][64]: bits 2j of a byte belong to quad j of its group.
 struct PackedQ2_K {
   static constexpr int kInputs = 256, kZero = 0;
-  static constexpr int kD = 0, kDmin = kD + kHalfs, kScales = kDmin + kHalfs, kCodes = kScales + 16 * kPanelOutputs,
-                       kBytes = kCodes + 16 * 64;
+  static constexpr int kD = 0, kDmin = kD + kHalfs, kScales = kDmin + kHalfs,
+                       kCodes = kScales + 16 * kPanelOutputs, kBytes = kCodes + 16 * 64;
 };
 
-// IQ2_XXS, 256 inputs: f16 d[16]; u8 scale pairs [4][16] (block 2i low, 2i + 1 high nibble); then for each block of 32
-// inputs: u8 grid index [4][16], u8 signs [4][16] (bit = input of the group of 8, set = negative). code = 64 +- grid.
+// IQ2_XXS, 256 inputs: f16 d[16]; u8 scale pairs [4][16] (block 2i low, 2i + 1 high nibble); then
+// for each block of 32 inputs: u8 grid index [4][16], u8 signs [4][16] (bit = input of the group of
+// 8, set = negative). code = 64 +- grid.
 struct PackedIQ2_XXS {
   static constexpr int kInputs = 256, kZero = 64;
   static constexpr int kD = 0, kScales = kD + kHalfs, kBlocks = kScales + 4 * kPanelOutputs,
                        kBlockBytes = 8 * kPanelOutputs, kBytes = kBlocks + 8 * kBlockBytes;
 };
 
-/** The 256 points of IQ2_XXS's lattice: 8 values of {8, 25, 43}, two bits each, first value in the lowest bits. */
+/** The 256 points of IQ2_XXS's lattice: 8 values of {8, 25, 43}, two bits each, first value in the
+ * lowest bits. */
 extern const uint16_t kIq2XxsGrid[256];
 
 }  // namespace cachalot::cpu

@@ -5,7 +5,8 @@
 
 namespace cachalot::cpu {
 
-/** out = x rotated by the angles of `position`; dims past rotated_dims are copied. x and out may be the same. */
+/** out = x rotated by the angles of `position`; dims past rotated_dims are copied. x and out may be
+ * the same. */
 inline void rotate(const RopeTable& rope, int position, const float* x, int head_dim, float* out) {
   const int half = rope.rotated_dims / 2;
   const float* cosines = rope.cosines + static_cast<int64_t>(position) * half;

@@ -1,5 +1,6 @@
-// One online-softmax step over a tile of 32 keys; avx512/attention_tile.cpp states the formula. The layouts are the
-// same: f32 K is [D][32], V is [32][D]; bf16 K is [D/2][32][2], V is [16][D][2]. Products are f32.
+// One online-softmax step over a tile of 32 keys; avx512/attention_tile.cpp states the formula. The
+// layouts are the same: f32 K is [D][32], V is [32][D]; bf16 K is [D/2][32][2], V is [16][D][2].
+// Products are f32.
 
 #include <math.h>
 
@@ -23,10 +24,12 @@ struct F32 {
 
 struct BF16 {
   static float key(const AttentionTile& tile, int d, int t) {
-    return bf16_to_f32(reinterpret_cast<const uint16_t*>(tile.keys)[d / 2 * 2 * kTile + 2 * t + d % 2]);
+    return bf16_to_f32(
+        reinterpret_cast<const uint16_t*>(tile.keys)[d / 2 * 2 * kTile + 2 * t + d % 2]);
   }
   static float value(const AttentionTile& tile, int t, int d) {
-    return bf16_to_f32(reinterpret_cast<const uint16_t*>(tile.values)[t / 2 * 2 * tile.head_dim + 2 * d + t % 2]);
+    return bf16_to_f32(
+        reinterpret_cast<const uint16_t*>(tile.values)[t / 2 * 2 * tile.head_dim + 2 * d + t % 2]);
   }
 };
 

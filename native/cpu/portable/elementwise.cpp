@@ -1,5 +1,5 @@
-// The ops that touch each value once or twice. Sums run over 16 lanes in order, as on the vector paths, so that a
-// compiler may vectorize them without changing a bit.
+// The ops that touch each value once or twice. Sums run over 16 lanes in order, as on the vector
+// paths, so that a compiler may vectorize them without changing a bit.
 
 #include <math.h>
 
@@ -20,7 +20,8 @@ float add_lanes(const float* lanes) {
 
 }  // namespace
 
-void rms_norm(float* x, const float* delta, const float* weight, float epsilon, int32_t width, float* out) {
+void rms_norm(float* x, const float* delta, const float* weight, float epsilon, int32_t width,
+              float* out) {
   float squares[kLanes] = {};
   for (int32_t i = 0; i < width; i++) {
     if (delta != nullptr) x[i] += delta[i];
@@ -37,7 +38,8 @@ void silu_mul(const float* gate, const float* up, int64_t n, float* out) {
   }
 }
 
-void quantize_row(const float* x, int64_t n, int8_t* codes, float* scales, int32_t* sums16, int32_t* sums32) {
+void quantize_row(const float* x, int64_t n, int8_t* codes, float* scales, int32_t* sums16,
+                  int32_t* sums32) {
   for (int64_t block = 0; block < n / 32; block++, x += 32, codes += 32) {
     float largest = 0;
     bool nan = false;

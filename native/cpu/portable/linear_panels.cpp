@@ -1,5 +1,6 @@
-// y = x W^T for packed weights and int8 rows, plainly: unpack 32 inputs of 16 outputs, then exact integer dot
-// products and one float multiply-add per (row, output). The vector paths do the same in registers.
+// y = x W^T for packed weights and int8 rows, plainly: unpack 32 inputs of 16 outputs, then exact
+// integer dot products and one float multiply-add per (row, output). The vector paths do the same
+// in registers.
 
 #include "cpu/device/half.h"
 #include "cpu/device/packed.h"
@@ -9,7 +10,8 @@ namespace cachalot::cpu::portable {
 
 namespace {
 
-/** 32 inputs of 16 outputs: w = scale * (code - zero) - min, scales per 32 inputs or per 16 (`n_groups` 2). */
+/** 32 inputs of 16 outputs: w = scale * (code - zero) - min, scales per 32 inputs or per 16
+ * (`n_groups` 2). */
 struct Unpacked {
   int16_t codes[kPanelOutputs][kQuantBlock];  // zero already taken off
   float scale[2][kPanelOutputs];
@@ -26,7 +28,8 @@ void unpack_nibbles(const uint8_t* bytes, int zero, Unpacked* out) {
 }
 
 void unpack_half_scales(const uint8_t* bytes, Unpacked* out) {
-  for (int output = 0; output < kPanelOutputs; output++) out->scale[0][output] = f16_to_f32(load_u16(bytes + 2 * output));
+  for (int output = 0; output < kPanelOutputs; output++)
+    out->scale[0][output] = f16_to_f32(load_u16(bytes + 2 * output));
 }
 
 struct Q8_0 : PackedQ8_0 {
@@ -74,7 +77,8 @@ struct Q5_K : PackedQ5_K {
       for (int i = 0; i < kQuantBlock; i++) {
         const int bit = 4 * output + i % 4;
         const uint8_t bits = block[kHighBits + 8 * (8 * sub + i / 4) + bit / 8];
-        out->codes[output][i] = static_cast<int16_t>(out->codes[output][i] + (bits >> (bit % 8) & 1) * 16);
+        out->codes[output][i] =
+            static_cast<int16_t>(out->codes[output][i] + (bits >> (bit % 8) & 1) * 16);
       }
     }
   }
@@ -88,8 +92,10 @@ struct Q2_K : PackedQ2_K {
       for (int half = 0; half < 2; half++) {
         const int group = 2 * sub + half;
         const uint8_t packed = block[kScales + group * kPanelOutputs + output];
-        out->scale[half][output] = f16_to_f32(load_u16(block + kD + 2 * output)) * static_cast<float>(packed & 15);
-        out->min[half][output] = f16_to_f32(load_u16(block + kDmin + 2 * output)) * static_cast<float>(packed >> 4);
+        out->scale[half][output] =
+            f16_to_f32(load_u16(block + kD + 2 * output)) * static_cast<float>(packed & 15);
+        out->min[half][output] =
+            f16_to_f32(load_u16(block + kDmin + 2 * output)) * static_cast<float>(packed >> 4);
         for (int i = 0; i < 16; i++) {
           const uint8_t bits = block[kCodes + 64 * group + 4 * output + i % 4];
           out->codes[output][16 * half + i] = bits >> (2 * (i / 4)) & 3;
@@ -108,7 +114,8 @@ struct IQ2_XXS : PackedIQ2_XXS {
     for (int output = 0; output < kPanelOutputs; output++) {
       for (int i = 0; i < kQuantBlock; i++) {
         const int group = i / 8;
-        const int16_t point = kPoints[kIq2XxsGrid[bytes[group * kPanelOutputs + output]] >> (2 * (i % 8)) & 3];
+        const int16_t point =
+            kPoints[kIq2XxsGrid[bytes[group * kPanelOutputs + output]] >> (2 * (i % 8)) & 3];
         const bool negative = bytes[(4 + group) * kPanelOutputs + output] >> (i % 8) & 1;
         out->codes[output][i] = static_cast<int16_t>(negative ? -point : point);
       }
@@ -137,7 +144,8 @@ void accumulate(const PanelTask& task, const Unpacked& w, int64_t at, float* acc
   }
 }
 
-// Rows in blocks of eight share one unpacking; y itself is not used as the accumulator, so that R may be any number.
+// Rows in blocks of eight share one unpacking; y itself is not used as the accumulator, so that R
+// may be any number.
 template <class Codec>
 void run(const PanelTask& task) {
   constexpr int kRows = 8;
@@ -150,7 +158,8 @@ void run(const PanelTask& task) {
       for (int64_t k = 0; k < n_blocks * n_subs; k++) {
         Unpacked w;
         Codec::unpack(blocks + k / n_subs * Codec::kBytes, static_cast<int>(k % n_subs), &w);
-        for (int r = 0; r < n_rows; r++) accumulate<Codec>(task, w, (first_row + r) * n_blocks * n_subs + k, acc[r]);
+        for (int r = 0; r < n_rows; r++)
+          accumulate<Codec>(task, w, (first_row + r) * n_blocks * n_subs + k, acc[r]);
       }
       const int64_t output = int64_t{panel} * kPanelOutputs;
       for (int r = 0; r < n_rows; r++) {

@@ -1,0 +1,70 @@
+/** Options of `Engine.load`, with their defaults and limits in one place. */
+import { totalmem } from 'node:os';
+
+import {
+  checkOptions,
+  integerIn,
+  isBoolean,
+  isFunction,
+  isString,
+  notSupportedYet,
+  oneOf,
+} from './check-options.js';
+import type { Check } from './check-options.js';
+import type { PullProgress } from './models/pull.js';
+import type { NativeEngineOptions } from './native.js';
+
+export interface LoadOptions {
+  /** Only "cpu" now. */
+  device?: 'auto' | 'cpu';
+  /** CPU threads. Default: one per core. */
+  threads?: number;
+  /** The most tokens of one context. Default: what the model was trained for. */
+  contextLength?: number;
+  /** Memory for keys and values: `bytes` (default: a quarter of the machine's memory or 16 full contexts, whichever
+   *  is less) and `format` (default: bf16 where the CPU computes with it, else f32). */
+  kv?: { bytes?: number; format?: 'auto' | 'f32' | 'bf16' };
+  /** CPU instructions. Default: the best that this machine has. Results differ in the last bits between paths. */
+  instructions?: 'auto' | 'avx512' | 'portable';
+  /** Rows of a step: the longest piece of a prompt that others wait for. Default 512. */
+  stepTokens?: number;
+  /** Engines of one process share nothing; within one, requests of different namespaces share nothing. */
+  namespace?: string;
+  /** Progress of a download, if there is one. */
+  onProgress?: (progress: PullProgress) => void;
+  /** Checks the engine's own data structures after every step; for tests. */
+  checkInvariants?: boolean;
+}
+
+const loadChecks: Record<string, Check> = {
+  device: oneOf('auto', 'cpu'),
+  threads: integerIn(1, 1024),
+  contextLength: integerIn(1, 2 ** 24),
+  kv: (name, value) =>
+    checkOptions(
+      value as object,
+      { bytes: integerIn(1, totalmem()), format: oneOf('auto', 'f32', 'bf16') },
+      `${name}.`,
+    ),
+  instructions: oneOf('auto', 'avx512', 'portable'),
+  stepTokens: integerIn(1, 4096),
+  namespace: isString,
+  onProgress: isFunction,
+  checkInvariants: isBoolean,
+  draft: notSupportedYet,
+  adapters: notSupportedYet,
+};
+
+/** What native code receives: everything filled in. Throws invalid_argument. */
+export function resolveLoadOptions(options: LoadOptions): NativeEngineOptions {
+  checkOptions(options, loadChecks);
+  return {
+    instructions: options.instructions ?? 'auto',
+    threads: options.threads ?? 0,
+    contextLength: options.contextLength ?? 0,
+    stepTokens: options.stepTokens ?? 512,
+    kvBytes: options.kv?.bytes ?? 0,
+    kvFormat: options.kv?.format ?? 'auto',
+    checkInvariants: options.checkInvariants ?? false,
+  };
+}

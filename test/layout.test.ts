@@ -1,0 +1,96 @@
+/** The shape of the house: who includes whom, which files have siblings, how long they are. See docs/architecture.md. */
+import { readFileSync, readdirSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+
+const root = join(__dirname, '..');
+const native = join(root, 'native');
+
+function files(folder: string, pattern: RegExp): string[] {
+  return readdirSync(folder, { recursive: true })
+    .map(String)
+    .filter((name) => pattern.test(name))
+    .sort();
+}
+
+const nativeFiles = files(native, /\.(h|cpp)$/);
+const lines = (path: string) => readFileSync(path, 'utf8').split('\n').length - 1;
+
+test('files are short enough to say one thing', () => {
+  const limit = (name: string) => {
+    if (name.endsWith('.test.ts')) return 400;
+    if (name.startsWith('cpu/')) return 400; // kernels
+    return name.endsWith('.h') ? 200 : 300;
+  };
+  const long = [
+    ...nativeFiles.map((name) => [name, lines(join(native, name))] as const),
+    ...files(join(root, 'lib'), /\.ts$/).map(
+      (name) => [name, lines(join(root, 'lib', name))] as const,
+    ),
+    ...files(join(root, 'test'), /\.ts$/).map(
+      (name) => [name, lines(join(root, 'test', name))] as const,
+    ),
+  ].filter(([name, count]) => count > limit(name));
+  expect(long).toEqual([]);
+});
+
+test('folders are at most two deep below native/', () => {
+  expect(nativeFiles.filter((name) => name.split('/').length > 3)).toEqual([]);
+});
+
+test('includes point only downward', () => {
+  // A folder may include itself and what it lists.
+  const below: Record<string, string[]> = {
+    base: [],
+    backend: ['base'],
+    cpu: ['backend', 'base'],
+    weights: ['backend', 'base'],
+    kv: ['backend', 'base'],
+    attention: ['backend', 'base'],
+    model: ['weights', 'backend', 'base'],
+    engine: ['model', 'attention', 'kv', 'weights', 'backend', 'base'],
+    addon: ['engine', 'model', 'attention', 'kv', 'weights', 'cpu', 'backend', 'base'],
+  };
+  const wrong: string[] = [];
+  for (const name of nativeFiles) {
+    const folder = name.split('/')[0]!;
+    const allowed = [folder, ...below[folder]!, ...(name === 'engine/build.cpp' ? ['cpu'] : [])];
+    for (const [, target] of readFileSync(join(native, name), 'utf8').matchAll(
+      /#include "(\w+)\//g,
+    )) {
+      if (!allowed.includes(target!)) wrong.push(`${name} -> ${target}`);
+    }
+  }
+  expect(wrong).toEqual([]);
+});
+
+test('files for one instruction set include C headers, intrinsics and their like only', () => {
+  for (const name of nativeFiles.filter((file) => file.startsWith('cpu/avx512/'))) {
+    for (const [, header] of readFileSync(join(native, name), 'utf8').matchAll(
+      /#include [<"]([^>"]+)/g,
+    )) {
+      expect(header).toMatch(
+        /^(immintrin\.h|stdint\.h|math\.h|string\.h|cpu\/(avx512|kernels|device)[\w/]*\.h)$|^cpu\/kernels\.h$/,
+      );
+    }
+  }
+});
+
+test('every instruction path has the same files', () => {
+  const of = (path: string) =>
+    nativeFiles
+      .filter((name) => dirname(name) === `cpu/${path}` && name.endsWith('.cpp'))
+      .map((name) => basename(name).replace(`_${path}`, ''));
+  expect(of('avx512')).toEqual(of('portable'));
+});
+
+test('every op of the backend has a file, and the error codes are the same on both sides', () => {
+  const backend = readFileSync(join(native, 'backend/backend.h'), 'utf8');
+  const ops = [...backend.matchAll(/virtual void (\w+)\(const \w+Params/g)].map(([, op]) => op!);
+  expect(ops.length).toBeGreaterThan(8);
+  for (const op of ops) expect(nativeFiles).toContain(`cpu/${op}.cpp`);
+  const codes = [
+    ...readFileSync(join(native, 'base/error.cpp'), 'utf8').matchAll(/return "(\w+)"/g),
+  ].map(([, code]) => code!);
+  const errors = readFileSync(join(root, 'lib/errors.ts'), 'utf8');
+  for (const code of codes) expect(errors).toContain(`'${code}'`);
+});
