@@ -55,7 +55,10 @@ void tile(const FloatTask& task, int64_t row, int64_t output) {
   for (int64_t k = 0; k < k_end; k += Type::kStep) {
     typename Type::Register w[kOutputs];
     for (int o = 0; o < kOutputs; o++) {
-      w[o] = Type::weight(task.weight + ((output + o) * k_end + k) * Type::kBytes, k_end - k);
+      const uint8_t* at = task.weight + ((output + o) * k_end + k) * Type::kBytes;
+      // The next tile's bytes: rows are too short for the hardware to guess where the next ones are.
+      if (kRows == 1) _mm_prefetch(at + kOutputs * k_end * Type::kBytes, _MM_HINT_T0);
+      w[o] = Type::weight(at, k_end - k);
     }
     for (int r = 0; r < kRows; r++) {
       const auto x = Type::input(task, (row + r) * k_end + k, k_end - k);

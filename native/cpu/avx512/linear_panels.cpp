@@ -33,6 +33,12 @@ void panel_rows(const PanelTask& task, const Codec& codec, const uint8_t* panel,
     const uint8_t* bytes = panel + block * Codec::kBytes;
     for (int64_t sub = 0; sub < n_subs; sub++) {
       const int64_t k = block * n_subs + sub;  // in blocks of 32 inputs
+      if (kRows == 1) {
+        constexpr int64_t kSubBytes = Codec::kBytes * kQuantBlock / Codec::kInputs;
+        for (int64_t line = 0; line < kSubBytes; line += 64) {
+          _mm_prefetch(bytes + sub * kSubBytes + line + 4096, _MM_HINT_T0);
+        }
+      }
       Codes codes;
       codec.load(bytes, static_cast<int>(sub), codes);
       for (int i = 0; i < kRows; i++) {
