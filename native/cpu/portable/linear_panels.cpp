@@ -105,19 +105,34 @@ struct Q2_K : PackedQ2_K {
   }
 };
 
+/** The lattice and the signs, spread out: a lookup and a product instead of a branch per weight. */
+struct Iq2XxsTables {
+  int16_t points[256][8];
+  int16_t signs[256][8];
+
+  Iq2XxsTables() {
+    static constexpr int16_t kPoints[4] = {8, 25, 43, 0};
+    for (int byte = 0; byte < 256; byte++) {
+      for (int i = 0; i < 8; i++) {
+        points[byte][i] = kPoints[kIq2XxsGrid[byte] >> (2 * i) & 3];
+        signs[byte][i] = (byte >> i & 1) != 0 ? -1 : 1;
+      }
+    }
+  }
+};
+
 struct IQ2_XXS : PackedIQ2_XXS {
   static constexpr int kGroups = 1;
   static constexpr bool kHasMin = false;
   static void unpack(const uint8_t* block, int sub, Unpacked* out) {
-    static constexpr int16_t kPoints[4] = {8, 25, 43, 0};
+    static const Iq2XxsTables tables;
     const uint8_t* bytes = block + kBlocks + sub * kBlockBytes;
     for (int output = 0; output < kPanelOutputs; output++) {
-      for (int i = 0; i < kQuantBlock; i++) {
-        const int group = i / 8;
-        const int16_t point =
-            kPoints[kIq2XxsGrid[bytes[group * kPanelOutputs + output]] >> (2 * (i % 8)) & 3];
-        const bool negative = bytes[(4 + group) * kPanelOutputs + output] >> (i % 8) & 1;
-        out->codes[output][i] = static_cast<int16_t>(negative ? -point : point);
+      for (int group = 0; group < 4; group++) {
+        const int16_t* points = tables.points[bytes[group * kPanelOutputs + output]];
+        const int16_t* signs = tables.signs[bytes[(4 + group) * kPanelOutputs + output]];
+        int16_t* codes = out->codes[output] + 8 * group;
+        for (int i = 0; i < 8; i++) codes[i] = static_cast<int16_t>(points[i] * signs[i]);
       }
       const int nibble = block[kScales + sub / 2 * kPanelOutputs + output] >> (4 * (sub % 2)) & 15;
       const float d = f16_to_f32(load_u16(block + kD + 2 * output)) * 0.125f;
