@@ -2,6 +2,7 @@
 //   npm run build:sanitize && npm run test:sanitize [-- address,undefined | thread] [jest arguments]
 // `npm run build` afterwards makes the ordinary build again.
 const { execFileSync, spawnSync } = require('node:child_process');
+const { join } = require('node:path');
 
 const [action, kind = 'address,undefined', ...rest] = process.argv.slice(2);
 const run = (command, args, environment) => {
@@ -21,10 +22,14 @@ if (action === 'build') {
 } else {
   const library = kind.includes('thread') ? 'libtsan.so' : 'libasan.so';
   const preload = execFileSync('gcc', [`-print-file-name=${library}`], { encoding: 'utf8' }).trim();
-  run(process.execPath, [require.resolve('jest/bin/jest.js'), '-i', ...rest], {
-    LD_PRELOAD: preload,
-    ASAN_OPTIONS: 'detect_leaks=0', // the leak sanitizer sees nothing under node
-    TSAN_OPTIONS: 'ignore_noninstrumented_modules=1:exitcode=66',
-    UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1',
-  });
+  run(
+    process.execPath,
+    [join(__dirname, '..', 'node_modules', 'jest', 'bin', 'jest.js'), '-i', ...rest],
+    {
+      LD_PRELOAD: preload,
+      ASAN_OPTIONS: 'detect_leaks=0', // the leak sanitizer sees nothing under node
+      TSAN_OPTIONS: 'ignore_noninstrumented_modules=1:exitcode=66',
+      UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1',
+    },
+  );
 }
