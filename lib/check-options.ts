@@ -51,6 +51,18 @@ export const isSignal: Check = (name, value) => {
   }
 };
 
+/** Integers from 0 to 2^31 - 1: token ids, row numbers. */
+export const isIntegerList: Check = (name, value) => {
+  const fine = (item: unknown) =>
+    Number.isInteger(item) && (item as number) >= 0 && (item as number) < 2 ** 31;
+  if (
+    !(Array.isArray(value) || ArrayBuffer.isView(value)) ||
+    !Array.from(value as unknown[]).every(fine)
+  ) {
+    throw invalidArgument(name, 'an array of integers from 0 to 2147483647', value);
+  }
+};
+
 /** A non-empty string, or an array of them. */
 export const isStopList: Check = (name, value) => {
   const list: unknown[] = Array.isArray(value) ? value : [value];

@@ -1,9 +1,9 @@
 /** The engine: a loaded model, its cache and its loop. */
 import { Batch } from './batch.js';
 import type { BatchItem, BatchOptions } from './batch.js';
-import { checkOptions, isBoolean, isString } from './check-options.js';
+import { checkOptions, isBoolean, isIntegerList, isSignal, isString } from './check-options.js';
 import { EngineCore } from './engine-core.js';
-import { CachalotError, abortError, fromNative, invalidArgument } from './errors.js';
+import { CachalotError, abortError, fromNative } from './errors.js';
 import type { ErrorCode } from './errors.js';
 import { resolveGenerateOptions } from './generate-options.js';
 import type { GenerateOptions } from './generate-options.js';
@@ -12,12 +12,14 @@ import { resolveModel } from './models/pull.js';
 import type { LoadOptions } from './load-options.js';
 import { resolveLoadOptions } from './load-options.js';
 import { native } from './native.js';
-import type { EngineStats, NativeDescription, NativeFinish } from './native.js';
+import type { EngineStats, GgufInfo, NativeDescription, NativeFinish } from './native.js';
 import { Session } from './session.js';
 import type { SessionOptions } from './session.js';
-import { TemplateRenderer } from './text/chat-template.js';
+import { TemplateRenderer, checkMessages } from './text/chat-template.js';
 import type { Message } from './text/chat-template.js';
-import { readVocabulary } from './text/gguf-tokenizer.js';
+import { readModelTokens, readVocabulary } from './text/gguf-tokenizer.js';
+import type { Vocabulary } from './text/gguf-tokenizer.js';
+import { readTokenizerJson } from './text/tokenizer-json.js';
 import { TextTokenizer } from './text/tokenizer.js';
 
 export type EngineDescription = NativeDescription & { model: string };
@@ -81,18 +83,15 @@ export class Engine implements AsyncDisposable {
       model,
       options.onProgress ? { onProgress: options.onProgress } : {},
     );
-    const vocabulary = readVocabulary(
-      await native()
-        .readGguf(path)
-        .catch((error: unknown) => Promise.reject(fromNative(error))),
-    );
+    const vocabulary = await loadVocabulary(path, options.tokenizer);
     const core = await EngineCore.load(path, nativeOptions);
     const tokenizer = new TextTokenizer(vocabulary);
-    if (tokenizer.size !== core.native.description().vocabulary) {
+    const { vocabulary: size } = core.native.description();
+    if (tokenizer.size !== size) {
       await core.dispose();
       throw new CachalotError(
         'tokenizer_invalid',
-        `the file has ${tokenizer.size} tokens for a model with another vocabulary`,
+        `the tokenizer has ${tokenizer.size} tokens, the model ${size}`,
       );
     }
     return new Engine(core, tokenizer, vocabulary.chatTemplate, path, options.namespace ?? '');
@@ -126,16 +125,15 @@ export class Engine implements AsyncDisposable {
 
   /** Continues a sequence of token ids. */
   completeTokens(tokens: readonly number[], options: GenerateOptions = {}): Generation {
-    if (!Array.isArray(tokens)) throw invalidArgument('tokens', 'an array of token ids', tokens);
+    isIntegerList('tokens', tokens);
     const { core, tokenizer, namespace } = this.#context;
-    const prompt = () => Int32Array.from(tokens as readonly number[]);
+    const prompt = () => Int32Array.from(tokens);
     return new Generation({ core, tokenizer, namespace, prompt }, resolveGenerateOptions(options));
   }
 
   /** Answers a conversation that is given whole. */
   chat(messages: Message[], options: GenerateOptions = {}): Generation {
-    if (!Array.isArray(messages))
-      throw invalidArgument('messages', 'an array of messages', messages);
+    checkMessages(messages);
     return this.generate(messages, options);
   }
 
@@ -159,6 +157,7 @@ export class Engine implements AsyncDisposable {
     input: string | readonly number[],
     options: { signal?: AbortSignal } = {},
   ): Promise<{ tokens: number[]; logprobs: number[]; perplexity: number }> {
+    checkOptions(options, { signal: isSignal });
     const tokens = this.tokensOf(input);
     const { values } = await this.compute('score', tokens, new Int32Array(0), options.signal);
     const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -175,6 +174,7 @@ export class Engine implements AsyncDisposable {
     options: { rows?: readonly number[]; signal?: AbortSignal } = {},
   ): Promise<Float32Array[]> {
     const tokens = this.tokensOf(input);
+    checkOptions(options, { rows: isIntegerList, signal: isSignal });
     const rows = Int32Array.from(options.rows ?? [tokens.length - 1]);
     const { values } = await this.compute('logits', tokens, rows, options.signal);
     const width = values.length / rows.length;
@@ -219,9 +219,8 @@ export class Engine implements AsyncDisposable {
 
   private tokensOf(input: string | readonly number[]): Int32Array {
     if (typeof input === 'string') return this.#tokenizer.encode(input, { bos: true });
-    if (!Array.isArray(input))
-      throw invalidArgument('input', 'a string or an array of token ids', input);
-    return Int32Array.from(input as readonly number[]);
+    isIntegerList('input', input);
+    return Int32Array.from(input);
   }
 
   private compute(
@@ -266,6 +265,7 @@ export class Engine implements AsyncDisposable {
   }
 
   private async render(messages: Message[], signal?: AbortSignal): Promise<string> {
+    checkMessages(messages);
     if (this.#template === undefined) {
       throw new CachalotError(
         'template_missing',
@@ -284,4 +284,16 @@ export class Engine implements AsyncDisposable {
       signal,
     );
   }
+}
+
+async function loadVocabulary(path: string, tokenizer: string | undefined): Promise<Vocabulary> {
+  let file: GgufInfo;
+  try {
+    file = await native().readGguf(path);
+  } catch (error) {
+    throw fromNative(error);
+  }
+  return tokenizer === undefined
+    ? readVocabulary(file)
+    : readTokenizerJson(tokenizer, readModelTokens(file));
 }

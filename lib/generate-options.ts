@@ -2,6 +2,7 @@
 import {
   checkOptions,
   integerIn,
+  isIntegerList,
   isBoolean,
   isSignal,
   isStopList,
@@ -19,6 +20,8 @@ export interface GenerateOptions {
   seed?: number;
   /** Text that ends the answer; it is not part of it. */
   stop?: string | string[];
+  /** Ids that end the answer, besides the model's own end of text. */
+  stopTokens?: readonly number[];
   /** Goes on past the model's own end of text, for measurements. Default false. */
   ignoreEos?: boolean;
   /** Ends the generation: it then fails with code "aborted". */
@@ -30,6 +33,7 @@ export const generateChecks: Record<string, Check> = {
   temperature: numberIn(0, 100),
   seed: integerIn(0, Number.MAX_SAFE_INTEGER),
   stop: isStopList,
+  stopTokens: isIntegerList,
   ignoreEos: isBoolean,
   signal: isSignal,
   draft: notSupportedYet,
@@ -44,6 +48,7 @@ export interface ResolvedOptions {
   temperature: number;
   seed: number;
   stop: string[];
+  stopTokens: readonly number[];
   ignoreEos: boolean;
   signal: AbortSignal | undefined;
 }
@@ -55,6 +60,7 @@ export function resolveGenerateOptions(options: GenerateOptions): ResolvedOption
     temperature: options.temperature ?? 0,
     seed: options.seed ?? Math.floor(Math.random() * Number.MAX_SAFE_INTEGER),
     stop: options.stop === undefined ? [] : [options.stop].flat(),
+    stopTokens: options.stopTokens ?? [],
     ignoreEos: options.ignoreEos ?? false,
     signal: options.signal,
   };

@@ -134,9 +134,7 @@ export class Generation implements AsyncIterable<string> {
           temperature: this.#options.temperature,
           seed: this.#options.seed,
           completion: 0,
-          stopTokens: this.#options.ignoreEos
-            ? new Int32Array(0)
-            : this.#source.tokenizer.stopTokens,
+          stopTokens: this.stopTokens(),
           rows: new Int32Array(0),
         },
         {
@@ -151,6 +149,11 @@ export class Generation implements AsyncIterable<string> {
           : new CachalotError('internal', String(error), { cause: error }),
       );
     }
+  }
+
+  private stopTokens(): Int32Array {
+    const own = this.#options.ignoreEos ? [] : this.#source.tokenizer.stopTokens;
+    return Int32Array.from([...own, ...this.#options.stopTokens]);
   }
 
   private onToken(id: number, logprob: number): void {

@@ -30,6 +30,8 @@ export interface LoadOptions {
   stepTokens?: number;
   /** Engines of one process share nothing; within one, requests of different namespaces share nothing. */
   namespace?: string;
+  /** A Hugging Face tokenizer.json to use instead of the vocabulary in the model file. */
+  tokenizer?: string;
   /** Progress of a download, if there is one. */
   onProgress?: (progress: PullProgress) => void;
   /** Checks the engine's own data structures after every step; for tests. */
@@ -49,6 +51,7 @@ const loadChecks: Record<string, Check> = {
   instructions: oneOf('auto', 'avx512', 'portable'),
   stepTokens: integerIn(1, 4096),
   namespace: isString,
+  tokenizer: isString,
   onProgress: isFunction,
   checkInvariants: isBoolean,
   draft: notSupportedYet,

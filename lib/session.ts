@@ -48,6 +48,7 @@ export class Session {
 
   /** Asks the model, which answers within the conversation. One answer at a time. */
   chat(message: string, options: GenerateOptions = {}): Generation {
+    isString('message', message);
     const user: Message = { role: 'user', content: message };
     let prompt: Int32Array | undefined;
     return this.generate(options, {
@@ -62,6 +63,7 @@ export class Session {
 
   /** Continues the session's text with `text`, without a chat template, and lets the model go on. */
   complete(text: string, options: GenerateOptions = {}): Generation {
+    isString('text', text);
     let prompt: Int32Array | undefined;
     return this.generate(options, {
       prompt: () => {

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 
-import { CachalotError, abortError } from '../errors.js';
+import { CachalotError, abortError, invalidArgument } from '../errors.js';
 import { packageRoot } from '../native.js';
 import type { RenderAnswer, RenderJob } from './template-worker.js';
 
@@ -10,6 +10,25 @@ import type { RenderAnswer, RenderJob } from './template-worker.js';
 export interface Message {
   role: 'system' | 'user' | 'assistant' | 'tool';
   content: string;
+}
+
+const ROLES = ['system', 'user', 'assistant', 'tool'];
+
+/** Throws invalid_argument unless `messages` is a list of messages. */
+export function checkMessages(messages: unknown): asserts messages is Message[] {
+  if (!Array.isArray(messages) || messages.length === 0) {
+    throw invalidArgument('messages', 'a non-empty array of messages', messages);
+  }
+  messages.forEach((message: Partial<Message> | null, i) => {
+    const role: unknown = message?.role;
+    const content: unknown = message?.content;
+    if (!ROLES.includes(role as string)) {
+      throw invalidArgument(`messages[${i}].role`, `one of ${ROLES.join(', ')}`, role);
+    }
+    if (typeof content !== 'string') {
+      throw invalidArgument(`messages[${i}].content`, 'a string', content);
+    }
+  });
 }
 
 /** Real templates take a few milliseconds; the deadline counts from when the worker is ready. */

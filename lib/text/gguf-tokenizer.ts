@@ -42,14 +42,7 @@ export function readVocabulary(file: GgufInfo): Vocabulary {
   }
   const tokens = stringList(metadata, 'tokenizer.ggml.tokens');
   const types = tokenTypes(metadata, tokens.length);
-  const vocabulary = {
-    tokens,
-    types,
-    bos: tokenId(metadata, 'tokenizer.ggml.bos_token_id', tokens.length),
-    eos: tokenId(metadata, 'tokenizer.ggml.eos_token_id', tokens.length),
-    addBos: (metadata['tokenizer.ggml.add_bos_token'] ?? model === 'llama') === true,
-    chatTemplate: optionalText(metadata['tokenizer.chat_template']),
-  };
+  const vocabulary = { tokens, types, ...readModelTokens(file) };
   return model === 'llama'
     ? {
         ...vocabulary,
@@ -61,6 +54,24 @@ export function readVocabulary(file: GgufInfo): Vocabulary {
         encoding: 'byte-level',
         tokenizerJson: byteLevelJson(metadata, tokens, types),
       };
+}
+
+/** What a model file says besides its vocabulary. */
+export function readModelTokens({
+  metadata,
+  tensors,
+}: GgufInfo): Pick<Vocabulary, 'bos' | 'eos' | 'addBos' | 'chatTemplate'> {
+  const tokens = metadata['tokenizer.ggml.tokens'];
+  const rows = tensors.find(({ name }) => name === 'token_embd.weight')?.shape[1];
+  const size = Array.isArray(tokens) ? tokens.length : (rows ?? 0);
+  return {
+    bos: tokenId(metadata, 'tokenizer.ggml.bos_token_id', size),
+    eos: tokenId(metadata, 'tokenizer.ggml.eos_token_id', size),
+    addBos:
+      (metadata['tokenizer.ggml.add_bos_token'] ?? metadata['tokenizer.ggml.model'] === 'llama') ===
+      true,
+    chatTemplate: optionalText(metadata['tokenizer.chat_template']),
+  };
 }
 
 function asText(value: GgufValue): string {

@@ -77,6 +77,14 @@ describe('generating', () => {
     expect(past).toMatchObject({ tokens, finishReason: 'length' });
   });
 
+  test('ids given as stop tokens end a generation', async () => {
+    const { tokens } = await engine.completeTokens(ids(3, 10), { maxTokens: 8 }).result;
+    const stopTokens = [tokens[4]!];
+    const result = await engine.completeTokens(ids(3, 10), { maxTokens: 8, stopTokens }).result;
+    expect(result.tokens).toEqual(tokens.slice(0, tokens.indexOf(tokens[4]!) + 1));
+    expect(result.finishReason).toBe('stop');
+  });
+
   test('leaving the loop ends the generation', async () => {
     const generation = engine.completeTokens(ids(1, 5), { maxTokens: 2000 });
     let seen = 0;
@@ -281,6 +289,7 @@ describe('options', () => {
     [{ temperature: NaN }, 'invalid_argument', '`temperature`'],
     [{ maxTokens: 1.5 }, 'invalid_argument', '`maxTokens`'],
     [{ stop: [''] }, 'invalid_argument', '`stop`'],
+    [{ stopTokens: [1.5] }, 'invalid_argument', '`stopTokens`'],
     [{ signal: {} }, 'invalid_argument', '`signal`'],
     [{ schema: {} }, 'not_supported', '`schema`'],
     [{ __proto__x: 1 }, 'invalid_argument', 'unknown option'],
@@ -311,6 +320,28 @@ describe('options', () => {
     await expect(engine.completeTokens(ids(1, 512)).result).rejects.toMatchObject({
       code: 'context_overflow',
       message: expect.stringContaining('512 tokens') as string,
+    });
+  });
+
+  test.each([
+    ['tokens that are no integers', () => engine.completeTokens([1.5])],
+    ['tokens that are no numbers', () => engine.completeTokens(['a'] as never)],
+    ['a text that is none', () => engine.complete(5 as never)],
+    ['no messages', () => engine.chat([])],
+    ['a message without text', () => engine.chat([{ role: 'user' } as never])],
+    ['a message of nobody', () => engine.chat([{ role: 'root' as never, content: 'x' }])],
+    ['a chat that is no text', () => engine.createSession().chat(null as never)],
+  ])('%s: refused at once', (_, call) => {
+    expect(call).toThrow(expect.objectContaining({ code: 'invalid_argument' }) as Error);
+  });
+
+  test('logits and score check what they are given', async () => {
+    await expect(engine.logits([1, NaN])).rejects.toMatchObject({ code: 'invalid_argument' });
+    await expect(engine.logits([1], { rows: ['0'] as never })).rejects.toMatchObject({
+      code: 'invalid_argument',
+    });
+    await expect(engine.score([1, 2], { rows: [1] } as never)).rejects.toMatchObject({
+      code: 'invalid_argument',
     });
   });
 

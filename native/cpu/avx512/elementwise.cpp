@@ -42,6 +42,12 @@ void silu_mul(const float* gate, const float* up, int64_t n, float* out) {
   }
 }
 
+/** To the nearest integers; a NaN (also of infinity times 0) becomes 0, its scale says what it was.
+ */
+static inline __m512i round_ordered(__m512 x) {
+  return _mm512_maskz_cvtps_epi32(_mm512_cmp_ps_mask(x, x, _CMP_ORD_Q), x);
+}
+
 void quantize_row(const float* x, int64_t n, int8_t* codes, float* scales, int32_t* sums16,
                   int32_t* sums32) {
   for (int64_t block = 0; block < n / 32; block++) {
@@ -51,8 +57,8 @@ void quantize_row(const float* x, int64_t n, int8_t* codes, float* scales, int32
     const bool nan = (_mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q)) != 0;
     const float scale = nan ? __builtin_nanf("") : largest / 127.0f;
     const __m512 inverse = _mm512_set1_ps(largest > 0.0f ? 127.0f / largest : 0.0f);
-    const __m512i qa = _mm512_cvtps_epi32(_mm512_mul_ps(a, inverse));
-    const __m512i qb = _mm512_cvtps_epi32(_mm512_mul_ps(b, inverse));
+    const __m512i qa = round_ordered(_mm512_mul_ps(a, inverse));
+    const __m512i qb = round_ordered(_mm512_mul_ps(b, inverse));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(codes + 32 * block), _mm512_cvtsepi32_epi8(qa));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(codes + 32 * block + 16),
                      _mm512_cvtsepi32_epi8(qb));

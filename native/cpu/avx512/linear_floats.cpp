@@ -56,7 +56,8 @@ void tile(const FloatTask& task, int64_t row, int64_t output) {
     typename Type::Register w[kOutputs];
     for (int o = 0; o < kOutputs; o++) {
       const uint8_t* at = task.weight + ((output + o) * k_end + k) * Type::kBytes;
-      // The next tile's bytes: rows are too short for the hardware to guess where the next ones are.
+      // The next tile's bytes: rows are too short for the hardware to guess where the next ones
+      // are.
       if (kRows == 1) _mm_prefetch(at + kOutputs * k_end * Type::kBytes, _MM_HINT_T0);
       w[o] = Type::weight(at, k_end - k);
     }
