@@ -1,4 +1,6 @@
 /** Many prompts at once: they run together, share what they have in common, and come back as they finish. */
+import { setMaxListeners } from 'node:events';
+
 import { checkOptions, oneOf } from './check-options.js';
 import { CachalotError, fromNative, invalidArgument } from './errors.js';
 import type { EngineContext } from './engine.js';
@@ -32,6 +34,8 @@ export interface BatchStats {
   tokensPerSecond: number;
 }
 
+const SLICE = 16;
+
 /**
  * @example
  * const batch = engine.createBatch(['One, two,', 'Red, green,'], { maxTokens: 8 });
@@ -53,6 +57,7 @@ export class Batch implements AsyncIterable<BatchResult> {
   readonly #inOrder: boolean;
   readonly #cancel = new AbortController();
   readonly #started = performance.now();
+  readonly #slices: Promise<void>[] = [Promise.resolve()];
   #wake: (() => void)[] = [];
 
   /** @internal Made by `engine.createBatch`. */
@@ -60,9 +65,10 @@ export class Batch implements AsyncIterable<BatchResult> {
     checkOptions(options, { ...generateChecks, order: oneOf('finished', 'input') });
     if (!Array.isArray(items)) throw invalidArgument('prompts', 'an array', items);
     const list: readonly BatchItem[] = items;
-    const { order, signal, ...rest } = options;
+    const { order, signal, ...rest } = { ...options };
     this.#inOrder = order === 'input';
     const both = signal ? AbortSignal.any([signal, this.#cancel.signal]) : this.#cancel.signal;
+    setMaxListeners(0, both);
     const generation = { ...rest, signal: both };
     this.#results = list.map((item, index) => this.run(engine, item, index, generation));
   }
@@ -95,6 +101,7 @@ export class Batch implements AsyncIterable<BatchResult> {
   ): Promise<BatchResult> {
     let result: BatchResult;
     try {
+      await this.slice(index);
       const generation = new Generation(
         {
           core: engine.core,
@@ -115,6 +122,17 @@ export class Batch implements AsyncIterable<BatchResult> {
     this.#wake = [];
     for (const resolve of wake) resolve();
     return result;
+  }
+
+  /** Prompts are tokenized a few at a time, and the event loop gets its turn in between. */
+  private slice(index: number): Promise<void> {
+    const slice = Math.floor(index / SLICE);
+    while (this.#slices.length <= slice) {
+      this.#slices.push(
+        this.#slices.at(-1)!.then(() => new Promise<void>((next) => setImmediate(next))),
+      );
+    }
+    return this.#slices[slice]!;
   }
 
   private count(result: BatchResult): void {

@@ -41,14 +41,7 @@ export const isFunction: Check = (name, value) => {
 };
 
 export const isSignal: Check = (name, value) => {
-  const signal = value as Partial<AbortSignal> | null;
-  if (
-    typeof signal !== 'object' ||
-    typeof signal?.addEventListener !== 'function' ||
-    typeof signal.aborted !== 'boolean'
-  ) {
-    throw invalidArgument(name, 'an AbortSignal', value);
-  }
+  if (!(value instanceof AbortSignal)) throw invalidArgument(name, 'an AbortSignal', value);
 };
 
 /** Integers from 0 to 2^31 - 1: token ids, row numbers. */

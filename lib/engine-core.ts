@@ -15,24 +15,33 @@ export interface RequestHandlers {
   onFinish(finish: NativeFinish): void;
 }
 
+/** Engines with requests in flight: nobody else may hold them. */
+const busy = new Set<EngineCore>();
+
+/** Ends the native half of an engine that was dropped without `dispose`. */
+const forgotten = new FinalizationRegistry<NativeEngine>((engine) => void engine.dispose());
+
 export class EngineCore {
   readonly #engine: NativeEngine;
-  readonly #handlers: Map<number, RequestHandlers>;
+  readonly #handlers = new Map<number, RequestHandlers>();
   #nextId = 1;
   #disposal: Promise<void> | undefined;
 
-  private constructor(engine: NativeEngine, handlers: Map<number, RequestHandlers>) {
+  private constructor(engine: NativeEngine) {
     this.#engine = engine;
-    this.#handlers = handlers;
   }
 
   static async load(path: string, options: NativeEngineOptions): Promise<EngineCore> {
-    const handlers = new Map<number, RequestHandlers>();
-    let core: EngineCore | undefined;
     try {
-      const engine = await native().load(path, options, (events) => core?.dispatch(events));
-      core = new EngineCore(engine, handlers);
-      return core;
+      // The addon holds this callback as long as the engine lives; a weak reference lets an engine that nobody
+      // holds be collected, and its native half with it.
+      const core: { made?: WeakRef<EngineCore> } = {};
+      const onEvents = (events: NativeEvents) => core.made?.deref()?.dispatch(events);
+      const engine = await native().load(path, options, onEvents);
+      const made = new EngineCore(engine);
+      core.made = new WeakRef(made);
+      forgotten.register(made, engine);
+      return made;
     } catch (error) {
       throw fromNative(error);
     }
@@ -52,7 +61,10 @@ export class EngineCore {
       throw fromNative(error);
     }
     this.#handlers.set(id, handlers);
-    if (this.#handlers.size === 1) this.#engine.keepAlive(true);
+    if (this.#handlers.size === 1) {
+      busy.add(this);
+      this.#engine.keepAlive(true);
+    }
     return id;
   }
 
@@ -64,7 +76,8 @@ export class EngineCore {
   private dispatch(events: NativeEvents): void {
     const { tokens, finished } = events;
     for (let i = 0; i < tokens.length; i += 3) {
-      this.#handlers.get(tokens[i]!)?.onToken(tokens[i + 1]!, tokens[i + 2]!);
+      const handlers = this.#handlers.get(tokens[i]!);
+      if (handlers) this.guard(tokens[i]!, () => handlers.onToken(tokens[i + 1]!, tokens[i + 2]!));
     }
     for (const finish of finished) this.finish(finish.id, finish);
   }
@@ -73,8 +86,23 @@ export class EngineCore {
     const handlers = this.#handlers.get(id);
     if (!handlers) return;
     this.#handlers.delete(id);
-    if (this.#handlers.size === 0) this.#engine.keepAlive(false);
-    handlers.onFinish(finish);
+    if (this.#handlers.size === 0) {
+      busy.delete(this);
+      this.#engine.keepAlive(false);
+    }
+    this.guard(id, () => handlers.onFinish(finish));
+  }
+
+  /** One request's handler must not cost the others their events: what it throws is thrown later, alone. */
+  private guard(id: number, call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.cancel(id);
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
   }
 
   /** Ends the engine's thread; requests in flight fail with code "disposed". */

@@ -4,7 +4,7 @@ import type { BatchItem, BatchOptions } from './batch.js';
 import { checkOptions, isBoolean, isIntegerList, isSignal, isString } from './check-options.js';
 import { EngineCore } from './engine-core.js';
 import { CachalotError, abortError, fromNative } from './errors.js';
-import type { ErrorCode } from './errors.js';
+import { evaluate } from './evaluate.js';
 import { resolveGenerateOptions } from './generate-options.js';
 import type { GenerateOptions } from './generate-options.js';
 import { Generation } from './generation.js';
@@ -12,7 +12,7 @@ import { resolveModel } from './models/pull.js';
 import type { LoadOptions } from './load-options.js';
 import { resolveLoadOptions } from './load-options.js';
 import { native } from './native.js';
-import type { EngineStats, GgufInfo, NativeDescription, NativeFinish } from './native.js';
+import type { EngineStats, GgufInfo, NativeDescription } from './native.js';
 import { Session } from './session.js';
 import type { SessionOptions } from './session.js';
 import { TemplateRenderer, checkMessages } from './text/chat-template.js';
@@ -21,6 +21,7 @@ import { readModelTokens, readVocabulary } from './text/gguf-tokenizer.js';
 import type { Vocabulary } from './text/gguf-tokenizer.js';
 import { readTokenizerJson } from './text/tokenizer-json.js';
 import { TextTokenizer } from './text/tokenizer.js';
+import type { EncodeOptions } from './text/tokenizer.js';
 
 export type EngineDescription = NativeDescription & { model: string };
 
@@ -67,8 +68,8 @@ export class Engine implements AsyncDisposable {
       render: (messages, signal) => this.render(messages, signal),
       encodePrompt: async (prompt, signal) =>
         typeof prompt === 'string'
-          ? tokenizer.encode(prompt, { bos: true })
-          : tokenizer.encode(await this.render(prompt, signal), { special: true, bos: true }),
+          ? this.encode(prompt, { bos: true })
+          : this.encode(await this.render(prompt, signal), { special: true, bos: true }),
     };
   }
 
@@ -79,11 +80,10 @@ export class Engine implements AsyncDisposable {
   static async load(model: string, options: LoadOptions = {}): Promise<Engine> {
     isString('model', model);
     const nativeOptions = resolveLoadOptions(options);
-    const path = await resolveModel(
-      model,
-      options.onProgress ? { onProgress: options.onProgress } : {},
-    );
+    const { onProgress, signal } = options;
+    const path = await resolveModel(model, { onProgress, signal });
     const vocabulary = await loadVocabulary(path, options.tokenizer);
+    if (signal?.aborted) throw abortError(signal);
     const core = await EngineCore.load(path, nativeOptions);
     const tokenizer = new TextTokenizer(vocabulary);
     const { vocabulary: size } = core.native.description();
@@ -159,7 +159,13 @@ export class Engine implements AsyncDisposable {
   ): Promise<{ tokens: number[]; logprobs: number[]; perplexity: number }> {
     checkOptions(options, { signal: isSignal });
     const tokens = this.tokensOf(input);
-    const { values } = await this.compute('score', tokens, new Int32Array(0), options.signal);
+    const { values } = await evaluate(
+      this.#context,
+      'score',
+      tokens,
+      new Int32Array(0),
+      options.signal,
+    );
     const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
     return {
       tokens: Array.from(tokens),
@@ -176,7 +182,7 @@ export class Engine implements AsyncDisposable {
     const tokens = this.tokensOf(input);
     checkOptions(options, { rows: isIntegerList, signal: isSignal });
     const rows = Int32Array.from(options.rows ?? [tokens.length - 1]);
-    const { values } = await this.compute('logits', tokens, rows, options.signal);
+    const { values } = await evaluate(this.#context, 'logits', tokens, rows, options.signal);
     const width = values.length / rows.length;
     return Array.from(rows, (_, i) => values.subarray(i * width, (i + 1) * width));
   }
@@ -190,6 +196,7 @@ export class Engine implements AsyncDisposable {
 
   /** The text of some ids. */
   detokenize(tokens: readonly number[]): string {
+    isIntegerList('tokens', tokens);
     return this.#tokenizer.decode(tokens);
   }
 
@@ -218,50 +225,21 @@ export class Engine implements AsyncDisposable {
   }
 
   private tokensOf(input: string | readonly number[]): Int32Array {
-    if (typeof input === 'string') return this.#tokenizer.encode(input, { bos: true });
+    if (typeof input === 'string') return this.encode(input, { bos: true });
     isIntegerList('input', input);
     return Int32Array.from(input);
   }
 
-  private compute(
-    kind: 'score' | 'logits',
-    tokens: Int32Array,
-    rows: Int32Array,
-    signal?: AbortSignal,
-  ): Promise<NativeFinish> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) throw abortError(signal);
-      const onAbort = () => this.#core.cancel(id);
-      const id: number = this.#core.submit(
-        {
-          kind,
-          namespace: this.#context.namespace,
-          tokens,
-          maxTokens: 0,
-          temperature: 0,
-          seed: 0,
-          completion: 0,
-          stopTokens: new Int32Array(0),
-          rows,
-        },
-        {
-          onToken: () => undefined,
-          onFinish: (finish) => {
-            signal?.removeEventListener('abort', onAbort);
-            if (finish.reason === 'done') resolve(finish);
-            else if (finish.reason === 'error') {
-              reject(
-                new CachalotError(
-                  (finish.errorCode ?? 'internal') as ErrorCode,
-                  finish.errorMessage ?? 'unknown',
-                ),
-              );
-            } else reject(abortError(signal));
-          },
-        },
+  /** Refuses a text that cannot fit, however it is cut, before it is cut. */
+  private encode(text: string, options: EncodeOptions): Int32Array {
+    const { contextLength } = this.#core.native.description();
+    if (text.length > contextLength * this.#tokenizer.longestToken) {
+      throw new CachalotError(
+        'context_overflow',
+        `the prompt has ${text.length} characters, more than a context of ${contextLength} tokens can hold`,
       );
-      signal?.addEventListener('abort', onAbort, { once: true });
-    });
+    }
+    return this.#tokenizer.encode(text, options);
   }
 
   private async render(messages: Message[], signal?: AbortSignal): Promise<string> {

@@ -53,8 +53,9 @@ export interface ResolvedOptions {
   signal: AbortSignal | undefined;
 }
 
-export function resolveGenerateOptions(options: GenerateOptions): ResolvedOptions {
-  checkOptions(options, generateChecks);
+export function resolveGenerateOptions(given: GenerateOptions): ResolvedOptions {
+  checkOptions(given, generateChecks);
+  const options = { ...given }; // what was checked: own keys
   return {
     maxTokens: options.maxTokens ?? 2 ** 30,
     temperature: options.temperature ?? 0,

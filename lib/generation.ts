@@ -101,6 +101,11 @@ export class Generation implements AsyncIterable<string> {
     }
   }
 
+  /** Whether its reader left before the end; it then ends at the engine's next step. */
+  get left(): boolean {
+    return this.#left;
+  }
+
   /** The generation token by token, with ids and log-probabilities. */
   async *tokens(): AsyncGenerator<GeneratedToken, void, void> {
     let complete = false;

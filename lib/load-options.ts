@@ -6,6 +6,7 @@ import {
   integerIn,
   isBoolean,
   isFunction,
+  isSignal,
   isString,
   notSupportedYet,
   oneOf,
@@ -32,6 +33,8 @@ export interface LoadOptions {
   namespace?: string;
   /** A Hugging Face tokenizer.json to use instead of the vocabulary in the model file. */
   tokenizer?: string;
+  /** Ends a download, or the loading once the current part is done. */
+  signal?: AbortSignal;
   /** Progress of a download, if there is one. */
   onProgress?: (progress: PullProgress) => void;
   /** Checks the engine's own data structures after every step; for tests. */
@@ -53,14 +56,16 @@ const loadChecks: Record<string, Check> = {
   namespace: isString,
   tokenizer: isString,
   onProgress: isFunction,
+  signal: isSignal,
   checkInvariants: isBoolean,
   draft: notSupportedYet,
   adapters: notSupportedYet,
 };
 
 /** What native code receives: everything filled in. Throws invalid_argument. */
-export function resolveLoadOptions(options: LoadOptions): NativeEngineOptions {
-  checkOptions(options, loadChecks);
+export function resolveLoadOptions(given: LoadOptions): NativeEngineOptions {
+  checkOptions(given, loadChecks);
+  const options = { ...given }; // what was checked: own keys
   return {
     instructions: options.instructions ?? 'auto',
     threads: options.threads ?? 0,

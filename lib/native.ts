@@ -86,7 +86,8 @@ export interface NativeEngine {
   dispose(): Promise<void>;
 }
 
-export type GgufValue = number | boolean | string | (number | boolean | string)[];
+/** Lists of numbers and of truth values come as Float64Array. */
+export type GgufValue = number | boolean | string | string[] | Float64Array;
 
 export interface GgufInfo {
   version: number;
@@ -124,7 +125,7 @@ function loadBinding(): NativeBinding {
   } catch (error) {
     const inClone =
       existsSync(join(packageRoot, 'CMakeLists.txt')) && existsSync(join(packageRoot, 'lib'));
-    const way = inClone ? 'run `npm run build`' : 'see "Building from source" in the README';
+    const way = inClone ? 'run `npm run build`' : 'build it from source as the README says';
     throw new CachalotError(
       'no_binary',
       `there is no cachalot binary for ${process.platform}-${process.arch}, Node ${process.versions.node}: ${way}`,

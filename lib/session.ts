@@ -26,7 +26,7 @@ export class Session {
   readonly #engine: EngineContext;
   #messages: Message[];
   #ids: number[] = []; // the context so far: what the cache is asked for
-  #busy = false;
+  #current: Generation | undefined;
 
   /** @internal Made by `engine.createSession`. */
   constructor(engine: EngineContext, options: SessionOptions) {
@@ -83,20 +83,28 @@ export class Session {
     },
   ): Generation {
     const resolved = resolveGenerateOptions(options);
-    if (this.#busy) {
+    const previous = this.#current;
+    if (previous && !previous.left) {
       throw new CachalotError(
         'session_busy',
         'this session is still answering; wait for it, or use another session',
       );
     }
     const { core, tokenizer, namespace } = this.#engine;
-    this.#busy = true;
-    const generation = new Generation(
-      { core, tokenizer, namespace, prompt: turn.prompt, trimStart: turn.trimStart ?? false },
-      resolved,
-    );
-    const done = () => void (this.#busy = false);
-    generation.result.then((result) => (turn.accept(result), done()), done);
+    const prompt = async () => {
+      await previous?.result.catch(() => undefined); // one that was left may take a step to end
+      return turn.prompt();
+    };
+    const trimStart = turn.trimStart ?? false;
+    const generation = new Generation({ core, tokenizer, namespace, prompt, trimStart }, resolved);
+    this.#current = generation;
+    const done = () => {
+      if (this.#current === generation) this.#current = undefined;
+    };
+    generation.result.then((result) => {
+      if (result.finishReason !== 'aborted' || result.text !== '') turn.accept(result);
+      done();
+    }, done);
     return generation;
   }
 

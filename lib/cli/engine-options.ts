@@ -44,10 +44,14 @@ export function addEngineOptions(command: Command): Command {
 }
 
 /** Loads the engine, with progress on stderr when the model has to be fetched first. */
-export async function loadEngine(flags: EngineFlags): Promise<{ engine: Engine; loadMs: number }> {
+export async function loadEngine(
+  flags: EngineFlags,
+  signal: AbortSignal,
+): Promise<{ engine: Engine; loadMs: number }> {
   const { report, end } = pullReporter();
   let fetched = performance.now();
   const options: LoadOptions = {
+    signal,
     onProgress: (progress) => {
       report(progress);
       fetched = performance.now(); // loading begins where fetching ends

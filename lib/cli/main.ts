@@ -30,6 +30,11 @@ function build(): Command {
 }
 
 async function main(): Promise<void> {
+  // A reader that has seen enough (`| head`) is no error.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(0);
+  });
   const program = build();
   try {
     await program.parseAsync();

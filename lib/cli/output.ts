@@ -35,6 +35,11 @@ export function interruptSignal(): AbortSignal {
   return controller.signal;
 }
 
+/** For options that may be given several times. */
+export function collect(value: string, earlier: string[] = []): string[] {
+  return [...earlier, value];
+}
+
 export function integer(min: number): (text: string) => number {
   return (text) => {
     const value = Number(text);

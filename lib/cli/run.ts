@@ -1,12 +1,13 @@
 /** `cachalot run`: one prompt, one answer, streamed. */
 import type { Command } from 'commander';
 
+import { CachalotError } from '../errors.js';
 import type { Engine } from '../engine.js';
 import type { GenerateOptions } from '../generate-options.js';
 import type { Generation, GenerationResult } from '../generation.js';
 import { addEngineOptions, loadEngine, textArgument } from './engine-options.js';
 import type { EngineFlags } from './engine-options.js';
-import { decimal, integer, interruptSignal } from './output.js';
+import { collect, decimal, integer, interruptSignal } from './output.js';
 
 interface RunFlags extends EngineFlags {
   maxTokens?: number;
@@ -33,7 +34,7 @@ export function addRun(program: Command): void {
     )
     .option('--seed <n>', 'makes draws repeatable', integer(0))
     .option('--system <text>', 'what the model is told first')
-    .option('--stop <text...>', 'text that ends the answer')
+    .option('--stop <text>', 'text that ends the answer; may be given several times', collect)
     .option('--raw', "continue the prompt as it is, without the model's chat template")
     .option('--json', 'print one JSON object instead of text')
     .option('--stats', 'print speed and cache use to stderr')
@@ -45,7 +46,7 @@ export function addRun(program: Command): void {
     .action(async (prompt: string | undefined, flags: RunFlags) => {
       const text = await textArgument(prompt, command);
       const signal = interruptSignal();
-      const { engine, loadMs } = await loadEngine(flags);
+      const { engine, loadMs } = await loadEngine(flags, signal);
       try {
         await answer(engine, text, flags, signal, loadMs);
       } finally {
@@ -63,8 +64,11 @@ async function answer(
 ): Promise<void> {
   const generation = begin(engine, text, flags, signal);
   if (!flags.json) {
-    for await (const piece of generation) process.stdout.write(piece);
-    process.stdout.write('\n');
+    try {
+      for await (const piece of generation) process.stdout.write(piece);
+    } finally {
+      process.stdout.write('\n');
+    }
   }
   const summary = summarize(await generation.result, loadMs);
   if (flags.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
@@ -79,7 +83,15 @@ function begin(engine: Engine, text: string, flags: RunFlags, signal: AbortSigna
     ...(flags.seed === undefined ? {} : { seed: flags.seed }),
     ...(flags.stop === undefined ? {} : { stop: flags.stop }),
   };
-  if (flags.raw || !engine.canChat) return engine.complete(text, options);
+  if (flags.raw || !engine.canChat) {
+    if (flags.system !== undefined) {
+      throw new CachalotError(
+        'invalid_argument',
+        '--system needs a model with a chat template, without --raw',
+      );
+    }
+    return engine.complete(text, options);
+  }
   return engine
     .createSession(flags.system === undefined ? {} : { system: flags.system })
     .chat(text, options);

@@ -25,12 +25,15 @@ export function addScore(program: Command): void {
       '\nExamples:\n  cachalot score "The sky is blue."\n  cachalot score --file chapter.txt --json',
     )
     .action(async (argument: string | undefined, flags: ScoreFlags) => {
+      if (argument !== undefined && flags.file !== undefined) {
+        command.error('error: give a text or --file, not both', { exitCode: 2 });
+      }
       const text =
         flags.file === undefined
           ? await textArgument(argument, command)
           : await readFile(flags.file, 'utf8');
       const signal = interruptSignal();
-      const { engine } = await loadEngine(flags);
+      const { engine } = await loadEngine(flags, signal);
       try {
         const score = await engine.score(text, { signal });
         process.stdout.write(

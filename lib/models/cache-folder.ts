@@ -1,4 +1,5 @@
 /** Where downloaded models lie: the XDG cache folder. */
+import { createHash } from 'node:crypto';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
@@ -21,5 +22,12 @@ export function sourcePath(source: Source): string {
   const name = source.parts
     .map((part) => `${part.name.replace('/', '__')}@${part.version}`)
     .join('+');
-  return join(modelsFolder(), 'npm', name, ...source.parts[0]!.path.split('/'));
+  const paths = createHash('sha256').update(source.parts.map(({ path }) => path).join('\0'));
+  return join(
+    modelsFolder(),
+    'npm',
+    name,
+    paths.digest('hex').slice(0, 8),
+    ...source.parts[0]!.path.split('/'),
+  );
 }

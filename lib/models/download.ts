@@ -10,6 +10,7 @@ import { CachalotError, abortError } from '../errors.js';
 export interface Download {
   url: string;
   file: string;
+  headers?: Record<string, string>;
   /** Checked when known. */
   bytes?: number;
   hash?: { algorithm: 'sha256' | 'sha512'; digest: string; encoding: 'hex' | 'base64' };
@@ -20,6 +21,9 @@ export interface Download {
 const ATTEMPTS = 4;
 const FIRST_PAUSE_MS = 250;
 
+/** Another try may help. */
+class Interrupted extends Error {}
+
 /** Throws download_failed, download_corrupt or aborted; after the first and the last, a second call resumes. */
 export async function download(job: Download): Promise<void> {
   await mkdir(dirname(job.file), { recursive: true });
@@ -29,10 +33,10 @@ export async function download(job: Download): Promise<void> {
       break;
     } catch (error) {
       if (job.signal?.aborted) throw abortError(job.signal);
-      if (error instanceof CachalotError || attempt === ATTEMPTS) throw failed(job, error);
-      await sleep(FIRST_PAUSE_MS * 2 ** (attempt - 1), undefined, { signal: job.signal }).catch(
-        () => undefined,
-      );
+      if (!(error instanceof Interrupted)) throw error;
+      if (attempt === ATTEMPTS) throw failed(job, error);
+      const pause = FIRST_PAUSE_MS * 2 ** (attempt - 1);
+      await sleep(pause, undefined, { signal: job.signal }).catch(() => undefined);
     }
   }
   await verify(job);
@@ -43,55 +47,90 @@ export async function download(job: Download): Promise<void> {
 const partOf = (job: Download) => `${job.file}.part`;
 const tagOf = (job: Download) => `${job.file}.part.etag`;
 
-function failed(job: Download, error: unknown): CachalotError {
-  if (error instanceof CachalotError) return error;
-  const { message, cause } = error as Error;
-  const why = cause instanceof Error ? `${message}: ${cause.message}` : message;
-  return new CachalotError(
-    'download_failed',
-    `cannot download ${job.url}: ${why}; run the same command again to resume`,
-    { cause: error },
-  );
+function failed(job: Download, error: Error): CachalotError {
+  const message = `cannot download ${job.url}: ${error.message}; run the same command again to resume`;
+  return new CachalotError('download_failed', message, { cause: error });
 }
 
 async function fetchRest(job: Download): Promise<void> {
   let received = await sizeOf(partOf(job));
   const tag = await readFile(tagOf(job), 'utf8').catch(() => undefined);
+  // What is there is continued only if the server can tell that it is still the same file, or a hash can.
+  if (tag === undefined && !job.hash) received = 0;
   if (received > 0 && received === job.bytes) return;
-  const headers: Record<string, string> = {};
-  if (received > 0) headers['range'] = `bytes=${received}-`;
-  if (received > 0 && tag) headers['if-range'] = tag; // a file that has changed is sent whole
-  const response = await fetch(job.url, { headers, signal: job.signal ?? null });
+  const response = await request(job, received, tag);
   if (response.status === 416 && received > 0) {
     await response.body?.cancel();
-    return; // it was complete already; `verify` decides
+    const size = /\/(\d+)$/.exec(response.headers.get('content-range') ?? '')?.[1];
+    if (size === String(received) || (job.hash && size === undefined)) return; // complete; `verify` decides
+    await rm(partOf(job), { force: true });
+    throw new Interrupted('what was there is of another file');
   }
   if (!response.ok || !response.body) throw httpError(job, response);
   if (response.status !== 206) received = 0;
   const etag = response.headers.get('etag');
   if (etag && !etag.startsWith('W/')) await writeFile(tagOf(job), etag);
+  else await rm(tagOf(job), { force: true });
   const length = response.headers.get('content-length');
   const total = job.bytes ?? (length === null ? undefined : received + Number(length));
+  received = await receive(job, response.body as AsyncIterable<Uint8Array>, received, total);
+  if (total !== undefined && received < total) {
+    throw new Interrupted(`the connection ended after ${received} of ${total} bytes`);
+  }
+}
+
+async function request(
+  job: Download,
+  received: number,
+  tag: string | undefined,
+): Promise<Response> {
+  const headers: Record<string, string> = { ...job.headers, 'accept-encoding': 'identity' };
+  if (received > 0) headers['range'] = `bytes=${received}-`;
+  if (received > 0 && tag) headers['if-range'] = tag; // a file that has changed is sent whole
+  try {
+    return await fetch(job.url, { headers, signal: job.signal ?? null });
+  } catch (error) {
+    throw interrupted(error);
+  }
+}
+
+/** Writes the body behind the first `received` bytes; returns how many there are then. */
+async function receive(
+  job: Download,
+  body: AsyncIterable<Uint8Array>,
+  received: number,
+  total: number | undefined,
+): Promise<number> {
   const file = await open(partOf(job), received > 0 ? 'a' : 'w');
   try {
-    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
-      await file.write(chunk);
-      received += chunk.length;
+    const chunks = body[Symbol.asyncIterator]();
+    for (;;) {
+      const chunk = await chunks.next().catch((error: unknown) => {
+        throw interrupted(error);
+      });
+      if (chunk.done) return received;
+      const bytes: Uint8Array = chunk.value;
+      await file.write(bytes);
+      received += bytes.length;
       job.onProgress?.(received, total);
     }
   } finally {
     await file.close();
   }
-  if (total !== undefined && received < total)
-    throw new Error(`the connection ended after ${received} of ${total} bytes`);
+}
+
+function interrupted(error: unknown): Interrupted {
+  const { message, cause } = error as Error;
+  return new Interrupted(cause instanceof Error ? `${message}: ${cause.message}` : message, {
+    cause: error,
+  });
 }
 
 /** A refusal is final; trouble on the other side is worth another try. */
 function httpError(job: Download, response: Response): Error {
-  const message = `cannot download ${job.url}: the server answered ${response.status} ${response.statusText}`;
-  return response.status >= 500 || response.status === 429
-    ? new Error(message)
-    : new CachalotError('download_failed', message);
+  const why = `the server answered ${response.status} ${response.statusText}`;
+  if (response.status >= 500 || response.status === 429) return new Interrupted(why);
+  return new CachalotError('download_failed', `cannot download ${job.url}: ${why}`);
 }
 
 async function verify(job: Download): Promise<void> {
@@ -101,9 +140,9 @@ async function verify(job: Download): Promise<void> {
       ? `it has ${size} bytes, not ${job.bytes}`
       : undefined;
   if (!problem && job.hash) {
-    const digest = await hashFile(partOf(job), job.hash.algorithm, job.hash.encoding, job.signal);
-    if (digest !== job.hash.digest)
-      problem = `its ${job.hash.algorithm} is ${digest}, not ${job.hash.digest}`;
+    const { algorithm, digest: expected, encoding } = job.hash;
+    const digest = await hashFile(partOf(job), algorithm, encoding, job.signal);
+    if (digest !== expected) problem = `its ${algorithm} is ${digest}, not ${expected}`;
   }
   if (!problem) return;
   await rm(partOf(job), { force: true });
@@ -121,6 +160,7 @@ async function sizeOf(file: string): Promise<number> {
   );
 }
 
+/** Throws aborted. */
 export async function hashFile(
   file: string,
   algorithm: 'sha256' | 'sha512',
@@ -128,10 +168,9 @@ export async function hashFile(
   signal?: AbortSignal,
 ): Promise<string> {
   const hash = createHash(algorithm);
-  for await (const chunk of createReadStream(file, {
-    highWaterMark: 1 << 20,
-    signal: signal as AbortSignal,
-  }))
+  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) {
+    if (signal?.aborted) throw abortError(signal);
     hash.update(chunk as Buffer);
+  }
   return hash.digest(encoding);
 }

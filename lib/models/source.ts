@@ -35,7 +35,7 @@ export function parseSource(text: string): Source {
 
 function parseHub(text: string): Source {
   const match = /^hf:([\w.-]+)\/([\w.-]+?)(?:@([\w.-]+))?\/(.+)$/.exec(text);
-  if (!match || !isSafePath(match[4]!)) throw invalid(text);
+  if (!match || !isSafePath(match.slice(1).filter(Boolean).join('/'))) throw invalid(text);
   return {
     kind: 'hf',
     owner: match[1]!,
@@ -47,7 +47,7 @@ function parseHub(text: string): Source {
 
 function parseNpmPart(part: string, text: string): NpmPart {
   const match = /^((?:@[\w.-]+\/)?[\w.-]+)@([\w.-]+)\/(.+)$/.exec(part);
-  if (!match || !isSafePath(match[3]!)) throw invalid(text);
+  if (!match || !isSafePath(match.slice(1).join('/'))) throw invalid(text);
   return { name: match[1]!, version: match[2]!, path: match[3]! };
 }
 

@@ -38,6 +38,7 @@ const HEAP_MB = 64;
 const MAX_CHARACTERS = 16 << 20;
 
 interface Pending {
+  id: number;
   resolve(text: string): void;
   reject(error: CachalotError): void;
 }
@@ -46,6 +47,7 @@ interface Pending {
 export class TemplateRenderer {
   #worker: Worker | undefined;
   #ready: Promise<void> | undefined;
+  #starting: ((error?: CachalotError) => void) | undefined;
   #pending: Pending | undefined;
   #queue: Promise<unknown> = Promise.resolve();
   #nextId = 1;
@@ -89,45 +91,43 @@ export class TemplateRenderer {
       });
       worker.unref();
       this.#worker = worker;
-      worker.on('message', (answer: RenderAnswer) => this.settle(answer));
-      worker.on('error', (error: NodeJS.ErrnoException) => {
-        const memory = error.code === 'ERR_WORKER_OUT_OF_MEMORY';
-        const failure = new CachalotError(
-          memory ? 'template_too_large' : 'template_failed',
-          memory
-            ? `the chat template needs more than ${HEAP_MB} MB of memory`
-            : `the chat template's worker failed: ${error.message}`,
-          { cause: error },
-        );
-        reject(failure);
-        void this.stop(failure);
-      });
-      const timer = setTimeout(() => {
-        const failure = new CachalotError(
-          'template_timeout',
-          'the chat template worker did not start',
-        );
-        reject(failure);
-        void this.stop(failure);
-      }, START_MS);
-      worker.once('online', () => {
+      const timer = setTimeout(
+        () =>
+          void this.stop(
+            new CachalotError('template_timeout', 'the template worker did not start'),
+          ),
+        START_MS,
+      );
+      this.#starting = (error) => {
         clearTimeout(timer);
-        resolve();
-      });
+        this.#starting = undefined;
+        if (error) reject(error);
+        else resolve();
+      };
+      worker.once('online', () => worker === this.#worker && this.#starting?.());
+      worker.on(
+        'message',
+        (answer: RenderAnswer) => worker === this.#worker && this.settle(answer),
+      );
+      worker.on(
+        'error',
+        (error) => worker === this.#worker && void this.stop(workerFailure(error)),
+      );
     });
     return this.#ready;
   }
 
   private exchange(job: RenderJob): Promise<string> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        void this.stop(
-          new CachalotError(
-            'template_timeout',
-            `the chat template did not finish within ${DEADLINE_MS} ms; it is probably broken or hostile`,
-          ),
-        );
-      }, DEADLINE_MS);
+      const overdue = new CachalotError(
+        'template_timeout',
+        `the chat template did not finish within ${DEADLINE_MS} ms; it is probably broken or hostile`,
+      );
+      // An answer may lie in the queue while this thread was busy with something else: look there first.
+      const timer = setTimeout(
+        () => setImmediate(() => this.#pending?.id === job.id && void this.stop(overdue)),
+        DEADLINE_MS,
+      );
       this.#worker?.ref(); // a program whose last work is this rendering must not end before it
       const settled = () => {
         clearTimeout(timer);
@@ -135,6 +135,7 @@ export class TemplateRenderer {
         this.#worker?.unref();
       };
       this.#pending = {
+        id: job.id,
         resolve: (text) => (settled(), resolve(text)),
         reject: (error) => (settled(), reject(error)),
       };
@@ -154,7 +155,19 @@ export class TemplateRenderer {
     const worker = this.#worker;
     this.#worker = undefined;
     this.#ready = undefined;
+    this.#starting?.(reason);
     this.#pending?.reject(reason);
     await worker?.terminate();
   }
+}
+
+function workerFailure(error: NodeJS.ErrnoException): CachalotError {
+  return error.code === 'ERR_WORKER_OUT_OF_MEMORY'
+    ? new CachalotError(
+        'template_too_large',
+        `the chat template needs more than ${HEAP_MB} MB of memory`,
+      )
+    : new CachalotError('template_failed', `the chat template's worker failed: ${error.message}`, {
+        cause: error,
+      });
 }

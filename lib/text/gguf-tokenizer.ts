@@ -75,7 +75,7 @@ export function readModelTokens({
 }
 
 function asText(value: GgufValue): string {
-  return Array.isArray(value) ? 'an array' : String(value);
+  return typeof value === 'object' ? 'a list' : String(value);
 }
 
 function optionalText(value: GgufValue | undefined): string | undefined {
@@ -88,23 +88,14 @@ function invalid(message: string): CachalotError {
 
 function stringList(metadata: GgufInfo['metadata'], key: string): string[] {
   const value = metadata[key];
-  if (
-    !Array.isArray(value) ||
-    value.length === 0 ||
-    !value.every((item) => typeof item === 'string')
-  ) {
+  if (!Array.isArray(value) || value.length === 0)
     throw invalid(`'${key}' is not a list of strings`);
-  }
   return value;
 }
 
-function numberList(metadata: GgufInfo['metadata'], key: string, length: number): number[] {
+function numberList(metadata: GgufInfo['metadata'], key: string, length: number): Float64Array {
   const value = metadata[key];
-  if (
-    !Array.isArray(value) ||
-    !value.every((item) => typeof item === 'number') ||
-    value.length !== length
-  ) {
+  if (!(value instanceof Float64Array) || value.length !== length) {
     throw invalid(`'${key}' is not a list of ${length} numbers`);
   }
   return value;
@@ -113,7 +104,7 @@ function numberList(metadata: GgufInfo['metadata'], key: string, length: number)
 function tokenTypes(metadata: GgufInfo['metadata'], length: number): TokenType[] {
   if (metadata['tokenizer.ggml.token_type'] === undefined)
     return new Array<TokenType>(length).fill(TokenType.Normal);
-  return numberList(metadata, 'tokenizer.ggml.token_type', length);
+  return Array.from(numberList(metadata, 'tokenizer.ggml.token_type', length));
 }
 
 function tokenId(metadata: GgufInfo['metadata'], key: string, length: number): number | undefined {
@@ -179,16 +170,20 @@ function sentencePieceJson(
   };
 }
 
+/** Longer pieces are no words of any language; their merges are left out, as trying every cut is quadratic. */
+const MAX_MERGED = 256;
+
 /** Every way to cut a piece into two pieces is a merge; better scores merge first, then the order of the parts. */
 function mergesFromScores(
   tokens: string[],
   types: TokenType[],
-  scores: number[],
+  scores: Float64Array,
   vocab: Record<string, number>,
 ): [string, string][] {
   const merges: { parts: [string, string]; score: number; left: number; right: number }[] = [];
   for (const [id, token] of tokens.entries()) {
     if (types[id] !== TokenType.Normal && types[id] !== TokenType.UserDefined) continue;
+    if (token.length > MAX_MERGED) continue;
     for (let cut = 1; cut < token.length; cut++) {
       const left = vocab[token.slice(0, cut)];
       const right = vocab[token.slice(cut)];

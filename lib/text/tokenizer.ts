@@ -38,6 +38,7 @@ export class TextTokenizer {
   readonly #vocabulary: Vocabulary;
   readonly #tokenizers: { plain?: Tokenizer; special?: Tokenizer } = {};
   readonly #bytes: (Uint8Array | undefined)[] = [];
+  #longest: number | undefined;
 
   constructor(vocabulary: Vocabulary) {
     this.#vocabulary = vocabulary;
@@ -48,6 +49,14 @@ export class TextTokenizer {
 
   get size(): number {
     return this.#vocabulary.tokens.length;
+  }
+
+  /** Characters of the longest token: no text has fewer tokens than its length divided by this. */
+  get longestToken(): number {
+    return (this.#longest ??= this.#vocabulary.tokens.reduce(
+      (n, token) => Math.max(n, token.length),
+      1,
+    ));
   }
 
   /** The text of a special token, or '' if there is none: what chat templates call bos_token and eos_token. */

@@ -1,5 +1,6 @@
 #include "addon/convert.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace cachalot::addon {
@@ -56,15 +57,18 @@ Napi::Object to_js(Napi::Env env, const FinishEvent& event) {
   return object;
 }
 
+/** Lists of numbers become a Float64Array: a vocabulary has hundreds of thousands. */
 Napi::Value array_to_js(Napi::Env env, const GgufArray& array) {
-  auto result = Napi::Array::New(env, array.size());
-  for (uint32_t i = 0; i < array.size(); i++) {
-    if (array.type == GgufType::kString) result.Set(i, Napi::String::New(env, array.strings[i]));
-    else if (array.type == GgufType::kBool)
-      result.Set(i, Napi::Boolean::New(env, array.numbers[i] != 0));
-    else result.Set(i, Napi::Number::New(env, array.numbers[i]));
+  if (array.type != GgufType::kString) {
+    auto numbers = Napi::Float64Array::New(env, array.numbers.size());
+    std::copy(array.numbers.begin(), array.numbers.end(), numbers.Data());
+    return numbers;
   }
-  return result;
+  auto strings = Napi::Array::New(env, array.size());
+  for (uint32_t i = 0; i < array.size(); i++) {
+    strings.Set(i, Napi::String::New(env, array.strings[i]));
+  }
+  return strings;
 }
 
 struct ValueToJs {

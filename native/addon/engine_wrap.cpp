@@ -14,6 +14,8 @@ Napi::Value guarded(Napi::Env env, Call call) {
     return call();
   } catch (const Error& error) {
     throw to_js(env, error);
+  } catch (const std::bad_alloc&) {
+    throw to_js(env, Error(ErrorCode::kOutOfMemory, "there is no memory for this request"));
   }
 }
 

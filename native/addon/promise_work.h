@@ -44,8 +44,12 @@ class PromiseWork final : public Napi::AsyncWorker {
   }
 
   void OnOK() override {
-    if (error_) deferred_.Reject(to_js(Env(), *error_).Value());
-    else deferred_.Resolve(finish_(Env(), std::move(*result_)));
+    if (error_) return deferred_.Reject(to_js(Env(), *error_).Value());
+    try {
+      deferred_.Resolve(finish_(Env(), std::move(*result_)));
+    } catch (const Napi::Error& error) {  // a result that JavaScript cannot hold
+      if (!error.IsEmpty()) deferred_.Reject(error.Value());
+    }
   }
 
   Napi::Promise::Deferred deferred_;

@@ -13,7 +13,7 @@ namespace cachalot::addon {
 class TokenChannel {
  public:
   TokenChannel(Napi::Env env, const Napi::Function& callback)
-      : function_(Napi::ThreadSafeFunction::New(env, callback, "cachalot", 0, 1)) {
+      : function_(Function::New(env, callback, "cachalot", 0, 1)) {
     function_.Unref(env);  // an idle engine does not keep the process alive
   }
   // Only after the engine's thread has ended. What is still queued is dropped.
@@ -22,15 +22,9 @@ class TokenChannel {
   TokenChannel& operator=(const TokenChannel&) = delete;
 
   /** On the engine's thread. Never blocks. */
-  void send(StepEvents events) const {
-    auto* message =
-        new StepEvents(std::move(events));  // handed to the JavaScript thread, which deletes it
-    const auto status = function_.NonBlockingCall(
-        message, [](Napi::Env env, Napi::Function callback, StepEvents* data) {
-          const std::unique_ptr<StepEvents> owned(data);
-          if (env != nullptr) callback.Call({to_js(env, *owned)});
-        });
-    if (status != napi_ok) delete message;
+  void send(StepEvents events) {
+    auto message = std::make_unique<StepEvents>(std::move(events));
+    if (function_.NonBlockingCall(message.get()) == napi_ok) message.release();  // to `deliver`
   }
 
   void keep_alive(Napi::Env env, bool alive) {
@@ -39,7 +33,15 @@ class TokenChannel {
   }
 
  private:
-  Napi::ThreadSafeFunction function_;
+  /** On the JavaScript thread; `env` is null when the environment ends, and the message is only
+   * freed. */
+  static void deliver(Napi::Env env, Napi::Function callback, std::nullptr_t*, StepEvents* data) {
+    const std::unique_ptr<StepEvents> owned(data);
+    if (env != nullptr) callback.Call({to_js(env, *owned)});
+  }
+
+  using Function = Napi::TypedThreadSafeFunction<std::nullptr_t, StepEvents, deliver>;
+  Function function_;
 };
 
 }  // namespace cachalot::addon

@@ -26,6 +26,7 @@ class Backend {
   virtual void gather_rows(const GatherRowsParams& params) = 0;
   virtual void rms_norm(const RmsNormParams& params) = 0;
   virtual void linear(const LinearParams& params) = 0;
+  virtual void check_finite(const CheckFiniteParams& params) = 0;
   virtual void silu_mul(const SiluMulParams& params) = 0;
   virtual void kv_write(const KvWriteParams& params) = 0;
   virtual void kv_gather(const KvGatherParams& params) = 0;

@@ -61,6 +61,14 @@ struct LinearParams {
   std::span<const LinearOutput> outputs;
 };
 
+/** Whether each row of x + delta holds finite numbers only. */
+struct CheckFiniteParams {
+  const float* x;      // [R, E]
+  const float* delta;  // [R, E]
+  int32_t n_rows, width;
+  uint8_t* out;  // [R], host memory
+};
+
 /** out = silu(gate) * up. */
 struct SiluMulParams {
   const float* gate;  // [R, F]

@@ -1,6 +1,7 @@
 #include "base/memory_region.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <string>
 #include <utility>
@@ -38,7 +39,11 @@ MemoryRegion& MemoryRegion::operator=(MemoryRegion&& other) noexcept {
 }
 
 void MemoryRegion::decommit(size_t offset, size_t size) const {
-  ::madvise(data_ + offset, size, MADV_DONTNEED);
+  // Whole pages only: the system rounds a length up, into what follows.
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto first = (reinterpret_cast<uintptr_t>(data_) + offset + page - 1) / page * page;
+  const auto last = (reinterpret_cast<uintptr_t>(data_) + offset + size) / page * page;
+  if (last > first) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
 }
 
 }  // namespace cachalot

@@ -20,7 +20,8 @@ class MemoryRegion {
   uint8_t* data() const { return data_; }
   size_t size() const { return size_; }
 
-  /** Gives the pages of [offset, offset + size) back to the system; they read as zeros again. */
+  /** Gives the whole pages inside [offset, offset + size) back to the system: these then read as
+   * zeros, the rest of the range keeps its bytes. */
   void decommit(size_t offset, size_t size) const;
 
  private:

@@ -1,6 +1,9 @@
 #include "base/thread_pool.h"
 
+#include <string>
+
 #include "base/compiler.h"
+#include "base/error.h"
 
 namespace cachalot {
 
@@ -22,16 +25,25 @@ void wait_while_equal(const std::atomic<T>& value, T old) {
 }  // namespace
 
 ThreadPool::ThreadPool(int n_threads) {
-  for (int thread = 1; thread < n_threads; thread++) {
-    workers_.emplace_back([this, thread] { work(thread); });
+  try {
+    for (int thread = 1; thread < n_threads; thread++) {
+      workers_.emplace_back([this, thread] { work(thread); });
+    }
+  } catch (const std::exception& error) {
+    stop();  // those that did start
+    throw Error(ErrorCode::kOutOfMemory, "cannot start " + std::to_string(n_threads) +
+                                             " threads (" + error.what() + "); lower `threads`");
   }
 }
 
-ThreadPool::~ThreadPool() {
+ThreadPool::~ThreadPool() { stop(); }
+
+void ThreadPool::stop() {
   stopping_ = true;
   epoch_.fetch_add(1, std::memory_order_release);
   epoch_.notify_all();
   for (auto& worker : workers_) worker.join();
+  workers_.clear();
 }
 
 void ThreadPool::run_pieces(int thread) {

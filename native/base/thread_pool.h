@@ -28,6 +28,7 @@ class ThreadPool {
 
  private:
   void work(int thread);
+  void stop();
   void run_pieces(int thread);
 
   std::vector<std::thread> workers_;

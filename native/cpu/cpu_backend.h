@@ -27,6 +27,9 @@ class CpuBackend final : public Backend {
   void gather_rows(const GatherRowsParams& params) override { cpu::gather_rows(context_, params); }
   void rms_norm(const RmsNormParams& params) override { cpu::rms_norm(context_, params); }
   void linear(const LinearParams& params) override { cpu::linear(context_, params); }
+  void check_finite(const CheckFiniteParams& params) override {
+    cpu::check_finite(context_, params);
+  }
   void silu_mul(const SiluMulParams& params) override { cpu::silu_mul(context_, params); }
   void kv_write(const KvWriteParams& params) override { cpu::kv_write(context_, params); }
   void kv_gather(const KvGatherParams& params) override { cpu::kv_gather(context_, params); }

@@ -64,6 +64,8 @@ struct Kernels {
   const char* name;
   void (*rms_norm)(float* x, const float* delta, const float* weight, float epsilon, int32_t width,
                    float* out);
+  /** 1 if all of x + delta are finite, else 0. */
+  uint8_t (*is_finite)(const float* x, const float* delta, int32_t width);
   void (*silu_mul)(const float* gate, const float* up, int64_t n, float* out);
   void (*quantize_row)(const float* x, int64_t n, int8_t* codes, float* scales, int32_t* sums16,
                        int32_t* sums32);

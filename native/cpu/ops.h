@@ -48,6 +48,7 @@ class CpuWeight final : public Weight {
 void gather_rows(const OpContext& context, const GatherRowsParams& params);
 void rms_norm(const OpContext& context, const RmsNormParams& params);
 void linear(const OpContext& context, const LinearParams& params);
+void check_finite(const OpContext& context, const CheckFiniteParams& params);
 void silu_mul(const OpContext& context, const SiluMulParams& params);
 void kv_write(const OpContext& context, const KvWriteParams& params);
 void kv_gather(const OpContext& context, const KvGatherParams& params);

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
 
 #include "cpu/cpu_backend.h"
 
@@ -14,9 +15,13 @@ constexpr int kMaxOutputs =
     256;  // rows of logits in a step: the most sequences that decode at once
 constexpr int kDefaultContexts = 16;  // full contexts that the default KV budget allows for
 
+/** What this machine, or the container we run in, has. */
 uint64_t machine_memory() {
-  return static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
-         static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+  uint64_t limit = UINT64_MAX;
+  std::ifstream("/sys/fs/cgroup/memory.max") >> limit;  // absent, or "max": no limit
+  if (limit == 0) limit = UINT64_MAX;                   // what a failed read of "max" leaves
+  const auto pages = static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES));
+  return std::min(limit, pages * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE)));
 }
 
 KvFormat choose_format(const std::string& name, const Backend& backend) {

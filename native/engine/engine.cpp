@@ -51,7 +51,8 @@ void Engine::validate(const Request& request) const {
   if (n > room) {
     fail(ErrorCode::kContextOverflow,
          "the prompt has " + std::to_string(n) + " tokens, but the context holds " +
-             std::to_string(context_length()) + "; shorten it or raise `contextLength`");
+             std::to_string(context_length()) + "; shorten it" +
+             (context_length() < config().context_length ? " or raise `contextLength`" : ""));
   }
   if (request.kind == RequestKind::kScore && n < 2)
     fail(ErrorCode::kInvalidArgument, "scoring needs at least two tokens");
@@ -73,6 +74,7 @@ void Engine::submit(Request request) {
   sequence->submitted = Clock::now();
   {
     const std::lock_guard lock(mutex_);
+    if (!failure_.empty()) throw Error(ErrorCode::kInternal, failure_);
     submitted_.push_back(std::move(sequence));
   }
   wake_.notify_all();
@@ -110,10 +112,30 @@ void Engine::loop() {
       if (stopping_) return;
     }
     StepEvents events;
-    take_commands(&events);
-    run_step(&events);
-    publish_stats();
+    try {
+      take_commands(&events);
+      run_step(&events);
+      publish_stats();
+    } catch (const std::exception& error) {
+      fail_engine(error.what(), &events);
+    }
     if (!events.empty()) sink_(std::move(events));
+    if (scheduler_.abandoned()) return;
+  }
+}
+
+/** A broken rule of our own, or no memory for the loop itself: nothing here can be trusted now. */
+void Engine::fail_engine(const std::string& why, StepEvents* events) {
+  const Error error(ErrorCode::kInternal, "the engine has failed (" + why + "); load it again");
+  auto sequences = scheduler_.abandon();
+  {
+    const std::lock_guard lock(mutex_);
+    failure_ = error.what();
+    for (auto& sequence : submitted_) sequences.push_back(std::move(sequence));
+    submitted_.clear();
+  }
+  for (auto& sequence : sequences) {
+    finish(std::move(sequence), FinishReason::kError, &error, events);
   }
 }
 
@@ -148,17 +170,21 @@ void Engine::run_step(StepEvents* events) {
     finish(std::move(sequence), FinishReason::kError, &error, events);
   }
   if (step.entries.empty()) return;
+  std::optional<Outcome> outcome;
+  std::optional<Error> error;
   try {
-    settle(step, forward(step), events);
-  } catch (const Error& error) {
-    fail_step(step, error, events);
-  } catch (const std::exception& error) {
-    fail_step(step, Error(ErrorCode::kInternal, error.what()), events);
+    outcome = compute(step);
+  } catch (const Error& known) {
+    error = known;
+  } catch (const std::exception& unknown) {
+    error = Error(ErrorCode::kInternal, unknown.what());
   }
+  if (error) fail_step(step, *error, events);
+  else settle(step, *outcome, events);
   if (parts_.options.check_invariants) parts_.tree->check_invariants();
 }
 
-const float* Engine::forward(const Step& step) {
+ForwardOutput Engine::forward(const Step& step) {
   std::vector<int32_t> tokens, output_rows;
   std::vector<KvTarget> targets;
   std::vector<PlanSequence> sequences;
@@ -181,31 +207,52 @@ const float* Engine::forward(const Step& step) {
   return parts_.model->forward({tokens, targets, &plan, output_rows}, parts_.pool->store());
 }
 
-/** Draws the step's tokens, commits its KV and ends what is finished. */
-void Engine::settle(const Step& step, const float* logits, StepEvents* events) {
-  const int vocabulary = config().vocabulary;
+Engine::Outcome Engine::compute(const Step& step) {
   const auto rows = sample_rows(step);
-  std::vector<SampledToken> sampled(rows.size());
-  parts_.backend->sample({logits, vocabulary, rows, sampled.data()});
+  Outcome outcome{forward(step), std::vector<SampledToken>(rows.size())};
+  parts_.backend->sample(
+      {outcome.output.logits, config().vocabulary, rows, outcome.sampled.data()});
+  return outcome;
+}
+
+/** Hands out the step's tokens, commits its KV and ends what is finished. */
+void Engine::settle(const Step& step, const Outcome& outcome, StepEvents* events) {
   size_t output = 0;
   for (const auto& entry : step.entries) {
-    Sequence* sequence = entry.sequence;
     counters_.rows += static_cast<uint64_t>(entry.tree.size());
+    std::optional<FinishReason> reason;
+    std::optional<Error> error;
     try {
-      const auto reason =
-          accept(entry, sampled.data() + output, logits + output * static_cast<size_t>(vocabulary),
-                 vocabulary, context_length(), events);
-      parts_.tree->commit(sequence->leaf, entry.tree.tokens);
-      if (reason) finish(scheduler_.remove(sequence), *reason, nullptr, events);
-    } catch (const Error& error) {
-      finish(scheduler_.remove(sequence, true), FinishReason::kError, &error, events);
-    } catch (const std::exception& unexpected) {
-      const Error error(ErrorCode::kInternal, unexpected.what());
-      finish(scheduler_.remove(sequence, true), FinishReason::kError, &error, events);
+      reason = settle_entry(entry, outcome, output, events);
+    } catch (const Error& known) {
+      error = known;
+    }
+    if (error) {
+      finish(scheduler_.remove(entry.sequence, true), FinishReason::kError, &*error, events);
+    } else if (reason) {
+      finish(scheduler_.remove(entry.sequence), *reason, nullptr, events);
     }
     output += entry.output_nodes.size();
   }
   counters_.steps++;
+}
+
+/** KV of a row that is not finite is never committed, so nobody can share it. */
+std::optional<FinishReason> Engine::settle_entry(const StepEntry& entry, const Outcome& outcome,
+                                                 size_t output, StepEvents* events) {
+  const auto rows = outcome.output.finite.subspan(static_cast<size_t>(entry.first_row),
+                                                  static_cast<size_t>(entry.tree.size()));
+  if (std::find(rows.begin(), rows.end(), 0) != rows.end()) {
+    throw Error(ErrorCode::kNotANumber,
+                "the model computed something that is not a number for this request; its weights "
+                "are probably damaged");
+  }
+  const int vocabulary = config().vocabulary;
+  const float* logits = outcome.output.logits + output * static_cast<size_t>(vocabulary);
+  const auto reason =
+      accept(entry, outcome.sampled.data() + output, logits, vocabulary, context_length(), events);
+  parts_.tree->commit(entry.sequence->leaf, entry.tree.tokens);
+  return reason;
 }
 
 void Engine::fail_step(const Step& step, const Error& error, StepEvents* events) {

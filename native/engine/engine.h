@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -69,8 +70,17 @@ class Engine {
   void loop();
   void take_commands(StepEvents* events);
   void run_step(StepEvents* events);
-  const float* forward(const Step& step);
-  void settle(const Step& step, const float* logits, StepEvents* events);
+  /** What the model said of a step. */
+  struct Outcome {
+    ForwardOutput output;
+    std::vector<SampledToken> sampled;  // one per output row
+  };
+  Outcome compute(const Step& step);
+  ForwardOutput forward(const Step& step);
+  void settle(const Step& step, const Outcome& outcome, StepEvents* events);
+  std::optional<FinishReason> settle_entry(const StepEntry& entry, const Outcome& outcome,
+                                           size_t output, StepEvents* events);
+  void fail_engine(const std::string& why, StepEvents* events);
   void fail_step(const Step& step, const Error& error, StepEvents* events);
   void finish(std::unique_ptr<Sequence> sequence, FinishReason reason, const Error* error,
               StepEvents* events);
@@ -88,6 +98,7 @@ class Engine {
   std::vector<uint64_t> cancelled_;
   bool clear_requested_ = false;
   bool stopping_ = false;
+  std::string failure_;  // not empty once the loop has ended by itself
   EngineStats published_{};
 
   std::thread thread_;

@@ -35,8 +35,12 @@ bool wants_output(const Sequence& sequence, int index) {
   switch (sequence.request.kind) {
     case RequestKind::kGenerate: return index + 1 == static_cast<int>(sequence.tokens.size());
     case RequestKind::kScore: return index >= sequence.n_outputs;
-    case RequestKind::kLogits:
-      return std::binary_search(sequence.request.rows.begin(), sequence.request.rows.end(), index);
+    case RequestKind::kLogits: {
+      // Rows already delivered may be computed again, after a preemption; they are not wanted
+      // twice.
+      const auto& rows = sequence.request.rows;
+      return std::binary_search(rows.begin() + sequence.n_outputs, rows.end(), index);
+    }
   }
   return false;
 }
@@ -80,6 +84,7 @@ Step Scheduler::plan(std::vector<std::unique_ptr<Sequence>>* unserviceable) {
 
 /** False if there is no memory for its rows. A full step leaves it out. */
 bool Scheduler::add_entry(Step* step, Sequence* sequence) {
+  CHECK(tokens_to_compute(*sequence) > sequence->n_computed(), "a running sequence has work");
   const int n = wanted_rows(*step, *sequence);
   if (n == 0) return true;
   if (!reserve(sequence, n)) return false;
@@ -153,6 +158,16 @@ void Scheduler::close(Sequence* sequence, bool discard) {
   sequence->runs.clear();
 }
 
+std::vector<std::unique_ptr<Sequence>> Scheduler::abandon() {
+  std::vector<std::unique_ptr<Sequence>> all;
+  for (auto& sequence : running_) all.push_back(std::move(sequence));
+  for (auto& sequence : waiting_) all.push_back(std::move(sequence));
+  running_.clear();
+  waiting_.clear();
+  abandoned_ = true;
+  return all;
+}
+
 std::unique_ptr<Sequence> Scheduler::remove(Sequence* sequence, bool discard) {
   close(sequence, discard);
   const auto is_it = [&](const auto& other) { return other.get() == sequence; };
@@ -174,7 +189,7 @@ std::unique_ptr<Sequence> Scheduler::remove(Sequence* sequence, bool discard) {
 bool Scheduler::admit(Step* step, std::vector<std::unique_ptr<Sequence>>* unserviceable) {
   Sequence& next = *waiting_.front();
   if (step->n_rows >= options_.max_rows || step->n_outputs >= options_.max_outputs) return false;
-  const int needed = runs_for(static_cast<int>(next.tokens.size()) + 1);
+  const int needed = runs_for(tokens_to_compute(next));
   if (needed > pool_.n_runs()) {
     unserviceable->push_back(std::move(waiting_.front()));
     waiting_.pop_front();

@@ -35,6 +35,10 @@ class Scheduler {
    * `unserviceable`. */
   Step plan(std::vector<std::unique_ptr<Sequence>>* unserviceable);
 
+  /** Gives all sequences up without touching the tree: the engine has failed. */
+  std::vector<std::unique_ptr<Sequence>> abandon();
+  bool abandoned() const { return abandoned_; }
+
   /** Takes a sequence out, its leaf released (or, if its KV cannot be trusted, discarded). */
   std::unique_ptr<Sequence> remove(Sequence* sequence, bool discard = false);
 
@@ -54,6 +58,7 @@ class Scheduler {
   SchedulerOptions options_;
   std::deque<std::unique_ptr<Sequence>> waiting_;
   Running running_;  // in order of admission
+  bool abandoned_ = false;
 };
 
 }  // namespace cachalot

@@ -85,10 +85,17 @@ std::string read_architecture(const GgufFile& file) {
   return *name;
 }
 
+/** Whether the file asks for scaled rotary positions. */
+bool scales_rope(const GgufFile& file, const std::string& prefix) {
+  const GgufValue* type = file.find(prefix + "rope.scaling.type");
+  const auto* name = type == nullptr ? nullptr : std::get_if<std::string>(type);
+  return type != nullptr && (name == nullptr || *name != "none");
+}
+
 /** Refuses what would silently compute something else. */
 void refuse_unsupported_keys(const KeyReader& keys) {
   for (const char* name :
-       {"rope.scaling.type", "rope.scaling.factor", "expert_count", "attention.sliding_window"}) {
+       {"rope.scaling.factor", "rope.scale_linear", "expert_count", "attention.sliding_window"}) {
     if (keys.has(name)) {
       throw Error(ErrorCode::kUnsupportedArchitecture,
                   std::string("this llama model uses '") + name + "', which is not supported yet");
@@ -103,6 +110,10 @@ ModelConfig read_model_config(const GgufFile& file) {
   config.architecture = read_architecture(file);
   const KeyReader keys(file, config.architecture + ".");
   refuse_unsupported_keys(keys);
+  if (scales_rope(file, config.architecture + ".")) {
+    throw Error(ErrorCode::kUnsupportedArchitecture,
+                "this llama model scales its rotary positions, which is not supported yet");
+  }
   config.context_length = keys.integer("context_length", int64_t{1} << 24);
   config.width = keys.integer("embedding_length", kMaxDimension);
   config.ffn_width = keys.integer("feed_forward_length", kMaxDimension);

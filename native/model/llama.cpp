@@ -1,5 +1,6 @@
 #include "model/llama.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -7,10 +8,17 @@
 
 namespace cachalot {
 
-const float* Llama::forward(const ForwardInput& input, const KvStore& store) {
+namespace {
+
+constexpr int kAngleStep = 1024;  // positions by which the table of angles grows
+
+}  // namespace
+
+ForwardOutput Llama::forward(const ForwardInput& input, const KvStore& store) {
   const auto n_rows = static_cast<int32_t>(input.tokens.size());
   const ModelConfig& c = config_;
   CHECK(n_rows <= max_rows_, "a step has at most max_rows rows");
+  extend_rope(input.targets);
   backend_.gather_rows({embedding_, input.tokens.data(), n_rows, a_.x});
 
   const float* delta = nullptr;  // what the last block adds to the residual stream x
@@ -37,14 +45,17 @@ const float* Llama::forward(const ForwardInput& input, const KvStore& store) {
     backend_.linear({a_.gate, n_rows, std::array{LinearOutput{layer.down.get(), a_.delta}}});
   }
 
+  check_rows(n_rows);
+
   // logits = norm(x + delta) Woutput^T, for the rows that need them
   const auto n_outputs = static_cast<int32_t>(input.output_rows.size());
-  if (n_outputs == 0) return a_.logits;
+  const ForwardOutput output{a_.logits, finite_};
+  if (n_outputs == 0) return output;
   select_outputs(input.output_rows);
   backend_.rms_norm(
       {a_.last, a_.last_delta, output_norm_, c.norm_epsilon, n_outputs, c.width, a_.last});
   backend_.linear({a_.last, n_outputs, std::array{LinearOutput{output_.get(), a_.logits}}});
-  return a_.logits;
+  return output;
 }
 
 /** attended = softmax(q K^T / sqrt(D)) V over what the plan lets each row read, its own token
@@ -65,6 +76,12 @@ void Llama::attend(int layer, const ForwardInput& input, const KvStore& store) {
                             a_.attended});
 }
 
+// A damaged weight or an overflow shows in the residual stream of every row it reached.
+void Llama::check_rows(int32_t n_rows) {
+  finite_.resize(static_cast<size_t>(n_rows));
+  backend_.check_finite({a_.x, a_.delta, n_rows, config_.width, finite_.data()});
+}
+
 void Llama::select_outputs(std::span<const int32_t> rows) {
   CHECK(rows.size() <= static_cast<size_t>(max_outputs_),
         "a step has at most max_outputs rows of logits");
@@ -81,6 +98,7 @@ Llama::Llama(const GgufFile& file, const ModelConfig& config, Backend& backend, 
     : file_(file),
       config_(config),
       backend_(backend),
+      context_length_(context_length),
       max_rows_(max_rows),
       max_outputs_(max_outputs) {
   if (file.find_tensor("rope_freqs.weight") != nullptr) {
@@ -92,7 +110,8 @@ Llama::Llama(const GgufFile& file, const ModelConfig& config, Backend& backend, 
   const bool tied = file.find_tensor("output.weight") == nullptr;
   output_ = weight(tied ? "token_embd.weight" : "output.weight", config.vocabulary, config.width);
   load_layers();
-  build_rope(context_length);
+  refuse_unused_tensors();
+  prepare_rope();
   allocate_activations();
 }
 
@@ -116,7 +135,8 @@ void Llama::load_layers() {
   }
 }
 
-const GgufTensor& Llama::tensor(const std::string& name, int64_t n_rows, int64_t n_cols) const {
+const GgufTensor& Llama::tensor(const std::string& name, int64_t n_rows, int64_t n_cols) {
+  used_tensors_.insert(name);
   const GgufTensor* found = file_.find_tensor(name);
   if (found == nullptr)
     throw Error(ErrorCode::kModelMissingTensor, "tensor '" + name + "' is missing");
@@ -127,6 +147,15 @@ const GgufTensor& Llama::tensor(const std::string& name, int64_t n_rows, int64_t
                     std::to_string(n_rows) + " x " + std::to_string(n_cols));
   }
   return *found;
+}
+
+/** A tensor that we would ignore - a bias, say - would silently give another model. */
+void Llama::refuse_unused_tensors() const {
+  for (const GgufTensor& tensor : file_.tensors()) {
+    if (used_tensors_.contains(tensor.name)) continue;
+    throw Error(ErrorCode::kUnsupportedArchitecture,
+                "this llama model has a tensor '" + tensor.name + "', which is not supported yet");
+  }
 }
 
 std::unique_ptr<Weight> Llama::weight(const std::string& name, int64_t n_rows, int64_t n_cols) {
@@ -150,20 +179,30 @@ float* Llama::floats(int64_t count) {
   return buffers_.back()->floats();
 }
 
-void Llama::build_rope(int context_length) {
+void Llama::prepare_rope() {
+  const int64_t angles = int64_t{context_length_} * (config_.rope_dims / 2);
+  rope_ = {floats(angles), floats(angles), config_.rope_dims, config_.rope_interleaved};
+  sines_ = buffers_.back().get();
+  cosines_ = buffers_[buffers_.size() - 2].get();
+}
+
+// Filled as contexts grow: a file may claim a context of millions of tokens.
+void Llama::extend_rope(std::span<const KvTarget> targets) {
+  int needed = 0;
+  for (const KvTarget& target : targets) needed = std::max(needed, target.position + 1);
+  if (needed <= n_angles_) return;
+  needed = std::min(context_length_, (needed + kAngleStep - 1) / kAngleStep * kAngleStep);
   const int half = config_.rope_dims / 2;
-  float* cosines = floats(int64_t{context_length} * half);
-  float* sines = floats(int64_t{context_length} * half);
   for (int i = 0; i < half; i++) {
     const double frequency =
         std::pow(static_cast<double>(config_.rope_base), -2.0 * i / config_.rope_dims);
-    for (int64_t position = 0; position < context_length; position++) {
+    for (int64_t position = n_angles_; position < needed; position++) {
       const double angle = static_cast<double>(position) * frequency;
-      cosines[position * half + i] = static_cast<float>(std::cos(angle));
-      sines[position * half + i] = static_cast<float>(std::sin(angle));
+      cosines_->floats()[position * half + i] = static_cast<float>(std::cos(angle));
+      sines_->floats()[position * half + i] = static_cast<float>(std::sin(angle));
     }
   }
-  rope_ = {cosines, sines, config_.rope_dims, config_.rope_interleaved};
+  n_angles_ = needed;
 }
 
 void Llama::allocate_activations() {

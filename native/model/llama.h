@@ -3,7 +3,9 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "backend/backend.h"
@@ -19,6 +21,11 @@ struct ForwardInput {
   std::span<const int32_t> output_rows;  // rows whose logits are wanted
 };
 
+struct ForwardOutput {
+  const float* logits;              // [output_rows, V]
+  std::span<const uint8_t> finite;  // [R] 0 where a row's hidden state holds a NaN or an infinity
+};
+
 class Llama {
  public:
   /** Prepares all weights. `file` must outlive the model. Throws model_missing_tensor or
@@ -26,8 +33,8 @@ class Llama {
   Llama(const GgufFile& file, const ModelConfig& config, Backend& backend, int context_length,
         int max_rows, int max_outputs);
 
-  /** One forward pass; returns logits [output_rows, V], valid until the next call. */
-  const float* forward(const ForwardInput& input, const KvStore& store);
+  /** One forward pass. What it returns is valid until the next call. */
+  ForwardOutput forward(const ForwardInput& input, const KvStore& store);
 
   const ModelConfig& config() const { return config_; }
   int max_rows() const { return max_rows_; }
@@ -57,20 +64,24 @@ class Llama {
     float* logits;              // [outputs, V]
   };
 
-  const GgufTensor& tensor(const std::string& name, int64_t n_rows, int64_t n_cols) const;
+  const GgufTensor& tensor(const std::string& name, int64_t n_rows, int64_t n_cols);
+  void refuse_unused_tensors() const;
+  void prepare_rope();
   std::unique_ptr<Weight> weight(const std::string& name, int64_t n_rows, int64_t n_cols);
   const float* norm(const std::string& name);
   void load_layers();
-  void build_rope(int context_length);
+  void extend_rope(std::span<const KvTarget> targets);
   void allocate_activations();
   float* floats(int64_t count);
   void attend(int layer, const ForwardInput& input, const KvStore& store);
+  void check_rows(int32_t n_rows);
   void select_outputs(std::span<const int32_t> rows);
 
   const GgufFile& file_;
   ModelConfig config_;
   Backend& backend_;
-  int max_rows_, max_outputs_;
+  int context_length_, max_rows_, max_outputs_;
+  std::set<std::string> used_tensors_;
   std::vector<std::unique_ptr<Buffer>> buffers_;
   std::unique_ptr<Buffer> partials_;
   Tensor embedding_;  // [V, E]
@@ -78,7 +89,10 @@ class Llama {
   const float* output_norm_ = nullptr;  // [E]
   std::unique_ptr<Weight> output_;      // [V, E]
   RopeTable rope_{};
+  Buffer *cosines_ = nullptr, *sines_ = nullptr;  // of rope_, filled up to n_angles_ positions
+  int n_angles_ = 0;
   Activations a_{};
+  std::vector<uint8_t> finite_;  // [R]
 };
 
 }  // namespace cachalot

@@ -11,6 +11,8 @@ namespace {
 
 constexpr uint32_t kMagic = 0x46554747;  // "GGUF"
 constexpr uint64_t kMaxNameBytes = 1024;
+constexpr uint64_t kMaxTextBytes = uint64_t{64}
+                                   << 20;  // what JavaScript surely holds as one string
 constexpr uint64_t kMaxDimensions = 4;
 constexpr uint64_t kMaxAlignment = 1 << 20;
 constexpr uint64_t kMinEntryBytes = 8 + 4;               // of a metadata entry: key length, type
@@ -60,6 +62,15 @@ double as_number(const GgufValue& value) {
   return std::get<double>(value);
 }
 
+std::string read_text(SpanReader& reader, const std::string& what) {
+  std::string text = reader.read_string(what);
+  if (text.size() > kMaxTextBytes) {
+    throw Error(ErrorCode::kFileBadMetadata,
+                what + " is longer than " + std::to_string(kMaxTextBytes) + " bytes");
+  }
+  return text;
+}
+
 GgufValue read_array(SpanReader& reader, const std::string& key) {
   auto array = std::make_shared<GgufArray>();
   array->type = static_cast<GgufType>(reader.read<uint32_t>(key));
@@ -77,7 +88,7 @@ GgufValue read_array(SpanReader& reader, const std::string& key) {
   if (strings) array->strings.reserve(count);
   else array->numbers.reserve(count);
   for (uint64_t i = 0; i < count; i++) {
-    if (strings) array->strings.push_back(reader.read_string(key));
+    if (strings) array->strings.push_back(read_text(reader, key));
     else array->numbers.push_back(as_number(read_scalar(reader, array->type, key)));
   }
   return array;
@@ -86,7 +97,7 @@ GgufValue read_array(SpanReader& reader, const std::string& key) {
 GgufValue read_value(SpanReader& reader, const std::string& key) {
   const auto type =
       static_cast<GgufType>(reader.read<uint32_t>("the type of metadata '" + key + "'"));
-  if (type == GgufType::kString) return reader.read_string("metadata '" + key + "'");
+  if (type == GgufType::kString) return read_text(reader, "metadata '" + key + "'");
   if (type == GgufType::kArray) return read_array(reader, key);
   return read_scalar(reader, type, key);
 }

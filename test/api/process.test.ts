@@ -57,6 +57,35 @@ describe('a process', () => {
     expect(await node(script)).toBe('6');
   });
 
+  test.each(['load', 'dispose', 'many generations'])(
+    'survives workers that are ended in the middle of: %s',
+    async (phase) => {
+      const work = {
+        load: 'parentPort.postMessage(1); for (;;) await (await Engine.load(model)).dispose();',
+        dispose:
+          "const e = await Engine.load(model); void e.complete('a', { maxTokens: 1900 }); parentPort.postMessage(1); await e.dispose();",
+        'many generations':
+          'const e = await Engine.load(model); for (let i = 0; i < 8; i++) void e.completeTokens([5 + i], { maxTokens: 1900 }).result; setTimeout(() => parentPort.postMessage(1), 5);',
+      }[phase]!;
+      const script = `const { Worker } = require('node:worker_threads');
+      const code = ${JSON.stringify(`const { Engine } = require('./dist/index.js'); const { parentPort } = require('node:worker_threads'); const model = ${JSON.stringify(model)}; (async () => { ${work} })();`)};
+      (async () => { let ended = 0; for (let round = 0; round < 8; round++) {
+        const worker = new Worker(code, { eval: true }); await new Promise((r) => worker.once('message', r));
+        await new Promise((r) => setTimeout(r, round)); await worker.terminate(); ended++; }
+        console.log(ended); })()`;
+      expect(await node(script)).toBe('8');
+    },
+  );
+
+  test('an engine that nobody holds any more is ended', async () => {
+    const script = `const { Engine } = require('./dist/index.js');
+      const threads = () => Number(/Threads:\\s+(\\d+)/.exec(require('node:fs').readFileSync('/proc/self/status', 'utf8'))[1]);
+      (async () => { const before = threads(); for (let i = 0; i < 5; i++) await Engine.load('${model}', { threads: 2 });
+        for (let i = 0; i < 40 && threads() > before + 4; i++) { gc(); await new Promise((r) => setTimeout(r, 25)); }
+        console.log(threads() <= before + 4); })()`;
+    expect(await node(script, '--expose-gc')).toBe('true');
+  });
+
   test('loading, generating and disposing 100 times does not grow', async () => {
     const script = `const { Engine } = require('./dist/index.js');
       (async () => { let first = 0; for (let i = 0; i < 100; i++) {

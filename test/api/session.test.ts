@@ -69,6 +69,14 @@ describe('a session', () => {
     await session.chat('two', { maxTokens: 1 }).result;
   });
 
+  test('a turn that is left makes room for the next', async () => {
+    const session = engine.createSession();
+    for await (const token of session.chat('one', { maxTokens: 400 }).tokens())
+      if (token.id >= 0) break;
+    const second = await session.chat('two', { maxTokens: 3 }).result;
+    expect(second.tokens).toHaveLength(3);
+  });
+
   test('chat without a template says what to do', async () => {
     await using plain = await Engine.load((await writeTinyModel()).path);
     await expect(plain.createSession().chat('hi').result).rejects.toMatchObject({

@@ -126,6 +126,15 @@ describe('the command line', () => {
     }
   });
 
+  test('a reader that leaves early is no error', async () => {
+    const child = execFile(process.execPath, [main, 'run', '-m', model, '-n', '400', 'the']);
+    let stderr = '';
+    child.stderr!.on('data', (chunk: string) => (stderr += chunk));
+    child.stdout!.once('data', () => child.stdout!.destroy());
+    const code = await new Promise((exit) => child.once('exit', (status) => exit(status)));
+    expect([code, stderr]).toEqual([0, '']);
+  });
+
   test('Ctrl-C ends an answer with code 130', async () => {
     const child = execFile(process.execPath, [main, 'run', '-m', model, 'the'], {
       env: process.env,

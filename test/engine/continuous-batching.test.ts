@@ -77,6 +77,28 @@ describe('KV memory', () => {
     expect(results.map(({ tokens }) => tokens)).toEqual(expected);
   });
 
+  test('logits of a request that is preempted are those of one that is not', async () => {
+    const model = await writeTinyModel();
+    await using roomy = await Engine.load(model.path, { kv: { format: 'f32' } });
+    const wanted = ids(9, 150);
+    for (const rows of [[33, 40, 47, 60, 80, 149], wanted.map((_, i) => i)]) {
+      const expected = await roomy.logits(wanted, { rows });
+      for (const runs of [8, 10, 12]) {
+        await using tight = await Engine.load(model.path, {
+          kv: { format: 'f32', bytes: runs * RUN },
+          stepTokens: 8,
+          checkInvariants: true,
+        });
+        const others = Array.from(
+          { length: 6 },
+          (_, i) => tight.completeTokens(ids(i, 30), { maxTokens: 60 }).result,
+        );
+        expect(await tight.logits(wanted, { rows })).toEqual(expected);
+        await Promise.all(others);
+      }
+    }
+  });
+
   test('a request that cannot fit fails alone, with what it needs', async () => {
     const model = await writeTinyModel();
     await using engine = await Engine.load(model.path, {

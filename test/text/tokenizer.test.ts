@@ -56,10 +56,13 @@ describe.each(['stories15M', 'minimind'] as const)('the real tokenizer of %s', (
 describe('a damaged vocabulary is refused by name', () => {
   test.each([
     [{ 'tokenizer.ggml.model': 'bert' }, 'tokenizer_unsupported'],
-    [{ 'tokenizer.ggml.tokens': ['a'], 'tokenizer.ggml.scores': [] }, 'tokenizer_invalid'],
-    [{ 'tokenizer.ggml.tokens': [1, 2] }, 'tokenizer_invalid'],
+    [
+      { 'tokenizer.ggml.tokens': ['a'], 'tokenizer.ggml.scores': Float64Array.of() },
+      'tokenizer_invalid',
+    ],
+    [{ 'tokenizer.ggml.tokens': Float64Array.of(1, 2) }, 'tokenizer_invalid'],
     [{ 'tokenizer.ggml.bos_token_id': 99 }, 'tokenizer_invalid'],
-    [{ 'tokenizer.ggml.token_type': [1] }, 'tokenizer_invalid'],
+    [{ 'tokenizer.ggml.token_type': Float64Array.of(1) }, 'tokenizer_invalid'],
     [
       { 'tokenizer.ggml.model': 'gpt2', 'tokenizer.ggml.pre': 'unheard-of' },
       'tokenizer_unsupported',
@@ -69,7 +72,7 @@ describe('a damaged vocabulary is refused by name', () => {
     const metadata = {
       'tokenizer.ggml.model': 'llama',
       'tokenizer.ggml.tokens': ['<unk>', 'a', 'b'],
-      'tokenizer.ggml.scores': [0, 0, 0],
+      'tokenizer.ggml.scores': Float64Array.of(0, 0, 0),
       ...change,
     };
     expect(() => readVocabulary({ version: 3, metadata: metadata, tensors: [] })).toThrow(
@@ -84,10 +87,25 @@ describe('a damaged vocabulary is refused by name', () => {
       metadata: {
         'tokenizer.ggml.model': 'llama',
         'tokenizer.ggml.tokens': tokens,
-        'tokenizer.ggml.scores': [0, 0, 0, 0],
+        'tokenizer.ggml.scores': Float64Array.of(0, 0, 0, 0),
       },
       tensors: [],
     });
     expect(new TextTokenizer(vocabulary).decode([1, 2, 3])).toBe('constructor__proto__toString');
+  });
+
+  test('a token of 300,000 characters does not block the loader', () => {
+    const tokens = ['<unk>', 'a', 'a'.repeat(300_000)];
+    const start = performance.now();
+    readVocabulary({
+      version: 3,
+      metadata: {
+        'tokenizer.ggml.model': 'llama',
+        'tokenizer.ggml.tokens': tokens,
+        'tokenizer.ggml.scores': new Float64Array(3),
+      },
+      tensors: [],
+    });
+    expect(performance.now() - start).toBeLessThan(200);
   });
 });

@@ -254,6 +254,7 @@ describe('a model', () => {
     [{ 'llama.rope.freq_base': { f32: -1 } }, 'model_bad_value'],
     [{ 'llama.rope.dimension_count': { u32: 17 } }, 'model_bad_value'],
     [{ 'llama.rope.scaling.type': { string: 'yarn' } }, 'unsupported_architecture'],
+    [{ 'llama.rope.scaling.factor': { f32: 4 } }, 'unsupported_architecture'],
     [
       {
         'tokenizer.ggml.tokens': { strings: ['a'] },
@@ -270,6 +271,22 @@ describe('a model', () => {
       await expect(loadWith(change)).rejects.toMatchObject({ name: 'CachalotError', code });
     },
   );
+
+  test('with a tensor that would be ignored is refused by its name', async () => {
+    const bias = { name: 'blk.0.attn_q.bias', shape: [64], type: 0, data: new Uint8Array(256) };
+    await expect(
+      loadWith({}, { change: (tensors) => void tensors.set(bias.name, bias) }),
+    ).rejects.toMatchObject({
+      code: 'unsupported_architecture',
+      message: expect.stringContaining(bias.name) as string,
+    });
+  });
+
+  test('that claims a context of millions of tokens costs nothing until they are used', async () => {
+    const before = process.memoryUsage.rss();
+    await loadWith({ 'llama.context_length': { u32: 2 ** 24 } });
+    expect(process.memoryUsage.rss() - before).toBeLessThan(100e6);
+  });
 
   test('without a tensor, or with one of another shape, is refused by the name of the tensor', async () => {
     const name = 'blk.1.ffn_up';

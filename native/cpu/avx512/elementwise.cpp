@@ -29,6 +29,17 @@ void rms_norm(float* x, const float* delta, const float* weight, float epsilon, 
   }
 }
 
+uint8_t is_finite(const float* x, const float* delta, int32_t width) {
+  __m512 zeros = _mm512_setzero_ps();
+  for (int32_t i = 0; i < width; i += 16) {
+    const __mmask16 mask = first(width - i);
+    const __m512 value =
+        _mm512_add_ps(_mm512_maskz_loadu_ps(mask, x + i), _mm512_maskz_loadu_ps(mask, delta + i));
+    zeros = _mm512_fmadd_ps(value, _mm512_setzero_ps(), zeros);  // NaN or infinity times 0 is NaN
+  }
+  return _mm512_cmp_ps_mask(zeros, zeros, _CMP_UNORD_Q) == 0;
+}
+
 void silu_mul(const float* gate, const float* up, int64_t n, float* out) {
   const __m512 one = _mm512_set1_ps(1.0f);
   for (int64_t i = 0; i < n; i += 16) {

@@ -20,10 +20,13 @@ struct AttentionState {
     *sum = 0.0f;
   }
 
+  /** A part whose scores were all NaN is not empty: its sum says so. */
+  bool empty() const { return *max == -INFINITY && *sum == 0.0f; }
+
   /** this = this (+) later. */
   void merge(const AttentionState& later, int head_dim) const {
-    if (*later.max == -INFINITY) return;
-    if (*max == -INFINITY) {
+    if (later.empty()) return;
+    if (empty()) {
       for (int d = 0; d < head_dim; d++) out[d] = later.out[d];
       *max = *later.max;
       *sum = *later.sum;

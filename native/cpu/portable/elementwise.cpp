@@ -31,6 +31,13 @@ void rms_norm(float* x, const float* delta, const float* weight, float epsilon, 
   for (int32_t i = 0; i < width; i++) out[i] = x[i] * scale * weight[i];
 }
 
+uint8_t is_finite(const float* x, const float* delta, int32_t width) {
+  float zeros = 0;
+  for (int32_t i = 0; i < width; i++)
+    zeros += (x[i] + delta[i]) * 0.0f;  // NaN and infinity give NaN
+  return zeros == 0.0f;
+}
+
 void silu_mul(const float* gate, const float* up, int64_t n, float* out) {
   for (int64_t i = 0; i < n; i++) {
     const float power = -kLog2E * gate[i];

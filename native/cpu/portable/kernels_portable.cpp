@@ -5,6 +5,7 @@ namespace cachalot::cpu {
 const Kernels kPortableKernels = {
     "portable",
     portable::rms_norm,
+    portable::is_finite,
     portable::silu_mul,
     portable::quantize_row,
     portable::round_bf16,
