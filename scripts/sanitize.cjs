@@ -16,7 +16,7 @@ const run = (command, args, environment) => {
 if (action === 'build') {
   run(process.execPath, [
     require.resolve('cmake-js/bin/cmake-js'),
-    'build',
+    'rebuild',
     `--CDCACHALOT_SANITIZE=${kind}`,
   ]);
 } else {
