@@ -8,11 +8,12 @@
 
 namespace cachalot::cpu {
 
-/** One block of a quantized row: w[i] = scale * code[i] - min, in its format's own terms. */
+/** One block of a quantized row, in its format's own terms: for most
+ * w[i] = d * scale * (code[i] - zero) - dmin * min, scales and minima per 32 inputs or per 16. */
 struct BlockCodes {
   uint16_t d, dmin;    // f16 bits
-  uint8_t scales[16];  // per 32 inputs (Q4_K, Q5_K, IQ2_XXS) or per 16 (Q2_K)
-  uint8_t mins[16];
+  int8_t scales[16];   // 1 where a format has only d
+  uint8_t mins[16];    // 1 where a format has only dmin
   uint8_t codes[256];  // unsigned codes; unused by IQ2_XXS
   uint8_t grid[32];    // IQ2_XXS: lattice point of each 8 inputs
   uint8_t signs[32];   // IQ2_XXS: a bit per input, set = negative

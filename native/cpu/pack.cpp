@@ -23,21 +23,54 @@ void put_nibbles(uint8_t* out, int output, const uint8_t* codes) {
   }
 }
 
-void put_k_header(uint8_t* out, int output, const BlockCodes& block) {
-  put_half(out + PackedQ4_K::kD, output, block.d);
-  put_half(out + PackedQ4_K::kDmin, output, block.dmin);
-  for (int sub = 0; sub < 8; sub++) {
-    out[PackedQ4_K::kScales + sub * kPanelOutputs + output] = block.scales[sub];
-    out[PackedQ4_K::kMins + sub * kPanelOutputs + output] = block.mins[sub];
-    put_nibbles(out + PackedQ4_K::kCodes + sub * kCodeBytes / 2, output, block.codes + 32 * sub);
+/** Bit `bit` of 32 codes into eight masks of 64 bits. */
+void put_high_bits(uint8_t* out, int output, const uint8_t* codes, int bit) {
+  for (int i = 0; i < 32; i++) {
+    const int at = 4 * output + i % 4;  // of the 64 bytes of quad i / 4
+    out[i / 4 * 8 + at / 8] |= static_cast<uint8_t>((codes[i] >> bit & 1) << (at % 8));
   }
 }
 
-void put_high_bits(uint8_t* out, int output, const BlockCodes& block) {
+/** Bits [shift, shift + 2) of 256 codes into [16 groups of 16][64]: quad j in bits 2j of a byte. */
+void put_pairs(uint8_t* out, int output, const uint8_t* codes, int shift) {
   for (int i = 0; i < 256; i++) {
-    const int bit = 4 * output + i % 4;  // of the 64 bytes of quad i / 4
-    out[PackedQ5_K::kHighBits + i / 4 * 8 + bit / 8] |=
-        static_cast<uint8_t>((block.codes[i] >> 4) << (bit % 8));
+    out[i / 16 * 64 + 4 * output + i % 4] |=
+        static_cast<uint8_t>((codes[i] >> shift & 3) << (2 * (i % 16 / 4)));
+  }
+}
+
+/** Scales of `n` groups, a row of 16 outputs each. */
+void put_scales(uint8_t* out, int output, const BlockCodes& block, int n) {
+  for (int i = 0; i < n; i++)
+    out[i * kPanelOutputs + output] = static_cast<uint8_t>(block.scales[i]);
+}
+
+void put_256_nibbles(uint8_t* out, int output, const BlockCodes& block) {
+  for (int sub = 0; sub < 8; sub++) {
+    put_nibbles(out + sub * kCodeBytes / 2, output, block.codes + 32 * sub);
+  }
+}
+
+void put_q4_1(uint8_t* out, int output, const BlockCodes& block) {
+  put_half(out + PackedQ4_1::kScales, output, block.d);
+  put_half(out + PackedQ4_1::kMins, output, block.dmin);
+  put_nibbles(out + PackedQ4_1::kCodes, output, block.codes);
+}
+
+void put_q4_k(uint8_t* out, int output, const BlockCodes& block) {
+  put_half(out + PackedQ4_K::kD, output, block.d);
+  put_half(out + PackedQ4_K::kDmin, output, block.dmin);
+  put_scales(out + PackedQ4_K::kScales, output, block, 8);
+  for (int sub = 0; sub < 8; sub++) {
+    out[PackedQ4_K::kMins + sub * kPanelOutputs + output] = block.mins[sub];
+  }
+  put_256_nibbles(out + PackedQ4_K::kCodes, output, block);
+}
+
+void put_q5_k(uint8_t* out, int output, const BlockCodes& block) {
+  put_q4_k(out, output, block);
+  for (int sub = 0; sub < 8; sub++) {
+    put_high_bits(out + PackedQ5_K::kHighBits + sub * 64, output, block.codes + 32 * sub, 4);
   }
 }
 
@@ -47,11 +80,30 @@ void put_q2_k(uint8_t* out, int output, const BlockCodes& block) {
   for (int group = 0; group < 16; group++) {
     out[PackedQ2_K::kScales + group * kPanelOutputs + output] =
         static_cast<uint8_t>(block.scales[group] | block.mins[group] << 4);
-    for (int i = 0; i < 16; i++) {
-      out[PackedQ2_K::kCodes + group * 64 + 4 * output + i % 4] |=
-          static_cast<uint8_t>(block.codes[16 * group + i] << (2 * (i / 4)));
-    }
   }
+  put_pairs(out + PackedQ2_K::kCodes, output, block.codes, 0);
+}
+
+void put_q3_k(uint8_t* out, int output, const BlockCodes& block) {
+  put_half(out + PackedQ3_K::kD, output, block.d);
+  put_scales(out + PackedQ3_K::kScales, output, block, 16);
+  put_pairs(out + PackedQ3_K::kCodes, output, block.codes, 0);
+  for (int sub = 0; sub < 8; sub++) {
+    put_high_bits(out + PackedQ3_K::kHighBits + sub * 64, output, block.codes + 32 * sub, 2);
+  }
+}
+
+void put_q6_k(uint8_t* out, int output, const BlockCodes& block) {
+  put_half(out + PackedQ6_K::kD, output, block.d);
+  put_scales(out + PackedQ6_K::kScales, output, block, 16);
+  put_256_nibbles(out + PackedQ6_K::kCodes, output, block);
+  put_pairs(out + PackedQ6_K::kHighPairs, output, block.codes, 4);
+}
+
+void put_iq4_xs(uint8_t* out, int output, const BlockCodes& block) {
+  put_half(out + PackedIQ4_XS::kD, output, block.d);
+  put_scales(out + PackedIQ4_XS::kScales, output, block, 8);
+  put_256_nibbles(out + PackedIQ4_XS::kCodes, output, block);
 }
 
 void put_iq2_xxs(uint8_t* out, int output, const BlockCodes& block) {
@@ -74,12 +126,23 @@ void put_block(DType dtype, const BlockCodes& block, int output, uint8_t* out) {
       for (int i = 0; i < 32; i++) out[PackedQ8_0::kCodes + quad_byte(output, i)] = block.codes[i];
       return;
     case DType::kQ4_0:
+    case DType::kIQ4_NL:
+    case DType::kQ5_0:
       put_half(out + PackedQ4_0::kScales, output, block.d);
-      return put_nibbles(out + PackedQ4_0::kCodes, output, block.codes);
-    case DType::kQ4_K: return put_k_header(out, output, block);
-    case DType::kQ5_K: put_k_header(out, output, block); return put_high_bits(out, output, block);
+      put_nibbles(out + PackedQ4_0::kCodes, output, block.codes);
+      if (dtype == DType::kQ5_0) put_high_bits(out + PackedQ5_0::kHighBits, output, block.codes, 4);
+      return;
+    case DType::kQ4_1: return put_q4_1(out, output, block);
+    case DType::kQ5_1:
+      put_q4_1(out, output, block);
+      return put_high_bits(out + PackedQ5_1::kHighBits, output, block.codes, 4);
     case DType::kQ2_K: return put_q2_k(out, output, block);
+    case DType::kQ3_K: return put_q3_k(out, output, block);
+    case DType::kQ4_K: return put_q4_k(out, output, block);
+    case DType::kQ5_K: return put_q5_k(out, output, block);
+    case DType::kQ6_K: return put_q6_k(out, output, block);
     case DType::kIQ2_XXS: return put_iq2_xxs(out, output, block);
+    case DType::kIQ4_XS: return put_iq4_xs(out, output, block);
     default: CHECK(false, "only quantized types are packed");
   }
 }
@@ -90,10 +153,17 @@ PanelShape panel_shape(DType dtype) {
   switch (dtype) {
     case DType::kQ8_0: return {PackedQ8_0::kBytes, PackedQ8_0::kInputs};
     case DType::kQ4_0: return {PackedQ4_0::kBytes, PackedQ4_0::kInputs};
+    case DType::kQ4_1: return {PackedQ4_1::kBytes, PackedQ4_1::kInputs};
+    case DType::kQ5_0: return {PackedQ5_0::kBytes, PackedQ5_0::kInputs};
+    case DType::kQ5_1: return {PackedQ5_1::kBytes, PackedQ5_1::kInputs};
+    case DType::kIQ4_NL: return {PackedIQ4_NL::kBytes, PackedIQ4_NL::kInputs};
+    case DType::kQ2_K: return {PackedQ2_K::kBytes, PackedQ2_K::kInputs};
+    case DType::kQ3_K: return {PackedQ3_K::kBytes, PackedQ3_K::kInputs};
     case DType::kQ4_K: return {PackedQ4_K::kBytes, PackedQ4_K::kInputs};
     case DType::kQ5_K: return {PackedQ5_K::kBytes, PackedQ5_K::kInputs};
-    case DType::kQ2_K: return {PackedQ2_K::kBytes, PackedQ2_K::kInputs};
+    case DType::kQ6_K: return {PackedQ6_K::kBytes, PackedQ6_K::kInputs};
     case DType::kIQ2_XXS: return {PackedIQ2_XXS::kBytes, PackedIQ2_XXS::kInputs};
+    case DType::kIQ4_XS: return {PackedIQ4_XS::kBytes, PackedIQ4_XS::kInputs};
     default: CHECK(false, "only quantized types are packed");
   }
 }

@@ -44,6 +44,17 @@ function kNibble(block: DataView, start: number, i: number): number {
   return i % 64 < 32 ? byte & 15 : byte >> 4;
 }
 
+/** Nibble i of 32: low ones first. */
+function nibble(block: DataView, start: number, i: number): number {
+  const byte = block.getUint8(start + (i % 16));
+  return i < 16 ? byte & 15 : byte >> 4;
+}
+
+const bit = (block: DataView, start: number, i: number) =>
+  (block.getUint8(start + (i >> 3)) >> (i % 8)) & 1;
+
+const IQ4_VALUES = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
+
 export const WEIGHT_TYPES: WeightType[] = [
   float('F32', 0, 4, (block) => block.getFloat32(0, true)),
   float('F16', 1, 2, (block) => half(block, 0)),
@@ -70,6 +81,83 @@ export const WEIGHT_TYPES: WeightType[] = [
     element: (block, i) => {
       const byte = block.getUint8(2 + (i % 16));
       return half(block, 0) * ((i < 16 ? byte & 15 : byte >> 4) - 8);
+    },
+  },
+  {
+    name: 'Q4_1',
+    type: 3,
+    blockSize: 32,
+    blockBytes: 20,
+    scales: [0, 2],
+    element: (block, i) => half(block, 0) * nibble(block, 4, i) + half(block, 2),
+  },
+  {
+    name: 'Q5_0',
+    type: 6,
+    blockSize: 32,
+    blockBytes: 22,
+    scales: [0],
+    element: (block, i) => half(block, 0) * (nibble(block, 6, i) + 16 * bit(block, 2, i) - 16),
+  },
+  {
+    name: 'Q5_1',
+    type: 7,
+    blockSize: 32,
+    blockBytes: 24,
+    scales: [0, 2],
+    element: (block, i) =>
+      half(block, 0) * (nibble(block, 8, i) + 16 * bit(block, 4, i)) + half(block, 2),
+  },
+  {
+    name: 'IQ4_NL',
+    type: 20,
+    blockSize: 32,
+    blockBytes: 18,
+    scales: [0],
+    element: (block, i) => half(block, 0) * IQ4_VALUES[nibble(block, 2, i)]!,
+  },
+  {
+    name: 'IQ4_XS',
+    type: 23,
+    blockSize: 256,
+    blockBytes: 136,
+    scales: [0],
+    element: (block, i) => {
+      const sub = Math.floor(i / 32);
+      const low = (block.getUint8(4 + (sub >> 1)) >> (4 * (sub % 2))) & 15;
+      const scale = low + 16 * ((block.getUint16(2, true) >> (2 * sub)) & 3) - 32;
+      return half(block, 0) * scale * IQ4_VALUES[nibble(block, 8 + 16 * sub, i % 32)]!;
+    },
+  },
+  {
+    name: 'Q3_K',
+    type: 11,
+    blockSize: 256,
+    blockBytes: 110,
+    scales: [108],
+    element: (block, i) => {
+      const group = Math.floor(i / 16);
+      const byte = block.getUint8(96 + (group % 8));
+      const upper = (block.getUint8(104 + (group % 4)) >> (2 * (group >> 2))) & 3;
+      const scale = (group < 8 ? byte & 15 : byte >> 4) + 16 * upper - 32;
+      const run = Math.floor(i / 32);
+      const low = (block.getUint8(32 + 32 * (run >> 2) + (i % 32)) >> (2 * (run % 4))) & 3;
+      const third = (block.getUint8(i % 32) >> run) & 1;
+      return half(block, 108) * scale * (low - (third ? 0 : 4));
+    },
+  },
+  {
+    name: 'Q6_K',
+    type: 14,
+    blockSize: 256,
+    blockBytes: 210,
+    scales: [208],
+    element: (block, i) => {
+      const [part, run, at] = [Math.floor(i / 128), Math.floor(i / 32) % 4, i % 32];
+      const byte = block.getUint8(64 * part + 32 * (run % 2) + at);
+      const upper = (block.getUint8(128 + 32 * part + at) >> (2 * run)) & 3;
+      const code = (run < 2 ? byte & 15 : byte >> 4) + 16 * upper;
+      return half(block, 208) * block.getInt8(192 + Math.floor(i / 16)) * (code - 32);
     },
   },
   {

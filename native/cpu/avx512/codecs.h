@@ -37,6 +37,36 @@ static inline void load_nibbles(const uint8_t* bytes, __m512i* quads) {
   }
 }
 
+static inline __m512 load_signed(const uint8_t* bytes) {
+  return _mm512_cvtepi32_ps(
+      _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes))));
+}
+
+/** quads |= bit for the 64-bit masks of 8 quads. */
+static inline void add_high_bits(const uint8_t* masks, char bit, __m512i* quads) {
+  for (int i = 0; i < 8; i++) {
+    uint64_t mask;
+    __builtin_memcpy(&mask, masks + 8 * i, 8);
+    quads[i] = _mm512_mask_add_epi8(quads[i], mask, quads[i], _mm512_set1_epi8(bit));
+  }
+}
+
+/** 64 bytes of bit pairs -> 4 quads. */
+static inline void load_pairs(const uint8_t* bytes, __m512i* quads) {
+  const __m512i codes = _mm512_loadu_si512(bytes);
+  for (int j = 0; j < 4; j++) {
+    quads[j] =
+        _mm512_and_si512(_mm512_srl_epi16(codes, _mm_cvtsi32_si128(2 * j)), _mm512_set1_epi8(3));
+  }
+}
+
+/** Nibbles -> what they stand for in IQ4_NL and IQ4_XS. */
+static inline void look_up_iq4(__m512i* quads) {
+  const __m512i values =
+      _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(kIq4Values)));
+  for (int i = 0; i < 8; i++) quads[i] = _mm512_shuffle_epi8(values, quads[i]);
+}
+
 struct Q8_0 : PackedQ8_0 {
   static constexpr int kGroups = 1;
   static constexpr bool kHasMin = false;
@@ -55,15 +85,51 @@ struct Q4_0 : PackedQ4_0 {
   }
 };
 
+struct Q4_1 : PackedQ4_1 {
+  static constexpr int kGroups = 1;
+  static constexpr bool kHasMin = true;
+  void load(const uint8_t* block, int /*sub*/, Codes& out) const {
+    load_nibbles(block + kCodes, out.quads);
+    out.scale[0] = load_halfs(block + kScales);
+    out.min[0] = load_halfs(block + kMins);
+  }
+};
+
+struct Q5_0 : PackedQ5_0 {
+  static constexpr int kGroups = 1;
+  static constexpr bool kHasMin = false;
+  void load(const uint8_t* block, int sub, Codes& out) const {
+    Q4_0().load(block, sub, out);
+    add_high_bits(block + kHighBits, 16, out.quads);
+  }
+};
+
+struct Q5_1 : PackedQ5_1 {
+  static constexpr int kGroups = 1;
+  static constexpr bool kHasMin = true;
+  void load(const uint8_t* block, int sub, Codes& out) const {
+    Q4_1().load(block, sub, out);
+    add_high_bits(block + kHighBits, 16, out.quads);
+  }
+};
+
+struct IQ4_NL : PackedIQ4_NL {
+  static constexpr int kGroups = 1;
+  static constexpr bool kHasMin = false;
+  void load(const uint8_t* block, int sub, Codes& out) const {
+    Q4_0().load(block, sub, out);
+    look_up_iq4(out.quads);
+  }
+};
+
 struct Q4_K : PackedQ4_K {
   static constexpr int kGroups = 1;
   static constexpr bool kHasMin = true;
   void load(const uint8_t* block, int sub, Codes& out) const {
+    const int scales = sub * kPanelOutputs;
     load_nibbles(block + kCodes + sub * kCodeBytes / 2, out.quads);
-    out.scale[0] =
-        _mm512_mul_ps(load_halfs(block + kD), load_bytes(block + kScales + sub * kPanelOutputs));
-    out.min[0] =
-        _mm512_mul_ps(load_halfs(block + kDmin), load_bytes(block + kMins + sub * kPanelOutputs));
+    out.scale[0] = _mm512_mul_ps(load_halfs(block + kD), load_bytes(block + kScales + scales));
+    out.min[0] = _mm512_mul_ps(load_halfs(block + kDmin), load_bytes(block + kMins + scales));
   }
 };
 
@@ -72,12 +138,18 @@ struct Q5_K : PackedQ5_K {
   static constexpr bool kHasMin = true;
   void load(const uint8_t* block, int sub, Codes& out) const {
     Q4_K().load(block, sub, out);
-    const __m512i fifth = _mm512_set1_epi8(16);
-    for (int i = 0; i < 8; i++) {
-      uint64_t bits;
-      __builtin_memcpy(&bits, block + kHighBits + 8 * (8 * sub + i), 8);
-      out.quads[i] = _mm512_mask_add_epi8(out.quads[i], bits, out.quads[i], fifth);
-    }
+    add_high_bits(block + kHighBits + 64 * sub, 16, out.quads);
+  }
+};
+
+struct IQ4_XS : PackedIQ4_XS {
+  static constexpr int kGroups = 1;
+  static constexpr bool kHasMin = false;
+  void load(const uint8_t* block, int sub, Codes& out) const {
+    load_nibbles(block + kCodes + sub * kCodeBytes / 2, out.quads);
+    look_up_iq4(out.quads);
+    const __m512 scale = load_signed(block + kScales + sub * kPanelOutputs);
+    out.scale[0] = _mm512_mul_ps(load_halfs(block + kD), scale);
   }
 };
 
@@ -85,20 +157,48 @@ struct Q2_K : PackedQ2_K {
   static constexpr int kGroups = 2;
   static constexpr bool kHasMin = true;
   void load(const uint8_t* block, int sub, Codes& out) const {
-    const __m512i low = _mm512_set1_epi8(3);
     for (int half = 0; half < 2; half++) {
       const int group = 2 * sub + half;
-      const __m512i codes = _mm512_loadu_si512(block + kCodes + 64 * group);
-      for (int j = 0; j < 4; j++) {
-        out.quads[4 * half + j] =
-            _mm512_and_si512(_mm512_srl_epi16(codes, _mm_cvtsi32_si128(2 * j)), low);
-      }
+      load_pairs(block + kCodes + 64 * group, out.quads + 4 * half);
       const __m512i packed = _mm512_cvtepu8_epi32(_mm_loadu_si128(
           reinterpret_cast<const __m128i*>(block + kScales + group * kPanelOutputs)));
       const __m512 scale = _mm512_cvtepi32_ps(_mm512_and_si512(packed, _mm512_set1_epi32(15)));
       const __m512 min = _mm512_cvtepi32_ps(_mm512_srli_epi32(packed, 4));
       out.scale[half] = _mm512_mul_ps(load_halfs(block + kD), scale);
       out.min[half] = _mm512_mul_ps(load_halfs(block + kDmin), min);
+    }
+  }
+};
+
+struct Q3_K : PackedQ3_K {
+  static constexpr int kGroups = 2;
+  static constexpr bool kHasMin = false;
+  void load(const uint8_t* block, int sub, Codes& out) const {
+    for (int half = 0; half < 2; half++) {
+      const int group = 2 * sub + half;
+      load_pairs(block + kCodes + 64 * group, out.quads + 4 * half);
+      const __m512 scale = load_signed(block + kScales + group * kPanelOutputs);
+      out.scale[half] = _mm512_mul_ps(load_halfs(block + kD), scale);
+    }
+    add_high_bits(block + kHighBits + 64 * sub, 4, out.quads);
+  }
+};
+
+struct Q6_K : PackedQ6_K {
+  static constexpr int kGroups = 2;
+  static constexpr bool kHasMin = false;
+  void load(const uint8_t* block, int sub, Codes& out) const {
+    load_nibbles(block + kCodes + sub * kCodeBytes / 2, out.quads);
+    for (int half = 0; half < 2; half++) {
+      const int group = 2 * sub + half;
+      __m512i high[4];
+      load_pairs(block + kHighPairs + 64 * group, high);
+      for (int j = 0; j < 4; j++) {
+        __m512i& quad = out.quads[4 * half + j];
+        quad = _mm512_or_si512(quad, _mm512_slli_epi16(high[j], 4));  // two bits: no carry between
+      }
+      const __m512 scale = load_signed(block + kScales + group * kPanelOutputs);
+      out.scale[half] = _mm512_mul_ps(load_halfs(block + kD), scale);
     }
   }
 };

@@ -28,6 +28,30 @@ struct PackedQ4_0 {
   static constexpr int kScales = 0, kCodes = kScales + kHalfs, kBytes = kCodes + kCodeBytes / 2;
 };
 
+// Q4_1, 32 inputs: f16 scale[16], min[16]; nibbles as in Q4_0.
+struct PackedQ4_1 {
+  static constexpr int kInputs = 32, kZero = 0;
+  static constexpr int kScales = 0, kMins = kScales + kHalfs, kCodes = kMins + kHalfs,
+                       kBytes = kCodes + kCodeBytes / 2;
+};
+
+// Q5_0, 32 inputs: Q4_0 plus the fifth bits, [8 quads] masks of 64 bits, bit = byte of the quad.
+struct PackedQ5_0 {
+  static constexpr int kInputs = 32, kZero = 16;
+  static constexpr int kHighBits = PackedQ4_0::kBytes, kBytes = kHighBits + 8 * 8;
+};
+
+// Q5_1, 32 inputs: Q4_1 plus the fifth bits.
+struct PackedQ5_1 {
+  static constexpr int kInputs = 32, kZero = 0;
+  static constexpr int kHighBits = PackedQ4_1::kBytes, kBytes = kHighBits + 8 * 8;
+};
+
+// IQ4_NL, 32 inputs: as Q4_0; a nibble n stands for kIq4Values[n].
+struct PackedIQ4_NL : PackedQ4_0 {
+  static constexpr int kZero = 128;
+};
+
 // Q4_K, 256 inputs: f16 d[16], dmin[16]; u8 scale[8][16], min[8][16]; nibbles [8][4][64] as in
 // Q4_0.
 struct PackedQ4_K {
@@ -51,6 +75,29 @@ struct PackedQ2_K {
                        kCodes = kScales + 16 * kPanelOutputs, kBytes = kCodes + 16 * 64;
 };
 
+// Q3_K, 256 inputs: f16 d[16]; i8 scale[16][16]; 2-bit codes as in Q2_K; third bits, [64 quads]
+// masks.
+struct PackedQ3_K {
+  static constexpr int kInputs = 256, kZero = 4;
+  static constexpr int kD = 0, kScales = kD + kHalfs, kCodes = kScales + 16 * kPanelOutputs,
+                       kHighBits = kCodes + 16 * 64, kBytes = kHighBits + 64 * 8;
+};
+
+// Q6_K, 256 inputs: f16 d[16]; i8 scale[16][16]; nibbles [8][4][64]; upper two bits as codes of
+// Q2_K.
+struct PackedQ6_K {
+  static constexpr int kInputs = 256, kZero = 32;
+  static constexpr int kD = 0, kScales = kD + kHalfs, kCodes = kScales + 16 * kPanelOutputs,
+                       kHighPairs = kCodes + 8 * kCodeBytes / 2, kBytes = kHighPairs + 16 * 64;
+};
+
+// IQ4_XS, 256 inputs: f16 d[16]; i8 scale[8][16]; nibbles [8][4][64] that stand for kIq4Values.
+struct PackedIQ4_XS {
+  static constexpr int kInputs = 256, kZero = 128;
+  static constexpr int kD = 0, kScales = kD + kHalfs, kCodes = kScales + 8 * kPanelOutputs,
+                       kBytes = kCodes + 8 * kCodeBytes / 2;
+};
+
 // IQ2_XXS, 256 inputs: f16 d[16]; u8 scale pairs [4][16] (block 2i low, 2i + 1 high nibble); then
 // for each block of 32 inputs: u8 grid index [4][16], u8 signs [4][16] (bit = input of the group of
 // 8, set = negative). code = 64 +- grid.
@@ -59,6 +106,10 @@ struct PackedIQ2_XXS {
   static constexpr int kD = 0, kScales = kD + kHalfs, kBlocks = kScales + 4 * kPanelOutputs,
                        kBlockBytes = 8 * kPanelOutputs, kBytes = kBlocks + 8 * kBlockBytes;
 };
+
+/** The 16 values of IQ4_NL and IQ4_XS, plus 128: finer near zero, where weights are. */
+constexpr uint8_t kIq4Values[16] = {1,   24,  45,  63,  79,  93,  106, 118,
+                                    129, 141, 153, 166, 181, 197, 217, 241};
 
 /** The 256 points of IQ2_XXS's lattice: 8 values of {8, 25, 43}, two bits each, first value in the
  * lowest bits. */

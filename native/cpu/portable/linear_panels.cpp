@@ -2,144 +2,12 @@
 // integer dot products and one float multiply-add per (row, output). The vector paths do the same
 // in registers.
 
-#include "cpu/device/half.h"
-#include "cpu/device/packed.h"
+#include "cpu/portable/codecs.h"
 #include "cpu/portable/kernels_portable.h"
 
 namespace cachalot::cpu::portable {
 
 namespace {
-
-/** 32 inputs of 16 outputs: w = scale * (code - zero) - min, scales per 32 inputs or per 16
- * (`n_groups` 2). */
-struct Unpacked {
-  int16_t codes[kPanelOutputs][kQuantBlock];  // zero already taken off
-  float scale[2][kPanelOutputs];
-  float min[2][kPanelOutputs];
-};
-
-void unpack_nibbles(const uint8_t* bytes, int zero, Unpacked* out) {
-  for (int output = 0; output < kPanelOutputs; output++) {
-    for (int i = 0; i < kQuantBlock; i++) {
-      const uint8_t both = bytes[i % 16 / 4 * 64 + 4 * output + i % 4];
-      out->codes[output][i] = static_cast<int16_t>((i < 16 ? both & 15 : both >> 4) - zero);
-    }
-  }
-}
-
-void unpack_half_scales(const uint8_t* bytes, Unpacked* out) {
-  for (int output = 0; output < kPanelOutputs; output++)
-    out->scale[0][output] = f16_to_f32(load_u16(bytes + 2 * output));
-}
-
-struct Q8_0 : PackedQ8_0 {
-  static constexpr int kGroups = 1;
-  static constexpr bool kHasMin = false;
-  static void unpack(const uint8_t* block, int /*sub*/, Unpacked* out) {
-    for (int output = 0; output < kPanelOutputs; output++) {
-      for (int i = 0; i < kQuantBlock; i++) {
-        const int code = block[kCodes + i / 4 * 64 + 4 * output + i % 4];
-        out->codes[output][i] = static_cast<int16_t>(code - kZero);
-      }
-    }
-    unpack_half_scales(block + kScales, out);
-  }
-};
-
-struct Q4_0 : PackedQ4_0 {
-  static constexpr int kGroups = 1;
-  static constexpr bool kHasMin = false;
-  static void unpack(const uint8_t* block, int /*sub*/, Unpacked* out) {
-    unpack_nibbles(block + kCodes, kZero, out);
-    unpack_half_scales(block + kScales, out);
-  }
-};
-
-struct Q4_K : PackedQ4_K {
-  static constexpr int kGroups = 1;
-  static constexpr bool kHasMin = true;
-  static void unpack(const uint8_t* block, int sub, Unpacked* out) {
-    unpack_nibbles(block + kCodes + sub * kCodeBytes / 2, kZero, out);
-    for (int output = 0; output < kPanelOutputs; output++) {
-      const int at = sub * kPanelOutputs + output;
-      out->scale[0][output] = f16_to_f32(load_u16(block + kD + 2 * output)) * block[kScales + at];
-      out->min[0][output] = f16_to_f32(load_u16(block + kDmin + 2 * output)) * block[kMins + at];
-    }
-  }
-};
-
-struct Q5_K : PackedQ5_K {
-  static constexpr int kGroups = 1;
-  static constexpr bool kHasMin = true;
-  static void unpack(const uint8_t* block, int sub, Unpacked* out) {
-    Q4_K::unpack(block, sub, out);
-    for (int output = 0; output < kPanelOutputs; output++) {
-      for (int i = 0; i < kQuantBlock; i++) {
-        const int bit = 4 * output + i % 4;
-        const uint8_t bits = block[kHighBits + 8 * (8 * sub + i / 4) + bit / 8];
-        out->codes[output][i] =
-            static_cast<int16_t>(out->codes[output][i] + (bits >> (bit % 8) & 1) * 16);
-      }
-    }
-  }
-};
-
-struct Q2_K : PackedQ2_K {
-  static constexpr int kGroups = 2;
-  static constexpr bool kHasMin = true;
-  static void unpack(const uint8_t* block, int sub, Unpacked* out) {
-    for (int output = 0; output < kPanelOutputs; output++) {
-      for (int half = 0; half < 2; half++) {
-        const int group = 2 * sub + half;
-        const uint8_t packed = block[kScales + group * kPanelOutputs + output];
-        out->scale[half][output] =
-            f16_to_f32(load_u16(block + kD + 2 * output)) * static_cast<float>(packed & 15);
-        out->min[half][output] =
-            f16_to_f32(load_u16(block + kDmin + 2 * output)) * static_cast<float>(packed >> 4);
-        for (int i = 0; i < 16; i++) {
-          const uint8_t bits = block[kCodes + 64 * group + 4 * output + i % 4];
-          out->codes[output][16 * half + i] = bits >> (2 * (i / 4)) & 3;
-        }
-      }
-    }
-  }
-};
-
-/** The lattice and the signs, spread out: a lookup and a product instead of a branch per weight. */
-struct Iq2XxsTables {
-  int16_t points[256][8];
-  int16_t signs[256][8];
-
-  Iq2XxsTables() {
-    static constexpr int16_t kPoints[4] = {8, 25, 43, 0};
-    for (int byte = 0; byte < 256; byte++) {
-      for (int i = 0; i < 8; i++) {
-        points[byte][i] = kPoints[kIq2XxsGrid[byte] >> (2 * i) & 3];
-        signs[byte][i] = (byte >> i & 1) != 0 ? -1 : 1;
-      }
-    }
-  }
-};
-
-struct IQ2_XXS : PackedIQ2_XXS {
-  static constexpr int kGroups = 1;
-  static constexpr bool kHasMin = false;
-  static void unpack(const uint8_t* block, int sub, Unpacked* out) {
-    static const Iq2XxsTables tables;
-    const uint8_t* bytes = block + kBlocks + sub * kBlockBytes;
-    for (int output = 0; output < kPanelOutputs; output++) {
-      for (int group = 0; group < 4; group++) {
-        const int16_t* points = tables.points[bytes[group * kPanelOutputs + output]];
-        const int16_t* signs = tables.signs[bytes[(4 + group) * kPanelOutputs + output]];
-        int16_t* codes = out->codes[output] + 8 * group;
-        for (int i = 0; i < 8; i++) codes[i] = static_cast<int16_t>(points[i] * signs[i]);
-      }
-      const int nibble = block[kScales + sub / 2 * kPanelOutputs + output] >> (4 * (sub % 2)) & 15;
-      const float d = f16_to_f32(load_u16(block + kD + 2 * output)) * 0.125f;
-      out->scale[0][output] = d * static_cast<float>(2 * nibble + 1);
-    }
-  }
-};
 
 template <class Codec>
 void accumulate(const PanelTask& task, const Unpacked& w, int64_t at, float* acc) {
@@ -191,11 +59,18 @@ void run(const PanelTask& task) {
 void linear_panels(const PanelTask* task) {
   switch (task->dtype) {  // DType's numbers
     case 2: return run<Q4_0>(*task);
+    case 3: return run<Q4_1>(*task);
+    case 6: return run<Q5_0>(*task);
+    case 7: return run<Q5_1>(*task);
     case 8: return run<Q8_0>(*task);
     case 10: return run<Q2_K>(*task);
+    case 11: return run<Q3_K>(*task);
     case 12: return run<Q4_K>(*task);
     case 13: return run<Q5_K>(*task);
+    case 14: return run<Q6_K>(*task);
     case 16: return run<IQ2_XXS>(*task);
+    case 20: return run<IQ4_NL>(*task);
+    case 23: return run<IQ4_XS>(*task);
     default: return;
   }
 }
