@@ -64,12 +64,12 @@ test('includes point only downward', () => {
 });
 
 test('files for one instruction set include C headers, intrinsics and their like only', () => {
-  for (const name of nativeFiles.filter((file) => file.startsWith('cpu/avx512/'))) {
+  for (const name of nativeFiles.filter((file) => /^cpu\/avx\d+\//.test(file))) {
     for (const [, header] of readFileSync(join(native, name), 'utf8').matchAll(
       /#include [<"]([^>"]+)/g,
     )) {
       expect(header).toMatch(
-        /^(immintrin\.h|stdint\.h|math\.h|string\.h|cpu\/(avx512|kernels|device)[\w/]*\.h)$|^cpu\/kernels\.h$/,
+        /^(immintrin\.h|stdint\.h|math\.h|string\.h|cpu\/(avx512|avx2|kernels|device)[\w/]*\.h)$|^cpu\/kernels\.h$/,
       );
     }
   }
@@ -81,6 +81,7 @@ test('every instruction path has the same files', () => {
       .filter((name) => dirname(name) === `cpu/${path}` && name.endsWith('.cpp'))
       .map((name) => basename(name).replace(`_${path}`, ''));
   expect(of('avx512')).toEqual(of('portable'));
+  expect(of('avx2')).toEqual(of('portable'));
 });
 
 test('every op of the backend has a file, and the error codes are the same on both sides', () => {

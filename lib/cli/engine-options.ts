@@ -11,7 +11,7 @@ export interface EngineFlags {
   threads?: number;
   context?: number;
   kvFormat?: 'auto' | 'f32' | 'bf16';
-  instructions?: 'auto' | 'avx512' | 'portable';
+  instructions?: 'auto' | 'avx512' | 'avx2' | 'portable';
 }
 
 export function addEngineOptions(command: Command): Command {

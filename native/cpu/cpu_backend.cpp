@@ -31,16 +31,35 @@ bool has_avx512() {
 #endif
 }
 
-const Kernels& choose_kernels(const std::string& instructions) {
+bool has_avx2() {
 #if CACHALOT_X86
-  if ((instructions == "auto" || instructions == "avx512") && has_avx512()) return kAvx512Kernels;
+  return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0 &&
+         __builtin_cpu_supports("f16c") != 0;
+#else
+  return false;
 #endif
-  if (instructions == "auto" || instructions == "portable") return kPortableKernels;
+}
+
+/** Paths that this machine can run, best first. */
+std::vector<const Kernels*> available_kernels() {
+  std::vector<const Kernels*> paths;
+#if CACHALOT_X86
+  if (has_avx512()) paths.push_back(&kAvx512Kernels);
+  if (has_avx2()) paths.push_back(&kAvx2Kernels);
+#endif
+  paths.push_back(&kPortableKernels);
+  return paths;
+}
+
+const Kernels& choose_kernels(const std::string& instructions) {
   std::string known;
-  for (const auto& name : available_instructions()) known += (known.empty() ? "" : ", ") + name;
+  for (const Kernels* kernels : available_kernels()) {
+    if (instructions == "auto" || instructions == kernels->name) return *kernels;
+    known += std::string(", ") + kernels->name;
+  }
   throw Error(
       ErrorCode::kInvalidArgument,
-      "expected one of auto, " + known + " for `instructions`, received '" + instructions + "'");
+      "expected one of auto" + known + " for `instructions`, received '" + instructions + "'");
 }
 
 int choose_threads(int threads) {
@@ -52,8 +71,9 @@ int choose_threads(int threads) {
 }  // namespace
 
 std::vector<std::string> available_instructions() {
-  if (has_avx512()) return {"avx512", "portable"};
-  return {"portable"};
+  std::vector<std::string> names;
+  for (const Kernels* kernels : available_kernels()) names.emplace_back(kernels->name);
+  return names;
 }
 
 CpuBackend::CpuBackend(const std::string& instructions, int threads)
@@ -64,7 +84,7 @@ std::string CpuBackend::description() const {
          (pool_.size() == 1 ? " thread" : " threads");
 }
 
-// bf16 halves the bytes that decoding reads, and has a dot product on the avx512 path only.
+// bf16 halves the bytes that decoding reads; the portable path would pay for it in conversions.
 KvFormat CpuBackend::preferred_kv_format() const {
   return &kernels_ == &kPortableKernels ? KvFormat::kF32 : KvFormat::kBF16;
 }

@@ -9,7 +9,7 @@
 
 namespace cachalot::cpu {
 
-/** Instruction paths this machine can run, best first: "avx512", "portable". */
+/** Instruction paths this machine can run, best first: "avx512", "avx2", "portable". */
 std::vector<std::string> available_instructions();
 
 class CpuBackend final : public Backend {

@@ -18,7 +18,7 @@
 namespace cachalot {
 
 struct EngineOptions {
-  std::string instructions = "auto";  // cpu: "auto", "avx512", "portable"
+  std::string instructions = "auto";  // cpu: "auto", "avx512", "avx2", "portable"
   int threads = 0;                    // 0: one per core
   int context_length = 0;             // 0: what the model was trained for
   int step_tokens = 512;              // rows of a step

@@ -8,7 +8,7 @@ import { paths, testing } from '../testing.js';
 
 function precisionOf(type: WeightType, path: string): RowPrecision {
   if (type.blockSize > 1) return 'int8';
-  return type.name === 'BF16' && path !== 'portable' ? 'bf16' : 'exact';
+  return type.name === 'BF16' && path === 'avx512' ? 'bf16' : 'exact';
 }
 
 // Float sums: an error of a few ulp of the magnitude, growing slowly with K.

@@ -1,0 +1,280 @@
+// Packed weights -> registers: 32 inputs of 8 outputs - half a panel - as 8 quads of bytes, with
+// the scales of each output. One struct per type; `linear_panels.cpp` is the loop around them.
+// Layouts: device/packed.h.
+#pragma once
+
+#include <immintrin.h>
+#include <stdint.h>
+
+#include "cpu/device/packed.h"
+
+namespace cachalot::cpu::avx2 {
+
+/** w = scale * (code - zero) - min. Scales and minima are per 32 inputs, or per 16 when kGroups
+ * is 2. Codes are unsigned and below 128, so that vpmaddubsw cannot saturate; or, when kSigned,
+ * signed with zero already taken off. */
+struct Codes {
+  __m256i quads[8];
+  __m256 scale[2];
+  __m256 min[2];
+};
+
+constexpr int kHalfOutputs = kPanelOutputs / 2;
+
+static inline __m256i load_row(const uint8_t* row, int half) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(row + 32 * half));
+}
+
+static inline __m256 load_halfs(const uint8_t* bytes, int half) {
+  return _mm256_cvtph_ps(
+      _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes + 2 * kHalfOutputs * half)));
+}
+
+static inline __m128i load_8(const uint8_t* bytes, int half) {
+  return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes + kHalfOutputs * half));
+}
+
+static inline __m256 load_bytes(const uint8_t* bytes, int half) {
+  return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(load_8(bytes, half)));
+}
+
+static inline __m256 load_signed(const uint8_t* bytes, int half) {
+  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(load_8(bytes, half)));
+}
+
+/** 4 rows of nibbles -> 8 quads. */
+static inline void load_nibbles(const uint8_t* bytes, int half, __m256i* quads) {
+  const __m256i low = _mm256_set1_epi8(15);
+  for (int i = 0; i < 4; i++) {
+    const __m256i both = load_row(bytes + 64 * i, half);
+    quads[i] = _mm256_and_si256(both, low);
+    quads[i + 4] = _mm256_and_si256(_mm256_srli_epi16(both, 4), low);
+  }
+}
+
+/** quads += value where the masks of 8 quads have a bit. */
+static inline void add_high_bits(const uint8_t* masks, int half, char value, __m256i* quads) {
+  const __m256i spread = _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2,
+                                          2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3);
+  const __m256i bit = _mm256_set1_epi64x(static_cast<int64_t>(0x8040201008040201));
+  for (int i = 0; i < 8; i++) {
+    int32_t mask;
+    __builtin_memcpy(&mask, masks + 8 * i + 4 * half, 4);
+    const __m256i own = _mm256_shuffle_epi8(_mm256_set1_epi32(mask), spread);
+    const __m256i set = _mm256_cmpeq_epi8(_mm256_and_si256(own, bit), bit);
+    quads[i] = _mm256_add_epi8(quads[i], _mm256_and_si256(set, _mm256_set1_epi8(value)));
+  }
+}
+
+/** A row of bit pairs -> 4 quads. */
+static inline void load_pairs(const uint8_t* bytes, int half, __m256i* quads) {
+  const __m256i codes = load_row(bytes, half);
+  for (int j = 0; j < 4; j++) {
+    quads[j] =
+        _mm256_and_si256(_mm256_srl_epi16(codes, _mm_cvtsi32_si128(2 * j)), _mm256_set1_epi8(3));
+  }
+}
+
+/** Nibbles -> what they stand for in IQ4_NL and IQ4_XS, signed. */
+static inline void look_up_iq4(__m256i* quads) {
+  const __m256i values =
+      _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(kIq4Values)));
+  for (int i = 0; i < 8; i++) {
+    quads[i] = _mm256_xor_si256(_mm256_shuffle_epi8(values, quads[i]), _mm256_set1_epi8(-128));
+  }
+}
+
+struct Q8_0 : PackedQ8_0 {
+  static constexpr int kGroups = 1;
+  static constexpr bool kHasMin = false, kSigned = true;
+  void load(const uint8_t* block, int /*sub*/, int half, Codes& out) const {
+    for (int i = 0; i < 8; i++) {
+      out.quads[i] =
+          _mm256_xor_si256(load_row(block + kCodes + 64 * i, half), _mm256_set1_epi8(-128));
+    }
+    out.scale[0] = load_halfs(block + kScales, half);
+  }
+};
+
+struct Q4_0 : PackedQ4_0 {
+  static constexpr int kGroups = 1;
+  static constexpr bool kHasMin = false, kSigned = false;
+  void load(const uint8_t* block, int /*sub*/, int half, Codes& out) const {
+    load_nibbles(block + kCodes, half, out.quads);
+    out.scale[0] = load_halfs(block + kScales, half);
+  }
+};
+
+struct Q4_1 : PackedQ4_1 {
+  static constexpr int kGroups = 1;
+  static constexpr bool kHasMin = true, kSigned = false;
+  void load(const uint8_t* block, int /*sub*/, int half, Codes& out) const {
+    load_nibbles(block + kCodes, half, out.quads);
+    out.scale[0] = load_halfs(block + kScales, half);
+    out.min[0] = load_halfs(block + kMins, half);
+  }
+};
+
+struct Q5_0 : PackedQ5_0 {
+  static constexpr int kGroups = 1;
+  static constexpr bool kHasMin = false, kSigned = false;
+  void load(const uint8_t* block, int sub, int half, Codes& out) const {
+    Q4_0().load(block, sub, half, out);
+    add_high_bits(block + kHighBits, half, 16, out.quads);
+  }
+};
+
+struct Q5_1 : PackedQ5_1 {
+  static constexpr int kGroups = 1;
+  static constexpr bool kHasMin = true, kSigned = false;
+  void load(const uint8_t* block, int sub, int half, Codes& out) const {
+    Q4_1().load(block, sub, half, out);
+    add_high_bits(block + kHighBits, half, 16, out.quads);
+  }
+};
+
+struct IQ4_NL : PackedIQ4_NL {
+  static constexpr int kGroups = 1;
+  static constexpr bool kHasMin = false, kSigned = true;
+  void load(const uint8_t* block, int sub, int half, Codes& out) const {
+    Q4_0().load(block, sub, half, out);
+    look_up_iq4(out.quads);
+  }
+};
+
+struct Q4_K : PackedQ4_K {
+  static constexpr int kGroups = 1;
+  static constexpr bool kHasMin = true, kSigned = false;
+  void load(const uint8_t* block, int sub, int half, Codes& out) const {
+    const int at = sub * kPanelOutputs;
+    load_nibbles(block + kCodes + sub * kCodeBytes / 2, half, out.quads);
+    out.scale[0] =
+        _mm256_mul_ps(load_halfs(block + kD, half), load_bytes(block + kScales + at, half));
+    out.min[0] =
+        _mm256_mul_ps(load_halfs(block + kDmin, half), load_bytes(block + kMins + at, half));
+  }
+};
+
+struct Q5_K : PackedQ5_K {
+  static constexpr int kGroups = 1;
+  static constexpr bool kHasMin = true, kSigned = false;
+  void load(const uint8_t* block, int sub, int half, Codes& out) const {
+    Q4_K().load(block, sub, half, out);
+    add_high_bits(block + kHighBits + 64 * sub, half, 16, out.quads);
+  }
+};
+
+struct IQ4_XS : PackedIQ4_XS {
+  static constexpr int kGroups = 1;
+  static constexpr bool kHasMin = false, kSigned = true;
+  void load(const uint8_t* block, int sub, int half, Codes& out) const {
+    load_nibbles(block + kCodes + sub * kCodeBytes / 2, half, out.quads);
+    look_up_iq4(out.quads);
+    const __m256 scale = load_signed(block + kScales + sub * kPanelOutputs, half);
+    out.scale[0] = _mm256_mul_ps(load_halfs(block + kD, half), scale);
+  }
+};
+
+struct Q2_K : PackedQ2_K {
+  static constexpr int kGroups = 2;
+  static constexpr bool kHasMin = true, kSigned = false;
+  void load(const uint8_t* block, int sub, int half, Codes& out) const {
+    for (int part = 0; part < 2; part++) {
+      const int group = 2 * sub + part;
+      load_pairs(block + kCodes + 64 * group, half, out.quads + 4 * part);
+      const __m256i packed =
+          _mm256_cvtepu8_epi32(load_8(block + kScales + group * kPanelOutputs, half));
+      const __m256 scale = _mm256_cvtepi32_ps(_mm256_and_si256(packed, _mm256_set1_epi32(15)));
+      const __m256 min = _mm256_cvtepi32_ps(_mm256_srli_epi32(packed, 4));
+      out.scale[part] = _mm256_mul_ps(load_halfs(block + kD, half), scale);
+      out.min[part] = _mm256_mul_ps(load_halfs(block + kDmin, half), min);
+    }
+  }
+};
+
+struct Q3_K : PackedQ3_K {
+  static constexpr int kGroups = 2;
+  static constexpr bool kHasMin = false, kSigned = false;
+  void load(const uint8_t* block, int sub, int half, Codes& out) const {
+    for (int part = 0; part < 2; part++) {
+      const int group = 2 * sub + part;
+      load_pairs(block + kCodes + 64 * group, half, out.quads + 4 * part);
+      const __m256 scale = load_signed(block + kScales + group * kPanelOutputs, half);
+      out.scale[part] = _mm256_mul_ps(load_halfs(block + kD, half), scale);
+    }
+    add_high_bits(block + kHighBits + 64 * sub, half, 4, out.quads);
+  }
+};
+
+struct Q6_K : PackedQ6_K {
+  static constexpr int kGroups = 2;
+  static constexpr bool kHasMin = false, kSigned = false;
+  void load(const uint8_t* block, int sub, int half, Codes& out) const {
+    load_nibbles(block + kCodes + sub * kCodeBytes / 2, half, out.quads);
+    for (int part = 0; part < 2; part++) {
+      const int group = 2 * sub + part;
+      __m256i high[4];
+      load_pairs(block + kHighPairs + 64 * group, half, high);
+      for (int j = 0; j < 4; j++) {
+        __m256i& quad = out.quads[4 * part + j];
+        quad = _mm256_or_si256(quad, _mm256_slli_epi16(high[j], 4));  // two bits: no carry between
+      }
+      const __m256 scale = load_signed(block + kScales + group * kPanelOutputs, half);
+      out.scale[part] = _mm256_mul_ps(load_halfs(block + kD, half), scale);
+    }
+  }
+};
+
+// The lattice is gathered: two tables of 256 words, for the first and the last four values of a
+// point; signs come from a table of 16, four bytes of 0 or -1 each.
+struct IQ2_XXS : PackedIQ2_XXS {
+  static constexpr int kGroups = 1;
+  static constexpr bool kHasMin = false, kSigned = false;
+  int32_t points[2][256];
+  int32_t negative[16];
+
+  IQ2_XXS() {
+    static constexpr uint8_t kPoints[4] = {8, 25, 43, 0};
+    for (int point = 0; point < 256; point++) {
+      for (int part = 0; part < 2; part++) {
+        uint8_t bytes[4];
+        for (int i = 0; i < 4; i++) {
+          bytes[i] = kPoints[kIq2XxsGrid[point] >> (2 * (4 * part + i)) & 3];
+        }
+        __builtin_memcpy(&points[part][point], bytes, 4);
+      }
+    }
+    for (int nibble = 0; nibble < 16; nibble++) {
+      int8_t bytes[4];
+      for (int i = 0; i < 4; i++) bytes[i] = static_cast<int8_t>(-(nibble >> i & 1));
+      __builtin_memcpy(&negative[nibble], bytes, 4);
+    }
+  }
+
+  void load(const uint8_t* block, int sub, int half, Codes& out) const {
+    const uint8_t* bytes = block + kBlocks + sub * kBlockBytes;
+    for (int group = 0; group < 4; group++) {
+      const __m256i index = _mm256_cvtepu8_epi32(load_8(bytes + group * kPanelOutputs, half));
+      const __m256i signs = _mm256_cvtepu8_epi32(load_8(bytes + (4 + group) * kPanelOutputs, half));
+      for (int part = 0; part < 2; part++) {
+        const __m256i nibble = _mm256_and_si256(
+            _mm256_srl_epi32(signs, _mm_cvtsi32_si128(4 * part)), _mm256_set1_epi32(15));
+        const __m256i minus = _mm256_i32gather_epi32(negative, nibble, 4);
+        const __m256i point = _mm256_i32gather_epi32(points[part], index, 4);
+        const __m256i value = _mm256_sub_epi8(_mm256_xor_si256(point, minus), minus);
+        out.quads[2 * group + part] = _mm256_add_epi8(value, _mm256_set1_epi8(kZero));
+      }
+    }
+    const __m256i pairs =
+        _mm256_cvtepu8_epi32(load_8(block + kScales + sub / 2 * kPanelOutputs, half));
+    const __m256i nibble = _mm256_and_si256(
+        _mm256_srl_epi32(pairs, _mm_cvtsi32_si128(4 * (sub % 2))), _mm256_set1_epi32(15));
+    // (scale + 1/2) / 4 = (2 scale + 1) / 8
+    const __m256 scale = _mm256_cvtepi32_ps(
+        _mm256_add_epi32(_mm256_add_epi32(nibble, nibble), _mm256_set1_epi32(1)));
+    const __m256 d = _mm256_mul_ps(load_halfs(block + kD, half), _mm256_set1_ps(0.125f));
+    out.scale[0] = _mm256_mul_ps(d, scale);
+  }
+};
+
+}  // namespace cachalot::cpu::avx2
