@@ -23,7 +23,7 @@ export interface LoadOptions {
   /** The most tokens of one context. Default: what the model was trained for. */
   contextLength?: number;
   /** Memory for keys and values: `bytes` (default: a quarter of the machine's memory or 16 full contexts, whichever
-   *  is less) and `format` (default: bf16 where the CPU computes with it, else f32). */
+   *  is less) and `format` (default: bf16; f32 on the portable path). */
   kv?: { bytes?: number; format?: 'auto' | 'f32' | 'bf16' };
   /** CPU instructions. Default: the best that this machine has. Results differ in the last bits between paths. */
   instructions?: 'auto' | 'avx512' | 'avx2' | 'portable';

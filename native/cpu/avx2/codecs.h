@@ -225,45 +225,47 @@ struct Q6_K : PackedQ6_K {
   }
 };
 
-// The lattice is gathered: two tables of 256 words, for the first and the last four values of a
-// point; signs come from a table of 16, four bytes of 0 or -1 each.
+// Points and signs come from tables of 256 eight-byte entries, loaded one by one: gathers of the
+// same took more than twice as long (TinyLlama, one thread: 7 against 17 tokens/s).
 struct IQ2_XXS : PackedIQ2_XXS {
   static constexpr int kGroups = 1;
   static constexpr bool kHasMin = false, kSigned = false;
-  int32_t points[2][256];
-  int32_t negative[16];
+  int64_t points[256];
+  int64_t negative[256];  // bytes of 0 or -1
 
   IQ2_XXS() {
-    static constexpr uint8_t kPoints[4] = {8, 25, 43, 0};
-    for (int point = 0; point < 256; point++) {
-      for (int part = 0; part < 2; part++) {
-        uint8_t bytes[4];
-        for (int i = 0; i < 4; i++) {
-          bytes[i] = kPoints[kIq2XxsGrid[point] >> (2 * (4 * part + i)) & 3];
-        }
-        __builtin_memcpy(&points[part][point], bytes, 4);
+    for (int entry = 0; entry < 256; entry++) {
+      uint8_t point[8];
+      int8_t minus[8];
+      for (int i = 0; i < 8; i++) {
+        const int code = kIq2XxsGrid[entry] >> (2 * i) & 3;
+        point[i] = code == 0 ? 8 : code == 1 ? 25 : 43;
+        minus[i] = static_cast<int8_t>(-(entry >> i & 1));
       }
-    }
-    for (int nibble = 0; nibble < 16; nibble++) {
-      int8_t bytes[4];
-      for (int i = 0; i < 4; i++) bytes[i] = static_cast<int8_t>(-(nibble >> i & 1));
-      __builtin_memcpy(&negative[nibble], bytes, 4);
+      __builtin_memcpy(&points[entry], point, 8);
+      __builtin_memcpy(&negative[entry], minus, 8);
     }
   }
 
+  /** Eight codes each of outputs a, a + 1 and a + 4, a + 5. */
+  __m256i spread(const uint8_t* index, const uint8_t* sign, int a) const {
+    const __m256i point = _mm256_setr_epi64x(points[index[a]], points[index[a + 1]],
+                                             points[index[a + 4]], points[index[a + 5]]);
+    const __m256i minus = _mm256_setr_epi64x(negative[sign[a]], negative[sign[a + 1]],
+                                             negative[sign[a + 4]], negative[sign[a + 5]]);
+    const __m256i value = _mm256_sub_epi8(_mm256_xor_si256(point, minus), minus);
+    return _mm256_add_epi8(value, _mm256_set1_epi8(kZero));
+  }
+
   void load(const uint8_t* block, int sub, int half, Codes& out) const {
-    const uint8_t* bytes = block + kBlocks + sub * kBlockBytes;
+    const uint8_t* bytes = block + kBlocks + sub * kBlockBytes + kHalfOutputs * half;
     for (int group = 0; group < 4; group++) {
-      const __m256i index = _mm256_cvtepu8_epi32(load_8(bytes + group * kPanelOutputs, half));
-      const __m256i signs = _mm256_cvtepu8_epi32(load_8(bytes + (4 + group) * kPanelOutputs, half));
-      for (int part = 0; part < 2; part++) {
-        const __m256i nibble = _mm256_and_si256(
-            _mm256_srl_epi32(signs, _mm_cvtsi32_si128(4 * part)), _mm256_set1_epi32(15));
-        const __m256i minus = _mm256_i32gather_epi32(negative, nibble, 4);
-        const __m256i point = _mm256_i32gather_epi32(points[part], index, 4);
-        const __m256i value = _mm256_sub_epi8(_mm256_xor_si256(point, minus), minus);
-        out.quads[2 * group + part] = _mm256_add_epi8(value, _mm256_set1_epi8(kZero));
-      }
+      const uint8_t* index = bytes + group * kPanelOutputs;
+      const uint8_t* sign = bytes + (4 + group) * kPanelOutputs;
+      const __m256 a = _mm256_castsi256_ps(spread(index, sign, 0));
+      const __m256 b = _mm256_castsi256_ps(spread(index, sign, 2));
+      out.quads[2 * group] = _mm256_castps_si256(_mm256_shuffle_ps(a, b, 0x88));
+      out.quads[2 * group + 1] = _mm256_castps_si256(_mm256_shuffle_ps(a, b, 0xdd));
     }
     const __m256i pairs =
         _mm256_cvtepu8_epi32(load_8(block + kScales + sub / 2 * kPanelOutputs, half));
