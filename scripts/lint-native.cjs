@@ -6,7 +6,7 @@ const { join } = require('node:path');
 const root = join(__dirname, '..', 'native');
 const files = readdirSync(root, { recursive: true })
   .map((name) => join(root, String(name)))
-  .filter((name) => /\.(h|cpp|cu|cuh)$/.test(name));
+  .filter((name) => /\.(h|cpp|inc|cu|cuh)$/.test(name));
 const mode = process.argv.includes('--fix') ? ['-i'] : ['--dry-run', '--Werror'];
 const tool = require.resolve('clang-format/index.js');
 const { status } = spawnSync(process.execPath, [tool, '--style=file', ...mode, ...files], {

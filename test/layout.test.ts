@@ -69,7 +69,7 @@ test('files for one instruction set include C headers, intrinsics and their like
       /#include [<"]([^>"]+)/g,
     )) {
       expect(header).toMatch(
-        /^(immintrin\.h|stdint\.h|math\.h|string\.h|cpu\/(avx512|avx2|kernels|device)[\w/]*\.h)$|^cpu\/kernels\.h$/,
+        /^(immintrin\.h|stdint\.h|math\.h|string\.h|cpu\/(avx512|avx2|kernels|kernel_functions|device)[\w/]*\.(h|inc))$|^cpu\/kernels\.h$/,
       );
     }
   }

@@ -2,18 +2,8 @@
 
 namespace cachalot::cpu {
 
-const Kernels kPortableKernels = {
-    "portable",
-    portable::rms_norm,
-    portable::is_finite,
-    portable::silu_mul,
-    portable::quantize_row,
-    portable::round_bf16,
-    portable::linear_panels,
-    portable::linear_floats,
-    portable::attention_tile,
-    portable::max_value,
-    portable::sum_exp2,
-};
+// Known at compile time: nothing of this file may run before the machine has been asked what it can
+// do.
+constinit const Kernels kPortableKernels = portable::table("portable");
 
 }  // namespace cachalot::cpu
