@@ -1,6 +1,6 @@
 // Who reads which keys in one step: plain arrays that kernels walk, the same for every layer.
 //
-// Arithmetic (docs/decisions/0002): a *tile* is 32 keys, one online-softmax step. Tiles chain in
+// Arithmetic (docs/decisions/0001): a *tile* is 32 keys, one online-softmax step. Tiles chain in
 // order inside a *span* of 256 keys, which starts fresh. Spans fold left to right inside a *group*
 // of 16; groups fold left to right. So a row's result depends on its context alone, however work is
 // cut: items begin and end at span boundaries only, and an item that covers part of a group emits

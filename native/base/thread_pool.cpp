@@ -9,7 +9,7 @@ namespace cachalot {
 
 namespace {
 
-// About 20 microseconds: longer than the serial parts between two regions of one forward pass, much
+// Tens of microseconds: longer than the serial parts between two regions of one forward pass, much
 // shorter than the time slice that spinning would steal from a neighbour.
 constexpr int kSpins = 4000;
 

@@ -6,7 +6,7 @@ namespace cachalot::cpu {
 
 namespace {
 
-constexpr int64_t kPiece = 4096;  // values: about two microseconds of work
+constexpr int64_t kPiece = 4096;  // values: enough work to be worth handing over
 
 }  // namespace
 

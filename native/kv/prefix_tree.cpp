@@ -89,9 +89,8 @@ KvSegment* PrefixTree::open(const std::string& key, std::span<const int32_t> tok
   if (whole > 0) match.node = split(child, whole);
   KvSegment* leaf = add_leaf(match.node);
   const int tail = match.n_child - whole;
-  // After a split the child begins at the tail; before, its tokens [whole, whole + tail) are the
-  // tail, whole being 0.
-  if (tail > 0) copy_tail(leaf, child, 0, tail);
+  // The child begins at the tail: by the split, or because the match is shorter than a block.
+  if (tail > 0) copy_tail(leaf, child, tail);
   return leaf;
 }
 
@@ -121,14 +120,14 @@ KvSegment* PrefixTree::split(KvSegment* segment, int n_tokens) {
 
 /** Copies tokens [0, n) of `source`'s first run into a fresh run of `leaf`; without memory the
  * match is just shorter. */
-void PrefixTree::copy_tail(KvSegment* leaf, KvSegment* source, int first, int n) {
+void PrefixTree::copy_tail(KvSegment* leaf, KvSegment* source, int n) {
   source->n_writers++;  // not to be evicted for the sake of its own copy
   const auto run = take_run();
   source->n_writers--;
   if (!run) return;
   leaf->runs.push_back(*run);
   copy_({source->runs[0], *run, n});
-  leaf->tokens.assign(source->tokens.begin() + first, source->tokens.begin() + first + n);
+  leaf->tokens.assign(source->tokens.begin(), source->tokens.begin() + n);
 }
 
 std::optional<uint32_t> PrefixTree::take_run() {

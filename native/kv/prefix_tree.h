@@ -60,7 +60,7 @@ class PrefixTree {
   KvSegment* root(const std::string& key);
   KvSegment* split(KvSegment* segment, int n_tokens);
   KvSegment* add_leaf(KvSegment* parent);
-  void copy_tail(KvSegment* leaf, KvSegment* source, int first, int n);
+  void copy_tail(KvSegment* leaf, KvSegment* source, int n);
   std::optional<uint32_t> take_run();
   bool evict_one();
   void give_runs(KvSegment* segment, size_t keep);

@@ -1,4 +1,4 @@
-/** A sequence's logits are the same bits whatever else the engine does: docs/decisions/0002. */
+/** A sequence's logits are the same bits whatever else the engine does: docs/decisions/0001. */
 import fc from 'fast-check';
 
 import { Engine } from '../../lib/index.js';
