@@ -17,9 +17,7 @@ import { Session } from './session.js';
 import type { SessionOptions } from './session.js';
 import { TemplateRenderer, checkMessages } from './text/chat-template.js';
 import type { Message } from './text/chat-template.js';
-import { readModelTokens, readVocabulary } from './text/gguf-tokenizer.js';
-import type { Vocabulary } from './text/gguf-tokenizer.js';
-import { readTokenizerJson } from './text/tokenizer-json.js';
+import { loadVocabulary } from './text/load-vocabulary.js';
 import { TextTokenizer } from './text/tokenizer.js';
 import type { EncodeOptions } from './text/tokenizer.js';
 
@@ -262,16 +260,4 @@ export class Engine implements AsyncDisposable {
       signal,
     );
   }
-}
-
-async function loadVocabulary(path: string, tokenizer: string | undefined): Promise<Vocabulary> {
-  let file: GgufInfo;
-  try {
-    file = await native().readGguf(path);
-  } catch (error) {
-    throw fromNative(error);
-  }
-  return tokenizer === undefined
-    ? readVocabulary(file)
-    : readTokenizerJson(tokenizer, readModelTokens(file));
 }

@@ -10,6 +10,8 @@ export interface AttentionCase {
   format: 'f32' | 'bf16';
   /** How many work items the plan aims at; must not change a bit. */
   parallelism: number;
+  /** A row reads the last so many keys, its own included; 0: all. */
+  window: number;
   interleaved: boolean;
   cosines: Float32Array;
   sines: Float32Array;
@@ -27,7 +29,7 @@ export interface PlanItem {
   run: number;
   firstTile: number;
   endTile: number;
-  rows: { row: number; keys: number; partial: number }[];
+  rows: { row: number; firstKey: number; endKey: number; partial: number }[];
 }
 
 export interface SampleRow {
@@ -59,6 +61,7 @@ export interface TestingBinding {
     n: number,
     k: number,
     x: Float32Array,
+    bias?: Float32Array | null,
   ): Float32Array;
   gatherRows(
     path: string,
@@ -92,7 +95,7 @@ export interface TestingBinding {
   ): Float32Array;
   plan(
     sequences: { rows: number; position: number }[],
-    options: { headsPerKvHead: number; kvHeads: number; parallelism: number },
+    options: { headsPerKvHead: number; kvHeads: number; parallelism: number; window: number },
   ): { items: PlanItem[]; merges: { partial: number; group: number }[][] };
   PrefixTree: new (runs: number) => NativeTree;
 }

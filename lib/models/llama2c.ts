@@ -7,7 +7,7 @@
 import { readFile } from 'node:fs/promises';
 
 import { CachalotError } from '../errors.js';
-import { TokenType } from '../text/gguf-tokenizer.js';
+import { TokenType } from '../text/vocabulary.js';
 import { writeGguf } from './gguf-writer.js';
 import type { GgufTensorData } from './gguf-writer.js';
 

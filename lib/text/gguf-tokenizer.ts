@@ -6,30 +6,9 @@
  */
 import { CachalotError } from '../errors.js';
 import type { GgufInfo, GgufValue } from '../native.js';
-
-/** What a token is, in GGUF's numbers (tokenizer.ggml.token_type). */
-export enum TokenType {
-  Normal = 1,
-  Unknown = 2,
-  Control = 3,
-  UserDefined = 4,
-  Unused = 5,
-  Byte = 6,
-}
-
-export interface Vocabulary {
-  tokens: string[];
-  types: TokenType[];
-  bos: number | undefined;
-  eos: number | undefined;
-  addBos: boolean;
-  /** How token strings stand for bytes: pieces with "▁" and <0xNN>, or characters of GPT-2's byte alphabet. */
-  encoding: 'sentencepiece' | 'byte-level';
-  tokenizerJson: object;
-  chatTemplate: string | undefined;
-}
-
-const PRETOKENIZERS = ['gpt-2', 'default'];
+import { PRE_TOKENIZERS } from './pre-tokenizers.js';
+import { TokenType } from './vocabulary.js';
+import type { AddedToken, TokenizerJson, Vocabulary } from './vocabulary.js';
 
 export function readVocabulary(file: GgufInfo): Vocabulary {
   const { metadata } = file;
@@ -60,18 +39,26 @@ export function readVocabulary(file: GgufInfo): Vocabulary {
 export function readModelTokens({
   metadata,
   tensors,
-}: GgufInfo): Pick<Vocabulary, 'bos' | 'eos' | 'addBos' | 'chatTemplate'> {
+}: GgufInfo): Pick<Vocabulary, 'bos' | 'eos' | 'stops' | 'addBos' | 'chatTemplate'> {
   const tokens = metadata['tokenizer.ggml.tokens'];
   const rows = tensors.find(({ name }) => name === 'token_embd.weight')?.shape[1];
   const size = Array.isArray(tokens) ? tokens.length : (rows ?? 0);
   return {
     bos: tokenId(metadata, 'tokenizer.ggml.bos_token_id', size),
     eos: tokenId(metadata, 'tokenizer.ggml.eos_token_id', size),
-    addBos:
-      (metadata['tokenizer.ggml.add_bos_token'] ?? metadata['tokenizer.ggml.model'] === 'llama') ===
-      true,
+    stops: ['eot', 'eom'].flatMap(
+      (name) => tokenId(metadata, `tokenizer.ggml.${name}_token_id`, size) ?? [],
+    ),
+    addBos: (metadata['tokenizer.ggml.add_bos_token'] ?? addsBos(metadata)) === true,
     chatTemplate: optionalText(metadata['tokenizer.chat_template']),
   };
+}
+
+/** What holds when the file does not say. */
+function addsBos(metadata: GgufInfo['metadata']): boolean {
+  if (metadata['tokenizer.ggml.model'] === 'llama') return true;
+  const name = metadata['tokenizer.ggml.pre'];
+  return typeof name === 'string' && PRE_TOKENIZERS.get(name)?.addBos === true;
 }
 
 function asText(value: GgufValue): string {
@@ -121,7 +108,7 @@ function vocabularyMap(tokens: string[]): Record<string, number> {
   return map;
 }
 
-function addedTokens(tokens: string[], types: TokenType[]): object[] {
+function addedTokens(tokens: string[], types: TokenType[]): AddedToken[] {
   const special = new Set([TokenType.Control, TokenType.Unknown]);
   return tokens.flatMap((content, id) => {
     const type = types[id]!;
@@ -144,13 +131,12 @@ function sentencePieceJson(
   metadata: GgufInfo['metadata'],
   tokens: string[],
   types: TokenType[],
-): object {
+): TokenizerJson {
   const scores = numberList(metadata, 'tokenizer.ggml.scores', tokens.length);
   const prefix = metadata['tokenizer.ggml.add_space_prefix'] ?? true;
   const replace = { type: 'Replace', pattern: { String: ' ' }, content: '▁' };
   const vocab = vocabularyMap(tokens);
   return {
-    version: '1.0',
     added_tokens: addedTokens(tokens, types),
     normalizer: {
       type: 'Sequence',
@@ -166,7 +152,7 @@ function sentencePieceJson(
       fuse_unk: true,
       vocab,
       merges: mergesFromScores(tokens, types, scores, vocab),
-    },
+    } as TokenizerJson['model'],
   };
 }
 
@@ -204,12 +190,13 @@ function byteLevelJson(
   metadata: GgufInfo['metadata'],
   tokens: string[],
   types: TokenType[],
-): object {
+): TokenizerJson {
   const name = metadata['tokenizer.ggml.pre'] ?? 'default';
-  if (typeof name !== 'string' || !PRETOKENIZERS.includes(name)) {
+  const pre = typeof name === 'string' ? PRE_TOKENIZERS.get(name) : undefined;
+  if (pre === undefined) {
     throw new CachalotError(
       'tokenizer_unsupported',
-      `the pre-tokenizer '${asText(name)}' of this file is not supported; supported are ${PRETOKENIZERS.join(', ')}`,
+      `the pre-tokenizer '${asText(name)}' of this file is not supported; supported are ${[...PRE_TOKENIZERS.keys()].join(', ')}. If you have the model's tokenizer.json, give it as \`tokenizer\``,
     );
   }
   const merges = stringList(metadata, 'tokenizer.ggml.merges').map((merge) => {
@@ -218,15 +205,9 @@ function byteLevelJson(
     return [merge.slice(0, space), merge.slice(space + 1)];
   });
   return {
-    version: '1.0',
     added_tokens: addedTokens(tokens, types),
-    normalizer: null,
-    pre_tokenizer: {
-      type: 'ByteLevel',
-      add_prefix_space: false,
-      trim_offsets: true,
-      use_regex: true,
-    },
+    normalizer: pre.normalizer,
+    pre_tokenizer: pre.step,
     post_processor: null,
     decoder: null,
     model: {
@@ -234,8 +215,9 @@ function byteLevelJson(
       unk_token: null,
       byte_fallback: false,
       fuse_unk: false,
+      ignore_merges: pre.ignoreMerges,
       vocab: vocabularyMap(tokens),
       merges,
-    },
+    } as TokenizerJson['model'],
   };
 }

@@ -1,34 +1,17 @@
-/** A Hugging Face tokenizer.json in place of the vocabulary inside a GGUF file. */
+/** A Hugging Face tokenizer.json: beside safetensors, or in place of the vocabulary inside a GGUF file. */
 import { readFile } from 'node:fs/promises';
 
 import { CachalotError } from '../errors.js';
-import { TokenType } from './gguf-tokenizer.js';
-import type { Vocabulary } from './gguf-tokenizer.js';
-
-interface AddedToken {
-  id: number;
-  content: string;
-  special?: boolean;
-}
-
-interface TokenizerJson {
-  added_tokens?: AddedToken[];
-  pre_tokenizer?: Step | null;
-  decoder?: Step | null;
-  model?: { type?: string; vocab?: Record<string, number>; byte_fallback?: boolean };
-}
-
-/** A step of a pipeline, possibly made of others. */
-interface Step {
-  type?: string;
-  pretokenizers?: Step[];
-  decoders?: Step[];
-}
+import { TokenType } from './vocabulary.js';
+import type { Step, TokenizerJson, Vocabulary } from './vocabulary.js';
 
 /** What a tokenizer.json does not say - first and last token, chat template - is taken from the model file. */
-export type ModelTokens = Pick<Vocabulary, 'bos' | 'eos' | 'addBos' | 'chatTemplate'>;
+export type ModelTokens = Pick<Vocabulary, 'bos' | 'eos' | 'stops' | 'addBos' | 'chatTemplate'>;
 
-export async function readTokenizerJson(path: string, model: ModelTokens): Promise<Vocabulary> {
+export async function readTokenizerJson(
+  path: string,
+  model: ModelTokens | ((json: TokenizerJson, id: (token: string) => number) => ModelTokens),
+): Promise<Vocabulary> {
   let json: TokenizerJson;
   try {
     json = JSON.parse(await readFile(path, 'utf8')) as TokenizerJson;
@@ -58,8 +41,9 @@ export async function readTokenizerJson(path: string, model: ModelTokens): Promi
   for (const { id, content, special } of json.added_tokens ?? []) {
     add(id, content, special ? TokenType.Control : TokenType.UserDefined);
   }
+  const rest = typeof model === 'function' ? model(json, (token) => tokens.indexOf(token)) : model;
   return {
-    ...model,
+    ...rest,
     tokens: Array.from(tokens, (token) => token ?? ''),
     types: Array.from(types, (type) => type ?? TokenType.Unused),
     encoding:

@@ -1,8 +1,9 @@
 /** Text to token ids and back, over @huggingface/tokenizers. */
 import { CachalotError } from '../errors.js';
-import { TokenType } from './gguf-tokenizer.js';
-import type { Vocabulary } from './gguf-tokenizer.js';
 import { Detokenizer } from './detokenizer.js';
+import { NameBreaker } from './name-breaker.js';
+import { TokenType } from './vocabulary.js';
+import type { Vocabulary } from './vocabulary.js';
 
 /** The part of @huggingface/tokenizers that we use; its own types do not resolve under "nodenext". */
 interface Tokenizer {
@@ -25,7 +26,7 @@ const END_OF_TURN = [
 ];
 
 export interface EncodeOptions {
-  /** Whether the names of special tokens in the text mean those tokens. Default false. */
+  /** Whether the names of special tokens in the text mean those tokens, unless they are broken. Default false. */
   special?: boolean;
   /** Whether to begin with the model's beginning-of-text token, if it has one. Default false. */
   bos?: boolean;
@@ -36,7 +37,8 @@ export class TextTokenizer {
   readonly eos: number | undefined;
   readonly stopTokens: Int32Array;
   readonly #vocabulary: Vocabulary;
-  readonly #tokenizers: { plain?: Tokenizer; special?: Tokenizer } = {};
+  readonly #breaker: NameBreaker;
+  #tokenizer: Tokenizer | undefined;
   readonly #bytes: (Uint8Array | undefined)[] = [];
   #longest: number | undefined;
 
@@ -45,6 +47,8 @@ export class TextTokenizer {
     this.bos = vocabulary.bos;
     this.eos = vocabulary.eos;
     this.stopTokens = Int32Array.from(this.findStopTokens());
+    const special = vocabulary.tokenizerJson.added_tokens?.filter((token) => token.special) ?? [];
+    this.#breaker = new NameBreaker(special.map((token) => token.content));
   }
 
   get size(): number {
@@ -65,12 +69,17 @@ export class TextTokenizer {
   }
 
   encode(text: string, options: EncodeOptions = {}): Int32Array {
-    const { ids } = this.tokenizer(options.special ?? false).encode(text, {
+    this.#tokenizer ??= this.build();
+    const { ids } = this.#tokenizer.encode(options.special ? text : this.breakNames(text), {
       add_special_tokens: false,
     });
     const bos = options.bos && this.#vocabulary.addBos ? this.bos : undefined;
-    const result = bos === undefined || ids[0] === bos ? ids : [bos, ...ids];
-    return Int32Array.from(result);
+    return Int32Array.from(bos === undefined || ids[0] === bos ? ids : [bos, ...ids]);
+  }
+
+  /** The same text, in which no name of a special token is recognised when it is encoded. */
+  breakNames(text: string): string {
+    return this.#breaker.break(text);
   }
 
   /** The bytes that a token adds to the text; none for special tokens. */
@@ -89,15 +98,15 @@ export class TextTokenizer {
     return text + detokenizer.end();
   }
 
-  private tokenizer(special: boolean): Tokenizer {
-    const key = special ? 'special' : 'plain';
-    return (this.#tokenizers[key] ??= this.build(special));
-  }
-
-  private build(special: boolean): Tokenizer {
-    const json = this.#vocabulary.tokenizerJson;
+  private build(): Tokenizer {
+    const { tokenizerJson: json } = this.#vocabulary;
+    // Special names are looked for in the text as it is, and only there: what breaks them is taken out afterwards.
+    const added_tokens = (json.added_tokens ?? []).map((token) =>
+      token.special ? { ...token, normalized: false } : token,
+    );
+    const normalizer = this.#breaker.normalizer(json.normalizer);
     try {
-      return new Tokenizer(special ? json : { ...json, added_tokens: [] }, {});
+      return new Tokenizer({ ...json, added_tokens, normalizer }, {});
     } catch (error) {
       throw new CachalotError(
         'tokenizer_invalid',
@@ -119,8 +128,8 @@ export class TextTokenizer {
   }
 
   private findStopTokens(): Set<number> {
-    const { tokens, types, eos } = this.#vocabulary;
-    const stops = new Set<number>(eos === undefined ? [] : [eos]);
+    const { tokens, types, eos, stops: own } = this.#vocabulary;
+    const stops = new Set<number>(eos === undefined ? own : [eos, ...own]);
     for (const name of END_OF_TURN) {
       const id = tokens.indexOf(name);
       if (id >= 0 && types[id] === TokenType.Control) stops.add(id);

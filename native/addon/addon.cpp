@@ -16,7 +16,7 @@ Napi::Value read_gguf(const Napi::CallbackInfo& info) {
   const std::string path = info[0].ToString();
   using File = std::shared_ptr<GgufFile>;
   return PromiseWork<File>::run(
-      info.Env(), [path] { return std::make_shared<GgufFile>(path); },
+      info.Env(), [path] { return std::make_shared<GgufFile>(cachalot::read_gguf(path)); },
       [](Napi::Env env, const File& file) { return to_js(env, *file); });
 }
 

@@ -155,11 +155,11 @@ Napi::Object to_js(Napi::Env env, const EngineStats& stats) {
 
 Napi::Object to_js(Napi::Env env, const GgufFile& file) {
   auto metadata = Napi::Object::New(env);
-  for (const auto& [key, value] : file.metadata())
+  for (const auto& [key, value] : file.metadata)
     metadata.Set(key, std::visit(ValueToJs{env}, value));
-  auto tensors = Napi::Array::New(env, file.tensors().size());
-  for (uint32_t i = 0; i < file.tensors().size(); i++) {
-    const GgufTensor& tensor = file.tensors()[i];
+  auto tensors = Napi::Array::New(env, file.tensors.size());
+  for (uint32_t i = 0; i < file.tensors.size(); i++) {
+    const StoredTensor& tensor = file.tensors[i];
     auto shape = Napi::Array::New(env, tensor.shape.size());
     for (uint32_t d = 0; d < tensor.shape.size(); d++)
       shape.Set(d, static_cast<double>(tensor.shape[d]));
@@ -167,11 +167,11 @@ Napi::Object to_js(Napi::Env env, const GgufFile& file) {
     object.Set("name", tensor.name);
     object.Set("type", dtype_info(tensor.tensor.dtype).name);
     object.Set("shape", shape);
-    object.Set("bytes", static_cast<double>(tensor.bytes));
+    object.Set("bytes", static_cast<double>(tensor.bytes()));
     tensors.Set(i, object);
   }
   auto object = Napi::Object::New(env);
-  object.Set("version", file.version());
+  object.Set("version", file.version);
   object.Set("metadata", metadata);
   object.Set("tensors", tensors);
   return object;

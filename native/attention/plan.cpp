@@ -33,13 +33,20 @@ class Planner {
   }
 
  private:
+  /** The first key that the row at `position` reads. */
+  int first_key(int position) const {
+    return options_.window == 0 ? 0 : std::max(0, position + 1 - options_.window);
+  }
+
   /** A group per item, or a span per item when groups alone would leave threads idle. */
   int choose_tiles_per_item() const {
     int pieces = 0;
     for (const auto& sequence : sequences_) {
       const int n_tokens = sequence.first_position + sequence.n_rows;
+      const int n_groups = (n_tokens + kGroupTokens - 1) / kGroupTokens -
+                           first_key(sequence.first_position) / kGroupTokens;
       const int blocks = (sequence.n_rows + rows_per_item_ - 1) / rows_per_item_;
-      pieces += blocks * ((n_tokens + kGroupTokens - 1) / kGroupTokens) * options_.n_kv_heads;
+      pieces += blocks * n_groups * options_.n_kv_heads;
     }
     return pieces < 2 * options_.parallelism ? kSpanTiles : kGroupTiles;
   }
@@ -51,13 +58,17 @@ class Planner {
       const int n = std::min(rows_per_item_, sequence.n_rows - first);
       const int n_keys = sequence.first_position + first + n;  // of the last row, which reads most
       const int n_tiles = (n_keys + kTileTokens - 1) / kTileTokens;
-      for (int tile = 0; tile < n_tiles; tile += tiles_per_item) {
-        add_item(sequence, run, first, n, tile, std::min(n_tiles, tile + tiles_per_item));
+      // The first span that any of these rows reads; items end where they would without a window.
+      int tile = first_key(sequence.first_position + first) / kSpanTokens * kSpanTiles;
+      while (tile < n_tiles) {
+        const int end = std::min(n_tiles, (tile / tiles_per_item + 1) * tiles_per_item);
+        add_item(sequence, run, first, n, tile, end);
+        tile = end;
       }
     }
   }
 
-  /** Rows [first, first + n) of the sequence that reach beyond the item's first key. */
+  /** Rows [first, first + n) of the sequence that read any of the item's keys. */
   void add_item(const PlanSequence& sequence, int32_t run, int first, int n, int first_tile,
                 int end_tile) {
     WorkItem item{run,      static_cast<int32_t>(plan_.item_rows.size()),
@@ -65,14 +76,15 @@ class Planner {
                   end_tile, plan_.n_partials};
     for (int i = first; i < first + n; i++) {
       const int32_t position = sequence.first_position + i;
-      if (position + 1 <= first_tile * kTileTokens) continue;
+      const int32_t begin = first_key(position), end = position + 1;
+      if (end <= first_tile * kTileTokens || begin >= end_tile * kTileTokens) continue;
       const int32_t row = sequence.first_row + i;
-      plan_.item_rows.push_back({row, position + 1, position});
+      plan_.item_rows.push_back({row, begin, end, position});
       row_entries_[static_cast<size_t>(row)].push_back(
           {plan_.n_partials++, first_tile / kGroupTiles});
       item.n_rows++;
     }
-    plan_.items.push_back(item);
+    if (item.n_rows > 0) plan_.items.push_back(item);
   }
 
   std::span<const PlanSequence> sequences_;

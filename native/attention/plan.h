@@ -22,9 +22,10 @@ struct PlanOptions {
   int n_kv_heads;         // G
   int parallelism;  // items are split further, at spans, while there are fewer than twice as many
                     // pieces of work
+  int window = 0;   // a row reads the last so many keys, its own included; 0: all
 };
 
-/** Covers every (row, key at or before it) exactly once. The options change how work is cut, never
+/** Covers every (row, key at or before it and in its window) exactly once. The options change how work is cut, never
  * a result. */
 AttentionPlan plan_attention(std::span<const PlanSequence> sequences, const PlanOptions& options);
 

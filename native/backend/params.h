@@ -50,10 +50,11 @@ struct RmsNormParams {
   float* out;  // [R, E]
 };
 
-/** y = x W^T for each of several weights that read the same x. */
+/** y = x W^T + bias for each of several weights that read the same x. */
 struct LinearOutput {
   const Weight* weight;  // [N, K]
   float* y;              // [R, N]
+  const float* bias;     // [N] or null
 };
 struct LinearParams {
   const float* x;  // [R, K]

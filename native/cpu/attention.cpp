@@ -21,7 +21,7 @@ struct Workspace {
   int n_queries, head_dim;
   float *queries, *span_out, *span_max, *span_sum, *group_out, *group_max, *group_sum;
   uint16_t* queries_bf16;
-  int32_t* n_keys;
+  uint32_t* key_masks;
 
   static size_t bytes(int n_queries, int head_dim) {
     const auto vectors = static_cast<size_t>(n_queries) * static_cast<size_t>(head_dim);
@@ -37,8 +37,8 @@ struct Workspace {
     span_sum = span_max + n;
     group_max = span_sum + n;
     group_sum = group_max + n;
-    n_keys = reinterpret_cast<int32_t*>(group_sum + n);
-    queries_bf16 = reinterpret_cast<uint16_t*>(n_keys + n);
+    key_masks = reinterpret_cast<uint32_t*>(group_sum + n);
+    queries_bf16 = reinterpret_cast<uint16_t*>(key_masks + n);
   }
 
   AttentionState span(int query) const {
@@ -48,6 +48,11 @@ struct Workspace {
     return {group_out + int64_t{query} * head_dim, group_max + query, group_sum + query};
   }
 };
+
+/** Bits of the first n keys of a tile. */
+uint32_t first_keys(int n) {
+  return n <= 0 ? 0 : n >= kTileTokens ? ~uint32_t{0} : (uint32_t{1} << n) - 1;
+}
 
 /** One work item for one KV head. Query i * group + j is head j of the group for row i of the item.
  */
@@ -96,8 +101,9 @@ class ItemRun {
 
   void step(int tile) {
     for (int query = 0; query < work_.n_queries; query++) {
-      work_.n_keys[query] =
-          std::clamp(rows_[query / group_].n_keys - tile * kTileTokens, 0, kTileTokens);
+      const ItemRow& row = rows_[query / group_];
+      work_.key_masks[query] = first_keys(row.end_key - tile * kTileTokens) &
+                               ~first_keys(row.first_key - tile * kTileTokens);
     }
     const uint8_t* keys = kv_block(params_.store, run_.blocks[tile], params_.layer, kv_head_);
     const AttentionTile task{keys,
@@ -107,7 +113,7 @@ class ItemRun {
                              work_.n_queries,
                              work_.queries,
                              work_.queries_bf16,
-                             work_.n_keys,
+                             work_.key_masks,
                              params_.scale * kLog2E,
                              work_.span_out,
                              work_.span_max,

@@ -53,7 +53,7 @@ struct AttentionTile {
   int32_t n_queries;             // n
   const float* queries;          // [n, D] f32, rotated
   const uint16_t* queries_bf16;  // [n, D] the same rounded, for bf16 keys
-  const int32_t* n_keys;         // [n] keys that each query reads: 0..32
+  const uint32_t* key_masks;     // [n] bit t: the query reads key t
   float scale;                   // of q k^T, times log2(e)
   float* out;                    // [n, D] state, not normalized
   float* max;                    // [n] state, base 2; -inf when empty

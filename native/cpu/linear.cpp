@@ -1,4 +1,4 @@
-// y = x W^T. Work is cut along outputs only, never along K, so threads cannot change a sum.
+// y = x W^T + bias. Work is cut along outputs only, never along K, so threads cannot change a sum.
 
 #include <algorithm>
 
@@ -76,6 +76,12 @@ void run_panels(const OpContext& context, const LinearParams& params, const Prep
                          weight.n_cols(), rows.quantized, params.n_rows,
                          output.y,        first,          end};
     context.kernels.linear_panels(&task);
+  }
+  if (output.bias == nullptr) return;
+  const int64_t n = weight.n_rows(), begin = int64_t{first} * kPanelOutputs,
+                stop = std::min<int64_t>(int64_t{end} * kPanelOutputs, n);
+  for (int64_t row = 0; row < params.n_rows; row++) {
+    for (int64_t i = begin; i < stop; i++) output.y[row * n + i] += output.bias[i];
   }
 }
 

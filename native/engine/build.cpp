@@ -55,19 +55,27 @@ int choose_context(int asked, const ModelConfig& config) {
 
 std::unique_ptr<Engine> build_engine(const std::string& path, const EngineOptions& options,
                                      std::function<void(StepEvents)> sink) {
+  ModelFiles files = open_model(path);
+  auto backend = std::make_unique<cpu::CpuBackend>(options.instructions, options.threads);
+  return assemble_engine(std::move(files), std::move(backend), options, std::move(sink));
+}
+
+std::unique_ptr<Engine> assemble_engine(ModelFiles files, std::unique_ptr<Backend> backend,
+                                        const EngineOptions& options,
+                                        std::function<void(StepEvents)> sink) {
   EngineParts parts;
   parts.options = options;
-  parts.file = std::make_unique<GgufFile>(path);
-  const ModelConfig config = read_model_config(*parts.file);
+  parts.files = std::move(files);
+  parts.backend = std::move(backend);
+  const ModelConfig& config = parts.files.config;
   parts.context_length = choose_context(options.context_length, config);
-  parts.backend = std::make_unique<cpu::CpuBackend>(options.instructions, options.threads);
   const KvShape shape{choose_format(options.kv_format, *parts.backend), config.n_layers(),
                       config.n_kv_heads(), config.head_dim()};
   parts.pool = std::make_unique<KvPool>(
       *parts.backend, shape, choose_bytes(options.kv_bytes, shape, parts.context_length));
   parts.model =
-      std::make_unique<Llama>(*parts.file, config, *parts.backend, parts.context_length,
-                              options.step_tokens, std::min(kMaxOutputs, options.step_tokens));
+      std::make_unique<Decoder>(parts.files.tensors, config, *parts.backend, parts.context_length,
+                                options.step_tokens, std::min(kMaxOutputs, options.step_tokens));
   parts.tree = std::make_unique<PrefixTree>(
       *parts.pool, [backend = parts.backend.get(), pool = parts.pool.get()](const KvCopy& copy) {
         backend->kv_gather({pool->store(), std::span(&copy, 1)});

@@ -202,9 +202,12 @@ ForwardOutput Engine::forward(const Step& step) {
     for (const int node : entry.output_nodes) output_rows.push_back(entry.first_row + node);
   }
   const ModelConfig& c = config();
-  const AttentionPlan plan = plan_attention(
-      sequences, {c.n_heads / c.n_kv_heads(), c.n_kv_heads(), parts_.backend->parallelism()});
-  return parts_.model->forward({tokens, targets, &plan, output_rows}, parts_.pool->store());
+  std::vector<AttentionPlan> plans;
+  for (const int window : c.windows()) {
+    plans.push_back(plan_attention(sequences, {c.n_heads / c.n_kv_heads(), c.n_kv_heads(),
+                                               parts_.backend->parallelism(), window}));
+  }
+  return parts_.model->forward({tokens, targets, plans, output_rows}, parts_.pool->store());
 }
 
 Engine::Outcome Engine::compute(const Step& step) {

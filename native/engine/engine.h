@@ -13,7 +13,8 @@
 
 #include "base/error.h"
 #include "engine/scheduler.h"
-#include "model/llama.h"
+#include "model/decoder.h"
+#include "model/model_files.h"
 
 namespace cachalot {
 
@@ -36,9 +37,9 @@ struct EngineStats {
 
 /** The parts of an engine, as the composition root puts them together. */
 struct EngineParts {
-  std::unique_ptr<GgufFile> file;
+  ModelFiles files;
   std::unique_ptr<Backend> backend;
-  std::unique_ptr<Llama> model;
+  std::unique_ptr<Decoder> model;
   std::unique_ptr<KvPool> pool;
   std::unique_ptr<PrefixTree> tree;
   int context_length;

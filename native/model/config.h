@@ -4,7 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "model/rope.h"
 #include "weights/gguf.h"
+#include "weights/json.h"
 
 namespace cachalot {
 
@@ -12,6 +14,7 @@ namespace cachalot {
 struct LayerConfig {
   int n_kv_heads;  // G
   int head_dim;    // D, of K and V
+  int window = 0;  // a token reads so many, itself included (Mistral); 0: all before it
 };
 
 struct ModelConfig {
@@ -22,17 +25,32 @@ struct ModelConfig {
   int n_heads;     // H
   int vocabulary;  // V
   float norm_epsilon;
-  float rope_base;
-  int rope_dims;
-  bool rope_interleaved;
+  RopeConfig rope;
+  bool qkv_bias = false;     // qwen2
+  bool output_bias = false;  // of the attention's output: llama files with "attention_bias"
+  bool qk_norm = false;      // qwen3
   std::vector<LayerConfig> layers;
 
   int n_layers() const { return static_cast<int>(layers.size()); }
   int head_dim() const { return layers[0].head_dim; }
   int n_kv_heads() const { return layers[0].n_kv_heads; }
+  /** The distinct windows of its layers: one attention plan is made for each. */
+  std::vector<int> windows() const;
 };
 
-/** Throws unsupported_architecture, model_missing_key or model_bad_value. */
-ModelConfig read_model_config(const GgufFile& file);
+/** From GGUF metadata. Throws unsupported_architecture, model_missing_key or model_bad_value. */
+ModelConfig read_gguf_config(const GgufFile& file, const TensorMap& tensors);
+
+/** From a Hugging Face config.json, with tensors under their GGUF names. Throws the same. */
+ModelConfig read_hub_config(const JsonValue& json, const TensorMap& tensors);
+
+/** The rules that both share: head counts divide, sizes are even, numbers are sane. */
+void check_config(ModelConfig* config, int n_kv_heads, int head_dim, int n_layers,
+                  const TensorMap& tensors);
+
+// Larger than any model we know by a factor of eight or more; a number beyond is a mistake.
+constexpr int64_t kMaxDimension = 1 << 20;
+constexpr int64_t kMaxLayers = 1024;
+constexpr int64_t kMaxContext = 1 << 24;
 
 }  // namespace cachalot

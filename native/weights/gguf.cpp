@@ -1,6 +1,8 @@
 #include "weights/gguf.h"
 
 #include <algorithm>
+#include <optional>
+#include <set>
 
 #include "base/checked_math.h"
 #include "weights/span_reader.h"
@@ -17,6 +19,12 @@ constexpr uint64_t kMaxDimensions = 4;
 constexpr uint64_t kMaxAlignment = 1 << 20;
 constexpr uint64_t kMinEntryBytes = 8 + 4;               // of a metadata entry: key length, type
 constexpr uint64_t kMinTensorBytes = 8 + 4 + 8 + 4 + 8;  // of a tensor's entry, one dimension
+
+/** A tensor and where its data stand, from the start of all tensor data. */
+struct Entry {
+  StoredTensor stored;
+  uint64_t offset, bytes;
+};
 
 /** Bytes of a metadata scalar; 0 for strings, arrays and unknown types. */
 uint64_t scalar_bytes(GgufType type) {
@@ -123,7 +131,7 @@ uint64_t read_alignment(const std::map<std::string, GgufValue>& metadata) {
 }
 
 /** Size in bytes, or a file_bad_tensor error. */
-uint64_t tensor_bytes(const GgufTensor& tensor, const DTypeInfo& type) {
+uint64_t tensor_bytes(const StoredTensor& tensor, const DTypeInfo& type) {
   std::optional<uint64_t> elements = 1;
   for (const uint64_t dimension : tensor.shape) {
     if (elements) elements = checked_multiply(*elements, dimension);
@@ -143,57 +151,57 @@ uint64_t tensor_bytes(const GgufTensor& tensor, const DTypeInfo& type) {
   return *bytes;
 }
 
-GgufTensor read_tensor_entry(SpanReader& reader, uint64_t alignment) {
-  GgufTensor tensor;
-  tensor.name = read_name(reader, ErrorCode::kFileBadTensor, "the name of a tensor");
-  const auto n_dimensions = reader.read<uint32_t>("tensor '" + tensor.name + "'");
+Entry read_tensor_entry(SpanReader& reader, uint64_t alignment) {
+  Entry entry{};
+  StoredTensor& stored = entry.stored;
+  stored.name = read_name(reader, ErrorCode::kFileBadTensor, "the name of a tensor");
+  const std::string what = "tensor '" + stored.name + "'";
+  const auto n_dimensions = reader.read<uint32_t>(what);
   if (n_dimensions == 0 || n_dimensions > kMaxDimensions) {
-    throw Error(ErrorCode::kFileBadTensor, "tensor '" + tensor.name + "' has " +
-                                               std::to_string(n_dimensions) +
+    throw Error(ErrorCode::kFileBadTensor, what + " has " + std::to_string(n_dimensions) +
                                                " dimensions; 1 to 4 are allowed");
   }
-  for (uint32_t i = 0; i < n_dimensions; i++)
-    tensor.shape.push_back(reader.read<uint64_t>("tensor '" + tensor.name + "'"));
-  const auto type_number = reader.read<uint32_t>("tensor '" + tensor.name + "'");
+  for (uint32_t i = 0; i < n_dimensions; i++) stored.shape.push_back(reader.read<uint64_t>(what));
+  const auto type_number = reader.read<uint32_t>(what);
   const auto* type = find_dtype(type_number);
   if (type == nullptr) {
-    throw Error(ErrorCode::kUnsupportedType, "tensor '" + tensor.name + "' has GGUF type " +
+    throw Error(ErrorCode::kUnsupportedType, what + " has GGUF type " +
                                                  std::to_string(type_number) + "; supported are " +
                                                  supported_dtypes());
   }
-  tensor.offset = reader.read<uint64_t>("tensor '" + tensor.name + "'");
-  if (tensor.offset % alignment != 0) {
-    throw Error(ErrorCode::kFileBadAlignment,
-                "tensor '" + tensor.name + "' starts at offset " + std::to_string(tensor.offset) +
-                    ", not a multiple of " + std::to_string(alignment));
+  entry.offset = reader.read<uint64_t>(what);
+  if (entry.offset % alignment != 0) {
+    throw Error(ErrorCode::kFileBadAlignment, what + " starts at offset " +
+                                                  std::to_string(entry.offset) +
+                                                  ", not a multiple of " +
+                                                  std::to_string(alignment));
   }
-  tensor.bytes = tensor_bytes(tensor, *type);
-  tensor.tensor.dtype = type->dtype;
-  tensor.tensor.n_cols = static_cast<int64_t>(tensor.shape[0]);
-  tensor.tensor.n_rows = 1;
-  for (size_t i = 1; i < tensor.shape.size(); i++)
-    tensor.tensor.n_rows *= static_cast<int64_t>(tensor.shape[i]);
-  return tensor;
+  entry.bytes = tensor_bytes(stored, *type);
+  stored.tensor.dtype = type->dtype;
+  stored.tensor.n_cols = static_cast<int64_t>(stored.shape[0]);
+  stored.tensor.n_rows = 1;
+  for (size_t i = 1; i < stored.shape.size(); i++)
+    stored.tensor.n_rows *= static_cast<int64_t>(stored.shape[i]);
+  return entry;
 }
 
 /** Each tensor lies inside the data, and no two share a byte. */
-void check_placement(const std::vector<GgufTensor>& tensors, uint64_t data_bytes,
-                     uint64_t alignment) {
-  std::vector<const GgufTensor*> order;
+void check_placement(const std::vector<Entry>& entries, uint64_t data_bytes, uint64_t alignment) {
+  std::vector<const Entry*> order;
   std::optional<uint64_t> packed =
       0;  // where the data would end if the tensors stood one after the other
-  for (const auto& tensor : tensors) {
-    order.push_back(&tensor);
-    const auto size = checked_round_up(tensor.bytes, alignment);
+  for (const auto& entry : entries) {
+    order.push_back(&entry);
+    const auto size = checked_round_up(entry.bytes, alignment);
     packed = packed && size ? checked_add(*packed, *size) : std::nullopt;
   }
-  for (const auto* tensor : order) {
-    const auto end = checked_add(tensor->offset, tensor->bytes);
+  for (const auto* entry : order) {
+    const auto end = checked_add(entry->offset, entry->bytes);
     if (end && *end <= data_bytes) continue;
-    const std::string where = "tensor '" + tensor->name + "' of " + std::to_string(tensor->bytes) +
-                              " bytes at offset " + std::to_string(tensor->offset) +
-                              " ends outside the " + std::to_string(data_bytes) +
-                              " bytes of tensor data";
+    const std::string where = "tensor '" + entry->stored.name + "' of " +
+                              std::to_string(entry->bytes) + " bytes at offset " +
+                              std::to_string(entry->offset) + " ends outside the " +
+                              std::to_string(data_bytes) + " bytes of tensor data";
     if (end && packed && *end <= *packed) {
       throw Error(ErrorCode::kFileTruncated, where + ": the file is cut off; download it again");
     }
@@ -203,70 +211,83 @@ void check_placement(const std::vector<GgufTensor>& tensors, uint64_t data_bytes
             [](const auto* a, const auto* b) { return a->offset < b->offset; });
   for (size_t i = 1; i < order.size(); i++) {
     if (order[i - 1]->offset + order[i - 1]->bytes > order[i]->offset) {
-      throw Error(ErrorCode::kFileTensorOverlap, "tensors '" + order[i - 1]->name + "' and '" +
-                                                     order[i]->name + "' overlap in the file");
+      throw Error(ErrorCode::kFileTensorOverlap, "tensors '" + order[i - 1]->stored.name +
+                                                     "' and '" + order[i]->stored.name +
+                                                     "' overlap in the file");
     }
   }
 }
 
+void read_metadata(SpanReader& reader, uint64_t n_entries, GgufFile* file) {
+  reader.need(checked_multiply(n_entries, kMinEntryBytes).value_or(UINT64_MAX), "the metadata");
+  for (uint64_t i = 0; i < n_entries; i++) {
+    std::string key = read_name(reader, ErrorCode::kFileBadMetadata, "a metadata key");
+    GgufValue value = read_value(reader, key);
+    if (!file->metadata.emplace(key, std::move(value)).second) {
+      throw Error(ErrorCode::kFileDuplicateKey, "metadata '" + key + "' appears twice");
+    }
+  }
+}
+
+std::vector<Entry> read_tensor_entries(SpanReader& reader, uint64_t n_tensors,
+                                       uint64_t alignment) {
+  reader.need(checked_multiply(n_tensors, kMinTensorBytes).value_or(UINT64_MAX),
+              "the list of tensors");
+  std::vector<Entry> entries;
+  std::set<std::string> names;
+  for (uint64_t i = 0; i < n_tensors; i++) {
+    entries.push_back(read_tensor_entry(reader, alignment));
+    const std::string& name = entries.back().stored.name;
+    if (!names.insert(name).second) {
+      throw Error(ErrorCode::kFileDuplicateTensor, "tensor '" + name + "' appears twice");
+    }
+  }
+  return entries;
+}
+
 }  // namespace
 
-GgufFile::GgufFile(const std::string& path) : file_(path) {
+GgufFile parse_gguf(std::span<const uint8_t> bytes) {
+  GgufFile file;
+  SpanReader reader(bytes);
+  if (reader.remaining() < 4 || reader.read<uint32_t>("the magic number") != kMagic) {
+    throw Error(ErrorCode::kFileBadMagic,
+                "it does not begin with 'GGUF', so it is not a GGUF model");
+  }
+  file.version = reader.read<uint32_t>("the version");
+  if (file.version != 2 && file.version != 3) {
+    throw Error(ErrorCode::kFileBadVersion,
+                "GGUF version " + std::to_string(file.version) +
+                    " is not supported; versions 2 and 3 (little-endian) are");
+  }
+  const auto n_tensors = reader.read<uint64_t>("the number of tensors");
+  const auto n_entries = reader.read<uint64_t>("the number of metadata entries");
+  read_metadata(reader, n_entries, &file);
+  const uint64_t alignment = read_alignment(file.metadata);
+  auto entries = read_tensor_entries(reader, n_tensors, alignment);
+  const uint64_t data_start = *checked_round_up(reader.position(), alignment);
+  check_placement(entries, bytes.size() > data_start ? bytes.size() - data_start : 0, alignment);
+  for (auto& entry : entries) {
+    entry.stored.tensor.data = bytes.data() + data_start + entry.offset;
+    file.tensors.push_back(std::move(entry.stored));
+  }
+  return file;
+}
+
+GgufFile read_gguf(const std::string& path) {
+  const auto mapped = std::make_shared<const MappedFile>(path);
   try {
-    parse();
+    GgufFile file = parse_gguf(mapped->bytes());
+    for (auto& tensor : file.tensors) tensor.file = mapped;
+    return file;
   } catch (const Error& error) {
     throw Error(error.code(), "cannot read '" + path + "': " + error.what());
   }
 }
 
-void GgufFile::parse() {
-  SpanReader reader(file_.bytes());
-  if (reader.remaining() < 4 || reader.read<uint32_t>("the magic number") != kMagic) {
-    throw Error(ErrorCode::kFileBadMagic,
-                "it does not begin with 'GGUF', so it is not a GGUF model");
-  }
-  version_ = reader.read<uint32_t>("the version");
-  if (version_ != 2 && version_ != 3) {
-    throw Error(ErrorCode::kFileBadVersion,
-                "GGUF version " + std::to_string(version_) +
-                    " is not supported; versions 2 and 3 (little-endian) are");
-  }
-  const auto n_tensors = reader.read<uint64_t>("the number of tensors");
-  const auto n_entries = reader.read<uint64_t>("the number of metadata entries");
-  reader.need(checked_multiply(n_entries, kMinEntryBytes).value_or(UINT64_MAX), "the metadata");
-  for (uint64_t i = 0; i < n_entries; i++) {
-    std::string key = read_name(reader, ErrorCode::kFileBadMetadata, "a metadata key");
-    GgufValue value = read_value(reader, key);
-    if (!metadata_.emplace(key, std::move(value)).second) {
-      throw Error(ErrorCode::kFileDuplicateKey, "metadata '" + key + "' appears twice");
-    }
-  }
-  const uint64_t alignment = read_alignment(metadata_);
-  reader.need(checked_multiply(n_tensors, kMinTensorBytes).value_or(UINT64_MAX),
-              "the list of tensors");
-  for (uint64_t i = 0; i < n_tensors; i++) {
-    tensors_.push_back(read_tensor_entry(reader, alignment));
-    if (!tensor_index_.emplace(tensors_.back().name, i).second) {
-      throw Error(ErrorCode::kFileDuplicateTensor,
-                  "tensor '" + tensors_.back().name + "' appears twice");
-    }
-  }
-  const uint64_t data_start = *checked_round_up(reader.position(), alignment);
-  const uint64_t file_bytes = file_.bytes().size();
-  const uint64_t data_bytes = file_bytes > data_start ? file_bytes - data_start : 0;
-  check_placement(tensors_, data_bytes, alignment);
-  for (auto& tensor : tensors_)
-    tensor.tensor.data = file_.bytes().data() + data_start + tensor.offset;
-}
-
 const GgufValue* GgufFile::find(const std::string& key) const {
-  const auto found = metadata_.find(key);
-  return found == metadata_.end() ? nullptr : &found->second;
-}
-
-const GgufTensor* GgufFile::find_tensor(const std::string& name) const {
-  const auto found = tensor_index_.find(name);
-  return found == tensor_index_.end() ? nullptr : &tensors_[found->second];
+  const auto found = metadata.find(key);
+  return found == metadata.end() ? nullptr : &found->second;
 }
 
 }  // namespace cachalot

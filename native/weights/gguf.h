@@ -6,12 +6,12 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
 
-#include "backend/tensor.h"
-#include "base/mapped_file.h"
+#include "weights/stored_tensor.h"
 
 namespace cachalot {
 
@@ -44,36 +44,20 @@ struct GgufArray {
   size_t size() const { return type == GgufType::kString ? strings.size() : numbers.size(); }
 };
 
-struct GgufTensor {
-  std::string name;
-  std::vector<uint64_t> shape;  // fastest-running dimension first, as in the file
-  uint64_t offset;              // from the start of the tensor data
-  uint64_t bytes;
-  Tensor tensor;  // shape[0] columns, all other dimensions as rows
-};
+struct GgufFile {
+  uint32_t version = 0;
+  std::map<std::string, GgufValue> metadata;
+  std::vector<StoredTensor> tensors;  // in the file's order
 
-class GgufFile {
- public:
-  /** Maps and checks `path`; throws Error with a file_* code that names what is wrong. */
-  explicit GgufFile(const std::string& path);
-
-  const MappedFile& file() const { return file_; }
-  uint32_t version() const { return version_; }
-  const std::map<std::string, GgufValue>& metadata() const { return metadata_; }
-  const std::vector<GgufTensor>& tensors() const { return tensors_; }
-
-  const GgufValue* find(const std::string& key) const;
   /** Null if there is none. */
-  const GgufTensor* find_tensor(const std::string& name) const;
-
- private:
-  void parse();
-
-  MappedFile file_;
-  uint32_t version_ = 0;
-  std::map<std::string, GgufValue> metadata_;
-  std::vector<GgufTensor> tensors_;
-  std::map<std::string, size_t> tensor_index_;
+  const GgufValue* find(const std::string& key) const;
 };
+
+/** Checks a whole file in memory; its tensors point into `bytes`. Throws Error with a file_* code
+ * that names what is wrong. */
+GgufFile parse_gguf(std::span<const uint8_t> bytes);
+
+/** Maps and checks `path`. */
+GgufFile read_gguf(const std::string& path);
 
 }  // namespace cachalot

@@ -14,12 +14,14 @@ const options = fc.record({
   headsPerKvHead: fc.constantFrom(1, 3, 8, 64, 128),
   kvHeads: fc.constantFrom(1, 4),
   parallelism: fc.constantFrom(1, 2, 64),
+  window: fc.constantFrom(0, 1, 31, 256, 1000, 5000),
 });
 
-test('a plan covers every (row, key) exactly once, in items that begin and end at spans of one group', () => {
+test('a plan covers every (row, key in its window) exactly once, in items that begin and end at spans of one group', () => {
   fc.assert(
     fc.property(fc.array(sequence, { minLength: 1, maxLength: 6 }), options, (sequences, how) => {
       const { items, merges } = testing.plan(sequences, how);
+      const begin = (end: number) => (how.window === 0 ? 0 : Math.max(0, end - how.window));
       const wanted = sequences.flatMap(({ rows, position }) =>
         Array.from({ length: rows }, (_, i) => position + i + 1),
       );
@@ -30,17 +32,17 @@ test('a plan covers every (row, key) exactly once, in items that begin and end a
         expect(Math.floor(item.firstTile / GROUP_TILES)).toBe(
           Math.floor((item.endTile - 1) / GROUP_TILES),
         );
-        for (const { row, keys, partial } of item.rows) {
-          expect(keys).toBe(wanted[row]);
+        for (const { row, firstKey, endKey, partial } of item.rows) {
+          expect([firstKey, endKey]).toEqual([begin(wanted[row]!), wanted[row]]);
           pieces[row]!.push({
-            from: item.firstTile * TILE,
-            to: Math.min(item.endTile * TILE, keys),
+            from: Math.max(item.firstTile * TILE, firstKey),
+            to: Math.min(item.endTile * TILE, endKey),
             partial,
           });
         }
       }
       pieces.forEach((list, row) => {
-        let covered = 0;
+        let covered = begin(wanted[row]!);
         list.forEach(({ from, to, partial }, i) => {
           expect(from).toBe(covered);
           expect(to).toBeGreaterThan(from);

@@ -18,6 +18,7 @@ function shape(
     headDim,
     format: 'f32',
     parallelism: 1,
+    window: 0,
     interleaved: true,
     ...ropeTable(POSITIONS, headDim, BASE),
     ...options,
@@ -48,7 +49,8 @@ function reference(c: AttentionCase, { k, v, q, rows }: AttentionContext): numbe
     const position = tokens - rows + row;
     for (let head = 0; head < heads; head++) {
       const group = Math.floor(head / (heads / kvHeads));
-      const upTo = Array.from({ length: position + 1 }, (_, t) => t);
+      const first = c.window === 0 ? 0 : Math.max(0, position + 1 - c.window);
+      const upTo = Array.from({ length: position + 1 - first }, (_, t) => first + t);
       const keys = upTo.map((t) => rotate(vector(k, t * kvHeads + group), t, BASE, c.interleaved));
       const values = upTo.map((t) => vector(v, t * kvHeads + group));
       out.push(
@@ -85,6 +87,16 @@ describe.each(paths)('attention on %s', (path) => {
     }
   });
 
+  // A window of one key; inside a tile; across tiles; across spans; longer than the context.
+  test.each([1, 5, 40, 300, 1000])('equals the reference with a window of %d keys', (window) => {
+    for (const c of [shape(4, 2, 16, { window }), shape(3, 3, 48, { window, parallelism: 64 })]) {
+      const one = context(600, 70, c, new Random(window));
+      expect(largestError(testing.attention(path, 2, c, [one]), reference(c, one))).toBeLessThan(
+        3e-6,
+      );
+    }
+  });
+
   test('equals the reference across a group of spans', () => {
     const c = shape(1, 1, 8);
     const one = context(4100, 2, c, new Random(11));
@@ -101,10 +113,15 @@ describe.each(paths)('attention on %s', (path) => {
     );
   });
 
-  test.each(['f32', 'bf16'] as const)(
-    '%s: a row has the same bits however work is cut and whoever is beside it',
-    (format) => {
-      const c = shape(6, 2, 32, { format });
+  test.each([
+    ['f32', 0],
+    ['bf16', 0],
+    ['f32', 333],
+    ['bf16', 333],
+  ] as const)(
+    '%s, window %d: a row has the same bits however work is cut and whoever is beside it',
+    (format, window) => {
+      const c = shape(6, 2, 32, { format, window });
       const random = new Random(13);
       const long = context(1500, 3, c, random);
       const short = context(70, 70, c, random);

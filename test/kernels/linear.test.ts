@@ -38,6 +38,16 @@ describe.each(paths)('linear on %s', (path) => {
       });
     });
 
+    test('adds a bias after the product', () => {
+      const random = new Random(8);
+      const [n, k, rows] = [37, 2 * block, 5];
+      const weight = randomWeight(type, n * k, random);
+      const [x, bias] = [random.normals(rows * k), random.normals(n)];
+      const plain = testing.linear(path, 1, weight, type.type, n, k, x);
+      const biased = testing.linear(path, 2, weight, type.type, n, k, x, bias);
+      expect(biased).toEqual(plain.map((value, i) => Math.fround(value + bias[i % n]!)));
+    });
+
     test('gives a row the same bits alone, among others, and with any number of threads', () => {
       const random = new Random(7);
       const [n, k, rows] = [50, 4 * block, 21];

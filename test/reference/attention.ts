@@ -1,4 +1,6 @@
 /** Rotary positions and causal attention in float64, one row at a time. */
+import { ropeOf } from './rope.js';
+import type { Rope } from './rope.js';
 
 /** cos and sin of every (position, pair): [positions, dims / 2]. */
 export function ropeTable(
@@ -17,16 +19,19 @@ export function ropeTable(
 export function rotate(
   x: ArrayLike<number>,
   position: number,
-  base: number,
+  rope: number | Rope,
   interleaved: boolean,
 ): Float64Array {
   const out = Float64Array.from(x);
   const half = x.length / 2;
+  const { frequencies, magnitude } =
+    typeof rope === 'number' ? ropeOf({ base: rope }, x.length) : rope;
   for (let i = 0; i < half; i++) {
-    const angle = position * base ** ((-2 * i) / x.length);
+    const angle = position * frequencies[i]!;
+    const [cosine, sine] = [magnitude * Math.cos(angle), magnitude * Math.sin(angle)];
     const [a, b] = interleaved ? [2 * i, 2 * i + 1] : [i, i + half];
-    out[a] = x[a]! * Math.cos(angle) - x[b]! * Math.sin(angle);
-    out[b] = x[a]! * Math.sin(angle) + x[b]! * Math.cos(angle);
+    out[a] = x[a]! * cosine - x[b]! * sine;
+    out[b] = x[a]! * sine + x[b]! * cosine;
   }
   return out;
 }

@@ -1,23 +1,24 @@
-/** The llama forward pass in float64, one token after the other: what the whole engine is compared with. */
+/** The forward pass in float64, one token after the other: what the whole engine is compared with. */
 import type { TinyModel } from '../fixtures/tiny-model.js';
 import { attend, rotate } from './attention.js';
 import { WEIGHT_TYPES, dequantize } from './dequantize.js';
 import { roundRows } from './linear.js';
 import type { RowPrecision } from './linear.js';
+import { ropeOf } from './rope.js';
 import { rmsNorm } from './rms-norm.js';
 import { siluMul } from './silu-mul.js';
 
 const EPSILON = 1e-5;
-const ROPE_BASE = 10000;
 
 /** Logits after every token: [tokens][V]. `precision` is that of the inputs of matrix products, all else is float64. */
 export function forward(
-  model: TinyModel,
+  model: Omit<TinyModel, 'path'>,
   tokens: readonly number[],
   precision: RowPrecision = 'exact',
 ): Float64Array[] {
   const { heads, kvHeads, layers, width } = model.shape;
-  const headDim = width / heads;
+  const { headDim, window, interleaved } = model;
+  const rope = ropeOf(model.rope, headDim);
   const cache = new Map<string, Float64Array>();
   const weight = (name: string) => {
     const tensor = model.tensors.get(name)!;
@@ -31,8 +32,13 @@ export function forward(
       );
     return cache.get(name)!;
   };
-  const multiply = (name: string, x: ArrayLike<number>) =>
-    product(weight(name), precision === 'exact' ? x : roundRows(Float32Array.from(x), precision));
+  const multiply = (name: string, x: ArrayLike<number>) => {
+    const rounded = precision === 'exact' ? x : roundRows(Float32Array.from(x), precision);
+    const y = product(weight(name), rounded);
+    return model.tensors.has(`${name}.bias`) ? add(y, weight(`${name}.bias`)) : y;
+  };
+  const normalized = (name: string, x: Float64Array) =>
+    model.tensors.has(name) ? rmsNorm(x, weight(name), EPSILON) : x;
   const head = (x: Float64Array, index: number) =>
     x.subarray(index * headDim, (index + 1) * headDim);
   const keys: Float64Array[][][] = []; // [layer][KV head][token]
@@ -49,7 +55,7 @@ export function forward(
       const attended: number[] = [];
       for (let group = 0; group < kvHeads; group++) {
         ((keys[layer] ??= [])[group] ??= []).push(
-          rotate(head(k, group), position, ROPE_BASE, true),
+          rotate(normalized(`${block}.attn_k_norm`, head(k, group)), position, rope, interleaved),
         );
         ((values[layer] ??= [])[group] ??= []).push(head(v, group));
       }
@@ -57,9 +63,9 @@ export function forward(
         const group = Math.floor(i / (heads / kvHeads));
         attended.push(
           ...attend(
-            rotate(head(q, i), position, ROPE_BASE, true),
-            keys[layer]![group]!,
-            values[layer]![group]!,
+            rotate(normalized(`${block}.attn_q_norm`, head(q, i)), position, rope, interleaved),
+            keys[layer]![group]!.slice(-window),
+            values[layer]![group]!.slice(-window),
           ),
         );
       }

@@ -7,7 +7,7 @@ import { readTokenizerJson } from '../../lib/text/tokenizer-json.js';
 import { TextTokenizer } from '../../lib/text/tokenizer.js';
 import { temporaryPath, writeTinyModel } from '../fixtures/tiny-model.js';
 
-const model = { bos: 1, eos: 2, addBos: true, chatTemplate: undefined };
+const model = { bos: 1, eos: 2, stops: [], addBos: true, chatTemplate: undefined };
 
 function write(json: unknown): string {
   const path = temporaryPath('tokenizer.json');

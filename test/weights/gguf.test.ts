@@ -253,8 +253,12 @@ describe('a model', () => {
     [{ 'llama.attention.layer_norm_rms_epsilon': { f32: NaN } }, 'model_bad_value'],
     [{ 'llama.rope.freq_base': { f32: -1 } }, 'model_bad_value'],
     [{ 'llama.rope.dimension_count': { u32: 17 } }, 'model_bad_value'],
-    [{ 'llama.rope.scaling.type': { string: 'yarn' } }, 'unsupported_architecture'],
-    [{ 'llama.rope.scaling.factor': { f32: 4 } }, 'unsupported_architecture'],
+    [{ 'llama.rope.scaling.type': { string: 'longrope' } }, 'unsupported_architecture'],
+    [{ 'llama.rope.scaling.type': { u32: 1 } }, 'model_bad_value'],
+    [{ 'llama.rope.scaling.factor': { f32: -4 } }, 'model_bad_value'],
+    [{ 'llama.expert_count': { u32: 8 } }, 'unsupported_architecture'],
+    [{ 'llama.attention.sliding_window': { u32: 0 } }, 'model_bad_value'],
+    [{ 'llama.attention.key_length': { u32: 1024 } }, 'model_bad_value'],
     [
       {
         'tokenizer.ggml.tokens': { strings: ['a'] },
@@ -273,7 +277,7 @@ describe('a model', () => {
   );
 
   test('with a tensor that would be ignored is refused by its name', async () => {
-    const bias = { name: 'blk.0.attn_q.bias', shape: [64], type: 0, data: new Uint8Array(256) };
+    const bias = { name: 'blk.0.ffn_up.bias', shape: [64], type: 0, data: new Uint8Array(256) };
     await expect(
       loadWith({}, { change: (tensors) => void tensors.set(bias.name, bias) }),
     ).rejects.toMatchObject({

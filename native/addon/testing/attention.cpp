@@ -21,6 +21,7 @@ struct Case {
         format(object.Get("format").ToString().Utf8Value() == "bf16" ? KvFormat::kBF16
                                                                      : KvFormat::kF32),
         parallelism(integer_of(object.Get("parallelism"))),
+        window(integer_of(object.Get("window"))),
         interleaved(object.Get("interleaved").ToBoolean()),
         cosines(floats_of(object.Get("cosines"))),
         sines(floats_of(object.Get("sines"))) {}
@@ -29,7 +30,7 @@ struct Case {
 
   int n_heads, n_kv_heads, head_dim;
   KvFormat format;
-  int parallelism;
+  int parallelism, window;
   bool interleaved;
   std::vector<float> cosines, sines;
 };
@@ -71,7 +72,7 @@ Napi::Value attention(const Napi::CallbackInfo& info) {
     n_rows += own;
   }
   const AttentionPlan plan =
-      plan_attention(sequences, {c.n_heads / c.n_kv_heads, c.n_kv_heads, c.parallelism});
+      plan_attention(sequences, {c.n_heads / c.n_kv_heads, c.n_kv_heads, c.parallelism, c.window});
   std::vector<float> partials(static_cast<size_t>(plan.n_partials * c.n_heads * (c.head_dim + 2)));
   std::vector<float> out(queries.size());
   const float scale = 1.0f / std::sqrt(static_cast<float>(c.head_dim));
@@ -81,7 +82,7 @@ Napi::Value attention(const Napi::CallbackInfo& info) {
   return floats_to(info.Env(), out);
 }
 
-// plan([{ rows, position }], { headsPerKvHead, kvHeads, parallelism }): the plan as plain data
+// plan([{ rows, position }], { headsPerKvHead, kvHeads, parallelism, window }): the plan as plain data
 Napi::Value plan(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   const auto list = info[0].As<Napi::Array>();
@@ -96,7 +97,7 @@ Napi::Value plan(const Napi::CallbackInfo& info) {
   }
   const AttentionPlan made = plan_attention(
       sequences, {integer_of(options.Get("headsPerKvHead")), integer_of(options.Get("kvHeads")),
-                  integer_of(options.Get("parallelism"))});
+                  integer_of(options.Get("parallelism")), integer_of(options.Get("window"))});
   auto items = Napi::Array::New(env);
   for (const WorkItem& item : made.items) {
     auto rows = Napi::Array::New(env);
@@ -104,7 +105,8 @@ Napi::Value plan(const Napi::CallbackInfo& info) {
       const ItemRow& row = made.item_rows[static_cast<size_t>(item.first_row + i)];
       auto object = Napi::Object::New(env);
       object.Set("row", row.row);
-      object.Set("keys", row.n_keys);
+      object.Set("firstKey", row.first_key);
+      object.Set("endKey", row.end_key);
       object.Set("partial", item.first_partial + i);
       rows.Set(static_cast<uint32_t>(i), object);
     }

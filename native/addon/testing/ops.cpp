@@ -21,7 +21,7 @@ Tensor tensor_of(const Napi::CallbackInfo& info, size_t at) {
           integer_of(info[at + 2]), integer_of(info[at + 3])};
 }
 
-// linear(path, threads, weight, type, N, K, x): y
+// linear(path, threads, weight, type, N, K, x, bias?): y
 Napi::Value linear(const Napi::CallbackInfo& info) {
   auto backend = backend_of(info);
   const Tensor tensor = tensor_of(info, 2);
@@ -29,7 +29,8 @@ Napi::Value linear(const Napi::CallbackInfo& info) {
   const auto n_rows = static_cast<int32_t>(static_cast<int64_t>(x.size()) / tensor.n_cols);
   std::vector<float> y(static_cast<size_t>(n_rows * tensor.n_rows), -1.0f);
   const auto weight = backend.prepare_weight(tensor);
-  const LinearOutput output{weight.get(), y.data()};
+  const auto bias = info[7].IsNull() || info[7].IsUndefined() ? std::vector<float>() : floats_of(info[7]);
+  const LinearOutput output{weight.get(), y.data(), bias.empty() ? nullptr : bias.data()};
   backend.linear({x.data(), n_rows, std::span(&output, 1)});
   return floats_to(info.Env(), y);
 }

@@ -42,13 +42,19 @@ void score_bf16(const AttentionTile& tile, int query, __m256 (*s)[4]) {
   }
 }
 
+/** All bits of lane i where bit i is set. */
+inline __m256 lanes(uint32_t bits) {
+  const __m256i select = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+  const __m256i set = _mm256_and_si256(_mm256_set1_epi32(static_cast<int>(bits)), select);
+  return _mm256_castsi256_ps(_mm256_cmpeq_epi32(set, select));
+}
+
 /** Turns scores into probabilities and updates max and sum; returns the factor of the old state. */
 inline float soften(const AttentionTile& tile, int query, const __m256* s, float* p) {
-  const int n = tile.n_keys[query];
   const __m256 lowest = _mm256_set1_ps(-__builtin_inff()), scale = _mm256_set1_ps(tile.scale);
   __m256 a[4], largest = lowest;
   for (int part = 0; part < 4; part++) {
-    const __m256 mask = _mm256_castsi256_ps(first(n - 8 * part));
+    const __m256 mask = lanes(tile.key_masks[query] >> 8 * part);
     a[part] = _mm256_blendv_ps(lowest, _mm256_mul_ps(s[part], scale), mask);
     largest = _mm256_max_ps(largest, a[part]);
   }
@@ -56,7 +62,7 @@ inline float soften(const AttentionTile& tile, int query, const __m256* s, float
   const float new_max = tile_max > old_max ? tile_max : old_max;
   __m256 sum = _mm256_setzero_ps();
   for (int part = 0; part < 4; part++) {
-    const __m256 mask = _mm256_castsi256_ps(first(n - 8 * part));
+    const __m256 mask = lanes(tile.key_masks[query] >> 8 * part);
     const __m256 power = exp2_ps(_mm256_sub_ps(a[part], _mm256_set1_ps(new_max)));
     const __m256 value = _mm256_and_ps(mask, power);
     _mm256_store_ps(p + 8 * part, value);
@@ -128,9 +134,9 @@ void queries(const AttentionTile& tile, int query) {
 void attention_tile(const AttentionTile* tile) {
   int query = 0;
   while (query < tile->n_queries) {
-    if (tile->n_keys[query] <= 0) {
+    if (tile->key_masks[query] == 0) {
       query++;
-    } else if (query + 1 < tile->n_queries && tile->n_keys[query + 1] > 0) {
+    } else if (query + 1 < tile->n_queries && tile->key_masks[query + 1] != 0) {
       queries<2>(*tile, query);
       query += 2;
     } else {

@@ -62,8 +62,8 @@ void score_bf16(const AttentionTile& tile, int query, Scores* s) {
 /** Turns scores into probabilities and updates max and sum; returns the factor of the old state. */
 inline float soften(const AttentionTile& tile, int query, const Scores& s, __m512* low,
                     __m512* high) {
-  const int n = tile.n_keys[query];
-  const __mmask16 mask_low = first(n), mask_high = n > 16 ? first(n - 16) : 0;
+  const auto mask_low = static_cast<__mmask16>(tile.key_masks[query]),
+             mask_high = static_cast<__mmask16>(tile.key_masks[query] >> 16);
   const __m512 lowest = _mm512_set1_ps(-__builtin_inff()), scale = _mm512_set1_ps(tile.scale);
   const __m512 a = _mm512_mask_mul_ps(lowest, mask_low, s.low, scale);
   const __m512 b = _mm512_mask_mul_ps(lowest, mask_high, s.high, scale);
@@ -157,12 +157,12 @@ void queries(const AttentionTile& tile, int query) {
 void attention_tile(const AttentionTile* tile) {
   int query = 0;
   while (query < tile->n_queries) {
-    if (tile->n_keys[query] <= 0) {
+    if (tile->key_masks[query] == 0) {
       query++;
       continue;
     }
     int n = 1;
-    while (n < 4 && query + n < tile->n_queries && tile->n_keys[query + n] > 0) n++;
+    while (n < 4 && query + n < tile->n_queries && tile->key_masks[query + n] != 0) n++;
     if (n == 4) {
       queries<4>(*tile, query);
       query += 4;

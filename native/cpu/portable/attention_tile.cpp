@@ -35,7 +35,8 @@ struct BF16 {
 
 template <class Format>
 void step(const AttentionTile& tile, int query) {
-  const int n = tile.n_keys[query], head_dim = tile.head_dim;
+  const uint32_t mask = tile.key_masks[query];
+  const int head_dim = tile.head_dim;
   const float* q = tile.queries + query * head_dim;
   float p[kTile] = {};
   for (int d = 0; d < head_dim; d++) {
@@ -43,14 +44,14 @@ void step(const AttentionTile& tile, int query) {
   }
   const float old_max = tile.max[query];
   float max = old_max;
-  for (int t = 0; t < n; t++) {
+  for (int t = 0; t < kTile; t++) {
     p[t] *= tile.scale;
-    if (p[t] > max) max = p[t];
+    if ((mask >> t & 1) != 0 && p[t] > max) max = p[t];
   }
   const float factor = old_max == -INFINITY ? 0.0f : exp2_f32(old_max - max);
   float sum = 0;
   for (int t = 0; t < kTile; t++) {
-    p[t] = t < n ? exp2_f32(p[t] - max) : 0.0f;
+    p[t] = (mask >> t & 1) != 0 ? exp2_f32(p[t] - max) : 0.0f;
     sum += p[t];
   }
   tile.sum[query] = tile.sum[query] * factor + sum;
@@ -66,7 +67,7 @@ void step(const AttentionTile& tile, int query) {
 
 void attention_tile(const AttentionTile* tile) {
   for (int query = 0; query < tile->n_queries; query++) {
-    if (tile->n_keys[query] <= 0) continue;  // its state keeps its bits
+    if (tile->key_masks[query] == 0) continue;  // its state keeps its bits
     if (tile->format == 0) step<F32>(*tile, query);
     else step<BF16>(*tile, query);
   }

@@ -1,23 +1,23 @@
-// The Llama family: RMS norm, grouped-query attention with rotary positions, gated feed-forward
-// (Touvron et al. 2023). Written once over Backend.
+// The decoder of the Llama family and its kin (Mistral, SmolLM2, Qwen2, Qwen3): RMS norm,
+// grouped-query attention with rotary positions, gated feed-forward (Touvron et al. 2023). Written
+// once over Backend; what differs is in ModelConfig.
 #pragma once
 
 #include <memory>
-#include <set>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "backend/backend.h"
 #include "model/config.h"
+#include "model/decoder_weights.h"
 
 namespace cachalot {
 
 /** What one forward pass reads: the rows of a step, in the step's order. */
 struct ForwardInput {
-  std::span<const int32_t> tokens;    // [R]
-  std::span<const KvTarget> targets;  // [R] where each row's K and V go
-  const AttentionPlan* plan;
+  std::span<const int32_t> tokens;       // [R]
+  std::span<const KvTarget> targets;     // [R] where each row's K and V go
+  std::span<const AttentionPlan> plans;  // one for each of ModelConfig::windows()
   std::span<const int32_t> output_rows;  // rows whose logits are wanted
 };
 
@@ -26,12 +26,11 @@ struct ForwardOutput {
   std::span<const uint8_t> finite;  // [R] 0 where a row's hidden state holds a NaN or an infinity
 };
 
-class Llama {
+class Decoder {
  public:
-  /** Prepares all weights. `file` must outlive the model. Throws model_missing_tensor or
-   * model_bad_shape. */
-  Llama(const GgufFile& file, const ModelConfig& config, Backend& backend, int context_length,
-        int max_rows, int max_outputs);
+  /** `tensors` must outlive the model. Throws as load_decoder_weights. */
+  Decoder(const TensorMap& tensors, const ModelConfig& config, Backend& backend,
+          int context_length, int max_rows, int max_outputs);
 
   /** One forward pass. What it returns is valid until the next call. */
   ForwardOutput forward(const ForwardInput& input, const KvStore& store);
@@ -39,21 +38,9 @@ class Llama {
   const ModelConfig& config() const { return config_; }
   int max_rows() const { return max_rows_; }
   int max_outputs() const { return max_outputs_; }
-  /** Bytes of packed weights; those read in place from the map are not counted. */
-  int64_t weight_bytes() const;
+  int64_t weight_bytes() const { return weights_.resident_bytes(); }
 
  private:
-  struct Layer {
-    const float* attention_norm;   // [E]
-    std::unique_ptr<Weight> q;     // [H D, E]
-    std::unique_ptr<Weight> k;     // [G D, E]
-    std::unique_ptr<Weight> v;     // [G D, E]
-    std::unique_ptr<Weight> o;     // [E, H D]
-    const float* ffn_norm;         // [E]
-    std::unique_ptr<Weight> gate;  // [F, E]
-    std::unique_ptr<Weight> up;    // [F, E]
-    std::unique_ptr<Weight> down;  // [E, F]
-  };
   /** Buffers of one step. */
   struct Activations {
     float *x, *normed, *delta;  // [R, E]
@@ -64,30 +51,23 @@ class Llama {
     float* logits;              // [outputs, V]
   };
 
-  const GgufTensor& tensor(const std::string& name, int64_t n_rows, int64_t n_cols);
-  void refuse_unused_tensors() const;
   void prepare_rope();
-  std::unique_ptr<Weight> weight(const std::string& name, int64_t n_rows, int64_t n_cols);
-  const float* norm(const std::string& name);
-  void load_layers();
   void extend_rope(std::span<const KvTarget> targets);
   void allocate_activations();
+  void allocate_partials(std::span<const AttentionPlan> plans);
   float* floats(int64_t count);
   void attend(int layer, const ForwardInput& input, const KvStore& store);
+  void normalize_heads(const DecoderLayer& layer, int32_t n_rows);
   void check_rows(int32_t n_rows);
   void select_outputs(std::span<const int32_t> rows);
 
-  const GgufFile& file_;
   ModelConfig config_;
   Backend& backend_;
   int context_length_, max_rows_, max_outputs_;
-  std::set<std::string> used_tensors_;
+  DecoderWeights weights_;
+  std::vector<int> plan_of_layer_;  // [L] which of the input's plans
   std::vector<std::unique_ptr<Buffer>> buffers_;
   std::unique_ptr<Buffer> partials_;
-  Tensor embedding_;  // [V, E]
-  std::vector<Layer> layers_;
-  const float* output_norm_ = nullptr;  // [E]
-  std::unique_ptr<Weight> output_;      // [V, E]
   RopeTable rope_{};
   Buffer *cosines_ = nullptr, *sines_ = nullptr;  // of rope_, filled up to n_angles_ positions
   int n_angles_ = 0;

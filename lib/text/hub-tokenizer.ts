@@ -1,0 +1,93 @@
+/** The vocabulary of a Hugging Face folder: tokenizer.json, and what stands beside it. */
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { CachalotError } from '../errors.js';
+import { readTokenizerJson } from './tokenizer-json.js';
+import type { Step, TokenizerJson, Vocabulary } from './vocabulary.js';
+
+interface TokenizerConfig {
+  bos_token?: string | { content?: string } | null;
+  eos_token?: string | { content?: string } | null;
+  add_bos_token?: boolean;
+  /** One template, or several by name. */
+  chat_template?: string | { name?: string; template?: string }[];
+}
+
+interface GenerationConfig {
+  eos_token_id?: number | number[];
+}
+
+export async function readHubVocabulary(folder: string, tokenizer?: string): Promise<Vocabulary> {
+  const path = tokenizer ?? join(folder, 'tokenizer.json');
+  if (!existsSync(path)) {
+    throw new CachalotError(
+      'tokenizer_unsupported',
+      `there is no tokenizer.json in '${folder}'; other tokenizer files are not supported`,
+    );
+  }
+  const [config, generation, model, template] = await Promise.all([
+    readJson<TokenizerConfig>(join(folder, 'tokenizer_config.json')),
+    readJson<GenerationConfig>(join(folder, 'generation_config.json')),
+    readJson<GenerationConfig>(join(folder, 'config.json')),
+    readText(join(folder, 'chat_template.jinja')),
+  ]);
+  return readTokenizerJson(path, (json, id) => {
+    const find = (token: TokenizerConfig['bos_token']) => {
+      const found = id(nameOf(token) ?? '');
+      return found < 0 ? undefined : found;
+    };
+    const ends = [generation?.eos_token_id ?? model?.eos_token_id ?? []].flat();
+    const bos = find(config?.bos_token);
+    return {
+      bos,
+      eos: find(config?.eos_token) ?? ends[0],
+      stops: ends.filter((end) => Number.isInteger(end) && end >= 0),
+      addBos: config?.add_bos_token ?? beginsWith(json, nameOf(config?.bos_token)),
+      chatTemplate: template ?? chatTemplate(config),
+    };
+  });
+}
+
+function nameOf(token: TokenizerConfig['bos_token']): string | undefined {
+  return typeof token === 'string' ? token : (token?.content ?? undefined);
+}
+
+function chatTemplate(config: TokenizerConfig | undefined): string | undefined {
+  const template = config?.chat_template;
+  if (!Array.isArray(template)) return template;
+  return (template.find(({ name }) => name === 'default') ?? template[0])?.template;
+}
+
+/** Whether the tokenizer's own post-processing puts `token` before a text. */
+function beginsWith({ post_processor }: TokenizerJson, token: string | undefined): boolean {
+  if (!post_processor || token === undefined) return false;
+  const steps: Step[] = [post_processor, ...(post_processor.processors ?? [])];
+  return steps.some(({ single }) => {
+    const first = (Array.isArray(single) ? single[0] : undefined) as
+      { SpecialToken?: { id?: string } } | undefined;
+    return first?.SpecialToken?.id === token;
+  });
+}
+
+async function readText(path: string): Promise<string | undefined> {
+  return existsSync(path) ? readFile(path, 'utf8') : undefined;
+}
+
+async function readJson<T>(path: string): Promise<T | undefined> {
+  const text = await readText(path);
+  if (text === undefined) return undefined;
+  try {
+    const value = JSON.parse(text) as T;
+    return typeof value === 'object' && value !== null ? value : undefined;
+  } catch (error) {
+    throw new CachalotError(
+      'tokenizer_invalid',
+      `'${path}' is no JSON: ${(error as Error).message}`,
+      {
+        cause: error,
+      },
+    );
+  }
+}

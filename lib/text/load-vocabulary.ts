@@ -1,0 +1,32 @@
+/** The vocabulary of a model on disk, whatever its container. */
+import { statSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+import { fromNative } from '../errors.js';
+import { native } from '../native.js';
+import type { GgufInfo } from '../native.js';
+import { readModelTokens, readVocabulary } from './gguf-tokenizer.js';
+import { readHubVocabulary } from './hub-tokenizer.js';
+import { readTokenizerJson } from './tokenizer-json.js';
+import type { Vocabulary } from './vocabulary.js';
+
+/** `tokenizer` is a tokenizer.json to use instead of the model's own. */
+export async function loadVocabulary(path: string, tokenizer?: string): Promise<Vocabulary> {
+  const folder = hubFolder(path);
+  if (folder !== undefined) return readHubVocabulary(folder, tokenizer);
+  let file: GgufInfo;
+  try {
+    file = await native().readGguf(path);
+  } catch (error) {
+    throw fromNative(error);
+  }
+  return tokenizer === undefined
+    ? readVocabulary(file)
+    : readTokenizerJson(tokenizer, readModelTokens(file));
+}
+
+/** The Hugging Face folder that `path` is or lies in, or nothing for a GGUF file. */
+function hubFolder(path: string): string | undefined {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return path;
+  return /\.(safetensors|json)$/.test(path) ? dirname(path) : undefined;
+}

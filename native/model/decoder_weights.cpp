@@ -1,0 +1,120 @@
+#include "model/decoder_weights.h"
+
+#include <set>
+#include <string>
+
+#include "base/error.h"
+
+namespace cachalot {
+
+namespace {
+
+class Loader {
+ public:
+  Loader(const TensorMap& tensors, const ModelConfig& config, Backend& backend)
+      : tensors_(tensors), config_(config), backend_(backend) {}
+
+  DecoderWeights load() {
+    const ModelConfig& c = config_;
+    used_.insert("rope_freqs.weight");  // read with the configuration
+    weights_.embedding = tensor("token_embd.weight", c.vocabulary, c.width).tensor;
+    weights_.output_norm = vector("output_norm.weight", c.width);
+    const bool tied = !tensors_.contains("output.weight");
+    weights_.output = projection(tied ? "token_embd" : "output", c.vocabulary, c.width, false);
+    for (int i = 0; i < c.n_layers(); i++) load_layer("blk." + std::to_string(i) + ".");
+    refuse_unused();
+    return std::move(weights_);
+  }
+
+ private:
+  void load_layer(const std::string& block) {
+    const ModelConfig& c = config_;
+    const int64_t q_width = int64_t{c.n_heads} * c.head_dim(),
+                  kv_width = int64_t{c.n_kv_heads()} * c.head_dim();
+    DecoderLayer layer;
+    layer.attention_norm = vector(block + "attn_norm.weight", c.width);
+    layer.q = projection(block + "attn_q", q_width, c.width, c.qkv_bias);
+    layer.k = projection(block + "attn_k", kv_width, c.width, c.qkv_bias);
+    layer.v = projection(block + "attn_v", kv_width, c.width, c.qkv_bias);
+    if (c.qk_norm) {
+      layer.q_norm = vector(block + "attn_q_norm.weight", c.head_dim());
+      layer.k_norm = vector(block + "attn_k_norm.weight", c.head_dim());
+    }
+    layer.o = projection(block + "attn_output", c.width, q_width, c.output_bias);
+    layer.ffn_norm = vector(block + "ffn_norm.weight", c.width);
+    layer.gate = projection(block + "ffn_gate", c.ffn_width, c.width, false);
+    layer.up = projection(block + "ffn_up", c.ffn_width, c.width, false);
+    layer.down = projection(block + "ffn_down", c.width, c.ffn_width, false);
+    weights_.layers.push_back(std::move(layer));
+  }
+
+  const StoredTensor& tensor(const std::string& name, int64_t n_rows, int64_t n_cols) {
+    used_.insert(name);
+    const auto found = tensors_.find(name);
+    if (found == tensors_.end())
+      throw Error(ErrorCode::kModelMissingTensor, "tensor '" + name + "' is missing");
+    const Tensor& stored = found->second.tensor;
+    if (stored.n_rows != n_rows || stored.n_cols != n_cols) {
+      throw Error(ErrorCode::kModelBadShape,
+                  "tensor '" + name + "' is " + std::to_string(stored.n_rows) + " x " +
+                      std::to_string(stored.n_cols) + "; the metadata says " +
+                      std::to_string(n_rows) + " x " + std::to_string(n_cols));
+    }
+    return found->second;
+  }
+
+  Projection projection(const std::string& name, int64_t n_outputs, int64_t n_inputs, bool biased) {
+    const StoredTensor& stored = tensor(name + ".weight", n_outputs, n_inputs);
+    Projection result{backend_.prepare_weight(stored.tensor), nullptr};
+    // A packed weight is a copy: the pages of its source need not stay resident.
+    if (result.weight->resident_bytes() > 0) stored.drop_pages();
+    if (biased) result.bias = vector(name + ".bias", n_outputs);
+    return result;
+  }
+
+  /** A row of numbers in f32, whatever the file holds. */
+  const float* vector(const std::string& name, int64_t n) {
+    const StoredTensor& stored = tensor(name, 1, n);
+    weights_.vectors.push_back(backend_.allocate(static_cast<size_t>(n) * sizeof(float)));
+    float* values = weights_.vectors.back()->floats();
+    const int32_t row = 0;
+    backend_.gather_rows({stored.tensor, &row, 1, values});
+    return values;
+  }
+
+  /** A tensor that we would ignore - a bias, say - would silently give another model. */
+  void refuse_unused() const {
+    for (const auto& [name, stored] : tensors_) {
+      if (used_.contains(name)) continue;
+      throw Error(ErrorCode::kUnsupportedArchitecture, "this " + config_.architecture +
+                                                           " model has a tensor '" + name +
+                                                           "', which is not supported yet");
+    }
+  }
+
+  const TensorMap& tensors_;
+  const ModelConfig& config_;
+  Backend& backend_;
+  std::set<std::string> used_;
+  DecoderWeights weights_;
+};
+
+}  // namespace
+
+DecoderWeights load_decoder_weights(const TensorMap& tensors, const ModelConfig& config,
+                                    Backend& backend) {
+  return Loader(tensors, config, backend).load();
+}
+
+int64_t DecoderWeights::resident_bytes() const {
+  int64_t bytes = output.weight->resident_bytes();
+  for (const auto& layer : layers) {
+    for (const auto* projection :
+         {&layer.q, &layer.k, &layer.v, &layer.o, &layer.gate, &layer.up, &layer.down}) {
+      bytes += projection->weight->resident_bytes();
+    }
+  }
+  return bytes;
+}
+
+}  // namespace cachalot

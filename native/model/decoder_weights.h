@@ -1,0 +1,50 @@
+// The weights of a decoder, prepared for a backend.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "backend/backend.h"
+#include "model/config.h"
+
+namespace cachalot {
+
+/** A matrix and its bias, if it has one. */
+struct Projection {
+  std::unique_ptr<Weight> weight;  // [N, K]
+  const float* bias = nullptr;     // [N] or null
+
+  LinearOutput into(float* y) const { return {weight.get(), y, bias}; }
+};
+
+struct DecoderLayer {
+  const float* attention_norm;    // [E]
+  Projection q;                   // [H D, E]
+  Projection k;                   // [G D, E]
+  Projection v;                   // [G D, E]
+  const float* q_norm = nullptr;  // [D] or null
+  const float* k_norm = nullptr;  // [D] or null
+  Projection o;                   // [E, H D]
+  const float* ffn_norm;          // [E]
+  Projection gate;                // [F, E]
+  Projection up;                  // [F, E]
+  Projection down;                // [E, F]
+};
+
+struct DecoderWeights {
+  Tensor embedding;  // [V, E]
+  std::vector<DecoderLayer> layers;
+  const float* output_norm;                      // [E]
+  Projection output;                             // [V, E]
+  std::vector<std::unique_ptr<Buffer>> vectors;  // norms and biases in f32
+
+  /** Bytes of packed weights; those read in place from the map are not counted. */
+  int64_t resident_bytes() const;
+};
+
+/** `tensors` must outlive what is returned. Throws model_missing_tensor, model_bad_shape, or
+ * unsupported_architecture for a tensor that nothing uses. */
+DecoderWeights load_decoder_weights(const TensorMap& tensors, const ModelConfig& config,
+                                    Backend& backend);
+
+}  // namespace cachalot

@@ -1,0 +1,34 @@
+// JSON (RFC 8259) of hostile origin: safetensors headers and Hugging Face's config files. Strict,
+// no duplicate keys, bounded depth; nothing is allocated beyond a small multiple of the text.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace cachalot {
+
+struct JsonValue;
+using JsonArray = std::vector<JsonValue>;
+using JsonObject = std::map<std::string, JsonValue>;
+
+struct JsonValue {
+  std::variant<std::nullptr_t, bool, double, std::string, JsonArray, JsonObject> value = nullptr;
+
+  bool is_null() const { return std::holds_alternative<std::nullptr_t>(value); }
+  const bool* boolean() const { return std::get_if<bool>(&value); }
+  const double* number() const { return std::get_if<double>(&value); }
+  const std::string* text() const { return std::get_if<std::string>(&value); }
+  const JsonArray* array() const { return std::get_if<JsonArray>(&value); }
+  const JsonObject* object() const { return std::get_if<JsonObject>(&value); }
+  /** The member of an object; null if this is none, has none, or the member is JSON's null. */
+  const JsonValue* find(const std::string& key) const;
+};
+
+/** Throws file_bad_metadata with the offset of what is wrong. */
+JsonValue parse_json(std::span<const uint8_t> text);
+
+}  // namespace cachalot

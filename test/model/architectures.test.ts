@@ -1,0 +1,74 @@
+import { Engine } from '../../lib/index.js';
+import { writeHubModel } from '../fixtures/hub-model.js';
+import { writeTinyModel } from '../fixtures/tiny-model.js';
+import type { TinyModel, TinyOptions } from '../fixtures/tiny-model.js';
+import { Random } from '../random.js';
+import { forward } from '../reference/forward.js';
+import { paths } from '../testing.js';
+
+const random = new Random(5);
+const tokens = Array.from({ length: 90 }, () => 3 + random.below(300));
+
+/** Largest difference from the float64 forward pass, as a share of the largest logit. */
+async function error(model: TinyModel, instructions: string): Promise<number> {
+  const expected = forward(model, tokens);
+  await using engine = await Engine.load(model.path, {
+    instructions: instructions as 'auto',
+    kv: { format: 'f32' },
+    checkInvariants: true,
+  });
+  const logits = await engine.logits(tokens, { rows: tokens.map((_, i) => i) });
+  let [worst, largest] = [0, 0];
+  logits.forEach((row, t) =>
+    row.forEach((value, i) => {
+      worst = Math.max(worst, Math.abs(value - expected[t]![i]!));
+      largest = Math.max(largest, Math.abs(expected[t]![i]!));
+    }),
+  );
+  return worst / largest;
+}
+
+const cases: [string, TinyOptions][] = [
+  ['llama', {}],
+  ['llama, tied embeddings', { tied: true }],
+  ['llama, linear scaling', { scaling: { type: 'linear', factor: 4, original: 64 } }],
+  ['llama, llama3 scaling', { scaling: { type: 'llama3', factor: 8, original: 64 } }],
+  ['llama, yarn scaling', { scaling: { type: 'yarn', factor: 4, original: 64 } }],
+  ['mistral, sliding window', { architecture: 'mistral', window: 40 }],
+  ['qwen2, biases', { architecture: 'qwen2' }],
+  ['qwen3, normed heads of their own size', { architecture: 'qwen3', shape: { headDim: 24 } }],
+];
+
+describe.each(cases)('%s: equals float64', (_, options) => {
+  test.each(paths)('from a GGUF file, on %s', async (path) => {
+    expect(await error(await writeTinyModel(options), path)).toBeLessThan(3e-5);
+  });
+
+  test('from a Hugging Face folder', async () => {
+    expect(await error(writeHubModel(options), 'auto')).toBeLessThan(3e-5);
+  });
+});
+
+test('scaling changes the answer, so the cases above can fail', async () => {
+  const plain = await writeTinyModel();
+  for (const type of ['linear', 'llama3', 'yarn'] as const) {
+    const scaled = { ...plain, rope: { base: 10000, scaling: { type, factor: 8, original: 64 } } };
+    expect(await error(scaled, 'auto')).toBeGreaterThan(1e-2);
+  }
+});
+
+test('safetensors in shards, and in F16 and BF16, give what one F32 file gives', async () => {
+  const shape = { layers: 1 };
+  for (const options of [{ shards: 3 }, { type: 'F16' }, { type: 'BF16' }, { tied: true }]) {
+    const model = writeHubModel({ shape, ...options });
+    expect(await error(model, 'portable')).toBeLessThan(options.type === 'BF16' ? 5e-3 : 3e-5);
+  }
+});
+
+test('qwen2 in a folder: a window only from max_window_layers on, and only if it is used', async () => {
+  const options: TinyOptions = { architecture: 'qwen2', window: 30 };
+  const off = writeHubModel({ ...options, config: { use_sliding_window: false } } as TinyOptions);
+  expect(await error({ ...off, window: 0 }, 'auto')).toBeLessThan(3e-5);
+  const late = writeHubModel({ ...options, config: { max_window_layers: 2 } } as TinyOptions);
+  expect(await error({ ...late, window: 0 }, 'auto')).toBeLessThan(3e-5);
+});

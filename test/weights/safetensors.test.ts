@@ -1,0 +1,189 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { Engine } from '../../lib/index.js';
+import { safetensors, writeHubModel } from '../fixtures/hub-model.js';
+import type { HubOptions, SafetensorsEntry } from '../fixtures/hub-model.js';
+
+/** A folder whose weights are replaced; the rest is sound. */
+async function codeWith(weights: Uint8Array, options: HubOptions = {}): Promise<string> {
+  const { path } = writeHubModel({ shape: { layers: 1 }, ...options });
+  writeFileSync(join(path, 'model.safetensors'), weights);
+  return codeOf(path);
+}
+
+async function codeOf(path: string): Promise<string> {
+  try {
+    const engine = await Engine.load(path);
+    await engine.dispose();
+    return 'accepted';
+  } catch (error) {
+    return (error as { code: string }).code;
+  }
+}
+
+const entry = (name: string, change: Partial<SafetensorsEntry> = {}): SafetensorsEntry => ({
+  name,
+  dtype: 'F32',
+  shape: [2, 4],
+  data: new Uint8Array(32),
+  ...change,
+});
+
+type Header = Record<string, { shape: unknown; dtype: unknown; data_offsets: unknown }>;
+const changed = (change: (header: Header) => void) =>
+  safetensors([entry('a'), entry('b')], (header) => change(header as Header));
+
+function withHeader(text: string, length = text.length): Buffer {
+  const size = Buffer.alloc(8);
+  size.writeBigUInt64LE(BigInt(length));
+  return Buffer.concat([size, Buffer.from(text)]);
+}
+
+// One hand-made bad file per reason.
+const bad: [string, string, Uint8Array][] = [
+  ['nothing but a length', 'file_truncated', Buffer.alloc(8)],
+  ['no JSON', 'file_bad_magic', withHeader('PK\x03\x04 not JSON at all')],
+  ['a header of 2^63 bytes', 'file_bad_magic', withHeader('{}      ', 2 ** 53)],
+  ['a header longer than the file', 'file_truncated', withHeader('{}  ', 64)],
+  ['a header that misaligns its data', 'file_bad_alignment', withHeader('{}   ')],
+  ['JSON that is cut off', 'file_bad_metadata', withHeader('{"a":{"dt')],
+  ['JSON with something after it', 'file_bad_metadata', withHeader('{}}{')],
+  ['JSON nested a thousand deep', 'file_bad_metadata', withHeader(`{"a":${'['.repeat(1003)}`)],
+  ['a key that appears twice', 'file_bad_metadata', withHeader('{"a":1,"a":2}   ')],
+  ['a number that is none', 'file_bad_metadata', withHeader('{"a":01}')],
+  ['half a surrogate pair', 'file_bad_metadata', withHeader('{"\\ud800":1}   ')],
+  ['an entry that is no object', 'file_bad_tensor', changed((h) => (h['a'] = 3 as never))],
+  ['a negative dimension', 'file_bad_tensor', changed((h) => (h['a']!.shape = [-2, -4]))],
+  ['a dimension of 0', 'file_bad_tensor', changed((h) => (h['a']!.shape = [0, 4]))],
+  ['a fractional dimension', 'file_bad_tensor', changed((h) => (h['a']!.shape = [1.5, 4]))],
+  [
+    'dimensions whose product wraps to a small number',
+    'file_bad_tensor',
+    changed((h) => (h['a']!.shape = [2 ** 33, 2 ** 31])),
+  ],
+  ['nine dimensions', 'file_bad_tensor', changed((h) => (h['a']!.shape = new Array(9).fill(1)))],
+  ['a shape that does not fit its bytes', 'file_bad_tensor', changed((h) => (h['a']!.shape = [9]))],
+  ['an unknown type', 'unsupported_type', changed((h) => (h['a']!.dtype = 'F8_E4M3'))],
+  ['no type', 'file_bad_tensor', changed((h) => (h['a']!.dtype = 7))],
+  ['a range backwards', 'file_bad_tensor', changed((h) => (h['a']!.data_offsets = [32, 0]))],
+  ['a range of three', 'file_bad_tensor', changed((h) => (h['a']!.data_offsets = [0, 32, 64]))],
+  [
+    'a range past the end',
+    'file_truncated',
+    changed((h) => (h['b']!.data_offsets = [2 ** 40, 2 ** 40 + 32])),
+  ],
+  [
+    'two tensors in one place',
+    'file_tensor_overlap',
+    changed((h) => (h['b']!.data_offsets = [0, 32])),
+  ],
+  [
+    'a hole between tensors',
+    'file_bad_tensor',
+    safetensors([entry('a'), entry('x'), entry('b')], (header) => delete header['x']),
+  ],
+  [
+    'bytes after the last tensor',
+    'file_bad_metadata',
+    safetensors([entry('a'), entry('x')], (header) => delete header['x']),
+  ],
+  ['a file that is cut off', 'file_truncated', safetensors([entry('a')]).subarray(0, -1)],
+  ['no tensor of the model', 'model_missing_tensor', safetensors([entry('a')])],
+];
+
+test.each(bad)('safetensors with %s: %s', async (_, code, bytes) => {
+  expect(await codeWith(bytes)).toBe(code);
+});
+
+const readConfig = (path: string) =>
+  JSON.parse(readFileSync(join(path, 'config.json'), 'utf8')) as Record<string, unknown>;
+
+test.each([
+  [{ model_type: 'mamba' }, 'unsupported_architecture'],
+  [{ model_type: 3 }, 'model_bad_value'],
+  [{ hidden_act: 'gelu' }, 'unsupported_architecture'],
+  [{ mlp_bias: true }, 'unsupported_architecture'],
+  [{ hidden_size: undefined }, 'model_missing_key'],
+  [{ hidden_size: 1e300 }, 'model_bad_value'],
+  [{ hidden_size: 128 }, 'model_bad_shape'],
+  [{ num_hidden_layers: 2 }, 'model_missing_tensor'],
+  [{ num_hidden_layers: 2 ** 31 }, 'model_bad_value'],
+  [{ num_key_value_heads: 3 }, 'model_bad_value'],
+  [{ head_dim: 7 }, 'model_bad_value'],
+  [{ rms_norm_eps: -1 }, 'model_bad_value'],
+  [{ attention_bias: true }, 'model_missing_tensor'],
+  [{ rope_scaling: { rope_type: 'longrope', factor: 4 } }, 'unsupported_architecture'],
+  [{ rope_scaling: { rope_type: 'yarn', factor: 'x' } }, 'model_bad_value'],
+  [
+    { rope_scaling: { rope_type: 'llama3', factor: 8, low_freq_factor: 4, high_freq_factor: 1 } },
+    'model_bad_value',
+  ],
+  [{ layer_types: [], sliding_window: 8, use_sliding_window: true }, 'model_bad_value'],
+] as [Record<string, unknown>, string][])('config.json with %j: %s', async (change, code) => {
+  const { path } = writeHubModel({ shape: { layers: 1 } });
+  writeFileSync(join(path, 'config.json'), JSON.stringify({ ...readConfig(path), ...change }));
+  expect(await codeOf(path)).toBe(code);
+});
+
+describe('a folder', () => {
+  const sharded = () => writeHubModel({ shape: { layers: 1 }, shards: 2 }).path;
+  const index = 'model.safetensors.index.json';
+
+  test('without config.json, tokenizer.json or weights says which is missing', async () => {
+    for (const [name, code] of [
+      ['config.json', 'model_not_found'],
+      ['tokenizer.json', 'tokenizer_unsupported'],
+      ['model.safetensors', 'model_not_found'],
+    ] as const) {
+      const { path } = writeHubModel({ shape: { layers: 1 } });
+      const file = join(path, name);
+      writeFileSync(`${file}.away`, readFileSync(file));
+      (await import('node:fs')).rmSync(file);
+      await expect(Engine.load(path)).rejects.toMatchObject({
+        code,
+        message: expect.stringContaining(name) as string,
+      });
+    }
+  });
+
+  test.each([
+    ['../../etc/passwd', 'file_bad_metadata'],
+    ['/etc/passwd', 'file_bad_metadata'],
+    ['..', 'file_bad_metadata'],
+    ['a\\b', 'file_bad_metadata'],
+    ['absent.safetensors', 'model_not_found'],
+  ])('whose index names the shard %j is refused', async (file, code) => {
+    const path = sharded();
+    writeFileSync(join(path, index), JSON.stringify({ weight_map: { 'model.norm.weight': file } }));
+    expect(await codeOf(path)).toBe(code);
+  });
+
+  test('whose index and shards disagree is refused', async () => {
+    const path = sharded();
+    const json = JSON.parse(readFileSync(join(path, index), 'utf8')) as {
+      weight_map: Record<string, string>;
+    };
+    const names = Object.keys(json.weight_map);
+    const files = [...new Set(Object.values(json.weight_map))];
+    const write = (map: Record<string, string>) =>
+      writeFileSync(join(path, index), JSON.stringify({ weight_map: map }));
+    write({ ...json.weight_map, invented: files[0]! });
+    expect(await codeOf(path)).toBe('model_missing_tensor');
+    const { [names[0]!]: own, ...others } = json.weight_map;
+    write(others);
+    expect(await codeOf(path)).toBe('file_duplicate_tensor');
+    write({ ...json.weight_map, [names[0]!]: files.find((file) => file !== own)! });
+    expect(await codeOf(path)).toBe('file_duplicate_tensor');
+  });
+
+  test('loads by the path of its weights or of its index too, and describes itself', async () => {
+    const path = sharded();
+    for (const name of ['', index, 'model-00001-of-00002.safetensors']) {
+      await using engine = await Engine.load(join(path, name));
+      expect(engine.description).toMatchObject({ architecture: 'llama', layers: 1 });
+      const { text } = await engine.complete('the and', { maxTokens: 4 }).result;
+      expect(typeof text).toBe('string');
+    }
+  });
+});
