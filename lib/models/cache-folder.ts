@@ -5,9 +5,13 @@ import { join } from 'node:path';
 
 import type { Source } from './source.js';
 
-export function modelsFolder(): string {
+export function cacheFolder(): string {
   const base = process.env['XDG_CACHE_HOME'] ?? '';
-  return join(base.startsWith('/') ? base : join(homedir(), '.cache'), 'cachalot', 'models');
+  return join(base.startsWith('/') ? base : join(homedir(), '.cache'), 'cachalot');
+}
+
+export function modelsFolder(): string {
+  return join(cacheFolder(), 'models');
 }
 
 export function aliasPath(alias: string): string {

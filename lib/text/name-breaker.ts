@@ -32,10 +32,10 @@ export class NameBreaker {
     return broken;
   }
 
-  /** Takes the marks out, then does what `normalizer` does. */
-  normalizer(normalizer: Step | null | undefined): Step {
+  /** Takes the marks out, then does what `preTokenizer` does: the first step after special tokens are found. */
+  preTokenizer(preTokenizer: Step | null | undefined): Step {
     const unmark: Step = { type: 'Replace', pattern: { String: MARK }, content: '' };
-    return { type: 'Sequence', normalizers: normalizer ? [unmark, normalizer] : [unmark] };
+    return { type: 'Sequence', pretokenizers: preTokenizer ? [unmark, preTokenizer] : [unmark] };
   }
 }
 

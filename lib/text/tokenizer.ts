@@ -100,13 +100,9 @@ export class TextTokenizer {
 
   private build(): Tokenizer {
     const { tokenizerJson: json } = this.#vocabulary;
-    // Special names are looked for in the text as it is, and only there: what breaks them is taken out afterwards.
-    const added_tokens = (json.added_tokens ?? []).map((token) =>
-      token.special ? { ...token, normalized: false } : token,
-    );
-    const normalizer = this.#breaker.normalizer(json.normalizer);
+    const pre_tokenizer = this.#breaker.preTokenizer(json.pre_tokenizer);
     try {
-      return new Tokenizer({ ...json, added_tokens, normalizer }, {});
+      return new Tokenizer({ ...json, pre_tokenizer }, {});
     } catch (error) {
       throw new CachalotError(
         'tokenizer_invalid',
