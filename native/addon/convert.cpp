@@ -15,7 +15,41 @@ std::vector<int32_t> integers_from(const Napi::Value& value) {
 RequestKind kind_from(const std::string& name) {
   if (name == "score") return RequestKind::kScore;
   if (name == "logits") return RequestKind::kLogits;
+  if (name == "prefill") return RequestKind::kPrefill;
   return RequestKind::kGenerate;
+}
+
+float real(const Napi::Object& object, const char* key) {
+  return object.Get(key).ToNumber().FloatValue();
+}
+
+int integer(const Napi::Object& object, const char* key) {
+  return object.Get(key).ToNumber().Int32Value();
+}
+
+SamplingOptions sampling_from(const Napi::Object& object) {
+  SamplingOptions sampling;
+  const auto tokens = integers_from(object.Get("biasTokens"));
+  const auto values = object.Get("biasValues").As<Napi::Float32Array>();
+  for (size_t i = 0; i < tokens.size(); i++) sampling.bias.emplace_back(tokens[i], values[i]);
+  sampling.repetition_penalty = real(object, "repetitionPenalty");
+  sampling.frequency_penalty = real(object, "frequencyPenalty");
+  sampling.presence_penalty = real(object, "presencePenalty");
+  sampling.penalty_window = integer(object, "penaltyWindow");
+  sampling.dry.multiplier = real(object, "dryMultiplier");
+  sampling.dry.base = real(object, "dryBase");
+  sampling.dry.allowed_length = integer(object, "dryAllowedLength");
+  sampling.dry.window = integer(object, "dryWindow");
+  sampling.dry.breakers = integers_from(object.Get("dryBreakers"));
+  sampling.temperature = real(object, "temperature");
+  sampling.top_k = integer(object, "topK");
+  sampling.typical_p = real(object, "typicalP");
+  sampling.top_p = real(object, "topP");
+  sampling.min_p = real(object, "minP");
+  sampling.seed = static_cast<uint64_t>(object.Get("seed").ToNumber().DoubleValue());
+  sampling.completion = object.Get("completion").ToNumber().Uint32Value();
+  sampling.n_top = integer(object, "topLogprobs");
+  return sampling;
 }
 
 const char* reason_name(FinishReason reason) {
@@ -96,11 +130,10 @@ Request request_from(const Napi::Object& object) {
   request.name_space = object.Get("namespace").ToString();
   request.tokens = integers_from(object.Get("tokens"));
   request.max_tokens = static_cast<int>(number(object, "maxTokens"));
-  request.sampling.temperature = static_cast<float>(number(object, "temperature"));
-  request.sampling.seed = static_cast<uint64_t>(number(object, "seed"));
-  request.sampling.completion = static_cast<uint32_t>(number(object, "completion"));
+  request.sampling = sampling_from(object.Get("sampling").As<Napi::Object>());
   request.stop_tokens = integers_from(object.Get("stopTokens"));
   request.rows = integers_from(object.Get("rows"));
+  request.pin = static_cast<uint64_t>(number(object, "pin"));
   return request;
 }
 
@@ -116,14 +149,22 @@ EngineOptions engine_options_from(const Napi::Object& object) {
   return options;
 }
 
-// Tokens cross as one flat array of (id, token, logprob): one object per step, however many
-// sequences.
+// Tokens cross as one flat array of (id, token, logprob, n, and n times (token, logprob) of the
+// likeliest): one object per step, however many sequences.
 Napi::Object to_js(Napi::Env env, const StepEvents& events) {
-  auto tokens = Napi::Float64Array::New(env, events.tokens.size() * 3);
-  for (size_t i = 0; i < events.tokens.size(); i++) {
-    tokens[3 * i] = static_cast<double>(events.tokens[i].id);
-    tokens[3 * i + 1] = events.tokens[i].token;
-    tokens[3 * i + 2] = events.tokens[i].logprob;
+  size_t length = 0;
+  for (const auto& event : events.tokens) length += 4 + 2 * event.top.size();
+  auto tokens = Napi::Float64Array::New(env, length);
+  double* next = tokens.Data();
+  for (const auto& event : events.tokens) {
+    *next++ = static_cast<double>(event.id);
+    *next++ = event.token;
+    *next++ = event.logprob;
+    *next++ = static_cast<double>(event.top.size());
+    for (const auto& [token, logprob] : event.top) {
+      *next++ = token;
+      *next++ = logprob;
+    }
   }
   auto finished = Napi::Array::New(env, events.finished.size());
   for (uint32_t i = 0; i < events.finished.size(); i++)

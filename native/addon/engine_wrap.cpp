@@ -25,6 +25,7 @@ Napi::Function EngineWrap::define(Napi::Env env) {
   return DefineClass(
       env, "NativeEngine",
       {InstanceMethod<&EngineWrap::submit>("submit"), InstanceMethod<&EngineWrap::cancel>("cancel"),
+       InstanceMethod<&EngineWrap::unpin>("unpin"),
        InstanceMethod<&EngineWrap::clear_cache>("clearCache"),
        InstanceMethod<&EngineWrap::keep_alive>("keepAlive"),
        InstanceMethod<&EngineWrap::stats>("stats"),
@@ -86,6 +87,11 @@ Napi::Value EngineWrap::submit(const Napi::CallbackInfo& info) {
 
 Napi::Value EngineWrap::cancel(const Napi::CallbackInfo& info) {
   if (handle_ != nullptr) engine().cancel(static_cast<uint64_t>(info[0].ToNumber().DoubleValue()));
+  return info.Env().Undefined();
+}
+
+Napi::Value EngineWrap::unpin(const Napi::CallbackInfo& info) {
+  if (handle_ != nullptr) engine().unpin(static_cast<uint64_t>(info[0].ToNumber().DoubleValue()));
   return info.Env().Undefined();
 }
 

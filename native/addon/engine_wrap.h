@@ -28,6 +28,7 @@ class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
  private:
   Napi::Value submit(const Napi::CallbackInfo& info);
   Napi::Value cancel(const Napi::CallbackInfo& info);
+  Napi::Value unpin(const Napi::CallbackInfo& info);
   Napi::Value clear_cache(const Napi::CallbackInfo& info);
   Napi::Value keep_alive(const Napi::CallbackInfo& info);
   Napi::Value stats(const Napi::CallbackInfo& info);

@@ -125,25 +125,43 @@ struct AttentionMergeParams {
   float* out;  // [R, H, D]
 };
 
-/** How one row's token is drawn: argmax of logit / temperature + Gumbel noise keyed by what
- * follows, so that the draw depends on nothing else; temperature 0 takes the largest logit, the
- * smallest id among equals. */
+/** A change to one logit: first it is divided (or, if negative, multiplied) by `repetition`, then
+ * `add` is added. */
+struct LogitEdit {
+  int32_t token;
+  float repetition = 1;
+  float add = 0;
+};
+
+/** How one row's token is drawn, in this order: edits; temperature; top-k; typical; top-p; min-p,
+ * each over what the one before left; then the argmax of logit / temperature + Gumbel noise keyed by
+ * (seed, completion, position, token), so that the draw depends on nothing else. Temperature 0
+ * takes the largest edited logit, the smallest id among equals. */
 struct SampleRow {
   float temperature = 0;
+  int32_t top_k = 0;    // the k likeliest; 0: all (Fan et al. 2018)
+  float typical_p = 1;  // mass of the tokens nearest the entropy (Meister et al. 2022)
+  float top_p = 1;      // mass of the likeliest tokens (Holtzman et al. 2019)
+  float min_p = 0;      // share of the likeliest token's probability (Nguyen et al. 2024)
   uint64_t seed = 0;
   uint32_t completion = 0;
   int32_t position = 0;
-  int32_t forced_token = -1;  // >= 0: only its log-probability is wanted
+  int32_t forced_token = -1;          // >= 0: only its log-probability is wanted
+  int32_t n_top = 0;                  // likeliest tokens to report, at most kMaxTopTokens
+  std::span<const LogitEdit> edits{};  // of distinct tokens
 };
+constexpr int kMaxTopTokens = 20;
+
 struct SampledToken {
   int32_t token;  // -1: the row has no finite logit or a NaN
-  float logprob;  // natural logarithm, of the unscaled distribution
+  float logprob;  // natural logarithm, of the model's own distribution: no edits, temperature 1
 };
 struct SampleParams {
   const float* logits;  // [R, V]
   int32_t vocabulary;
   std::span<const SampleRow> rows;  // [R]
   SampledToken* out;                // [R], host memory
+  SampledToken* top;                // [R, kMaxTopTokens], likeliest first; null if no row wants it
 };
 
 }  // namespace cachalot

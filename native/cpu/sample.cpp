@@ -1,10 +1,15 @@
 // Draws one token per row by the Gumbel-max trick with noise keyed by (seed, completion, position,
 // token): the draw is a pure function of the logits and the key, whatever else is in the step.
 
+#include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <vector>
 
+#include "base/check.h"
 #include "cpu/device/exp2.h"
 #include "cpu/ops.h"
+#include "cpu/truncate.h"
 
 namespace cachalot::cpu {
 
@@ -33,46 +38,108 @@ double gumbel(uint64_t key, int32_t token) {
   return -std::log(-std::log(uniform));
 }
 
-int32_t draw(const float* logits, int32_t vocabulary, float max, const SampleRow& row) {
-  if (row.temperature <= 0.0f) {
-    int32_t token = 0;
-    while (logits[token] != max) token++;
-    return token;
+/** The token of the largest logit, the first among equals. */
+int32_t largest(const float* logits, float max) {
+  int32_t token = 0;
+  while (logits[token] != max) token++;
+  return token;
+}
+
+bool truncates(const SampleRow& row) {
+  return row.top_k > 0 || row.typical_p < 1 || row.top_p < 1 || row.min_p > 0;
+}
+
+int32_t draw(const Kernels& kernels, const float* logits, int32_t vocabulary, float max,
+             const SampleRow& row) {
+  if (row.temperature <= 0.0f) return largest(logits, max);
+  const float threshold = max - kNoiseRange * row.temperature;
+  std::vector<Candidate> candidates;
+  for (int32_t token = 0; token < vocabulary; token++) {
+    if (!(logits[token] >= threshold)) continue;
+    const double distance = static_cast<double>(logits[token]) - max;
+    candidates.push_back({token, logits[token], std::exp(distance / row.temperature)});
+  }
+  if (truncates(row)) {
+    const float scale = kLog2E / row.temperature;
+    truncate(row, kernels.sum_exp2(logits, vocabulary, max, scale), &candidates);
   }
   const uint64_t key = row_key(row);
-  const float threshold = max - kNoiseRange * row.temperature;
-  int32_t best = -1;
+  const Candidate* best = nullptr;
   double best_value = 0;
-  for (int32_t token = 0; token < vocabulary; token++) {
-    if (logits[token] < threshold) continue;
-    const double value = static_cast<double>(logits[token]) / row.temperature + gumbel(key, token);
-    if (best < 0 || value > best_value) {
-      best = token;
+  for (const Candidate& candidate : candidates) {
+    const double value =
+        static_cast<double>(candidate.logit) / row.temperature + gumbel(key, candidate.token);
+    // Truncation leaves candidates in any order: equal values go to the smaller id.
+    if (best == nullptr || value > best_value ||
+        (value == best_value && candidate.token < best->token)) {
+      best = &candidate;
       best_value = value;
     }
   }
-  return best;
+  return best->token;
+}
+
+/** The row's logits after its edits, in `memory` of V floats if there are any. */
+const float* edited(const float* logits, int32_t vocabulary, const SampleRow& row, float* memory) {
+  if (row.edits.empty()) return logits;
+  std::memcpy(memory, logits, static_cast<size_t>(vocabulary) * sizeof(float));
+  for (const LogitEdit& edit : row.edits) {
+    float& logit = memory[edit.token];
+    logit = (logit > 0 ? logit / edit.repetition : logit * edit.repetition) + edit.add;
+  }
+  return memory;
+}
+
+/** The likeliest tokens, best first: a list that stays sorted by insertion, as it is short. */
+void find_top(const float* logits, int32_t vocabulary, const SampleRow& row, double log_total,
+              SampledToken* top) {
+  int n = 0;
+  for (int32_t token = 0; token < vocabulary; token++) {
+    const float logit = logits[token];
+    if (n == row.n_top && !(logit > top[n - 1].logprob)) continue;
+    int place = n < row.n_top ? n++ : n - 1;
+    for (; place > 0 && top[place - 1].logprob < logit; place--) top[place] = top[place - 1];
+    top[place] = {token, logit};
+  }
+  for (int i = 0; i < n; i++)
+    top[i].logprob = static_cast<float>(static_cast<double>(top[i].logprob) - log_total);
+  for (int i = n; i < row.n_top; i++) top[i] = {-1, -INFINITY};
 }
 
 SampledToken sample_row(const Kernels& kernels, const float* logits, int32_t vocabulary,
-                        const SampleRow& row) {
+                        const SampleRow& row, float* memory, SampledToken* top) {
   float max;
   int32_t has_nan;
   kernels.max_value(logits, vocabulary, &max, &has_nan);
   if (has_nan != 0 || !std::isfinite(max)) return {-1, NAN};
-  const double log_sum = std::log(kernels.sum_exp2(logits, vocabulary, max, kLog2E));
-  const int32_t token =
-      row.forced_token >= 0 ? row.forced_token : draw(logits, vocabulary, max, row);
-  return {token, static_cast<float>(static_cast<double>(logits[token]) - max - log_sum)};
+  const double log_total = max + std::log(kernels.sum_exp2(logits, vocabulary, max, kLog2E));
+  if (row.n_top > 0) find_top(logits, vocabulary, row, log_total, top);
+  int32_t token = row.forced_token;
+  if (token < 0) {
+    const float* values = edited(logits, vocabulary, row, memory);
+    if (values != logits) kernels.max_value(values, vocabulary, &max, &has_nan);
+    if (has_nan != 0 || !std::isfinite(max)) return {-1, NAN};
+    token = draw(kernels, values, vocabulary, max, row);
+  }
+  return {token, static_cast<float>(static_cast<double>(logits[token]) - log_total)};
 }
 
 }  // namespace
 
 void sample(const OpContext& context, const SampleParams& params) {
-  context.pool.parallel_for(static_cast<int>(params.rows.size()), [&](int row, int) {
-    const float* logits = params.logits + int64_t{row} * params.vocabulary;
-    params.out[row] = sample_row(context.kernels, logits, params.vocabulary,
-                                 params.rows[static_cast<size_t>(row)]);
+  const auto vocabulary = static_cast<size_t>(params.vocabulary);
+  const bool edits = std::any_of(params.rows.begin(), params.rows.end(),
+                                 [](const SampleRow& row) { return !row.edits.empty(); });
+  const size_t floats = edits ? vocabulary : 0;
+  auto* memory = reinterpret_cast<float*>(
+      context.scratch.get(floats * sizeof(float) * static_cast<size_t>(context.pool.size())));
+  context.pool.parallel_for(static_cast<int>(params.rows.size()), [&](int row, int thread) {
+    const SampleRow& how = params.rows[static_cast<size_t>(row)];
+    CHECK(how.n_top == 0 || (params.top != nullptr && how.n_top <= kMaxTopTokens),
+          "there is room for the likeliest tokens");
+    params.out[row] = sample_row(context.kernels, params.logits + int64_t{row} * params.vocabulary,
+                                 params.vocabulary, how, memory + floats * thread,
+                                 how.n_top == 0 ? nullptr : params.top + row * kMaxTopTokens);
   });
 }
 

@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <exception>
 
-#include "attention/plan.h"
-#include "base/check.h"
-#include "engine/sampler.h"
+#include "engine/execute.h"
 
 namespace cachalot {
 
@@ -88,6 +86,14 @@ void Engine::cancel(uint64_t id) {
   wake_.notify_all();
 }
 
+void Engine::unpin(uint64_t pin) {
+  {
+    const std::lock_guard lock(mutex_);
+    unpinned_.push_back(pin);
+  }
+  wake_.notify_all();
+}
+
 void Engine::clear_cache() {
   {
     const std::lock_guard lock(mutex_);
@@ -106,8 +112,8 @@ void Engine::loop() {
     {
       std::unique_lock lock(mutex_);
       wake_.wait(lock, [this] {
-        return stopping_ || !submitted_.empty() || !cancelled_.empty() || clear_requested_ ||
-               !scheduler_.idle();
+        return stopping_ || !submitted_.empty() || !cancelled_.empty() || !unpinned_.empty() ||
+               clear_requested_ || !scheduler_.idle();
       });
       if (stopping_) return;
     }
@@ -142,11 +148,13 @@ void Engine::fail_engine(const std::string& why, StepEvents* events) {
 void Engine::take_commands(StepEvents* events) {
   std::vector<std::unique_ptr<Sequence>> submitted;
   std::vector<uint64_t> cancelled;
+  std::vector<uint64_t> unpinned;
   bool clear = false;
   {
     const std::lock_guard lock(mutex_);
     submitted.swap(submitted_);
     cancelled.swap(cancelled_);
+    unpinned.swap(unpinned_);
     std::swap(clear, clear_requested_);
   }
   for (auto& sequence : submitted) scheduler_.add(std::move(sequence));
@@ -154,6 +162,9 @@ void Engine::take_commands(StepEvents* events) {
     Sequence* sequence = scheduler_.find(id);
     if (sequence != nullptr)
       finish(scheduler_.remove(sequence), FinishReason::kAborted, nullptr, events);
+  }
+  for (const uint64_t id : unpinned) {
+    if (const auto pinned = pins_.extract(id)) parts_.tree->unpin(pinned.mapped());
   }
   if (clear) parts_.tree->clear();
 }
@@ -166,14 +177,15 @@ void Engine::run_step(StepEvents* events) {
                       "this request needs the KV of " +
                           std::to_string(sequence->tokens.size() + 1) +
                           " tokens, but `kv.bytes` has room for " +
-                          std::to_string(parts_.pool->n_runs() * kTileTokens));
+                          std::to_string(parts_.pool->n_runs() * kTileTokens) +
+                          (pins_.empty() ? "" : ", some of it pinned by contexts"));
     finish(std::move(sequence), FinishReason::kError, &error, events);
   }
   if (step.entries.empty()) return;
-  std::optional<Outcome> outcome;
+  std::optional<StepOutcome> outcome;
   std::optional<Error> error;
   try {
-    outcome = compute(step);
+    outcome = execute_step(step, *parts_.model, *parts_.backend, parts_.pool->store());
   } catch (const Error& known) {
     error = known;
   } catch (const std::exception& unknown) {
@@ -184,42 +196,8 @@ void Engine::run_step(StepEvents* events) {
   if (parts_.options.check_invariants) parts_.tree->check_invariants();
 }
 
-ForwardOutput Engine::forward(const Step& step) {
-  std::vector<int32_t> tokens, output_rows;
-  std::vector<KvTarget> targets;
-  std::vector<PlanSequence> sequences;
-  for (const auto& entry : step.entries) {
-    CHECK(entry.tree.is_path(), "branching trees come with speculation");
-    const Sequence& sequence = *entry.sequence;
-    const int first = sequence.n_computed();
-    sequences.push_back({entry.first_row, entry.tree.size(), first, sequence.runs});
-    for (int i = 0; i < entry.tree.size(); i++) {
-      const int index = first + i;
-      tokens.push_back(entry.tree.tokens[static_cast<size_t>(i)]);
-      targets.push_back(
-          {sequence.runs[static_cast<size_t>(index / kTileTokens)], index % kTileTokens, index});
-    }
-    for (const int node : entry.output_nodes) output_rows.push_back(entry.first_row + node);
-  }
-  const ModelConfig& c = config();
-  std::vector<AttentionPlan> plans;
-  for (const int window : c.windows()) {
-    plans.push_back(plan_attention(sequences, {c.n_heads / c.n_kv_heads(), c.n_kv_heads(),
-                                               parts_.backend->parallelism(), window}));
-  }
-  return parts_.model->forward({tokens, targets, plans, output_rows}, parts_.pool->store());
-}
-
-Engine::Outcome Engine::compute(const Step& step) {
-  const auto rows = sample_rows(step);
-  Outcome outcome{forward(step), std::vector<SampledToken>(rows.size())};
-  parts_.backend->sample(
-      {outcome.output.logits, config().vocabulary, rows, outcome.sampled.data()});
-  return outcome;
-}
-
 /** Hands out the step's tokens, commits its KV and ends what is finished. */
-void Engine::settle(const Step& step, const Outcome& outcome, StepEvents* events) {
+void Engine::settle(const Step& step, const StepOutcome& outcome, StepEvents* events) {
   size_t output = 0;
   for (const auto& entry : step.entries) {
     counters_.rows += static_cast<uint64_t>(entry.tree.size());
@@ -233,7 +211,9 @@ void Engine::settle(const Step& step, const Outcome& outcome, StepEvents* events
     if (error) {
       finish(scheduler_.remove(entry.sequence, true), FinishReason::kError, &*error, events);
     } else if (reason) {
-      finish(scheduler_.remove(entry.sequence), *reason, nullptr, events);
+      auto sequence = scheduler_.remove(entry.sequence);
+      if (sequence->request.pin != 0) pin(sequence->request);
+      finish(std::move(sequence), *reason, nullptr, events);
     }
     output += entry.output_nodes.size();
   }
@@ -241,7 +221,7 @@ void Engine::settle(const Step& step, const Outcome& outcome, StepEvents* events
 }
 
 /** KV of a row that is not finite is never committed, so nobody can share it. */
-std::optional<FinishReason> Engine::settle_entry(const StepEntry& entry, const Outcome& outcome,
+std::optional<FinishReason> Engine::settle_entry(const StepEntry& entry, const StepOutcome& outcome,
                                                  size_t output, StepEvents* events) {
   const auto rows = outcome.output.finite.subspan(static_cast<size_t>(entry.first_row),
                                                   static_cast<size_t>(entry.tree.size()));
@@ -250,12 +230,15 @@ std::optional<FinishReason> Engine::settle_entry(const StepEntry& entry, const O
                 "the model computed something that is not a number for this request; its weights "
                 "are probably damaged");
   }
-  const int vocabulary = config().vocabulary;
-  const float* logits = outcome.output.logits + output * static_cast<size_t>(vocabulary);
-  const auto reason =
-      accept(entry, outcome.sampled.data() + output, logits, vocabulary, context_length(), events);
+  const auto reason = accept(entry, outcome.samples, output, outcome.output.logits,
+                             config().vocabulary, context_length(), events);
   parts_.tree->commit(entry.sequence->leaf, entry.tree.tokens);
   return reason;
+}
+
+/** The request's tokens have just been computed, and nothing has been evicted since. */
+void Engine::pin(const Request& request) {
+  pins_[request.pin] = parts_.tree->pin(request.name_space, request.tokens);
 }
 
 void Engine::fail_step(const Step& step, const Error& error, StepEvents* events) {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -12,8 +13,8 @@
 #include <vector>
 
 #include "base/error.h"
+#include "engine/execute.h"
 #include "engine/scheduler.h"
-#include "model/decoder.h"
 #include "model/model_files.h"
 
 namespace cachalot {
@@ -58,7 +59,9 @@ class Engine {
   void submit(Request request);
   /** Ends a request at the next step boundary with reason aborted; unknown ids are ignored. */
   void cancel(uint64_t id);
-  /** Forgets all cached KV that no request uses, at the next step boundary. */
+  /** Lets a pinned context go: its KV becomes ordinary cache. Unknown ids are ignored. */
+  void unpin(uint64_t pin);
+  /** Forgets all cached KV that no request uses and nothing pins, at the next step boundary. */
   void clear_cache();
 
   EngineStats stats() const;
@@ -71,20 +74,14 @@ class Engine {
   void loop();
   void take_commands(StepEvents* events);
   void run_step(StepEvents* events);
-  /** What the model said of a step. */
-  struct Outcome {
-    ForwardOutput output;
-    std::vector<SampledToken> sampled;  // one per output row
-  };
-  Outcome compute(const Step& step);
-  ForwardOutput forward(const Step& step);
-  void settle(const Step& step, const Outcome& outcome, StepEvents* events);
-  std::optional<FinishReason> settle_entry(const StepEntry& entry, const Outcome& outcome,
+  void settle(const Step& step, const StepOutcome& outcome, StepEvents* events);
+  std::optional<FinishReason> settle_entry(const StepEntry& entry, const StepOutcome& outcome,
                                            size_t output, StepEvents* events);
   void fail_engine(const std::string& why, StepEvents* events);
   void fail_step(const Step& step, const Error& error, StepEvents* events);
   void finish(std::unique_ptr<Sequence> sequence, FinishReason reason, const Error* error,
               StepEvents* events);
+  void pin(const Request& request);
   void publish_stats();
   void validate(const Request& request) const;
 
@@ -92,11 +89,12 @@ class Engine {
   Scheduler scheduler_;
   std::function<void(StepEvents)> sink_;
   EngineStats counters_{};  // the thread's own
+  std::map<uint64_t, KvSegment*> pins_;
 
   mutable std::mutex mutex_;  // guards what follows, to the thread
   std::condition_variable wake_;
   std::vector<std::unique_ptr<Sequence>> submitted_;
-  std::vector<uint64_t> cancelled_;
+  std::vector<uint64_t> cancelled_, unpinned_;
   bool clear_requested_ = false;
   bool stopping_ = false;
   std::string failure_;  // not empty once the loop has ended by itself

@@ -10,13 +10,24 @@
 namespace cachalot {
 
 /** How the outputs of a step's rows are to be drawn, in order of rows. */
-std::vector<SampleRow> sample_rows(const Step& step);
+struct SamplePlan {
+  std::vector<SampleRow> rows;
+  std::vector<std::vector<LogitEdit>> edits;  // what the rows' own spans point to
+  bool wants_top = false;                     // some row reports its likeliest tokens
+};
+SamplePlan plan_samples(const Step& step);
+
+/** What the backend drew for a step. */
+struct Samples {
+  std::vector<SampledToken> tokens;  // one per output row
+  std::vector<SampledToken> top;     // [rows, kMaxTopTokens], or empty
+};
 
 /** Takes the outputs of one entry: appends the token or the values to its sequence, the token to
- * `events`. Returns why the sequence ends, if it does. Throws not_a_number if a row has no finite
+ * `events`; the entry's outputs begin at `first_output`. Returns why the sequence ends, if it does. Throws not_a_number if a row has no finite
  * logit. */
-std::optional<FinishReason> accept(const StepEntry& entry, const SampledToken* sampled,
-                                   const float* logits, int vocabulary, int context_length,
+std::optional<FinishReason> accept(const StepEntry& entry, const Samples& samples,
+                                   size_t first_output, const float* logits, int vocabulary, int context_length,
                                    StepEvents* events);
 
 }  // namespace cachalot

@@ -12,7 +12,8 @@ namespace {
  * computed. */
 int reusable_tokens(const Sequence& sequence) {
   switch (sequence.request.kind) {
-    case RequestKind::kGenerate: return static_cast<int>(sequence.tokens.size()) - 1;
+    case RequestKind::kGenerate:
+    case RequestKind::kPrefill: return static_cast<int>(sequence.tokens.size()) - 1;
     case RequestKind::kScore: return sequence.n_outputs;
     case RequestKind::kLogits:
       return sequence.request.rows[static_cast<size_t>(sequence.n_outputs)];
@@ -24,7 +25,8 @@ int reusable_tokens(const Sequence& sequence) {
  */
 int tokens_to_compute(const Sequence& sequence) {
   switch (sequence.request.kind) {
-    case RequestKind::kGenerate: return static_cast<int>(sequence.tokens.size());
+    case RequestKind::kGenerate:
+    case RequestKind::kPrefill: return static_cast<int>(sequence.tokens.size());
     case RequestKind::kScore: return sequence.n_prompt() - 1;
     case RequestKind::kLogits: return sequence.request.rows.back() + 1;
   }
@@ -33,6 +35,7 @@ int tokens_to_compute(const Sequence& sequence) {
 
 bool wants_output(const Sequence& sequence, int index) {
   switch (sequence.request.kind) {
+    case RequestKind::kPrefill: return false;
     case RequestKind::kGenerate: return index + 1 == static_cast<int>(sequence.tokens.size());
     case RequestKind::kScore: return index >= sequence.n_outputs;
     case RequestKind::kLogits: {

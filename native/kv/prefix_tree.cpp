@@ -19,7 +19,8 @@ int whole_blocks(int n_tokens) { return n_tokens / kTileTokens * kTileTokens; }
 size_t runs_for(size_t n_tokens) { return (n_tokens + kTileTokens - 1) / kTileTokens; }
 
 bool is_cache(const KvSegment& segment) {
-  return segment.parent != nullptr && segment.n_writers == 0 && segment.children.empty();
+  return segment.parent != nullptr && segment.n_writers == 0 && segment.n_pins == 0 &&
+         segment.children.empty();
 }
 
 void visit(const KvSegment& segment, const std::function<void(const KvSegment&)>& visitor) {
@@ -171,6 +172,23 @@ void PrefixTree::discard(KvSegment* leaf) {
   remove(leaf);
 }
 
+KvSegment* PrefixTree::pin(const std::string& key, std::span<const int32_t> tokens) {
+  const auto whole = tokens.first(static_cast<size_t>(whole_blocks(static_cast<int>(tokens.size()))));
+  if (whole.empty()) return nullptr;
+  const Match match = find(root(key), whole);
+  CHECK(match.node->end() + match.n_child == static_cast<int>(whole.size()),
+        "what is pinned has been stored");
+  KvSegment* segment = match.n_child == 0 ? match.node : split(match.child, match.n_child);
+  segment->n_pins++;
+  return segment;
+}
+
+void PrefixTree::unpin(KvSegment* segment) {
+  if (segment == nullptr) return;
+  CHECK(segment->n_pins > 0, "a segment is unpinned as often as it was pinned");
+  segment->n_pins--;
+}
+
 /** Two sequences that computed the same at the same time leave one copy. */
 void PrefixTree::drop_duplicates(KvSegment* leaf) {
   KvSegment* parent = leaf->parent;
@@ -194,6 +212,7 @@ void PrefixTree::give_runs(KvSegment* segment, size_t keep) {
 }
 
 void PrefixTree::remove(KvSegment* segment) {
+  CHECK(segment->n_pins == 0 && segment->n_writers == 0, "nobody uses what is removed");
   give_runs(segment, 0);
   auto& siblings = segment->parent->children;
   siblings.erase(std::find_if(siblings.begin(), siblings.end(),
@@ -228,7 +247,7 @@ int PrefixTree::n_available() const {
   const std::function<int(const KvSegment&, bool*)> count = [&](const KvSegment& segment,
                                                                 bool* in_use) {
     int runs = 0;
-    *in_use = segment.n_writers > 0;
+    *in_use = segment.n_writers > 0 || segment.n_pins > 0;
     for (const auto& child : segment.children) {
       bool child_in_use = false;
       runs += count(*child, &child_in_use);
@@ -258,6 +277,9 @@ void PrefixTree::check_invariants() const {
       n_runs += segment.runs.size();
       CHECK(segment.begin % kTileTokens == 0, "a segment begins at a block");
       CHECK(segment.n_writers >= 0 && segment.n_writers <= 1, "a segment has at most one writer");
+      CHECK(segment.n_pins == 0 ||
+                (segment.n_writers == 0 && segment.tokens.size() % kTileTokens == 0),
+            "a pinned segment is sealed and holds whole blocks");
       CHECK(segment.runs.size() >= runs_for(segment.tokens.size()), "every token has a block");
       CHECK(segment.children.empty() || segment.n_writers == 0, "an open segment is a leaf");
       CHECK(segment.children.empty() || segment.tokens.size() % kTileTokens == 0,

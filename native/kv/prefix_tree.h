@@ -40,6 +40,12 @@ class PrefixTree {
   /** Ends writing and forgets the leaf's own tokens, whose KV cannot be trusted. */
   void discard(KvSegment* leaf);
 
+  /** Keeps the whole blocks of `tokens`, which must be stored, until `unpin` as often. The rest, at
+   * most 31 tokens, stays ordinary cache. Null for fewer than 32 tokens. */
+  KvSegment* pin(const std::string& key, std::span<const int32_t> tokens);
+  /** Null is allowed. */
+  void unpin(KvSegment* segment);
+
   /** Runs that could be had: free ones and those of leaves (and then of their parents) that nobody
    * uses. */
   int n_available() const;

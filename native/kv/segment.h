@@ -18,6 +18,7 @@ struct KvSegment {
       tokens;                  // those whose KV has been computed; others may be reserved in `runs`
   std::vector<uint32_t> runs;  // addresses in the pool, one per 32 tokens
   int n_writers = 0;           // 1 while a sequence appends here: the segment is open
+  int n_pins = 0;              // contexts that keep it: sealed, whole blocks, never evicted
   uint64_t last_used = 0;      // logical clock of the tree
 
   int end() const { return begin + static_cast<int>(tokens.size()); }

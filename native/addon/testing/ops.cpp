@@ -71,28 +71,70 @@ Napi::Value silu_mul(const Napi::CallbackInfo& info) {
   return floats_to(info.Env(), out);
 }
 
-// sample(path, threads, logits, [{ temperature, seed, completion, position, forcedToken }]): [{
-// token, logprob }]
+/** Numbers that a test leaves out have their defaults. */
+double number_or(const Napi::Object& object, const char* key, double otherwise) {
+  const Napi::Value value = object.Get(key);
+  return value.IsUndefined() ? otherwise : value.ToNumber().DoubleValue();
+}
+
+std::vector<LogitEdit> edits_of(const Napi::Object& row) {
+  std::vector<LogitEdit> edits;
+  const Napi::Value value = row.Get("edits");
+  if (value.IsUndefined()) return edits;
+  const auto list = value.As<Napi::Array>();
+  for (uint32_t i = 0; i < list.Length(); i++) {
+    const auto edit = list.Get(i).As<Napi::Object>();
+    edits.push_back({integer_of(edit.Get("token")),
+                     static_cast<float>(number_or(edit, "repetition", 1)),
+                     static_cast<float>(number_or(edit, "add", 0))});
+  }
+  return edits;
+}
+
+SampleRow sample_row_of(const Napi::Object& row) {
+  SampleRow result;
+  result.temperature = static_cast<float>(number_or(row, "temperature", 0));
+  result.top_k = static_cast<int32_t>(number_or(row, "topK", 0));
+  result.typical_p = static_cast<float>(number_or(row, "typicalP", 1));
+  result.top_p = static_cast<float>(number_or(row, "topP", 1));
+  result.min_p = static_cast<float>(number_or(row, "minP", 0));
+  result.seed = static_cast<uint64_t>(number_or(row, "seed", 0));
+  result.completion = static_cast<uint32_t>(number_or(row, "completion", 0));
+  result.position = static_cast<int32_t>(number_or(row, "position", 0));
+  result.forced_token = static_cast<int32_t>(number_or(row, "forcedToken", -1));
+  result.n_top = static_cast<int32_t>(number_or(row, "top", 0));
+  return result;
+}
+
+Napi::Object sampled_to(Napi::Env env, const SampledToken& sampled) {
+  auto object = Napi::Object::New(env);
+  object.Set("token", sampled.token);
+  object.Set("logprob", sampled.logprob);
+  return object;
+}
+
+// sample(path, threads, logits, [row, see SampleRow in test/testing.ts]): [{ token, logprob, top }]
 Napi::Value sample(const Napi::CallbackInfo& info) {
   auto backend = backend_of(info);
   const auto logits = floats_of(info[2]);
   const auto rows_js = info[3].As<Napi::Array>();
   std::vector<SampleRow> rows;
+  std::vector<std::vector<LogitEdit>> edits;
   for (uint32_t i = 0; i < rows_js.Length(); i++) {
-    const auto row = rows_js.Get(i).As<Napi::Object>();
-    rows.push_back({row.Get("temperature").ToNumber().FloatValue(),
-                    static_cast<uint64_t>(row.Get("seed").ToNumber().Int64Value()),
-                    row.Get("completion").ToNumber().Uint32Value(), integer_of(row.Get("position")),
-                    integer_of(row.Get("forcedToken"))});
+    rows.push_back(sample_row_of(rows_js.Get(i).As<Napi::Object>()));
+    edits.push_back(edits_of(rows_js.Get(i).As<Napi::Object>()));
+    rows.back().edits = edits.back();
   }
-  std::vector<SampledToken> sampled(rows.size());
+  std::vector<SampledToken> sampled(rows.size()), top(rows.size() * kMaxTopTokens);
   const auto vocabulary = static_cast<int32_t>(logits.size() / rows.size());
-  backend.sample({logits.data(), vocabulary, rows, sampled.data()});
+  backend.sample({logits.data(), vocabulary, rows, sampled.data(), top.data()});
   auto result = Napi::Array::New(info.Env(), sampled.size());
   for (uint32_t i = 0; i < sampled.size(); i++) {
-    auto object = Napi::Object::New(info.Env());
-    object.Set("token", sampled[i].token);
-    object.Set("logprob", sampled[i].logprob);
+    auto object = sampled_to(info.Env(), sampled[i]);
+    auto likeliest = Napi::Array::New(info.Env());
+    for (uint32_t t = 0; t < static_cast<uint32_t>(rows[i].n_top); t++)
+      likeliest.Set(t, sampled_to(info.Env(), top[i * kMaxTopTokens + t]));
+    object.Set("top", likeliest);
     result.Set(i, object);
   }
   return result;

@@ -1,0 +1,23 @@
+// Truncation of a distribution before a draw: top-k, typical, top-p and min-p. Selects, never
+// sorts: expected time is linear in the number of candidates.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "backend/params.h"
+
+namespace cachalot::cpu {
+
+/** A token that may be drawn. Among equal logits the smaller id counts as likelier. */
+struct Candidate {
+  int32_t token;
+  float logit;
+  double weight;  // e^((logit - max) / temperature)
+};
+
+/** Keeps those that the row's filters allow; at least one. `total` is the weight of all tokens, the
+ * candidates and those too unlikely to be among them. */
+void truncate(const SampleRow& row, double total, std::vector<Candidate>* candidates);
+
+}  // namespace cachalot::cpu

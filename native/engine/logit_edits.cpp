@@ -1,0 +1,98 @@
+#include "engine/logit_edits.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+namespace cachalot {
+
+namespace {
+
+using Edits = std::map<int32_t, LogitEdit>;
+
+LogitEdit& edit_of(Edits* edits, int32_t token) {
+  return edits->try_emplace(token, LogitEdit{token}).first->second;
+}
+
+/** The last `window` tokens; all of them for 0. */
+std::span<const int32_t> last(std::span<const int32_t> tokens, int window) {
+  const auto n = static_cast<size_t>(window);
+  return window == 0 || n >= tokens.size() ? tokens : tokens.last(n);
+}
+
+/** Repetition counts for tokens of prompt and answer, frequency and presence for those of the answer
+ * alone, as users of other engines expect. */
+void add_penalties(const SamplingOptions& options, std::span<const int32_t> tokens, int n_prompt,
+                   Edits* edits) {
+  const auto seen = last(tokens, options.penalty_window);
+  const size_t first = tokens.size() - seen.size();
+  if (options.repetition_penalty != 1) {
+    for (const int32_t token : seen) edit_of(edits, token).repetition = options.repetition_penalty;
+  }
+  if (options.frequency_penalty == 0 && options.presence_penalty == 0) return;
+  std::map<int32_t, int> counts;
+  const auto prompt = static_cast<size_t>(n_prompt);
+  for (size_t i = std::max(first, prompt); i < tokens.size(); i++) counts[tokens[i]]++;
+  for (const auto& [token, count] : counts) {
+    edit_of(edits, token).add -=
+        options.presence_penalty + options.frequency_penalty * static_cast<float>(count);
+  }
+}
+
+/** For each i, how many tokens before i equal those at the end of `tokens`: the Z function of the
+ * reversed text, linear in its length. A breaker is equal to nothing. */
+std::vector<int> repeated_lengths(std::span<const int32_t> tokens,
+                                  const std::vector<int32_t>& breakers) {
+  const int n = static_cast<int>(tokens.size());
+  const auto at = [&](int i) { return tokens[static_cast<size_t>(n - 1 - i)]; };
+  const auto equal = [&](int a, int b) {
+    return at(a) == at(b) && !std::binary_search(breakers.begin(), breakers.end(), at(a));
+  };
+  std::vector<int> lengths(tokens.size(), 0);
+  int left = 0, right = 0;  // the stretch [left, right) is known to equal the beginning
+  for (int i = 1; i < n; i++) {
+    int length = i < right ? std::min(right - i, lengths[static_cast<size_t>(i - left)]) : 0;
+    while (i + length < n && equal(length, i + length)) length++;
+    lengths[static_cast<size_t>(i)] = length;
+    if (i + length > right) {
+      left = i;
+      right = i + length;
+    }
+  }
+  return lengths;
+}
+
+/** Each token that followed an earlier occurrence of the last tokens would lengthen the repetition
+ * by one. */
+void add_dry(const DryOptions& options, std::span<const int32_t> tokens, Edits* edits) {
+  const auto seen = last(tokens, options.window);
+  const auto lengths = repeated_lengths(seen, options.breakers);
+  std::map<int32_t, int> longest;
+  for (size_t i = 1; i < lengths.size(); i++) {
+    if (lengths[i] < options.allowed_length || lengths[i] == 0) continue;
+    const int32_t next = seen[seen.size() - i];  // stood after the occurrence that ends i before
+    int& known = longest[next];
+    known = std::max(known, lengths[i]);
+  }
+  // Beyond e^700 a power is no float: such a token is out of the question long before.
+  for (const auto& [token, length] : longest) {
+    const float excess = static_cast<float>(length - options.allowed_length);
+    edit_of(edits, token).add -=
+        std::min(1e6f, options.multiplier * std::pow(options.base, std::min(excess, 80.0f)));
+  }
+}
+
+}  // namespace
+
+std::vector<LogitEdit> logit_edits(const SamplingOptions& options, std::span<const int32_t> tokens,
+                                   int n_prompt) {
+  Edits edits;
+  if (options.has_penalties()) add_penalties(options, tokens, n_prompt, &edits);
+  if (options.dry.multiplier > 0) add_dry(options.dry, tokens, &edits);
+  for (const auto& [token, bias] : options.bias) edit_of(&edits, token).add += bias;
+  std::vector<LogitEdit> list;
+  for (const auto& [token, edit] : edits) list.push_back(edit);
+  return list;
+}
+
+}  // namespace cachalot

@@ -1,0 +1,18 @@
+// Penalties and biases as edits of single logits: what a row's sampling options and the tokens
+// before it make of the model's distribution.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "backend/params.h"
+#include "engine/request.h"
+
+namespace cachalot {
+
+/** `tokens` are all before the one to draw, the first n_prompt of them the prompt. Ascending by
+ * token, each once; tokens outside the vocabulary cannot occur. */
+std::vector<LogitEdit> logit_edits(const SamplingOptions& options, std::span<const int32_t> tokens,
+                                   int n_prompt);
+
+}  // namespace cachalot
