@@ -1,27 +1,41 @@
 /** Many prompts at once: they run together, share what they have in common, and come back as they finish. */
 import { setMaxListeners } from 'node:events';
 
-import { checkOptions, oneOf } from './check-options.js';
+import { checkOptions, integerIn, oneOf } from './check-options.js';
+import type { Context } from './context.js';
 import { CachalotError, fromNative, invalidArgument } from './errors.js';
-import type { EngineContext } from './engine.js';
+import type { EngineContext } from './engine-context.js';
 import { generateChecks, resolveGenerateOptions } from './generate-options.js';
 import type { GenerateOptions } from './generate-options.js';
 import { Generation } from './generation.js';
 import type { GenerationResult } from './generation.js';
+import { checkMessages } from './text/chat-template.js';
 import type { Message } from './text/chat-template.js';
 
+/** A prompt with options of its own, which come before those of the batch. */
+export interface BatchRequest extends GenerateOptions {
+  prompt: string | Message[];
+  /** What stands before the prompt: its keys and values are shared by all who use it. */
+  context?: Context;
+}
+
 /** A string is text to continue; messages are put into the model's chat template. */
-export type BatchItem = string | Message[];
+export type BatchItem = string | Message[] | BatchRequest;
 
 export interface BatchOptions extends GenerateOptions {
+  /** How many completions of each prompt to draw. Default 1. */
+  n?: number;
   /** "finished" (default): as they finish. "input": in the order of the prompts. */
   order?: 'finished' | 'input';
 }
 
 /** One prompt's outcome: a result, or the error that this prompt alone ended with. */
-export type BatchResult = { index: number } & (
-  (GenerationResult & { error?: undefined }) | { error: CachalotError; text?: undefined }
-);
+export type BatchResult = {
+  /** Of the prompt. */
+  index: number;
+  /** Which of its `n` completions. */
+  completion: number;
+} & ((GenerationResult & { error?: undefined }) | { error: CachalotError; text?: undefined });
 
 export interface BatchStats {
   finished: number;
@@ -62,15 +76,21 @@ export class Batch implements AsyncIterable<BatchResult> {
 
   /** @internal Made by `engine.createBatch`. */
   constructor(engine: EngineContext, items: readonly BatchItem[], options: BatchOptions) {
-    checkOptions(options, { ...generateChecks, order: oneOf('finished', 'input') });
+    checkOptions(options, {
+      ...generateChecks,
+      n: integerIn(1, 1024),
+      order: oneOf('finished', 'input'),
+    });
     if (!Array.isArray(items)) throw invalidArgument('prompts', 'an array', items);
-    const list: readonly BatchItem[] = items;
-    const { order, signal, ...rest } = { ...options };
+    const { order, signal, n = 1, ...rest } = { ...options };
     this.#inOrder = order === 'input';
     const both = signal ? AbortSignal.any([signal, this.#cancel.signal]) : this.#cancel.signal;
     setMaxListeners(0, both);
-    const generation = { ...rest, signal: both };
-    this.#results = list.map((item, index) => this.run(engine, item, index, generation));
+    const seed = rest.seed ?? Math.floor(Math.random() * Number.MAX_SAFE_INTEGER);
+    const shared = { ...rest, seed, signal: both };
+    this.#results = (items as readonly BatchItem[]).flatMap((item, index) =>
+      this.prompt(engine, item, index, n, shared),
+    );
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<BatchResult, void, void> {
@@ -93,28 +113,40 @@ export class Batch implements AsyncIterable<BatchResult> {
     return Promise.all(this.#results);
   }
 
-  private async run(
+  /** The completions of one prompt. The others wait for the first one's first token: by then its prompt is cached. */
+  private prompt(
     engine: EngineContext,
     item: BatchItem,
     index: number,
-    options: GenerateOptions,
+    n: number,
+    shared: GenerateOptions,
+  ): Promise<BatchResult>[] {
+    let computed: () => void = () => undefined;
+    const first = n === 1 ? undefined : new Promise<void>((resolve) => (computed = resolve));
+    return Array.from({ length: n }, (_, completion) =>
+      this.run(index, completion, async () => {
+        await (completion === 0 ? this.slice(index) : first);
+        try {
+          const generation = start(engine, item, completion, shared);
+          if (completion === 0 && n > 1) void firstToken(generation).then(computed);
+          return await generation.result;
+        } finally {
+          if (completion === 0) computed();
+        }
+      }),
+    );
+  }
+
+  private async run(
+    index: number,
+    completion: number,
+    generate: () => Promise<GenerationResult>,
   ): Promise<BatchResult> {
     let result: BatchResult;
     try {
-      await this.slice(index);
-      const generation = new Generation(
-        {
-          core: engine.core,
-          tokenizer: engine.tokenizer,
-          namespace: engine.namespace,
-          prompt: () => engine.encodePrompt(item, options.signal),
-          trimStart: Array.isArray(item),
-        },
-        resolveGenerateOptions(options),
-      );
-      result = { index, ...(await generation.result) };
+      result = { index, completion, ...(await generate()) };
     } catch (error) {
-      result = { index, error: fromNative(error) };
+      result = { index, completion, error: fromNative(error) };
     }
     this.count(result);
     this.#finished.push(result);
@@ -147,4 +179,42 @@ export class Batch implements AsyncIterable<BatchResult> {
     stats.completionTokens += result.usage.completionTokens;
     stats.tokensPerSecond = (1000 * stats.completionTokens) / (performance.now() - this.#started);
   }
+}
+
+/** What one item asks for. Throws what is wrong with this item alone. */
+function start(
+  engine: EngineContext,
+  item: BatchItem,
+  completion: number,
+  shared: GenerateOptions,
+): Generation {
+  const isPrompt = typeof item === 'string' || Array.isArray(item);
+  const { prompt, context, ...own } = isPrompt ? { prompt: item } : ({ ...item } as BatchRequest);
+  if (typeof prompt !== 'string') checkMessages(prompt);
+  const given = Object.entries(own).filter(([, value]) => value !== undefined);
+  const options: GenerateOptions = { ...shared, ...(Object.fromEntries(given) as GenerateOptions) };
+  const signals = [own.signal, shared.signal].filter((signal) => signal !== undefined);
+  const resolved = resolveGenerateOptions({ ...options, signal: AbortSignal.any(signals) });
+  const { core, tokenizer, namespace } = engine;
+  return new Generation(
+    {
+      core,
+      tokenizer,
+      namespace,
+      completion,
+      prompt: () =>
+        engine.encodePrompt(prompt, {
+          context,
+          specialTokens: resolved.specialTokens,
+          signal: resolved.signal,
+        }),
+      trimStart: Array.isArray(prompt),
+    },
+    resolved,
+  );
+}
+
+/** Settles at the first token, or at the end if there is none. */
+async function firstToken(generation: Generation): Promise<void> {
+  await Promise.race([generation.started, generation.result.catch(() => undefined)]);
 }

@@ -9,8 +9,14 @@ import type {
   NativeRequest,
 } from './native.js';
 
+/** A likely token and the natural logarithm of its probability. */
+export interface TokenLogprob {
+  id: number;
+  logprob: number;
+}
+
 export interface RequestHandlers {
-  onToken(id: number, logprob: number): void;
+  onToken(token: TokenLogprob, top: TokenLogprob[]): void;
   /** The last call for a request, whatever happened. */
   onFinish(finish: NativeFinish): void;
 }
@@ -25,6 +31,7 @@ export class EngineCore {
   readonly #engine: NativeEngine;
   readonly #handlers = new Map<number, RequestHandlers>();
   #nextId = 1;
+  #nextPin = 1;
   #disposal: Promise<void> | undefined;
 
   private constructor(engine: NativeEngine) {
@@ -73,11 +80,27 @@ export class EngineCore {
     if (!this.#disposal) this.#engine.cancel(id);
   }
 
+  /** A number that names a pinned context. */
+  newPin(): number {
+    return this.#nextPin++;
+  }
+
+  /** Lets a pinned context go; unknown numbers are ignored. */
+  unpin(pin: number): void {
+    if (!this.#disposal) this.#engine.unpin(pin);
+  }
+
   private dispatch(events: NativeEvents): void {
     const { tokens, finished } = events;
-    for (let i = 0; i < tokens.length; i += 3) {
-      const handlers = this.#handlers.get(tokens[i]!);
-      if (handlers) this.guard(tokens[i]!, () => handlers.onToken(tokens[i + 1]!, tokens[i + 2]!));
+    for (let i = 0; i < tokens.length;) {
+      const request = tokens[i]!;
+      const n = tokens[i + 3]!;
+      const at = (index: number) => ({ id: tokens[index]!, logprob: tokens[index + 1]! });
+      const [token, first] = [at(i + 1), i + 4];
+      const top = Array.from({ length: n }, (_, t) => at(first + 2 * t));
+      i = first + 2 * n;
+      const handlers = this.#handlers.get(request);
+      if (handlers) this.guard(request, () => handlers.onToken(token, top));
     }
     for (const finish of finished) this.finish(finish.id, finish);
   }

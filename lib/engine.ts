@@ -1,35 +1,33 @@
 /** The engine: a loaded model, its cache and its loop. */
 import { Batch } from './batch.js';
 import type { BatchItem, BatchOptions } from './batch.js';
+import { Cache } from './cache.js';
 import { checkOptions, isBoolean, isIntegerList, isSignal, isString } from './check-options.js';
+import type { Context } from './context.js';
 import { EngineCore } from './engine-core.js';
-import { CachalotError, abortError, fromNative } from './errors.js';
+import { EngineContext } from './engine-context.js';
+import { CachalotError, abortError } from './errors.js';
 import { evaluate } from './evaluate.js';
 import { resolveGenerateOptions } from './generate-options.js';
 import type { GenerateOptions } from './generate-options.js';
 import { Generation } from './generation.js';
+import type { GenerationSource } from './generation.js';
 import { resolveModel } from './models/pull.js';
 import type { LoadOptions } from './load-options.js';
 import { resolveLoadOptions } from './load-options.js';
-import { native } from './native.js';
-import type { EngineStats, GgufInfo, NativeDescription } from './native.js';
+import type { EngineStats, NativeDescription } from './native.js';
 import { Session } from './session.js';
 import type { SessionOptions } from './session.js';
-import { TemplateRenderer, checkMessages } from './text/chat-template.js';
+import { checkMessages } from './text/chat-template.js';
 import type { Message } from './text/chat-template.js';
 import { loadVocabulary } from './text/load-vocabulary.js';
 import { TextTokenizer } from './text/tokenizer.js';
-import type { EncodeOptions } from './text/tokenizer.js';
 
 export type EngineDescription = NativeDescription & { model: string };
 
-/** What sessions and batches need of their engine. @internal */
-export interface EngineContext {
-  readonly core: EngineCore;
-  readonly tokenizer: TextTokenizer;
-  readonly namespace: string;
-  render(messages: Message[], signal?: AbortSignal): Promise<string>;
-  encodePrompt(prompt: string | Message[], signal?: AbortSignal): Promise<Int32Array>;
+export interface CompleteOptions extends GenerateOptions {
+  /** What stands before the text: its keys and values are shared by all who use it. */
+  context?: Context;
 }
 
 /**
@@ -41,38 +39,23 @@ export interface EngineContext {
  * for await (const piece of session.chat('Why is the sky blue?')) process.stdout.write(piece);
  */
 export class Engine implements AsyncDisposable {
+  /** What is kept on purpose: contexts. */
+  readonly cache: Cache;
   readonly #core: EngineCore;
   readonly #tokenizer: TextTokenizer;
-  readonly #templates = new TemplateRenderer();
-  readonly #template: string | undefined;
   readonly #model: string;
   readonly #context: EngineContext;
 
-  private constructor(
-    core: EngineCore,
-    tokenizer: TextTokenizer,
-    template: string | undefined,
-    model: string,
-    namespace: string,
-  ) {
-    this.#core = core;
-    this.#tokenizer = tokenizer;
-    this.#template = template;
+  private constructor(context: EngineContext, model: string) {
+    this.#context = context;
+    this.#core = context.core;
+    this.#tokenizer = context.tokenizer;
     this.#model = model;
-    this.#context = {
-      core,
-      tokenizer,
-      namespace,
-      render: (messages, signal) => this.render(messages, signal),
-      encodePrompt: async (prompt, signal) =>
-        typeof prompt === 'string'
-          ? this.encode(prompt, { bos: true })
-          : this.encode(await this.render(prompt, signal), { special: true, bos: true }),
-    };
+    this.cache = new Cache(context);
   }
 
   /**
-   * Loads a model: a path to a GGUF file, an alias ("tinyllama-1.1b-chat", "stories-15m"), "hf:owner/repo/file" or
+   * Loads a model: a path to a GGUF file or a Hugging Face folder, an alias ("tinyllama-1.1b-chat", "stories-15m"), "hf:owner/repo/file" or
    * "npm:name@version/path". Aliases and remote sources are downloaded once.
    */
   static async load(model: string, options: LoadOptions = {}): Promise<Engine> {
@@ -92,7 +75,13 @@ export class Engine implements AsyncDisposable {
         `the tokenizer has ${tokenizer.size} tokens, the model ${size}`,
       );
     }
-    return new Engine(core, tokenizer, vocabulary.chatTemplate, path, options.namespace ?? '');
+    const context = new EngineContext(core, tokenizer, {
+      namespace: options.namespace ?? '',
+      chatTemplate: vocabulary.chatTemplate,
+      model: path,
+      tokenizer: options.tokenizer,
+    });
+    return new Engine(context, path);
   }
 
   /** What is running, where and how. */
@@ -102,7 +91,7 @@ export class Engine implements AsyncDisposable {
 
   /** Whether the model has a chat template, so that `chat` works. */
   get canChat(): boolean {
-    return this.#template !== undefined;
+    return this.#context.canChat;
   }
 
   /** A conversation of its own. */
@@ -115,37 +104,37 @@ export class Engine implements AsyncDisposable {
     return new Batch(this.#context, prompts, options);
   }
 
-  /** Continues a text. */
-  complete(text: string, options: GenerateOptions = {}): Generation {
+  /** Continues a text, after a context if there is one. */
+  complete(text: string, options: CompleteOptions = {}): Generation {
     isString('text', text);
-    return this.generate(text, options);
+    const { context, ...rest } = { ...options };
+    if (context !== undefined) this.#context.tokensOf(context);
+    return this.generate(rest, { prompt: () => this.#context.encodePrompt(text, options) });
   }
 
   /** Continues a sequence of token ids. */
   completeTokens(tokens: readonly number[], options: GenerateOptions = {}): Generation {
     isIntegerList('tokens', tokens);
-    const { core, tokenizer, namespace } = this.#context;
-    const prompt = () => Int32Array.from(tokens);
-    return new Generation({ core, tokenizer, namespace, prompt }, resolveGenerateOptions(options));
+    return this.generate(options, { prompt: () => Int32Array.from(tokens) });
   }
 
   /** Answers a conversation that is given whole. */
   chat(messages: Message[], options: GenerateOptions = {}): Generation {
     checkMessages(messages);
-    return this.generate(messages, options);
+    const copy = structuredClone(messages);
+    return this.generate(options, {
+      prompt: () => this.#context.encodePrompt(copy, options),
+      trimStart: true,
+    });
   }
 
-  private generate(prompt: string | Message[], options: GenerateOptions): Generation {
-    const context = this.#context;
-    const { core, tokenizer, namespace } = context;
+  private generate(
+    options: GenerateOptions,
+    source: Pick<GenerationSource, 'prompt' | 'trimStart'>,
+  ): Generation {
+    const { core, tokenizer, namespace } = this.#context;
     return new Generation(
-      {
-        core,
-        tokenizer,
-        namespace,
-        prompt: () => context.encodePrompt(prompt, options.signal),
-        trimStart: Array.isArray(prompt),
-      },
+      { core, tokenizer, namespace, ...source },
       resolveGenerateOptions(options),
     );
   }
@@ -156,14 +145,8 @@ export class Engine implements AsyncDisposable {
     options: { signal?: AbortSignal } = {},
   ): Promise<{ tokens: number[]; logprobs: number[]; perplexity: number }> {
     checkOptions(options, { signal: isSignal });
-    const tokens = this.tokensOf(input);
-    const { values } = await evaluate(
-      this.#context,
-      'score',
-      tokens,
-      new Int32Array(0),
-      options.signal,
-    );
+    const tokens = await this.tokensOf(input);
+    const { values } = await evaluate(this.#context, { kind: 'score', tokens }, options.signal);
     const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
     return {
       tokens: Array.from(tokens),
@@ -177,10 +160,14 @@ export class Engine implements AsyncDisposable {
     input: string | readonly number[],
     options: { rows?: readonly number[]; signal?: AbortSignal } = {},
   ): Promise<Float32Array[]> {
-    const tokens = this.tokensOf(input);
     checkOptions(options, { rows: isIntegerList, signal: isSignal });
+    const tokens = await this.tokensOf(input);
     const rows = Int32Array.from(options.rows ?? [tokens.length - 1]);
-    const { values } = await evaluate(this.#context, 'logits', tokens, rows, options.signal);
+    const { values } = await evaluate(
+      this.#context,
+      { kind: 'logits', tokens, rows },
+      options.signal,
+    );
     const width = values.length / rows.length;
     return Array.from(rows, (_, i) => values.subarray(i * width, (i + 1) * width));
   }
@@ -203,9 +190,9 @@ export class Engine implements AsyncDisposable {
     return this.#core.native.stats();
   }
 
-  /** Forgets all cached keys and values that nothing uses. */
+  /** The same as `engine.cache.clear()`. */
   clearCache(): void {
-    this.#core.native.clearCache();
+    this.cache.clear();
   }
 
   /** Not supported yet. */
@@ -215,49 +202,16 @@ export class Engine implements AsyncDisposable {
 
   /** Ends the engine and frees its memory. What is running fails with code "disposed". */
   async dispose(): Promise<void> {
-    await Promise.all([this.#core.dispose(), this.#templates.dispose()]);
+    await this.#context.dispose();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose();
   }
 
-  private tokensOf(input: string | readonly number[]): Int32Array {
-    if (typeof input === 'string') return this.encode(input, { bos: true });
+  private async tokensOf(input: string | readonly number[]): Promise<Int32Array> {
+    if (typeof input === 'string') return this.#context.encode(input, { bos: true });
     isIntegerList('input', input);
     return Int32Array.from(input);
-  }
-
-  /** Refuses a text that cannot fit, however it is cut, before it is cut. */
-  private encode(text: string, options: EncodeOptions): Int32Array {
-    const { contextLength } = this.#core.native.description();
-    if (text.length > contextLength * this.#tokenizer.longestToken) {
-      throw new CachalotError(
-        'context_overflow',
-        `the prompt has ${text.length} characters, more than a context of ${contextLength} tokens can hold`,
-      );
-    }
-    return this.#tokenizer.encode(text, options);
-  }
-
-  private async render(messages: Message[], signal?: AbortSignal): Promise<string> {
-    checkMessages(messages);
-    if (this.#template === undefined) {
-      throw new CachalotError(
-        'template_missing',
-        'this model has no chat template; use `complete` instead of `chat`',
-      );
-    }
-    const last = messages.at(-1);
-    return this.#templates.render(
-      this.#template,
-      {
-        messages,
-        add_generation_prompt: last?.role !== 'assistant',
-        bos_token: this.#tokenizer.name(this.#tokenizer.bos),
-        eos_token: this.#tokenizer.name(this.#tokenizer.eos),
-      },
-      signal,
-    );
   }
 }

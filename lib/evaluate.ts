@@ -1,15 +1,21 @@
-/** Requests that compute and generate nothing: log-probabilities of a text, logits of some rows. */
+/** Requests that compute and generate nothing: log-probabilities of a text, logits of some rows, keys and values. */
 import { CachalotError, abortError } from './errors.js';
 import type { EngineCore } from './engine-core.js';
 import type { ErrorCode } from './errors.js';
+import { GREEDY } from './sampling-options.js';
 import type { NativeFinish } from './native.js';
+
+export interface Evaluation {
+  kind: 'score' | 'logits' | 'prefill';
+  tokens: Int32Array;
+  rows?: Int32Array;
+  pin?: number;
+}
 
 /** `values` of the answer holds the log-probabilities, or the rows of logits one after the other. */
 export function evaluate(
   { core, namespace }: { core: EngineCore; namespace: string },
-  kind: 'score' | 'logits',
-  tokens: Int32Array,
-  rows: Int32Array,
+  { kind, tokens, rows, pin }: Evaluation,
   signal?: AbortSignal,
 ): Promise<NativeFinish> {
   return new Promise((resolve, reject) => {
@@ -21,11 +27,10 @@ export function evaluate(
         namespace,
         tokens,
         maxTokens: 0,
-        temperature: 0,
-        seed: 0,
-        completion: 0,
+        sampling: GREEDY,
         stopTokens: new Int32Array(0),
-        rows,
+        rows: rows ?? new Int32Array(0),
+        pin: pin ?? 0,
       },
       {
         onToken: () => undefined,

@@ -7,34 +7,33 @@ import {
   isSignal,
   isStopList,
   notSupportedYet,
-  numberIn,
 } from './check-options.js';
 import type { Check } from './check-options.js';
+import { samplingChecks } from './sampling-options.js';
+import type { SamplingOptions } from './sampling-options.js';
 
-export interface GenerateOptions {
+export interface GenerateOptions extends SamplingOptions {
   /** The most tokens to generate. Default: until the model stops or the context is full. */
   maxTokens?: number;
-  /** 0 (default) takes the likeliest token; higher values draw more freely. */
-  temperature?: number;
-  /** Makes draws repeatable: the same seed gives the same text, whatever else the engine does. Default: random. */
-  seed?: number;
   /** Text that ends the answer; it is not part of it. */
   stop?: string | string[];
   /** Ids that end the answer, besides the model's own end of text. */
   stopTokens?: readonly number[];
   /** Goes on past the model's own end of text, for measurements. Default false. */
   ignoreEos?: boolean;
+  /** Whether names of special tokens in the prompt ("<|im_end|>") mean those tokens. Default false: they are text. */
+  specialTokens?: boolean;
   /** Ends the generation: it then fails with code "aborted". */
   signal?: AbortSignal;
 }
 
 export const generateChecks: Record<string, Check> = {
   maxTokens: integerIn(1, 2 ** 30),
-  temperature: numberIn(0, 100),
-  seed: integerIn(0, Number.MAX_SAFE_INTEGER),
+  ...samplingChecks,
   stop: isStopList,
   stopTokens: isIntegerList,
   ignoreEos: isBoolean,
+  specialTokens: isBoolean,
   signal: isSignal,
   draft: notSupportedYet,
   adapters: notSupportedYet,
@@ -45,11 +44,11 @@ export const generateChecks: Record<string, Check> = {
 
 export interface ResolvedOptions {
   maxTokens: number;
-  temperature: number;
-  seed: number;
+  sampling: SamplingOptions;
   stop: string[];
   stopTokens: readonly number[];
   ignoreEos: boolean;
+  specialTokens: boolean;
   signal: AbortSignal | undefined;
 }
 
@@ -58,11 +57,11 @@ export function resolveGenerateOptions(given: GenerateOptions): ResolvedOptions 
   const options = { ...given }; // what was checked: own keys
   return {
     maxTokens: options.maxTokens ?? 2 ** 30,
-    temperature: options.temperature ?? 0,
-    seed: options.seed ?? Math.floor(Math.random() * Number.MAX_SAFE_INTEGER),
+    sampling: options,
     stop: options.stop === undefined ? [] : [options.stop].flat(),
     stopTokens: options.stopTokens ?? [],
     ignoreEos: options.ignoreEos ?? false,
+    specialTokens: options.specialTokens ?? false,
     signal: options.signal,
   };
 }

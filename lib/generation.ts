@@ -1,9 +1,10 @@
 /** A running generation: iterate it for text as it comes, or await its result. */
 import { CachalotError, abortError } from './errors.js';
-import type { EngineCore } from './engine-core.js';
+import type { EngineCore, TokenLogprob } from './engine-core.js';
 import type { ErrorCode } from './errors.js';
 import type { ResolvedOptions } from './generate-options.js';
-import type { NativeFinish } from './native.js';
+import type { NativeFinish, NativeSampling } from './native.js';
+import { resolveSampling } from './sampling-options.js';
 import { StopStrings } from './text/stop-strings.js';
 import type { TextTokenizer } from './text/tokenizer.js';
 
@@ -14,8 +15,10 @@ export interface GeneratedToken {
   id: number;
   /** The text that became complete with this token; empty for special tokens and parts of characters. */
   text: string;
-  /** Natural logarithm of the token's probability under the model. */
+  /** Natural logarithm of the token's probability under the model, before sampling options act. */
   logprob: number;
+  /** The likeliest tokens at this place, likeliest first, if `topLogprobs` asks for them. */
+  top?: TokenLogprob[];
 }
 
 export interface Usage {
@@ -48,6 +51,8 @@ export interface GenerationSource {
   core: EngineCore;
   tokenizer: TextTokenizer;
   namespace: string;
+  /** Which of several completions of the same prompt this is: its draws are its own. Default 0. */
+  completion?: number;
   /** The ids of the prompt; may take a while (templates). */
   prompt(): Promise<Int32Array> | Int32Array;
   /** Takes white space off the beginning of the text: templates leave it to the model. */
@@ -80,6 +85,9 @@ export class Generation implements AsyncIterable<string> {
   #error: CachalotError | undefined;
   #wake: (() => void)[] = [];
   #settle!: { resolve: (result: GenerationResult) => void; reject: (error: CachalotError) => void };
+  /** @internal Settles at the first token; never, if there is none. */
+  readonly started: Promise<void>;
+  #onStart: () => void = () => undefined;
   readonly #onAbort = () => this.abort();
 
   /** @internal Made by sessions, batches and the engine. */
@@ -90,6 +98,7 @@ export class Generation implements AsyncIterable<string> {
     this.#stops = new StopStrings(options.stop);
     this.#trim = source.trimStart ?? false;
     this.result = new Promise((resolve, reject) => (this.#settle = { resolve, reject }));
+    this.started = new Promise((resolve) => (this.#onStart = resolve));
     this.result.catch(() => undefined); // a reader of the text hears of the error there
     options.signal?.addEventListener('abort', this.#onAbort, { once: true });
     void this.start();
@@ -136,14 +145,13 @@ export class Generation implements AsyncIterable<string> {
           namespace: this.#source.namespace,
           tokens: prompt,
           maxTokens: this.#options.maxTokens,
-          temperature: this.#options.temperature,
-          seed: this.#options.seed,
-          completion: 0,
+          sampling: this.sampling(),
           stopTokens: this.stopTokens(),
           rows: new Int32Array(0),
+          pin: 0,
         },
         {
-          onToken: (id, logprob) => this.onToken(id, logprob),
+          onToken: (token, top) => this.onToken(token, top),
           onFinish: (finish) => this.onFinish(finish),
         },
       );
@@ -156,15 +164,22 @@ export class Generation implements AsyncIterable<string> {
     }
   }
 
+  private sampling(): NativeSampling {
+    const { tokenizer, completion = 0 } = this.#source;
+    const options = resolveSampling(this.#options.sampling, (texts) => tokenizer.tokensWith(texts));
+    return { ...options, completion };
+  }
+
   private stopTokens(): Int32Array {
     const own = this.#options.ignoreEos ? [] : this.#source.tokenizer.stopTokens;
     return Int32Array.from([...own, ...this.#options.stopTokens]);
   }
 
-  private onToken(id: number, logprob: number): void {
+  private onToken({ id, logprob }: TokenLogprob, top: TokenLogprob[]): void {
     if (this.#stopped || this.#ended) return; // a step was already on its way
     const text = this.#stops.push(this.trimmed(this.#detokenizer.push(id)));
-    this.#tokens.push({ id, text, logprob });
+    this.#tokens.push({ id, text, logprob, ...(top.length === 0 ? {} : { top }) });
+    this.#onStart();
     if (this.#stops.found) this.cancel();
     this.notify();
   }

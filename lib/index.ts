@@ -1,11 +1,15 @@
 /** The public API. Nothing else is meant to be imported. */
 export { Engine } from './engine.js';
-export type { EngineDescription } from './engine.js';
+export type { CompleteOptions, EngineDescription } from './engine.js';
 export type { LoadOptions } from './load-options.js';
 export { Session } from './session.js';
 export type { SessionOptions } from './session.js';
 export { Batch } from './batch.js';
-export type { BatchItem, BatchOptions, BatchResult, BatchStats } from './batch.js';
+export type { BatchItem, BatchOptions, BatchRequest, BatchResult, BatchStats } from './batch.js';
+export { Cache } from './cache.js';
+export type { AddOptions } from './cache.js';
+export { Context } from './context.js';
+export type { TokenLogprob } from './engine-core.js';
 export { Generation } from './generation.js';
 export type {
   FinishReason,
@@ -15,7 +19,8 @@ export type {
   Usage,
 } from './generation.js';
 export type { GenerateOptions } from './generate-options.js';
-export type { Message } from './text/chat-template.js';
+export type { DryOptions, SamplingOptions } from './sampling-options.js';
+export type { Message, TextPart } from './text/chat-template.js';
 export type { EngineStats } from './native.js';
 export { CachalotError } from './errors.js';
 export type { ErrorCode } from './errors.js';

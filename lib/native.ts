@@ -6,15 +6,38 @@ import { CachalotError } from './errors.js';
 
 export interface NativeRequest {
   id: number;
-  kind: 'generate' | 'score' | 'logits';
+  kind: 'generate' | 'score' | 'logits' | 'prefill';
   namespace: string;
   tokens: Int32Array;
   maxTokens: number;
-  temperature: number;
-  seed: number;
-  completion: number;
+  sampling: NativeSampling;
   stopTokens: Int32Array;
   rows: Int32Array;
+  /** Of a "prefill": not 0: keeps the keys and values until `unpin` of the same number. */
+  pin: number;
+}
+
+/** backend/params.h and engine/request.h say what each does. */
+export interface NativeSampling {
+  biasTokens: Int32Array;
+  biasValues: Float32Array;
+  repetitionPenalty: number;
+  frequencyPenalty: number;
+  presencePenalty: number;
+  penaltyWindow: number;
+  dryMultiplier: number;
+  dryBase: number;
+  dryAllowedLength: number;
+  dryWindow: number;
+  dryBreakers: Int32Array;
+  temperature: number;
+  topK: number;
+  typicalP: number;
+  topP: number;
+  minP: number;
+  seed: number;
+  completion: number;
+  topLogprobs: number;
 }
 
 export interface NativeFinish {
@@ -31,7 +54,10 @@ export interface NativeFinish {
   values: Float32Array;
 }
 
-/** All that happened in one step. `tokens` is flat: (request id, token id, log-probability) repeated. */
+/**
+ * All that happened in one step. `tokens` is flat, repeated: request id, token id, log-probability, n, and n times
+ * (token id, log-probability) of the likeliest tokens.
+ */
 export interface NativeEvents {
   tokens: Float64Array;
   finished: NativeFinish[];
@@ -79,6 +105,7 @@ export interface NativeDescription {
 export interface NativeEngine {
   submit(request: NativeRequest): void;
   cancel(id: number): void;
+  unpin(pin: number): void;
   clearCache(): void;
   keepAlive(alive: boolean): void;
   stats(): EngineStats;

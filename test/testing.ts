@@ -32,12 +32,26 @@ export interface PlanItem {
   rows: { row: number; firstKey: number; endKey: number; partial: number }[];
 }
 
+/** Defaults: greedy, no truncation, no edits. */
 export interface SampleRow {
-  temperature: number;
-  seed: number;
-  completion: number;
-  position: number;
-  forcedToken: number;
+  temperature?: number;
+  topK?: number;
+  typicalP?: number;
+  topP?: number;
+  minP?: number;
+  seed?: number;
+  completion?: number;
+  position?: number;
+  forcedToken?: number;
+  /** How many of the likeliest tokens to report. */
+  top?: number;
+  edits?: { token: number; repetition?: number; add?: number }[];
+}
+
+export interface Sampled {
+  token: number;
+  logprob: number;
+  top: { token: number; logprob: number }[];
 }
 
 export interface NativeTree {
@@ -86,7 +100,7 @@ export interface TestingBinding {
     threads: number,
     logits: Float32Array,
     rows: SampleRow[],
-  ): { token: number; logprob: number }[];
+  ): Sampled[];
   attention(
     path: string,
     threads: number,

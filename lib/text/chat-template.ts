@@ -6,11 +6,27 @@ import { CachalotError, abortError, invalidArgument } from '../errors.js';
 import { packageRoot } from '../native.js';
 import type { RenderAnswer, RenderJob } from './template-worker.js';
 
+/** A part of a message. */
+export interface TextPart {
+  type: 'text';
+  text: string;
+}
+
 /** One message of a conversation. */
 export interface Message {
   role: 'system' | 'user' | 'assistant' | 'tool';
-  content: string;
+  content: string | TextPart[];
 }
+
+export function textOf(content: Message['content']): string {
+  return typeof content === 'string' ? content : content.map((part) => part.text).join('');
+}
+
+const isTextPart = (part: unknown) =>
+  typeof part === 'object' &&
+  part !== null &&
+  (part as TextPart).type === 'text' &&
+  typeof (part as TextPart).text === 'string';
 
 const ROLES = ['system', 'user', 'assistant', 'tool'];
 
@@ -25,8 +41,12 @@ export function checkMessages(messages: unknown): asserts messages is Message[] 
     if (!ROLES.includes(role as string)) {
       throw invalidArgument(`messages[${i}].role`, `one of ${ROLES.join(', ')}`, role);
     }
-    if (typeof content !== 'string') {
-      throw invalidArgument(`messages[${i}].content`, 'a string', content);
+    if (typeof content !== 'string' && !(Array.isArray(content) && content.every(isTextPart))) {
+      throw invalidArgument(
+        `messages[${i}].content`,
+        'a string or an array of text parts',
+        content,
+      );
     }
   });
 }

@@ -7,15 +7,17 @@ import { randomInt } from 'node:crypto';
 
 import type { Step } from './vocabulary.js';
 
-const MARK = Array.from(
+export const MARK = Array.from(
   { length: 8 },
   () => String.fromCharCode(0xfdd0 + randomInt(32)), // 32 noncharacters
 ).join('');
 
 export class NameBreaker {
   readonly #names: RegExp | undefined;
+  readonly #mark: string;
 
-  constructor(names: readonly string[]) {
+  constructor(names: readonly string[], mark: string = MARK) {
+    this.#mark = mark;
     const longestFirst = names
       .filter((name) => name.length > 1)
       .sort((a, b) => b.length - a.length);
@@ -28,13 +30,13 @@ export class NameBreaker {
     let broken = text;
     // Again until nothing is found: names may overlap.
     while (broken.search(this.#names) >= 0)
-      broken = broken.replace(this.#names, (name) => `${name[0]}${MARK}${name.slice(1)}`);
+      broken = broken.replace(this.#names, (name) => `${name[0]}${this.#mark}${name.slice(1)}`);
     return broken;
   }
 
   /** Takes the marks out, then does what `preTokenizer` does: the first step after special tokens are found. */
   preTokenizer(preTokenizer: Step | null | undefined): Step {
-    const unmark: Step = { type: 'Replace', pattern: { String: MARK }, content: '' };
+    const unmark: Step = { type: 'Replace', pattern: { String: this.#mark }, content: '' };
     return { type: 'Sequence', pretokenizers: preTokenizer ? [unmark, preTokenizer] : [unmark] };
   }
 }

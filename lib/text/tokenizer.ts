@@ -40,15 +40,20 @@ export class TextTokenizer {
   readonly #breaker: NameBreaker;
   #tokenizer: Tokenizer | undefined;
   readonly #bytes: (Uint8Array | undefined)[] = [];
+  readonly #with = new Map<string, Int32Array>();
   #longest: number | undefined;
 
-  constructor(vocabulary: Vocabulary) {
+  /** `mark` is what breaks names in text from another thread, see NameBreaker. */
+  constructor(vocabulary: Vocabulary, mark?: string) {
     this.#vocabulary = vocabulary;
     this.bos = vocabulary.bos;
     this.eos = vocabulary.eos;
     this.stopTokens = Int32Array.from(this.findStopTokens());
     const special = vocabulary.tokenizerJson.added_tokens?.filter((token) => token.special) ?? [];
-    this.#breaker = new NameBreaker(special.map((token) => token.content));
+    this.#breaker = new NameBreaker(
+      special.map((token) => token.content),
+      mark,
+    );
   }
 
   get size(): number {
@@ -85,6 +90,23 @@ export class TextTokenizer {
   /** The bytes that a token adds to the text; none for special tokens. */
   bytes(id: number): Uint8Array {
     return (this.#bytes[id] ??= this.computeBytes(id));
+  }
+
+  /** The tokens in whose text one of `texts` is, ascending. */
+  tokensWith(texts: readonly string[]): Int32Array {
+    const key = texts.join('\0');
+    let found = this.#with.get(key);
+    if (!found) {
+      const decoder = new TextDecoder();
+      const ids = Array.from(this.#vocabulary.tokens.keys()).filter((id) => {
+        const text = decoder.decode(this.bytes(id));
+        return texts.some((part) => text.includes(part));
+      });
+      found = Int32Array.from(ids);
+      if (this.#with.size >= 16) this.#with.clear();
+      this.#with.set(key, found);
+    }
+    return found;
   }
 
   detokenizer(): Detokenizer {

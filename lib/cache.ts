@@ -1,0 +1,99 @@
+/** The engine's cache of keys and values: what is put there on purpose, and kept. */
+import { checkOptions, isBoolean, isFunction, isIntegerList, isSignal } from './check-options.js';
+import { Context } from './context.js';
+import type { EngineContext } from './engine-context.js';
+import { invalidArgument } from './errors.js';
+import { evaluate } from './evaluate.js';
+import type { Message } from './text/chat-template.js';
+
+export interface AddOptions {
+  /** Keeps it until it is released. Otherwise it stays as long as there is room. Default false. */
+  pin?: boolean;
+  /** Whether names of special tokens in a text mean those tokens. Default false. */
+  specialTokens?: boolean;
+  signal?: AbortSignal;
+  /** Called as the text is computed, with tokens done and tokens in all. */
+  onProgress?: (progress: { tokens: number; totalTokens: number }) => void;
+}
+
+/** How much of a text is computed between two calls of `onProgress`. */
+const PROGRESS_TOKENS = 2048;
+
+export class Cache {
+  readonly #engine: EngineContext;
+
+  /** @internal `engine.cache` */
+  constructor(engine: EngineContext) {
+    this.#engine = engine;
+  }
+
+  /**
+   * Computes the keys and values of a text, a conversation, or token ids, unless they are there already. Prompts that
+   * begin with the context then begin where it ends. What is pinned counts in whole blocks of 32 tokens.
+   *
+   * @example
+   * const doc = await engine.cache.add(longText, { pin: true });
+   * const batch = engine.createBatch(questions.map((prompt) => ({ context: doc, prompt })));
+   */
+  async add(
+    input: string | Message[] | readonly number[],
+    options: AddOptions = {},
+  ): Promise<Context> {
+    checkOptions(options, {
+      pin: isBoolean,
+      specialTokens: isBoolean,
+      signal: isSignal,
+      onProgress: isFunction,
+    });
+    const context = new Context(this.#engine.core, await this.tokensOf(input, options));
+    await this.compute(context, options.pin ?? false, options);
+    return context;
+  }
+
+  /** Keeps a context until it is released; computes again what has been given up meanwhile. */
+  async pin(context: Context, options: { signal?: AbortSignal } = {}): Promise<void> {
+    checkOptions(options, { signal: isSignal });
+    this.#engine.tokensOf(context);
+    if (!context.pinned) await this.compute(context, true, options);
+  }
+
+  /** Lets a context go. Its keys and values become ordinary cache; the context cannot be used any more. */
+  release(context: Context): void {
+    if (!(context instanceof Context)) throw invalidArgument('context', 'a context', context);
+    context.release();
+  }
+
+  /** Forgets all keys and values that no request uses and nothing pins. */
+  clear(): void {
+    this.#engine.core.native.clearCache();
+  }
+
+  private async tokensOf(
+    input: string | Message[] | readonly number[],
+    options: AddOptions,
+  ): Promise<Int32Array> {
+    const isMessages = Array.isArray(input) && typeof input[0] === 'object';
+    if (typeof input === 'string' || isMessages)
+      return this.#engine.encodePrompt(input as string | Message[], options);
+    isIntegerList('input', input);
+    return Int32Array.from(input as readonly number[]);
+  }
+
+  private async compute(
+    context: Context,
+    pinned: boolean,
+    { signal, onProgress }: Pick<AddOptions, 'signal' | 'onProgress'>,
+  ): Promise<void> {
+    const { core } = this.#engine;
+    const { ids } = context;
+    // Each part continues the one before, which is in the cache by then.
+    for (let end = PROGRESS_TOKENS; onProgress && end < ids.length; end += PROGRESS_TOKENS) {
+      await evaluate(this.#engine, { kind: 'prefill', tokens: ids.subarray(0, end) }, signal);
+      onProgress({ tokens: end, totalTokens: ids.length });
+    }
+    const pin = pinned ? core.newPin() : 0;
+    await evaluate(this.#engine, { kind: 'prefill', tokens: ids, pin }, signal);
+    if (pin !== 0) context.hold(pin);
+    onProgress?.({ tokens: ids.length, totalTokens: ids.length });
+  }
+}

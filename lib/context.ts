@@ -1,0 +1,66 @@
+/** A text whose keys and values are in the cache, for prompts to begin with. */
+import type { EngineCore } from './engine-core.js';
+
+/**
+ * @example
+ * const manual = await engine.cache.add(longText, { pin: true });
+ * const { text } = await engine.complete('Q: How do I start it? A:', { context: manual }).result;
+ * engine.cache.release(manual);
+ */
+export class Context implements Disposable {
+  /** @internal */
+  readonly ids: Int32Array;
+  readonly #core: EngineCore;
+  #pin = 0;
+  #released = false;
+
+  /** @internal Made by `engine.cache.add`. */
+  constructor(core: EngineCore, ids: Int32Array) {
+    this.#core = core;
+    this.ids = ids;
+  }
+
+  /** How many tokens it holds. */
+  get length(): number {
+    return this.ids.length;
+  }
+
+  /** Its token ids, a copy. */
+  get tokens(): number[] {
+    return Array.from(this.ids);
+  }
+
+  /** Whether its keys and values stay until it is released. */
+  get pinned(): boolean {
+    return this.#pin !== 0;
+  }
+
+  /** A released context cannot be used any more. */
+  get released(): boolean {
+    return this.#released;
+  }
+
+  /** @internal */
+  belongsTo(core: EngineCore): boolean {
+    return this.#core === core;
+  }
+
+  /** @internal Takes over a pin; one that it already has is given back. */
+  hold(pin: number): void {
+    const previous = this.#pin;
+    if (this.#released) return this.#core.unpin(pin);
+    this.#pin = pin;
+    if (previous !== 0) this.#core.unpin(previous);
+  }
+
+  /** The same as `engine.cache.release(context)`. */
+  release(): void {
+    this.#released = true;
+    if (this.#pin !== 0) this.#core.unpin(this.#pin);
+    this.#pin = 0;
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
+  }
+}
