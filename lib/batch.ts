@@ -189,7 +189,7 @@ function start(
   shared: GenerateOptions,
 ): Generation {
   const isPrompt = typeof item === 'string' || Array.isArray(item);
-  const { prompt, context, ...own } = isPrompt ? { prompt: item } : ({ ...item } as BatchRequest);
+  const { prompt, context, ...own } = isPrompt ? { prompt: item } : { ...item };
   if (typeof prompt !== 'string') checkMessages(prompt);
   const given = Object.entries(own).filter(([, value]) => value !== undefined);
   const options: GenerateOptions = { ...shared, ...(Object.fromEntries(given) as GenerateOptions) };

@@ -73,8 +73,7 @@ export class Cache {
     options: AddOptions,
   ): Promise<Int32Array> {
     const isMessages = Array.isArray(input) && typeof input[0] === 'object';
-    if (typeof input === 'string' || isMessages)
-      return this.#engine.encodePrompt(input as string | Message[], options);
+    if (typeof input === 'string' || isMessages) return this.#engine.encodePrompt(input, options);
     isIntegerList('input', input);
     return Int32Array.from(input as readonly number[]);
   }

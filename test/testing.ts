@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 
 import { native } from '../lib/native.js';
+import type { NativeSampling } from '../lib/native.js';
 
 export interface AttentionCase {
   heads: number;
@@ -95,12 +96,12 @@ export interface TestingBinding {
     epsilon: number,
   ): { x: Float32Array; out: Float32Array };
   siluMul(path: string, threads: number, gate: Float32Array, up: Float32Array): Float32Array;
-  sample(
-    path: string,
-    threads: number,
-    logits: Float32Array,
-    rows: SampleRow[],
-  ): Sampled[];
+  sample(path: string, threads: number, logits: Float32Array, rows: SampleRow[]): Sampled[];
+  logitEdits(
+    options: NativeSampling,
+    tokens: Int32Array,
+    prompt: number,
+  ): { token: number; repetition: number; add: number }[];
   attention(
     path: string,
     threads: number,

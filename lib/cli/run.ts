@@ -7,12 +7,12 @@ import type { GenerateOptions } from '../generate-options.js';
 import type { Generation, GenerationResult } from '../generation.js';
 import { addEngineOptions, loadEngine, textArgument } from './engine-options.js';
 import type { EngineFlags } from './engine-options.js';
-import { collect, decimal, integer, interruptSignal } from './output.js';
+import { collect, integer, interruptSignal } from './output.js';
+import { addSamplingFlags, samplingOptions } from './sampling-flags.js';
+import type { SamplingFlags } from './sampling-flags.js';
 
-interface RunFlags extends EngineFlags {
+interface RunFlags extends EngineFlags, SamplingFlags {
   maxTokens?: number;
-  temperature?: number;
-  seed?: number;
   system?: string;
   stop?: string[];
   raw?: boolean;
@@ -25,14 +25,8 @@ export function addRun(program: Command): void {
     .command('run')
     .description('answer a prompt')
     .argument('[prompt]', 'the prompt; "-" or a pipe reads standard input');
-  addEngineOptions(command)
+  addSamplingFlags(addEngineOptions(command))
     .option('-n, --max-tokens <n>', 'most tokens to generate', integer(1))
-    .option(
-      '--temperature <t>',
-      'how freely to draw; 0 takes the likeliest token (default: 0)',
-      decimal,
-    )
-    .option('--seed <n>', 'makes draws repeatable', integer(0))
     .option('--system <text>', 'what the model is told first')
     .option('--stop <text>', 'text that ends the answer; may be given several times', collect)
     .option('--raw', "continue the prompt as it is, without the model's chat template")
@@ -79,8 +73,7 @@ function begin(engine: Engine, text: string, flags: RunFlags, signal: AbortSigna
   const options: GenerateOptions = {
     signal,
     ...(flags.maxTokens === undefined ? {} : { maxTokens: flags.maxTokens }),
-    ...(flags.temperature === undefined ? {} : { temperature: flags.temperature }),
-    ...(flags.seed === undefined ? {} : { seed: flags.seed }),
+    ...samplingOptions(flags),
     ...(flags.stop === undefined ? {} : { stop: flags.stop }),
   };
   if (flags.raw || !engine.canChat) {

@@ -27,31 +27,6 @@ int integer(const Napi::Object& object, const char* key) {
   return object.Get(key).ToNumber().Int32Value();
 }
 
-SamplingOptions sampling_from(const Napi::Object& object) {
-  SamplingOptions sampling;
-  const auto tokens = integers_from(object.Get("biasTokens"));
-  const auto values = object.Get("biasValues").As<Napi::Float32Array>();
-  for (size_t i = 0; i < tokens.size(); i++) sampling.bias.emplace_back(tokens[i], values[i]);
-  sampling.repetition_penalty = real(object, "repetitionPenalty");
-  sampling.frequency_penalty = real(object, "frequencyPenalty");
-  sampling.presence_penalty = real(object, "presencePenalty");
-  sampling.penalty_window = integer(object, "penaltyWindow");
-  sampling.dry.multiplier = real(object, "dryMultiplier");
-  sampling.dry.base = real(object, "dryBase");
-  sampling.dry.allowed_length = integer(object, "dryAllowedLength");
-  sampling.dry.window = integer(object, "dryWindow");
-  sampling.dry.breakers = integers_from(object.Get("dryBreakers"));
-  sampling.temperature = real(object, "temperature");
-  sampling.top_k = integer(object, "topK");
-  sampling.typical_p = real(object, "typicalP");
-  sampling.top_p = real(object, "topP");
-  sampling.min_p = real(object, "minP");
-  sampling.seed = static_cast<uint64_t>(object.Get("seed").ToNumber().DoubleValue());
-  sampling.completion = object.Get("completion").ToNumber().Uint32Value();
-  sampling.n_top = integer(object, "topLogprobs");
-  return sampling;
-}
-
 const char* reason_name(FinishReason reason) {
   switch (reason) {
     case FinishReason::kStop: return "stop";
@@ -122,6 +97,31 @@ struct ValueToJs {
 };
 
 }  // namespace
+
+SamplingOptions sampling_from(const Napi::Object& object) {
+  SamplingOptions sampling;
+  const auto tokens = integers_from(object.Get("biasTokens"));
+  const auto values = object.Get("biasValues").As<Napi::Float32Array>();
+  for (size_t i = 0; i < tokens.size(); i++) sampling.bias.emplace_back(tokens[i], values[i]);
+  sampling.repetition_penalty = real(object, "repetitionPenalty");
+  sampling.frequency_penalty = real(object, "frequencyPenalty");
+  sampling.presence_penalty = real(object, "presencePenalty");
+  sampling.penalty_window = integer(object, "penaltyWindow");
+  sampling.dry.multiplier = real(object, "dryMultiplier");
+  sampling.dry.base = real(object, "dryBase");
+  sampling.dry.allowed_length = integer(object, "dryAllowedLength");
+  sampling.dry.window = integer(object, "dryWindow");
+  sampling.dry.breakers = integers_from(object.Get("dryBreakers"));
+  sampling.temperature = real(object, "temperature");
+  sampling.top_k = integer(object, "topK");
+  sampling.typical_p = real(object, "typicalP");
+  sampling.top_p = real(object, "topP");
+  sampling.min_p = real(object, "minP");
+  sampling.seed = static_cast<uint64_t>(object.Get("seed").ToNumber().DoubleValue());
+  sampling.completion = object.Get("completion").ToNumber().Uint32Value();
+  sampling.n_top = integer(object, "topLogprobs");
+  return sampling;
+}
 
 Request request_from(const Napi::Object& object) {
   Request request;

@@ -10,6 +10,7 @@
 
 namespace cachalot::addon {
 
+SamplingOptions sampling_from(const Napi::Object& object);
 Request request_from(const Napi::Object& object);
 EngineOptions engine_options_from(const Napi::Object& object);
 

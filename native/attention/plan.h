@@ -25,8 +25,8 @@ struct PlanOptions {
   int window = 0;   // a row reads the last so many keys, its own included; 0: all
 };
 
-/** Covers every (row, key at or before it and in its window) exactly once. The options change how work is cut, never
- * a result. */
+/** Covers every (row, key at or before it and in its window) exactly once. The options change how
+ * work is cut, never a result. */
 AttentionPlan plan_attention(std::span<const PlanSequence> sequences, const PlanOptions& options);
 
 }  // namespace cachalot

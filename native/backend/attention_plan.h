@@ -26,8 +26,8 @@ struct ContextRun {
 
 /** One row of an item: which row of the step, and how much of the run it reads. */
 struct ItemRow {
-  int32_t row;             // in the step
-  int32_t first_key;       // it reads keys [first_key, end_key) of the run
+  int32_t row;        // in the step
+  int32_t first_key;  // it reads keys [first_key, end_key) of the run
   int32_t end_key;
   int32_t query_position;  // angle at which its query is rotated: row_position - shift of the run
 };

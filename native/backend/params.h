@@ -134,8 +134,8 @@ struct LogitEdit {
 };
 
 /** How one row's token is drawn, in this order: edits; temperature; top-k; typical; top-p; min-p,
- * each over what the one before left; then the argmax of logit / temperature + Gumbel noise keyed by
- * (seed, completion, position, token), so that the draw depends on nothing else. Temperature 0
+ * each over what the one before left; then the argmax of logit / temperature + Gumbel noise keyed
+ * by (seed, completion, position, token), so that the draw depends on nothing else. Temperature 0
  * takes the largest edited logit, the smallest id among equals. */
 struct SampleRow {
   float temperature = 0;
@@ -146,8 +146,8 @@ struct SampleRow {
   uint64_t seed = 0;
   uint32_t completion = 0;
   int32_t position = 0;
-  int32_t forced_token = -1;          // >= 0: only its log-probability is wanted
-  int32_t n_top = 0;                  // likeliest tokens to report, at most kMaxTopTokens
+  int32_t forced_token = -1;           // >= 0: only its log-probability is wanted
+  int32_t n_top = 0;                   // likeliest tokens to report, at most kMaxTopTokens
   std::span<const LogitEdit> edits{};  // of distinct tokens
 };
 constexpr int kMaxTopTokens = 20;

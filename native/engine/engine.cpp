@@ -46,9 +46,9 @@ void Engine::validate(const Request& request) const {
   }
   for (const auto& [token, bias] : request.sampling.bias) {
     if (token < 0 || token >= config().vocabulary)
-      fail(ErrorCode::kInvalidArgument,
-           "`logitBias` names the token " + std::to_string(token) +
-               ", which is not in the vocabulary of " + std::to_string(config().vocabulary));
+      fail(ErrorCode::kInvalidArgument, "`logitBias` names the token " + std::to_string(token) +
+                                            ", which is not in the vocabulary of " +
+                                            std::to_string(config().vocabulary));
   }
   const int n = static_cast<int>(std::min<size_t>(request.tokens.size(), INT32_MAX));
   const int room = request.kind == RequestKind::kGenerate ? context_length() - 1 : context_length();

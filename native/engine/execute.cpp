@@ -35,8 +35,7 @@ ForwardOutput forward(const Step& step, Decoder& model, int parallelism, const K
 
 }  // namespace
 
-StepOutcome execute_step(const Step& step, Decoder& model, Backend& backend,
-                         const KvStore& store) {
+StepOutcome execute_step(const Step& step, Decoder& model, Backend& backend, const KvStore& store) {
   const SamplePlan plan = plan_samples(step);
   StepOutcome outcome{forward(step, model, backend.parallelism(), store), {}};
   Samples& samples = outcome.samples;

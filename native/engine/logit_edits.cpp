@@ -20,8 +20,8 @@ std::span<const int32_t> last(std::span<const int32_t> tokens, int window) {
   return window == 0 || n >= tokens.size() ? tokens : tokens.last(n);
 }
 
-/** Repetition counts for tokens of prompt and answer, frequency and presence for those of the answer
- * alone, as users of other engines expect. */
+/** Repetition counts for tokens of prompt and answer, frequency and presence for those of the
+ * answer alone, as users of other engines expect. */
 void add_penalties(const SamplingOptions& options, std::span<const int32_t> tokens, int n_prompt,
                    Edits* edits) {
   const auto seen = last(tokens, options.penalty_window);

@@ -15,7 +15,8 @@ enum class RequestKind {
   kPrefill,   // compute the KV, and nothing else
 };
 
-/** DRY: a token that would make a repetition longer loses multiplier * base ^ (length - allowed). */
+/** DRY: a token that would make a repetition longer loses multiplier * base ^ (length - allowed).
+ */
 struct DryOptions {
   float multiplier = 0;  // 0: off
   float base = 1.75f;

@@ -73,8 +73,8 @@ SamplePlan plan_samples(const Step& step) {
 }
 
 std::optional<FinishReason> accept(const StepEntry& entry, const Samples& samples,
-                                   size_t first_output, const float* logits, int vocabulary, int context_length,
-                                   StepEvents* events) {
+                                   size_t first_output, const float* logits, int vocabulary,
+                                   int context_length, StepEvents* events) {
   Sequence* sequence = entry.sequence;
   const Request& request = sequence->request;
   for (size_t i = 0; i < entry.output_nodes.size(); i++) {
@@ -88,8 +88,7 @@ std::optional<FinishReason> accept(const StepEntry& entry, const Samples& sample
       return accept_token(sequence, samples, first_output + i, context_length, events);
     sequence->n_outputs++;
     if (request.kind == RequestKind::kScore) sequence->values.push_back(sampled.logprob);
-    else
-      append_row(logits, first_output + i, vocabulary, &sequence->values);
+    else append_row(logits, first_output + i, vocabulary, &sequence->values);
   }
   if (request.kind == RequestKind::kPrefill) {
     const bool whole = sequence->n_computed() + entry.tree.size() == sequence->n_prompt();

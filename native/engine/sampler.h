@@ -24,10 +24,10 @@ struct Samples {
 };
 
 /** Takes the outputs of one entry: appends the token or the values to its sequence, the token to
- * `events`; the entry's outputs begin at `first_output`. Returns why the sequence ends, if it does. Throws not_a_number if a row has no finite
- * logit. */
+ * `events`; the entry's outputs begin at `first_output`. Returns why the sequence ends, if it does.
+ * Throws not_a_number if a row has no finite logit. */
 std::optional<FinishReason> accept(const StepEntry& entry, const Samples& samples,
-                                   size_t first_output, const float* logits, int vocabulary, int context_length,
-                                   StepEvents* events);
+                                   size_t first_output, const float* logits, int vocabulary,
+                                   int context_length, StepEvents* events);
 
 }  // namespace cachalot

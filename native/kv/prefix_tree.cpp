@@ -173,7 +173,8 @@ void PrefixTree::discard(KvSegment* leaf) {
 }
 
 KvSegment* PrefixTree::pin(const std::string& key, std::span<const int32_t> tokens) {
-  const auto whole = tokens.first(static_cast<size_t>(whole_blocks(static_cast<int>(tokens.size()))));
+  const auto whole =
+      tokens.first(static_cast<size_t>(whole_blocks(static_cast<int>(tokens.size()))));
   if (whole.empty()) return nullptr;
   const Match match = find(root(key), whole);
   CHECK(match.node->end() + match.n_child == static_cast<int>(whole.size()),

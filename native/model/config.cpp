@@ -12,7 +12,8 @@ constexpr int kMaxHeadDim = 512;
 
 void require(bool holds, const std::string& expected) {
   if (!holds)
-    throw Error(ErrorCode::kModelBadValue, "the model's configuration is not usable: expected " + expected);
+    throw Error(ErrorCode::kModelBadValue,
+                "the model's configuration is not usable: expected " + expected);
 }
 
 }  // namespace

@@ -62,8 +62,7 @@ void Decoder::normalize_heads(const DecoderLayer& layer, int32_t n_rows) {
   const ModelConfig& c = config_;
   if (!c.qk_norm) return;
   const int32_t n_queries = n_rows * c.n_heads, n_keys = n_rows * c.n_kv_heads();
-  backend_.rms_norm(
-      {a_.q, nullptr, layer.q_norm, c.norm_epsilon, n_queries, c.head_dim(), a_.q});
+  backend_.rms_norm({a_.q, nullptr, layer.q_norm, c.norm_epsilon, n_queries, c.head_dim(), a_.q});
   backend_.rms_norm({a_.k, nullptr, layer.k_norm, c.norm_epsilon, n_keys, c.head_dim(), a_.k});
 }
 
@@ -83,8 +82,8 @@ void Decoder::attend(int layer, const ForwardInput& input, const KvStore& store)
 void Decoder::allocate_partials(std::span<const AttentionPlan> plans) {
   int64_t bytes = 0;
   for (const auto& plan : plans) {
-    bytes = std::max(bytes,
-                     int64_t{plan.n_partials} * config_.n_heads * (config_.head_dim() + 2) * 4);
+    bytes =
+        std::max(bytes, int64_t{plan.n_partials} * config_.n_heads * (config_.head_dim() + 2) * 4);
   }
   if (partials_ == nullptr || partials_->size() < static_cast<size_t>(bytes))
     partials_ = backend_.allocate(static_cast<size_t>(2 * bytes));

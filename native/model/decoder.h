@@ -29,8 +29,8 @@ struct ForwardOutput {
 class Decoder {
  public:
   /** `tensors` must outlive the model. Throws as load_decoder_weights. */
-  Decoder(const TensorMap& tensors, const ModelConfig& config, Backend& backend,
-          int context_length, int max_rows, int max_outputs);
+  Decoder(const TensorMap& tensors, const ModelConfig& config, Backend& backend, int context_length,
+          int max_rows, int max_outputs);
 
   /** One forward pass. What it returns is valid until the next call. */
   ForwardOutput forward(const ForwardInput& input, const KvStore& store);

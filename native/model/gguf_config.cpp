@@ -4,9 +4,8 @@
 #include <cmath>
 #include <cstring>
 
-#include "model/config.h"
-
 #include "base/error.h"
+#include "model/config.h"
 
 namespace cachalot {
 
@@ -97,8 +96,8 @@ std::string read_architecture(const GgufFile& file) {
 void refuse_unsupported_keys(const KeyReader& keys, const std::string& architecture) {
   for (const char* name : {"expert_count", "attention.sliding_window_pattern"}) {
     if (keys.has(name)) {
-      throw Error(ErrorCode::kUnsupportedArchitecture,
-                  "this " + architecture + " model uses '" + name + "', which is not supported yet");
+      throw Error(ErrorCode::kUnsupportedArchitecture, "this " + architecture + " model uses '" +
+                                                           name + "', which is not supported yet");
     }
   }
 }
@@ -124,7 +123,7 @@ RopeScaling read_scaling(const KeyReader& keys) {
   // Older files give the factor alone, under either name.
   if (name.empty())
     return keys.has("rope.scaling.factor") || keys.has("rope.scale_linear") ? RopeScaling::kLinear
-                                                                           : RopeScaling::kNone;
+                                                                            : RopeScaling::kNone;
   if (name == "none") return RopeScaling::kNone;
   if (name == "linear") return RopeScaling::kLinear;
   if (name == "yarn") return RopeScaling::kYarn;

@@ -67,7 +67,8 @@ std::string read_architecture(const JsonValue& json) {
                 "qwen3");
   }
   const std::string activation = text_or(json, "hidden_act", "silu");
-  if (activation != "silu") unsupported("activation '" + activation + "' is not supported; silu is");
+  if (activation != "silu")
+    unsupported("activation '" + activation + "' is not supported; silu is");
   if (flag_or(json, "mlp_bias", false)) unsupported("'mlp_bias' is not supported yet");
   return name;
 }
@@ -110,8 +111,8 @@ RopeConfig read_rope(const JsonValue& json, int head_dim, int* context_length) {
   // Users add YaRN to a model by hand and leave the length it was trained for.
   if (rope.scaling == RopeScaling::kYarn) {
     const double stretched = static_cast<double>(rope.factor) * rope.original_context;
-    *context_length = std::max(*context_length,
-                               static_cast<int>(std::min<double>(stretched, kMaxContext)));
+    *context_length =
+        std::max(*context_length, static_cast<int>(std::min<double>(stretched, kMaxContext)));
   }
   return rope;
 }

@@ -17,17 +17,13 @@ namespace fs = std::filesystem;
 using Names = std::pair<std::string_view, std::string_view>;
 constexpr std::array kTopNames{Names{"model.embed_tokens.", "token_embd."},
                                Names{"model.norm.", "output_norm."}, Names{"lm_head.", "output."}};
-constexpr std::array kLayerNames{Names{"input_layernorm.", "attn_norm."},
-                                 Names{"post_attention_layernorm.", "ffn_norm."},
-                                 Names{"self_attn.q_proj.", "attn_q."},
-                                 Names{"self_attn.k_proj.", "attn_k."},
-                                 Names{"self_attn.v_proj.", "attn_v."},
-                                 Names{"self_attn.o_proj.", "attn_output."},
-                                 Names{"self_attn.q_norm.", "attn_q_norm."},
-                                 Names{"self_attn.k_norm.", "attn_k_norm."},
-                                 Names{"mlp.gate_proj.", "ffn_gate."},
-                                 Names{"mlp.up_proj.", "ffn_up."},
-                                 Names{"mlp.down_proj.", "ffn_down."}};
+constexpr std::array kLayerNames{
+    Names{"input_layernorm.", "attn_norm."},    Names{"post_attention_layernorm.", "ffn_norm."},
+    Names{"self_attn.q_proj.", "attn_q."},      Names{"self_attn.k_proj.", "attn_k."},
+    Names{"self_attn.v_proj.", "attn_v."},      Names{"self_attn.o_proj.", "attn_output."},
+    Names{"self_attn.q_norm.", "attn_q_norm."}, Names{"self_attn.k_norm.", "attn_k_norm."},
+    Names{"mlp.gate_proj.", "ffn_gate."},       Names{"mlp.up_proj.", "ffn_up."},
+    Names{"mlp.down_proj.", "ffn_down."}};
 
 template <size_t n>
 std::string renamed(const std::array<Names, n>& names, std::string_view name) {
@@ -76,8 +72,10 @@ ModelFiles open_folder(const fs::path& folder, std::vector<StoredTensor> tensors
     model.config = read_hub_config(json, model.tensors);
   } catch (const Error& error) {
     if (error.code() == ErrorCode::kModelNotFound) {
-      throw Error(error.code(), "there is no config.json beside the weights, which says what model "
-                                "they are: expected it at '" + config_path + "'");
+      throw Error(error.code(),
+                  "there is no config.json beside the weights, which says what model "
+                  "they are: expected it at '" +
+                      config_path + "'");
     }
     throw Error(error.code(), "cannot use '" + folder.string() + "': " + error.what());
   }
@@ -94,9 +92,9 @@ ModelFiles open_model(const std::string& path) {
     return open_folder(file.parent_path(), read_safetensors_folder(file.parent_path().string()));
   if (file.extension() == ".safetensors") {
     const bool is_shard = file.filename().string().find("-of-") != std::string::npos;
-    return open_folder(file.parent_path(),
-                       is_shard ? read_safetensors_folder(file.parent_path().string())
-                                : read_safetensors(path));
+    return open_folder(
+        file.parent_path(),
+        is_shard ? read_safetensors_folder(file.parent_path().string()) : read_safetensors(path));
   }
   GgufFile gguf = read_gguf(path);
   try {

@@ -27,8 +27,7 @@ double yarn_pair(const RopeConfig& rope, double turns) {
 
 double yarn_frequency(const RopeConfig& rope, int pair, double frequency) {
   const double low = std::max(0.0, std::floor(yarn_pair(rope, rope.beta_fast)));
-  const double high =
-      std::min<double>(rope.dims - 1, std::ceil(yarn_pair(rope, rope.beta_slow)));
+  const double high = std::min<double>(rope.dims - 1, std::ceil(yarn_pair(rope, rope.beta_slow)));
   const double stretched = std::clamp((pair - low) / std::max(0.001, high - low), 0.0, 1.0);
   return stretched * frequency / rope.factor + (1 - stretched) * frequency;
 }

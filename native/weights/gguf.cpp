@@ -158,8 +158,8 @@ Entry read_tensor_entry(SpanReader& reader, uint64_t alignment) {
   const std::string what = "tensor '" + stored.name + "'";
   const auto n_dimensions = reader.read<uint32_t>(what);
   if (n_dimensions == 0 || n_dimensions > kMaxDimensions) {
-    throw Error(ErrorCode::kFileBadTensor, what + " has " + std::to_string(n_dimensions) +
-                                               " dimensions; 1 to 4 are allowed");
+    throw Error(ErrorCode::kFileBadTensor,
+                what + " has " + std::to_string(n_dimensions) + " dimensions; 1 to 4 are allowed");
   }
   for (uint32_t i = 0; i < n_dimensions; i++) stored.shape.push_back(reader.read<uint64_t>(what));
   const auto type_number = reader.read<uint32_t>(what);
@@ -171,10 +171,9 @@ Entry read_tensor_entry(SpanReader& reader, uint64_t alignment) {
   }
   entry.offset = reader.read<uint64_t>(what);
   if (entry.offset % alignment != 0) {
-    throw Error(ErrorCode::kFileBadAlignment, what + " starts at offset " +
-                                                  std::to_string(entry.offset) +
-                                                  ", not a multiple of " +
-                                                  std::to_string(alignment));
+    throw Error(ErrorCode::kFileBadAlignment,
+                what + " starts at offset " + std::to_string(entry.offset) +
+                    ", not a multiple of " + std::to_string(alignment));
   }
   entry.bytes = tensor_bytes(stored, *type);
   stored.tensor.dtype = type->dtype;
@@ -229,8 +228,7 @@ void read_metadata(SpanReader& reader, uint64_t n_entries, GgufFile* file) {
   }
 }
 
-std::vector<Entry> read_tensor_entries(SpanReader& reader, uint64_t n_tensors,
-                                       uint64_t alignment) {
+std::vector<Entry> read_tensor_entries(SpanReader& reader, uint64_t n_tensors, uint64_t alignment) {
   reader.need(checked_multiply(n_tensors, kMinTensorBytes).value_or(UINT64_MAX),
               "the list of tensors");
   std::vector<Entry> entries;

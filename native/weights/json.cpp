@@ -44,8 +44,8 @@ class Parser {
 
  private:
   [[noreturn]] void fail(const std::string& expected) const {
-    throw Error(ErrorCode::kFileBadMetadata, "the JSON is malformed at byte " +
-                                                 std::to_string(at_) + ": expected " + expected);
+    throw Error(ErrorCode::kFileBadMetadata,
+                "the JSON is malformed at byte " + std::to_string(at_) + ": expected " + expected);
   }
 
   char peek() const { return at_ < text_.size() ? text_[at_] : '\0'; }
@@ -156,7 +156,8 @@ class Parser {
   uint32_t parse_hex() {
     uint32_t code = 0;
     const std::string_view digits = text_.substr(at_, 4);
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), code, 16);
+    const auto [end, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), code, 16);
     if (digits.size() < 4 || error != std::errc() || end != digits.data() + 4) fail("four digits");
     at_ += 4;
     return code;

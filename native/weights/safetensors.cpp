@@ -48,9 +48,9 @@ DType read_dtype(const std::string& name, const JsonValue& entry) {
   if (*dtype == "F32") return DType::kF32;
   if (*dtype == "F16") return DType::kF16;
   if (*dtype == "BF16") return DType::kBF16;
-  throw Error(ErrorCode::kUnsupportedType,
-              "tensor '" + name + "' has safetensors type " + dtype->substr(0, 32) +
-                  "; supported are F32, F16, BF16");
+  throw Error(ErrorCode::kUnsupportedType, "tensor '" + name + "' has safetensors type " +
+                                               dtype->substr(0, 32) +
+                                               "; supported are F32, F16, BF16");
 }
 
 /** Fastest-running dimension first; a scalar has one dimension of 1. */
@@ -76,16 +76,16 @@ Range read_range(const std::string& name, const JsonValue& entry, uint64_t data_
   const auto begin = as_integer((*pair)[0]), end = as_integer((*pair)[1]);
   if (!begin || !end || *begin > *end) bad_tensor(name, "has data_offsets that are no range");
   if (*end > data_bytes) {
-    throw Error(ErrorCode::kFileTruncated, "tensor '" + name + "' ends at byte " +
-                                               std::to_string(*end) + " of " +
-                                               std::to_string(data_bytes) +
-                                               ": the file is cut off; download it again");
+    throw Error(ErrorCode::kFileTruncated,
+                "tensor '" + name + "' ends at byte " + std::to_string(*end) + " of " +
+                    std::to_string(data_bytes) + ": the file is cut off; download it again");
   }
   return {*begin, *end};
 }
 
 Entry read_entry(const std::string& name, const JsonValue& json, uint64_t data_bytes) {
-  if (name.empty() || name.size() > kMaxNameBytes) bad_tensor(name.substr(0, 64), "has no usable name");
+  if (name.empty() || name.size() > kMaxNameBytes)
+    bad_tensor(name.substr(0, 64), "has no usable name");
   Entry entry{};
   entry.stored.name = name;
   entry.stored.shape = read_shape(name, json);
@@ -99,9 +99,9 @@ Entry read_entry(const std::string& name, const JsonValue& json, uint64_t data_b
   if (!bytes || *bytes != entry.range.end - entry.range.begin)
     bad_tensor(name, "has data_offsets that do not fit its shape");
   if (entry.range.begin % dtype_info(tensor.dtype).block_bytes != 0) {
-    throw Error(ErrorCode::kFileBadAlignment,
-                "tensor '" + name + "' starts at byte " + std::to_string(entry.range.begin) +
-                    ", not a multiple of its element's size");
+    throw Error(ErrorCode::kFileBadAlignment, "tensor '" + name + "' starts at byte " +
+                                                  std::to_string(entry.range.begin) +
+                                                  ", not a multiple of its element's size");
   }
   tensor.n_cols = static_cast<int64_t>(entry.stored.shape[0]);
   tensor.n_rows = 1;
@@ -114,9 +114,8 @@ Entry read_entry(const std::string& name, const JsonValue& json, uint64_t data_b
 void check_coverage(const std::vector<Entry>& entries, uint64_t data_bytes) {
   std::vector<const Entry*> order;
   for (const auto& entry : entries) order.push_back(&entry);
-  std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
-    return a->range.begin < b->range.begin;
-  });
+  std::sort(order.begin(), order.end(),
+            [](const auto* a, const auto* b) { return a->range.begin < b->range.begin; });
   uint64_t end = 0;
   for (const auto* entry : order) {
     if (entry->range.begin < end) {
@@ -221,8 +220,8 @@ std::vector<StoredTensor> read_safetensors_folder(const std::string& folder) {
     for (auto& tensor : read_safetensors((fs::path(folder) / file).string())) {
       const auto listed = shards.find(tensor.name);
       if (listed == shards.end() || listed->second != file) {
-        throw Error(ErrorCode::kFileDuplicateTensor,
-                    "tensor '" + tensor.name + "' is in '" + file + "', but the index says otherwise");
+        throw Error(ErrorCode::kFileDuplicateTensor, "tensor '" + tensor.name + "' is in '" + file +
+                                                         "', but the index says otherwise");
       }
       shards.erase(listed);
       tensors.push_back(std::move(tensor));

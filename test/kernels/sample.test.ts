@@ -1,4 +1,5 @@
 import { Random } from '../random.js';
+import { applyEdits, distribution } from '../reference/sampling.js';
 import { paths, testing } from '../testing.js';
 import type { SampleRow } from '../testing.js';
 
@@ -82,5 +83,91 @@ describe.each(paths)('sample on %s', (path) => {
     const one = new Float32Array(40).fill(1);
     one[33] = NaN;
     expect(draw(one, [row({ temperature: 1 })])[0]!.token).toBe(-1);
+  });
+
+  const filters: [string, SampleRow][] = [
+    ['top-k', { topK: 5 }],
+    ['top-k 1', { topK: 1 }],
+    ['top-p', { topP: 0.6 }],
+    ['top-p 0', { topP: 0 }],
+    ['min-p', { minP: 0.2 }],
+    ['typical', { typicalP: 0.5 }],
+    ['all of them', { topK: 30, typicalP: 0.9, topP: 0.8, minP: 0.05, temperature: 1.3 }],
+    [
+      'edits',
+      {
+        edits: [
+          { token: 3, add: -4 },
+          { token: 8, add: 2 },
+          { token: 9, repetition: 1.5 },
+        ],
+      },
+    ],
+    [
+      'edits and top-k',
+      {
+        topK: 3,
+        edits: [
+          { token: 0, add: 5 },
+          { token: 1, add: -Infinity },
+        ],
+      },
+    ],
+  ];
+
+  test.each(filters)('%s: draws follow the reference (chi-square over 20,000)', (_, how) => {
+    const logits = new Random(6).normals(40, 1.5);
+    logits[7] = logits[6]!; // equals, of which the smaller id counts as likelier
+    const expected = distribution(logits, { temperature: 1, ...how });
+    const counts = logits.map(() => 0);
+    const n = 20_000;
+    for (let position = 0; position < n; position += 1000) {
+      const rows = Array.from({ length: 1000 }, (__, i) =>
+        row({ temperature: 1, ...how, position: position + i }),
+      );
+      const many = new Float32Array(1000 * 40).map((__, i) => logits[i % 40]!);
+      for (const { token } of draw(many, rows)) counts[token]!++;
+    }
+    let [chi, degrees] = [0, -1];
+    expected.forEach((p, token) => {
+      if (p === 0) expect([token, counts[token]]).toEqual([token, 0]);
+      if (p * n < 5) return;
+      chi += (counts[token]! - p * n) ** 2 / (p * n);
+      degrees++;
+    });
+    expect(chi).toBeLessThan(degrees + 4 * Math.sqrt(2 * degrees + 1) + 1);
+  });
+
+  test('a vocabulary of 128,000 is truncated like the reference', () => {
+    const logits = new Random(8).normals(128_000, 2);
+    const how = { temperature: 1, topK: 50, topP: 0.7 };
+    const allowed = distribution(logits, how);
+    for (let position = 0; position < 30; position++) {
+      const { token } = draw(logits, [row({ ...how, position })])[0]!;
+      expect(allowed[token]).toBeGreaterThan(0);
+    }
+  });
+
+  test("temperature 0 takes the largest edited logit; the log-probability stays the model's own", () => {
+    const logits = Float32Array.of(1, 3, 2, -1);
+    const edits = [
+      { token: 1, add: -5 },
+      { token: 3, repetition: 2 },
+    ];
+    const [plain] = draw(logits, [row({ forcedToken: 2 })]);
+    expect(draw(logits, [row({ edits })])[0]).toMatchObject({ token: 2, logprob: plain!.logprob });
+    expect(applyEdits(logits, edits)).toEqual([1, -2, 2, -2]);
+  });
+
+  test('the likeliest tokens are reported in order, the smaller id first among equals', () => {
+    const logits = new Random(9).normals(3000);
+    logits[100] = logits[200] = 9;
+    const { top } = draw(logits, [row({ top: 20 })])[0]!;
+    const order = Array.from(logits.keys()).sort((a, b) => logits[b]! - logits[a]! || a - b);
+    expect(top.map(({ token }) => token)).toEqual(order.slice(0, 20));
+    for (const { token, logprob } of top) {
+      expect(logprob).toBe(draw(logits, [row({ forcedToken: token })])[0]!.logprob);
+    }
+    expect(draw(Float32Array.of(1, 2), [row({ top: 3 })])[0]!.top[2]!.token).toBe(-1);
   });
 });

@@ -67,8 +67,8 @@ test('safetensors in shards, and in F16 and BF16, give what one F32 file gives',
 
 test('qwen2 in a folder: a window only from max_window_layers on, and only if it is used', async () => {
   const options: TinyOptions = { architecture: 'qwen2', window: 30 };
-  const off = writeHubModel({ ...options, config: { use_sliding_window: false } } as TinyOptions);
+  const off = writeHubModel({ ...options, config: { use_sliding_window: false } });
   expect(await error({ ...off, window: 0 }, 'auto')).toBeLessThan(3e-5);
-  const late = writeHubModel({ ...options, config: { max_window_layers: 2 } } as TinyOptions);
+  const late = writeHubModel({ ...options, config: { max_window_layers: 2 } });
   expect(await error({ ...late, window: 0 }, 'auto')).toBeLessThan(3e-5);
 });

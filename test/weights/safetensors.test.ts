@@ -64,7 +64,11 @@ const bad: [string, string, Uint8Array][] = [
     'file_bad_tensor',
     changed((h) => (h['a']!.shape = [2 ** 33, 2 ** 31])),
   ],
-  ['nine dimensions', 'file_bad_tensor', changed((h) => (h['a']!.shape = new Array(9).fill(1)))],
+  [
+    'nine dimensions',
+    'file_bad_tensor',
+    changed((h) => (h['a']!.shape = Array.from({ length: 9 }, () => 1))),
+  ],
   ['a shape that does not fit its bytes', 'file_bad_tensor', changed((h) => (h['a']!.shape = [9]))],
   ['an unknown type', 'unsupported_type', changed((h) => (h['a']!.dtype = 'F8_E4M3'))],
   ['no type', 'file_bad_tensor', changed((h) => (h['a']!.dtype = 7))],

@@ -82,7 +82,8 @@ Napi::Value attention(const Napi::CallbackInfo& info) {
   return floats_to(info.Env(), out);
 }
 
-// plan([{ rows, position }], { headsPerKvHead, kvHeads, parallelism, window }): the plan as plain data
+// plan([{ rows, position }], { headsPerKvHead, kvHeads, parallelism, window }): the plan as plain
+// data
 Napi::Value plan(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   const auto list = info[0].As<Napi::Array>();

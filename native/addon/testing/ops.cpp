@@ -3,9 +3,11 @@
 
 #include <cstring>
 
+#include "addon/convert.h"
 #include "addon/testing/testing.h"
 #include "cpu/block_codes.h"
 #include "cpu/cpu_backend.h"
+#include "engine/logit_edits.h"
 
 namespace cachalot::addon {
 
@@ -29,7 +31,8 @@ Napi::Value linear(const Napi::CallbackInfo& info) {
   const auto n_rows = static_cast<int32_t>(static_cast<int64_t>(x.size()) / tensor.n_cols);
   std::vector<float> y(static_cast<size_t>(n_rows * tensor.n_rows), -1.0f);
   const auto weight = backend.prepare_weight(tensor);
-  const auto bias = info[7].IsNull() || info[7].IsUndefined() ? std::vector<float>() : floats_of(info[7]);
+  const auto bias =
+      info[7].IsNull() || info[7].IsUndefined() ? std::vector<float>() : floats_of(info[7]);
   const LinearOutput output{weight.get(), y.data(), bias.empty() ? nullptr : bias.data()};
   backend.linear({x.data(), n_rows, std::span(&output, 1)});
   return floats_to(info.Env(), y);
@@ -140,6 +143,21 @@ Napi::Value sample(const Napi::CallbackInfo& info) {
   return result;
 }
 
+// logitEdits(native sampling options, tokens, n of the prompt): [{ token, repetition, add }]
+Napi::Value edits(const Napi::CallbackInfo& info) {
+  const auto sampling = sampling_from(info[0].As<Napi::Object>());
+  const auto tokens = integers_of(info[1]);
+  auto result = Napi::Array::New(info.Env());
+  for (const LogitEdit& edit : logit_edits(sampling, tokens, integer_of(info[2]))) {
+    auto object = Napi::Object::New(info.Env());
+    object.Set("token", edit.token);
+    object.Set("repetition", edit.repetition);
+    object.Set("add", edit.add);
+    result.Set(result.Length(), object);
+  }
+  return result;
+}
+
 }  // namespace
 
 void export_ops(Napi::Env env, Napi::Object exports) {
@@ -147,6 +165,7 @@ void export_ops(Napi::Env env, Napi::Object exports) {
   exports.Set("gatherRows", Napi::Function::New(env, gather_rows));
   exports.Set("rmsNorm", Napi::Function::New(env, rms_norm));
   exports.Set("siluMul", Napi::Function::New(env, silu_mul));
+  exports.Set("logitEdits", Napi::Function::New(env, edits));
   exports.Set("sample", Napi::Function::New(env, sample));
 }
 
