@@ -7,7 +7,7 @@ import type { Message } from './text/chat-template.js';
 import { TokenizerThread } from './text/tokenizer-thread.js';
 import type { EncodeOptions, TextTokenizer } from './text/tokenizer.js';
 
-/** Longer texts are tokenized in a worker, so that the event loop stays free. */
+/** Longer texts are tokenized in a worker, so that the event loop stays free; and so are those for patterns of strangers. */
 const LONG_TEXT = 8 << 10;
 
 export interface PromptOptions {
@@ -79,7 +79,8 @@ export class EngineContext {
         `the prompt has ${text.length} characters, more than a context of ${contextLength} tokens can hold`,
       );
     }
-    if (text.length <= LONG_TEXT) return this.tokenizer.encode(text, options);
+    if (text.length <= LONG_TEXT && this.tokenizer.isTrusted)
+      return this.tokenizer.encode(text, options);
     const whole = options.special ? text : this.tokenizer.breakNames(text);
     return this.#thread.encode(whole, { ...options, special: true });
   }

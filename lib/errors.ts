@@ -31,6 +31,7 @@ export type ErrorCode =
   | 'no_binary'
   | 'tokenizer_unsupported'
   | 'tokenizer_invalid'
+  | 'tokenizer_timeout'
   | 'template_missing'
   | 'template_failed'
   | 'template_timeout'

@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads';
 
 import { CachalotError, abortError, invalidArgument } from '../errors.js';
 import { packageRoot } from '../native.js';
+import { MAX_TEXT } from './template-size.js';
 import type { RenderAnswer, RenderJob } from './template-worker.js';
 
 /** A part of a message. */
@@ -30,7 +31,7 @@ const isTextPart = (part: unknown) =>
 
 const ROLES = ['system', 'user', 'assistant', 'tool'];
 
-/** Throws invalid_argument unless `messages` is a list of messages. */
+/** Throws invalid_argument unless `messages` is a list of messages, template_too_large if they are too long. */
 export function checkMessages(messages: unknown): asserts messages is Message[] {
   if (!Array.isArray(messages) || messages.length === 0) {
     throw invalidArgument('messages', 'a non-empty array of messages', messages);
@@ -49,13 +50,20 @@ export function checkMessages(messages: unknown): asserts messages is Message[] 
       );
     }
   });
+  const length = (messages as Message[]).reduce((n, { content }) => n + textOf(content).length, 0);
+  if (length > MAX_TEXT) {
+    throw new CachalotError(
+      'template_too_large',
+      `the conversation has ${length} characters; at most ${MAX_TEXT} are allowed`,
+    );
+  }
 }
 
 /** Real templates take a few milliseconds; the deadline counts from when the worker is ready. */
 const DEADLINE_MS = 500;
 const START_MS = 10_000;
-const HEAP_MB = 64;
-const MAX_CHARACTERS = 16 << 20;
+/** Never reached, see template-limits.ts: a heap that is full can end the process, and not just the worker. */
+const HEAP_MB = 4096;
 
 interface Pending {
   id: number;
@@ -94,14 +102,7 @@ export class TemplateRenderer {
     if (signal?.aborted) throw abortError(signal);
     if (this.#disposed) throw new CachalotError('disposed', 'the engine has been disposed');
     await this.start();
-    const text = await this.exchange(job);
-    if (text.length > MAX_CHARACTERS) {
-      throw new CachalotError(
-        'template_too_large',
-        `the chat template made ${text.length} characters; at most ${MAX_CHARACTERS} are allowed`,
-      );
-    }
-    return text;
+    return this.exchange(job);
   }
 
   private start(): Promise<void> {
@@ -167,7 +168,10 @@ export class TemplateRenderer {
     if ('text' in answer) this.#pending?.resolve(answer.text);
     else
       this.#pending?.reject(
-        new CachalotError('template_failed', `the chat template failed: ${answer.error}`),
+        new CachalotError(
+          answer.tooLarge ? 'template_too_large' : 'template_failed',
+          `the chat template failed: ${answer.error}`,
+        ),
       );
   }
 
@@ -183,10 +187,7 @@ export class TemplateRenderer {
 
 function workerFailure(error: NodeJS.ErrnoException): CachalotError {
   return error.code === 'ERR_WORKER_OUT_OF_MEMORY'
-    ? new CachalotError(
-        'template_too_large',
-        `the chat template needs more than ${HEAP_MB} MB of memory`,
-      )
+    ? new CachalotError('template_too_large', 'the chat template needs too much memory')
     : new CachalotError('template_failed', `the chat template's worker failed: ${error.message}`, {
         cause: error,
       });

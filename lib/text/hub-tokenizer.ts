@@ -55,9 +55,12 @@ function nameOf(token: TokenizerConfig['bos_token']): string | undefined {
 }
 
 function chatTemplate(config: TokenizerConfig | undefined): string | undefined {
-  const template = config?.chat_template;
-  if (!Array.isArray(template)) return template;
-  return (template.find(({ name }) => name === 'default') ?? template[0])?.template;
+  const given = config?.chat_template;
+  const named = Array.isArray(given) ? given.filter((one) => typeof one === 'object' && one) : [];
+  const template = Array.isArray(given)
+    ? (named.find(({ name }) => name === 'default') ?? named[0])?.template
+    : given;
+  return typeof template === 'string' ? template : undefined;
 }
 
 /** Whether the tokenizer's own post-processing puts `token` before a text. */

@@ -2,7 +2,7 @@
  * How byte-level BPE cuts text before it merges, by the name that GGUF files give (tokenizer.ggml.pre). The names are
  * llama.cpp's; the patterns are those of the families' own tokenizer.json.
  */
-import type { Step } from './vocabulary.js';
+import type { Step, TokenizerJson } from './vocabulary.js';
 
 export interface PreTokenizer {
   normalizer: Step | null;
@@ -95,3 +95,30 @@ export const PRE_TOKENIZERS: ReadonlyMap<string, PreTokenizer> = new Map([
   ['tekken', tekken],
   ['gpt-4o', gpt4o],
 ]);
+
+/** Patterns of families that GGUF does not name. */
+const OTHER_PATTERNS = [
+  // DeepSeek
+  '\\p{N}{1,3}',
+  '[一-龥\u3040-ゟ゠-ヿ]+',
+  '[!"#$%&\'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+',
+];
+
+const KNOWN_PATTERNS = new Set([
+  ...OTHER_PATTERNS,
+  ...[...PRE_TOKENIZERS.values()].flatMap(({ step }) => patternsOf(step)),
+]);
+
+/** Whether all regular expressions of a tokenizer are of families that we know. */
+export function usesKnownPatterns({ normalizer, pre_tokenizer }: TokenizerJson): boolean {
+  return [normalizer, pre_tokenizer]
+    .flatMap((step) => patternsOf(step))
+    .every((pattern) => KNOWN_PATTERNS.has(pattern));
+}
+
+function patternsOf(value: unknown): string[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).flatMap(([key, part]) =>
+    key === 'Regex' ? [String(part)] : patternsOf(part),
+  );
+}

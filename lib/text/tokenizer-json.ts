@@ -18,12 +18,7 @@ export async function readTokenizerJson(
   } catch (error) {
     throw invalid(path, (error as Error).message, error);
   }
-  if (json?.model?.type !== 'BPE' || typeof json.model.vocab !== 'object') {
-    throw new CachalotError(
-      'tokenizer_unsupported',
-      `'${path}' has a tokenizer of type '${String(json?.model?.type)}'; only BPE is supported`,
-    );
-  }
+  checkShape(path, json);
   const tokens: string[] = [];
   const types: TokenType[] = [];
   const add = (id: unknown, token: unknown, type: TokenType) => {
@@ -34,8 +29,9 @@ export async function readTokenizerJson(
     tokens[id as number] = token;
     types[id as number] = type;
   };
-  for (const [token, id] of Object.entries(json.model.vocab)) {
-    const byte = json.model.byte_fallback === true && /^<0x[0-9A-F]{2}>$/.test(token);
+  const { vocab = {}, byte_fallback } = json.model ?? {};
+  for (const [token, id] of Object.entries(vocab)) {
+    const byte = byte_fallback === true && /^<0x[0-9A-F]{2}>$/.test(token);
     add(id, token, byte ? TokenType.Byte : TokenType.Normal);
   }
   for (const { id, content, special } of json.added_tokens ?? []) {
@@ -55,6 +51,52 @@ export async function readTokenizerJson(
 }
 
 const MAX_TOKENS = 1 << 22;
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const isString = (value: unknown) => typeof value === 'string';
+
+const isMerge = (merge: unknown) =>
+  isString(merge) || (Array.isArray(merge) && merge.length === 2 && merge.every(isString));
+
+/** What the library takes on trust. */
+function checkShape(path: string, json: unknown): asserts json is TokenizerJson {
+  const model: unknown = isObject(json) ? json['model'] : undefined;
+  const type = isObject(model) ? model['type'] : undefined;
+  if (!isObject(json) || !isObject(model) || type !== 'BPE') {
+    throw new CachalotError(
+      'tokenizer_unsupported',
+      `'${path}' has a tokenizer of type '${isString(type) ? type : 'none'}'; only BPE is supported`,
+    );
+  }
+  const { vocab, merges, ignore_merges, unk_token } = model;
+  if (!isObject(vocab)) throw invalid(path, 'it has no vocabulary');
+  if (!Array.isArray(merges) || !merges.every(isMerge))
+    throw invalid(path, 'its merges are no pairs');
+  if (ignore_merges !== undefined && typeof ignore_merges !== 'boolean')
+    throw invalid(path, 'ignore_merges is no truth value');
+  if ((unk_token ?? '') !== '' && !isString(unk_token)) throw invalid(path, 'unk_token is no text');
+  for (const name of ['normalizer', 'pre_tokenizer', 'post_processor', 'decoder']) {
+    if (!isSound(json[name] ?? null)) throw invalid(path, `'${name}' is damaged`);
+  }
+  const added = json['added_tokens'] ?? [];
+  const isToken = (token: unknown) => isObject(token) && (token['content'] ?? '') !== '';
+  if (!Array.isArray(added) || !added.every(isToken))
+    throw invalid(path, 'its added tokens are damaged');
+}
+
+/** A step of a pipeline: an object with a type, whose own steps are sound. */
+function isSound(step: unknown, depth = 0): boolean {
+  if (step === null) return depth === 0;
+  if (!isObject(step) || !isString(step['type']) || depth > 8) return false;
+  const parts = ['normalizers', 'pretokenizers', 'decoders', 'processors'].map(
+    (name) => step[name] ?? [],
+  );
+  return parts.every(
+    (list) => Array.isArray(list) && list.every((part) => isSound(part, depth + 1)),
+  );
+}
 
 function uses(step: Step | null | undefined, type: string): boolean {
   if (!step) return false;

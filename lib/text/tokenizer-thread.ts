@@ -12,7 +12,11 @@ import type { EncodeAnswer, EncodeJob, TokenizerSource } from './tokenizer-worke
 interface Pending {
   resolve(ids: Int32Array): void;
   reject(error: CachalotError): void;
+  timer: NodeJS.Timeout;
 }
+
+/** The largest texts take seconds; what takes longer is a pattern that was made to. */
+const DEADLINE_MS = 60_000;
 
 export class TokenizerThread {
   readonly #source: TokenizerSource;
@@ -30,7 +34,8 @@ export class TokenizerThread {
       if (this.#disposed) throw new CachalotError('disposed', 'the engine has been disposed');
       const worker = (this.#worker ??= this.start());
       const job: EncodeJob = { id: this.#nextId++, text, options };
-      this.#pending.set(job.id, { resolve, reject });
+      const timer = setTimeout(() => void this.stop(overdue()), DEADLINE_MS);
+      this.#pending.set(job.id, { resolve, reject, timer });
       worker.ref(); // a program whose last work is this text must not end before it
       worker.postMessage(job);
     });
@@ -61,6 +66,7 @@ export class TokenizerThread {
 
   private settle(answer: EncodeAnswer): void {
     const pending = this.#pending.get(answer.id);
+    clearTimeout(pending?.timer);
     this.#pending.delete(answer.id);
     if (this.#pending.size === 0) this.#worker?.unref();
     if ('ids' in answer) pending?.resolve(answer.ids);
@@ -70,8 +76,18 @@ export class TokenizerThread {
   private async stop(reason: CachalotError): Promise<void> {
     const worker = this.#worker;
     this.#worker = undefined;
-    for (const pending of this.#pending.values()) pending.reject(reason);
+    for (const { reject, timer } of this.#pending.values()) {
+      clearTimeout(timer);
+      reject(reason);
+    }
     this.#pending.clear();
     await worker?.terminate();
   }
+}
+
+function overdue(): CachalotError {
+  return new CachalotError(
+    'tokenizer_timeout',
+    `a text was not tokenized within ${DEADLINE_MS / 1000} s; the model's tokenizer is probably broken or hostile`,
+  );
 }

@@ -2,6 +2,7 @@
 import { CachalotError } from '../errors.js';
 import { Detokenizer } from './detokenizer.js';
 import { NameBreaker } from './name-breaker.js';
+import { usesKnownPatterns } from './pre-tokenizers.js';
 import { TokenType } from './vocabulary.js';
 import type { Vocabulary } from './vocabulary.js';
 
@@ -75,11 +76,14 @@ export class TextTokenizer {
 
   encode(text: string, options: EncodeOptions = {}): Int32Array {
     this.#tokenizer ??= this.build();
-    const { ids } = this.#tokenizer.encode(options.special ? text : this.breakNames(text), {
-      add_special_tokens: false,
-    });
+    const ids = this.idsOf(this.#tokenizer, options.special ? text : this.breakNames(text));
     const bos = options.bos && this.#vocabulary.addBos ? this.bos : undefined;
     return Int32Array.from(bos === undefined || ids[0] === bos ? ids : [bos, ...ids]);
+  }
+
+  /** Whether its patterns are those of a family that we know: others may take for ever on some texts. */
+  get isTrusted(): boolean {
+    return usesKnownPatterns(this.#vocabulary.tokenizerJson);
   }
 
   /** The same text, in which no name of a special token is recognised when it is encoded. */
@@ -120,17 +124,26 @@ export class TextTokenizer {
     return text + detokenizer.end();
   }
 
+  private idsOf(tokenizer: Tokenizer, text: string): number[] {
+    let ids: unknown[];
+    try {
+      ({ ids } = tokenizer.encode(text, { add_special_tokens: false }));
+    } catch (error) {
+      throw damaged('cannot encode', error);
+    }
+    const isId = (id: unknown) => Number.isInteger(id) && (id as number) >= 0;
+    const bad = ids.findIndex((id) => !isId(id));
+    if (bad >= 0) throw damaged('has no token for a part of this text', ids[bad]);
+    return ids as number[];
+  }
+
   private build(): Tokenizer {
     const { tokenizerJson: json } = this.#vocabulary;
     const pre_tokenizer = this.#breaker.preTokenizer(json.pre_tokenizer);
     try {
       return new Tokenizer({ ...json, pre_tokenizer }, {});
     } catch (error) {
-      throw new CachalotError(
-        'tokenizer_invalid',
-        `the tokenizer cannot be built: ${(error as Error).message}`,
-        { cause: error },
-      );
+      throw damaged('cannot be built', error);
     }
   }
 
@@ -154,6 +167,11 @@ export class TextTokenizer {
     }
     return stops;
   }
+}
+
+function damaged(what: string, cause: unknown): CachalotError {
+  const why = cause instanceof Error ? `: ${cause.message}` : '';
+  return new CachalotError('tokenizer_invalid', `the model's tokenizer ${what}${why}`, { cause });
 }
 
 function sentencePieceBytes(token: string): Uint8Array {

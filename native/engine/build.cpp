@@ -73,6 +73,7 @@ std::unique_ptr<Engine> assemble_engine(ModelFiles files, std::unique_ptr<Backen
                       config.n_kv_heads(), config.head_dim()};
   parts.pool = std::make_unique<KvPool>(
       *parts.backend, shape, choose_bytes(options.kv_bytes, shape, parts.context_length));
+  if (options.check_invariants) parts.pool->poison_freed_runs();
   parts.model =
       std::make_unique<Decoder>(parts.files.tensors, config, *parts.backend, parts.context_length,
                                 options.step_tokens, std::min(kMaxOutputs, options.step_tokens));

@@ -199,7 +199,10 @@ void Engine::run_step(StepEvents* events) {
   }
   if (error) fail_step(step, *error, events);
   else settle(step, *outcome, events);
-  if (parts_.options.check_invariants) parts_.tree->check_invariants();
+  if (parts_.options.check_invariants) {
+    parts_.tree->check_invariants();
+    scheduler_.check_invariants();
+  }
 }
 
 /** Hands out the step's tokens, commits its KV and ends what is finished. */
@@ -218,8 +221,9 @@ void Engine::settle(const Step& step, const StepOutcome& outcome, StepEvents* ev
       finish(scheduler_.remove(entry.sequence, true), FinishReason::kError, &*error, events);
     } else if (reason) {
       auto sequence = scheduler_.remove(entry.sequence);
-      if (sequence->request.pin != 0) pin(sequence->request);
+      const auto pinned = sequence->request.pin == 0 ? std::nullopt : std::optional(sequence->request);
       finish(std::move(sequence), *reason, nullptr, events);
+      if (pinned) pin(*pinned);
     }
     output += entry.output_nodes.size();
   }

@@ -161,6 +161,19 @@ void Scheduler::close(Sequence* sequence, bool discard) {
   sequence->runs.clear();
 }
 
+void Scheduler::check_invariants() const {
+  for (const auto& sequence : running_) {
+    CHECK(sequence->leaf != nullptr && sequence->leaf->n_writers == 1,
+          "a running sequence writes its leaf");
+    CHECK(sequence->runs == context_runs(sequence->leaf), "a sequence knows the runs of its context");
+    CHECK(sequence->n_computed() <= static_cast<int>(sequence->tokens.size()),
+          "nothing is computed but the sequence's tokens");
+  }
+  for (const auto& sequence : waiting_) CHECK(sequence->leaf == nullptr, "who waits holds nothing");
+  CHECK(tree_.n_writers() == static_cast<int>(running_.size()),
+        "every open segment is a running sequence's");
+}
+
 std::vector<std::unique_ptr<Sequence>> Scheduler::abandon() {
   std::vector<std::unique_ptr<Sequence>> all;
   for (auto& sequence : running_) all.push_back(std::move(sequence));

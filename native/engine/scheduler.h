@@ -35,6 +35,9 @@ class Scheduler {
    * `unserviceable`. */
   Step plan(std::vector<std::unique_ptr<Sequence>>* unserviceable);
 
+  /** Throws internal if a rule is broken: test builds call it after every step. */
+  void check_invariants() const;
+
   /** Gives all sequences up without touching the tree: the engine has failed. */
   std::vector<std::unique_ptr<Sequence>> abandon();
   bool abandoned() const { return abandoned_; }

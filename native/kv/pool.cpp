@@ -1,6 +1,7 @@
 #include "kv/pool.h"
 
 #include <algorithm>
+#include <cstring>
 #include <string>
 
 #include "base/check.h"
@@ -45,12 +46,20 @@ std::optional<uint32_t> KvPool::take() {
 void KvPool::give(uint32_t run) {
   CHECK(n_taken_ > 0, "a run is given back once");
   n_taken_--;
+  // All bits set are a NaN in every format.
+  if (poisons_) std::memset(buffer_->data() + run * kKvAddressUnit, 0xff, run_bytes_);
   if (warm_.size() * run_bytes_ < kWarmBytes) {
     warm_.push_back(run);
   } else {
     buffer_->decommit(run * kKvAddressUnit, run_bytes_);
     cold_.push_back(run);
   }
+}
+
+std::vector<uint32_t> KvPool::free_runs() const {
+  std::vector<uint32_t> runs = warm_;
+  runs.insert(runs.end(), cold_.begin(), cold_.end());
+  return runs;
 }
 
 }  // namespace cachalot

@@ -27,6 +27,11 @@ class KvPool {
   /** The address of a free run, or nothing when the pool is full. */
   std::optional<uint32_t> take();
   void give(uint32_t run);
+  /** Tests: from now on a run that is given back is filled with NaN, so that whoever still reads it
+   * shows. The memory must be the host's. */
+  void poison_freed_runs() { poisons_ = true; }
+  /** Those that have been taken and given back. */
+  std::vector<uint32_t> free_runs() const;
 
   const KvStore& store() const { return store_; }
   size_t run_bytes() const { return run_bytes_; }
@@ -44,6 +49,7 @@ class KvPool {
   size_t run_units_, run_bytes_;
   int n_runs_;
   int n_taken_ = 0;
+  bool poisons_ = false;
   int n_touched_ = 0;           // runs [0, n_touched_) have been taken at least once
   std::vector<uint32_t> warm_;  // free, memory committed; last freed first
   std::vector<uint32_t> cold_;  // free, memory given back

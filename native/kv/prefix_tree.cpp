@@ -1,6 +1,7 @@
 #include "kv/prefix_tree.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/check.h"
 
@@ -40,29 +41,27 @@ KvSegment* PrefixTree::root(const std::string& key) {
   return slot.get();
 }
 
+// Sequences that compute the same text at the same time are siblings that begin alike, for as long
+// as they are open: each may be the one that goes on.
 PrefixTree::Match PrefixTree::find(KvSegment* node, std::span<const int32_t> tokens) const {
-  for (;;) {
-    const auto rest = tokens.subspan(static_cast<size_t>(node->end()));
-    KvSegment* best = nullptr;
-    int longest = 0;
-    for (const auto& child : node->children) {
-      const int n = common_prefix(child->tokens, rest);
-      if (n > longest) {
-        longest = n;
-        best = child.get();
-      }
-    }
-    const bool whole = best != nullptr && longest == static_cast<int>(best->tokens.size());
-    if (!whole || longest % kTileTokens != 0 || best->n_writers > 0) return {node, best, longest};
-    node = best;
+  const auto rest = tokens.subspan(static_cast<size_t>(node->end()));
+  Match best{node, nullptr, 0};
+  for (const auto& child : node->children) {
+    const int n = common_prefix(child->tokens, rest);
+    if (n == 0) continue;
+    const bool whole = n == static_cast<int>(child->tokens.size()) && n % kTileTokens == 0 &&
+                       child->n_writers == 0;
+    const Match match = whole ? find(child.get(), tokens) : Match{node, child.get(), n};
+    if (match.end() > best.end()) best = match;
   }
+  return best;
 }
 
 int PrefixTree::match(const std::string& key, std::span<const int32_t> tokens) const {
   const auto found = roots_.find(key);
   if (found == roots_.end()) return 0;
   const Match match = find(found->second.get(), tokens);
-  return match.node->end() + match.n_child;
+  return match.end();
 }
 
 KvSegment* PrefixTree::add_leaf(KvSegment* parent) {
@@ -177,8 +176,7 @@ KvSegment* PrefixTree::pin(const std::string& key, std::span<const int32_t> toke
       tokens.first(static_cast<size_t>(whole_blocks(static_cast<int>(tokens.size()))));
   if (whole.empty()) return nullptr;
   const Match match = find(root(key), whole);
-  CHECK(match.node->end() + match.n_child == static_cast<int>(whole.size()),
-        "what is pinned has been stored");
+  CHECK(match.end() == static_cast<int>(whole.size()), "what is pinned has been stored");
   KvSegment* segment = match.n_child == 0 ? match.node : split(match.child, match.n_child);
   segment->n_pins++;
   return segment;
@@ -264,6 +262,13 @@ int PrefixTree::n_available() const {
   return available;
 }
 
+int PrefixTree::n_writers() const {
+  int n = 0;
+  for (const auto& [key, root] : roots_)
+    visit(*root, [&](const KvSegment& segment) { n += segment.n_writers; });
+  return n;
+}
+
 int PrefixTree::n_segments() const {
   int n = 0;
   for (const auto& [key, root] : roots_)
@@ -273,9 +278,14 @@ int PrefixTree::n_segments() const {
 
 void PrefixTree::check_invariants() const {
   size_t n_runs = 0;
+  const auto free = pool_.free_runs();
+  std::set<uint32_t> owned(free.begin(), free.end());
+  CHECK(owned.size() == free.size(), "a run is free once");
   for (const auto& [key, root] : roots_) {
     visit(*root, [&](const KvSegment& segment) {
       n_runs += segment.runs.size();
+      for (const uint32_t run : segment.runs)
+        CHECK(owned.insert(run).second, "a run has one owner, or is free");
       CHECK(segment.begin % kTileTokens == 0, "a segment begins at a block");
       CHECK(segment.n_writers >= 0 && segment.n_writers <= 1, "a segment has at most one writer");
       CHECK(segment.n_pins == 0 ||

@@ -50,6 +50,7 @@ class PrefixTree {
    * uses. */
   int n_available() const;
   int n_segments() const;
+  int n_writers() const;
   /** Gives up everything that nobody uses. */
   void clear();
 
@@ -61,6 +62,7 @@ class PrefixTree {
     KvSegment* node;   // whole segments up to here
     KvSegment* child;  // the child that continues, in part; may be null
     int n_child;       // how many of its tokens match
+    int end() const { return node->end() + n_child; }
   };
   Match find(KvSegment* root, std::span<const int32_t> tokens) const;
   KvSegment* root(const std::string& key);

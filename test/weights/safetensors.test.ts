@@ -2,8 +2,9 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { Engine } from '../../lib/index.js';
-import { safetensors, writeHubModel } from '../fixtures/hub-model.js';
-import type { HubOptions, SafetensorsEntry } from '../fixtures/hub-model.js';
+import { badSafetensors } from '../fixtures/bad-safetensors.js';
+import { writeHubModel } from '../fixtures/hub-model.js';
+import type { HubOptions } from '../fixtures/hub-model.js';
 
 /** A folder whose weights are replaced; the rest is sound. */
 async function codeWith(weights: Uint8Array, options: HubOptions = {}): Promise<string> {
@@ -22,83 +23,7 @@ async function codeOf(path: string): Promise<string> {
   }
 }
 
-const entry = (name: string, change: Partial<SafetensorsEntry> = {}): SafetensorsEntry => ({
-  name,
-  dtype: 'F32',
-  shape: [2, 4],
-  data: new Uint8Array(32),
-  ...change,
-});
-
-type Header = Record<string, { shape: unknown; dtype: unknown; data_offsets: unknown }>;
-const changed = (change: (header: Header) => void) =>
-  safetensors([entry('a'), entry('b')], (header) => change(header as Header));
-
-/** A header alone, its length a multiple of 4 unless told otherwise. */
-function withHeader(json: string, length?: number): Buffer {
-  const text = length === undefined ? json.padEnd(Math.ceil(json.length / 4) * 4) : json;
-  const size = Buffer.alloc(8);
-  size.writeBigUInt64LE(BigInt(length ?? text.length));
-  return Buffer.concat([size, Buffer.from(text)]);
-}
-
-// One hand-made bad file per reason.
-const bad: [string, string, Uint8Array][] = [
-  ['nothing but a length', 'file_truncated', Buffer.alloc(8)],
-  ['no JSON', 'file_bad_magic', withHeader('PK\x03\x04 not JSON at all')],
-  ['a header of 2^63 bytes', 'file_bad_magic', withHeader('{}      ', 2 ** 53)],
-  ['a header longer than the file', 'file_truncated', withHeader('{}  ', 64)],
-  ['a header that misaligns its data', 'file_bad_alignment', withHeader('{}   ', 5)],
-  ['JSON that is cut off', 'file_bad_metadata', withHeader('{"a":{"dt')],
-  ['JSON with something after it', 'file_bad_metadata', withHeader('{}}{')],
-  ['JSON nested a thousand deep', 'file_bad_metadata', withHeader(`{"a":${'['.repeat(1003)}`)],
-  ['a key that appears twice', 'file_bad_metadata', withHeader('{"a":1,"a":2}   ')],
-  ['a number that is none', 'file_bad_metadata', withHeader('{"a":01}')],
-  ['half a surrogate pair', 'file_bad_metadata', withHeader('{"\\ud800":1}   ')],
-  ['an entry that is no object', 'file_bad_tensor', changed((h) => (h['a'] = 3 as never))],
-  ['a negative dimension', 'file_bad_tensor', changed((h) => (h['a']!.shape = [-2, -4]))],
-  ['a dimension of 0', 'file_bad_tensor', changed((h) => (h['a']!.shape = [0, 4]))],
-  ['a fractional dimension', 'file_bad_tensor', changed((h) => (h['a']!.shape = [1.5, 4]))],
-  [
-    'dimensions whose product wraps to a small number',
-    'file_bad_tensor',
-    changed((h) => (h['a']!.shape = [2 ** 33, 2 ** 31])),
-  ],
-  [
-    'nine dimensions',
-    'file_bad_tensor',
-    changed((h) => (h['a']!.shape = Array.from({ length: 9 }, () => 1))),
-  ],
-  ['a shape that does not fit its bytes', 'file_bad_tensor', changed((h) => (h['a']!.shape = [9]))],
-  ['an unknown type', 'unsupported_type', changed((h) => (h['a']!.dtype = 'F8_E4M3'))],
-  ['no type', 'file_bad_tensor', changed((h) => (h['a']!.dtype = 7))],
-  ['a range backwards', 'file_bad_tensor', changed((h) => (h['a']!.data_offsets = [32, 0]))],
-  ['a range of three', 'file_bad_tensor', changed((h) => (h['a']!.data_offsets = [0, 32, 64]))],
-  [
-    'a range past the end',
-    'file_truncated',
-    changed((h) => (h['b']!.data_offsets = [2 ** 40, 2 ** 40 + 32])),
-  ],
-  [
-    'two tensors in one place',
-    'file_tensor_overlap',
-    changed((h) => (h['b']!.data_offsets = [0, 32])),
-  ],
-  [
-    'a hole between tensors',
-    'file_bad_tensor',
-    safetensors([entry('a'), entry('x'), entry('b')], (header) => delete header['x']),
-  ],
-  [
-    'bytes after the last tensor',
-    'file_bad_metadata',
-    safetensors([entry('a'), entry('x')], (header) => delete header['x']),
-  ],
-  ['a file that is cut off', 'file_truncated', safetensors([entry('a')]).subarray(0, -1)],
-  ['no tensor of the model', 'model_missing_tensor', safetensors([entry('a')])],
-];
-
-test.each(bad)('safetensors with %s: %s', async (_, code, bytes) => {
+test.each(badSafetensors)('safetensors with %s: %s', async (_, code, bytes) => {
   expect(await codeWith(bytes)).toBe(code);
 });
 

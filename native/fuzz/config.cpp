@@ -1,0 +1,27 @@
+// libFuzzer target: any bytes as a config.json.
+
+#include <cmath>
+
+#include "base/error.h"
+#include "model/config.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  using namespace cachalot;
+  static const float kRow[8] = {};
+  StoredTensor embedding;
+  embedding.name = "token_embd.weight";
+  embedding.shape = {8, 1};
+  embedding.tensor = {reinterpret_cast<const uint8_t*>(kRow), DType::kF32, 1, 8};
+  const TensorMap tensors{{embedding.name, embedding}};
+  try {
+    const ModelConfig config = read_hub_config(parse_json({data, size}), tensors);
+    // What has passed the checks can be computed with.
+    if (config.n_heads % config.n_kv_heads() != 0 || config.rope.dims > config.head_dim())
+      __builtin_trap();
+    for (const double frequency : rope_frequencies(config.rope)) {
+      if (!std::isfinite(frequency)) __builtin_trap();
+    }
+  } catch (const Error&) {  // refused, as most are
+  }
+  return 0;
+}

@@ -1,0 +1,122 @@
+#include "tests/client.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+
+#include "base/check.h"
+
+namespace cachalot::tests {
+
+namespace {
+
+constexpr auto kPatience = std::chrono::seconds(60);
+
+void check_generated(const Answer& answer) {
+  Oracle oracle;
+  for (const int32_t token : answer.request.tokens) oracle.push(token);
+  for (const int32_t token : answer.tokens) {
+    CHECK(token == oracle.next(), "every token is the oracle's");
+    oracle.push(token);
+  }
+  if (answer.finish.reason == FinishReason::kLength) {
+    CHECK(static_cast<int>(answer.tokens.size()) <= answer.request.max_tokens,
+          "no more tokens than asked for");
+  }
+}
+
+void check_values(const Answer& answer) {
+  const bool scores = answer.request.kind == RequestKind::kScore;
+  Oracle oracle;
+  size_t n = 0;
+  for (size_t i = 0; i < answer.request.tokens.size(); i++) {
+    oracle.push(answer.request.tokens[i]);
+    if (scores && i + 1 < answer.request.tokens.size()) {
+      CHECK(answer.finish.values[n++] == -static_cast<float>(oracle.hash() % 1024) / 1024,
+            "every score is the oracle's");
+    }
+    const auto& rows = answer.request.rows;
+    if (!scores && std::binary_search(rows.begin(), rows.end(), static_cast<int32_t>(i))) {
+      uint32_t hash;
+      std::memcpy(&hash, &answer.finish.values[kVocabulary * n++], sizeof hash);
+      CHECK(hash == oracle.hash(), "every row of logits is the oracle's");
+    }
+  }
+}
+
+}  // namespace
+
+Client::Client(const EngineOptions& options)
+    : engine_(assemble_engine(scripted_model(options.context_length),
+                              std::make_unique<ScriptedBackend>(), options,
+                              [this](StepEvents events) { receive(std::move(events)); })) {}
+
+uint64_t Client::submit(Request request) {
+  const std::lock_guard lock(mutex_);
+  request.id = next_id_++;
+  answers_[request.id].request = request;
+  engine_->submit(request);
+  return request.id;
+}
+
+void Client::receive(StepEvents events) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& event : events.tokens) {
+    Answer& answer = answers_.at(event.id);
+    CHECK(!answer.finished, "no token comes after the end");
+    answer.tokens.push_back(event.token);
+  }
+  for (auto& event : events.finished) {
+    Answer& answer = answers_.at(event.id);
+    CHECK(!answer.finished, "a request ends once");
+    answer.finish = std::move(event);
+    answer.finished = true;
+  }
+  changed_.notify_all();
+}
+
+Answer Client::wait(uint64_t id) {
+  std::unique_lock lock(mutex_);
+  const bool ended =
+      changed_.wait_for(lock, kPatience, [&] { return answers_.at(id).finished; });
+  CHECK(ended, "a request ends within a minute");
+  Answer answer = std::move(answers_.at(id));
+  answers_.erase(id);
+  return answer;
+}
+
+bool Client::is_finished(uint64_t id) {
+  const std::lock_guard lock(mutex_);
+  return answers_.at(id).finished;
+}
+
+int Client::n_tokens(uint64_t id) {
+  const std::lock_guard lock(mutex_);
+  return static_cast<int>(answers_.at(id).tokens.size());
+}
+
+void check_answer(const Answer& answer) {
+  const FinishEvent& finish = answer.finish;
+  const auto& tokens = answer.request.tokens;
+  const bool poisoned = std::find(tokens.begin(), tokens.end(), kPoisonedToken) != tokens.end();
+  if (finish.reason == FinishReason::kError) {
+    CHECK((poisoned && finish.error_code == "not_a_number") ||
+              finish.error_code == "kv_budget_exceeded",
+          "a request fails for a reason of its own: " + finish.error_code + ", " +
+              finish.error_message);
+    return;
+  }
+  const bool generates = answer.request.kind == RequestKind::kGenerate;
+  CHECK(!poisoned || !generates || finish.reason == FinishReason::kAborted,
+        "a row that is not finite ends its request");
+  if (generates) check_generated(answer);
+  else if (finish.reason == FinishReason::kDone) check_values(answer);
+}
+
+std::vector<int32_t> transcript(const Answer& answer) {
+  std::vector<int32_t> tokens = answer.request.tokens;
+  tokens.insert(tokens.end(), answer.tokens.begin(), answer.tokens.end());
+  return tokens;
+}
+
+}  // namespace cachalot::tests

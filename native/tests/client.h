@@ -1,0 +1,51 @@
+// An engine over the scripted backend, and those who wait for its answers.
+#pragma once
+
+#include <condition_variable>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "engine/build.h"
+#include "tests/scripted_backend.h"
+
+namespace cachalot::tests {
+
+/** All that an engine said of one request. */
+struct Answer {
+  Request request;
+  std::vector<int32_t> tokens;
+  FinishEvent finish{};
+  bool finished = false;
+};
+
+class Client {
+ public:
+  explicit Client(const EngineOptions& options);
+
+  /** Queues a request and returns its id. */
+  uint64_t submit(Request request);
+  /** Waits for a request's end and forgets it. Throws after a minute: something hangs. */
+  Answer wait(uint64_t id);
+  bool is_finished(uint64_t id);
+  int n_tokens(uint64_t id);
+  Engine& engine() { return *engine_; }
+
+ private:
+  void receive(StepEvents events);
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<uint64_t, Answer> answers_;
+  uint64_t next_id_ = 1;
+  std::unique_ptr<Engine> engine_;  // last: its thread ends before what it reports to
+};
+
+/** Throws unless the answer is the oracle's, whatever its kind and however it ended. */
+void check_answer(const Answer& answer);
+
+/** The prompt and what was answered. */
+std::vector<int32_t> transcript(const Answer& answer);
+
+}  // namespace cachalot::tests

@@ -1,0 +1,166 @@
+// The tests that jest cannot run: under the leak sanitizer, which sees nothing inside node, and
+// under TSan without a JavaScript engine around them. Usage:
+//   cachalot_tests [--seconds N] [--seed N]
+// Ends with "N passed, N failed"; the exit code says the same.
+
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <functional>
+#include <random>
+#include <string>
+#include <thread>
+
+#include "base/check.h"
+#include "tests/traffic.h"
+
+namespace cachalot::tests {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct Settings {
+  double seconds = 3;  // of each test
+  uint64_t seed = 1;
+};
+
+EngineOptions options(int context_length, int step_tokens, int n_runs) {
+  EngineOptions engine;
+  engine.context_length = context_length;
+  engine.step_tokens = step_tokens;
+  engine.kv_bytes = static_cast<uint64_t>(n_runs) * kLayers * 2 * 512;  // 2 heads, blocks of 512
+  engine.kv_format = "f32";
+  engine.check_invariants = true;
+  return engine;
+}
+
+/** Thousands of random requests in a cache that holds a few of them: every token is the oracle's. */
+std::string counting_oracle(const Settings& settings) {
+  const auto end = Clock::now() + std::chrono::duration<double>(settings.seconds);
+  uint64_t seed = settings.seed;
+  int n_checked = 0, n_engines = 0;
+  while (Clock::now() < end) {
+    std::mt19937_64 random(seed);
+    const int step_tokens = 1 + static_cast<int>(random() % 96);
+    const int n_runs = 20 + static_cast<int>(random() % 60);
+    Client client(options(512, step_tokens, n_runs));
+    Traffic traffic(client, seed++, {512, 1 + static_cast<int>(random() % 24), true});
+    for (int i = 0; i < 400 && Clock::now() < end; i++) traffic.act();
+    traffic.finish();
+    n_checked += traffic.n_checked();
+    n_engines++;
+    client.engine().clear_cache();
+  }
+  CHECK(n_checked > 0, "something was checked");
+  return std::to_string(n_checked) + " requests on " + std::to_string(n_engines) + " engines";
+}
+
+/** Eight users of one engine at once, each with texts, forks and aborts of its own, while others
+ * make engines and leave them running. */
+std::string concurrent_sessions(const Settings& settings) {
+  const auto end = Clock::now() + std::chrono::duration<double>(settings.seconds);
+  Client client(options(512, 64, 200));
+  std::atomic<int> n_checked = 0, n_disposed = 0;
+  std::atomic<bool> failed = false;
+  std::string failure;
+  std::mutex mutex;
+  std::vector<std::thread> threads;
+  const auto guarded = [&](const std::function<void()>& body) {
+    try {
+      while (Clock::now() < end && !failed) body();
+    } catch (const std::exception& error) {
+      const std::lock_guard lock(mutex);
+      failure = error.what();
+      failed = true;
+    }
+  };
+  for (uint64_t user = 0; user < 8; user++) {
+    threads.emplace_back([&, user] {
+      Traffic traffic(client, settings.seed + 100 * user, {512, 3, true});
+      guarded([&] { traffic.act(); });
+      if (!failed) traffic.finish();
+      n_checked += traffic.n_checked();
+    });
+  }
+  threads.emplace_back([&] {
+    std::mt19937_64 random(settings.seed);
+    guarded([&] {
+      Client other(options(256, 32, 60));
+      for (int i = 0; i < 10; i++) {
+        Request request;
+        request.tokens = {1, 2, static_cast<int32_t>(random() % 100) + 20};
+        request.max_tokens = 200;
+        other.submit(request);
+      }
+      std::this_thread::sleep_for(std::chrono::microseconds(random() % 3000));
+      n_disposed++;
+    });
+  });
+  for (auto& thread : threads) thread.join();
+  CHECK(!failed, failure);
+  const EngineStats stats = client.engine().stats();
+  CHECK(n_checked > 0 && stats.steps > 0, "something was checked");
+  return std::to_string(n_checked) + " requests of 8 users, " + std::to_string(n_disposed) +
+         " engines disposed while generating";
+}
+
+/** What is pinned keeps its memory however full the cache is, and gives all of it back. */
+std::string memory_returns(const Settings& settings) {
+  Client client(options(512, 64, 40));
+  Traffic traffic(client, settings.seed, {512, 6, false});
+  for (int i = 0; i < 200; i++) traffic.act();
+  traffic.finish();
+  client.engine().clear_cache();
+  Request last;
+  last.tokens = {1, 2, 3};
+  last.max_tokens = 1;
+  client.wait(client.submit(last));
+  client.engine().clear_cache();
+  client.wait(client.submit(last));
+  const EngineStats stats = client.engine().stats();
+  CHECK(stats.kv_bytes_in_use <= 2 * kLayers * 2 * 512, "nothing but the last request is held");
+  return std::to_string(stats.steps) + " steps";
+}
+
+struct Test {
+  const char* name;
+  std::string (*run)(const Settings&);
+};
+constexpr Test kTests[] = {{"counting oracle", counting_oracle},
+                           {"concurrent sessions", concurrent_sessions},
+                           {"memory returns", memory_returns}};
+
+int run_all(const Settings& settings) {
+  int n_failed = 0, n_passed = 0;
+  for (const Test& test : kTests) {
+    try {
+      const std::string what = test.run(settings);
+      std::printf("ok   %s: %s\n", test.name, what.c_str());
+      n_passed++;
+    } catch (const std::exception& error) {
+      std::printf("FAIL %s (seed %llu): %s\n", test.name,
+                  static_cast<unsigned long long>(settings.seed), error.what());
+      n_failed++;
+    }
+  }
+  std::printf("%d passed, %d failed\n", n_passed, n_failed);
+  return n_failed == 0 ? 0 : 1;
+}
+
+}  // namespace
+
+}  // namespace cachalot::tests
+
+int main(int argc, char** argv) {
+  cachalot::tests::Settings settings;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    if (std::strcmp(argv[i], "--seconds") == 0) settings.seconds = std::stod(argv[i + 1]);
+    else if (std::strcmp(argv[i], "--seed") == 0) settings.seed = std::stoull(argv[i + 1]);
+    else {
+      std::printf("usage: cachalot_tests [--seconds N] [--seed N]\n");
+      return 2;
+    }
+  }
+  return cachalot::tests::run_all(settings);
+}

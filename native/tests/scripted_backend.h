@@ -1,0 +1,63 @@
+// A backend without arithmetic: what it "computes" for a token is a hash of all tokens before it,
+// read through KV blocks, plan and tree like any key and value. So every token that an engine gives
+// out says whether scheduler, cache and plan did their work, and the right one is known beforehand.
+//
+// Activations carry a 32-bit number in the first place of each row. Layer 0 hashes tokens, layer 1
+// the hashes of layer 0, so that KV is worth something after its own prefix only - as in a model.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "backend/backend.h"
+#include "model/model_files.h"
+
+namespace cachalot::tests {
+
+constexpr int kVocabulary = 997;
+constexpr int kLayers = 2;
+constexpr int kWindow = 50;             // of layer 1; layer 0 reads everything
+constexpr int32_t kPoisonedToken = 13;  // its row is not finite
+
+/** Configuration and weights to go with it; the weights are never read. */
+ModelFiles scripted_model(int context_length);
+
+/** What the hash of a text says of its next token, one token after the other. */
+class Oracle {
+ public:
+  void push(int32_t token);
+  int32_t next() const;
+  /** The number that stands for the last row's logits. */
+  uint32_t hash() const;
+
+ private:
+  std::vector<uint32_t> sums_;  // of layer 1's terms, at the end of each token
+  uint32_t hash0_ = 0;
+};
+
+int32_t token_of(uint32_t hash);
+
+class ScriptedBackend final : public Backend {
+ public:
+  std::string description() const override { return "scripted"; }
+  int parallelism() const override { return 3; }
+  KvFormat preferred_kv_format() const override { return KvFormat::kF32; }
+  std::unique_ptr<Buffer> allocate(size_t bytes) override;
+  std::unique_ptr<Weight> prepare_weight(const Tensor& tensor) override;
+  void gather_rows(const GatherRowsParams& params) override;
+  void rms_norm(const RmsNormParams& params) override;
+  void linear(const LinearParams& params) override;
+  void check_finite(const CheckFiniteParams& params) override;
+  void silu_mul(const SiluMulParams& params) override;
+  void kv_write(const KvWriteParams& params) override;
+  void kv_gather(const KvGatherParams& params) override;
+  void attention(const AttentionParams& params) override;
+  void attention_merge(const AttentionMergeParams& params) override;
+  void sample(const SampleParams& params) override;
+
+ private:
+  std::vector<uint8_t> poisoned_;  // [R] rows of this step that hold kPoisonedToken
+};
+
+}  // namespace cachalot::tests

@@ -1,0 +1,47 @@
+// Random requests as users make them: new texts, continuations and forks of earlier ones, scores,
+// contexts that are pinned and let go, aborts.
+#pragma once
+
+#include <cstdint>
+#include <random>
+#include <vector>
+
+#include "tests/client.h"
+
+namespace cachalot::tests {
+
+struct TrafficShape {
+  int context_length;
+  int n_open;         // requests in flight
+  bool with_poison;   // some prompts hold the token whose row is not finite
+};
+
+class Traffic {
+ public:
+  Traffic(Client& client, uint64_t seed, const TrafficShape& shape)
+      : client_(client), random_(seed), shape_(shape), next_pin_((seed << 32) + 1) {}
+
+  /** Submits, aborts, pins and forks at random; waits for, and checks, what has to end. */
+  void act();
+  /** Waits for everything. */
+  void finish();
+  int n_checked() const { return n_checked_; }
+
+ private:
+  int below(int n) { return static_cast<int>(random_() % static_cast<uint64_t>(n)); }
+  bool chance(int percent) { return below(100) < percent; }
+  std::vector<int32_t> text();
+  Request request();
+  void settle(size_t open);
+
+  Client& client_;
+  std::mt19937_64 random_;
+  TrafficShape shape_;
+  std::vector<uint64_t> open_;
+  std::vector<std::vector<int32_t>> transcripts_;  // what others may continue or fork
+  std::vector<uint64_t> pins_;
+  uint64_t next_pin_;  // of this user's own
+  int n_checked_ = 0;
+};
+
+}  // namespace cachalot::tests
