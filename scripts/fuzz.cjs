@@ -27,7 +27,7 @@ function run(command, args, options = {}) {
 }
 
 const jest = (args, environment) =>
-  run(process.execPath, [require.resolve('jest/bin/jest.js'), '-i', ...args], {
+  run(process.execPath, [join(root, 'node_modules', 'jest', 'bin', 'jest.js'), '-i', ...args], {
     env: { ...process.env, ...environment },
   });
 

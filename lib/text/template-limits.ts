@@ -3,9 +3,21 @@
  * allocation passes it, V8 ends the whole process. So every value that a template makes is measured as it is made, and
  * the heap is given room for what one step of the interpreter can make at most (V8's longest string, 1 GiB).
  */
-import { Environment, Interpreter } from '@huggingface/jinja';
-
 import { MAX_TEXT } from './template-size.js';
+
+interface Syntax {
+  type: string;
+  property?: Syntax;
+}
+
+type Evaluate = (this: object, statement: Syntax | undefined, scope: object) => { value?: unknown };
+type Declare = (this: object, name: string, value: unknown) => unknown;
+
+/** The parts of the library that we use; its own types do not resolve under "nodenext". */
+const { Environment, Interpreter } = require('@huggingface/jinja') as {
+  Environment: { prototype: { set: Declare } };
+  Interpreter: { prototype: { evaluate: Evaluate } };
+};
 
 const MAX_ITEMS = 200_000;
 /** Characters and items that one rendering may make in all. */
@@ -29,11 +41,6 @@ const MAKES = new Set([
   'FilterExpression',
 ]);
 
-interface Syntax {
-  type: string;
-  property?: Syntax;
-}
-
 const makes = ({ type, property }: Syntax) =>
   MAKES.has(type) || (type === 'MemberExpression' && property?.type === 'SliceExpression');
 
@@ -41,19 +48,15 @@ let [made, steps] = [0, 0];
 
 /** From now on, all templates of this thread are measured. */
 export function limitTemplates(): void {
-  // A method taken on purpose: it is called with its own `this` below.
-  // eslint-disable-next-line @typescript-eslint/unbound-method
   const { evaluate } = Interpreter.prototype;
-  type Arguments = Parameters<typeof evaluate>;
-  Interpreter.prototype.evaluate = function (this: Interpreter, ...[statement, scope]: Arguments) {
-    const value = evaluate.call(this, statement, scope);
+  Interpreter.prototype.evaluate = function (statement, scope) {
+    const result = evaluate.call(this, statement, scope);
     if (++steps > MAX_STEPS) throw new RangeError(LIMIT_MESSAGE);
-    if (statement && makes(statement)) charge((value as { value?: unknown }).value);
-    return value;
+    if (statement && makes(statement)) charge(result.value);
+    return result;
   };
-  // eslint-disable-next-line @typescript-eslint/unbound-method
   const { set } = Environment.prototype;
-  Environment.prototype.set = function (this: Environment, name: string, value: unknown) {
+  Environment.prototype.set = function (name, value) {
     const isRange = name === 'range' && typeof value === 'function';
     return set.call(this, name, isRange ? range : value);
   };

@@ -76,9 +76,9 @@ export class TokenizerThread {
   private async stop(reason: CachalotError): Promise<void> {
     const worker = this.#worker;
     this.#worker = undefined;
-    for (const { reject, timer } of this.#pending.values()) {
-      clearTimeout(timer);
-      reject(reason);
+    for (const pending of this.#pending.values()) {
+      clearTimeout(pending.timer);
+      pending.reject(reason);
     }
     this.#pending.clear();
     await worker?.terminate();

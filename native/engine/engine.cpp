@@ -221,7 +221,8 @@ void Engine::settle(const Step& step, const StepOutcome& outcome, StepEvents* ev
       finish(scheduler_.remove(entry.sequence, true), FinishReason::kError, &*error, events);
     } else if (reason) {
       auto sequence = scheduler_.remove(entry.sequence);
-      const auto pinned = sequence->request.pin == 0 ? std::nullopt : std::optional(sequence->request);
+      const auto pinned =
+          sequence->request.pin == 0 ? std::nullopt : std::optional(sequence->request);
       finish(std::move(sequence), *reason, nullptr, events);
       if (pinned) pin(*pinned);
     }

@@ -165,7 +165,8 @@ void Scheduler::check_invariants() const {
   for (const auto& sequence : running_) {
     CHECK(sequence->leaf != nullptr && sequence->leaf->n_writers == 1,
           "a running sequence writes its leaf");
-    CHECK(sequence->runs == context_runs(sequence->leaf), "a sequence knows the runs of its context");
+    CHECK(sequence->runs == context_runs(sequence->leaf),
+          "a sequence knows the runs of its context");
     CHECK(sequence->n_computed() <= static_cast<int>(sequence->tokens.size()),
           "nothing is computed but the sequence's tokens");
   }

@@ -1,9 +1,10 @@
 // libFuzzer target: any bytes as a config.json.
 
+#include "model/config.h"
+
 #include <cmath>
 
 #include "base/error.h"
-#include "model/config.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace cachalot;

@@ -1,7 +1,8 @@
 // libFuzzer target: any bytes as a safetensors file, and as the index of its shards.
 
-#include "base/error.h"
 #include "weights/safetensors.h"
+
+#include "base/error.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace cachalot;

@@ -77,8 +77,7 @@ void Client::receive(StepEvents events) {
 
 Answer Client::wait(uint64_t id) {
   std::unique_lock lock(mutex_);
-  const bool ended =
-      changed_.wait_for(lock, kPatience, [&] { return answers_.at(id).finished; });
+  const bool ended = changed_.wait_for(lock, kPatience, [&] { return answers_.at(id).finished; });
   CHECK(ended, "a request ends within a minute");
   Answer answer = std::move(answers_.at(id));
   answers_.erase(id);

@@ -35,7 +35,8 @@ EngineOptions options(int context_length, int step_tokens, int n_runs) {
   return engine;
 }
 
-/** Thousands of random requests in a cache that holds a few of them: every token is the oracle's. */
+/** Thousands of random requests in a cache that holds a few of them: every token is the oracle's.
+ */
 std::string counting_oracle(const Settings& settings) {
   const auto end = Clock::now() + std::chrono::duration<double>(settings.seconds);
   uint64_t seed = settings.seed;

@@ -204,9 +204,9 @@ void ScriptedBackend::attention(const AttentionParams& params) {
           CHECK(stored.position == static_cast<uint32_t>(key), "the key of each place is there");
           sum += term(stored.value, stored.position);
         }
-        uint32_t* out = numbers(params.partials) +
-                        ((int64_t{item.first_partial} + i) * params.n_heads + head) *
-                            (kHeadDim + 2);
+        uint32_t* out =
+            numbers(params.partials) +
+            ((int64_t{item.first_partial} + i) * params.n_heads + head) * (kHeadDim + 2);
         out[0] = sum;
         out[1] = static_cast<uint32_t>(std::max(0, end - first));
         out[2] = static_cast<uint32_t>(row.end_key - row.first_key);

@@ -54,7 +54,8 @@ Request Traffic::request() {
 
 void Traffic::act() {
   if (open_.size() < static_cast<size_t>(shape_.n_open)) open_.push_back(client_.submit(request()));
-  if (chance(10)) client_.engine().cancel(open_[static_cast<size_t>(below(static_cast<int>(open_.size())))]);
+  if (chance(10))
+    client_.engine().cancel(open_[static_cast<size_t>(below(static_cast<int>(open_.size())))]);
   if (pins_.size() > kPins || (!pins_.empty() && chance(5))) {
     client_.engine().unpin(pins_.front());
     pins_.erase(pins_.begin());

@@ -12,8 +12,8 @@ namespace cachalot::tests {
 
 struct TrafficShape {
   int context_length;
-  int n_open;         // requests in flight
-  bool with_poison;   // some prompts hold the token whose row is not finite
+  int n_open;        // requests in flight
+  bool with_poison;  // some prompts hold the token whose row is not finite
 };
 
 class Traffic {

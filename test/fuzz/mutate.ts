@@ -47,12 +47,13 @@ function mutateOnce(tree: Tree, random: Random): Tree {
     if (tree.length === 0) return [pick(random, JUNK)(random)];
     const at = random.below(tree.length);
     const copy = tree.slice() as Tree[];
-    if (random.below(6) === 0) copy.splice(at, 1);
-    else if (random.below(6) === 0) copy.push(copy[at]);
+    const what = random.below(6);
+    if (what === 0) copy.splice(at, 1);
+    else if (what === 1) copy.push(copy[at]);
     else copy[at] = mutateOnce(copy[at], random);
     return copy;
   }
-  const entries = Object.entries(tree);
+  const entries = Object.entries(tree as Record<string, Tree>);
   if (entries.length === 0)
     return { [pick(random, ['a', '__proto__', ''])]: pick(random, JUNK)(random) };
   const at = random.below(entries.length);

@@ -1,5 +1,5 @@
 import { CachalotError } from '../../lib/index.js';
-import { TemplateRenderer } from '../../lib/text/chat-template.js';
+import { TemplateRenderer, checkMessages } from '../../lib/text/chat-template.js';
 
 const messages = [{ role: 'user', content: 'Hi' }];
 
@@ -49,6 +49,33 @@ describe('chat templates', () => {
     const loop =
       '{% for i in range(3000) %}{% for j in range(3000) %}{{ i * j }}{% endfor %}{% endfor %}';
     expect(await failsWith(loop, 'template_timeout')).toBeLessThan(1000);
+  });
+
+  // Each of these ended the process, not the worker, before values were measured as they are made.
+  const loop = (body: string, start: string) =>
+    `{% set ns = namespace(a=${start}) %}{% for i in range(60) %}{% set ns.a = ${body} %}{% endfor %}{{ ns.a | length }}`;
+  test.each([
+    ['lists that double', loop('ns.a + ns.a', '[0]')],
+    ['text that doubles', loop('ns.a ~ ns.a', "'x'")],
+    ['text that doubles by a filter', loop("ns.a | replace('x', 'xx')", "'x'")],
+    ['text that doubles by a method', loop("ns.a.replace('x', 'xxxx')", "'x'")],
+    ['lists of one long text', loop("(ns.a ~ '').split('x') | join('xx')", "'xx'")],
+    ['JSON of lists of lists', loop('[ns.a, ns.a] | tojson', '[0]')],
+    ['a range of a billion', '{{ range(1000000000) | length }}'],
+    [
+      'many ranges',
+      '{% for i in range(5000) %}{% for j in range(100000) %}{% endfor %}{% endfor %}',
+    ],
+  ])('%s end in a typed error, not in the end of the process', async (_, template) => {
+    const elapsed = await failsWith(template, 'template_too_large', 'template_timeout');
+    expect(elapsed).toBeLessThan(3000);
+  });
+
+  test('a conversation of megabytes is refused before it is rendered', () => {
+    const message = { role: 'user' as const, content: 'x'.repeat(5 << 20) };
+    expect(() => checkMessages([message])).toThrow(
+      expect.objectContaining({ code: 'template_too_large' }) as Error,
+    );
   });
 
   test('a template that does not parse or raises is an error that says why', async () => {
