@@ -20,6 +20,14 @@ if (action === 'build') {
     `--CDCACHALOT_SANITIZE=${kind}`,
   ]);
 } else {
+  // By itself, where the leak sanitizer sees everything; then the addon, inside node.
+  if (rest.length === 0) {
+    run(join(__dirname, '..', 'build', 'test', 'cachalot_tests'), ['--seconds', '20'], {
+      ASAN_OPTIONS: 'detect_leaks=1',
+      TSAN_OPTIONS: 'exitcode=66',
+      UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1',
+    });
+  }
   const library = kind.includes('thread') ? 'libtsan.so' : 'libasan.so';
   const preload = execFileSync('gcc', [`-print-file-name=${library}`], { encoding: 'utf8' }).trim();
   run(

@@ -48,6 +48,8 @@ test('includes point only downward', () => {
     attention: ['backend', 'base'],
     model: ['weights', 'backend', 'base'],
     engine: ['model', 'attention', 'kv', 'weights', 'backend', 'base'],
+    tests: ['engine', 'model', 'attention', 'kv', 'weights', 'backend', 'base'],
+    fuzz: ['model', 'weights', 'backend', 'base'],
     addon: ['engine', 'model', 'attention', 'kv', 'weights', 'cpu', 'backend', 'base'],
   };
   const wrong: string[] = [];
