@@ -26,7 +26,7 @@ export interface LoadOptions {
    *  is less) and `format` (default: bf16; f32 on the portable path). */
   kv?: { bytes?: number; format?: 'auto' | 'f32' | 'bf16' };
   /** CPU instructions. Default: the best that this machine has. Results differ in the last bits between paths. */
-  instructions?: 'auto' | 'avx512' | 'avx2' | 'portable';
+  instructions?: 'auto' | 'avx512' | 'avxvnni' | 'avx2' | 'portable';
   /** Rows of a step: the longest piece of a prompt that others wait for. Default 512. */
   stepTokens?: number;
   /** Engines of one process share nothing; within one, requests of different namespaces share nothing. */
@@ -51,7 +51,7 @@ const loadChecks: Record<string, Check> = {
       { bytes: integerIn(1, totalmem()), format: oneOf('auto', 'f32', 'bf16') },
       `${name}.`,
     ),
-  instructions: oneOf('auto', 'avx512', 'avx2', 'portable'),
+  instructions: oneOf('auto', 'avx512', 'avxvnni', 'avx2', 'portable'),
   stepTokens: integerIn(1, 4096),
   namespace: isString,
   tokenizer: isString,

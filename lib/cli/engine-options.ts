@@ -11,7 +11,7 @@ export interface EngineFlags {
   threads?: number;
   context?: number;
   kvFormat?: 'auto' | 'f32' | 'bf16';
-  instructions?: 'auto' | 'avx512' | 'avx2' | 'portable';
+  instructions?: 'auto' | 'avx512' | 'avxvnni' | 'avx2' | 'portable';
 }
 
 export function addEngineOptions(command: Command): Command {
@@ -38,6 +38,7 @@ export function addEngineOptions(command: Command): Command {
       new Option('--instructions <path>', 'CPU instructions').choices([
         'auto',
         'avx512',
+        'avxvnni',
         'portable',
       ]),
     );

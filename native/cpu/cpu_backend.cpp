@@ -40,11 +40,20 @@ bool has_avx2() {
 #endif
 }
 
+bool has_avxvnni() {
+#if CACHALOT_X86 && defined(__GNUC__) && !defined(__clang__)
+  return has_avx2() && __builtin_cpu_supports("avxvnni") != 0;
+#else
+  return false;  // the compiler cannot ask
+#endif
+}
+
 /** Paths that this machine can run, best first. */
 std::vector<const Kernels*> available_kernels() {
   std::vector<const Kernels*> paths;
 #if CACHALOT_X86
   if (has_avx512()) paths.push_back(&kAvx512Kernels);
+  if (has_avxvnni()) paths.push_back(&kAvxVnniKernels);
   if (has_avx2()) paths.push_back(&kAvx2Kernels);
 #endif
   paths.push_back(&kPortableKernels);

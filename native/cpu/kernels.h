@@ -82,6 +82,7 @@ struct Kernels {
 extern const Kernels kPortableKernels;
 #if defined(__x86_64__) || defined(_M_X64)
 extern const Kernels kAvx2Kernels;
+extern const Kernels kAvxVnniKernels;  // AVX2 with VNNI's dot product; the same bits
 extern const Kernels kAvx512Kernels;
 #endif
 

@@ -1,7 +1,6 @@
 #include "kv/prefix_tree.h"
 
 #include <algorithm>
-#include <set>
 
 #include "base/check.h"
 
@@ -17,16 +16,10 @@ int common_prefix(std::span<const int32_t> a, std::span<const int32_t> b) {
 }
 
 int whole_blocks(int n_tokens) { return n_tokens / kTileTokens * kTileTokens; }
-size_t runs_for(size_t n_tokens) { return (n_tokens + kTileTokens - 1) / kTileTokens; }
 
 bool is_cache(const KvSegment& segment) {
   return segment.parent != nullptr && segment.n_writers == 0 && segment.n_pins == 0 &&
          segment.children.empty();
-}
-
-void visit(const KvSegment& segment, const std::function<void(const KvSegment&)>& visitor) {
-  visitor(segment);
-  for (const auto& child : segment.children) visit(*child, visitor);
 }
 
 }  // namespace
@@ -139,7 +132,7 @@ std::optional<uint32_t> PrefixTree::take_run() {
 
 bool PrefixTree::reserve(KvSegment* leaf, int n) {
   const size_t before = leaf->runs.size();
-  while (leaf->runs.size() < runs_for(leaf->tokens.size() + static_cast<size_t>(n))) {
+  while (leaf->runs.size() < runs_of(leaf->tokens.size() + static_cast<size_t>(n))) {
     const auto run = take_run();
     if (!run) {
       give_runs(leaf, before);
@@ -153,14 +146,14 @@ bool PrefixTree::reserve(KvSegment* leaf, int n) {
 void PrefixTree::commit(KvSegment* leaf, std::span<const int32_t> tokens) {
   CHECK(leaf->n_writers == 1, "only an open leaf is written");
   leaf->tokens.insert(leaf->tokens.end(), tokens.begin(), tokens.end());
-  CHECK(runs_for(leaf->tokens.size()) <= leaf->runs.size(), "room was reserved before the step");
+  CHECK(runs_of(leaf->tokens.size()) <= leaf->runs.size(), "room was reserved before the step");
   leaf->last_used = ++clock_;
 }
 
 void PrefixTree::release(KvSegment* leaf) {
   CHECK(leaf->n_writers == 1, "a leaf is released once");
   leaf->n_writers = 0;
-  give_runs(leaf, runs_for(leaf->tokens.size()));
+  give_runs(leaf, runs_of(leaf->tokens.size()));
   if (leaf->tokens.empty()) remove(leaf);
   else drop_duplicates(leaf);
 }
@@ -222,7 +215,7 @@ void PrefixTree::remove(KvSegment* segment) {
 bool PrefixTree::evict_one() {
   const KvSegment* oldest = nullptr;
   for (const auto& [key, root] : roots_) {
-    visit(*root, [&](const KvSegment& segment) {
+    for_each_segment(*root, [&](const KvSegment& segment) {
       if (is_cache(segment) && (oldest == nullptr || segment.last_used < oldest->last_used))
         oldest = &segment;
     });
@@ -265,44 +258,15 @@ int PrefixTree::n_available() const {
 int PrefixTree::n_writers() const {
   int n = 0;
   for (const auto& [key, root] : roots_)
-    visit(*root, [&](const KvSegment& segment) { n += segment.n_writers; });
+    for_each_segment(*root, [&](const KvSegment& segment) { n += segment.n_writers; });
   return n;
 }
 
 int PrefixTree::n_segments() const {
   int n = 0;
   for (const auto& [key, root] : roots_)
-    visit(*root, [&](const KvSegment& segment) { n += segment.parent != nullptr; });
+    for_each_segment(*root, [&](const KvSegment& segment) { n += segment.parent != nullptr; });
   return n;
-}
-
-void PrefixTree::check_invariants() const {
-  size_t n_runs = 0;
-  const auto free = pool_.free_runs();
-  std::set<uint32_t> owned(free.begin(), free.end());
-  CHECK(owned.size() == free.size(), "a run is free once");
-  for (const auto& [key, root] : roots_) {
-    visit(*root, [&](const KvSegment& segment) {
-      n_runs += segment.runs.size();
-      for (const uint32_t run : segment.runs)
-        CHECK(owned.insert(run).second, "a run has one owner, or is free");
-      CHECK(segment.begin % kTileTokens == 0, "a segment begins at a block");
-      CHECK(segment.n_writers >= 0 && segment.n_writers <= 1, "a segment has at most one writer");
-      CHECK(segment.n_pins == 0 ||
-                (segment.n_writers == 0 && segment.tokens.size() % kTileTokens == 0),
-            "a pinned segment is sealed and holds whole blocks");
-      CHECK(segment.runs.size() >= runs_for(segment.tokens.size()), "every token has a block");
-      CHECK(segment.children.empty() || segment.n_writers == 0, "an open segment is a leaf");
-      CHECK(segment.children.empty() || segment.tokens.size() % kTileTokens == 0,
-            "only a leaf ends inside a block");
-      for (const auto& child : segment.children) {
-        CHECK(child->parent == &segment && child->begin == segment.end(),
-              "children continue their parent");
-      }
-    });
-  }
-  CHECK(static_cast<int>(n_runs) == pool_.n_runs() - pool_.n_free(),
-        "every taken run has one owner");
 }
 
 std::vector<uint32_t> context_runs(const KvSegment* leaf) {

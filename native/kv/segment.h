@@ -8,6 +8,8 @@
 #include <memory>
 #include <vector>
 
+#include "backend/attention_plan.h"
+
 namespace cachalot {
 
 struct KvSegment {
@@ -23,5 +25,15 @@ struct KvSegment {
 
   int end() const { return begin + static_cast<int>(tokens.size()); }
 };
+
+/** Runs that hold so many tokens. */
+inline size_t runs_of(size_t n_tokens) { return (n_tokens + kTileTokens - 1) / kTileTokens; }
+
+/** The segment and all below it, parents first. */
+template <typename Visitor>
+void for_each_segment(const KvSegment& segment, const Visitor& visitor) {
+  visitor(segment);
+  for (const auto& child : segment.children) for_each_segment(*child, visitor);
+}
 
 }  // namespace cachalot

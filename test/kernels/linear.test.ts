@@ -100,3 +100,17 @@ describe.each(paths)('linear on %s', (path) => {
     });
   });
 });
+
+const both = paths.includes('avxvnni') ? test : test.skip;
+both.each(
+  WEIGHT_TYPES.filter(({ blockSize }) => blockSize > 1).map((type) => [type.name, type] as const),
+)('%s: AVX2 with and without VNNI give the same bits', (_, type) => {
+  const random = new Random(17);
+  const [n, k, rows] = [40, 4 * Math.max(type.blockSize, 32), 9];
+  const weight = randomWeight(type, n * k, random);
+  const x = random.normals(rows * k);
+  const [plain, vnni] = ['avx2', 'avxvnni'].map((path) =>
+    testing.linear(path, 2, weight, type.type, n, k, x),
+  );
+  expect(vnni).toEqual(plain);
+});

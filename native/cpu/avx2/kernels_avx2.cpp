@@ -2,8 +2,19 @@
 
 namespace cachalot::cpu {
 
+namespace {
+
+constexpr Kernels with_vnni() {
+  Kernels kernels = avx2::table("avxvnni");
+  kernels.linear_panels = avx2::linear_panels_vnni;
+  return kernels;
+}
+
+}  // namespace
+
 // Known at compile time: nothing of this file may run before the machine has been asked what it can
 // do.
 constinit const Kernels kAvx2Kernels = avx2::table("avx2");
+constinit const Kernels kAvxVnniKernels = with_vnni();
 
 }  // namespace cachalot::cpu

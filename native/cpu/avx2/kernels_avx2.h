@@ -7,4 +7,6 @@ namespace cachalot::cpu::avx2 {
 
 #include "cpu/kernel_functions.inc"
 
+void linear_panels_vnni(const PanelTask* task);
+
 }  // namespace cachalot::cpu::avx2

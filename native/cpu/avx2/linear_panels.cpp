@@ -1,7 +1,8 @@
 // y = x W^T for packed weights and int8 rows; avx512/linear_panels.cpp states the arithmetic. A
 // panel is done in two halves of 8 outputs. Products of bytes go through vpmaddubsw, which
 // multiplies unsigned with signed bytes and adds pairs in 16 bits: codes stay below 128, or go in
-// as |w| with the sign moved to x, so that nothing saturates.
+// as |w| with the sign moved to x, so that nothing saturates. With AVX-VNNI one instruction does
+// the same; the sums are exact either way, so both give the same bits.
 
 #include "cpu/avx2/codecs.h"
 #include "cpu/avx2/kernels_avx2.h"
@@ -14,16 +15,19 @@ namespace {
 /** One integer dot product of a group of quads. */
 template <bool kSigned>
 inline __m256i dot_quads(const __m256i* quads, int n, const int8_t* x, int32_t start) {
-  const __m256i ones = _mm256_set1_epi16(1);
+  [[maybe_unused]] const __m256i ones = _mm256_set1_epi16(1);
   __m256i dot = _mm256_set1_epi32(start);
   for (int i = 0; i < n; i++) {
     int32_t quad;
     __builtin_memcpy(&quad, x + 4 * i, 4);
     const __m256i both = _mm256_set1_epi32(quad);
-    const __m256i pairs =
-        kSigned ? _mm256_maddubs_epi16(_mm256_abs_epi8(quads[i]), _mm256_sign_epi8(both, quads[i]))
-                : _mm256_maddubs_epi16(quads[i], both);
-    dot = _mm256_add_epi32(dot, _mm256_madd_epi16(pairs, ones));
+    const __m256i w = kSigned ? _mm256_abs_epi8(quads[i]) : quads[i];
+    const __m256i signed_x = kSigned ? _mm256_sign_epi8(both, quads[i]) : both;
+#ifdef CACHALOT_AVXVNNI
+    dot = _mm256_dpbusd_avx_epi32(dot, w, signed_x);
+#else
+    dot = _mm256_add_epi32(dot, _mm256_madd_epi16(_mm256_maddubs_epi16(w, signed_x), ones));
+#endif
   }
   return dot;
 }
@@ -90,7 +94,11 @@ void run(const PanelTask& task) {
 
 }  // namespace
 
+#ifdef CACHALOT_AVXVNNI
+void linear_panels_vnni(const PanelTask* task) {
+#else
 void linear_panels(const PanelTask* task) {
+#endif
   switch (task->dtype) {  // DType's numbers
     case 2: return run<Q4_0>(*task);
     case 3: return run<Q4_1>(*task);
