@@ -20,33 +20,29 @@ class CpuBuffer final : public Buffer {
   MemoryRegion region_;
 };
 
-bool has_avx512() {
 #if CACHALOT_X86
+
+bool has_avx512() {
   return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
          __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512vl") != 0 &&
          __builtin_cpu_supports("avx512vnni") != 0 && __builtin_cpu_supports("avx512bf16") != 0 &&
          __builtin_cpu_supports("avx512vbmi") != 0;
-#else
-  return false;
-#endif
 }
 
 bool has_avx2() {
-#if CACHALOT_X86
   return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0 &&
          __builtin_cpu_supports("f16c") != 0;
-#else
-  return false;
-#endif
 }
 
 bool has_avxvnni() {
-#if CACHALOT_X86 && defined(__GNUC__) && !defined(__clang__)
+#if defined(__GNUC__) && !defined(__clang__)
   return has_avx2() && __builtin_cpu_supports("avxvnni") != 0;
 #else
   return false;  // the compiler cannot ask
 #endif
 }
+
+#endif
 
 /** Paths that this machine can run, best first. */
 std::vector<const Kernels*> available_kernels() {

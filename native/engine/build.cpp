@@ -1,10 +1,8 @@
 #include "engine/build.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <fstream>
 
+#include "base/system_memory.h"
 #include "cpu/cpu_backend.h"
 
 namespace cachalot {
@@ -14,15 +12,6 @@ namespace {
 constexpr int kMaxOutputs =
     256;  // rows of logits in a step: the most sequences that decode at once
 constexpr int kDefaultContexts = 16;  // full contexts that the default KV budget allows for
-
-/** What this machine, or the container we run in, has. */
-uint64_t machine_memory() {
-  uint64_t limit = UINT64_MAX;
-  std::ifstream("/sys/fs/cgroup/memory.max") >> limit;  // absent, or "max": no limit
-  if (limit == 0) limit = UINT64_MAX;                   // what a failed read of "max" leaves
-  const auto pages = static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES));
-  return std::min(limit, pages * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE)));
-}
 
 KvFormat choose_format(const std::string& name, const Backend& backend) {
   if (name == "auto") return backend.preferred_kv_format();
@@ -39,7 +28,7 @@ size_t choose_bytes(uint64_t asked, const KvShape& shape, int context_length) {
       2 * static_cast<uint64_t>(shape.n_layers) * static_cast<uint64_t>(shape.n_kv_heads) *
       static_cast<uint64_t>(shape.head_dim) * kv_element_bytes(shape.format);
   const uint64_t contexts = kDefaultContexts * static_cast<uint64_t>(context_length) * token_bytes;
-  return std::max<uint64_t>(std::min(machine_memory() / 4, contexts), 64 * token_bytes);
+  return std::max<uint64_t>(std::min(system_memory() / 4, contexts), 64 * token_bytes);
 }
 
 int choose_context(int asked, const ModelConfig& config) {

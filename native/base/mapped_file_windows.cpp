@@ -1,0 +1,60 @@
+// MappedFile over CreateFileMapping.
+
+#include <windows.h>
+
+#include "base/error.h"
+#include "base/mapped_file.h"
+
+namespace cachalot {
+
+namespace {
+
+/** Closes the handle when the scope ends; the view outlives it. */
+struct Handle {
+  HANDLE value;
+  ~Handle() {
+    if (value != nullptr && value != INVALID_HANDLE_VALUE) ::CloseHandle(value);
+  }
+};
+
+std::wstring wide(const std::string& text) {
+  const int size = static_cast<int>(text.size());
+  const int n = ::MultiByteToWideChar(CP_UTF8, 0, text.data(), size, nullptr, 0);
+  std::wstring result(static_cast<size_t>(n), L'\0');
+  ::MultiByteToWideChar(CP_UTF8, 0, text.data(), size, result.data(), n);
+  return result;
+}
+
+[[noreturn]] void fail(const std::string& path) {
+  const DWORD code = ::GetLastError();
+  const bool missing = code == ERROR_FILE_NOT_FOUND || code == ERROR_PATH_NOT_FOUND;
+  throw Error(missing ? ErrorCode::kModelNotFound : ErrorCode::kIo,
+              "cannot open '" + path + "': Windows error " + std::to_string(code));
+}
+
+}  // namespace
+
+MappedFile::MappedFile(const std::string& path) : path_(path) {
+  const Handle file{::CreateFileW(wide(path).c_str(), GENERIC_READ, FILE_SHARE_READ, nullptr,
+                                  OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr)};
+  if (file.value == INVALID_HANDLE_VALUE) fail(path);
+  LARGE_INTEGER size{};
+  if (::GetFileSizeEx(file.value, &size) == 0) fail(path);
+  if (size.QuadPart == 0) throw Error(ErrorCode::kFileTruncated, "'" + path + "' is empty");
+  size_ = static_cast<size_t>(size.QuadPart);
+  const Handle mapping{::CreateFileMappingW(file.value, nullptr, PAGE_READONLY, 0, 0, nullptr)};
+  if (mapping.value == nullptr) fail(path);
+  data_ = static_cast<const uint8_t*>(::MapViewOfFile(mapping.value, FILE_MAP_READ, 0, 0, 0));
+  if (data_ == nullptr) fail(path);
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) ::UnmapViewOfFile(data_);
+}
+
+// Unlocking pages that are not locked takes them out of the working set: it fails, and does so.
+void MappedFile::drop_pages(const uint8_t* begin, size_t size) const {
+  ::VirtualUnlock(const_cast<uint8_t*>(begin), size);
+}
+
+}  // namespace cachalot
