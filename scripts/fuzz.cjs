@@ -64,7 +64,7 @@ function fuzzNative(target) {
     corpus,
     ...(existsSync(join(root, seeds)) ? [seeds] : []),
     `-max_total_time=${seconds}`,
-    '-timeout=5',
+    '-timeout=25', // a busy machine is not a hang,
     '-rss_limit_mb=2048',
     '-max_len=16384',
     '-print_final_stats=1',

@@ -90,6 +90,9 @@ function checkShape(path: string, json: unknown): asserts json is TokenizerJson 
 function isSound(step: unknown, depth = 0): boolean {
   if (step === null) return depth === 0;
   if (!isObject(step) || !isString(step['type']) || depth > 8) return false;
+  const pattern = step['pattern'];
+  const isPattern = isObject(pattern) && isString(pattern['String'] ?? pattern['Regex']);
+  if (pattern !== undefined && !isPattern) return false;
   const parts = ['normalizers', 'pretokenizers', 'decoders', 'processors'].map(
     (name) => step[name] ?? [],
   );
