@@ -1,5 +1,3 @@
-#include "base/mapped_file.h"
-
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -9,6 +7,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/mapped_file.h"
 
 namespace cachalot {
 

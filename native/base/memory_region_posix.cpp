@@ -1,5 +1,3 @@
-#include "base/memory_region.h"
-
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -7,6 +5,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/memory_region.h"
 
 namespace cachalot {
 
