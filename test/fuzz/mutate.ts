@@ -72,7 +72,10 @@ export async function fuzz(
   make: (seed: number) => Random,
   body: (random: Random) => Promise<void> | void,
 ): Promise<void> {
-  const first = process.env['CACHALOT_FUZZ_SECONDS'] === undefined ? 1 : Date.now() % 1e9;
+  const given = process.env['CACHALOT_FUZZ_SEED']; // to see again what a seed has shown
+  const first = Number(
+    given ?? (process.env['CACHALOT_FUZZ_SECONDS'] === undefined ? 1 : Date.now() % 1e9),
+  );
   const end = performance.now() + 1000 * fuzzSeconds;
   let executions = 0;
   for (let seed = first; performance.now() < end; seed++, executions++) {

@@ -19,11 +19,11 @@ const TEXTS = ['', ' the and\n', 'é日本 </s> <0x41>', 'a'.repeat(200), '\ud80
 function use(vocabulary: Vocabulary): void {
   const tokenizer = new TextTokenizer(vocabulary);
   for (const text of TEXTS) {
-    const started = performance.now();
+    const started = process.cpuUsage(); // not the clock: a busy machine is not a hang
     const ids = tokenizer.encode(text, { special: text.includes('<'), bos: true });
     tokenizer.decode(ids);
     for (const id of ids) expect(Number.isInteger(id) && id >= 0).toBe(true);
-    expect(performance.now() - started).toBeLessThan(2000);
+    expect(process.cpuUsage(started).user / 1000).toBeLessThan(2000);
   }
 }
 
