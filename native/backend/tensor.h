@@ -38,8 +38,8 @@ class Buffer {
   virtual ~Buffer() = default;
   virtual uint8_t* data() const = 0;
   virtual size_t size() const = 0;
-  /** Gives the pages of a range back to the system, if the device can; whole pages then
-   * read as zeros, the rest keeps its bytes. */
+  /** Gives the pages of a range back to the system, if the device can; what whole pages hold is
+   * lost, the rest keeps its bytes. */
   virtual void decommit(size_t offset, size_t size) = 0;
 
   float* floats() const { return reinterpret_cast<float*>(data()); }

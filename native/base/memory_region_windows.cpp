@@ -45,8 +45,8 @@ void MemoryRegion::decommit(size_t offset, size_t size) const {
   const auto first = (begin + kPageBytes - 1) / kPageBytes * kPageBytes;
   const auto last = (begin + size) / kPageBytes * kPageBytes;
   if (last <= first) return;
-  ::VirtualFree(reinterpret_cast<void*>(first), last - first, MEM_DECOMMIT);
-  ::VirtualAlloc(reinterpret_cast<void*>(first), last - first, MEM_COMMIT, PAGE_READWRITE);
+  // The system may forget them; the commitment stays, as taking it back could fail later.
+  ::VirtualAlloc(reinterpret_cast<void*>(first), last - first, MEM_RESET, PAGE_READWRITE);
 }
 
 }  // namespace cachalot

@@ -1,6 +1,7 @@
 #include "base/thread_pool.h"
 
 #include <string>
+#include <utility>
 
 #include "base/compiler.h"
 #include "base/error.h"
@@ -50,7 +51,12 @@ void ThreadPool::run_pieces(int thread) {
   for (;;) {
     const int piece = next_piece_.fetch_add(1, std::memory_order_relaxed);
     if (piece >= n_pieces_) return;
-    (*body_)(piece, thread);
+    try {
+      (*body_)(piece, thread);
+    } catch (...) {
+      const std::lock_guard lock(failure_mutex_);
+      failure_ = std::current_exception();
+    }
   }
 }
 
@@ -81,6 +87,7 @@ void ThreadPool::parallel_for(int n_pieces, const std::function<void(int, int)>&
        left = n_working_.load(std::memory_order_acquire)) {
     wait_while_equal(n_working_, left);
   }
+  if (failure_ != nullptr) std::rethrow_exception(std::exchange(failure_, nullptr));
 }
 
 }  // namespace cachalot

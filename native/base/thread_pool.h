@@ -6,7 +6,9 @@
 
 #include <atomic>
 #include <cstddef>
+#include <exception>
 #include <functional>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -22,8 +24,8 @@ class ThreadPool {
   int size() const { return static_cast<int>(workers_.size()) + 1; }
 
   /** Calls body(piece, thread) for every piece in [0, n_pieces), each once, and waits for all. The
-   *  results must not depend on which thread ran a piece. `body` must not throw. One caller at a
-   * time. */
+   *  results must not depend on which thread ran a piece. If pieces throw, one of their exceptions
+   * is thrown here when all have ended. One caller at a time. */
   void parallel_for(int n_pieces, const std::function<void(int piece, int thread)>& body);
 
  private:
@@ -38,6 +40,8 @@ class ThreadPool {
   std::atomic<unsigned> epoch_{0};
   std::atomic<int> n_working_{0};
   std::atomic<bool> stopping_{false};
+  std::mutex failure_mutex_;
+  std::exception_ptr failure_;  // of a piece of this region
 };
 
 }  // namespace cachalot

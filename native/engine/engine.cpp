@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <exception>
+#include <utility>
 
 #include "engine/execute.h"
+#include "engine/validate.h"
 
 namespace cachalot {
 
@@ -33,45 +35,8 @@ Engine::~Engine() {
   thread_.join();
 }
 
-void Engine::validate(const Request& request) const {
-  const auto fail = [](ErrorCode code, const std::string& message) { throw Error(code, message); };
-  if (request.tokens.empty())
-    fail(ErrorCode::kInvalidArgument, "the prompt is empty: it must hold at least one token");
-  for (const int32_t token : request.tokens) {
-    if (token < 0 || token >= config().vocabulary) {
-      fail(ErrorCode::kInvalidArgument, "token " + std::to_string(token) +
-                                            " is not in the vocabulary of " +
-                                            std::to_string(config().vocabulary));
-    }
-  }
-  for (const auto& [token, bias] : request.sampling.bias) {
-    if (token < 0 || token >= config().vocabulary)
-      fail(ErrorCode::kInvalidArgument, "`logitBias` names the token " + std::to_string(token) +
-                                            ", which is not in the vocabulary of " +
-                                            std::to_string(config().vocabulary));
-  }
-  const int n = static_cast<int>(std::min<size_t>(request.tokens.size(), INT32_MAX));
-  const int room = request.kind == RequestKind::kGenerate ? context_length() - 1 : context_length();
-  if (n > room) {
-    fail(ErrorCode::kContextOverflow,
-         "the prompt has " + std::to_string(n) + " tokens, but the context holds " +
-             std::to_string(context_length()) + "; shorten it" +
-             (context_length() < config().context_length ? " or raise `contextLength`" : ""));
-  }
-  if (request.kind == RequestKind::kScore && n < 2)
-    fail(ErrorCode::kInvalidArgument, "scoring needs at least two tokens");
-  if (request.kind == RequestKind::kLogits) {
-    const auto& rows = request.rows;
-    const bool ascending =
-        std::adjacent_find(rows.begin(), rows.end(), std::greater_equal<>()) == rows.end();
-    if (rows.empty() || !ascending || rows.front() < 0 || rows.back() >= n) {
-      fail(ErrorCode::kInvalidArgument, "`rows` must be ascending indices of tokens of the prompt");
-    }
-  }
-}
-
 void Engine::submit(Request request) {
-  validate(request);
+  validate_request(request, config(), context_length());
   auto sequence = std::make_unique<Sequence>();
   sequence->tokens = request.tokens;
   sequence->request = std::move(request);
@@ -140,6 +105,7 @@ void Engine::loop() {
 void Engine::fail_engine(const std::string& why, StepEvents* events) {
   const Error error(ErrorCode::kInternal, "the engine has failed (" + why + "); load it again");
   auto sequences = scheduler_.abandon();
+  for (auto& sequence : std::exchange(unserviceable_, {})) sequences.push_back(std::move(sequence));
   {
     const std::lock_guard lock(mutex_);
     failure_ = error.what();
@@ -176,9 +142,8 @@ void Engine::take_commands(StepEvents* events) {
 }
 
 void Engine::run_step(StepEvents* events) {
-  std::vector<std::unique_ptr<Sequence>> unserviceable;
-  const Step step = scheduler_.plan(&unserviceable);
-  for (auto& sequence : unserviceable) {
+  const Step step = scheduler_.plan(&unserviceable_);
+  for (auto& sequence : std::exchange(unserviceable_, {})) {
     const Error error(ErrorCode::kKvBudgetExceeded,
                       "this request needs the KV of " +
                           std::to_string(sequence->tokens.size() + 1) +
@@ -216,6 +181,8 @@ void Engine::settle(const Step& step, const StepOutcome& outcome, StepEvents* ev
       reason = settle_entry(entry, outcome, output, events);
     } catch (const Error& known) {
       error = known;
+    } catch (const std::bad_alloc&) {
+      error = Error(ErrorCode::kOutOfMemory, "there is no memory for the results of this request");
     }
     if (error) {
       finish(scheduler_.remove(entry.sequence, true), FinishReason::kError, &*error, events);

@@ -83,13 +83,13 @@ class Engine {
               StepEvents* events);
   void pin(const Request& request);
   void publish_stats();
-  void validate(const Request& request) const;
 
   EngineParts parts_;
   Scheduler scheduler_;
   std::function<void(StepEvents)> sink_;
   EngineStats counters_{};  // the thread's own
   std::map<uint64_t, KvSegment*> pins_;
+  std::vector<std::unique_ptr<Sequence>> unserviceable_;  // by the plan of this step
 
   mutable std::mutex mutex_;  // guards what follows, to the thread
   std::condition_variable wake_;

@@ -215,8 +215,8 @@ bool Scheduler::admit(Step* step, std::vector<std::unique_ptr<Sequence>>* unserv
   const auto reusable = std::span(next.tokens).first(static_cast<size_t>(reusable_tokens(next)));
   const int shared = tree_.match(next.request.name_space, reusable) / kTileTokens;
   // Leave room for the running ones to grow by a block each: else they would only preempt it again.
-  if (!running_.empty() &&
-      needed - shared + static_cast<int>(running_.size()) > tree_.n_available())
+  if (!running_.empty() && needed - shared + static_cast<int>(running_.size()) >
+                               tree_.n_available_beside(next.request.name_space, reusable))
     return false;
   next.leaf = tree_.open(next.request.name_space, reusable);
   next.runs = context_runs(next.leaf);

@@ -26,7 +26,18 @@ bool is_cache(const KvSegment& segment) {
 
 PrefixTree::PrefixTree(KvPool& pool, std::function<void(const KvCopy&)> copy)
     : pool_(pool), copy_(std::move(copy)) {}
-PrefixTree::~PrefixTree() = default;
+
+// Children first would be a recursion as deep as the tree.
+PrefixTree::~PrefixTree() {
+  std::vector<std::unique_ptr<KvSegment>> segments;
+  for (auto& [key, root] : roots_) segments.push_back(std::move(root));
+  while (!segments.empty()) {
+    const auto segment = std::move(segments.back());
+    segments.pop_back();
+    for (auto& child : segment->children) segments.push_back(std::move(child));
+    segment->children.clear();
+  }
+}
 
 KvSegment* PrefixTree::root(const std::string& key) {
   auto& slot = roots_[key];
@@ -35,17 +46,23 @@ KvSegment* PrefixTree::root(const std::string& key) {
 }
 
 // Sequences that compute the same text at the same time are siblings that begin alike, for as long
-// as they are open: each may be the one that goes on.
-PrefixTree::Match PrefixTree::find(KvSegment* node, std::span<const int32_t> tokens) const {
-  const auto rest = tokens.subspan(static_cast<size_t>(node->end()));
-  Match best{node, nullptr, 0};
-  for (const auto& child : node->children) {
-    const int n = common_prefix(child->tokens, rest);
-    if (n == 0) continue;
-    const bool whole = n == static_cast<int>(child->tokens.size()) && n % kTileTokens == 0 &&
-                       child->n_writers == 0;
-    const Match match = whole ? find(child.get(), tokens) : Match{node, child.get(), n};
-    if (match.end() > best.end()) best = match;
+// as they are open: each may be the one that goes on, so all that begin alike are followed. No
+// recursion: a tree may be as deep as a context has blocks.
+PrefixTree::Match PrefixTree::find(KvSegment* root, std::span<const int32_t> tokens) const {
+  Match best{root, nullptr, 0};
+  std::vector<KvSegment*> followed{root};
+  while (!followed.empty()) {
+    KvSegment* node = followed.back();
+    followed.pop_back();
+    if (node->end() > best.end()) best = {node, nullptr, 0};
+    const auto rest = tokens.subspan(static_cast<size_t>(node->end()));
+    for (const auto& child : node->children) {
+      const int n = common_prefix(child->tokens, rest);
+      const bool whole = n == static_cast<int>(child->tokens.size()) && n % kTileTokens == 0 &&
+                         child->n_writers == 0;
+      if (n > 0 && whole) followed.push_back(child.get());
+      else if (node->end() + n > best.end()) best = {node, child.get(), n};
+    }
   }
   return best;
 }
@@ -207,8 +224,12 @@ void PrefixTree::remove(KvSegment* segment) {
   CHECK(segment->n_pins == 0 && segment->n_writers == 0, "nobody uses what is removed");
   give_runs(segment, 0);
   auto& siblings = segment->parent->children;
+  const KvSegment* parent = segment->parent;
   siblings.erase(std::find_if(siblings.begin(), siblings.end(),
                               [&](const auto& child) { return child.get() == segment; }));
+  // A namespace of which nothing is left costs nothing.
+  if (parent->parent == nullptr && parent->children.empty())
+    std::erase_if(roots_, [&](const auto& root) { return root.second.get() == parent; });
 }
 
 /** Gives up the last run of the leaf that was used longest ago. */
@@ -232,41 +253,6 @@ bool PrefixTree::evict_one() {
 void PrefixTree::clear() {
   while (evict_one()) {
   }
-}
-
-int PrefixTree::n_available() const {
-  // A segment can go once nothing below it is written.
-  const std::function<int(const KvSegment&, bool*)> count = [&](const KvSegment& segment,
-                                                                bool* in_use) {
-    int runs = 0;
-    *in_use = segment.n_writers > 0 || segment.n_pins > 0;
-    for (const auto& child : segment.children) {
-      bool child_in_use = false;
-      runs += count(*child, &child_in_use);
-      *in_use = *in_use || child_in_use;
-    }
-    return *in_use ? runs : runs + static_cast<int>(segment.runs.size());
-  };
-  int available = pool_.n_free();
-  for (const auto& [key, root] : roots_) {
-    bool in_use = false;
-    available += count(*root, &in_use);
-  }
-  return available;
-}
-
-int PrefixTree::n_writers() const {
-  int n = 0;
-  for (const auto& [key, root] : roots_)
-    for_each_segment(*root, [&](const KvSegment& segment) { n += segment.n_writers; });
-  return n;
-}
-
-int PrefixTree::n_segments() const {
-  int n = 0;
-  for (const auto& [key, root] : roots_)
-    for_each_segment(*root, [&](const KvSegment& segment) { n += segment.parent != nullptr; });
-  return n;
 }
 
 std::vector<uint32_t> context_runs(const KvSegment* leaf) {

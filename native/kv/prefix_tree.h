@@ -49,6 +49,8 @@ class PrefixTree {
   /** Runs that could be had: free ones and those of leaves (and then of their parents) that nobody
    * uses. */
   int n_available() const;
+  /** The same, if a sequence that begins with `tokens` held what is stored of them. */
+  int n_available_beside(const std::string& key, std::span<const int32_t> tokens);
   int n_segments() const;
   int n_writers() const;
   /** Gives up everything that nobody uses. */

@@ -31,9 +31,14 @@ inline size_t runs_of(size_t n_tokens) { return (n_tokens + kTileTokens - 1) / k
 
 /** The segment and all below it, parents first. */
 template <typename Visitor>
-void for_each_segment(const KvSegment& segment, const Visitor& visitor) {
-  visitor(segment);
-  for (const auto& child : segment.children) for_each_segment(*child, visitor);
+void for_each_segment(const KvSegment& top, const Visitor& visitor) {
+  std::vector<const KvSegment*> segments{&top};
+  while (!segments.empty()) {
+    const KvSegment* segment = segments.back();
+    segments.pop_back();
+    visitor(*segment);
+    for (const auto& child : segment->children) segments.push_back(child.get());
+  }
 }
 
 }  // namespace cachalot

@@ -68,9 +68,10 @@ class KeyReader {
 
   float checked_positive(const std::string& name, const GgufValue& value) const {
     const auto* number = std::get_if<double>(&value);
-    if (number == nullptr || !std::isfinite(*number) || *number <= 0)
-      bad_value(prefix_ + name, "a positive number");
-    return static_cast<float>(*number);
+    const float positive = number == nullptr ? 0 : static_cast<float>(*number);
+    if (!std::isnormal(positive) || positive < 0)
+      bad_value(prefix_ + name, "a positive number that a float can hold");
+    return positive;
   }
 
   const GgufFile& file_;

@@ -40,9 +40,10 @@ int integer(const JsonValue& json, const std::string& key, int64_t max) {
 float positive_or(const JsonValue& json, const std::string& key, float otherwise) {
   const JsonValue* value = json.find(key);
   if (value == nullptr) return otherwise;
-  const double* number = value->number();
-  if (number == nullptr || !(*number > 0) || *number > 1e30) bad_value(key, "a positive number");
-  return static_cast<float>(*number);
+  const float number = value->number() == nullptr ? 0 : static_cast<float>(*value->number());
+  if (!std::isnormal(number) || number < 0)
+    bad_value(key, "a positive number that a float can hold");
+  return number;
 }
 
 bool flag_or(const JsonValue& json, const std::string& key, bool otherwise) {
@@ -73,10 +74,31 @@ std::string read_architecture(const JsonValue& json) {
   return name;
 }
 
+/** How much YaRN sharpens attention: 0.1 m ln(factor) + 1. */
+float yarn_magnitude(float factor, float multiplier) {
+  return 0.1f * multiplier * std::log(std::max(factor, 1.0f)) + 1.0f;
+}
+
+float yarn_attention_factor(const JsonValue& scaling, float factor) {
+  const bool both = scaling.find("mscale") != nullptr && scaling.find("mscale_all_dim") != nullptr;
+  const float usual = both ? yarn_magnitude(factor, positive_or(scaling, "mscale", 1)) /
+                                 yarn_magnitude(factor, positive_or(scaling, "mscale_all_dim", 1))
+                           : yarn_magnitude(factor, 1);
+  return positive_or(scaling, "attention_factor", usual);
+}
+
 /** `scaling` is "rope_scaling", or "rope_parameters" of newer files. */
 void read_scaling(const JsonValue& scaling, int context_length, RopeConfig* rope) {
-  const std::string type = text_or(scaling, "rope_type", text_or(scaling, "type", "default"));
-  if (type == "default") return;
+  for (const auto& [key, value] : *scaling.object()) {
+    if (value.object() != nullptr)
+      unsupported("rotary positions by kind of layer are not supported");
+  }
+  const std::string type = text_or(scaling, "rope_type", text_or(scaling, "type", ""));
+  if (type.empty() && scaling.find("factor") != nullptr) bad_value("rope_scaling", "a 'rope_type'");
+  if (type.empty() || type == "default") return;
+  if (type != "linear" && type != "llama3" && type != "yarn")
+    unsupported("rotary scaling '" + type + "' is not supported; supported: linear, llama3, yarn");
+  if (scaling.find("factor") == nullptr) bad_value("rope_scaling", "a 'factor'");
   rope->factor = positive_or(scaling, "factor", 1);
   rope->original_context =
       integer_or(scaling, "original_max_position_embeddings", kMaxContext, context_length);
@@ -86,27 +108,40 @@ void read_scaling(const JsonValue& scaling, int context_length, RopeConfig* rope
     rope->scaling = RopeScaling::kLlama3;
     rope->low_frequency_factor = positive_or(scaling, "low_freq_factor", 1);
     rope->high_frequency_factor = positive_or(scaling, "high_freq_factor", 4);
-  } else if (type == "yarn") {
+  } else {
+    if (!flag_or(scaling, "truncate", true))
+      unsupported("YaRN without 'truncate' is not supported");
     rope->scaling = RopeScaling::kYarn;
     rope->beta_fast = positive_or(scaling, "beta_fast", 32);
     rope->beta_slow = positive_or(scaling, "beta_slow", 1);
-    rope->attention_factor = positive_or(scaling, "attention_factor",
-                                         0.1f * std::log(std::max(rope->factor, 1.0f)) + 1.0f);
-  } else {
-    unsupported("rotary scaling '" + type + "' is not supported; supported: linear, llama3, yarn");
+    rope->attention_factor = yarn_attention_factor(scaling, rope->factor);
   }
+}
+
+/** What users add by hand, "rope_scaling", comes before what newer files are saved with. */
+const JsonValue* rope_section(const JsonValue& json) {
+  for (const char* name : {"rope_scaling", "rope_parameters"}) {
+    const JsonValue* section = json.find(name);
+    if (section == nullptr) continue;
+    if (section->object() == nullptr) bad_value(name, "an object");
+    if (!section->object()->empty()) return section;
+  }
+  return nullptr;
 }
 
 RopeConfig read_rope(const JsonValue& json, int head_dim, int* context_length) {
   RopeConfig rope;
+  const JsonValue none;
   const JsonValue* parameters = json.find("rope_parameters");
-  const JsonValue* scaling = parameters != nullptr ? parameters : json.find("rope_scaling");
-  rope.base = positive_or(json, "rope_theta", 10000.0f);
-  rope.dims = static_cast<int>(static_cast<float>(head_dim) *
-                               positive_or(json, "partial_rotary_factor", 1));
-  if (scaling != nullptr) {
-    rope.base = positive_or(*scaling, "rope_theta", rope.base);
-    read_scaling(*scaling, *context_length, &rope);
+  const JsonValue& saved = parameters == nullptr ? none : *parameters;
+  rope.base = positive_or(json, "rope_theta", positive_or(saved, "rope_theta", 10000.0f));
+  const float part =
+      positive_or(json, "partial_rotary_factor", positive_or(saved, "partial_rotary_factor", 1));
+  if (part > 1) bad_value("partial_rotary_factor", "a number up to 1");
+  rope.dims = static_cast<int>(static_cast<float>(head_dim) * part);
+  if (const JsonValue* section = rope_section(json)) {
+    rope.base = positive_or(*section, "rope_theta", rope.base);
+    read_scaling(*section, *context_length, &rope);
   }
   // Users add YaRN to a model by hand and leave the length it was trained for.
   if (rope.scaling == RopeScaling::kYarn) {
@@ -117,21 +152,41 @@ RopeConfig read_rope(const JsonValue& json, int head_dim, int* context_length) {
   return rope;
 }
 
-/** Mistral: a window for all layers. Qwen: for none, or from layer max_window_layers on. */
+// Defaults of the transformers library, where config.json says nothing.
+constexpr int kUsualWindow = 4096;
+constexpr int kUsualWindowLayers = 28;  // qwen: layers before it read everything
+
+/** The first layer that has a window. */
+int first_window_layer(const JsonValue& json) {
+  const JsonValue* given = json.find("max_window_layers");
+  const bool is_zero = given != nullptr && given->number() != nullptr && *given->number() == 0;
+  return is_zero ? 0 : integer_or(json, "max_window_layers", kMaxDimension, kUsualWindowLayers);
+}
+
+bool slides(const JsonValue& type) {
+  const std::string* name = type.text();
+  if (name == nullptr || (*name != "sliding_attention" && *name != "full_attention"))
+    unsupported("'layer_types' other than full_attention and sliding_attention are not supported");
+  return *name == "sliding_attention";
+}
+
+/** Mistral: a window for all layers, unless it is null. Qwen: for none, or from some layer on. */
 void read_windows(const JsonValue& json, ModelConfig* config) {
-  const bool asks = flag_or(json, "use_sliding_window", config->architecture == "mistral");
-  const int window = asks ? integer_or(json, "sliding_window", kMaxContext, 0) : 0;
-  if (window == 0) return;
+  const bool is_qwen = config->architecture.starts_with("qwen");
+  const bool asks =
+      is_qwen ? flag_or(json, "use_sliding_window", false) : config->architecture == "mistral";
+  const bool is_null = json.has("sliding_window") && json.find("sliding_window") == nullptr;
+  if (!asks || is_null) return;
+  const int window = integer_or(json, "sliding_window", kMaxContext, kUsualWindow);
+  const int first = is_qwen ? first_window_layer(json) : 0;
   const JsonValue* types = json.find("layer_types");
   const JsonArray* list = types == nullptr ? nullptr : types->array();
-  if (list != nullptr && list->size() != config->layers.size())
+  if (types != nullptr && (list == nullptr || list->size() != config->layers.size()))
     bad_value("layer_types", "one for each layer");
-  const bool is_qwen = config->architecture.starts_with("qwen");
-  const int first = is_qwen ? integer_or(json, "max_window_layers", kMaxLayers, 0) : 0;
   for (int i = 0; i < config->n_layers(); i++) {
-    const std::string* type = list == nullptr ? nullptr : (*list)[static_cast<size_t>(i)].text();
-    const bool slides = type == nullptr ? i >= first : *type == "sliding_attention";
-    config->layers[static_cast<size_t>(i)].window = slides ? window : 0;
+    const auto index = static_cast<size_t>(i);
+    const bool has_window = list == nullptr ? i >= first : slides((*list)[index]);
+    config->layers[index].window = has_window ? window : 0;
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <filesystem>
+#include <regex>
 #include <string_view>
 #include <utility>
 
@@ -91,7 +92,8 @@ ModelFiles open_model(const std::string& path) {
   if (file.extension() == ".json")
     return open_folder(file.parent_path(), read_safetensors_folder(file.parent_path().string()));
   if (file.extension() == ".safetensors") {
-    const bool is_shard = file.filename().string().find("-of-") != std::string::npos;
+    static const std::regex kShard(R"(.*-\d{5}-of-\d{5}\.safetensors)");
+    const bool is_shard = std::regex_match(file.filename().string(), kShard);
     return open_folder(
         file.parent_path(),
         is_shard ? read_safetensors_folder(file.parent_path().string()) : read_safetensors(path));

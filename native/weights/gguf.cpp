@@ -16,6 +16,7 @@ constexpr uint64_t kMaxNameBytes = 1024;
 constexpr uint64_t kMaxTextBytes = uint64_t{64}
                                    << 20;  // what JavaScript surely holds as one string
 constexpr uint64_t kMaxDimensions = 4;
+constexpr uint64_t kMaxElements = 1 << 23;  // of an array: twenty times the largest vocabulary
 constexpr uint64_t kMaxAlignment = 1 << 20;
 constexpr uint64_t kMinEntryBytes = 8 + 4;               // of a metadata entry: key length, type
 constexpr uint64_t kMinTensorBytes = 8 + 4 + 8 + 4 + 8;  // of a tensor's entry, one dimension
@@ -93,6 +94,11 @@ GgufValue read_array(SpanReader& reader, const std::string& key) {
   const auto bytes = checked_multiply(count, element);
   reader.need(bytes.value_or(UINT64_MAX),
               "metadata array '" + key + "'");  // before anything is reserved for it
+  if (count > kMaxElements) {  // sparse files cost nothing, what is read from them does
+    throw Error(ErrorCode::kFileBadMetadata, "metadata array '" + key + "' has " +
+                                                 std::to_string(count) + " elements; at most " +
+                                                 std::to_string(kMaxElements) + " are allowed");
+  }
   if (strings) array->strings.reserve(count);
   else array->numbers.reserve(count);
   for (uint64_t i = 0; i < count; i++) {

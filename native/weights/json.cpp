@@ -199,6 +199,10 @@ const JsonValue* JsonValue::find(const std::string& key) const {
   return found == members->end() || found->second.is_null() ? nullptr : &found->second;
 }
 
+bool JsonValue::has(const std::string& key) const {
+  return object() != nullptr && object()->contains(key);
+}
+
 JsonValue parse_json(std::span<const uint8_t> text) { return Parser(text).document(); }
 
 }  // namespace cachalot

@@ -26,6 +26,8 @@ struct JsonValue {
   const JsonObject* object() const { return std::get_if<JsonObject>(&value); }
   /** The member of an object; null if this is none, has none, or the member is JSON's null. */
   const JsonValue* find(const std::string& key) const;
+  /** Whether an object has the member, be it null. */
+  bool has(const std::string& key) const;
 };
 
 /** Throws file_bad_metadata with the offset of what is wrong. */

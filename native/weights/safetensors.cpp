@@ -204,7 +204,8 @@ std::map<std::string, std::string> parse_shard_index(std::span<const uint8_t> te
 std::vector<StoredTensor> read_safetensors_folder(const std::string& folder) {
   namespace fs = std::filesystem;
   const std::string index_path = (fs::path(folder) / "model.safetensors.index.json").string();
-  if (!fs::exists(index_path)) {
+  std::error_code unreadable;  // opening a file says why
+  if (!fs::exists(index_path, unreadable)) {
     return read_safetensors((fs::path(folder) / "model.safetensors").string());
   }
   std::map<std::string, std::string> shards;

@@ -72,3 +72,38 @@ test('qwen2 in a folder: a window only from max_window_layers on, and only if it
   const late = writeHubModel({ ...options, config: { max_window_layers: 2 } });
   expect(await error({ ...late, window: 0 }, 'auto')).toBeLessThan(3e-5);
 });
+
+test('config.json of newer files: rope_parameters, and rope_scaling, which comes before it', async () => {
+  const scaling = { type: 'linear' as const, factor: 4, original: 64 };
+  const plain = (config: Record<string, unknown>) =>
+    writeHubModel({ shape: { layers: 1 }, config: { rope_theta: undefined, ...config } });
+  const linear = { rope_type: 'linear', factor: 4 };
+  const rope = { base: 10000, scaling };
+  const saved = { rope_theta: 10000, rope_type: 'default' };
+  for (const config of [
+    { rope_parameters: { rope_theta: 10000, ...linear } },
+    { rope_parameters: saved, rope_scaling: linear },
+  ]) {
+    expect(await error({ ...plain(config), rope }, 'auto')).toBeLessThan(3e-5);
+  }
+  expect(await error(plain({ rope_parameters: saved, rope_scaling: {} }), 'auto')).toBeLessThan(
+    3e-5,
+  );
+});
+
+test('windows as the transformers library has them where config.json is silent', async () => {
+  const shape = { layers: 1 };
+  const qwen = writeHubModel({ architecture: 'qwen2', shape, window: 30 });
+  expect(await error({ ...qwen, window: 0 }, 'auto')).toBeLessThan(3e-5); // from layer 28 on
+  const all = {
+    architecture: 'qwen2',
+    shape,
+    window: 30,
+    config: { max_window_layers: 0 },
+  } as const;
+  expect(await error(writeHubModel(all), 'auto')).toBeLessThan(3e-5);
+  const none = { architecture: 'mistral', shape, config: { sliding_window: null } } as const;
+  expect(await error(writeHubModel(none), 'auto')).toBeLessThan(3e-5);
+  const llama = writeHubModel({ shape, config: { use_sliding_window: true, sliding_window: 20 } });
+  expect(await error(llama, 'auto')).toBeLessThan(3e-5);
+});

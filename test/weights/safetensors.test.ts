@@ -50,7 +50,17 @@ test.each([
     { rope_scaling: { rope_type: 'llama3', factor: 8, low_freq_factor: 4, high_freq_factor: 1 } },
     'model_bad_value',
   ],
-  [{ layer_types: [], sliding_window: 8, use_sliding_window: true }, 'model_bad_value'],
+  [{ model_type: 'mistral', layer_types: [], sliding_window: 8 }, 'model_bad_value'],
+  [
+    { model_type: 'mistral', layer_types: ['chunked_attention'], sliding_window: 8 },
+    'unsupported_architecture',
+  ],
+  [{ rope_scaling: 'yarn' }, 'model_bad_value'],
+  [{ rope_scaling: { rope_type: 'yarn' } }, 'model_bad_value'],
+  [{ rope_scaling: { factor: 4 } }, 'model_bad_value'],
+  [{ rope_parameters: { full_attention: { rope_type: 'default' } } }, 'unsupported_architecture'],
+  [{ rope_theta: 1e-60 }, 'model_bad_value'],
+  [{ partial_rotary_factor: 1e20 }, 'model_bad_value'],
 ] as [Record<string, unknown>, string][])('config.json with %j: %s', async (change, code) => {
   const { path } = writeHubModel({ shape: { layers: 1 } });
   writeFileSync(join(path, 'config.json'), JSON.stringify({ ...readConfig(path), ...change }));

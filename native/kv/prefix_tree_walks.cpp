@@ -1,4 +1,5 @@
-// The rules of the prefix tree, as test builds check them after every step.
+// What is asked of the whole prefix tree: counts, and its rules, which test builds check after
+// every step.
 
 #include <set>
 
@@ -6,6 +7,45 @@
 #include "kv/prefix_tree.h"
 
 namespace cachalot {
+
+/** A segment can go once nothing at or below it is written or pinned. */
+int PrefixTree::n_available() const {
+  std::set<const KvSegment*> in_use;
+  int held = 0;
+  for (const auto& [key, root] : roots_) {
+    for_each_segment(*root, [&](const KvSegment& segment) {
+      if (segment.n_writers == 0 && segment.n_pins == 0) return;
+      for (const KvSegment* s = &segment; s != nullptr && in_use.insert(s).second; s = s->parent)
+        held += static_cast<int>(s->runs.size());
+    });
+  }
+  return pool_.n_runs() - held;
+}
+
+int PrefixTree::n_available_beside(const std::string& key, std::span<const int32_t> tokens) {
+  const auto found = roots_.find(key);
+  if (found == roots_.end()) return n_available();
+  const Match match = find(found->second.get(), tokens);
+  KvSegment* used = match.child != nullptr ? match.child : match.node;
+  used->n_pins++;
+  const int available = n_available();
+  used->n_pins--;
+  return available;
+}
+
+int PrefixTree::n_writers() const {
+  int n = 0;
+  for (const auto& [key, root] : roots_)
+    for_each_segment(*root, [&](const KvSegment& segment) { n += segment.n_writers; });
+  return n;
+}
+
+int PrefixTree::n_segments() const {
+  int n = 0;
+  for (const auto& [key, root] : roots_)
+    for_each_segment(*root, [&](const KvSegment& segment) { n += segment.parent != nullptr; });
+  return n;
+}
 
 void PrefixTree::check_invariants() const {
   size_t n_runs = 0;
