@@ -89,7 +89,7 @@ export class Batch implements AsyncIterable<BatchResult> {
     const seed = rest.seed ?? Math.floor(Math.random() * Number.MAX_SAFE_INTEGER);
     const shared = { ...rest, seed, signal: both };
     this.#results = (items as readonly BatchItem[]).flatMap((item, index) =>
-      this.prompt(engine, item, index, n, shared),
+      this.prompt(engine, snapshot(item), index, n, shared),
     );
   }
 
@@ -181,6 +181,15 @@ export class Batch implements AsyncIterable<BatchResult> {
   }
 }
 
+/** What an item says now; its owner may change it while it waits. */
+function snapshot(item: BatchItem): BatchItem {
+  if (typeof item === 'string' || typeof item !== 'object' || item === null) return item;
+  const copy = (messages: Message[]) =>
+    messages.map((message) => (typeof message === 'object' ? { ...message } : message));
+  if (Array.isArray(item)) return copy(item);
+  return { ...item, prompt: Array.isArray(item.prompt) ? copy(item.prompt) : item.prompt };
+}
+
 /** What one item asks for. Throws what is wrong with this item alone. */
 function start(
   engine: EngineContext,
@@ -193,8 +202,9 @@ function start(
   if (typeof prompt !== 'string') checkMessages(prompt);
   const given = Object.entries(own).filter(([, value]) => value !== undefined);
   const options: GenerateOptions = { ...shared, ...(Object.fromEntries(given) as GenerateOptions) };
-  const signals = [own.signal, shared.signal].filter((signal) => signal !== undefined);
-  const resolved = resolveGenerateOptions({ ...options, signal: AbortSignal.any(signals) });
+  const checked = resolveGenerateOptions(options);
+  const signals = [checked.signal, shared.signal].filter((signal) => signal !== undefined);
+  const resolved = { ...checked, signal: AbortSignal.any(signals) };
   const { core, tokenizer, namespace } = engine;
   return new Generation(
     {

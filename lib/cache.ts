@@ -92,7 +92,12 @@ export class Cache {
     }
     const pin = pinned ? core.newPin() : 0;
     await evaluate(this.#engine, { kind: 'prefill', tokens: ids, pin }, signal);
+    try {
+      onProgress?.({ tokens: ids.length, totalTokens: ids.length });
+    } catch (error) {
+      core.unpin(pin); // nobody will have the context
+      throw error;
+    }
     if (pin !== 0) context.hold(pin);
-    onProgress?.({ tokens: ids.length, totalTokens: ids.length });
   }
 }

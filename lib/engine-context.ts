@@ -10,6 +10,11 @@ import type { EncodeOptions, TextTokenizer } from './text/tokenizer.js';
 /** Longer texts are tokenized in a worker, so that the event loop stays free; and so are those for patterns of strangers. */
 const LONG_TEXT = 8 << 10;
 
+/** A message, and whether names of special tokens in it mean those tokens. */
+export interface SaidMessage extends Message {
+  special?: boolean;
+}
+
 export interface PromptOptions {
   context?: Context | undefined;
   specialTokens?: boolean;
@@ -46,19 +51,26 @@ export class EngineContext {
   }
 
   /** The ids of a prompt: text to continue, or a conversation; after those of a context, if there is one. */
-  async encodePrompt(prompt: string | Message[], options: PromptOptions = {}): Promise<Int32Array> {
+  async encodePrompt(
+    prompt: string | SaidMessage[],
+    options: PromptOptions = {},
+  ): Promise<Int32Array> {
     const { context, specialTokens: special = false, signal } = options;
     const before = context === undefined ? undefined : this.tokensOf(context);
-    const text =
-      typeof prompt === 'string' ? prompt : await this.render(prompt, { special, signal });
-    const ids = await this.encode(text, {
-      special: special || typeof prompt !== 'string',
-      bos: before === undefined,
-    });
-    if (before === undefined) return ids;
-    // A template writes the first token of a text itself; after a context it is not the first.
-    const repeated = before.length > 0 && ids[0] !== undefined && ids[0] === this.tokenizer.bos;
-    return concatenate(before, repeated ? ids.subarray(1) : ids);
+    if (typeof prompt === 'string') {
+      const continues = before !== undefined;
+      const ids = await this.encode(prompt, { special, bos: !continues, continues }, signal);
+      return before ? concatenate(before, ids) : ids;
+    }
+    const said = special ? prompt.map((message) => ({ ...message, special })) : prompt;
+    const text = await this.render(said, signal);
+    const ids = await this.encode(text, { special: true, bos: before === undefined }, signal);
+    return before ? concatenate(before, this.withoutBos(ids)) : ids;
+  }
+
+  /** A template writes the first token of a text itself; after other text it is not the first. */
+  withoutBos(ids: Int32Array): Int32Array {
+    return ids[0] !== undefined && ids[0] === this.tokenizer.bos ? ids.subarray(1) : ids;
   }
 
   /** The tokens of a context of this engine. */
@@ -71,7 +83,7 @@ export class EngineContext {
   }
 
   /** Refuses a text that cannot fit, however it is cut, before it is cut. */
-  async encode(text: string, options: EncodeOptions): Promise<Int32Array> {
+  async encode(text: string, options: EncodeOptions, signal?: AbortSignal): Promise<Int32Array> {
     const { contextLength } = this.core.native.description();
     if (text.length > contextLength * this.tokenizer.longestToken) {
       throw new CachalotError(
@@ -82,34 +94,48 @@ export class EngineContext {
     if (text.length <= LONG_TEXT && this.tokenizer.isTrusted)
       return this.tokenizer.encode(text, options);
     const whole = options.special ? text : this.tokenizer.breakNames(text);
-    return this.#thread.encode(whole, { ...options, special: true });
+    return this.#thread.encode(whole, { ...options, special: true }, signal);
   }
 
   /** The text of a conversation, up to where the model's answer begins. */
-  async render(
-    messages: readonly Message[],
-    options: { special?: boolean; signal?: AbortSignal | undefined } = {},
-  ): Promise<string> {
-    checkMessages(messages);
+  async render(messages: readonly SaidMessage[], signal?: AbortSignal): Promise<string> {
+    checkMessages([...messages]);
     if (this.#template === undefined) {
       throw new CachalotError(
         'template_missing',
         'this model has no chat template; use `complete` instead of `chat`',
       );
     }
+    const { names } = this.tokenizer;
+    const text = await this.renderWith(messages, (content) => names.break(content), signal);
+    const isPlain = messages.every(
+      ({ content, special }) => special === true || !names.mayMatter(textOf(content)),
+    );
+    if (isPlain) return text;
+    // A template may cut and join what users wrote. With every place marked where a name could begin, no name can come
+    // of that; if there are as many names then, all of them are the template's own.
+    const strict = await this.renderWith(messages, (content) => names.breakAll(content), signal);
+    return names.count(text) === names.count(strict) ? text : strict;
+  }
+
+  private renderWith(
+    messages: readonly SaidMessage[],
+    protect: (content: string) => string,
+    signal: AbortSignal | undefined,
+  ): Promise<string> {
     const { tokenizer } = this;
     return this.#templates.render(
-      this.#template,
+      this.#template!,
       {
-        messages: messages.map(({ role, content }) => {
+        messages: messages.map(({ role, content, special }) => {
           const text = textOf(content);
-          return { role, content: options.special ? text : tokenizer.breakNames(text) };
+          return { role, content: special ? text : protect(text) };
         }),
         add_generation_prompt: messages.at(-1)?.role !== 'assistant',
         bos_token: tokenizer.name(tokenizer.bos),
         eos_token: tokenizer.name(tokenizer.eos),
       },
-      options.signal,
+      signal,
     );
   }
 

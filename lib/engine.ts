@@ -9,9 +9,8 @@ import { EngineContext } from './engine-context.js';
 import { CachalotError, abortError } from './errors.js';
 import { evaluate } from './evaluate.js';
 import { resolveGenerateOptions } from './generate-options.js';
-import type { GenerateOptions } from './generate-options.js';
+import type { GenerateOptions, ResolvedOptions } from './generate-options.js';
 import { Generation } from './generation.js';
-import type { GenerationSource } from './generation.js';
 import { resolveModel } from './models/pull.js';
 import type { LoadOptions } from './load-options.js';
 import { resolveLoadOptions } from './load-options.js';
@@ -66,6 +65,10 @@ export class Engine implements AsyncDisposable {
     const vocabulary = await loadVocabulary(path, options.tokenizer);
     if (signal?.aborted) throw abortError(signal);
     const core = await EngineCore.load(path, nativeOptions);
+    if (signal?.aborted) {
+      await core.dispose();
+      throw abortError(signal);
+    }
     const tokenizer = new TextTokenizer(vocabulary);
     const { vocabulary: size } = core.native.description();
     // A model may have a few more rows than tokens, to fill up a multiple of something.
@@ -110,34 +113,34 @@ export class Engine implements AsyncDisposable {
     isString('text', text);
     const { context, ...rest } = { ...options };
     if (context !== undefined) this.#context.tokensOf(context);
-    return this.generate(rest, { prompt: () => this.#context.encodePrompt(text, options) });
+    return this.generate(rest, (resolved) =>
+      this.#context.encodePrompt(text, { ...resolved, context }),
+    );
   }
 
   /** Continues a sequence of token ids. */
   completeTokens(tokens: readonly number[], options: GenerateOptions = {}): Generation {
     isIntegerList('tokens', tokens);
-    return this.generate(options, { prompt: () => Int32Array.from(tokens) });
+    const ids = Int32Array.from(tokens);
+    return this.generate(options, () => ids);
   }
 
   /** Answers a conversation that is given whole. */
   chat(messages: Message[], options: GenerateOptions = {}): Generation {
     checkMessages(messages);
-    const copy = structuredClone(messages);
-    return this.generate(options, {
-      prompt: () => this.#context.encodePrompt(copy, options),
-      trimStart: true,
-    });
+    const copy = messages.map(({ role, content }) => structuredClone({ role, content }));
+    return this.generate(options, (resolved) => this.#context.encodePrompt(copy, resolved), true);
   }
 
   private generate(
     options: GenerateOptions,
-    source: Pick<GenerationSource, 'prompt' | 'trimStart'>,
+    prompt: (resolved: ResolvedOptions) => Promise<Int32Array> | Int32Array,
+    trimStart = false,
   ): Generation {
     const { core, tokenizer, namespace } = this.#context;
-    return new Generation(
-      { core, tokenizer, namespace, ...source },
-      resolveGenerateOptions(options),
-    );
+    const resolved = resolveGenerateOptions(options);
+    const source = { core, tokenizer, namespace, trimStart, prompt: () => prompt(resolved) };
+    return new Generation(source, resolved);
   }
 
   /** Log-probability of each token after the first, given those before it; text begins with the model's first token. */
@@ -146,7 +149,7 @@ export class Engine implements AsyncDisposable {
     options: { signal?: AbortSignal } = {},
   ): Promise<{ tokens: number[]; logprobs: number[]; perplexity: number }> {
     checkOptions(options, { signal: isSignal });
-    const tokens = await this.tokensOf(input);
+    const tokens = await this.tokensOf(input, options.signal);
     const { values } = await evaluate(this.#context, { kind: 'score', tokens }, options.signal);
     const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
     return {
@@ -162,7 +165,7 @@ export class Engine implements AsyncDisposable {
     options: { rows?: readonly number[]; signal?: AbortSignal } = {},
   ): Promise<Float32Array[]> {
     checkOptions(options, { rows: isIntegerList, signal: isSignal });
-    const tokens = await this.tokensOf(input);
+    const tokens = await this.tokensOf(input, options.signal);
     const rows = Int32Array.from(options.rows ?? [tokens.length - 1]);
     const { values } = await evaluate(
       this.#context,
@@ -177,6 +180,12 @@ export class Engine implements AsyncDisposable {
   tokenize(text: string, options: { special?: boolean; bos?: boolean } = {}): number[] {
     isString('text', text);
     checkOptions(options, { special: isBoolean, bos: isBoolean });
+    if (!this.#tokenizer.isTrusted) {
+      throw new CachalotError(
+        'tokenizer_unsupported',
+        'the patterns of this tokenizer are not of a family that we know, and might take for ever here; `engine.cache.add(text)` cuts the text in a worker and has its tokens',
+      );
+    }
     return Array.from(this.#tokenizer.encode(text, options));
   }
 
@@ -210,8 +219,11 @@ export class Engine implements AsyncDisposable {
     await this.dispose();
   }
 
-  private async tokensOf(input: string | readonly number[]): Promise<Int32Array> {
-    if (typeof input === 'string') return this.#context.encode(input, { bos: true });
+  private async tokensOf(
+    input: string | readonly number[],
+    signal: AbortSignal | undefined,
+  ): Promise<Int32Array> {
+    if (typeof input === 'string') return this.#context.encode(input, { bos: true }, signal);
     isIntegerList('input', input);
     return Int32Array.from(input);
   }

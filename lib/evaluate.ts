@@ -16,8 +16,9 @@ export interface Evaluation {
 export function evaluate(
   { core, namespace }: { core: EngineCore; namespace: string },
   { kind, tokens, rows, pin }: Evaluation,
-  signal?: AbortSignal,
+  given?: AbortSignal,
 ): Promise<NativeFinish> {
+  const signal = given && AbortSignal.any([given]); // many requests may share one signal
   return new Promise((resolve, reject) => {
     if (signal?.aborted) throw abortError(signal);
     const onAbort = () => core.cancel(id);

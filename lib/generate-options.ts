@@ -57,9 +57,13 @@ export function resolveGenerateOptions(given: GenerateOptions): ResolvedOptions 
   const options = { ...given }; // what was checked: own keys
   return {
     maxTokens: options.maxTokens ?? 2 ** 30,
-    sampling: options,
+    sampling: {
+      ...options,
+      ...(options.dry ? { dry: { ...options.dry } } : {}),
+      ...(options.logitBias ? { logitBias: { ...options.logitBias } } : {}),
+    },
     stop: options.stop === undefined ? [] : [options.stop].flat(),
-    stopTokens: options.stopTokens ?? [],
+    stopTokens: Array.from(options.stopTokens ?? []),
     ignoreEos: options.ignoreEos ?? false,
     specialTokens: options.specialTokens ?? false,
     signal: options.signal,

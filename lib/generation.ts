@@ -88,6 +88,7 @@ export class Generation implements AsyncIterable<string> {
   /** @internal Settles at the first token; never, if there is none. */
   readonly started: Promise<void>;
   #onStart: () => void = () => undefined;
+  readonly #signal: AbortSignal | undefined;
   readonly #onAbort = () => this.abort();
 
   /** @internal Made by sessions, batches and the engine. */
@@ -100,7 +101,9 @@ export class Generation implements AsyncIterable<string> {
     this.result = new Promise((resolve, reject) => (this.#settle = { resolve, reject }));
     this.started = new Promise((resolve) => (this.#onStart = resolve));
     this.result.catch(() => undefined); // a reader of the text hears of the error there
-    options.signal?.addEventListener('abort', this.#onAbort, { once: true });
+    // A signal of its own: many requests may share one signal without a warning about its listeners.
+    this.#signal = options.signal && AbortSignal.any([options.signal]);
+    this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
     void this.start();
   }
 
@@ -129,7 +132,10 @@ export class Generation implements AsyncIterable<string> {
       complete = true;
       if (this.#error) throw this.#error;
     } finally {
-      if (!complete) this.leave();
+      if (!complete) {
+        this.leave();
+        await this.result.catch(() => undefined); // it has ended when the loop has
+      }
     }
   }
 
@@ -228,7 +234,7 @@ export class Generation implements AsyncIterable<string> {
     if (this.#ended) return;
     this.#ended = true;
     this.#error = error;
-    this.#options.signal?.removeEventListener('abort', this.#onAbort);
+    this.#signal?.removeEventListener('abort', this.#onAbort);
     if (error) this.#settle.reject(error);
     else this.#settle.resolve(this.summary());
     this.notify();

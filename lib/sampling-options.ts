@@ -47,7 +47,11 @@ export interface SamplingOptions {
 }
 
 const isBias: Check = (name, value) => {
-  const entries = typeof value === 'object' && value !== null ? Object.entries(value) : undefined;
+  const isPlain =
+    typeof value === 'object' &&
+    value !== null &&
+    [Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null);
+  const entries = isPlain ? Object.entries(value) : undefined;
   const fine = ([id, bias]: [string, unknown]) =>
     /^\d{1,9}$/.test(id) &&
     typeof bias === 'number' &&

@@ -4,10 +4,10 @@ import { randomUUID } from 'node:crypto';
 import { checkOptions, integerIn, isString } from './check-options.js';
 import type { Context } from './context.js';
 import { concatenate } from './engine-context.js';
-import type { EngineContext } from './engine-context.js';
+import type { EngineContext, SaidMessage } from './engine-context.js';
 import { CachalotError, invalidArgument } from './errors.js';
 import { resolveGenerateOptions } from './generate-options.js';
-import type { GenerateOptions } from './generate-options.js';
+import type { GenerateOptions, ResolvedOptions } from './generate-options.js';
 import { Generation } from './generation.js';
 import type { GenerationResult } from './generation.js';
 import type { Message } from './text/chat-template.js';
@@ -21,16 +21,18 @@ export interface SessionOptions {
 
 /** Where a conversation stands. Never changed: turns, forks and rewinds only go from one to another. */
 interface State {
-  readonly messages: readonly Message[];
+  readonly messages: readonly SaidMessage[];
+  readonly nSaid: number; // messages that are part of `ids`
+  readonly isChat: boolean; // `ids` are what the template makes of the messages, and nothing else
   readonly ids: Int32Array; // the context so far: what the cache is asked for
   readonly before: State | undefined; // the last turn
 }
 
 /** A turn: the ids up to where the answer begins, and the messages that it adds. */
 interface Turn {
-  prompt(state: State): Promise<Int32Array>;
-  messages(result: GenerationResult): Message[];
-  trimStart: boolean;
+  prompt(state: State, options: ResolvedOptions): Promise<Int32Array>;
+  messages(result: GenerationResult): SaidMessage[];
+  isChat: boolean;
 }
 
 /**
@@ -44,7 +46,7 @@ interface Turn {
  */
 export class Session {
   readonly #engine: EngineContext;
-  readonly #context: Context | undefined;
+  #context: Context | undefined;
   #state: State;
   #current: Generation | undefined;
 
@@ -56,12 +58,13 @@ export class Session {
     this.#engine = engine;
     this.#context = context;
     const messages: Message[] = system === undefined ? [] : [{ role: 'system', content: system }];
-    this.#state = { messages, ids: new Int32Array(0), before: undefined };
+    const ids = new Int32Array(0);
+    this.#state = { messages, nSaid: 0, isChat: true, ids, before: undefined };
   }
 
   /** The conversation so far, a copy. */
   get messages(): Message[] {
-    return structuredClone(this.#state.messages) as Message[];
+    return this.#state.messages.map(({ role, content }) => structuredClone({ role, content }));
   }
 
   /** The token ids of the context so far, a copy. */
@@ -81,41 +84,46 @@ export class Session {
     return this.ask(this.#state, message, options);
   }
 
-  /** Continues the session's text with `text`, without a chat template, and lets the model go on. */
+  /**
+   * Continues the session's text with `text`, without a chat template, and lets the model go on. Messages that have not
+   * been said yet, as the system's, are said by the next `chat`.
+   */
   complete(text: string, options: GenerateOptions = {}): Generation {
     isString('text', text);
-    const special = options.specialTokens === true;
     return this.generate(this.#state, options, {
-      prompt: async ({ ids }) => {
+      prompt: async ({ ids }, { specialTokens: special, signal }) => {
         if (ids.length === 0) {
-          return this.#engine.encodePrompt(text, { ...options, context: this.#context });
+          const context = this.#context;
+          return this.#engine.encodePrompt(text, { context, specialTokens: special, signal });
         }
-        return concatenate(ids, await this.#engine.encode(text, { special }));
+        return concatenate(
+          ids,
+          await this.#engine.encode(text, { special, continues: true }, signal),
+        );
       },
       messages: () => [],
-      trimStart: false,
+      isChat: false,
     });
   }
 
   /** Asks something else in place of the last turn. If this fails, the session stays as it was. */
   edit(message: string, options: GenerateOptions = {}): Generation {
+    this.refuseIfBusy(true);
     return this.ask(this.stateBefore(1), message, options);
   }
 
   /** Takes back the last turns. */
   rewind(turns = 1): void {
     integerIn(0, 2 ** 30)('turns', turns);
-    this.refuseIfBusy();
+    this.refuseIfBusy(true);
     this.#state = this.stateBefore(turns);
   }
 
   /** A session of its own that continues from here. What both have is shared: nothing is computed again. */
   fork(): Session {
-    this.refuseIfBusy();
-    const fork = new Session(
-      this.#engine,
-      this.#context === undefined ? {} : { context: this.#context },
-    );
+    this.refuseIfBusy(true);
+    const fork = new Session(this.#engine, {});
+    fork.#context = this.#context;
     fork.#state = this.#state;
     return fork;
   }
@@ -130,8 +138,9 @@ export class Session {
     return state;
   }
 
-  private refuseIfBusy(): void {
-    if (this.#current && !this.#current.left) {
+  /** A turn whose reader has left may take a step to end: another turn waits for it, what changes turns does not. */
+  private refuseIfBusy(evenIfLeft: boolean): void {
+    if (this.#current && (evenIfLeft || !this.#current.left)) {
       throw new CachalotError(
         'session_busy',
         'this session is still answering; wait for it, or use another session',
@@ -141,28 +150,29 @@ export class Session {
 
   private ask(from: State, message: string, options: GenerateOptions): Generation {
     isString('message', message);
-    const user: Message = { role: 'user', content: message };
+    const special = { ...options }.specialTokens === true;
+    const user: SaidMessage = { role: 'user', content: message, ...(special ? { special } : {}) };
     return this.generate(from, options, {
-      prompt: (state) => this.turn(state, user, options),
+      prompt: (state, { signal }) => this.turn(state, user, signal),
       messages: ({ text }) => [user, { role: 'assistant', content: text }],
-      trimStart: true,
+      isChat: true,
     });
   }
 
   private generate(from: State, options: GenerateOptions, turn: Turn): Generation {
     const resolved = resolveGenerateOptions(options);
-    this.refuseIfBusy();
+    this.refuseIfBusy(false);
     const previous = this.#current;
     const follows = from === this.#state;
     let state = from;
     let ids: Int32Array = new Int32Array(0);
     const prompt = async () => {
-      await previous?.result.catch(() => undefined); // one that was left may take a step to end
-      if (follows) state = this.#state; // with what the one that was left has added
-      return (ids = await turn.prompt(state));
+      await previous?.result.catch(() => undefined);
+      if (follows) state = this.#state; // with what a turn that was left has added
+      return (ids = await turn.prompt(state, resolved));
     };
     const { core, tokenizer, namespace } = this.#engine;
-    const { trimStart } = turn;
+    const trimStart = turn.isChat;
     const generation = new Generation({ core, tokenizer, namespace, prompt, trimStart }, resolved);
     this.#current = generation;
     const done = () => {
@@ -171,7 +181,13 @@ export class Session {
     generation.result.then((result) => {
       if (result.finishReason !== 'aborted' || result.text !== '') {
         const messages = [...state.messages, ...turn.messages(result)];
-        this.#state = { messages, ids: concatenate(ids, result.tokens), before: state };
+        this.#state = {
+          messages,
+          nSaid: turn.isChat ? messages.length : state.nSaid,
+          isChat: state.isChat && turn.isChat,
+          ids: concatenate(ids, result.tokens),
+          before: state,
+        };
       }
       done();
     }, done);
@@ -179,42 +195,53 @@ export class Session {
   }
 
   /** The ids up to and including the beginning of the model's next answer. */
-  private async turn(state: State, user: Message, options: GenerateOptions): Promise<Int32Array> {
-    const { ids, messages } = state;
-    const suffix = ids.length === 0 ? undefined : await this.suffix(state, user, options);
-    if (suffix === undefined) {
-      return this.#engine.encodePrompt([...messages, user], {
-        ...options,
-        context: this.#context,
-      });
+  private async turn(state: State, user: SaidMessage, signal?: AbortSignal): Promise<Int32Array> {
+    const { ids, messages, nSaid, isChat } = state;
+    const engine = this.#engine;
+    if (ids.length > 0 && !isChat) {
+      // Text that no message tells of stays; what has not been said goes after it.
+      const text = await engine.render([...messages.slice(nSaid), user], signal);
+      const added = await engine.encode(text, { special: true, continues: true }, signal);
+      return concatenate(ids, engine.withoutBos(added));
     }
-    const added = await this.#engine.encode(suffix, { special: true });
-    // The template ends an answer with the token that the model has already given.
-    const repeated =
-      added[0] !== undefined &&
-      added[0] === ids.at(-1) &&
-      this.#engine.tokenizer.stopTokens.includes(added[0]);
-    return concatenate(ids, repeated ? added.subarray(1) : added);
+    const suffix = ids.length === 0 ? undefined : await this.suffix(state, user, signal);
+    if (suffix === undefined) {
+      const context = this.#context;
+      return engine.encodePrompt([...messages, user], { context, signal });
+    }
+    return concatenate(
+      ids,
+      await engine.encode(suffix, { special: true, continues: true }, signal),
+    );
   }
 
   /** The text between the last answer and the next, or nothing if the template changes what came before. */
   private async suffix(
-    { messages }: State,
-    user: Message,
-    { specialTokens: special = false, signal }: GenerateOptions,
+    { messages, ids }: State,
+    user: SaidMessage,
+    signal?: AbortSignal,
   ): Promise<string | undefined> {
     if (messages.at(-1)?.role !== 'assistant') return undefined;
     const before = messages.slice(0, -1);
     const mark = randomUUID();
-    const marked: Message[] = [...before, { role: 'assistant', content: mark }, user];
+    const marked: SaidMessage[] = [...before, { role: 'assistant', content: mark }, user];
     const [text, previous] = await Promise.all([
-      this.#engine.render(marked, { special, signal }),
-      this.#engine.render(before, { special, signal }),
+      this.#engine.render(marked, signal),
+      this.#engine.render(before, signal),
     ]);
     const at = text.indexOf(mark);
     // Some templates put white space before an answer that the prompt for it leaves to the model.
     const same =
       at >= 0 && text.startsWith(previous) && text.slice(previous.length, at).trim() === '';
-    return same ? text.slice(at + mark.length) : undefined;
+    return same ? this.withoutRepeatedEnd(text.slice(at + mark.length), ids.at(-1)) : undefined;
+  }
+
+  /** The template ends an answer with the token that the model has already given, perhaps after a space. */
+  private withoutRepeatedEnd(suffix: string, last: number | undefined): string {
+    const { tokenizer } = this.#engine;
+    if (last === undefined || !tokenizer.stopTokens.includes(last)) return suffix;
+    const name = tokenizer.name(last);
+    const rest = suffix.trimStart();
+    return name !== '' && rest.startsWith(name) ? rest.slice(name.length) : suffix;
   }
 }

@@ -56,6 +56,14 @@ export function decimal(text: string): number {
   return value;
 }
 
+/** A number of either sign. */
+export function signed(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value))
+    throw new InvalidArgumentError('expected a number.');
+  return value;
+}
+
 const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
 
 /** Progress of a pull on stderr: a bar on a terminal, a line per tenth elsewhere. */

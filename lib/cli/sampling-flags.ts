@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 
 import type { SamplingOptions } from '../sampling-options.js';
-import { decimal, integer } from './output.js';
+import { decimal, integer, signed } from './output.js';
 
 type Name = Exclude<keyof SamplingOptions, 'dry' | 'logitBias' | 'topLogprobs'>;
 
@@ -13,8 +13,8 @@ const FLAGS: [Name, string, string, (text: string) => number][] = [
   ['minP', '<p>', "leave out tokens below this share of the likeliest one's probability", decimal],
   ['typicalP', '<p>', 'draw among tokens of usual surprise of this probability together', decimal],
   ['repetitionPenalty', '<x>', 'divide the logits of tokens that were there before', decimal],
-  ['frequencyPenalty', '<x>', 'take off for each time a token is in the answer', decimal],
-  ['presencePenalty', '<x>', 'take off if a token is in the answer', decimal],
+  ['frequencyPenalty', '<x>', 'take off for each time a token is in the answer', signed],
+  ['presencePenalty', '<x>', 'take off if a token is in the answer', signed],
   ['penaltyWindow', '<n>', 'how many of the last tokens the penalties look at', integer(0)],
   ['seed', '<n>', 'makes draws repeatable', integer(0)],
 ];

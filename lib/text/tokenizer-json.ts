@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 
 import { CachalotError } from '../errors.js';
 import { TokenType } from './vocabulary.js';
+import { checkPipeline } from './tokenizer-pipeline.js';
 import type { Step, TokenizerJson, Vocabulary } from './vocabulary.js';
 
 /** What a tokenizer.json does not say - first and last token, chat template - is taken from the model file. */
@@ -80,6 +81,7 @@ function checkShape(path: string, json: unknown): asserts json is TokenizerJson 
   for (const name of ['normalizer', 'pre_tokenizer', 'post_processor', 'decoder']) {
     if (!isSound(json[name] ?? null)) throw invalid(path, `'${name}' is damaged`);
   }
+  checkPipeline(path, json);
   const added = json['added_tokens'] ?? [];
   const isToken = (token: unknown) => isObject(token) && (token['content'] ?? '') !== '';
   if (!Array.isArray(added) || !added.every(isToken))

@@ -1,88 +1,116 @@
-/** Tokenizes long texts in a worker, which loads a vocabulary of its own when it is first needed. */
-import { join } from 'node:path';
+/** Tokenizes long texts in a worker, which loads a vocabulary of its own when it is first needed. One text at a time. */
+import { join, resolve as absolute } from 'node:path';
 import { Worker } from 'node:worker_threads';
 
-import { CachalotError } from '../errors.js';
+import { CachalotError, abortError } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
 import { packageRoot } from '../native.js';
 import { MARK } from './name-breaker.js';
 import type { EncodeOptions } from './tokenizer.js';
 import type { EncodeAnswer, EncodeJob, TokenizerSource } from './tokenizer-worker.js';
 
-interface Pending {
+interface Job {
+  text: string;
+  options: EncodeOptions;
+  signal: AbortSignal | undefined;
+  onAbort: () => void;
   resolve(ids: Int32Array): void;
   reject(error: CachalotError): void;
-  timer: NodeJS.Timeout;
 }
 
-/** The largest texts take seconds; what takes longer is a pattern that was made to. */
+/** The largest texts take seconds; what takes longer is a pattern that was made to. Counts for each text alone. */
 const DEADLINE_MS = 60_000;
 
 export class TokenizerThread {
   readonly #source: TokenizerSource;
-  readonly #pending = new Map<number, Pending>();
+  #queue: Job[] = [];
+  #current: Job | undefined;
+  #timer: NodeJS.Timeout | undefined;
   #worker: Worker | undefined;
-  #nextId = 1;
   #disposed = false;
 
   constructor(model: string, tokenizer: string | undefined) {
-    this.#source = { model, tokenizer, mark: MARK };
+    // The program may change its folder before the worker starts.
+    const file = tokenizer === undefined ? undefined : absolute(tokenizer);
+    this.#source = { model: absolute(model), tokenizer: file, mark: MARK };
   }
 
-  encode(text: string, options: EncodeOptions): Promise<Int32Array> {
+  encode(text: string, options: EncodeOptions, signal?: AbortSignal): Promise<Int32Array> {
     return new Promise((resolve, reject) => {
       if (this.#disposed) throw new CachalotError('disposed', 'the engine has been disposed');
-      const worker = (this.#worker ??= this.start());
-      const job: EncodeJob = { id: this.#nextId++, text, options };
-      const timer = setTimeout(() => void this.stop(overdue()), DEADLINE_MS);
-      this.#pending.set(job.id, { resolve, reject, timer });
-      worker.ref(); // a program whose last work is this text must not end before it
-      worker.postMessage(job);
+      if (signal?.aborted) throw abortError(signal);
+      const onAbort = () => this.abort(job);
+      const job: Job = { text, options, signal, onAbort, resolve, reject };
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.#queue.push(job);
+      this.next();
     });
   }
 
   async dispose(): Promise<void> {
     this.#disposed = true;
-    await this.stop(new CachalotError('disposed', 'the engine has been disposed'));
+    const reason = new CachalotError('disposed', 'the engine has been disposed');
+    for (const job of this.#queue.splice(0)) this.settle(job, reason);
+    await this.stop(reason);
+  }
+
+  private next(): void {
+    if (this.#current) return;
+    this.#current = this.#queue.shift();
+    if (!this.#current) return this.#worker?.unref();
+    const worker = (this.#worker ??= this.start());
+    worker.ref(); // a program whose last work is this text must not end before it
+    this.#timer = setTimeout(() => void this.stop(overdue()), DEADLINE_MS);
+    const { text, options } = this.#current;
+    worker.postMessage({ text, options } satisfies EncodeJob);
   }
 
   private start(): Worker {
     const worker = new Worker(join(packageRoot, 'dist', 'text', 'tokenizer-worker.js'), {
       workerData: this.#source,
     });
-    worker.on('message', (answer: EncodeAnswer) => this.settle(answer));
+    worker.on('message', (answer: EncodeAnswer) => {
+      if (worker === this.#worker) this.finish('ids' in answer ? answer.ids : failure(answer));
+    });
     worker.on('error', (error) => {
-      const failure = new CachalotError(
-        'internal',
-        `the tokenizer's worker failed: ${error.message}`,
-        {
-          cause: error,
-        },
-      );
-      if (worker === this.#worker) void this.stop(failure);
+      if (worker === this.#worker)
+        void this.stop(failure({ code: 'internal', message: error.message }));
     });
     return worker;
   }
 
-  private settle(answer: EncodeAnswer): void {
-    const pending = this.#pending.get(answer.id);
-    clearTimeout(pending?.timer);
-    this.#pending.delete(answer.id);
-    if (this.#pending.size === 0) this.#worker?.unref();
-    if ('ids' in answer) pending?.resolve(answer.ids);
-    else pending?.reject(new CachalotError(answer.code as ErrorCode, answer.message));
+  private finish(result: Int32Array | CachalotError): void {
+    const job = this.#current;
+    clearTimeout(this.#timer);
+    this.#current = undefined;
+    if (job) this.settle(job, result);
+    this.next();
   }
 
+  private settle(job: Job, result: Int32Array | CachalotError): void {
+    job.signal?.removeEventListener('abort', job.onAbort);
+    if (result instanceof CachalotError) job.reject(result);
+    else job.resolve(result);
+  }
+
+  /** A text that waits is dropped; one that is being cut is let finish, as a new worker would cost more. */
+  private abort(job: Job): void {
+    this.#queue = this.#queue.filter((other) => other !== job);
+    job.reject(abortError(job.signal));
+  }
+
+  /** Ends the worker and the text it is at; those that wait get a new one. */
   private async stop(reason: CachalotError): Promise<void> {
     const worker = this.#worker;
     this.#worker = undefined;
-    for (const pending of this.#pending.values()) {
-      clearTimeout(pending.timer);
-      pending.reject(reason);
-    }
-    this.#pending.clear();
+    this.finish(reason);
     await worker?.terminate();
   }
+}
+
+function failure({ code, message }: { code: string; message: string }): CachalotError {
+  const text = code === 'internal' ? `the tokenizer's worker failed: ${message}` : message;
+  return new CachalotError(code as ErrorCode, text);
 }
 
 function overdue(): CachalotError {

@@ -14,13 +14,11 @@ export interface TokenizerSource {
 }
 
 export interface EncodeJob {
-  id: number;
   text: string;
   options: EncodeOptions;
 }
 
-export type EncodeAnswer =
-  { id: number; ids: Int32Array } | { id: number; code: string; message: string };
+export type EncodeAnswer = { ids: Int32Array } | { code: string; message: string };
 
 let tokenizer: Promise<TextTokenizer> | undefined;
 
@@ -29,14 +27,14 @@ async function load(): Promise<TextTokenizer> {
   return new TextTokenizer(await loadVocabulary(source.model, source.tokenizer), source.mark);
 }
 
-async function answer({ id, text, options }: EncodeJob): Promise<void> {
+async function answer({ text, options }: EncodeJob): Promise<void> {
   try {
     const ids = (await (tokenizer ??= load())).encode(text, options);
-    const message: EncodeAnswer = { id, ids };
+    const message: EncodeAnswer = { ids };
     parentPort?.postMessage(message, [ids.buffer as ArrayBuffer]);
   } catch (error) {
     const { code, message } = fromNative(error);
-    parentPort?.postMessage({ id, code, message } satisfies EncodeAnswer);
+    parentPort?.postMessage({ code, message } satisfies EncodeAnswer);
   }
 }
 

@@ -4,7 +4,9 @@ import { Detokenizer } from './detokenizer.js';
 import { NameBreaker } from './name-breaker.js';
 import { usesKnownPatterns } from './pre-tokenizers.js';
 import { TokenType } from './vocabulary.js';
-import type { Vocabulary } from './vocabulary.js';
+import type { TokenizerJson, Vocabulary } from './vocabulary.js';
+import { endTokens, withControlTokens } from './end-tokens.js';
+import { putsSpaceFirst, withoutFirstSpace } from './first-space.js';
 
 /** The part of @huggingface/tokenizers that we use; its own types do not resolve under "nodenext". */
 interface Tokenizer {
@@ -14,23 +16,13 @@ const { Tokenizer } = require('@huggingface/tokenizers') as {
   Tokenizer: new (tokenizer: object, config: object) => Tokenizer;
 };
 
-/** Names under which models end a turn; those that a vocabulary has as special tokens stop generation. */
-const END_OF_TURN = [
-  '</s>',
-  '<|im_end|>',
-  '<|eot_id|>',
-  '<|end_of_text|>',
-  '<|endoftext|>',
-  '<|end|>',
-  '<end_of_turn>',
-  '<eos>',
-];
-
 export interface EncodeOptions {
   /** Whether the names of special tokens in the text mean those tokens, unless they are broken. Default false. */
   special?: boolean;
   /** Whether to begin with the model's beginning-of-text token, if it has one. Default false. */
   bos?: boolean;
+  /** Whether the text goes on from what stands before it: no space is then put before its first word. Default false. */
+  continues?: boolean;
 }
 
 export class TextTokenizer {
@@ -39,22 +31,25 @@ export class TextTokenizer {
   readonly stopTokens: Int32Array;
   readonly #vocabulary: Vocabulary;
   readonly #breaker: NameBreaker;
-  #tokenizer: Tokenizer | undefined;
+  readonly #specialIds: Set<number>;
+  #beginning: Tokenizer | undefined;
+  #continuing: Tokenizer | undefined;
   readonly #bytes: (Uint8Array | undefined)[] = [];
   readonly #with = new Map<string, Int32Array>();
   #longest: number | undefined;
 
   /** `mark` is what breaks names in text from another thread, see NameBreaker. */
   constructor(vocabulary: Vocabulary, mark?: string) {
-    this.#vocabulary = vocabulary;
+    const ends = endTokens(vocabulary);
+    this.#vocabulary = withControlTokens(vocabulary, ends);
     this.bos = vocabulary.bos;
     this.eos = vocabulary.eos;
-    this.stopTokens = Int32Array.from(this.findStopTokens());
-    const special = vocabulary.tokenizerJson.added_tokens?.filter((token) => token.special) ?? [];
-    this.#breaker = new NameBreaker(
-      special.map((token) => token.content),
-      mark,
-    );
+    this.stopTokens = Int32Array.from(ends);
+    const { added_tokens = [], normalizer } = this.#vocabulary.tokenizerJson;
+    const special = added_tokens.filter((token) => token.special);
+    this.#specialIds = new Set(special.map((token) => token.id));
+    const names = special.map((token) => token.content);
+    this.#breaker = new NameBreaker(names, normalizer, mark);
   }
 
   get size(): number {
@@ -75,8 +70,8 @@ export class TextTokenizer {
   }
 
   encode(text: string, options: EncodeOptions = {}): Int32Array {
-    this.#tokenizer ??= this.build();
-    const ids = this.idsOf(this.#tokenizer, options.special ? text : this.breakNames(text));
+    const { special = false, continues = false } = options;
+    const ids = special ? this.idsOf(text, continues) : this.plainIds(text, continues);
     const bos = options.bos && this.#vocabulary.addBos ? this.bos : undefined;
     return Int32Array.from(bos === undefined || ids[0] === bos ? ids : [bos, ...ids]);
   }
@@ -89,6 +84,11 @@ export class TextTokenizer {
   /** The same text, in which no name of a special token is recognised when it is encoded. */
   breakNames(text: string): string {
     return this.#breaker.break(text);
+  }
+
+  /** Tells text that holds names of special tokens, or could, from text that does not. */
+  get names(): NameBreaker {
+    return this.#breaker;
   }
 
   /** The bytes that a token adds to the text; none for special tokens. */
@@ -124,11 +124,21 @@ export class TextTokenizer {
     return text + detokenizer.end();
   }
 
-  private idsOf(tokenizer: Tokenizer, text: string): number[] {
+  /** Some models find a whole word in their vocabulary once it has no mark: such a name is cut in two. */
+  private plainIds(text: string, continues: boolean): number[] {
+    const broken = this.breakNames(text);
+    const ids = this.idsOf(broken, continues);
+    if (!ids.some((id) => this.#specialIds.has(id))) return ids;
+    const [first = '', ...rest] = this.#breaker.pieces(broken);
+    return [...this.idsOf(first, continues), ...rest.flatMap((piece) => this.idsOf(piece, true))];
+  }
+
+  private idsOf(text: string, continues: boolean): number[] {
     let ids: unknown[];
     try {
-      ({ ids } = tokenizer.encode(text, { add_special_tokens: false }));
+      ({ ids } = this.tokenizer(continues).encode(text, { add_special_tokens: false }));
     } catch (error) {
+      if (error instanceof CachalotError) throw error;
       throw damaged('cannot encode', error);
     }
     const isId = (id: unknown) => Number.isInteger(id) && (id as number) >= 0;
@@ -137,8 +147,13 @@ export class TextTokenizer {
     return ids as number[];
   }
 
-  private build(): Tokenizer {
+  private tokenizer(continues: boolean): Tokenizer {
     const { tokenizerJson: json } = this.#vocabulary;
+    if (!continues || !putsSpaceFirst(json)) return (this.#beginning ??= this.build(json));
+    return (this.#continuing ??= this.build(withoutFirstSpace(json)));
+  }
+
+  private build(json: TokenizerJson): Tokenizer {
     const pre_tokenizer = this.#breaker.preTokenizer(json.pre_tokenizer);
     try {
       return new Tokenizer({ ...json, pre_tokenizer }, {});
@@ -156,16 +171,6 @@ export class TextTokenizer {
     if (type === TokenType.UserDefined && encoding === 'byte-level')
       return new TextEncoder().encode(token);
     return encoding === 'sentencepiece' ? sentencePieceBytes(token) : byteLevelBytes(token);
-  }
-
-  private findStopTokens(): Set<number> {
-    const { tokens, types, eos, stops: own } = this.#vocabulary;
-    const stops = new Set<number>(eos === undefined ? own : [eos, ...own]);
-    for (const name of END_OF_TURN) {
-      const id = tokens.indexOf(name);
-      if (id >= 0 && types[id] === TokenType.Control) stops.add(id);
-    }
-    return stops;
   }
 }
 

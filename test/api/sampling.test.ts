@@ -105,6 +105,8 @@ describe('sampling options', () => {
     [{ dry: { base: 0 } }, '`dry.base`'],
     [{ dry: { breakers: [''] } }, '`dry.breakers`'],
     [{ logitBias: { x: 1 } }, '`logitBias`'],
+    [{ logitBias: new Map([[1, 2]]) }, '`logitBias`'],
+    [{ logitBias: [1, 2] }, '`logitBias`'],
     [{ logitBias: { 3: Infinity } }, '`logitBias`'],
     [{ topLogprobs: 21 }, '`topLogprobs`'],
   ])('%j is refused', (options, message) => {
@@ -125,5 +127,19 @@ describe('sampling options', () => {
       undefined,
       'invalid_argument',
     ]);
+  });
+
+  test('what was given is read once: changing it later changes nothing', async () => {
+    const logitBias: Record<number, number> = { 300: 1000 };
+    const first = engine.complete('the', { maxTokens: 3, logitBias });
+    logitBias[300] = -1000;
+    expect((await first.result).tokens).toEqual([300, 300, 300]);
+    const messages = [{ role: 'user' as const, content: 'x' }];
+    const items = [{ prompt: 'the', logitBias: { 301: 1000 } }];
+    const batch = engine.createBatch(items, { maxTokens: 2, n: 2 });
+    items[0]!.prompt = 'changed '.repeat(20);
+    messages[0]!.content = 'changed';
+    const usages = (await batch.results()).map((one) => (one.error ? 0 : one.usage.promptTokens));
+    expect(usages).toEqual([2, 2]);
   });
 });

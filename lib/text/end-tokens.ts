@@ -1,0 +1,41 @@
+/** Tokens that begin and end texts and turns, under whatever kind a file has them. */
+import { TokenType } from './vocabulary.js';
+import type { AddedToken, Vocabulary } from './vocabulary.js';
+
+/** Names under which models end a turn; those that a vocabulary has stop generation. */
+const END_OF_TURN = [
+  '</s>',
+  '<|im_end|>',
+  '<|eot_id|>',
+  '<|eom_id|>',
+  '<|end_of_text|>',
+  '<|endoftext|>',
+  '<|end|>',
+  '<end_of_turn>',
+  '<eos>',
+];
+
+/** Ids that end an answer. */
+export function endTokens({ tokens, eos, stops }: Vocabulary): Set<number> {
+  const named = END_OF_TURN.map((name) => tokens.indexOf(name)).filter((id) => id >= 0);
+  return new Set([...(eos === undefined ? [] : [eos]), ...stops, ...named]);
+}
+
+/** Converted files have some of these as ordinary tokens: they would be printed, and text could hold them. */
+export function withControlTokens(vocabulary: Vocabulary, ends: Set<number>): Vocabulary {
+  const { bos, tokens, tokenizerJson } = vocabulary;
+  const looksSpecial = (id: number) => /^[<[].*[>\]]$/s.test(tokens[id] ?? '');
+  const control = [...ends, ...(bos === undefined ? [] : [bos])].filter(looksSpecial);
+  const types = vocabulary.types.slice();
+  for (const id of control) types[id] = TokenType.Control;
+  const isControl = new Set(control);
+  const known = tokenizerJson.added_tokens ?? [];
+  const knownIds = new Set(known.map((token) => token.id));
+  const added_tokens: AddedToken[] = [
+    ...known.map((token) => (isControl.has(token.id) ? { ...token, special: true } : token)),
+    ...[...isControl]
+      .filter((id) => !knownIds.has(id))
+      .map((id) => ({ id, content: tokens[id]!, special: true, normalized: false })),
+  ];
+  return { ...vocabulary, types, tokenizerJson: { ...tokenizerJson, added_tokens } };
+}
