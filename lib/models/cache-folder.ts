@@ -21,7 +21,7 @@ export function aliasPath(alias: string): string {
 export function sourcePath(source: Source): string {
   if (source.kind === 'hf') {
     const repo = source.revision === 'main' ? source.repo : `${source.repo}@${source.revision}`;
-    return join(modelsFolder(), 'hf', source.owner, repo, ...source.file.split('/'));
+    return join(modelsFolder(), 'hf', source.owner, repo, ...(source.file?.split('/') ?? []));
   }
   const name = source.parts
     .map((part) => `${part.name.replace('/', '__')}@${part.version}`)

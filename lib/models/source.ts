@@ -9,10 +9,11 @@ export interface NpmPart {
 }
 
 export type Source =
-  | { kind: 'hf'; owner: string; repo: string; revision: string; file: string }
+  /** Without `file`: the whole folder that safetensors need. */
+  | { kind: 'hf'; owner: string; repo: string; revision: string; file?: string }
   | { kind: 'npm'; parts: NpmPart[] };
 
-const SYNTAX = 'hf:owner/repo/file or npm:NAME@VERSION/PATH[+NAME@VERSION/PATH...]';
+const SYNTAX = 'hf:owner/repo, hf:owner/repo/file or npm:NAME@VERSION/PATH[+NAME@VERSION/PATH...]';
 
 /** Whether `text` names a remote source, and not a file or an alias. */
 export function isSource(text: string): boolean {
@@ -34,14 +35,14 @@ export function parseSource(text: string): Source {
 }
 
 function parseHub(text: string): Source {
-  const match = /^hf:([\w.-]+)\/([\w.-]+?)(?:@([\w.-]+))?\/(.+)$/.exec(text);
+  const match = /^hf:([\w.-]+)\/([\w.-]+?)(?:@([\w.-]+))?(?:\/(.+))?$/.exec(text);
   if (!match || !isSafePath(match.slice(1).filter(Boolean).join('/'))) throw invalid(text);
   return {
     kind: 'hf',
     owner: match[1]!,
     repo: match[2]!,
     revision: match[3] ?? 'main',
-    file: match[4]!,
+    ...(match[4] === undefined ? {} : { file: match[4] }),
   };
 }
 

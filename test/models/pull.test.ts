@@ -248,7 +248,7 @@ describe('a model source', () => {
   });
 
   test.each([
-    'hf:owner/repo',
+    'hf:owner',
     'hf:o/r/../../x',
     'hf:../../x.gguf',
     'hf:x/../f',
