@@ -144,7 +144,6 @@ export class Generation implements AsyncIterable<string> {
       if (this.#options.signal?.aborted) throw abortError(this.#options.signal);
       const prompt = await this.#source.prompt();
       if (this.#ended) return;
-      if (this.#left) return this.end(undefined);
       this.#request = this.#source.core.submit(
         {
           kind: 'generate',
@@ -222,7 +221,9 @@ export class Generation implements AsyncIterable<string> {
   private leave(): void {
     if (this.#ended) return;
     this.#left = true;
-    this.cancel();
+    if (this.#request === undefined)
+      this.end(undefined); // nothing has been asked of the engine yet
+    else this.cancel();
   }
 
   private abort(): void {

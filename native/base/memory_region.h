@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 namespace cachalot {
 
@@ -14,8 +15,13 @@ class MemoryRegion {
    */
   explicit MemoryRegion(size_t size);
   ~MemoryRegion();
-  MemoryRegion(MemoryRegion&& other) noexcept;
-  MemoryRegion& operator=(MemoryRegion&& other) noexcept;
+  MemoryRegion(MemoryRegion&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+  MemoryRegion& operator=(MemoryRegion&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+    return *this;
+  }
 
   uint8_t* data() const { return data_; }
   size_t size() const { return size_; }

@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include <string>
-#include <utility>
 
 #include "base/error.h"
 #include "base/memory_region.h"
@@ -26,15 +25,6 @@ MemoryRegion::MemoryRegion(size_t size) : size_(size) {
 
 MemoryRegion::~MemoryRegion() {
   if (data_ != nullptr) ::munmap(data_, size_);
-}
-
-MemoryRegion::MemoryRegion(MemoryRegion&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
-
-MemoryRegion& MemoryRegion::operator=(MemoryRegion&& other) noexcept {
-  std::swap(data_, other.data_);
-  std::swap(size_, other.size_);
-  return *this;
 }
 
 void MemoryRegion::decommit(size_t offset, size_t size) const {

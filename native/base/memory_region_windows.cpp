@@ -3,7 +3,6 @@
 #include <windows.h>
 
 #include <string>
-#include <utility>
 
 #include "base/error.h"
 #include "base/memory_region.h"
@@ -29,15 +28,6 @@ MemoryRegion::MemoryRegion(size_t size) : size_(size) {
 
 MemoryRegion::~MemoryRegion() {
   if (data_ != nullptr) ::VirtualFree(data_, 0, MEM_RELEASE);
-}
-
-MemoryRegion::MemoryRegion(MemoryRegion&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
-
-MemoryRegion& MemoryRegion::operator=(MemoryRegion&& other) noexcept {
-  std::swap(data_, other.data_);
-  std::swap(size_, other.size_);
-  return *this;
 }
 
 void MemoryRegion::decommit(size_t offset, size_t size) const {
