@@ -93,8 +93,7 @@ export class EngineContext {
     }
     if (text.length <= LONG_TEXT && this.tokenizer.isTrusted)
       return this.tokenizer.encode(text, options);
-    const whole = options.special ? text : this.tokenizer.breakNames(text);
-    return this.#thread.encode(whole, { ...options, special: true }, signal);
+    return this.#thread.encode(text, options, signal);
   }
 
   /** The text of a conversation, up to where the model's answer begins. */

@@ -125,4 +125,19 @@ describe('KV memory', () => {
       code: 'kv_budget_exceeded',
     });
   });
+
+  test('more sequences than a step or the memory can hold wait their turn, and give what they give alone', async () => {
+    const { path } = await writeTinyModel();
+    const kv = { bytes: 1 << 20, format: 'f32' as const }; // some 2000 tokens
+    await using small = await Engine.load(path, { checkInvariants: true, kv });
+    const requests = Array.from({ length: 400 }, (_, i) =>
+      small.completeTokens(ids(i, 40), { maxTokens: 12 }),
+    );
+    const results = await Promise.all(requests.map(({ result }) => result));
+    for (const i of [0, 123, 399]) {
+      const alone = await small.completeTokens(ids(i, 40), { maxTokens: 12 }).result;
+      expect(results[i]!.tokens).toEqual(alone.tokens);
+    }
+    expect(small.stats()).toMatchObject({ running: 0, waiting: 0 });
+  });
 });
