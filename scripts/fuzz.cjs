@@ -36,7 +36,7 @@ function build(target) {
     .flatMap((folder) =>
       readdirSync(join(root, 'native', folder)).map((name) => join('native', folder, name)),
     )
-    .filter((name) => name.endsWith('.cpp') && !/decoder|thread_pool/.test(name));
+    .filter((name) => name.endsWith('.cpp') && !/decoder|thread_pool|_windows/.test(name));
   const flags = [
     '-std=c++20',
     '-g',
