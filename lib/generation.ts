@@ -118,6 +118,11 @@ export class Generation implements AsyncIterable<string> {
     return this.#left;
   }
 
+  /** Whether it has ended, in whatever way. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
   /** The generation token by token, with ids and log-probabilities. */
   async *tokens(): AsyncGenerator<GeneratedToken, void, void> {
     let complete = false;

@@ -23,14 +23,22 @@ export interface SessionOptions {
 interface State {
   readonly messages: readonly SaidMessage[];
   readonly nSaid: number; // messages that are part of `ids`
-  readonly isChat: boolean; // `ids` are what the template makes of the messages, and nothing else
+  readonly from: number; // `ids` end with what the template makes of the messages from here on
+  readonly isChat: boolean; // ... and with no other text after it
   readonly ids: Int32Array; // the context so far: what the cache is asked for
   readonly before: State | undefined; // the last turn
 }
 
+/** A turn that was begun, those before it that may not have ended yet, and when all of them have. */
+interface RunningTurn {
+  generation: Generation;
+  previous: RunningTurn | undefined;
+  settled: Promise<unknown>;
+}
+
 /** A turn: the ids up to where the answer begins, and the messages that it adds. */
 interface Turn {
-  prompt(state: State, options: ResolvedOptions): Promise<Int32Array>;
+  prompt(state: State, options: ResolvedOptions): Promise<{ ids: Int32Array; from: number }>;
   messages(result: GenerationResult): SaidMessage[];
   isChat: boolean;
 }
@@ -48,7 +56,7 @@ export class Session {
   readonly #engine: EngineContext;
   #context: Context | undefined;
   #state: State;
-  #current: Generation | undefined;
+  #current: RunningTurn | undefined;
 
   /** @internal Made by `engine.createSession`. */
   constructor(engine: EngineContext, options: SessionOptions) {
@@ -59,7 +67,7 @@ export class Session {
     this.#context = context;
     const messages: Message[] = system === undefined ? [] : [{ role: 'system', content: system }];
     const ids = new Int32Array(0);
-    this.#state = { messages, nSaid: 0, isChat: true, ids, before: undefined };
+    this.#state = { messages, nSaid: 0, from: 0, isChat: true, ids, before: undefined };
   }
 
   /** The conversation so far, a copy. */
@@ -91,15 +99,17 @@ export class Session {
   complete(text: string, options: GenerateOptions = {}): Generation {
     isString('text', text);
     return this.generate(this.#state, options, {
-      prompt: async ({ ids }, { specialTokens: special, signal }) => {
-        if (ids.length === 0) {
-          const context = this.#context;
-          return this.#engine.encodePrompt(text, { context, specialTokens: special, signal });
-        }
-        return concatenate(
-          ids,
-          await this.#engine.encode(text, { special, continues: true }, signal),
-        );
+      prompt: async ({ ids, from }, { specialTokens: special, signal }) => {
+        const engine = this.#engine;
+        const all =
+          ids.length === 0
+            ? await engine.encodePrompt(text, {
+                ...this.contextOf(),
+                specialTokens: special,
+                signal,
+              })
+            : concatenate(ids, await engine.encode(text, { special, continues: true }, signal));
+        return { ids: all, from };
       },
       messages: () => [],
       isChat: false,
@@ -140,7 +150,9 @@ export class Session {
 
   /** A turn whose reader has left may take a step to end: another turn waits for it, what changes turns does not. */
   private refuseIfBusy(evenIfLeft: boolean): void {
-    if (this.#current && (evenIfLeft || !this.#current.left)) {
+    for (let turn = this.#current; turn; turn = turn.previous) {
+      const { ended, left } = turn.generation;
+      if (ended || (left && !evenIfLeft)) continue;
       throw new CachalotError(
         'session_busy',
         'this session is still answering; wait for it, or use another session',
@@ -165,62 +177,74 @@ export class Session {
     const previous = this.#current;
     const follows = from === this.#state;
     let state = from;
-    let ids: Int32Array = new Int32Array(0);
+    let begun: { ids: Int32Array; from: number } = { ids: new Int32Array(0), from: 0 };
     const prompt = async () => {
-      await previous?.result.catch(() => undefined);
+      await previous?.settled;
       if (follows) state = this.#state; // with what a turn that was left has added
-      return (ids = await turn.prompt(state, resolved));
+      begun = await turn.prompt(state, resolved);
+      return begun.ids;
     };
     const { core, tokenizer, namespace } = this.#engine;
     const trimStart = turn.isChat;
     const generation = new Generation({ core, tokenizer, namespace, prompt, trimStart }, resolved);
-    this.#current = generation;
-    const done = () => {
-      if (this.#current === generation) this.#current = undefined;
-    };
-    generation.result.then((result) => {
+    const committed = generation.result.then((result) => {
       if (result.finishReason !== 'aborted' || result.text !== '') {
         const messages = [...state.messages, ...turn.messages(result)];
         this.#state = {
           messages,
           nSaid: turn.isChat ? messages.length : state.nSaid,
-          isChat: state.isChat && turn.isChat,
-          ids: concatenate(ids, result.tokens),
+          from: begun.from,
+          isChat: turn.isChat,
+          ids: concatenate(begun.ids, result.tokens),
           before: state,
         };
       }
-      done();
-    }, done);
+    });
+    const settled = Promise.allSettled([previous?.settled, committed]);
+    const current: RunningTurn = { generation, previous, settled };
+    this.#current = current;
+    void settled.then(() => {
+      current.previous = undefined;
+      if (this.#current === current) this.#current = undefined;
+    });
     return generation;
   }
 
-  /** The ids up to and including the beginning of the model's next answer. */
-  private async turn(state: State, user: SaidMessage, signal?: AbortSignal): Promise<Int32Array> {
-    const { ids, messages, nSaid, isChat } = state;
-    const engine = this.#engine;
-    if (ids.length > 0 && !isChat) {
-      // Text that no message tells of stays; what has not been said goes after it.
-      const text = await engine.render([...messages.slice(nSaid), user], signal);
-      const added = await engine.encode(text, { special: true, continues: true }, signal);
-      return concatenate(ids, engine.withoutBos(added));
-    }
-    const suffix = ids.length === 0 ? undefined : await this.suffix(state, user, signal);
-    if (suffix === undefined) {
-      const context = this.#context;
-      return engine.encodePrompt([...messages, user], { context, signal });
-    }
-    return concatenate(
-      ids,
-      await engine.encode(suffix, { special: true, continues: true }, signal),
-    );
+  private contextOf(): { context?: Context } {
+    return this.#context === undefined ? {} : { context: this.#context };
   }
 
-  /** The text between the last answer and the next, or nothing if the template changes what came before. */
+  /** The ids up to and including the beginning of the model's next answer. */
+  private async turn(state: State, user: SaidMessage, signal?: AbortSignal) {
+    const { ids, messages, nSaid, from, isChat } = state;
+    if (ids.length > 0) {
+      const added = isChat ? await this.suffix(state, user, signal) : undefined;
+      if (added !== undefined) return { ids: concatenate(ids, added), from };
+      // Text that no message tells of stays; what has not been said goes after it.
+      if (!isChat || from > 0) {
+        const text = await this.#engine.render([...messages.slice(nSaid), user], signal);
+        const rest = this.#engine.withoutBos(await this.encodeAfter(ids, text, signal));
+        return { ids: concatenate(ids, rest), from: nSaid };
+      }
+    }
+    const options = { ...this.contextOf(), signal };
+    return { ids: await this.#engine.encodePrompt([...messages, user], options), from: 0 };
+  }
+
+  /** Text of the template that goes on from some ids: it begins with a space only after a special token. */
+  private encodeAfter(ids: Int32Array, text: string, signal?: AbortSignal): Promise<Int32Array> {
+    const last = ids.at(-1);
+    const continues = last !== undefined && !this.#engine.tokenizer.isSpecial(last);
+    return this.#engine.encode(text, { special: true, continues }, signal);
+  }
+
+  /** The ids between the last answer and the next, or nothing if the template changes what came before. */
   private async suffix(
-    { messages, ids }: State,
+    { messages: all, ids, from }: State,
     user: SaidMessage,
     signal?: AbortSignal,
-  ): Promise<string | undefined> {
+  ): Promise<Int32Array | undefined> {
+    const messages = all.slice(from);
     if (messages.at(-1)?.role !== 'assistant') return undefined;
     const before = messages.slice(0, -1);
     const mark = randomUUID();
@@ -233,15 +257,15 @@ export class Session {
     // Some templates put white space before an answer that the prompt for it leaves to the model.
     const same =
       at >= 0 && text.startsWith(previous) && text.slice(previous.length, at).trim() === '';
-    return same ? this.withoutRepeatedEnd(text.slice(at + mark.length), ids.at(-1)) : undefined;
-  }
-
-  /** The template ends an answer with the token that the model has already given, perhaps after a space. */
-  private withoutRepeatedEnd(suffix: string, last: number | undefined): string {
+    if (!same) return undefined;
+    // The template ends an answer with the token that the model has already given, perhaps after a space.
+    const suffix = text.slice(at + mark.length);
     const { tokenizer } = this.#engine;
-    if (last === undefined || !tokenizer.stopTokens.includes(last)) return suffix;
+    const last = ids.at(-1)!;
     const name = tokenizer.name(last);
     const rest = suffix.trimStart();
-    return name !== '' && rest.startsWith(name) ? rest.slice(name.length) : suffix;
+    const isRepeated = tokenizer.stopTokens.includes(last) && name !== '' && rest.startsWith(name);
+    if (!isRepeated) return this.encodeAfter(ids, suffix, signal);
+    return (await this.#engine.encode(rest, { special: true }, signal)).subarray(1);
   }
 }

@@ -1,11 +1,12 @@
 /** A whole model from the hub: configuration, tokenizer, and safetensors in one file or in the shards of an index. */
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { CachalotError } from '../errors.js';
 import { fetchHub } from './hub-source.js';
 import type { HubSource } from './hub-source.js';
+import { exclusively } from './lock.js';
 import type { PullOptions } from './pull.js';
 
 const NEEDED = ['config.json', 'tokenizer.json'];
@@ -25,19 +26,18 @@ export async function fetchHubFolder(
   let [part, parts] = [0, 1];
   const fetch = async (file: string, ifPresent = false): Promise<boolean> => {
     const path = join(folder, file);
-    if (existsSync(path)) return true;
-    return fetchHub(
-      { ...source, file },
-      path,
-      {
-        signal,
-        onProgress: (receivedBytes, totalBytes) =>
-          onProgress?.({ phase: 'download', part, parts, receivedBytes, totalBytes }),
-      },
-      ifPresent,
-    );
+    const progress = (receivedBytes: number, totalBytes: number | undefined) =>
+      onProgress?.({ phase: 'download', part, parts, receivedBytes, totalBytes });
+    // Somebody may be fetching this file alone.
+    return exclusively(path, signal, async () => {
+      if (existsSync(path)) return true;
+      return fetchHub({ ...source, file }, path, { signal, onProgress: progress }, ifPresent);
+    });
   };
-  for (const file of NEEDED) await fetch(file);
+  for (const file of NEEDED) {
+    await fetch(file);
+    await readJson(join(folder, file));
+  }
   for (const file of OPTIONAL) await fetch(file, true);
   const hasIndex = await fetch(INDEX, true);
   const weights = hasIndex ? await shardsOf(join(folder, INDEX)) : ['model.safetensors'];
@@ -49,18 +49,30 @@ export async function fetchHubFolder(
   await writeFile(join(folder, COMPLETE), '');
 }
 
-async function shardsOf(index: string): Promise<string[]> {
-  let map: unknown;
+/** A proxy may answer with a page of its own: what is no JSON is not kept. */
+async function readJson(path: string): Promise<unknown> {
   try {
-    map = (JSON.parse(await readFile(index, 'utf8')) as { weight_map?: unknown }).weight_map;
-  } catch {
-    map = undefined;
+    return JSON.parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    await rm(path, { force: true });
+    throw new CachalotError('download_corrupt', `'${path}' was no JSON; it was deleted`, {
+      cause: error,
+    });
   }
+}
+
+async function shardsOf(index: string): Promise<string[]> {
+  const map = ((await readJson(index)) as { weight_map?: unknown } | null)?.weight_map;
   const names = typeof map === 'object' && map !== null ? [...new Set(Object.values(map))] : [];
   // A plain name: nothing outside of the folder is written.
   const isPlain = (name: unknown) =>
     typeof name === 'string' && /^\w[\w.-]*\.safetensors$/.test(name);
-  if (names.length === 0 || !names.every(isPlain))
-    throw new CachalotError('download_corrupt', `'${index}' is no index of safetensors files`);
+  if (names.length === 0 || !names.every(isPlain)) {
+    await rm(index, { force: true });
+    throw new CachalotError(
+      'download_corrupt',
+      `'${index}' was no index of safetensors files; it was deleted`,
+    );
+  }
   return names as string[];
 }

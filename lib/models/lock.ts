@@ -4,15 +4,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { abortError } from '../errors.js';
 
-const running = new Map<string, Promise<void>>();
+const running = new Map<string, Promise<unknown>>();
 const POLL_MS = 200;
 
 /** Runs `work` when nobody else does so for the same path. */
-export async function exclusively(
+export async function exclusively<T>(
   path: string,
   signal: AbortSignal | undefined,
-  work: () => Promise<void>,
-): Promise<void> {
+  work: () => Promise<T>,
+): Promise<T> {
   while (running.has(path)) {
     await Promise.race([running.get(path)?.catch(() => undefined), sleep(POLL_MS)]);
     if (signal?.aborted) throw abortError(signal);
@@ -20,23 +20,23 @@ export async function exclusively(
   const result = withLockFile(`${path}.lock`, signal, work);
   running.set(path, result);
   try {
-    await result;
+    return await result;
   } finally {
     running.delete(path);
   }
 }
 
-async function withLockFile(
+async function withLockFile<T>(
   lock: string,
   signal: AbortSignal | undefined,
-  work: () => Promise<void>,
-): Promise<void> {
+  work: () => Promise<T>,
+): Promise<T> {
   while (!(await tryLock(lock))) {
     if (signal?.aborted) throw abortError(signal);
     await sleep(POLL_MS);
   }
   try {
-    await work();
+    return await work();
   } finally {
     await rm(lock, { force: true });
   }

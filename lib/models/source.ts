@@ -34,9 +34,13 @@ export function parseSource(text: string): Source {
   throw invalid(text);
 }
 
+/** Names that downloads use for themselves. */
+const OWN_NAMES = /(^|\/)\.complete$|\.(part|lock|etag)$/;
+
 function parseHub(text: string): Source {
   const match = /^hf:([\w.-]+)\/([\w.-]+?)(?:@([\w.-]+))?(?:\/(.+))?$/.exec(text);
   if (!match || !isSafePath(match.slice(1).filter(Boolean).join('/'))) throw invalid(text);
+  if (OWN_NAMES.test(match[4] ?? '')) throw invalid(text);
   return {
     kind: 'hf',
     owner: match[1]!,

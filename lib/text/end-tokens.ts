@@ -15,9 +15,15 @@ const END_OF_TURN = [
   '<eos>',
 ];
 
-/** Ids that end an answer. */
-export function endTokens({ tokens, eos, stops }: Vocabulary): Set<number> {
-  const named = END_OF_TURN.map((name) => tokens.indexOf(name)).filter((id) => id >= 0);
+/** Ids that end an answer. Some vocabularies have "</s>" for struck-out text: it counts only if the file calls it special. */
+export function endTokens({ tokens, types, eos, stops }: Vocabulary): Set<number> {
+  const named = END_OF_TURN.flatMap((name) => {
+    const id = tokens.indexOf(name);
+    const isTag = name === '</s>';
+    const counts =
+      types[id] === TokenType.Control || (types[id] === TokenType.UserDefined && !isTag);
+    return id >= 0 && counts ? [id] : [];
+  });
   return new Set([...(eos === undefined ? [] : [eos]), ...stops, ...named]);
 }
 

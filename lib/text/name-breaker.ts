@@ -51,6 +51,12 @@ export class NameBreaker {
     return this.#first ? this.#prepare(text).replace(this.#first, this.marked) : text;
   }
 
+  /** Where the first unbroken name begins, or the length of the text. */
+  first(text: string): number {
+    const at = this.#whole ? text.search(this.#whole) : -1;
+    return at < 0 ? text.length : at;
+  }
+
   /** How many names a text holds that are not broken. */
   count(text: string): number {
     return this.#whole ? (text.match(this.#whole)?.length ?? 0) : 0;

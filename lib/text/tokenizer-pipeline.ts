@@ -65,5 +65,7 @@ function growthOf(step: Step): number {
   if (step.type !== 'Replace') return 1;
   if (typeof content !== 'string') return Infinity;
   const { String: text } = (pattern ?? {}) as { String?: string };
-  return Math.max(1, content.length / Math.max(1, text?.length ?? 1));
+  // "$" stands for parts of the text; an empty pattern and a regular expression may match between all characters.
+  if (content.includes('$') || text === '') return Infinity;
+  return text === undefined ? content.length + 1 : Math.max(1, content.length / text.length);
 }

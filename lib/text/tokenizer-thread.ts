@@ -35,7 +35,8 @@ export class TokenizerThread {
     this.#source = { model: absolute(model), tokenizer: file, mark: MARK };
   }
 
-  encode(text: string, options: EncodeOptions, signal?: AbortSignal): Promise<Int32Array> {
+  encode(text: string, options: EncodeOptions, given?: AbortSignal): Promise<Int32Array> {
+    const signal = given && AbortSignal.any([given]); // many texts may share one signal
     return new Promise((resolve, reject) => {
       if (this.#disposed) throw new CachalotError('disposed', 'the engine has been disposed');
       if (signal?.aborted) throw abortError(signal);

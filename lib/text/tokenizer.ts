@@ -71,7 +71,7 @@ export class TextTokenizer {
 
   encode(text: string, options: EncodeOptions = {}): Int32Array {
     const { special = false, continues = false } = options;
-    const ids = special ? this.idsOf(text, continues) : this.plainIds(text, continues);
+    const ids = special ? this.specialIds(text, continues) : this.plainIds(text, continues);
     const bos = options.bos && this.#vocabulary.addBos ? this.bos : undefined;
     return Int32Array.from(bos === undefined || ids[0] === bos ? ids : [bos, ...ids]);
   }
@@ -89,6 +89,10 @@ export class TextTokenizer {
   /** Tells text that holds names of special tokens, or could, from text that does not. */
   get names(): NameBreaker {
     return this.#breaker;
+  }
+
+  isSpecial(id: number): boolean {
+    return this.#specialIds.has(id);
   }
 
   /** The bytes that a token adds to the text; none for special tokens. */
@@ -122,6 +126,13 @@ export class TextTokenizer {
     let text = '';
     for (const id of Array.from(ids)) text += detokenizer.push(id);
     return text + detokenizer.end();
+  }
+
+  /** Only the text before the first special token goes on from what stands before. */
+  private specialIds(text: string, continues: boolean): number[] {
+    const at = continues ? this.#breaker.first(text) : 0;
+    const head = at === 0 ? [] : this.idsOf(text.slice(0, at), true);
+    return at === text.length ? head : [...head, ...this.idsOf(text.slice(at), false)];
   }
 
   /** Some models find a whole word in their vocabulary once it has no mark: such a name is cut in two. */

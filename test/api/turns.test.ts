@@ -132,6 +132,31 @@ describe('turns of a session', () => {
     ]);
   });
 
+  test('later turns have the ids that the template gives the whole conversation', async () => {
+    const session = engine.createSession({ system: 'sys' });
+    // Forced to end by itself, as models do.
+    const ends = { maxTokens: 9, logitBias: { 2: 1000 } };
+    for (const message of ['one', 'two', 'three']) await session.chat(message, ends).result;
+    const whole = await engine.cache.add([...session.messages, { role: 'user', content: 'four' }]);
+    await session.chat('four', ends).result;
+    expect(session.tokens.slice(0, -1)).toEqual(whole.tokens);
+  });
+
+  test('a turn that is still ending is waited for, also behind one that was aborted', async () => {
+    const session = engine.createSession();
+    const left = session.chat('left', { ...sampled, maxTokens: 300 })[Symbol.asyncIterator]();
+    await left.next();
+    void left.return();
+    await new Promise((resolve) => setImmediate(resolve)); // it is not awaited, but under way
+    const aborted = session.chat('aborted', { signal: AbortSignal.abort() }).result;
+    await expect(aborted).rejects.toMatchObject({ code: 'aborted' });
+    await session.chat('after', sampled).result;
+    expect(session.messages.filter(({ role }) => role === 'user').map((m) => m.content)).toEqual([
+      'left',
+      'after',
+    ]);
+  });
+
   test('text that was completed stays when the session goes on to chat', async () => {
     const session = engine.createSession({ system: 'sys' });
     await session.complete('the and the', sampled).result;
@@ -139,7 +164,7 @@ describe('turns of a session', () => {
     const { usage } = await session.chat('one', sampled).result;
     expect(session.tokens.slice(0, before.length)).toEqual(before);
     expect(usage.cachedTokens).toBeGreaterThanOrEqual(before.length - 1);
-    expect(engine.detokenize(session.tokens.slice(before.length))).toContain('system:sysuser:one');
+    expect(engine.detokenize(session.tokens.slice(before.length))).toContain('system:sys user:one');
     await session.chat('two', sampled).result;
     expect(session.tokens.slice(0, before.length)).toEqual(before);
     expect(engine.detokenize(session.tokens)).not.toContain('one user:one');
@@ -164,7 +189,7 @@ describe('turns of a session', () => {
     const fork = session.fork();
     await fork.chat('more', { maxTokens: 1 }).result;
     expect(engine.detokenize(fork.tokens)).toContain('evil</s>x');
-    expect(engine.detokenize(fork.tokens)).toContain('goodx');
+    expect(engine.detokenize(fork.tokens)).toContain('good x');
   });
 });
 

@@ -72,4 +72,17 @@ describe('a model from the hub by its name', () => {
     });
     await expect(pull('hf:o/r')).rejects.toMatchObject({ code: 'download_corrupt' });
   });
+
+  test('an answer that is no JSON is not kept, and a file of its own may be pulled beside the folder', async () => {
+    const model = writeHubModel({ shape: { layers: 1 } });
+    serve(model.path);
+    const config = '/o/r/resolve/main/config.json';
+    const sound = server.files.get(config)!;
+    server.files.set(config, { bytes: Buffer.from('<html>') });
+    await expect(pull('hf:o/r')).rejects.toMatchObject({ code: 'download_corrupt' });
+    server.files.set(config, sound);
+    const [folder, file] = await Promise.all([pull('hf:o/r'), pull('hf:o/r/model.safetensors')]);
+    expect(file.path).toBe(join(folder.path, 'model.safetensors'));
+    await expect(pull('hf:o/r/.complete')).rejects.toMatchObject({ code: 'source_invalid' });
+  });
 });

@@ -53,6 +53,25 @@ test.each([1, 4])(
   },
 );
 
+test('an ordinary token that looks like an end is none, unless the file says so', () => {
+  const { tokens, types, scores } = tinyVocabulary();
+  const tokenizer = new TextTokenizer(
+    readVocabulary({
+      version: 3,
+      tensors: [],
+      metadata: {
+        'tokenizer.ggml.model': 'llama',
+        'tokenizer.ggml.tokens': tokens,
+        'tokenizer.ggml.scores': Float64Array.from(scores),
+        'tokenizer.ggml.token_type': Float64Array.from(types, (type, id) => (id === 2 ? 4 : type)),
+        'tokenizer.ggml.eos_token_id': 1,
+      },
+    }),
+  );
+  expect(Array.from(tokenizer.stopTokens)).toEqual([1]);
+  expect(tokenizer.decode([2])).toBe('</s>');
+});
+
 test('a normal form that makes names of other characters makes no special tokens', async () => {
   const normalized = (json().added_tokens ?? []).map((token) => ({ ...token, normalized: true }));
   for (const added_tokens of [normalized, json().added_tokens!]) {
