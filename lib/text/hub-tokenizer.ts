@@ -38,12 +38,13 @@ export async function readHubVocabulary(folder: string, tokenizer?: string): Pro
       const found = id(nameOf(token) ?? '');
       return found < 0 ? undefined : found;
     };
-    const ends = [generation?.eos_token_id ?? model?.eos_token_id ?? []].flat();
+    const given = [generation?.eos_token_id ?? model?.eos_token_id ?? []].flat();
+    const ends = given.filter((end) => Number.isInteger(end) && end >= 0);
     const bos = find(config?.bos_token);
     return {
       bos,
       eos: find(config?.eos_token) ?? ends[0],
-      stops: ends.filter((end) => Number.isInteger(end) && end >= 0),
+      stops: ends,
       addBos: config?.add_bos_token ?? beginsWith(json, nameOf(config?.bos_token)),
       chatTemplate: template ?? chatTemplate(config),
     };

@@ -81,11 +81,6 @@ export class TextTokenizer {
     return usesKnownPatterns(this.#vocabulary.tokenizerJson);
   }
 
-  /** The same text, in which no name of a special token is recognised when it is encoded. */
-  breakNames(text: string): string {
-    return this.#breaker.break(text);
-  }
-
   /** Tells text that holds names of special tokens, or could, from text that does not. */
   get names(): NameBreaker {
     return this.#breaker;
@@ -137,7 +132,7 @@ export class TextTokenizer {
 
   /** Some models find a whole word in their vocabulary once it has no mark: such a name is cut in two. */
   private plainIds(text: string, continues: boolean): number[] {
-    const broken = this.breakNames(text);
+    const broken = this.#breaker.break(text);
     const ids = this.idsOf(broken, continues);
     if (!ids.some((id) => this.#specialIds.has(id))) return ids;
     const [first = '', ...rest] = this.#breaker.pieces(broken);

@@ -10,6 +10,8 @@ namespace {
 
 using Edits = std::map<int32_t, LogitEdit>;
 
+constexpr float kMaxPenalty = 1e6f;  // no logit comes near it, and sums of it are finite
+
 LogitEdit& edit_of(Edits* edits, int32_t token) {
   return edits->try_emplace(token, LogitEdit{token}).first->second;
 }
@@ -69,16 +71,15 @@ void add_dry(const DryOptions& options, std::span<const int32_t> tokens, Edits* 
   const auto lengths = repeated_lengths(seen, options.breakers);
   std::map<int32_t, int> longest;
   for (size_t i = 1; i < lengths.size(); i++) {
-    if (lengths[i] < options.allowed_length || lengths[i] == 0) continue;
+    if (lengths[i] < options.allowed_length) continue;
     const int32_t next = seen[seen.size() - i];  // stood after the occurrence that ends i before
     int& known = longest[next];
     known = std::max(known, lengths[i]);
   }
-  // Beyond e^700 a power is no float: such a token is out of the question long before.
   for (const auto& [token, length] : longest) {
     const float excess = static_cast<float>(length - options.allowed_length);
-    edit_of(edits, token).add -=
-        std::min(1e6f, options.multiplier * std::pow(options.base, std::min(excess, 80.0f)));
+    const float penalty = options.multiplier * std::pow(options.base, excess);
+    edit_of(edits, token).add -= std::min(kMaxPenalty, penalty);
   }
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "backend/params.h"
 #include "base/error.h"
 
 namespace cachalot {
@@ -30,6 +31,9 @@ void validate_request(const Request& request, const ModelConfig& config, int con
                                             ", which is not in the vocabulary of " +
                                             std::to_string(config.vocabulary));
   }
+  const SamplingOptions& sampling = request.sampling;
+  if (sampling.n_top < 0 || sampling.n_top > kMaxTopTokens || sampling.dry.allowed_length < 1)
+    fail(ErrorCode::kInvalidArgument, "`topLogprobs` or `dry.allowedLength` is out of its range");
   const int n = static_cast<int>(std::min<size_t>(request.tokens.size(), INT32_MAX));
   const int room = request.kind == RequestKind::kGenerate ? context_length - 1 : context_length;
   if (n > room) {

@@ -8,15 +8,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
     const GgufFile file = parse_gguf({data, size});
     TensorMap tensors;
-    uint64_t sum = 0;
+    volatile uint64_t sum = 0;  // so that what is read is read
     for (const auto& tensor : file.tensors) {
       // The first and the last byte of what the file says is there.
-      sum += tensor.tensor.data[0] + tensor.tensor.data[tensor.bytes() - 1];
+      sum = sum + tensor.tensor.data[0] + tensor.tensor.data[tensor.bytes() - 1];
       tensors.emplace(tensor.name, tensor);
     }
     const ModelConfig config = read_gguf_config(file, tensors);
-    for (const double frequency : rope_frequencies(config.rope)) sum += frequency > 0;
-    if (sum == UINT64_MAX) return 1;
+    for (const double frequency : rope_frequencies(config.rope)) sum = sum + (frequency > 0);
   } catch (const Error&) {  // refused, as most are
   }
   return 0;

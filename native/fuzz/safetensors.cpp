@@ -7,10 +7,9 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace cachalot;
   try {
-    uint64_t sum = 0;
+    volatile uint64_t sum = 0;  // so that what is read is read
     for (const auto& tensor : parse_safetensors({data, size}))
-      sum += tensor.tensor.data[0] + tensor.tensor.data[tensor.bytes() - 1];
-    if (sum == UINT64_MAX) return 1;
+      sum = sum + tensor.tensor.data[0] + tensor.tensor.data[tensor.bytes() - 1];
   } catch (const Error&) {  // refused, as most are
   }
   try {

@@ -3,23 +3,13 @@ import { join } from 'node:path';
 
 import { Engine, pull } from '../../lib/index.js';
 import { writeHubModel } from '../fixtures/hub-model.js';
-import { startStubServer } from '../fixtures/stub-server.js';
+import { useStubHub } from '../fixtures/stub-server.js';
 import type { StubServer } from '../fixtures/stub-server.js';
-import { temporaryPath } from '../fixtures/tiny-model.js';
 
 describe('a model from the hub by its name', () => {
+  const hub = useStubHub();
   let server: StubServer;
-  const environment = { ...process.env };
-
-  beforeEach(async () => {
-    server = await startStubServer();
-    process.env['XDG_CACHE_HOME'] = temporaryPath('cache');
-    process.env['HF_ENDPOINT'] = server.url;
-  });
-  afterEach(async () => {
-    await server[Symbol.asyncDispose]();
-    process.env = { ...environment };
-  });
+  beforeEach(() => void (server = hub()));
 
   function serve(folder: string, revision = 'main'): void {
     for (const name of readdirSync(folder)) {

@@ -16,7 +16,7 @@ import { pull } from '../../lib/index.js';
 import type { PullProgress } from '../../lib/index.js';
 import { ALIASES } from '../../lib/models/aliases.js';
 import { parseSource } from '../../lib/models/source.js';
-import { startStubServer } from '../fixtures/stub-server.js';
+import { startStubServer, useStubHub } from '../fixtures/stub-server.js';
 import type { StubServer } from '../fixtures/stub-server.js';
 import { temporaryPath } from '../fixtures/tiny-model.js';
 import { Random } from '../random.js';
@@ -25,18 +25,9 @@ const content = Buffer.from(new Random(1).bytes(300_000));
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
 describe('pull', () => {
+  const hub = useStubHub();
   let server: StubServer;
-  const environment = { ...process.env };
-
-  beforeEach(async () => {
-    server = await startStubServer();
-    process.env['XDG_CACHE_HOME'] = temporaryPath('cache');
-    process.env['HF_ENDPOINT'] = server.url;
-  });
-  afterEach(async () => {
-    await server[Symbol.asyncDispose]();
-    process.env = { ...environment };
-  });
+  beforeEach(() => void (server = hub()));
 
   /** A large file as the hub serves it: its own headers with a redirect to the storage. */
   function serveHub(bytes = content, hash = sha256(content)) {

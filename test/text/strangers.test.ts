@@ -6,35 +6,21 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 import { Engine } from '../../lib/index.js';
-import { readVocabulary } from '../../lib/text/gguf-tokenizer.js';
+import { readHubVocabulary } from '../../lib/text/hub-tokenizer.js';
 import { readTokenizerJson } from '../../lib/text/tokenizer-json.js';
 import { TokenizerThread } from '../../lib/text/tokenizer-thread.js';
 import { TextTokenizer } from '../../lib/text/tokenizer.js';
 import type { TokenizerJson } from '../../lib/text/vocabulary.js';
-import { temporaryPath, tinyVocabulary, writeTinyModel } from '../fixtures/tiny-model.js';
+import { writeHubModel } from '../fixtures/hub-model.js';
+import { temporaryPath, writeTinyModel } from '../fixtures/tiny-model.js';
+import { readTinyVocabulary } from '../fixtures/tiny-vocabulary.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'cachalot-strangers-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const model = { bos: undefined, eos: 2, stops: [], addBos: false, chatTemplate: undefined };
 
-function vocabulary(change: (types: number[]) => void = () => undefined) {
-  const { tokens, types, scores } = tinyVocabulary();
-  change(types);
-  return readVocabulary({
-    version: 3,
-    tensors: [],
-    metadata: {
-      'tokenizer.ggml.model': 'llama',
-      'tokenizer.ggml.tokens': tokens,
-      'tokenizer.ggml.scores': Float64Array.from(scores),
-      'tokenizer.ggml.token_type': Float64Array.from(types),
-      'tokenizer.ggml.eos_token_id': 2,
-    },
-  });
-}
-
-const json = (): TokenizerJson => structuredClone(vocabulary().tokenizerJson);
+const json = (): TokenizerJson => structuredClone(readTinyVocabulary().tokenizerJson);
 
 const read = (change: Partial<TokenizerJson>) => {
   const path = join(folder, 'tokenizer.json');
@@ -45,7 +31,7 @@ const read = (change: Partial<TokenizerJson>) => {
 test.each([1, 4])(
   'an end of text that a file has as type %d is a special token all the same',
   (type) => {
-    const tokenizer = new TextTokenizer(vocabulary((types) => (types[2] = type)));
+    const tokenizer = new TextTokenizer(readTinyVocabulary({ types: { 2: type } }));
     expect(tokenizer.encode('x</s>y')).not.toContain(2);
     expect(tokenizer.encode('x</s>y', { special: true })).toContain(2);
     expect(tokenizer.decode([2])).toBe('');
@@ -54,22 +40,22 @@ test.each([1, 4])(
 );
 
 test('an ordinary token that looks like an end is none, unless the file says so', () => {
-  const { tokens, types, scores } = tinyVocabulary();
-  const tokenizer = new TextTokenizer(
-    readVocabulary({
-      version: 3,
-      tensors: [],
-      metadata: {
-        'tokenizer.ggml.model': 'llama',
-        'tokenizer.ggml.tokens': tokens,
-        'tokenizer.ggml.scores': Float64Array.from(scores),
-        'tokenizer.ggml.token_type': Float64Array.from(types, (type, id) => (id === 2 ? 4 : type)),
-        'tokenizer.ggml.eos_token_id': 1,
-      },
-    }),
-  );
+  const tokenizer = new TextTokenizer(readTinyVocabulary({ eos: 1, types: { 2: 4 } }));
   expect(Array.from(tokenizer.stopTokens)).toEqual([1]);
   expect(tokenizer.decode([2])).toBe('</s>');
+});
+
+test('ends of text in a folder that are no ids end nothing', async () => {
+  const { path } = writeHubModel();
+  writeFileSync(join(path, 'tokenizer_config.json'), '{}');
+  const write = (eos_token_id: unknown) =>
+    writeFileSync(join(path, 'generation_config.json'), JSON.stringify({ eos_token_id }));
+  write('x');
+  // "</s>" is special in tokenizer.json, and that is enough.
+  expect(Array.from(new TextTokenizer(await readHubVocabulary(path)).stopTokens)).toEqual([2]);
+  write(['x', -1, 2.5, 300]);
+  const { eos, stops } = await readHubVocabulary(path);
+  expect({ eos, stops }).toEqual({ eos: 300, stops: [300] });
 });
 
 test('a normal form that makes names of other characters makes no special tokens', async () => {

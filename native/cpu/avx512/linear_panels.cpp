@@ -96,22 +96,7 @@ void run(const PanelTask& task) {
 }  // namespace
 
 void linear_panels(const PanelTask* task) {
-  switch (task->dtype) {  // DType's numbers
-    case 2: return run<Q4_0>(*task);
-    case 3: return run<Q4_1>(*task);
-    case 6: return run<Q5_0>(*task);
-    case 7: return run<Q5_1>(*task);
-    case 8: return run<Q8_0>(*task);
-    case 10: return run<Q2_K>(*task);
-    case 11: return run<Q3_K>(*task);
-    case 12: return run<Q4_K>(*task);
-    case 13: return run<Q5_K>(*task);
-    case 14: return run<Q6_K>(*task);
-    case 16: return run<IQ2_XXS>(*task);
-    case 20: return run<IQ4_NL>(*task);
-    case 23: return run<IQ4_XS>(*task);
-    default: return;
-  }
+#include "cpu/device/each_codec.inc"
 }
 
 }  // namespace cachalot::cpu::avx512
