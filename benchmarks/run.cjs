@@ -9,6 +9,7 @@ const { values: flags } = parseArgs({
   options: {
     model: { type: 'string', short: 'm', default: 'tinyllama-1.1b-chat' },
     threads: { type: 'string', short: 't' },
+    instructions: { type: 'string', default: 'auto' },
     runs: { type: 'string', default: '5' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
@@ -20,6 +21,7 @@ if (flags.help) {
 
   -m, --model M    file, alias or source (default: tinyllama-1.1b-chat)
   -t, --threads N  CPU threads (default: one per core)
+      --instructions P  avx512, avxvnni, avx2 or portable (default: the best there is)
       --runs N     runs of each measurement; the median counts (default: 5)
       --json       print one JSON object
 
@@ -51,7 +53,8 @@ const randomTokens = (n, vocabulary, seed) =>
 
 async function main() {
   const path = existsSync(flags.model) ? flags.model : (await pull(flags.model)).path;
-  const options = flags.threads ? { threads: Number(flags.threads) } : {};
+  const { instructions } = flags;
+  const options = { instructions, ...(flags.threads ? { threads: Number(flags.threads) } : {}) };
   const started = performance.now();
   const engine = await Engine.load(path, options);
   const loadMs = performance.now() - started;

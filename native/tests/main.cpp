@@ -67,9 +67,10 @@ std::string concurrent_sessions(const Settings& settings) {
   std::string failure;
   std::mutex mutex;
   std::vector<std::thread> threads;
-  const auto guarded = [&](const std::function<void()>& body) {
+  const auto guarded = [&](const std::function<void()>& body, const std::function<void()>& last) {
     try {
       while (Clock::now() < end && !failed) body();
+      if (!failed) last();
     } catch (const std::exception& error) {
       const std::lock_guard lock(mutex);
       failure = error.what();
@@ -79,14 +80,13 @@ std::string concurrent_sessions(const Settings& settings) {
   for (uint64_t user = 0; user < 8; user++) {
     threads.emplace_back([&, user] {
       Traffic traffic(client, settings.seed + 100 * user, {512, 3, true});
-      guarded([&] { traffic.act(); });
-      if (!failed) traffic.finish();
+      guarded([&] { traffic.act(); }, [&] { traffic.finish(); });
       n_checked += traffic.n_checked();
     });
   }
   threads.emplace_back([&] {
     std::mt19937_64 random(settings.seed);
-    guarded([&] {
+    const auto leave_engine_running = [&] {
       Client other(options(256, 32, 60));
       for (int i = 0; i < 10; i++) {
         Request request;
@@ -96,7 +96,8 @@ std::string concurrent_sessions(const Settings& settings) {
       }
       std::this_thread::sleep_for(std::chrono::microseconds(random() % 3000));
       n_disposed++;
-    });
+    };
+    guarded(leave_engine_running, [] {});
   });
   for (auto& thread : threads) thread.join();
   CHECK(!failed, failure);
@@ -106,7 +107,7 @@ std::string concurrent_sessions(const Settings& settings) {
          " engines disposed while generating";
 }
 
-/** What is pinned keeps its memory however full the cache is, and gives all of it back. */
+/** After traffic of all kinds, pins included, all memory comes back. */
 std::string memory_returns(const Settings& settings) {
   Client client(options(512, 64, 40));
   Traffic traffic(client, settings.seed, {512, 6, false});
