@@ -116,10 +116,45 @@ export interface NativeEngine {
 /** Lists of numbers and of truth values come as Float64Array. */
 export type GgufValue = number | boolean | string | string[] | Float64Array;
 
+/** A tensor in a file; its shape begins with the fastest-running dimension. */
+export interface TensorInfo {
+  name: string;
+  type: string;
+  shape: number[];
+  bytes: number;
+}
+
 export interface GgufInfo {
   version: number;
+  /** Bytes of the header: where the tensors begin. */
+  dataOffset: number;
   metadata: Record<string, GgufValue>;
-  tensors: { name: string; type: string; shape: number[]; bytes: number }[];
+  tensors: TensorInfo[];
+}
+
+/** What a model is, whatever its container; tensors under GGUF's names. */
+export interface NativeModelInfo {
+  architecture: string;
+  contextLength: number;
+  layers: number;
+  width: number;
+  ffnWidth: number;
+  heads: number;
+  kvHeads: number;
+  headDim: number;
+  vocabulary: number;
+  tensors: TensorInfo[];
+}
+
+/** What this machine can do at most, of all threads together: bytes read and operations per second. */
+export interface MachinePeaks {
+  instructions: string;
+  threads: number;
+  readBytesPerSecond: number;
+  f32: number;
+  /** 0 where there is no such instruction. */
+  bf16: number;
+  int8: number;
 }
 
 export interface NativeBinding {
@@ -129,6 +164,8 @@ export interface NativeBinding {
     onEvents: (events: NativeEvents) => void,
   ): Promise<NativeEngine>;
   readGguf(path: string): Promise<GgufInfo>;
+  inspectModel(path: string): Promise<NativeModelInfo>;
+  measurePeaks(instructions: string, threads: number): Promise<MachinePeaks>;
   instructions(): string[];
 }
 

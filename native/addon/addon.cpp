@@ -5,7 +5,8 @@
 #include "addon/addon_data.h"
 #include "addon/engine_wrap.h"
 #include "addon/promise_work.h"
-#include "cpu/cpu_backend.h"
+#include "cpu/instructions.h"
+#include "cpu/machine_peaks.h"
 
 namespace cachalot::addon {
 
@@ -20,6 +21,15 @@ Napi::Value read_gguf(const Napi::CallbackInfo& info) {
       [](Napi::Env env, const File& file) { return to_js(env, *file); });
 }
 
+/** inspectModel(path): Promise<the configuration and the tensors of a model in any container> */
+Napi::Value inspect_model(const Napi::CallbackInfo& info) {
+  const std::string path = info[0].ToString();
+  using Model = std::shared_ptr<ModelFiles>;
+  return PromiseWork<Model>::run(
+      info.Env(), [path] { return std::make_shared<ModelFiles>(open_model(path)); },
+      [](Napi::Env env, const Model& model) { return to_js(env, *model); });
+}
+
 /** instructions(): the CPU paths that this machine can run, best first */
 Napi::Value instructions(const Napi::CallbackInfo& info) {
   const auto names = cpu::available_instructions();
@@ -28,13 +38,24 @@ Napi::Value instructions(const Napi::CallbackInfo& info) {
   return array;
 }
 
+/** measurePeaks(instructions, threads): Promise<MachinePeaks> */
+Napi::Value measure_peaks(const Napi::CallbackInfo& info) {
+  const std::string path = info[0].ToString();
+  const int threads = info[1].ToNumber().Int32Value();
+  return PromiseWork<cpu::MachinePeaks>::run(
+      info.Env(), [path, threads] { return cpu::measure_peaks(path, threads); },
+      [](Napi::Env env, const cpu::MachinePeaks& peaks) { return to_js(env, peaks); });
+}
+
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   auto data = std::make_unique<AddonData>();
   data->engine_class = Napi::Persistent(EngineWrap::define(env));
   env.SetInstanceData(data.release());  // owned and deleted by the environment
   exports.Set("load", Napi::Function::New(env, EngineWrap::load, "load"));
   exports.Set("readGguf", Napi::Function::New(env, read_gguf, "readGguf"));
+  exports.Set("inspectModel", Napi::Function::New(env, inspect_model, "inspectModel"));
   exports.Set("instructions", Napi::Function::New(env, instructions, "instructions"));
+  exports.Set("measurePeaks", Napi::Function::New(env, measure_peaks, "measurePeaks"));
   return exports;
 }
 

@@ -175,6 +175,18 @@ Napi::Object to_js(Napi::Env env, const StepEvents& events) {
   return object;
 }
 
+Napi::Object to_js(Napi::Env env, const StoredTensor& tensor) {
+  auto shape = Napi::Array::New(env, tensor.shape.size());
+  for (uint32_t d = 0; d < tensor.shape.size(); d++)
+    shape.Set(d, static_cast<double>(tensor.shape[d]));
+  auto object = Napi::Object::New(env);
+  object.Set("name", tensor.name);
+  object.Set("type", dtype_info(tensor.tensor.dtype).name);
+  object.Set("shape", shape);
+  object.Set("bytes", static_cast<double>(tensor.bytes()));
+  return object;
+}
+
 Napi::Object to_js(Napi::Env env, const EngineStats& stats) {
   auto object = Napi::Object::New(env);
   const auto set = [&](const char* key, auto value) {
@@ -199,22 +211,42 @@ Napi::Object to_js(Napi::Env env, const GgufFile& file) {
   for (const auto& [key, value] : file.metadata)
     metadata.Set(key, std::visit(ValueToJs{env}, value));
   auto tensors = Napi::Array::New(env, file.tensors.size());
-  for (uint32_t i = 0; i < file.tensors.size(); i++) {
-    const StoredTensor& tensor = file.tensors[i];
-    auto shape = Napi::Array::New(env, tensor.shape.size());
-    for (uint32_t d = 0; d < tensor.shape.size(); d++)
-      shape.Set(d, static_cast<double>(tensor.shape[d]));
-    auto object = Napi::Object::New(env);
-    object.Set("name", tensor.name);
-    object.Set("type", dtype_info(tensor.tensor.dtype).name);
-    object.Set("shape", shape);
-    object.Set("bytes", static_cast<double>(tensor.bytes()));
-    tensors.Set(i, object);
-  }
+  for (uint32_t i = 0; i < file.tensors.size(); i++) tensors.Set(i, to_js(env, file.tensors[i]));
   auto object = Napi::Object::New(env);
   object.Set("version", file.version);
+  object.Set("dataOffset", static_cast<double>(file.data_offset));
   object.Set("metadata", metadata);
   object.Set("tensors", tensors);
+  return object;
+}
+
+Napi::Object to_js(Napi::Env env, const ModelFiles& model) {
+  const ModelConfig& config = model.config;
+  auto tensors = Napi::Array::New(env, model.tensors.size());
+  uint32_t i = 0;
+  for (const auto& [name, tensor] : model.tensors) tensors.Set(i++, to_js(env, tensor));
+  auto object = Napi::Object::New(env);
+  object.Set("architecture", config.architecture);
+  object.Set("contextLength", config.context_length);
+  object.Set("layers", config.n_layers());
+  object.Set("width", config.width);
+  object.Set("ffnWidth", config.ffn_width);
+  object.Set("heads", config.n_heads);
+  object.Set("kvHeads", config.n_kv_heads());
+  object.Set("headDim", config.head_dim());
+  object.Set("vocabulary", config.vocabulary);
+  object.Set("tensors", tensors);
+  return object;
+}
+
+Napi::Object to_js(Napi::Env env, const cpu::MachinePeaks& peaks) {
+  auto object = Napi::Object::New(env);
+  object.Set("instructions", peaks.instructions);
+  object.Set("threads", peaks.threads);
+  object.Set("readBytesPerSecond", peaks.read_bytes_per_second);
+  object.Set("f32", peaks.f32);
+  object.Set("bf16", peaks.bf16);
+  object.Set("int8", peaks.int8);
   return object;
 }
 

@@ -5,6 +5,7 @@
 #include <napi.h>
 
 #include "base/error.h"
+#include "cpu/machine_peaks.h"
 #include "engine/engine.h"
 #include "weights/gguf.h"
 
@@ -16,7 +17,10 @@ EngineOptions engine_options_from(const Napi::Object& object);
 
 Napi::Object to_js(Napi::Env env, const StepEvents& events);
 Napi::Object to_js(Napi::Env env, const EngineStats& stats);
+Napi::Object to_js(Napi::Env env, const StoredTensor& tensor);
 Napi::Object to_js(Napi::Env env, const GgufFile& file);
+Napi::Object to_js(Napi::Env env, const ModelFiles& model);
+Napi::Object to_js(Napi::Env env, const cpu::MachinePeaks& peaks);
 
 /** A JavaScript Error with our code as `code`. */
 Napi::Error to_js(Napi::Env env, const Error& error);

@@ -1,9 +1,6 @@
 #include "cpu/cpu_backend.h"
 
-#include <thread>
-
-#include "base/compiler.h"
-#include "base/error.h"
+#include "cpu/instructions.h"
 
 namespace cachalot::cpu {
 
@@ -20,66 +17,7 @@ class CpuBuffer final : public Buffer {
   MemoryRegion region_;
 };
 
-#if CACHALOT_X86
-
-bool has_avx512() {
-  return __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
-         __builtin_cpu_supports("avx512dq") != 0 && __builtin_cpu_supports("avx512vl") != 0 &&
-         __builtin_cpu_supports("avx512vnni") != 0 && __builtin_cpu_supports("avx512bf16") != 0 &&
-         __builtin_cpu_supports("avx512vbmi") != 0;
-}
-
-bool has_avx2() {
-  return __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0 &&
-         __builtin_cpu_supports("f16c") != 0;
-}
-
-bool has_avxvnni() {
-#if defined(__GNUC__) && !defined(__clang__)
-  return has_avx2() && __builtin_cpu_supports("avxvnni") != 0;
-#else
-  return false;  // the compiler cannot ask
-#endif
-}
-
-#endif
-
-/** Paths that this machine can run, best first. */
-std::vector<const Kernels*> available_kernels() {
-  std::vector<const Kernels*> paths;
-#if CACHALOT_X86
-  if (has_avx512()) paths.push_back(&kAvx512Kernels);
-  if (has_avxvnni()) paths.push_back(&kAvxVnniKernels);
-  if (has_avx2()) paths.push_back(&kAvx2Kernels);
-#endif
-  paths.push_back(&kPortableKernels);
-  return paths;
-}
-
-const Kernels& choose_kernels(const std::string& instructions) {
-  std::string known;
-  for (const Kernels* kernels : available_kernels()) {
-    if (instructions == "auto" || instructions == kernels->name) return *kernels;
-    known += std::string(", ") + kernels->name;
-  }
-  throw Error(
-      ErrorCode::kInvalidArgument,
-      "expected one of auto" + known + " for `instructions`, received '" + instructions + "'");
-}
-
-int choose_threads(int threads) {
-  if (threads > 0) return threads;
-  const unsigned cores = std::thread::hardware_concurrency();
-  return cores == 0 ? 1 : static_cast<int>(cores);
-}
-
 }  // namespace
-
-std::vector<std::string> available_instructions() {
-  std::vector<std::string> names;
-  for (const Kernels* kernels : available_kernels()) names.emplace_back(kernels->name);
-  return names;
-}
 
 CpuBackend::CpuBackend(const std::string& instructions, int threads)
     : kernels_(choose_kernels(instructions)), pool_(choose_threads(threads)) {}

@@ -9,9 +9,6 @@
 
 namespace cachalot::cpu {
 
-/** Instruction paths this machine can run, best first: "avx512", "avx2", "portable". */
-std::vector<std::string> available_instructions();
-
 class CpuBackend final : public Backend {
  public:
   /** `instructions`: "auto" or one of available_instructions(). `threads`: 0 for one per core. */

@@ -77,6 +77,12 @@ struct Kernels {
   void (*max_value)(const float* x, int64_t n, float* max, int32_t* has_nan);
   /** sum of exp2((x - max) * scale). */
   double (*sum_exp2)(const float* x, int64_t n, float max, float scale);
+  // The yardsticks of the benchmarks: multiply-adds in registers, and reading. They return how many
+  // operations that was (0: the path has no such instruction), and something made of what was read.
+  double (*spin_f32)(int64_t rounds);
+  double (*spin_bf16)(int64_t rounds);
+  double (*spin_int8)(int64_t rounds);
+  uint64_t (*read_all)(const uint8_t* data, int64_t bytes);
 };
 
 extern const Kernels kPortableKernels;

@@ -270,6 +270,7 @@ GgufFile parse_gguf(std::span<const uint8_t> bytes) {
   const uint64_t alignment = read_alignment(file.metadata);
   auto entries = read_tensor_entries(reader, n_tensors, alignment);
   const uint64_t data_start = *checked_round_up(reader.position(), alignment);
+  file.data_offset = data_start;
   check_placement(entries, bytes.size() > data_start ? bytes.size() - data_start : 0, alignment);
   for (auto& entry : entries) {
     entry.stored.tensor.data = bytes.data() + data_start + entry.offset;

@@ -48,6 +48,7 @@ struct GgufFile {
   uint32_t version = 0;
   std::map<std::string, GgufValue> metadata;
   std::vector<StoredTensor> tensors;  // in the file's order
+  uint64_t data_offset = 0;           // where the header ends and the tensors begin
 
   /** Null if there is none. */
   const GgufValue* find(const std::string& key) const;

@@ -7,6 +7,7 @@ namespace {
 constexpr Kernels with_vnni() {
   Kernels kernels = avx2::table("avxvnni");
   kernels.linear_panels = avx2::linear_panels_vnni;
+  kernels.spin_int8 = avx2::spin_int8_vnni;
   return kernels;
 }
 

@@ -8,5 +8,6 @@ namespace cachalot::cpu::avx2 {
 #include "cpu/kernel_functions.inc"
 
 void linear_panels_vnni(const PanelTask* task);
+double spin_int8_vnni(int64_t rounds);
 
 }  // namespace cachalot::cpu::avx2

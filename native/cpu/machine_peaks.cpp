@@ -1,0 +1,76 @@
+#include "cpu/machine_peaks.h"
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+
+#include "base/memory_region.h"
+#include "base/system_memory.h"
+#include "base/thread_pool.h"
+#include "cpu/instructions.h"
+
+namespace cachalot::cpu {
+
+namespace {
+
+constexpr int kRuns = 5;                     // the best one counts: neighbours only slow down
+constexpr int64_t kSpinRounds = 4'000'000;   // tens of milliseconds
+constexpr uint64_t kReadBytes = 1ull << 30;  // beyond any cache
+constexpr int64_t kPieceBytes = 4ll << 20;
+constexpr size_t kPage = 4096;
+
+double best_rate(const std::function<double()>& work) {
+  double best = 0;
+  for (int run = 0; run < kRuns; run++) {
+    const auto start = std::chrono::steady_clock::now();
+    const double done = work();
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    best = std::max(best, done / took.count());
+  }
+  return best;
+}
+
+double spin_rate(ThreadPool& pool, double (*spin)(int64_t)) {
+  return best_rate([&] {
+    std::vector<double> done(static_cast<size_t>(pool.size()));
+    pool.parallel_for(
+        pool.size(), [&](int piece, int) { done[static_cast<size_t>(piece)] = spin(kSpinRounds); });
+    double sum = 0;
+    for (const double ops : done) sum += ops;
+    return sum;
+  });
+}
+
+double read_rate(ThreadPool& pool, const Kernels& kernels) {
+  const uint64_t room = std::min(kReadBytes, system_memory() / 8);
+  const auto pieces = static_cast<int>(room / kPieceBytes);
+  const MemoryRegion region(static_cast<size_t>(pieces) * kPieceBytes);
+  for (size_t at = 0; at < region.size(); at += kPage) region.data()[at] = 1;  // really there
+  return best_rate([&] {
+    pool.parallel_for(pieces, [&](int piece, int) {
+      const volatile uint64_t kept =
+          kernels.read_all(region.data() + piece * kPieceBytes, kPieceBytes);
+      (void)kept;
+    });
+    return static_cast<double>(region.size());
+  });
+}
+
+}  // namespace
+
+MachinePeaks measure_peaks(const std::string& instructions, int threads) {
+  const Kernels& kernels = choose_kernels(instructions);
+  ThreadPool pool(choose_threads(threads));
+  MachinePeaks peaks;
+  peaks.instructions = kernels.name;
+  peaks.threads = pool.size();
+  peaks.f32 = spin_rate(pool, kernels.spin_f32);
+  peaks.bf16 = kernels.spin_bf16(0) == 0 && kernels.spin_bf16(1) == 0
+                   ? 0
+                   : spin_rate(pool, kernels.spin_bf16);
+  peaks.int8 = spin_rate(pool, kernels.spin_int8);
+  peaks.read_bytes_per_second = read_rate(pool, kernels);
+  return peaks;
+}
+
+}  // namespace cachalot::cpu

@@ -1,0 +1,19 @@
+// What this machine can do at most, measured: the yardstick of the benchmarks.
+#pragma once
+
+#include <string>
+
+namespace cachalot::cpu {
+
+/** Of all threads together. An operation is a multiplication or an addition. */
+struct MachinePeaks {
+  std::string instructions;
+  int threads;
+  double read_bytes_per_second;  // of memory far larger than any cache
+  double f32, bf16, int8;        // operations per second; bf16 is 0 where there is no instruction
+};
+
+/** Takes about a second. Throws invalid_argument for instructions that this machine lacks. */
+MachinePeaks measure_peaks(const std::string& instructions, int threads);
+
+}  // namespace cachalot::cpu

@@ -1,0 +1,51 @@
+// As much arithmetic and reading as plain loops do: what the benchmarks call 100 %.
+
+#include "cpu/portable/kernels_portable.h"
+
+namespace cachalot::cpu::portable {
+
+namespace {
+
+constexpr int kLanes = 64;  // as many as a compiler likes to keep in registers
+
+}  // namespace
+
+double spin_f32(int64_t rounds) {
+  float sums[kLanes];
+  for (int j = 0; j < kLanes; j++) sums[j] = static_cast<float>(j);
+  const volatile float half = 0.5f;  // what the compiler knows it may leave out
+  const float factor = half;
+  for (int64_t i = 0; i < rounds; i++) {
+    for (float& sum : sums) sum = sum * factor + factor;
+  }
+  volatile float kept = 0;
+  for (const float sum : sums) kept = kept + sum;
+  return 2.0 * kLanes * static_cast<double>(rounds);
+}
+
+double spin_bf16(int64_t) { return 0; }  // no such instruction
+
+double spin_int8(int64_t rounds) {
+  int32_t sums[kLanes] = {};
+  int8_t codes[kLanes];
+  for (int j = 0; j < kLanes; j++) codes[j] = static_cast<int8_t>(j);
+  for (int64_t i = 0; i < rounds; i++) {
+    const auto factor = static_cast<int8_t>(i & 1);
+    for (int j = 0; j < kLanes; j++) sums[j] += codes[j] * factor;
+  }
+  volatile int32_t kept = 0;
+  for (const int32_t sum : sums) kept = kept + sum;
+  return 2.0 * kLanes * static_cast<double>(rounds);
+}
+
+uint64_t read_all(const uint8_t* data, int64_t bytes) {
+  uint64_t sums[8] = {};
+  for (int64_t i = 0; i + 64 <= bytes; i += 64) {
+    for (int j = 0; j < 8; j++) sums[j] ^= *reinterpret_cast<const uint64_t*>(data + i + 8 * j);
+  }
+  uint64_t all = 0;
+  for (const uint64_t sum : sums) all ^= sum;
+  return all;
+}
+
+}  // namespace cachalot::cpu::portable
