@@ -29,7 +29,17 @@ export class Random {
     return Float32Array.from({ length: n }, () => scale * this.normal());
   }
 
+  /** Starts a buffer of its own, which may be read as numbers of any size. */
   bytes(n: number): Uint8Array {
-    return Uint8Array.from({ length: n }, () => this.below(256));
+    const words = new Uint32Array(Math.ceil(n / 4));
+    let state = this.#state;
+    for (let i = 0; i < words.length; i++) {
+      state = (state + 0x6d2b79f5) | 0;
+      let t = Math.imul(state ^ (state >>> 15), state | 1);
+      t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+      words[i] = t ^ (t >>> 14);
+    }
+    this.#state = state >>> 0;
+    return new Uint8Array(words.buffer, 0, n);
   }
 }

@@ -1,5 +1,6 @@
 /** Writes GGUF files, version 3. */
 import { open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 
 export type GgufField =
   | { u32: number }
@@ -19,34 +20,43 @@ export interface GgufTensorData {
   data: Uint8Array;
 }
 
+/** A tensor that is made when it is written: models may be larger than memory. */
+export interface LazyTensorData extends Omit<GgufTensorData, 'data'> {
+  data: { length: number; make: () => Uint8Array };
+}
+
 const ALIGNMENT = 32;
+const WRITE_BYTES = 2 ** 30; // systems write at most 2 GiB at once
 
 export async function writeGguf(
   path: string,
   metadata: Record<string, GgufField>,
-  tensors: readonly GgufTensorData[],
+  tensors: readonly (GgufTensorData | LazyTensorData)[],
 ): Promise<void> {
   const header = ggufHeader(metadata, tensors);
   const file = await open(path, 'w');
   try {
-    await file.write(padded(header));
-    for (const tensor of tensors) await file.write(padded(tensor.data));
+    await writePadded(file, header);
+    for (const { data } of tensors)
+      await writePadded(file, 'make' in data ? data.make() : data);
   } finally {
     await file.close();
   }
 }
 
-function padded(bytes: Uint8Array): Uint8Array {
-  const size = Math.ceil(bytes.length / ALIGNMENT) * ALIGNMENT;
-  if (size === bytes.length) return bytes;
-  const result = new Uint8Array(size);
-  result.set(bytes);
-  return result;
+async function writePadded(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length; at += WRITE_BYTES)
+    await file.writeFile(bytes.subarray(at, at + WRITE_BYTES));
+  await file.writeFile(new Uint8Array(paddingOf(bytes.length)));
+}
+
+function paddingOf(length: number): number {
+  return (ALIGNMENT - (length % ALIGNMENT)) % ALIGNMENT;
 }
 
 export function ggufHeader(
   metadata: Record<string, GgufField>,
-  tensors: readonly GgufTensorData[],
+  tensors: readonly (GgufTensorData | LazyTensorData)[],
 ): Uint8Array {
   const parts: Buffer[] = [
     Buffer.from('GGUF'),
@@ -58,7 +68,7 @@ export function ggufHeader(
   let offset = 0;
   for (const { name, shape, type, data } of tensors) {
     parts.push(text(name), u32(shape.length), ...shape.map(u64), u32(type), u64(offset));
-    offset += Math.ceil(data.length / ALIGNMENT) * ALIGNMENT;
+    offset += data.length + paddingOf(data.length);
   }
   return Buffer.concat(parts);
 }

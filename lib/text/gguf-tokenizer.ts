@@ -10,7 +10,7 @@ import { PRE_TOKENIZERS } from './pre-tokenizers.js';
 import { TokenType } from './vocabulary.js';
 import type { AddedToken, TokenizerJson, Vocabulary } from './vocabulary.js';
 
-export function readVocabulary(file: GgufInfo): Vocabulary {
+export function readVocabulary(file: Pick<GgufInfo, 'metadata' | 'tensors'>): Vocabulary {
   const { metadata } = file;
   const model = metadata['tokenizer.ggml.model'];
   if (model !== 'llama' && model !== 'gpt2') {
@@ -39,7 +39,7 @@ export function readVocabulary(file: GgufInfo): Vocabulary {
 export function readModelTokens({
   metadata,
   tensors,
-}: GgufInfo): Pick<Vocabulary, 'bos' | 'eos' | 'stops' | 'addBos' | 'chatTemplate'> {
+}: Pick<GgufInfo, 'metadata' | 'tensors'>): Pick<Vocabulary, 'bos' | 'eos' | 'stops' | 'addBos' | 'chatTemplate'> {
   const tokens = metadata['tokenizer.ggml.tokens'];
   const rows = tensors.find(({ name }) => name === 'token_embd.weight')?.shape[1];
   const size = Array.isArray(tokens) ? tokens.length : (rows ?? 0);

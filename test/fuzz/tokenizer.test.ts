@@ -83,7 +83,7 @@ test(
         const metadata = Object.fromEntries(
           Object.entries(mutated).filter(([, value]) => isGgufValue(value)),
         ) as GgufInfo['metadata'];
-        await accepts(() => readVocabulary({ version: 3, metadata, tensors: [] }));
+        await accepts(() => readVocabulary({ metadata, tensors: [] }));
       },
     ),
   timeout,
@@ -93,7 +93,7 @@ test(
   'tokenizer.json and its companions',
   async () => {
     const folder = mkdtempSync(join(tmpdir(), 'cachalot-fuzz-'));
-    const json = seeds.map((metadata) => readVocabulary({ version: 3, metadata, tensors: [] }));
+    const json = seeds.map((metadata) => readVocabulary({ metadata, tensors: [] }));
     const config = {
       bos_token: '<s>',
       eos_token: { content: '</s>' },

@@ -114,7 +114,6 @@ function asGguf(json: Json, { pre, sentencePiece }: Family): Vocabulary {
     ? { 'tokenizer.ggml.scores': scores }
     : { 'tokenizer.ggml.pre': pre!, 'tokenizer.ggml.merges': merges };
   return readVocabulary({
-    version: 3,
     tensors: [],
     metadata: {
       'tokenizer.ggml.model': sentencePiece ? 'llama' : 'gpt2',

@@ -75,7 +75,7 @@ describe('a damaged vocabulary is refused by name', () => {
       'tokenizer.ggml.scores': Float64Array.of(0, 0, 0),
       ...change,
     };
-    expect(() => readVocabulary({ version: 3, metadata: metadata, tensors: [] })).toThrow(
+    expect(() => readVocabulary({ metadata, tensors: [] })).toThrow(
       expect.objectContaining({ code }) as Error,
     );
   });
@@ -83,7 +83,6 @@ describe('a damaged vocabulary is refused by name', () => {
   test('token names of object members are tokens like any other', () => {
     const tokens = ['<unk>', 'constructor', '__proto__', 'toString'];
     const vocabulary = readVocabulary({
-      version: 3,
       metadata: {
         'tokenizer.ggml.model': 'llama',
         'tokenizer.ggml.tokens': tokens,
@@ -98,7 +97,6 @@ describe('a damaged vocabulary is refused by name', () => {
     const tokens = ['<unk>', 'a', 'a'.repeat(300_000)];
     const start = performance.now();
     readVocabulary({
-      version: 3,
       metadata: {
         'tokenizer.ggml.model': 'llama',
         'tokenizer.ggml.tokens': tokens,

@@ -1,0 +1,75 @@
+/** An engine in a process of its own, which does one measurement at a time when it is asked to. */
+import { fork } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export interface DriverOptions {
+  model: string;
+  threads: number;
+  /** Longest context that will be asked for. */
+  context: number;
+  /** Where the engine is installed, if it is not this one. */
+  modules?: string;
+}
+
+/** What a driver can do. Rates are tokens per second. */
+export interface Measurements {
+  /** Milliseconds until the engine can take a prompt. */
+  load(): Promise<number>;
+  prefill(tokens: number): Promise<number>;
+  decode(context: number, tokens: number): Promise<number>;
+}
+
+type Call = { method: keyof Measurements | 'memory'; args: number[] };
+type Answer = { value: number } | { error: string };
+
+/** In the child: serves an engine made of the options in its arguments. */
+export function serve(open: (options: DriverOptions) => Measurements): void {
+  const engine = open(JSON.parse(process.argv[2]!) as DriverOptions);
+  process.on('message', ({ method, args }: Call) => {
+    const work =
+      method === 'memory'
+        ? Promise.resolve(peakMemory())
+        : (engine[method] as (...numbers: number[]) => Promise<number>)(...args);
+    work.then(
+      (value) => process.send!({ value } satisfies Answer),
+      (error: unknown) => process.send!({ error: String(error) } satisfies Answer),
+    );
+  });
+}
+
+/** Bytes, of this process. */
+function peakMemory(): number {
+  const line = /VmHWM:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'));
+  return line ? Number(line[1]) * 1024 : process.memoryUsage.rss();
+}
+
+/** In the parent. */
+export class Driver {
+  readonly #child;
+
+  constructor(name: 'ours' | 'node-llama-cpp', options: DriverOptions) {
+    this.#child = fork(join(__dirname, `${name}.js`), [JSON.stringify(options)], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+  }
+
+  call(method: Call['method'], ...args: number[]): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const onExit = () => reject(new Error(`the engine's process ended during ${method}`));
+      this.#child.once('exit', onExit);
+      this.#child.once('message', (answer: Answer) => {
+        this.#child.off('exit', onExit);
+        if ('error' in answer) reject(new Error(answer.error));
+        else resolve(answer.value);
+      });
+      this.#child.send({ method, args } satisfies Call);
+    });
+  }
+
+  async end(): Promise<void> {
+    const ended = new Promise((resolve) => this.#child.once('exit', resolve));
+    this.#child.kill('SIGKILL');
+    await ended;
+  }
+}

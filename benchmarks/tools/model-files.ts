@@ -1,0 +1,22 @@
+/** Where synthetic models lie: made when first asked for. */
+import { existsSync, mkdirSync, renameSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+import { cacheFolder } from '#lib/models/cache-folder.js';
+
+import { writeSynthetic } from './synthetic.js';
+import type { SyntheticModel } from './synthetic.js';
+
+export function syntheticPath({ shape, type, seed = 1 }: SyntheticModel): string {
+  return join(cacheFolder(), 'synthetic', `${shape}-${type}-${seed}.gguf`);
+}
+
+/** The path of a synthetic model, written unless it is there. */
+export async function syntheticModel(model: SyntheticModel): Promise<string> {
+  const path = syntheticPath(model);
+  if (existsSync(path)) return path;
+  mkdirSync(dirname(path), { recursive: true });
+  await writeSynthetic(`${path}.part`, model);
+  renameSync(`${path}.part`, path);
+  return path;
+}

@@ -1,0 +1,48 @@
+/** What the benchmarks ask of an engine: prompts of random tokens, alone and together. Rates are tokens per second. */
+import type { Engine } from '../engine.js';
+
+/** The same ids for the same seed; none of the first few, which are special in most vocabularies. */
+export function randomTokens(count: number, vocabulary: number, seed: number): number[] {
+  return Array.from(
+    { length: count },
+    (_, i) => 3 + ((i * 7919 + seed * 104_729) % (vocabulary - 3)),
+  );
+}
+
+export class Workload {
+  readonly #engine: Engine;
+  readonly #vocabulary: number;
+  #seed = 0;
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+    this.#vocabulary = engine.description.vocabulary;
+  }
+
+  /** A prompt of so many tokens, to its first token. */
+  async prefill(tokens: number, signal?: AbortSignal): Promise<number> {
+    const { timings } = await this.generate(tokens, 1, signal);
+    return (1000 * tokens) / timings.prefillMs;
+  }
+
+  /** Generating after a prompt of so many tokens. */
+  async decode(context: number, tokens: number, signal?: AbortSignal): Promise<number> {
+    const { timings } = await this.generate(context, tokens + 1, signal);
+    return (1000 * tokens) / timings.decodeMs;
+  }
+
+  /** So many sequences that share nothing, all together. */
+  async batch(sequences: number, tokens: number, signal?: AbortSignal): Promise<number> {
+    const results = await Promise.all(
+      Array.from({ length: sequences }, () => this.generate(2, tokens + 1, signal)),
+    );
+    return (1000 * sequences * tokens) / Math.max(...results.map(({ timings }) => timings.decodeMs));
+  }
+
+  private generate(context: number, maxTokens: number, signal: AbortSignal | undefined) {
+    this.#engine.clearCache();
+    const tokens = randomTokens(context, this.#vocabulary, this.#seed++);
+    const options = { maxTokens, ignoreEos: true, ...(signal ? { signal } : {}) };
+    return this.#engine.completeTokens(tokens, options).result;
+  }
+}
