@@ -36,7 +36,9 @@ export class Workload {
     const results = await Promise.all(
       Array.from({ length: sequences }, () => this.generate(2, tokens + 1, signal)),
     );
-    return (1000 * sequences * tokens) / Math.max(...results.map(({ timings }) => timings.decodeMs));
+    return (
+      (1000 * sequences * tokens) / Math.max(...results.map(({ timings }) => timings.decodeMs))
+    );
   }
 
   private generate(context: number, maxTokens: number, signal: AbortSignal | undefined) {

@@ -37,8 +37,7 @@ export async function writeGguf(
   const file = await open(path, 'w');
   try {
     await writePadded(file, header);
-    for (const { data } of tensors)
-      await writePadded(file, 'make' in data ? data.make() : data);
+    for (const { data } of tensors) await writePadded(file, 'make' in data ? data.make() : data);
   } finally {
     await file.close();
   }

@@ -39,7 +39,10 @@ export function readVocabulary(file: Pick<GgufInfo, 'metadata' | 'tensors'>): Vo
 export function readModelTokens({
   metadata,
   tensors,
-}: Pick<GgufInfo, 'metadata' | 'tensors'>): Pick<Vocabulary, 'bos' | 'eos' | 'stops' | 'addBos' | 'chatTemplate'> {
+}: Pick<GgufInfo, 'metadata' | 'tensors'>): Pick<
+  Vocabulary,
+  'bos' | 'eos' | 'stops' | 'addBos' | 'chatTemplate'
+> {
   const tokens = metadata['tokenizer.ggml.tokens'];
   const rows = tensors.find(({ name }) => name === 'token_embd.weight')?.shape[1];
   const size = Array.isArray(tokens) ? tokens.length : (rows ?? 0);

@@ -12,30 +12,45 @@ namespace {
 
 void put_half(uint8_t* out, int output, uint16_t bits) { std::memcpy(out + 2 * output, &bits, 2); }
 
-/** Where code i (of 32) of an output stands among [8 quads][16][4]. */
-int quad_byte(int output, int i) { return i / 4 * 64 + 4 * output + i % 4; }
+// Four codes at a time, as the bytes of a word: models of gigabytes are packed while somebody
+// waits.
+
+uint32_t load_word(const uint8_t* bytes) {
+  uint32_t word;
+  std::memcpy(&word, bytes, 4);
+  return word;
+}
+
+void store_word(uint8_t* bytes, uint32_t word) { std::memcpy(bytes, &word, 4); }
+
+/** Where an output's four codes of quad q stand among [quads][16][4]. */
+int quad_at(int output, int quad) { return 64 * quad + 4 * output; }
 
 /** Nibbles of 32 inputs into [4][64]: quads 0..3 low, 4..7 high. */
 void put_nibbles(uint8_t* out, int output, const uint8_t* codes) {
-  for (int i = 0; i < 32; i++) {
-    const int at = quad_byte(output, i % 16);
-    out[at] |= static_cast<uint8_t>(i < 16 ? codes[i] & 15 : (codes[i] & 15) << 4);
+  for (int quad = 0; quad < 4; quad++) {
+    const uint32_t low = load_word(codes + 4 * quad) & 0x0f0f0f0f;
+    const uint32_t high = load_word(codes + 16 + 4 * quad) & 0x0f0f0f0f;
+    store_word(out + quad_at(output, quad), low | high << 4);
   }
 }
 
-/** Bit `bit` of 32 codes into eight masks of 64 bits. */
+/** Bit `bit` of 32 codes into eight masks of 64 bits, four of which are one output's. */
 void put_high_bits(uint8_t* out, int output, const uint8_t* codes, int bit) {
-  for (int i = 0; i < 32; i++) {
-    const int at = 4 * output + i % 4;  // of the 64 bytes of quad i / 4
-    out[i / 4 * 8 + at / 8] |= static_cast<uint8_t>((codes[i] >> bit & 1) << (at % 8));
+  for (int quad = 0; quad < 8; quad++) {
+    const uint32_t bits = load_word(codes + 4 * quad) >> bit & 0x01010101;
+    const uint32_t gathered = bits * 0x01020408 >> 24 & 15;  // the four bytes' bits, side by side
+    out[8 * quad + output / 2] |= static_cast<uint8_t>(gathered << 4 * (output % 2));
   }
 }
 
 /** Bits [shift, shift + 2) of 256 codes into [16 groups of 16][64]: quad j in bits 2j of a byte. */
 void put_pairs(uint8_t* out, int output, const uint8_t* codes, int shift) {
-  for (int i = 0; i < 256; i++) {
-    out[i / 16 * 64 + 4 * output + i % 4] |=
-        static_cast<uint8_t>((codes[i] >> shift & 3) << (2 * (i % 16 / 4)));
+  for (int group = 0; group < 16; group++) {
+    uint32_t pairs = 0;
+    for (int j = 0; j < 4; j++)
+      pairs |= (load_word(codes + 16 * group + 4 * j) >> shift & 0x03030303) << 2 * j;
+    store_word(out + quad_at(output, group), pairs);
   }
 }
 
@@ -123,7 +138,9 @@ void put_block(DType dtype, const BlockCodes& block, int output, uint8_t* out) {
   switch (dtype) {
     case DType::kQ8_0:
       put_half(out + PackedQ8_0::kScales, output, block.d);
-      for (int i = 0; i < 32; i++) out[PackedQ8_0::kCodes + quad_byte(output, i)] = block.codes[i];
+      for (int quad = 0; quad < 8; quad++)
+        store_word(out + PackedQ8_0::kCodes + quad_at(output, quad),
+                   load_word(block.codes + 4 * quad));
       return;
     case DType::kQ4_0:
     case DType::kIQ4_NL:
