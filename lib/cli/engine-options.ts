@@ -39,6 +39,7 @@ export function addEngineOptions(command: Command): Command {
         'auto',
         'avx512',
         'avxvnni',
+        'avx2',
         'portable',
       ]),
     );
@@ -57,10 +58,7 @@ export async function loadEngine(
       report(progress);
       fetched = performance.now(); // loading begins where fetching ends
     },
-    ...(flags.threads === undefined ? {} : { threads: flags.threads }),
-    ...(flags.context === undefined ? {} : { contextLength: flags.context }),
-    ...(flags.kvFormat === undefined ? {} : { kv: { format: flags.kvFormat } }),
-    ...(flags.instructions === undefined ? {} : { instructions: flags.instructions }),
+    ...loadOptions(flags),
   };
   try {
     const engine = await Engine.load(flags.model, options);
@@ -68,6 +66,15 @@ export async function loadEngine(
   } finally {
     end();
   }
+}
+
+export function loadOptions(flags: EngineFlags): LoadOptions {
+  return {
+    ...(flags.threads === undefined ? {} : { threads: flags.threads }),
+    ...(flags.context === undefined ? {} : { contextLength: flags.context }),
+    ...(flags.kvFormat === undefined ? {} : { kv: { format: flags.kvFormat } }),
+    ...(flags.instructions === undefined ? {} : { instructions: flags.instructions }),
+  };
 }
 
 /** The argument, or standard input when it is "-" or missing and there is a pipe. */

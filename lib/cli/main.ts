@@ -2,6 +2,7 @@
 /** The command line: `cachalot run | score | pull | doctor`. Text goes to stdout, everything else to stderr. */
 import { Command, CommanderError } from 'commander';
 
+import { addBench } from './bench.js';
 import { addDoctor } from './doctor.js';
 import { ExitCode, reportError } from './output.js';
 import { addPull } from './pull.js';
@@ -17,7 +18,7 @@ function build(): Command {
     .option('--debug', 'show where an error came from')
     .showHelpAfterError('(see --help)')
     .exitOverride();
-  for (const add of [addRun, addScore, addPull, addDoctor]) add(program);
+  for (const add of [addRun, addScore, addPull, addBench, addDoctor]) add(program);
   program.addHelpText(
     'after',
     '\nExit codes: 0 success, 1 error, 2 wrong usage, 130 interrupted.\n\nExamples:\n' +

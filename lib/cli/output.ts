@@ -64,6 +64,20 @@ export function signed(text: string): number {
   return value;
 }
 
+/** What is being done now: one line that changes, and only on a terminal. */
+export function statusLine(): { show: (text: string) => void; end: () => void } {
+  const { stderr } = process;
+  if (!stderr.isTTY) return { show: () => undefined, end: () => undefined };
+  const clear = () => stderr.write('\r\x1b[K');
+  return {
+    show: (text) => {
+      clear();
+      stderr.write(text.slice(0, (stderr.columns || 80) - 1));
+    },
+    end: () => void clear(),
+  };
+}
+
 const megabytes = (bytes: number) => (bytes / 1e6).toFixed(1);
 
 /** Progress of a pull on stderr: a bar on a terminal, a line per tenth elsewhere. */

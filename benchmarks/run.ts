@@ -1,0 +1,62 @@
+/** npm run bench -- [options of `cachalot bench`]: prints the table, and keeps it under benchmarks/results/. */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+
+import type { BenchReport } from '#lib/bench/model-bench.js';
+
+import { barChart } from './tools/bar-chart.js';
+import { markdownTable, percent, rate, saveResults, slug } from './tools/results.js';
+
+function run(args: readonly string[]): BenchReport | undefined {
+  const cli = join(process.cwd(), 'dist', 'cli', 'main.js');
+  const wantsHelp = args.includes('--help') || args.includes('-h');
+  const { status, stdout } = spawnSync(
+    process.execPath,
+    [cli, 'bench', ...args, ...(wantsHelp ? [] : ['--json'])],
+    { stdio: ['inherit', 'pipe', 'inherit'], encoding: 'utf8' },
+  );
+  process.exitCode = status ?? 1;
+  if (status === 0 && !wantsHelp) return JSON.parse(stdout) as BenchReport;
+  process.stdout.write(stdout);
+  return undefined;
+}
+
+function markdown(report: BenchReport): string {
+  const { peaks } = report;
+  const giga = (value: number) => (value / 1e9).toFixed(0);
+  const rows = report.rows.map(({ name, median, min, max, bound }) => [
+    name,
+    rate(median),
+    `${rate(min)} to ${rate(max)}`,
+    bound === undefined ? '' : rate(bound),
+    bound === undefined ? '' : percent(median / bound),
+  ]);
+  return [
+    `# ${slug(report.model)}, ${report.date}`,
+    '',
+    `${report.device}, KV ${report.kvFormat}; ${report.cpu}, Node ${report.node}. File ${giga(1000 * report.fileBytes)} MB; load ` +
+      `${report.loadMs.toFixed(0)} ms, peak memory ${giga(1000 * report.peakRssBytes)} MB.`,
+    `This machine, measured in the same run: reads ${giga(peaks.readBytesPerSecond)} GB/s; F32 ${giga(peaks.f32)}, BF16 ${giga(peaks.bf16)}, ` +
+      `INT8 ${giga(peaks.int8)} billion operations per second.`,
+    '',
+    markdownTable(['tokens/s', `median of ${report.runs}`, 'range', 'bound', 'share'], rows),
+    '',
+    `\`npm run bench -- --model ${slug(report.model)}\``,
+    '',
+  ].join('\n');
+}
+
+const report = run(process.argv.slice(2));
+if (report) {
+  const path = saveResults(`${report.date}-${slug(report.model)}`, {
+    markdown: markdown(report),
+    json: report,
+    svg: barChart({
+      title: `${slug(report.model)}: tokens per second`,
+      subtitle: `${report.device}; ${report.cpu}; ${report.date}`,
+      series: ['measured', "the machine's bound"],
+      groups: report.rows.map(({ name, median, bound }) => ({ name, values: [median, bound] })),
+    }),
+  });
+  console.log(`${markdown(report)}\nwritten to ${path} (.json, .svg)`);
+}

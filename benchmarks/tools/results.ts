@@ -1,0 +1,38 @@
+/** Results as files: a table to read, JSON to compute with, a chart to look at. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const folder = join(process.cwd(), 'benchmarks', 'results');
+
+/** Writes NAME.md, NAME.json and NAME.svg; returns where the first of them is. */
+export function saveResults(
+  name: string,
+  { markdown, json, svg }: { markdown: string; json: unknown; svg: string },
+): string {
+  mkdirSync(folder, { recursive: true });
+  const path = join(folder, name);
+  writeFileSync(`${path}.md`, markdown);
+  writeFileSync(`${path}.json`, `${JSON.stringify(json, undefined, 2)}\n`);
+  writeFileSync(`${path}.svg`, svg);
+  return `${path}.md`;
+}
+
+export function markdownTable(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  const rule = head.map((_, i) => (i === 0 ? '---' : '---:'));
+  return [head, rule, ...rows].map(line).join('\n');
+}
+
+export const rate = (value: number) => value.toFixed(value < 100 ? 1 : 0);
+export const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
+
+/** A file or source as part of a file name. */
+export function slug(model: string): string {
+  return model
+    .replace(/^.*[\\/]/, '')
+    .replace(/\.gguf$/, '')
+    .replace(/[^\w.-]+/g, '-');
+}

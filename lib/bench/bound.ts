@@ -1,0 +1,47 @@
+/**
+ * How fast a machine could run a model at most: every weight of a matrix is read once for each step, and multiplied and
+ * added once for each token, at the machine's own measured rates (the roofline of Williams et al. 2009).
+ */
+import type { ModelInfo } from '../models/model-info.js';
+import { parametersOf } from '../models/model-info.js';
+import type { MachinePeaks, TensorInfo } from '../native.js';
+
+/** Matrices that every token goes through; the embedding is one of them only if it is the output layer too. */
+function matrices({ tensors }: ModelInfo): TensorInfo[] {
+  const hasOutput = tensors.some(({ name }) => name === 'output.weight');
+  return tensors.filter(
+    ({ name, shape }) => shape.length > 1 && !(hasOutput && name === 'token_embd.weight'),
+  );
+}
+
+const isOutput = ({ name }: TensorInfo) => name === 'output.weight' || name === 'token_embd.weight';
+
+/** Operations per second of products with weights of a type: quantized ones are multiplied in int8. */
+function rate(type: string, peaks: MachinePeaks): number {
+  if (type === 'F32' || type === 'F16') return peaks.f32;
+  if (type === 'BF16') return peaks.bf16 || peaks.f32;
+  return peaks.int8;
+}
+
+/** Tokens per second of a prompt of so many tokens, if the arithmetic were all there is. */
+export function prefillBound(model: ModelInfo, peaks: MachinePeaks, tokens: number): number {
+  let seconds = 0;
+  for (const tensor of matrices(model)) {
+    const rows = isOutput(tensor) ? 1 : tokens; // only the last token's logits are wanted
+    seconds += (2 * rows * parametersOf(tensor)) / rate(tensor.type, peaks);
+  }
+  const { heads, headDim, layers } = model;
+  const attention = (4 * heads * headDim * layers * tokens * tokens) / 2;
+  return tokens / (seconds + attention / (peaks.bf16 || peaks.f32));
+}
+
+/** Tokens per second of one sequence with so much context, if reading memory were all there is. */
+export function decodeBound(
+  model: ModelInfo,
+  peaks: MachinePeaks,
+  context: number,
+  kvFormat: 'bf16' | 'f32',
+): number {
+  const weights = matrices(model).reduce((sum, { bytes }) => sum + bytes, 0);
+  return peaks.readBytesPerSecond / (weights + context * model.kvBytesPerToken[kvFormat]);
+}

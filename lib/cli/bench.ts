@@ -1,0 +1,71 @@
+/** `cachalot bench`: how fast a model runs here, and how fast it could. */
+import type { Command } from 'commander';
+
+import { benchModel } from '../bench/model-bench.js';
+import type { BenchReport, BenchRow } from '../bench/model-bench.js';
+import { resolveModel } from '../models/pull.js';
+import { addEngineOptions, loadOptions } from './engine-options.js';
+import type { EngineFlags } from './engine-options.js';
+import { integer, interruptSignal, pullReporter, statusLine } from './output.js';
+import { table } from './table.js';
+
+interface BenchFlags extends EngineFlags {
+  runs: number;
+  json?: boolean;
+}
+
+export function addBench(program: Command): void {
+  const command = program
+    .command('bench')
+    .description('measure prefill and decoding, beside what this machine could do at most');
+  addEngineOptions(command)
+    .option('--runs <n>', 'runs of each measurement; the median counts', integer(1), 5)
+    .option('--json', 'print one JSON object')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  cachalot bench\n  cachalot bench -m model.gguf --threads 4 --json > result.json',
+    )
+    .action(async (flags: BenchFlags) => {
+      const signal = interruptSignal();
+      const { report, end } = pullReporter();
+      const path = await resolveModel(flags.model, { signal, onProgress: report }).finally(end);
+      const status = statusLine();
+      const result = await benchModel(path, {
+        load: loadOptions(flags),
+        runs: flags.runs,
+        signal,
+        onProgress: status.show,
+      }).finally(status.end);
+      const named = { ...result, model: flags.model };
+      process.stdout.write(flags.json ? `${JSON.stringify(named)}\n` : `${describe(named)}\n`);
+    });
+}
+
+const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`;
+const billions = (rate: number) => (rate / 1e9).toFixed(0);
+
+function describe(report: BenchReport): string {
+  const { peaks } = report;
+  const bf16 = peaks.bf16 > 0 ? `, BF16 ${billions(peaks.bf16)}` : '';
+  return [
+    `${report.model} (${megabytes(report.fileBytes)}), ${report.device}, KV ${report.kvFormat}; ${report.cpu}, Node ${report.node}`,
+    `load ${report.loadMs.toFixed(0)} ms, peak memory ${megabytes(report.peakRssBytes)}`,
+    `this machine: reads ${billions(peaks.readBytesPerSecond)} GB/s; F32 ${billions(peaks.f32)}${bf16}, INT8 ${billions(peaks.int8)} billion operations/s`,
+    '',
+    table(
+      ['', 'tokens/s', `range of ${report.runs}`, 'bound', 'share'],
+      report.rows.map((row) => cells(row)),
+    ),
+  ].join('\n');
+}
+
+function cells({ name, median, min, max, bound }: BenchRow): string[] {
+  const rate = (value: number) => value.toFixed(value < 100 ? 1 : 0);
+  return [
+    name,
+    rate(median),
+    `${rate(min)}-${rate(max)}`,
+    bound === undefined ? '' : rate(bound),
+    bound === undefined ? '' : `${((100 * median) / bound).toFixed(0)} %`,
+  ];
+}
