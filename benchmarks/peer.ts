@@ -189,7 +189,7 @@ async function main(models: string[], flags: { runs: string; threads?: string })
   for (const model of models) {
     const [shape, type] = model.split(':') as [string, string | undefined];
     const path = type ? await syntheticModel({ shape, type }) : await resolveModel(model, {});
-    const { contextLength } = await readModelInfo(path);
+    const { contextLength } = (await readModelInfo(path)).shape;
     const context = Math.min(LONGEST, contextLength);
     const contest = new Contest(path, modules, context, [...new Set([1, all])], Number(flags.runs));
     console.error(model);

@@ -123,6 +123,18 @@ export class Generation implements AsyncIterable<string> {
     return this.#ended;
   }
 
+  /**
+   * Ends the generation at the engine's next step, as leaving its loop does: its loops end, and its result holds what there
+   * is, with finishReason "aborted". An aborted `signal`, in contrast, makes it fail.
+   */
+  stop(): void {
+    if (this.#ended) return;
+    this.#left = true;
+    if (this.#request === undefined)
+      this.end(undefined); // nothing has been asked of the engine yet
+    else this.cancel();
+  }
+
   /** The generation token by token, with ids and log-probabilities. */
   async *tokens(): AsyncGenerator<GeneratedToken, void, void> {
     let complete = false;
@@ -138,7 +150,7 @@ export class Generation implements AsyncIterable<string> {
       if (this.#error) throw this.#error;
     } finally {
       if (!complete) {
-        this.leave();
+        this.stop();
         await this.result.catch(() => undefined); // it has ended when the loop has
       }
     }
@@ -221,14 +233,6 @@ export class Generation implements AsyncIterable<string> {
   private cancel(): void {
     this.#stopped = true;
     if (this.#request !== undefined) this.#source.core.cancel(this.#request);
-  }
-
-  private leave(): void {
-    if (this.#ended) return;
-    this.#left = true;
-    if (this.#request === undefined)
-      this.end(undefined); // nothing has been asked of the engine yet
-    else this.cancel();
   }
 
   private abort(): void {

@@ -10,11 +10,14 @@ import { resolveGenerateOptions } from './generate-options.js';
 import type { GenerateOptions, ResolvedOptions } from './generate-options.js';
 import { Generation } from './generation.js';
 import type { GenerationResult } from './generation.js';
+import { checkMessages } from './text/chat-template.js';
 import type { Message } from './text/chat-template.js';
 
 export interface SessionOptions {
   /** What the model is told before the conversation. */
   system?: string;
+  /** A conversation so far, to go on from, as `session.messages` gave it; with a system message of its own, if any. */
+  messages?: readonly Message[];
   /** What stands before everything: its keys and values are shared by all who use it. */
   context?: Context;
 }
@@ -61,11 +64,17 @@ export class Session {
   /** @internal Made by `engine.createSession`. */
   constructor(engine: EngineContext, options: SessionOptions) {
     const isContext = (_: string, value: unknown) => void engine.tokensOf(value as Context);
-    checkOptions(options, { system: isString, context: isContext });
-    const { system, context } = { ...options };
+    const isConversation = (_: string, value: unknown) => checkMessages(value);
+    checkOptions(options, { system: isString, messages: isConversation, context: isContext });
+    const { system, messages: earlier = [], context } = { ...options };
     this.#engine = engine;
     this.#context = context;
-    const messages: Message[] = system === undefined ? [] : [{ role: 'system', content: system }];
+    const messages = [
+      ...(system === undefined ? [] : [{ role: 'system' as const, content: system }]),
+      ...earlier.map(({ role, content }) => structuredClone({ role, content })),
+    ];
+    if (messages.filter(({ role }) => role === 'system').length > 1)
+      throw new CachalotError('invalid_argument', 'a conversation has one system message at most');
     const ids = new Int32Array(0);
     this.#state = { messages, nSaid: 0, from: 0, isChat: true, ids, before: undefined };
   }

@@ -30,7 +30,7 @@ export function prefillBound(model: ModelInfo, peaks: MachinePeaks, tokens: numb
     const rows = isOutput(tensor) ? 1 : tokens; // only the last token's logits are wanted
     seconds += (2 * rows * parametersOf(tensor)) / rate(tensor.type, peaks);
   }
-  const { heads, headDim, layers } = model;
+  const { heads, headDim, layers } = model.shape;
   const attention = (4 * heads * headDim * layers * tokens * tokens) / 2;
   return tokens / (seconds + attention / (peaks.bf16 || peaks.f32));
 }
@@ -43,5 +43,5 @@ export function decodeBound(
   kvFormat: 'bf16' | 'f32',
 ): number {
   const weights = matrices(model).reduce((sum, { bytes }) => sum + bytes, 0);
-  return peaks.readBytesPerSecond / (weights + context * model.kvBytesPerToken[kvFormat]);
+  return peaks.readBytesPerSecond / (weights + context * model.shape.kvBytesPerToken[kvFormat]);
 }

@@ -26,7 +26,7 @@ export function addBench(program: Command): void {
       '\nExamples:\n  cachalot bench\n  cachalot bench -m model.gguf --threads 4 --json > result.json',
     )
     .action(async (flags: BenchFlags) => {
-      const signal = interruptSignal();
+      const { signal } = interruptSignal();
       const { report, end } = pullReporter();
       const path = await resolveModel(flags.model, { signal, onProgress: report }).finally(end);
       const status = statusLine();

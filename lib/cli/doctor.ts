@@ -1,23 +1,23 @@
 /** `cachalot doctor`: what this machine can do, and what is wrong if something is. */
-import { existsSync } from 'node:fs';
+import { execFile } from 'node:child_process';
 import { availableParallelism, totalmem } from 'node:os';
+import { join } from 'node:path';
 
 import type { Command } from 'commander';
 
-import { CachalotError } from '../errors.js';
-import { ALIASES } from '../models/aliases.js';
-import { aliasPath, modelsFolder } from '../models/cache-folder.js';
-import { native } from '../native.js';
+import { modelsFolder } from '../models/cache-folder.js';
+import { installedModels } from '../models/installed.js';
 import { ExitCode } from './output.js';
+import { sizeText } from './sizes.js';
 
 export function addDoctor(program: Command): void {
   program
     .command('doctor')
-    .description('check this installation')
+    .description('check this installation: runs a tiny model on every instruction path')
     .option('--json', 'print one JSON object')
     .addHelpText('after', '\nExamples:\n  cachalot doctor\n  cachalot doctor --json')
-    .action((flags: { json?: boolean }) => {
-      const report = examine();
+    .action(async (flags: { json?: boolean }) => {
+      const report = await examine();
       if (flags.json) process.stdout.write(`${JSON.stringify(report)}\n`);
       else
         for (const [name, value] of Object.entries(report))
@@ -26,26 +26,69 @@ export function addDoctor(program: Command): void {
     });
 }
 
-function examine() {
-  let instructions: string[] = [];
-  let problem: string | undefined;
-  try {
-    instructions = native().instructions();
-  } catch (error) {
-    problem = error instanceof CachalotError ? error.message : String(error);
-  }
+async function examine() {
+  const models = await installedModels();
+  const { binary, cpu, problem } = await testBinary();
   return {
     node: process.versions.node,
     platform: `${process.platform}-${process.arch}`,
-    binary: problem === undefined ? 'loads' : 'does not load',
-    cpu: instructions,
+    binary,
+    cpu,
     cuda: 'not built in this version',
     cores: availableParallelism(),
     memory: `${(totalmem() / 2 ** 30).toFixed(1)} GiB`,
     models: modelsFolder(),
-    present: Object.keys(ALIASES).filter((alias) => existsSync(aliasPath(alias))),
+    present: models.filter(({ isPartial }) => !isPartial).map(({ name }) => name),
+    disk: sizeText(models.reduce((sum, { bytes }) => sum + bytes, 0)),
     ...(problem === undefined ? {} : { problem }),
   };
+}
+
+interface BinaryTest {
+  binary: string;
+  /** Instruction paths, best first. */
+  cpu: string[];
+  problem?: string;
+}
+
+const TOLERANCE = 1e-3;
+
+/** Everything in child processes: a binary that crashes is a line in the report, not the end of it. */
+async function testBinary(): Promise<BinaryTest> {
+  let cpu: string[];
+  try {
+    const list = `process.stdout.write(JSON.stringify(require(${JSON.stringify(join(__dirname, '..', 'native.js'))}).native().instructions()))`;
+    cpu = JSON.parse(await inChild(['-e', list])) as string[];
+  } catch (error) {
+    return { binary: 'does not load', cpu: [], problem: (error as Error).message };
+  }
+  const logits = new Map<string, number[]>();
+  for (const path of cpu) {
+    try {
+      const output = await inChild([join(__dirname, 'self-test.js'), path]);
+      logits.set(path, JSON.parse(output) as number[]);
+    } catch (error) {
+      return { binary: 'loads', cpu, problem: `${path} fails: ${(error as Error).message}` };
+    }
+  }
+  const reference = logits.get('portable')!;
+  for (const [path, values] of logits) {
+    const worst = Math.max(...values.map((value, i) => Math.abs(value - reference[i]!)));
+    if (!(worst < TOLERANCE))
+      return { binary: 'loads', cpu, problem: `${path} differs from portable by ${worst}` };
+  }
+  return { binary: `works: ${cpu.length} instruction paths agree`, cpu };
+}
+
+function inChild(args: string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, args, { timeout: 60_000 }, (error, stdout, stderr) => {
+      if (!error) return resolve(stdout);
+      const said =
+        stderr.split('\n').find((text) => /Error/.test(text)) ?? error.message.split('\n')[0]!;
+      reject(new Error(error.signal ? `ended by ${error.signal}` : said));
+    });
+  });
 }
 
 function line(value: string | number | string[]): string {

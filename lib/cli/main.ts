@@ -1,15 +1,31 @@
 #!/usr/bin/env node
-/** The command line: `cachalot run | score | pull | doctor`. Text goes to stdout, everything else to stderr. */
+/** The command line; every command has a file. Text goes to stdout, everything else to stderr. */
 import { Command, CommanderError } from 'commander';
 
+import { addBatch } from './batch.js';
 import { addBench } from './bench.js';
+import { addChat } from './chat.js';
 import { addDoctor } from './doctor.js';
+import { addInspect } from './inspect.js';
+import { addModels } from './models.js';
 import { ExitCode, reportError } from './output.js';
 import { addPull } from './pull.js';
 import { addRun } from './run.js';
 import { addScore } from './score.js';
 
 const { version } = require('../../package.json') as { version: string };
+
+const COMMANDS = [
+  addRun,
+  addChat,
+  addBatch,
+  addScore,
+  addInspect,
+  addPull,
+  addModels,
+  addBench,
+  addDoctor,
+];
 
 function build(): Command {
   const program = new Command('cachalot')
@@ -18,15 +34,17 @@ function build(): Command {
     .option('--debug', 'show where an error came from')
     .showHelpAfterError('(see --help)')
     .exitOverride();
-  for (const add of [addRun, addScore, addPull, addBench, addDoctor]) add(program);
+  for (const add of COMMANDS) add(program);
   program.addHelpText(
     'after',
     '\nExit codes: 0 success, 1 error, 2 wrong usage, 130 interrupted.\n\nExamples:\n' +
       '  cachalot run "What is the capital of France? Answer in one sentence."\n' +
-      '  cachalot run --model stories-15m "Once upon a time"\n' +
+      '  cachalot chat --system "You are terse."\n' +
+      '  cachalot batch questions.jsonl --output answers.jsonl\n' +
       '  cachalot pull tinyllama-1.1b-chat',
   );
-  for (const command of program.commands) command.exitOverride();
+  for (const command of program.commands)
+    for (const each of [command, ...command.commands]) each.exitOverride();
   return program;
 }
 

@@ -28,11 +28,16 @@ export function reportError(error: unknown, debug: boolean): ExitCode {
     : ExitCode.Error;
 }
 
-/** Aborts on the first Ctrl-C; a second one ends the process as usual. */
-export function interruptSignal(): AbortSignal {
+/** Aborts on the first Ctrl-C, or when somebody asks us to end; a second one ends the process as usual. */
+export function interruptSignal(): { signal: AbortSignal; release: () => void } {
   const controller = new AbortController();
-  process.once('SIGINT', () => controller.abort());
-  return controller.signal;
+  const abort = () => controller.abort();
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  for (const name of signals) process.once(name, abort);
+  const release = () => {
+    for (const name of signals) process.off(name, abort);
+  };
+  return { signal: controller.signal, release };
 }
 
 /** For options that may be given several times. */

@@ -24,9 +24,10 @@ export function addPull(program: Command): void {
     )
     .action(async (model: string, flags: { json?: boolean }) => {
       const { report, end } = pullReporter();
-      const pulled = await pull(model, { signal: interruptSignal(), onProgress: report }).finally(
-        end,
-      );
+      const pulled = await pull(model, {
+        signal: interruptSignal().signal,
+        onProgress: report,
+      }).finally(end);
       process.stdout.write(flags.json ? `${JSON.stringify(pulled)}\n` : `${pulled.path}\n`);
     });
 }

@@ -10,6 +10,7 @@ import type { EngineFlags } from './engine-options.js';
 import { collect, integer, interruptSignal } from './output.js';
 import { addSamplingFlags, samplingOptions } from './sampling-flags.js';
 import type { SamplingFlags } from './sampling-flags.js';
+import { describeSpeed, speedOf } from './speed.js';
 
 interface RunFlags extends EngineFlags, SamplingFlags {
   maxTokens?: number;
@@ -39,7 +40,7 @@ export function addRun(program: Command): void {
     )
     .action(async (prompt: string | undefined, flags: RunFlags) => {
       const text = await textArgument(prompt, command);
-      const signal = interruptSignal();
+      const { signal } = interruptSignal();
       const { engine, loadMs } = await loadEngine(flags, signal);
       try {
         await answer(engine, text, flags, signal, loadMs);
@@ -64,9 +65,12 @@ async function answer(
       process.stdout.write('\n');
     }
   }
-  const summary = summarize(await generation.result, loadMs);
-  if (flags.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
-  if (flags.stats) process.stderr.write(`${describe(summary)}\n${engine.description.device}\n`);
+  const result = await generation.result;
+  if (flags.json) process.stdout.write(`${JSON.stringify(summarize(result, loadMs))}\n`);
+  if (flags.stats)
+    process.stderr.write(
+      `load ${loadMs.toFixed(0)} ms; ${describeSpeed(result)}\n${engine.description.device}\n`,
+    );
 }
 
 function begin(engine: Engine, text: string, flags: RunFlags, signal: AbortSignal): Generation {
@@ -93,32 +97,12 @@ function begin(engine: Engine, text: string, flags: RunFlags, signal: AbortSigna
 function summarize(result: GenerationResult, loadMs: number) {
   const { promptTokens, cachedTokens } = result.usage;
   const { prefillMs, decodeMs } = result.timings;
-  const perSecond = (tokens: number, ms: number) => (ms > 0 ? (1000 * tokens) / ms : 0);
   return {
     text: result.text,
     tokens: result.tokens,
     promptTokens,
     cachedTokens,
     finishReason: result.finishReason,
-    timings: {
-      loadMs,
-      prefillMs,
-      decodeMs,
-      prefillTokensPerSecond: perSecond(promptTokens - cachedTokens, prefillMs),
-      decodeTokensPerSecond: perSecond(result.tokens.length - 1, decodeMs), // the first token ends the prefill
-    },
+    timings: { loadMs, prefillMs, decodeMs, ...speedOf(result) },
   };
-}
-
-function describe({
-  promptTokens,
-  cachedTokens,
-  tokens,
-  timings,
-}: ReturnType<typeof summarize>): string {
-  const rate = (value: number) => value.toFixed(1);
-  return (
-    `load ${timings.loadMs.toFixed(0)} ms; prompt ${promptTokens} tokens (${cachedTokens} cached) at ` +
-    `${rate(timings.prefillTokensPerSecond)}/s; answer ${tokens.length} tokens at ${rate(timings.decodeTokensPerSecond)}/s`
-  );
 }

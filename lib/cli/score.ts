@@ -32,7 +32,7 @@ export function addScore(program: Command): void {
         flags.file === undefined
           ? await textArgument(argument, command)
           : await readFile(flags.file, 'utf8');
-      const signal = interruptSignal();
+      const { signal } = interruptSignal();
       const { engine } = await loadEngine(flags, signal);
       try {
         const score = await engine.score(text, { signal });

@@ -14,18 +14,11 @@ export async function fetchHub(
   options: Pick<Download, 'signal' | 'onProgress'>,
   ifPresent = false,
 ): Promise<boolean> {
-  const endpoint = process.env['HF_ENDPOINT'] ?? 'https://huggingface.co';
-  const path = [source.owner, source.repo, 'resolve', source.revision, ...source.file.split('/')]
-    .map(encodeURIComponent)
-    .join('/');
-  const url = `${endpoint.replace(/\/$/, '')}/${path}`;
-  const info = await inspect(url, ifPresent, options.signal);
+  const info = await locate(source, ifPresent, options.signal);
   if (info === undefined) return false;
-  // The token is for the hub, not for the storage that it may send us to.
-  const own = new URL(info.location).origin === new URL(url).origin;
   await download({
     url: info.location,
-    headers: own ? authorization() : {},
+    headers: info.headers,
     file,
     ...(info.bytes === undefined ? {} : { bytes: info.bytes }),
     ...(info.sha256 === undefined
@@ -34,6 +27,26 @@ export async function fetchHub(
     ...options,
   });
   return true;
+}
+
+/** Where a file really lies, and what to send along. Undefined if it is not there and need not be. */
+export async function locate(
+  source: HubFile,
+  ifPresent: boolean,
+  signal?: AbortSignal,
+): Promise<
+  { location: string; headers: Record<string, string>; bytes?: number; sha256?: string } | undefined
+> {
+  const endpoint = process.env['HF_ENDPOINT'] ?? 'https://huggingface.co';
+  const path = [source.owner, source.repo, 'resolve', source.revision, ...source.file.split('/')]
+    .map(encodeURIComponent)
+    .join('/');
+  const url = `${endpoint.replace(/\/$/, '')}/${path}`;
+  const info = await inspect(url, ifPresent, signal);
+  if (info === undefined) return undefined;
+  // The token is for the hub, not for the storage that it may send us to.
+  const own = new URL(info.location).origin === new URL(url).origin;
+  return { ...info, headers: own ? authorization() : {} };
 }
 
 function authorization(): Record<string, string> {

@@ -1,8 +1,6 @@
 /** What a model on disk is: for `inspect`, and to count what running it must cost. */
-import { stat, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
-
 import { fromNative } from '../errors.js';
+import { bytesOf } from './file-bytes.js';
 import { native } from '../native.js';
 import type { NativeModelInfo, TensorInfo } from '../native.js';
 
@@ -13,29 +11,41 @@ export interface TypeTotal {
   bytes: number;
 }
 
-export interface ModelInfo extends NativeModelInfo {
-  fileBytes: number;
-  parameters: number;
-  /** By type of element, most bytes first. */
-  types: TypeTotal[];
+export interface ModelShape extends Omit<NativeModelInfo, 'tensors'> {
   /** Keys and values of one token, in each format. */
   kvBytesPerToken: { bf16: number; f32: number };
 }
 
+export interface ModelInfo {
+  fileBytes: number;
+  parameters: number;
+  /** By type of element, most bytes first. */
+  types: TypeTotal[];
+  shape: ModelShape;
+  tensors: TensorInfo[];
+}
+
 /** Of a GGUF file or a Hugging Face folder that this version can run. Throws what loading it would. */
 export async function readModelInfo(path: string): Promise<ModelInfo> {
-  const model = await native()
+  const { tensors, ...shape } = await native()
     .inspectModel(path)
     .catch((error: unknown) => Promise.reject(fromNative(error)));
-  const { layers, kvHeads, headDim } = model;
-  const elements = 2 * layers * kvHeads * headDim;
   return {
-    ...model,
     fileBytes: await bytesOf(path),
-    parameters: model.tensors.reduce((sum, tensor) => sum + parametersOf(tensor), 0),
-    types: totalsByType(model.tensors),
-    kvBytesPerToken: { bf16: 2 * elements, f32: 4 * elements },
+    parameters: tensors.reduce((sum, tensor) => sum + parametersOf(tensor), 0),
+    types: totalsByType(tensors),
+    shape: { ...shape, kvBytesPerToken: kvBytesPerToken(shape) },
+    tensors,
   };
+}
+
+export function kvBytesPerToken({
+  layers,
+  kvHeads,
+  headDim,
+}: Pick<NativeModelInfo, 'layers' | 'kvHeads' | 'headDim'>): ModelShape['kvBytesPerToken'] {
+  const elements = 2 * layers * kvHeads * headDim;
+  return { bf16: 2 * elements, f32: 4 * elements };
 }
 
 export function parametersOf({ shape }: TensorInfo): number {
@@ -53,17 +63,4 @@ export function totalsByType(tensors: readonly TensorInfo[]): TypeTotal[] {
     totals.set(type, total);
   }
   return [...totals.values()].sort((a, b) => b.bytes - a.bytes);
-}
-
-/** Of a file, or of the files of a folder. */
-export async function bytesOf(path: string): Promise<number> {
-  const status = await stat(path);
-  if (!status.isDirectory()) return status.size;
-  const entries = await readdir(path, { withFileTypes: true });
-  const sizes = await Promise.all(
-    entries
-      .filter((entry) => entry.isFile() || entry.isDirectory())
-      .map((entry) => bytesOf(join(path, entry.name))),
-  );
-  return sizes.reduce((sum, size) => sum + size, 0);
 }

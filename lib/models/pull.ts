@@ -1,6 +1,6 @@
 /** Models by name: looks in the cache, fetches what is not there, and checks it. */
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { checkOptions, isFunction, isSignal, isString } from '../check-options.js';
@@ -9,6 +9,7 @@ import { ALIASES } from './aliases.js';
 import type { Alias } from './aliases.js';
 import { aliasPath, sourcePath } from './cache-folder.js';
 import { hashFile } from './download.js';
+import { bytesOf } from './file-bytes.js';
 import { COMPLETE, fetchHubFolder } from './hub-folder.js';
 import { fetchHub } from './hub-source.js';
 import { convertLlama2c } from './llama2c.js';
@@ -65,14 +66,6 @@ export async function pull(model: string, options: PullOptions = {}): Promise<Pu
     });
   }
   return { path, bytes: await bytesOf(path), cached };
-}
-
-/** Of a file, or of all files in a folder. */
-async function bytesOf(path: string): Promise<number> {
-  const info = await stat(path);
-  if (!info.isDirectory()) return info.size;
-  const sizes = await Promise.all((await readdir(path)).map((name) => stat(join(path, name))));
-  return sizes.reduce((sum, { size }) => sum + size, 0);
 }
 
 /** The path of a model: an existing file as it is, everything else pulled. */

@@ -1,0 +1,46 @@
+/** Conversations as files: what `/save` and `/load` of `cachalot chat` write and read. */
+import { readFile, writeFile } from 'node:fs/promises';
+
+import { CachalotError } from '../errors.js';
+import { checkMessages } from '../text/chat-template.js';
+import type { Message } from '../text/chat-template.js';
+
+const KIND = 'cachalot conversation';
+const VERSION = 1;
+
+export async function saveConversation(
+  path: string,
+  model: string,
+  messages: readonly Message[],
+): Promise<void> {
+  const file = { kind: KIND, version: VERSION, model, messages };
+  await writeFile(path, `${JSON.stringify(file, undefined, 2)}\n`).catch((error: unknown) => {
+    throw new CachalotError('io', `cannot write '${path}': ${(error as Error).message}`, {
+      cause: error,
+    });
+  });
+}
+
+/** Throws io or invalid_argument, which says what is wrong with the file. */
+export async function loadConversation(path: string): Promise<Message[]> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw new CachalotError('io', `cannot read '${path}': ${(error as Error).message}`, {
+      cause: error,
+    });
+  });
+  let file: { kind?: unknown; version?: unknown; messages?: unknown } | null;
+  try {
+    file = JSON.parse(text) as typeof file;
+  } catch (error) {
+    throw new CachalotError('invalid_argument', `'${path}' is no JSON`, { cause: error });
+  }
+  if (file?.kind !== KIND)
+    throw new CachalotError('invalid_argument', `'${path}' is no conversation that /save wrote`);
+  if (file.version !== VERSION)
+    throw new CachalotError(
+      'invalid_argument',
+      `'${path}' has version ${JSON.stringify(file.version)}; this cachalot reads version ${VERSION}`,
+    );
+  checkMessages(file.messages);
+  return file.messages;
+}

@@ -1,0 +1,59 @@
+/** `cachalot models`: what lies in the cache folder. */
+import type { Command } from 'commander';
+
+import { ALIASES } from '../models/aliases.js';
+import { modelsFolder } from '../models/cache-folder.js';
+import { installedModels, removeModel } from '../models/installed.js';
+import type { InstalledModel } from '../models/installed.js';
+import { sizeText } from './sizes.js';
+import { table } from './table.js';
+
+interface JsonFlag {
+  json?: boolean;
+}
+
+export function addModels(program: Command): void {
+  const models = program
+    .command('models')
+    .description('list and remove what `pull` has fetched')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  cachalot models\n  cachalot models list --json\n  cachalot models remove stories-15m',
+    );
+  models
+    .command('list', { isDefault: true })
+    .description('what is there, and how much room it takes')
+    .option('--json', 'print { folder, bytes, models: [{ name, path, bytes, isPartial }] }')
+    .addHelpText('after', '\nExamples:\n  cachalot models\n  cachalot models list --json')
+    .action(async (flags: JsonFlag) => {
+      const found = await installedModels();
+      const bytes = found.reduce((sum, model) => sum + model.bytes, 0);
+      const all = { folder: modelsFolder(), bytes, models: found };
+      process.stdout.write(flags.json ? `${JSON.stringify(all)}\n` : `${describe(found, bytes)}\n`);
+    });
+  models
+    .command('remove')
+    .description('delete models')
+    .argument('<names...>', 'as `cachalot models` lists them')
+    .option('--json', 'print what was deleted')
+    .addHelpText('after', '\nExamples:\n  cachalot models remove stories-15m')
+    .action(async (names: string[], flags: JsonFlag) => {
+      const removed: InstalledModel[] = [];
+      for (const name of names) removed.push(await removeModel(name));
+      if (flags.json) process.stdout.write(`${JSON.stringify(removed)}\n`);
+      else
+        for (const { name, bytes } of removed)
+          process.stdout.write(`${name} is gone, ${sizeText(bytes)} are free\n`);
+    });
+}
+
+function describe(found: readonly InstalledModel[], bytes: number): string {
+  if (found.length === 0)
+    return `none in ${modelsFolder()}; try \`cachalot pull ${Object.keys(ALIASES)[0]}\``;
+  const rows = found.map(({ name, bytes: own, isPartial }) => [
+    name,
+    sizeText(own),
+    isPartial ? 'unfinished' : '',
+  ]);
+  return `${table(['model', 'size', ''], [...rows, ['all', sizeText(bytes), '']])}\nin ${modelsFolder()}`;
+}

@@ -1,0 +1,45 @@
+/** How far a batch is: a bar with speed and time left on a terminal, a line for each tenth elsewhere. */
+import { SingleBar } from 'cli-progress';
+
+import type { BatchStats } from '../batch.js';
+
+export interface Progress {
+  show: (stats: BatchStats) => void;
+  end: () => void;
+}
+
+/** `isAlone`: the answers go elsewhere, so that the terminal is free for a bar. */
+export function progressBar(items: number, already: number, isAlone: boolean): Progress {
+  if (!isAlone) return { show: () => undefined, end: () => undefined };
+  return process.stderr.isTTY ? bar(items, already) : tenths(items, already);
+}
+
+function bar(items: number, already: number): Progress {
+  const shown = new SingleBar({
+    format: '[{bar}] {value}/{total} | {rate} tokens/s | {eta_formatted} left',
+    stream: process.stderr,
+    clearOnComplete: true,
+    hideCursor: true,
+  });
+  shown.start(items, already, { rate: '-' });
+  return {
+    show: ({ finished, tokensPerSecond }) =>
+      shown.update(already + finished, { rate: tokensPerSecond.toFixed(1) }),
+    end: () => shown.stop(),
+  };
+}
+
+function tenths(items: number, already: number): Progress {
+  let last = Math.floor((10 * already) / items);
+  return {
+    show: ({ finished, tokensPerSecond }) => {
+      const tenth = Math.floor((10 * (already + finished)) / items);
+      if (tenth > last)
+        process.stderr.write(
+          `${10 * tenth}% (${already + finished}/${items}), ${tokensPerSecond.toFixed(1)} tokens/s\n`,
+        );
+      last = tenth;
+    },
+    end: () => undefined,
+  };
+}

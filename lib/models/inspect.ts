@@ -1,0 +1,120 @@
+/** What is in a model file, whether this version can run it or not. */
+import { existsSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+
+import { CachalotError, fromNative } from '../errors.js';
+import { native } from '../native.js';
+import type { GgufInfo, GgufValue, TensorInfo } from '../native.js';
+import { sourcePath } from './cache-folder.js';
+import { bytesOf } from './file-bytes.js';
+import { locate } from './hub-source.js';
+import { kvBytesPerToken, parametersOf, readModelInfo, totalsByType } from './model-info.js';
+import type { ModelShape, TypeTotal } from './model-info.js';
+import { resolveModel } from './pull.js';
+import { readRemoteHeader } from './remote-header.js';
+import { isSource, parseSource } from './source.js';
+
+export interface Inspection {
+  model: string;
+  container: 'GGUF' | 'safetensors';
+  fileBytes: number;
+  parameters: number;
+  types: TypeTotal[];
+  /** The model's shape, or why this version cannot run it. For remote files, only what the header says. */
+  shape?: ModelShape;
+  problem?: string;
+  /** Of a GGUF file. */
+  metadata?: Record<string, GgufValue>;
+  tensors: TensorInfo[];
+}
+
+/** A file, a folder, an alias, a source ("hf:owner/repo/file.gguf": only its header is fetched) or an https address. */
+export async function inspectModel(
+  model: string,
+  options: { signal?: AbortSignal } = {},
+): Promise<Inspection> {
+  const remote = await remoteLocation(model, options.signal);
+  if (remote) {
+    const { info, fileBytes } = await readRemoteHeader(
+      remote.location,
+      remote.headers,
+      options.signal,
+    );
+    return { ...describeGguf(model, info, fileBytes), ...shapeFromMetadata(info) };
+  }
+  const path = await resolveModel(model, options);
+  const isSafetensors = (await stat(path)).isDirectory() || /\.(safetensors|json)$/.test(path);
+  if (isSafetensors) {
+    return { model, container: 'safetensors', ...(await readModelInfo(path)) };
+  }
+  const info = await native()
+    .readGguf(path)
+    .catch((error: unknown) => Promise.reject(fromNative(error)));
+  return { ...describeGguf(model, info, await bytesOf(path)), ...(await shapeOf(path)) };
+}
+
+async function remoteLocation(model: string, signal: AbortSignal | undefined) {
+  if (/^https?:\/\//.test(model)) return { location: model, headers: {} };
+  if (existsSync(model) || !isSource(model)) return undefined;
+  const source = parseSource(model);
+  if (source.kind !== 'hf' || source.file === undefined) return undefined;
+  if (!source.file.endsWith('.gguf') || existsSync(sourcePath(source))) return undefined;
+  return locate({ ...source, file: source.file }, false, signal);
+}
+
+function describeGguf(
+  model: string,
+  { metadata, tensors }: GgufInfo,
+  fileBytes: number,
+): Inspection {
+  return {
+    model,
+    container: 'GGUF',
+    fileBytes,
+    parameters: tensors.reduce((sum, tensor) => sum + parametersOf(tensor), 0),
+    types: totalsByType(tensors),
+    metadata,
+    tensors,
+  };
+}
+
+async function shapeOf(path: string): Promise<Pick<Inspection, 'shape' | 'problem'>> {
+  try {
+    const { shape } = await readModelInfo(path);
+    return { shape };
+  } catch (error) {
+    return { problem: error instanceof CachalotError ? error.message : String(error) };
+  }
+}
+
+/** The same numbers from the header alone, as far as it says them. */
+function shapeFromMetadata({ metadata, tensors }: GgufInfo): Pick<Inspection, 'shape'> {
+  const architecture = metadata['general.architecture'];
+  if (typeof architecture !== 'string') return {};
+  const number = (key: string) => {
+    const value = metadata[`${architecture}.${key}`];
+    return typeof value === 'number' ? value : 0;
+  };
+  const [layers, width, heads] = [
+    number('block_count'),
+    number('embedding_length'),
+    number('attention.head_count'),
+  ];
+  if (layers === 0 || width === 0 || heads === 0) return {};
+  const kvHeads = number('attention.head_count_kv') || heads;
+  const headDim = number('attention.key_length') || width / heads;
+  return {
+    shape: {
+      architecture,
+      contextLength: number('context_length'),
+      layers,
+      width,
+      ffnWidth: number('feed_forward_length'),
+      heads,
+      kvHeads,
+      headDim,
+      vocabulary: tensors.find(({ name }) => name === 'token_embd.weight')?.shape[1] ?? 0,
+      kvBytesPerToken: kvBytesPerToken({ layers, kvHeads, headDim }),
+    },
+  };
+}

@@ -1,0 +1,81 @@
+/**
+ * The header of a GGUF file that lies elsewhere, without the rest: as much of its beginning is fetched as the header needs, and a
+ * local file of the whole size, otherwise empty, is read by the same code as any other.
+ */
+import { mkdtemp, open, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { CachalotError, abortError, fromNative } from '../errors.js';
+import { native } from '../native.js';
+import type { GgufInfo } from '../native.js';
+
+const FIRST_BYTES = 1 << 20;
+const MOST_BYTES = 256 << 20;
+
+/** Throws download_failed, aborted, or what reading the file would. */
+export async function readRemoteHeader(
+  url: string,
+  headers: Record<string, string>,
+  signal?: AbortSignal,
+): Promise<{ info: GgufInfo; fileBytes: number }> {
+  const folder = await mkdtemp(join(tmpdir(), 'cachalot-header-'));
+  const path = join(folder, 'header.gguf');
+  try {
+    for (let bytes = FIRST_BYTES; ; bytes *= 4) {
+      const { data, total } = await fetchBeginning(url, headers, bytes, signal);
+      const info = await tryRead(path, data, total);
+      if (info instanceof CachalotError) {
+        // What follows the part that we have are zeros: an error may come from them.
+        if (data.length === total || 4 * bytes > MOST_BYTES) throw info;
+      } else if (info.dataOffset <= data.length) return { info, fileBytes: total };
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function tryRead(
+  path: string,
+  data: Uint8Array,
+  total: number,
+): Promise<GgufInfo | CachalotError> {
+  const file = await open(path, 'w');
+  try {
+    await file.writeFile(data);
+    await file.truncate(total); // a hole: it takes no room
+  } finally {
+    await file.close();
+  }
+  return native().readGguf(path).catch(fromNative);
+}
+
+async function fetchBeginning(
+  url: string,
+  headers: Record<string, string>,
+  bytes: number,
+  signal: AbortSignal | undefined,
+): Promise<{ data: Uint8Array; total: number }> {
+  let response: Response;
+  try {
+    response = await fetch(url, {
+      headers: { ...headers, range: `bytes=0-${bytes - 1}`, 'accept-encoding': 'identity' },
+      signal: signal ?? null,
+    });
+    if (response.status === 206) {
+      const total = Number(/\/(\d+)$/.exec(response.headers.get('content-range') ?? '')?.[1]);
+      const data = new Uint8Array(await response.arrayBuffer());
+      if (Number.isSafeInteger(total) && data.length <= total && data.length <= bytes)
+        return { data, total };
+    }
+  } catch (error) {
+    if (signal?.aborted) throw abortError(signal);
+    const why = (error as Error).message;
+    throw new CachalotError('download_failed', `cannot reach ${url}: ${why}`, { cause: error });
+  }
+  await response.body?.cancel().catch(() => undefined);
+  const why = response.ok
+    ? 'it does not serve parts of files; pull the model first'
+    : `the server answered ${response.status} ${response.statusText}`;
+  throw new CachalotError('download_failed', `cannot read the beginning of ${url}: ${why}`);
+}
