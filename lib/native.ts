@@ -189,7 +189,9 @@ function loadBinding(): NativeBinding {
   } catch (error) {
     const inClone =
       existsSync(join(packageRoot, 'CMakeLists.txt')) && existsSync(join(packageRoot, 'lib'));
-    const way = inClone ? 'run `npm run build`' : 'build it from source as the README says';
+    const way = inClone
+      ? 'run `npm run build`'
+      : 'run `npx cachalot build`, which needs cmake and a C++20 compiler';
     throw new CachalotError(
       'no_binary',
       `there is no cachalot binary for ${process.platform}-${process.arch}, Node ${process.versions.node}: ${way}`,

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander';
 
 import { addBatch } from './batch.js';
 import { addBench } from './bench.js';
+import { addBuild } from './build.js';
 import { addChat } from './chat.js';
 import { addDoctor } from './doctor.js';
 import { addInspect } from './inspect.js';
@@ -25,6 +26,7 @@ const COMMANDS = [
   addModels,
   addBench,
   addDoctor,
+  addBuild,
 ];
 
 function build(): Command {

@@ -1,0 +1,65 @@
+/** `cachalot build`: compiles the addon of an installed package, where there is no prebuilt one. */
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import type { Command } from 'commander';
+
+import { CachalotError } from '../errors.js';
+import { packageRoot } from '../native.js';
+
+const TOOLS = ['cmake-js@^8.0.0', 'node-addon-api@^8.0.0'];
+
+export function addBuild(program: Command): void {
+  program
+    .command('build')
+    .description('compile the native part on a machine for which there is no prebuilt one')
+    .addHelpText(
+      'after',
+      '\nNeeds cmake, a C++20 compiler and the npm registry (for cmake-js and node-addon-api).\n\nExamples:\n  npx cachalot build && npx cachalot doctor',
+    )
+    .action(() => {
+      const path = build();
+      process.stdout.write(`${path}\n`);
+    });
+}
+
+/** Builds in a folder of its own: an installed package lacks the tools, and is not the place for them. */
+function build(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'cachalot-build-'));
+  try {
+    for (const name of ['native', 'CMakeLists.txt'])
+      cpSync(join(packageRoot, name), join(folder, name), { recursive: true });
+    const binary = { napi_versions: [8] };
+    writeFileSync(
+      join(folder, 'package.json'),
+      JSON.stringify({ name: 'cachalot-build', version: '0.0.0', private: true, binary }),
+    );
+    const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+    run(npm, ['install', '--no-audit', '--no-fund', '--ignore-scripts', ...TOOLS], folder);
+    const cmakeJs = join(folder, 'node_modules', 'cmake-js', 'bin', 'cmake-js');
+    run(process.execPath, [cmakeJs, 'build', '--target', 'cachalot'], folder);
+    const target = join(packageRoot, 'build', 'Release');
+    mkdirSync(target, { recursive: true });
+    copyFileSync(join(folder, 'build', 'Release', 'cachalot.node'), join(target, 'cachalot.node'));
+    return join(target, 'cachalot.node');
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** What the tools say goes to stderr. */
+function run(command: string, args: string[], cwd: string): void {
+  const { status, error } = spawnSync(command, args, {
+    cwd,
+    stdio: ['ignore', 2, 2],
+    shell: command.endsWith('.cmd'),
+  });
+  if (error || status !== 0) {
+    const why = error?.message ?? `it ended with code ${status}`;
+    throw new CachalotError('internal', `cannot run \`${command} ${args.join(' ')}\`: ${why}`, {
+      cause: error,
+    });
+  }
+}
