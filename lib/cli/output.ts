@@ -14,7 +14,7 @@ export enum ExitCode {
 /** One clear line on stderr; the stack with --debug. Returns the exit code. */
 export function reportError(error: unknown, debug: boolean): ExitCode {
   if (error instanceof CachalotError && error.code === 'aborted') {
-    process.stderr.write('interrupted\n');
+    process.stderr.write(`${/^interrupted/.test(error.message) ? error.message : 'interrupted'}\n`);
     return ExitCode.Interrupted;
   }
   const message =

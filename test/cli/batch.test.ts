@@ -1,0 +1,163 @@
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+
+import { temporaryPath, writeTinyModel } from '../fixtures/tiny-model.js';
+import { cachalot, cliPath } from './cachalot.js';
+
+interface Line {
+  index: number;
+  id?: string;
+  key: string;
+  text?: string;
+  error?: { code: string; message: string };
+}
+
+const linesOf = (text: string) =>
+  text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Line);
+
+describe('cachalot batch', () => {
+  let model: string;
+  beforeAll(
+    async () => void ({ path: model } = await writeTinyModel({ shape: { context: 4096 } })),
+  );
+
+  function write(lines: readonly unknown[]): string {
+    const path = temporaryPath('input.jsonl');
+    writeFileSync(path, lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    return path;
+  }
+
+  test('answers strings and objects, with options and ids of their own; bad lines fail alone', async () => {
+    const input =
+      '"the"\n\n{"id":"b","prompt":"the","maxTokens":3}\nno json\n{"prompt":7}\n{"prompt":"a","colour":1}\n{"prompt":[]}\n{"id":{},"prompt":"a"}\n"the"\n';
+    const { code, stdout, stderr } = await cachalot(
+      ['batch', '-m', model, '-n', '6', '--order', 'input', '-'],
+      input,
+    );
+    expect(code).toBe(0);
+    const lines = linesOf(stdout);
+    expect(lines.map(({ index }) => index)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    expect(lines[7]!.text).toBe(lines[0]!.text);
+    expect(lines[1]).toMatchObject({ id: 'b', usage: { completionTokens: 3 } });
+    expect(lines.map(({ error }) => error?.message)).toEqual([
+      undefined,
+      undefined,
+      expect.stringMatching(/^it is no JSON/),
+      expect.stringMatching(/^it has no `prompt`/),
+      expect.stringMatching(/^unknown option `colour`/),
+      expect.stringMatching(/messages/),
+      '`id` is neither a string nor a number',
+      undefined,
+    ]);
+    expect(stderr).toMatch(/8 items, 5 failed; prompts \d+ tokens, .* answers 15 tokens at/);
+  });
+
+  test('--json summarizes on stderr, and an empty input is no error', async () => {
+    const { code, stdout, stderr } = await cachalot(['batch', '-m', model, '--json', '-'], '');
+    expect([code, stdout]).toEqual([0, '']);
+    expect(JSON.parse(stderr)).toMatchObject({ items: 0, already: 0, failed: 0 });
+  });
+
+  test.each(['finished', 'input'])(
+    'a kill in the middle, then the same command again: nothing lost, nothing twice (order %s)',
+    async (order) => {
+      const prompts = Array.from({ length: 60 }, (_, i) => ({
+        id: `n${i}`,
+        prompt: `the ${i}`,
+        maxTokens: 40 + 7 * (i % 5),
+      }));
+      const input = write(prompts);
+      const output = temporaryPath('output.jsonl');
+      const args = ['batch', '-m', model, '--order', order, '--output', output, input];
+      const child = execFile(process.execPath, [cliPath, ...args]);
+      const ended = new Promise((exit) => child.once('exit', (_, signal) => exit(signal)));
+      const count = () => (existsSync(output) ? linesOf(whole(output)).length : 0);
+      while (count() < 5) await new Promise((next) => setTimeout(next, 2));
+      child.kill('SIGKILL');
+      expect(await ended).toBe('SIGKILL');
+      const before = linesOf(whole(output));
+      expect(before.length).toBeLessThan(prompts.length);
+      // As if the kill had hit in the middle of a line.
+      writeFileSync(
+        output,
+        `${before.map((line) => JSON.stringify(line)).join('\n')}\n{"index":59,"te`,
+      );
+
+      const again = await cachalot(args);
+      expect(again.code).toBe(0);
+      expect(again.stderr).toContain(`60 items (${before.length} were there), 0 failed`);
+      const after = linesOf(readFileSync(output, 'utf8'));
+      expect(after.slice(0, before.length)).toEqual(before);
+      const indices = after.map(({ index }) => index);
+      expect([...indices].sort((a, b) => a - b)).toEqual(prompts.map((_, i) => i));
+      if (order === 'input') expect(indices).toEqual(prompts.map((_, i) => i));
+
+      const fresh = linesOf(
+        (await cachalot(['batch', '-m', model, '--order', 'input', input])).stdout,
+      );
+      expect([...after].sort((a, b) => a.index - b.index)).toEqual(
+        fresh.map((line) => expect.objectContaining({ id: line.id, text: line.text }) as Line),
+      );
+
+      const third = await cachalot(args);
+      expect(third.stderr).toContain('60 items (60 were there)');
+      expect(linesOf(readFileSync(output, 'utf8'))).toEqual(after);
+    },
+  );
+
+  test('Ctrl-C keeps what is done and ends with 130', async () => {
+    const input = write(
+      Array.from({ length: 40 }, (_, i) => ({ prompt: `a ${i}`, maxTokens: 200 })),
+    );
+    const output = temporaryPath('output.jsonl');
+    const args = ['batch', '-m', model, '--output', output, input];
+    const child = execFile(process.execPath, [cliPath, ...args, '-n', '3000']);
+    let stderr = '';
+    child.stderr!.on('data', (text: string) => (stderr += text));
+    const ended = new Promise((exit) => child.once('exit', exit));
+    while (!existsSync(output)) await new Promise((next) => setTimeout(next, 5));
+    child.kill('SIGINT');
+    expect(await ended).toBe(130);
+    expect(stderr).toContain('the same command again goes on');
+    for (const { text } of linesOf(readFileSync(output, 'utf8'))) expect(text).toBeDefined();
+  });
+
+  test('an output of another input is refused and stays as it was', async () => {
+    const output = temporaryPath('output.jsonl');
+    await cachalot(['batch', '-m', model, '-n', '2', '-o', output, write(['a', 'b'])]);
+    const before = readFileSync(output, 'utf8');
+    const other = await cachalot([
+      'batch',
+      '-m',
+      model,
+      '-n',
+      '2',
+      '-o',
+      output,
+      write(['a', 'c']),
+    ]);
+    expect(other).toMatchObject({ code: 2, stdout: '' });
+    expect(other.stderr).toMatch(/line \d of '.*' answers no line of this input/);
+    expect(readFileSync(output, 'utf8')).toBe(before);
+    writeFileSync(output, 'something else\n');
+    expect((await cachalot(['batch', '-m', model, '-o', output, write(['a'])])).code).toBe(2);
+    expect(readFileSync(output, 'utf8')).toBe('something else\n');
+  });
+
+  test('a missing input, or --system without a template, is one clear line', async () => {
+    const missing = await cachalot(['batch', '-m', model, '/no/such.jsonl']);
+    expect(missing).toMatchObject({ code: 1, stdout: '' });
+    expect(missing.stderr).toMatch(/cannot read '\/no\/such.jsonl'.*\[io\]/);
+    const system = await cachalot(['batch', '-m', model, '--system', 's', '-'], '"a"');
+    expect(system.stderr).toMatch(/--system needs a model with a chat template/);
+  });
+});
+
+/** The whole lines of a file that is being written. */
+function whole(path: string): string {
+  const text = readFileSync(path, 'utf8');
+  return text.slice(0, text.lastIndexOf('\n') + 1);
+}
