@@ -83,7 +83,7 @@ function keepAddon() {
   const folder = join(root, 'prebuilds', 'linux-arm64');
   mkdirSync(folder, { recursive: true });
   const addon = join(build, 'Release', 'cachalot.node');
-  run('aarch64-linux-gnu-strip', ['-o', join(folder, 'cachalot.node'), addon]);
+  run('aarch64-linux-gnu-strip', ['-o', join(folder, 'cachalot.glibc.node'), addon]);
 }
 
 compile();

@@ -20,7 +20,7 @@ const engine = await Engine.load(positionals[0] ?? 'tinyllama-1.1b-chat');
 async function readJson(request) {
   const chunks = [];
   let size = 0;
-  for await (const chunk of request) {
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
     size += chunk.length;
     if (size > MAX_BODY) throw new HttpError(413, 'the body is larger than 1 MiB');
     chunks.push(chunk);
@@ -59,9 +59,14 @@ function fail(response, error) {
   const isTheirs = error instanceof CachalotError && error.code !== 'internal';
   const status = error.status ?? (isTheirs ? 400 : 500);
   if (status === 500) console.error(error);
+  // What is left of a body that is too large is not read.
+  const headers = {
+    'content-type': 'application/json',
+    ...(status === 413 && { connection: 'close' }),
+  };
   const body = { error: { code: error.code ?? 'http', message: error.message } };
   if (response.headersSent) response.end(`data: ${JSON.stringify(body)}\n\n`);
-  else response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  else response.writeHead(status, headers).end(JSON.stringify(body));
 }
 
 const server = createServer((request, response) => {

@@ -1,6 +1,7 @@
 #include "engine/engine.h"
 
 #include <algorithm>
+#include <chrono>
 #include <exception>
 #include <utility>
 
@@ -82,10 +83,13 @@ void Engine::loop() {
   for (;;) {
     {
       std::unique_lock lock(mutex_);
-      wake_.wait(lock, [this] {
+      // With a limit, though none is needed: `wait` alone would ask for GCC 12's libstdc++, which
+      // the older systems that prebuilt addons run on do not have.
+      while (!wake_.wait_for(lock, std::chrono::hours(1), [this] {
         return stopping_ || !submitted_.empty() || !cancelled_.empty() || !unpinned_.empty() ||
                clear_requested_ || !scheduler_.idle();
-      });
+      })) {
+      }
       if (stopping_) return;
     }
     StepEvents events;
