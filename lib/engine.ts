@@ -14,15 +14,13 @@ import { Generation } from './generation.js';
 import { resolveModel } from './models/pull.js';
 import type { LoadOptions } from './load-options.js';
 import { resolveLoadOptions } from './load-options.js';
-import type { EngineStats, NativeDescription } from './native.js';
+import type { EngineDescription, EngineStats } from './native.js';
 import { Session } from './session.js';
 import type { SessionOptions } from './session.js';
 import { checkMessages } from './text/chat-template.js';
 import type { Message } from './text/chat-template.js';
 import { loadVocabulary } from './text/load-vocabulary.js';
 import { TextTokenizer } from './text/tokenizer.js';
-
-export type EngineDescription = NativeDescription & { model: string };
 
 export interface CompleteOptions extends GenerateOptions {
   /** What stands before the text: its keys and values are shared by all who use it. */

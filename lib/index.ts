@@ -1,6 +1,6 @@
 /** The public API. Nothing else is meant to be imported. */
 export { Engine } from './engine.js';
-export type { CompleteOptions, EngineDescription } from './engine.js';
+export type { CompleteOptions } from './engine.js';
 export type { LoadOptions } from './load-options.js';
 export { Session } from './session.js';
 export type { SessionOptions } from './session.js';
@@ -21,7 +21,7 @@ export type {
 export type { GenerateOptions } from './generate-options.js';
 export type { DryOptions, SamplingOptions } from './sampling-options.js';
 export type { Message, TextPart } from './text/chat-template.js';
-export type { EngineStats } from './native.js';
+export type { EngineDescription, EngineStats } from './native.js';
 export { CachalotError } from './errors.js';
 export type { ErrorCode } from './errors.js';
 export { pull } from './models/pull.js';

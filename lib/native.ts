@@ -93,13 +93,19 @@ export interface EngineStats {
   weightBytes: number;
 }
 
-export interface NativeDescription {
+/** What is running, where and how. */
+export interface EngineDescription {
+  /** "cpu, avx512, 2 threads" */
   device: string;
   kvFormat: string;
+  /** The longest context, in tokens. */
   contextLength: number;
+  /** How many logits a row has. */
   vocabulary: number;
   architecture: string;
   layers: number;
+  /** Path of the file or folder. */
+  model: string;
 }
 
 export interface NativeEngine {
@@ -109,7 +115,7 @@ export interface NativeEngine {
   clearCache(): void;
   keepAlive(alive: boolean): void;
   stats(): EngineStats;
-  description(): NativeDescription;
+  description(): Omit<EngineDescription, 'model'>;
   dispose(): Promise<void>;
 }
 

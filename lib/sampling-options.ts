@@ -1,4 +1,4 @@
-/** How tokens are drawn: options, limits and defaults in one place. docs/api.md says in what order they act. */
+/** How tokens are drawn: options, limits and defaults in one place. docs/engine.md says in what order they act. */
 import { checkOptions, integerIn, isStopList, numberIn } from './check-options.js';
 import type { Check } from './check-options.js';
 import { invalidArgument } from './errors.js';
