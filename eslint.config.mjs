@@ -8,7 +8,7 @@ export default defineConfig(
   globalIgnores(['build', 'build-*', 'dist', 'prebuilds', 'coverage', 'docs/api']),
   js.configs.recommended,
   {
-    files: ['lib/**/*.{ts,mts}', 'test/**/*.ts'],
+    files: ['lib/**/*.{ts,mts}', 'test/**/*.ts', 'benchmarks/**/*.ts'],
     extends: [tseslint.configs.recommendedTypeChecked],
     languageOptions: {
       parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
@@ -23,6 +23,14 @@ export default defineConfig(
   {
     files: ['**/*.cjs'],
     languageOptions: { sourceType: 'commonjs', globals: globals.node },
+  },
+  {
+    files: ['examples/electron/*.js'],
+    languageOptions: { sourceType: 'commonjs', globals: globals.node },
+  },
+  {
+    files: ['examples/electron/page.js'],
+    languageOptions: { sourceType: 'script', globals: globals.browser },
   },
   { files: ['**/*.mjs'], languageOptions: { globals: globals.node } },
   prettier,

@@ -1,7 +1,10 @@
 module.exports = {
   testEnvironment: '<rootDir>/test/env.cjs',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
-  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' }, // nodenext imports end in .js
+  moduleNameMapper: {
+    '^#lib/(.*)\\.js$': '<rootDir>/lib/$1',
+    '^(\\.{1,2}/.*)\\.js$': '$1', // nodenext imports end in .js
+  },
   transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: 'tsconfig.json' }] },
   modulePathIgnorePatterns: ['<rootDir>/build', '<rootDir>/prebuilds', '<rootDir>/dist'],
   reporters: ['default', '<rootDir>/test/count-reporter.cjs'],

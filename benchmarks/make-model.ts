@@ -1,24 +1,22 @@
 /** npm run bench:model -- SHAPE TYPE [--out FILE] [--seed N] */
-import { mkdirSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { statSync } from 'node:fs';
 
+import { integer } from '#lib/cli/output.js';
 import { Command } from 'commander';
 
 import { SHAPES } from './tools/shapes.js';
-import { syntheticPath } from './tools/model-files.js';
-import { writeSynthetic } from './tools/synthetic.js';
+import { makeModel, syntheticPath } from './tools/model-files.js';
 
 const command = new Command('bench:model')
   .description('write a GGUF file of a known shape with random weights')
   .argument('<shape>', Object.keys(SHAPES).join(', '))
   .argument('<type>', 'F32, F16, BF16, Q8_0, Q4_0, Q4_K, ...: what fits the shape')
   .option('-o, --out <file>', 'where to (default: the cache folder)')
-  .option('-s, --seed <n>', 'the same seed makes the same file', Number, 1)
+  .option('-s, --seed <n>', 'the same seed makes the same file', integer(0), 1)
   .addHelpText('after', '\nExample:\n  npm run bench:model -- llama-3.2-1b Q4_0')
   .action(async (shape: string, type: string, flags: { out?: string; seed: number }) => {
     const path = flags.out ?? syntheticPath({ shape, type, seed: flags.seed });
-    mkdirSync(dirname(path), { recursive: true });
-    await writeSynthetic(path, { shape, type, seed: flags.seed });
+    await makeModel(path, { shape, type, seed: flags.seed });
     console.log(`${path} (${(statSync(path).size / 1e6).toFixed(0)} MB)`);
   });
 command.parseAsync().catch((error: unknown) => {

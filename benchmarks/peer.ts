@@ -9,6 +9,7 @@ import { join } from 'node:path';
 
 import { summarize } from '#lib/bench/statistics.js';
 import type { Summary } from '#lib/bench/statistics.js';
+import { integer } from '#lib/cli/output.js';
 import { cacheFolder } from '#lib/models/cache-folder.js';
 import { readModelInfo } from '#lib/models/model-info.js';
 import { resolveModel } from '#lib/models/pull.js';
@@ -17,6 +18,7 @@ import { Command } from 'commander';
 import { Driver } from './drivers/protocol.js';
 import type { DriverOptions } from './drivers/protocol.js';
 import { barChart } from './tools/bar-chart.js';
+import { SHAPES } from './tools/shapes.js';
 import { syntheticModel } from './tools/model-files.js';
 import { markdownTable, rate, saveResults, slug } from './tools/results.js';
 
@@ -69,8 +71,13 @@ function peerModules(): string {
   return modules;
 }
 
+interface Contestant {
+  name: 'ours' | 'node-llama-cpp';
+  options: DriverOptions;
+}
+
 class Contest {
-  readonly #engines: { name: 'ours' | 'node-llama-cpp'; options: DriverOptions }[];
+  readonly #engines: Contestant[];
   readonly #values = new Map<string, number[][]>();
 
   /** `context`: what all engines make room for. `threads`: the peer's. */
@@ -93,45 +100,57 @@ class Contest {
   /** Loading, each time in a new process and with nothing else going on. */
   async load(): Promise<void> {
     for (let run = 0; run < this.runs; run++) {
-      await this.takeTurns('load', async (engine) => {
-        const driver = new Driver(engine.name, engine.options);
-        const ms = await driver.call('load');
-        await driver.end();
-        return ms;
+      await this.takeTurns('load', run, async ({ name, options }) => {
+        const driver = new Driver(name, options);
+        try {
+          return await driver.call('load');
+        } finally {
+          await driver.end();
+        }
       });
     }
   }
 
   async speed(): Promise<void> {
-    const drivers = this.#engines.map(({ name, options }) => new Driver(name, options));
-    for (const driver of drivers) await driver.call('load');
-    const driverOf = (engine: { name: string }) => drivers[this.#engines.indexOf(engine as never)]!;
-    for (const driver of drivers) await driver.call('prefill', PREFILLS[0]!); // warm-up
-    const room = this.context - DECODED - 1;
-    const contexts = [...new Set(CONTEXTS.map((tokens) => Math.min(tokens, room)))];
-    for (let run = 0; run < this.runs; run++) {
-      for (const tokens of PREFILLS.filter((count) => count < this.context))
-        await this.takeTurns(`prefill ${tokens}`, (engine) =>
-          driverOf(engine).call('prefill', tokens),
-        );
-      for (const context of contexts)
-        await this.takeTurns(`decode at ${context}`, (engine) =>
-          driverOf(engine).call('decode', context, DECODED),
-        );
+    const drivers = new Map(
+      this.#engines.map((engine) => [engine, new Driver(engine.name, engine.options)]),
+    );
+    const call = (engine: Contestant, ...[method, ...args]: Parameters<Driver['call']>) =>
+      drivers.get(engine)!.call(method, ...args);
+    try {
+      for (const engine of this.#engines) {
+        await call(engine, 'load');
+        await call(engine, 'prefill', PREFILLS[0]!); // warm-up
+      }
+      const room = this.context - DECODED - 1;
+      const contexts = [...new Set(CONTEXTS.map((tokens) => Math.min(tokens, room)))];
+      for (let run = 0; run < this.runs; run++) {
+        for (const tokens of PREFILLS.filter((count) => count < this.context))
+          await this.takeTurns(`prefill ${tokens}`, run, (engine) =>
+            call(engine, 'prefill', tokens),
+          );
+        for (const context of contexts)
+          await this.takeTurns(`decode at ${context}`, run, (engine) =>
+            call(engine, 'decode', context, DECODED),
+          );
+      }
+      await this.takeTurns('peak memory', 0, (engine) => call(engine, 'memory'));
+    } finally {
+      for (const driver of drivers.values()) await driver.end();
     }
-    await this.takeTurns('peak memory', (engine) => driverOf(engine).call('memory'));
-    for (const driver of drivers) await driver.end();
   }
 
+  /** Another one begins in each run. */
   private async takeTurns(
     name: string,
-    measure: (engine: {
-      name: 'ours' | 'node-llama-cpp';
-      options: DriverOptions;
-    }) => Promise<number>,
+    run: number,
+    measure: (engine: Contestant) => Promise<number>,
   ): Promise<void> {
     const values = this.#values.get(name) ?? this.#engines.map(() => []);
-    for (const [i, engine] of this.#engines.entries()) values[i]!.push(await measure(engine));
+    for (let turn = 0; turn < this.#engines.length; turn++) {
+      const i = (run + turn) % this.#engines.length;
+      values[i]!.push(await measure(this.#engines[i]!));
+    }
     this.#values.set(name, values);
   }
 
@@ -157,8 +176,10 @@ class Contest {
 }
 
 const NOTE =
-  'Medians (ranges) of interleaved runs, each engine in a process of its own. A ratio above 1 means that Cachalot is better: ' +
-  'faster, or with less time or memory. The peer runs with one thread and with all, and its better one counts in each row.';
+  'Medians (ranges) of interleaved runs, each engine in a process of its own, timed in JavaScript by the same clock. A ratio above 1 means ' +
+  'that Cachalot is better: faster, or with less time or memory. The peer runs with 1, 2, 4, ... threads up to all, and its best number counts ' +
+  'in each row. Load: from the file to an engine that takes prompts (the peer reads weights when they are first used, Cachalot repacks ' +
+  'quantized ones then); starting the library is not counted. Peak memory (VmHWM) is taken once, at the end, and counts mapped files.';
 
 function markdown(results: ModelResult[], title: string, machine: string): string {
   const cell = ({ median, min, max }: Summary) => `${rate(median)} (${rate(min)} to ${rate(max)})`;
@@ -167,7 +188,7 @@ function markdown(results: ModelResult[], title: string, machine: string): strin
       `## ${model}`,
       '',
       markdownTable(
-        ['', 'Cachalot', PEER, "peer's threads", 'ratio'],
+        ['', 'Cachalot', 'node-llama-cpp', "peer's threads", 'ratio'],
         rows.map(({ name, unit, ours, peer, peerThreads, ratio }) => [
           `${name}, ${unit}`,
           cell(ours),
@@ -182,33 +203,18 @@ function markdown(results: ModelResult[], title: string, machine: string): strin
   return [`# ${title}`, '', `${machine}. ${NOTE}`, '', ...sections].join('\n');
 }
 
-async function main(models: string[], flags: { runs: string; threads?: string }): Promise<void> {
-  const all = flags.threads ? Number(flags.threads) : availableParallelism();
-  const modules = peerModules();
-  const results: ModelResult[] = [];
-  for (const model of models) {
-    const [shape, type] = model.split(':') as [string, string | undefined];
-    const path = type ? await syntheticModel({ shape, type }) : await resolveModel(model, {});
-    const { contextLength } = (await readModelInfo(path)).shape;
-    const context = Math.min(LONGEST, contextLength);
-    const contest = new Contest(path, modules, context, [...new Set([1, all])], Number(flags.runs));
-    console.error(model);
-    await contest.load();
-    await contest.speed();
-    results.push({
-      model: type ? `${shape}, ${type}, random weights` : slug(model),
-      rows: contest.rows(),
-    });
-    console.log(markdown(results.slice(-1), '', '').split('\n').slice(4).join('\n'));
-  }
+/** 1, 2, 4, ... and all. */
+function threadCounts(all: number): number[] {
+  const counts = [];
+  for (let count = 1; count < all; count *= 2) counts.push(count);
+  return [...counts, all];
+}
+
+function save(results: ModelResult[], version: string, threads: number): string {
   const date = new Date().toISOString().slice(0, 10);
-  const { version } = JSON.parse(
-    readFileSync(join(modules, 'node-llama-cpp', 'package.json'), 'utf8'),
-  ) as { version: string };
-  const title = `Cachalot and node-llama-cpp ${version}, ${date}`;
-  const machine = `${all} cores of ${cpus()[0]?.model ?? 'an unknown machine'}, Node ${process.version}`;
-  const path = saveResults(`${date}-peer`, {
-    markdown: markdown(results, title, machine),
+  const machine = `${availableParallelism()} cores of ${cpus()[0]?.model ?? 'an unknown machine'}, at most ${threads} threads, Node ${process.version}`;
+  return saveResults(`${date}-peer`, {
+    markdown: markdown(results, `Cachalot and node-llama-cpp ${version}, ${date}`, machine),
     json: { date, machine, peer: `node-llama-cpp ${version}`, results },
     svg: barChart({
       title: 'Tokens per second',
@@ -224,17 +230,50 @@ async function main(models: string[], flags: { runs: string; threads?: string })
       ),
     }),
   });
+}
+
+async function main(models: string[], flags: { runs: number; threads: number }): Promise<void> {
+  const modules = peerModules();
+  const { version } = JSON.parse(
+    readFileSync(join(modules, 'node-llama-cpp', 'package.json'), 'utf8'),
+  ) as { version: string };
+  const results: ModelResult[] = [];
+  let path = '';
+  for (const model of models) {
+    console.error(model);
+    const [shape, type] = model.split(':') as [string, string | undefined];
+    const isSynthetic = type !== undefined && shape in SHAPES;
+    const file = isSynthetic
+      ? await syntheticModel({ shape, type })
+      : await resolveModel(model, {});
+    const { contextLength } = (await readModelInfo(file)).shape;
+    const context = Math.min(LONGEST, contextLength);
+    const contest = new Contest(file, modules, context, threadCounts(flags.threads), flags.runs);
+    await contest.load();
+    await contest.speed();
+    results.push({
+      model: isSynthetic ? `${shape}, ${type}, random weights` : slug(model),
+      rows: contest.rows(),
+    });
+    console.log(markdown(results.slice(-1), '', '').split('\n').slice(4).join('\n'));
+    path = save(results, version, flags.threads); // what there is, if somebody stops it here
+  }
   console.log(`written to ${path} (.json, .svg)`);
 }
 
 new Command('bench:peer')
   .description('compare with node-llama-cpp, which is installed when it is first needed')
   .argument('[models...]', 'SHAPE:TYPE of random weights, a file, or an alias', DEFAULT_MODELS)
-  .option('--runs <n>', 'interleaved runs; medians count', '3')
-  .option('--threads <n>', "the peer's larger number of threads (default: one per core)")
+  .option('--runs <n>', 'interleaved runs; medians count', integer(1), 3)
+  .option(
+    '--threads <n>',
+    'the most threads (default: one per core)',
+    integer(1),
+    availableParallelism(),
+  )
   .addHelpText(
     'after',
-    '\nExamples:\n  npm run bench:peer\n  npm run bench:peer -- llama-3.2-1b:Q8_0 tinyllama-1.1b-chat --runs 3',
+    '\nExamples:\n  npm run bench:peer\n  npm run bench:peer -- llama-3.2-1b:Q8_0 tinyllama-1.1b-chat --runs 5',
   )
   .action(main)
   .parseAsync()

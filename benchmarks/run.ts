@@ -36,27 +36,31 @@ function markdown(report: BenchReport): string {
     '',
     `${report.device}, KV ${report.kvFormat}; ${report.cpu}, Node ${report.node}. File ${giga(1000 * report.fileBytes)} MB; load ` +
       `${report.loadMs.toFixed(0)} ms, peak memory ${giga(1000 * report.peakRssBytes)} MB.`,
-    `This machine, measured in the same run: reads ${giga(peaks.readBytesPerSecond)} GB/s; F32 ${giga(peaks.f32)}, BF16 ${giga(peaks.bf16)}, ` +
+    `This machine, measured in the same run: reads ${giga(peaks.readBytesPerSecond)} GB/s; F32 ${giga(peaks.f32)}, ` +
+      `${peaks.bf16 > 0 ? `BF16 ${giga(peaks.bf16)}, ` : ''}` +
       `INT8 ${giga(peaks.int8)} billion operations per second.`,
     '',
     markdownTable(['tokens/s', `median of ${report.runs}`, 'range', 'bound', 'share'], rows),
     '',
-    `\`npm run bench -- --model ${slug(report.model)}\``,
+    `\`npm run bench -- ${process.argv.slice(2).join(' ')}\``,
     '',
   ].join('\n');
 }
 
 const report = run(process.argv.slice(2));
 if (report) {
-  const path = saveResults(`${report.date}-${slug(report.model)}`, {
-    markdown: markdown(report),
-    json: report,
-    svg: barChart({
-      title: `${slug(report.model)}: tokens per second`,
-      subtitle: `${report.device}; ${report.cpu}; ${report.date}`,
-      series: ['measured', "the machine's bound"],
-      groups: report.rows.map(({ name, median, bound }) => ({ name, values: [median, bound] })),
-    }),
-  });
+  const path = saveResults(
+    `${report.date}-${slug(report.model)}-${report.peaks.instructions}-${report.peaks.threads}`,
+    {
+      markdown: markdown(report),
+      json: report,
+      svg: barChart({
+        title: `${slug(report.model)}: tokens per second`,
+        subtitle: `${report.device}; ${report.cpu}; ${report.date}`,
+        series: ['measured', "the machine's bound"],
+        groups: report.rows.map(({ name, median, bound }) => ({ name, values: [median, bound] })),
+      }),
+    },
+  );
   console.log(`${markdown(report)}\nwritten to ${path} (.json, .svg)`);
 }

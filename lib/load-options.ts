@@ -29,7 +29,7 @@ export interface LoadOptions {
   instructions?: 'auto' | 'avx512' | 'avxvnni' | 'avx2' | 'portable';
   /** Rows of a step: the longest piece of a prompt that others wait for. Default 512. */
   stepTokens?: number;
-  /** Engines of one process share nothing; within one, requests of different namespaces share nothing. */
+  /** Part of what the cache finds by. All requests of an engine have this one. */
   namespace?: string;
   /** A Hugging Face tokenizer.json to use instead of the vocabulary in the model file. */
   tokenizer?: string;

@@ -64,7 +64,9 @@ export class Session {
   /** @internal Made by `engine.createSession`. */
   constructor(engine: EngineContext, options: SessionOptions) {
     const isContext = (_: string, value: unknown) => void engine.tokensOf(value as Context);
-    const isConversation = (_: string, value: unknown) => checkMessages(value);
+    const isConversation = (_: string, value: unknown) => {
+      if (!Array.isArray(value) || value.length > 0) checkMessages(value); // nothing said is fine
+    };
     checkOptions(options, { system: isString, messages: isConversation, context: isContext });
     const { system, messages: earlier = [], context } = { ...options };
     this.#engine = engine;

@@ -29,22 +29,12 @@ serve(({ model: modelPath, threads, context: contextSize, modules }) => {
   let sequence: Sequence;
   let vocabulary: number;
   let seed = 0;
-
-  const prompt = async (tokens: number) => {
-    await sequence.clearHistory();
-    const ids = randomTokens(tokens, vocabulary, seed++);
-    const start = performance.now();
-    const generated = sequence.evaluate(ids, { temperature: 0, yieldEogToken: true });
-    await generated.next();
-    return { generated, ms: performance.now() - start };
-  };
-
   return {
     load: async () => {
       const entry = join(modules!, 'node-llama-cpp', 'dist', 'index.js');
-      const { getLlama } = (await import(pathToFileURL(entry).href)) as Library;
+      const library = (await import(pathToFileURL(entry).href)) as Library;
+      const llama = await library.getLlama({ gpu: false, build: 'never', maxThreads: threads });
       const start = performance.now();
-      const llama = await getLlama({ gpu: false, build: 'never', maxThreads: threads });
       const model = await llama.loadModel({ modelPath });
       const context = await model.createContext({ contextSize, sequences: 1, threads });
       sequence = context.getSequence();
@@ -52,18 +42,10 @@ serve(({ model: modelPath, threads, context: contextSize, modules }) => {
       vocabulary = model.fileInfo.metadata.tokenizer.ggml.tokens.length;
       return ms;
     },
-    prefill: async (tokens) => {
-      const { generated, ms } = await prompt(tokens);
-      await generated.return(undefined);
-      return (1000 * tokens) / ms;
-    },
-    decode: async (length, tokens) => {
-      const { generated } = await prompt(length);
-      const start = performance.now();
-      for (let i = 0; i < tokens; i++) await generated.next();
-      const ms = performance.now() - start;
-      await generated.return(undefined);
-      return (1000 * tokens) / ms;
+    generate: async (tokens) => {
+      await sequence.clearHistory();
+      const ids = randomTokens(tokens, vocabulary, seed++);
+      return sequence.evaluate(ids, { temperature: 0, yieldEogToken: true });
     },
   };
 });

@@ -1,20 +1,22 @@
 /** Cachalot as a driver. */
-import { Workload } from '#lib/bench/workload.js';
+import { randomTokens } from '#lib/bench/workload.js';
 import { Engine } from '#lib/engine.js';
 
 import { serve } from './protocol.js';
 
 serve(({ model, threads, context }) => {
-  let workload: Workload;
+  let engine: Engine;
+  let seed = 0;
   return {
     load: async () => {
       const start = performance.now();
-      const engine = await Engine.load(model, { threads, contextLength: context });
-      const ms = performance.now() - start;
-      workload = new Workload(engine);
-      return ms;
+      engine = await Engine.load(model, { threads, contextLength: context });
+      return performance.now() - start;
     },
-    prefill: (tokens) => workload.prefill(tokens),
-    decode: (length, tokens) => workload.decode(length, tokens),
+    generate: async (tokens) => {
+      engine.clearCache();
+      const ids = randomTokens(tokens, engine.description.vocabulary, seed++);
+      return engine.completeTokens(ids, { ignoreEos: true }).tokens();
+    },
   };
 });

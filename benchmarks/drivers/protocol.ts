@@ -12,26 +12,52 @@ export interface DriverOptions {
   modules?: string;
 }
 
-/** What a driver can do. Rates are tokens per second. */
+/** What a driver can do. */
 export interface Measurements {
-  /** Milliseconds until the engine can take a prompt. */
+  /** Milliseconds from the file to an engine that can take a prompt; starting the library itself is not counted. */
   load(): Promise<number>;
-  prefill(tokens: number): Promise<number>;
-  decode(context: number, tokens: number): Promise<number>;
+  /** Begins to generate after a prompt; each `next` is a token. Both are timed here, by the same clock for all. */
+  generate(tokens: number): Promise<AsyncGenerator<unknown>>;
 }
 
-type Call = { method: keyof Measurements | 'memory'; args: number[] };
+/** Tokens per second. */
+async function prefill(engine: Measurements, tokens: number): Promise<number> {
+  const start = performance.now();
+  const generated = await engine.generate(tokens);
+  await next(generated);
+  const ms = performance.now() - start;
+  await generated.return(undefined);
+  return (1000 * tokens) / ms;
+}
+
+async function decode(engine: Measurements, context: number, tokens: number): Promise<number> {
+  const generated = await engine.generate(context);
+  await next(generated);
+  const start = performance.now();
+  for (let i = 0; i < tokens; i++) await next(generated);
+  const ms = performance.now() - start;
+  await generated.return(undefined);
+  return (1000 * tokens) / ms;
+}
+
+async function next(generated: AsyncGenerator<unknown>): Promise<void> {
+  if ((await generated.next()).done) throw new Error('the engine stopped before it should');
+}
+
+type Call = { method: 'load' | 'prefill' | 'decode' | 'memory'; args: number[] };
 type Answer = { value: number } | { error: string };
 
 /** In the child: serves an engine made of the options in its arguments. */
 export function serve(open: (options: DriverOptions) => Measurements): void {
   const engine = open(JSON.parse(process.argv[2]!) as DriverOptions);
+  const methods: Record<Call['method'], (...args: number[]) => Promise<number> | number> = {
+    load: () => engine.load(),
+    prefill: (tokens) => prefill(engine, tokens),
+    decode: (context, tokens) => decode(engine, context, tokens),
+    memory: peakMemory,
+  };
   process.on('message', ({ method, args }: Call) => {
-    const work =
-      method === 'memory'
-        ? Promise.resolve(peakMemory())
-        : (engine[method] as (...numbers: number[]) => Promise<number>)(...args);
-    work.then(
+    Promise.resolve(methods[method](...args)).then(
       (value) => process.send!({ value } satisfies Answer),
       (error: unknown) => process.send!({ error: String(error) } satisfies Answer),
     );

@@ -13,13 +13,15 @@ export interface BarChart {
 }
 
 const COLOURS = ['#1f6f8b', '#e07a5f', '#b8b8b8', '#81b29a'];
-const WIDTH = 760;
-const LEFT = 210;
+const BARS = 460;
+const LETTER = 6.8; // of the font's usual width
 const BAR = 16;
 const GAP = 12;
 const TOP = 84;
 
 export function barChart({ title, subtitle, series, groups }: BarChart): string {
+  const left = 26 + LETTER * Math.max(...groups.map(({ name }) => name.length));
+  const width = left + BARS + 90;
   const parts = [text(16, 28, title, 'font-size="17" font-weight="600"'), text(16, 48, subtitle)];
   series.forEach((name, i) => {
     const x = 16 + 190 * i;
@@ -28,18 +30,18 @@ export function barChart({ title, subtitle, series, groups }: BarChart): string 
   let y = TOP;
   for (const { name, values } of groups) {
     const longest = Math.max(...values.map((value) => value ?? 0), Number.MIN_VALUE);
-    parts.push(text(LEFT - 10, y + (BAR * values.length) / 2 + 4, name, 'text-anchor="end"'));
+    parts.push(text(left - 10, y + (BAR * values.length) / 2 + 4, name, 'text-anchor="end"'));
     values.forEach((value, i) => {
       if (value === undefined) return;
-      const length = ((WIDTH - LEFT - 90) * value) / longest;
+      const length = (BARS * value) / longest;
       const at = y + BAR * i;
-      parts.push(rect(LEFT, at, length, BAR - 3, COLOURS[i]!));
-      parts.push(text(LEFT + length + 6, at + 11, value.toFixed(value < 100 ? 1 : 0)));
+      parts.push(rect(left, at, length, BAR - 3, COLOURS[i]!));
+      parts.push(text(left + length + 6, at + 11, value.toFixed(value < 100 ? 1 : 0)));
     });
     y += BAR * values.length + GAP;
   }
   return (
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${y}" viewBox="0 0 ${WIDTH} ${y}" font-family="sans-serif" font-size="12" fill="#222">\n` +
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${y}" viewBox="0 0 ${width} ${y}" font-family="sans-serif" font-size="12" fill="#222">\n` +
     `<rect width="100%" height="100%" fill="#fff"/>\n${parts.join('\n')}\n</svg>\n`
   );
 }

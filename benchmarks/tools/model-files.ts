@@ -14,9 +14,13 @@ export function syntheticPath({ shape, type, seed = 1 }: SyntheticModel): string
 /** The path of a synthetic model, written unless it is there. */
 export async function syntheticModel(model: SyntheticModel): Promise<string> {
   const path = syntheticPath(model);
-  if (existsSync(path)) return path;
+  if (!existsSync(path)) await makeModel(path, model);
+  return path;
+}
+
+/** There is no half of it under its name. */
+export async function makeModel(path: string, model: SyntheticModel): Promise<void> {
   mkdirSync(dirname(path), { recursive: true });
   await writeSynthetic(`${path}.part`, model);
   renameSync(`${path}.part`, path);
-  return path;
 }

@@ -10,6 +10,8 @@ function serveEngine({ onMessage, send, exit }) {
   const running = new Map();
 
   async function load({ model }) {
+    await engine?.dispose(); // a page that was loaded again asks again
+    session = undefined;
     engine = await Engine.load(model, {
       onProgress: ({ phase, receivedBytes, totalBytes }) =>
         send({ type: 'progress', phase, receivedBytes, totalBytes }),
@@ -20,7 +22,7 @@ function serveEngine({ onMessage, send, exit }) {
 
   async function chat({ id, text }) {
     if (session === undefined) throw new Error('no model has been loaded yet');
-    const generation = session.chat(text, { maxTokens: 512 });
+    const generation = session.chat(text);
     running.set(id, generation);
     try {
       for await (const piece of generation) send({ type: 'piece', id, text: piece });
@@ -31,17 +33,22 @@ function serveEngine({ onMessage, send, exit }) {
     }
   }
 
+  async function stop({ id }) {
+    running.get(id)?.stop();
+  }
+
   async function dispose() {
     await engine?.dispose();
     exit();
   }
 
-  const handlers = { load, chat, dispose, stop: async ({ id }) => running.get(id)?.stop() };
-  onMessage((message) => {
-    handlers[message.type]?.(message).catch((error) => {
-      const { code, message: text } = error;
-      send({ type: 'error', id: message.id, code, message: text });
-    });
+  const handlers = new Map(Object.entries({ load, chat, stop, dispose }));
+  onMessage(async (message) => {
+    try {
+      await handlers.get(message?.type)?.(message);
+    } catch (error) {
+      send({ type: 'error', id: message.id, code: error.code, message: error.message });
+    }
   });
 }
 

@@ -1,7 +1,7 @@
 // The page: shows what the engine says. It runs in the sandboxed renderer and knows nothing of Node.
 const talk = document.getElementById('talk');
 const input = document.getElementById('text');
-let id = 0;
+let id = Date.now(); // of the question asked last; none that an earlier page had
 let answer;
 
 function add(kind, text) {
@@ -12,34 +12,43 @@ function add(kind, text) {
   return line;
 }
 
-const heard = {
-  progress: ({ phase, receivedBytes, totalBytes }) => {
-    const share = totalBytes ? ` ${Math.round((100 * receivedBytes) / totalBytes)} %` : '';
-    input.placeholder = `${phase}${share}`;
-  },
-  ready: ({ device }) => {
-    add('note', device);
-    input.placeholder = 'Ask something';
-    input.disabled = false;
-    input.focus();
-  },
-  piece: ({ text }) => {
-    answer.textContent += text;
-    talk.scrollTop = talk.scrollHeight;
-  },
-  end: () => {
-    input.disabled = false;
-    input.focus();
-  },
-  error: ({ message }) => {
-    add('note', message);
-    input.disabled = false;
-  },
-  ended: ({ code }) => add('note', `the engine's process ended with code ${code}`),
-};
+function ready(hint) {
+  input.placeholder = hint;
+  input.disabled = false;
+  input.focus();
+}
 
-window.engine.listen((message) => heard[message.type]?.(message));
-window.engine.send({ type: 'load', model: 'tinyllama-1.1b-chat' });
+const heard = new Map(
+  Object.entries({
+    progress: ({ phase, receivedBytes, totalBytes }) => {
+      const share = totalBytes ? ` ${Math.round((100 * receivedBytes) / totalBytes)} %` : '';
+      input.placeholder = `${phase}${share}`;
+    },
+    ready: ({ device }) => {
+      add('note', device);
+      ready('Ask something');
+    },
+    piece: ({ text }) => {
+      answer.textContent += text;
+      talk.scrollTop = talk.scrollHeight;
+    },
+    end: () => ready('Ask something'),
+    error: ({ message }) => {
+      add('note', message);
+      ready('Ask something');
+    },
+    ended: ({ code }) => {
+      add('note', `the engine's process ended with code ${code}; it is started again`);
+      window.engine.send({ type: 'load' });
+    },
+  }),
+);
+
+window.engine.listen((message) => {
+  const isOfOther = message.id !== undefined && message.id !== id; // of a page before this one
+  if (!isOfOther) heard.get(message.type)?.(message);
+});
+window.engine.send({ type: 'load' });
 
 document.getElementById('form').addEventListener('submit', (event) => {
   event.preventDefault();

@@ -61,23 +61,15 @@ export async function benchModel(
 ): Promise<BenchReport> {
   onProgress('loading');
   const start = performance.now();
-  await using engine = await Engine.load(path, { ...load, signal });
+  const engine = await Engine.load(path, { ...load, signal });
   const loadMs = performance.now() - start;
-  const info = await readModelInfo(path);
-  const measured: { point: Point; values: number[] }[] = [];
-  for (const point of pointsOf(engine, info, signal)) {
-    const values: number[] = [];
-    await point.run(); // warm-up
-    for (let i = 0; i < runs; i++) {
-      onProgress(`${point.name}, run ${i + 1} of ${runs}`);
-      values.push(await point.run());
-    }
-    measured.push({ point, values });
-  }
+  const { device, kvFormat } = engine.description;
+  const { measured, info } = await measureAll(engine, path, runs, signal, onProgress).finally(() =>
+    engine.dispose(),
+  );
   const peakRssBytes = peakRss(); // before the machine is measured, which takes memory of its own
   onProgress('what this machine can do');
   const peaks = await native().measurePeaks(load.instructions ?? 'auto', load.threads ?? 0);
-  const { device, kvFormat } = engine.description;
   return {
     model: path,
     date: new Date().toISOString().slice(0, 10),
@@ -99,6 +91,27 @@ export async function benchModel(
   };
 }
 
+async function measureAll(
+  engine: Engine,
+  path: string,
+  runs: number,
+  signal: AbortSignal,
+  onProgress: (what: string) => void,
+) {
+  const info = await readModelInfo(path);
+  const measured: { point: Point; values: number[] }[] = [];
+  for (const point of pointsOf(engine, info, signal)) {
+    const values: number[] = [];
+    await point.run(); // warm-up
+    for (let i = 0; i < runs; i++) {
+      onProgress(`${point.name}, run ${i + 1} of ${runs}`);
+      values.push(await point.run());
+    }
+    measured.push({ point, values });
+  }
+  return { measured, info };
+}
+
 /** What fits into the model's context. */
 function pointsOf(engine: Engine, info: ModelInfo, signal: AbortSignal): Point[] {
   const workload = new Workload(engine);
@@ -107,7 +120,9 @@ function pointsOf(engine: Engine, info: ModelInfo, signal: AbortSignal): Point[]
   const longest = Math.min(2048, contextLength - DECODED - 1);
   const prefills = PREFILLS.filter((tokens) => tokens < contextLength);
   // A model of 2048 tokens cannot go on after 2048: it does after what leaves room.
-  const contexts = [...new Set(CONTEXTS.map((tokens) => Math.min(tokens, longest)))];
+  const contexts = [...new Set(CONTEXTS.map((tokens) => Math.min(tokens, longest)))].filter(
+    (tokens) => tokens > 0,
+  );
   return [
     ...prefills.map((tokens) => ({
       name: `prefill ${tokens}`,

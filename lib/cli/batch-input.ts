@@ -1,69 +1,46 @@
 /** The lines that `cachalot batch` reads: JSON, one prompt each. */
-import { readFile } from 'node:fs/promises';
-
 import type { BatchRequest } from '../batch.js';
 import { CachalotError, fromNative } from '../errors.js';
+import type { GenerateOptions } from '../generate-options.js';
 import type { Message } from '../text/chat-template.js';
+import { readStandardInput, readText } from './read-text.js';
 
 /** A line of the input, or what is wrong with it: a bad line fails alone. */
 export interface InputLine {
-  /** Of the line, from 0; empty lines do not count. */
+  /** Among the lines that are not empty, from 0. */
   index: number;
   text: string;
   id: string | number | undefined;
-  request: BatchRequest | CachalotError;
+  prompt: string | unknown[];
+  options: GenerateOptions;
+  error: CachalotError | undefined;
 }
 
-/** How strings become prompts. */
-export interface PromptStyle {
-  /** Strings are messages of a user, for the model's chat template; else text to continue. */
-  isChat: boolean;
-  system: string | undefined;
-}
-
-export async function readInput(path: string, style: PromptStyle): Promise<InputLine[]> {
-  const text =
-    path === '-' ? await readStandardInput() : await readFile(path, 'utf8').catch(fail(path));
+export async function readInput(path: string, signal: AbortSignal): Promise<InputLine[]> {
+  const text = path === '-' ? await readStandardInput(signal) : await readText(path);
   return text
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '')
-    .map((line, index) => parseLine(line, index, style));
+    .map(parseLine);
 }
 
-function fail(path: string): (error: unknown) => never {
-  return (error) => {
-    const why = (error as Error).message;
-    throw new CachalotError('io', `cannot read '${path}': ${why}`, { cause: error });
-  };
-}
-
-async function readStandardInput(): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString('utf8');
-}
-
-function parseLine(text: string, index: number, style: PromptStyle): InputLine {
-  let id: string | number | undefined;
+function parseLine(text: string, index: number): InputLine {
+  const line: InputLine = { index, text, id: undefined, prompt: [], options: {}, error: undefined };
   try {
     const value = parse(text);
     const isRequest = typeof value === 'object' && value !== null && !Array.isArray(value);
-    const {
-      id: given,
-      prompt,
-      ...options
-    } = (isRequest ? value : { prompt: value }) as {
+    const { id, prompt, ...options } = (isRequest ? value : { prompt: value }) as {
       id?: unknown;
       prompt?: unknown;
     };
-    if (typeof given === 'string' || typeof given === 'number') id = given;
-    else if (given !== undefined) throw wrong('`id` is neither a string nor a number');
+    if (typeof id === 'string' || typeof id === 'number') line.id = id;
+    else if (id !== undefined) throw wrong('`id` is neither a string nor a number');
     if (typeof prompt !== 'string' && !Array.isArray(prompt))
       throw wrong('it has no `prompt`: a string, or an array of messages');
-    return { index, text, id, request: { ...options, prompt: styled(prompt, style) } };
+    return { ...line, prompt, options };
   } catch (error) {
-    return { index, text, id, request: fromNative(error) };
+    return { ...line, error: fromNative(error) };
   }
 }
 
@@ -79,11 +56,12 @@ function wrong(what: string): CachalotError {
   return new CachalotError('invalid_argument', what);
 }
 
-function styled(prompt: string | unknown[], { isChat, system }: PromptStyle): string | Message[] {
-  if (typeof prompt !== 'string') return prompt as Message[]; // the batch checks them
-  if (!isChat) return prompt;
-  return [
-    ...(system === undefined ? [] : [{ role: 'system' as const, content: system }]),
-    { role: 'user', content: prompt },
-  ];
+/** What the batch is asked; a line that is no request fails there as it should, without a token computed. */
+export function toRequest(line: InputLine, isChat: boolean, system?: string): BatchRequest {
+  const { prompt, options, error } = line;
+  if (error) return { prompt: [] };
+  if (typeof prompt !== 'string') return { ...options, prompt: prompt as Message[] };
+  if (!isChat) return { ...options, prompt };
+  const first: Message[] = system === undefined ? [] : [{ role: 'system', content: system }];
+  return { ...options, prompt: [...first, { role: 'user', content: prompt }] };
 }

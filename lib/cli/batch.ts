@@ -2,29 +2,28 @@
 import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 
-import type { BatchRequest, BatchStats } from '../batch.js';
+import type { BatchStats } from '../batch.js';
 import type { Engine } from '../engine.js';
-import { CachalotError } from '../errors.js';
-import type { GenerateOptions } from '../generate-options.js';
-import { readInput } from './batch-input.js';
+import { CachalotError, abortError } from '../errors.js';
+import type { ErrorCode } from '../errors.js';
+import { readInput, toRequest } from './batch-input.js';
 import type { InputLine } from './batch-input.js';
-import { BatchOutput, outputLine } from './batch-output.js';
+import { BatchOutput } from './batch-output.js';
 import { addEngineOptions, loadEngine } from './engine-options.js';
 import type { EngineFlags } from './engine-options.js';
-import { collect, integer, interruptSignal } from './output.js';
+import { addGenerateFlags, generateOptions, isChat } from './generate-flags.js';
+import type { GenerateFlags } from './generate-flags.js';
+import { ExitCode, interruptSignal } from './output.js';
 import { progressBar } from './progress.js';
-import { addSamplingFlags, samplingOptions } from './sampling-flags.js';
-import type { SamplingFlags } from './sampling-flags.js';
 
-interface BatchFlags extends EngineFlags, SamplingFlags {
+interface BatchFlags extends EngineFlags, GenerateFlags {
   output?: string;
   order: 'finished' | 'input';
-  maxTokens?: number;
-  system?: string;
-  stop?: string[];
-  raw?: boolean;
   json?: boolean;
 }
+
+/** Not of an item, but of everything: such a failure ends the batch, and the item is asked again next time. */
+const FATAL: readonly ErrorCode[] = ['internal', 'disposed', 'out_of_memory', 'no_binary', 'io'];
 
 const NOTES = `
 Each line of the input is a JSON string, an array of messages, or an object with a "prompt" (either), an "id" that comes back with
@@ -32,7 +31,8 @@ the answer, and options of its own ("maxTokens", "temperature", "stop", ...). Ea
 the input's line), "id", "text", "finishReason" and "usage", or with an "error" of that line alone. What prompts have in common at
 their beginning is computed once.
 
-With --output, the same command again goes on where it was interrupted: what the file holds is not computed again.
+With --output, the same command again goes on where it was interrupted: what the file holds is not computed again. It ends with
+code 1 if lines have failed.
 
 Examples:
   cachalot batch questions.jsonl --output answers.jsonl --max-tokens 64
@@ -43,7 +43,7 @@ export function addBatch(program: Command): void {
     .command('batch')
     .description('answer many prompts, one JSON value a line')
     .argument('<input>', 'file of JSON lines; "-" reads standard input');
-  addSamplingFlags(addEngineOptions(command))
+  addGenerateFlags(addEngineOptions(command))
     .option(
       '-o, --output <file>',
       'write there, and go on if it is there (default: standard output)',
@@ -54,19 +54,25 @@ export function addBatch(program: Command): void {
         .choices(['finished', 'input'])
         .default('finished'),
     )
-    .option('-n, --max-tokens <n>', 'most tokens of an answer', integer(1))
-    .option('--system <text>', 'what the model is told first, for prompts that are strings')
-    .option('--stop <text>', 'text that ends an answer; may be given several times', collect)
     .option('--raw', "continue strings as they are, without the model's chat template")
     .option('--json', 'print a summary as one JSON object to stderr at the end')
     .addHelpText('after', NOTES)
     .action(async (input: string, flags: BatchFlags) => {
       const { signal } = interruptSignal();
-      const { engine } = await loadEngine(flags, signal);
+      // What can be wrong quickly comes before the model.
+      const lines = await readInput(input, signal);
+      const output = await BatchOutput.open(flags.output, lines, settingsOf(flags));
       try {
-        await answerAll(engine, input, flags, signal);
+        const { engine } = await loadEngine(flags, signal);
+        try {
+          await answerAll(engine, lines, output, flags, signal);
+        } finally {
+          await engine.dispose();
+        }
+      } catch (error) {
+        throw signal.aborted ? interrupted(flags.output) : error;
       } finally {
-        await engine.dispose();
+        await output.close();
       }
     });
 }
@@ -76,54 +82,44 @@ function notEmpty(text: string): string {
   return text;
 }
 
+/** What answers depend on besides their lines. */
+function settingsOf(flags: BatchFlags): object {
+  const { model, kvFormat, instructions, system, raw } = flags;
+  return { model, kvFormat, instructions, system, raw, ...generateOptions(flags) };
+}
+
 async function answerAll(
   engine: Engine,
-  input: string,
+  lines: readonly InputLine[],
+  output: BatchOutput,
   flags: BatchFlags,
   signal: AbortSignal,
 ): Promise<void> {
-  const isChat = engine.canChat && !flags.raw;
-  if (!isChat && flags.system !== undefined)
-    throw new CachalotError(
-      'invalid_argument',
-      '--system needs a model with a chat template, without --raw',
-    );
-  const lines = await readInput(input, { isChat, system: flags.system });
-  const output = new BatchOutput(flags.output, lines);
+  const chat = isChat(engine, flags);
   const waiting = lines.filter(({ index }) => !output.done.has(index));
   const already = lines.length - waiting.length;
+  let failed = output.failed.size;
+  const batch = engine.createBatch(
+    waiting.map((line) => toRequest(line, chat, flags.system)),
+    { ...generateOptions(flags), order: flags.order, signal },
+  );
   const progress = progressBar(lines.length, already, flags.output !== undefined);
-  const options = { ...generateOptions(flags), order: flags.order, signal };
-  const batch = engine.createBatch(waiting.map(toRequest), options);
-  let failed = 0;
   try {
     for await (const result of batch) {
       if (signal.aborted) break; // what ends now was cut off: it is for the next time
       const line = waiting[result.index]!;
-      const bad = line.request instanceof CachalotError ? { error: line.request } : result;
-      if (bad.error) failed++;
-      output.write(outputLine(line, bad));
+      const outcome = line.error ? { error: line.error } : result;
+      if (outcome.error && FATAL.includes(outcome.error.code)) throw outcome.error;
+      if (outcome.error) failed++;
+      output.write(line, outcome);
       progress.show(batch.stats);
     }
   } finally {
     progress.end();
-    output.close();
   }
-  if (signal.aborted) throw interrupted(flags.output);
+  if (signal.aborted) throw abortError(signal);
   report(batch.stats, { items: lines.length, already, failed }, flags.json ?? false);
-}
-
-function generateOptions(flags: BatchFlags): GenerateOptions {
-  return {
-    ...(flags.maxTokens === undefined ? {} : { maxTokens: flags.maxTokens }),
-    ...(flags.stop === undefined ? {} : { stop: flags.stop }),
-    ...samplingOptions(flags),
-  };
-}
-
-/** A line that is no request fails in the batch as it should, without a token computed. */
-function toRequest({ request }: InputLine): BatchRequest {
-  return request instanceof CachalotError ? { prompt: [] } : request;
+  if (failed > 0) process.exitCode = ExitCode.Error;
 }
 
 function interrupted(output: string | undefined): CachalotError {

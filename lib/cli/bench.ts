@@ -7,6 +7,7 @@ import { resolveModel } from '../models/pull.js';
 import { addEngineOptions, loadOptions } from './engine-options.js';
 import type { EngineFlags } from './engine-options.js';
 import { integer, interruptSignal, pullReporter, statusLine } from './output.js';
+import { sizeText } from './sizes.js';
 import { table } from './table.js';
 
 interface BenchFlags extends EngineFlags {
@@ -41,15 +42,14 @@ export function addBench(program: Command): void {
     });
 }
 
-const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`;
 const billions = (rate: number) => (rate / 1e9).toFixed(0);
 
 function describe(report: BenchReport): string {
   const { peaks } = report;
   const bf16 = peaks.bf16 > 0 ? `, BF16 ${billions(peaks.bf16)}` : '';
   return [
-    `${report.model} (${megabytes(report.fileBytes)}), ${report.device}, KV ${report.kvFormat}; ${report.cpu}, Node ${report.node}`,
-    `load ${report.loadMs.toFixed(0)} ms, peak memory ${megabytes(report.peakRssBytes)}`,
+    `${report.model} (${sizeText(report.fileBytes)}), ${report.device}, KV ${report.kvFormat}; ${report.cpu}, Node ${report.node}`,
+    `load ${report.loadMs.toFixed(0)} ms, peak memory ${sizeText(report.peakRssBytes)}`,
     `this machine: reads ${billions(peaks.readBytesPerSecond)} GB/s; F32 ${billions(peaks.f32)}${bf16}, INT8 ${billions(peaks.int8)} billion operations/s`,
     '',
     table(

@@ -1,6 +1,14 @@
 /** `cachalot build`: compiles the addon of an installed package, where there is no prebuilt one. */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -42,8 +50,10 @@ function build(): string {
     run(process.execPath, [cmakeJs, 'build', '--target', 'cachalot'], folder);
     const target = join(packageRoot, 'build', 'Release');
     mkdirSync(target, { recursive: true });
-    copyFileSync(join(folder, 'build', 'Release', 'cachalot.node'), join(target, 'cachalot.node'));
-    return join(target, 'cachalot.node');
+    const path = join(target, 'cachalot.node');
+    copyFileSync(join(folder, 'build', 'Release', 'cachalot.node'), `${path}.part`);
+    renameSync(`${path}.part`, path); // somebody may be running the old one
+    return path;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

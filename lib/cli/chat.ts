@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline/promises';
 import type { Interface } from 'node:readline/promises';
 
 import type { Command } from 'commander';
-import colors from 'picocolors';
+import { createColors } from 'picocolors';
 
 import type { Engine } from '../engine.js';
 import { CachalotError } from '../errors.js';
@@ -12,14 +12,13 @@ import type { Session } from '../session.js';
 import { loadConversation, saveConversation } from './conversation-file.js';
 import { addEngineOptions, loadEngine } from './engine-options.js';
 import type { EngineFlags } from './engine-options.js';
-import { integer, interruptSignal, reportError } from './output.js';
-import { addSamplingFlags, samplingOptions } from './sampling-flags.js';
-import type { SamplingFlags } from './sampling-flags.js';
+import { addGenerateFlags, generateOptions } from './generate-flags.js';
+import type { GenerateFlags } from './generate-flags.js';
+import { ExitCode, interruptSignal, reportError } from './output.js';
+import { sizeText } from './sizes.js';
 import { describeSpeed } from './speed.js';
 
-interface ChatFlags extends EngineFlags, SamplingFlags {
-  maxTokens?: number;
-  system?: string;
+interface ChatFlags extends EngineFlags, GenerateFlags {
   load?: string;
 }
 
@@ -30,9 +29,7 @@ Ctrl-C stops an answer; twice, it leaves.`;
 
 export function addChat(program: Command): void {
   const command = program.command('chat').description('talk with a model');
-  addSamplingFlags(addEngineOptions(command))
-    .option('-n, --max-tokens <n>', 'most tokens of an answer', integer(1))
-    .option('--system <text>', 'what the model is told first')
+  addGenerateFlags(addEngineOptions(command))
     .option('--load <file>', 'go on with a conversation that /save wrote')
     .addHelpText(
       'after',
@@ -49,7 +46,8 @@ export function addChat(program: Command): void {
             'template_missing',
             'this model has no chat template; use `cachalot run`',
           );
-        await new Chat(engine, flags).talk();
+        const { debug = false } = program.opts<{ debug?: boolean }>();
+        await new Chat(engine, flags, debug).talk();
       } finally {
         await engine.dispose();
       }
@@ -59,54 +57,69 @@ export function addChat(program: Command): void {
 class Chat {
   readonly #engine: Engine;
   readonly #flags: ChatFlags;
+  readonly #debug: boolean;
+  readonly #isTerminal = process.stdin.isTTY && process.stdout.isTTY;
+  readonly #colors = createColors(process.stderr.isTTY && !process.env['NO_COLOR']);
   #input!: Interface; // there from `listen` on
   #session: Session;
   #last: GenerationResult | undefined;
   #answering: Generation | undefined;
-  #interrupted = false; // by a Ctrl-C after which nothing was said
+  #interrupted = false; // once already
+  #isOpen = true;
+  #isLeaving = false;
 
-  constructor(engine: Engine, flags: ChatFlags) {
+  constructor(engine: Engine, flags: ChatFlags, debug: boolean) {
     this.#engine = engine;
     this.#flags = flags;
+    this.#debug = debug;
     this.#session = this.begin();
-  }
-
-  /** Begins to read: what comes before somebody iterates would be lost. */
-  private listen(): void {
-    const terminal = process.stdin.isTTY && process.stdout.isTTY;
-    this.#input = createInterface({
-      input: process.stdin,
-      ...(terminal ? { output: process.stdout, terminal } : {}),
-      prompt: terminal ? colors.cyan('> ') : '',
-    });
-    const interrupt = () => this.interrupt();
-    if (terminal) this.#input.on('SIGINT', interrupt);
-    else process.on('SIGINT', interrupt);
   }
 
   async talk(): Promise<void> {
     if (this.#flags.load !== undefined) await this.load(this.#flags.load);
     this.listen();
-    if (this.#input.terminal)
-      process.stderr.write(`${colors.dim(`${this.#engine.description.device}; /help`)}\n`);
-    this.#input.prompt();
+    if (this.#isTerminal) this.say(`${this.#engine.description.device}; /help`);
+    this.prompt();
     for await (const line of this.#input) {
-      this.#interrupted = false;
-      const text = line.trim();
-      if (text === '/exit' || text === '/quit') break;
-      try {
-        if (text.startsWith('/')) await this.obey(text);
-        else if (text !== '') await this.answer(text);
-      } catch (error) {
-        const code = reportError(error, false);
-        if (!this.#input.terminal) {
-          process.exitCode = code; // a script should hear of it
-          break;
-        }
-      }
-      this.#input.prompt();
+      if (this.#isLeaving || !(await this.take(line.trim()))) break;
+      this.prompt();
     }
     this.#input.close();
+  }
+
+  /** Begins to read: what comes before somebody iterates would be lost. */
+  private listen(): void {
+    const colors = createColors(this.#isTerminal && !process.env['NO_COLOR']);
+    this.#input = createInterface({
+      input: process.stdin,
+      ...(this.#isTerminal ? { output: process.stdout, terminal: true } : {}),
+      prompt: this.#isTerminal ? colors.cyan('> ') : '',
+    });
+    this.#input.once('close', () => (this.#isOpen = false));
+    const interrupt = () => this.interrupt();
+    if (this.#isTerminal) this.#input.on('SIGINT', interrupt);
+    else process.on('SIGINT', interrupt);
+    process.once('SIGTERM', () => this.leave());
+  }
+
+  private prompt(): void {
+    if (this.#isTerminal && this.#isOpen) this.#input.prompt();
+  }
+
+  /** False when it was the last line. */
+  private async take(text: string): Promise<boolean> {
+    if (this.#isTerminal) this.#interrupted = false;
+    if (text === '/exit' || text === '/quit') return false;
+    try {
+      if (text.startsWith('/')) await this.obey(text);
+      else if (text !== '') await this.answer(text);
+    } catch (error) {
+      const code = reportError(error, this.#debug);
+      if (this.#isTerminal) return true;
+      process.exitCode = code; // a script should hear of it
+      return false;
+    }
+    return !this.#isLeaving;
   }
 
   private begin(): Session {
@@ -115,10 +128,7 @@ class Chat {
   }
 
   private async answer(text: string): Promise<void> {
-    const generation = this.#session.chat(text, {
-      ...(this.#flags.maxTokens === undefined ? {} : { maxTokens: this.#flags.maxTokens }),
-      ...samplingOptions(this.#flags),
-    });
+    const generation = this.#session.chat(text, generateOptions(this.#flags));
     this.#answering = generation;
     try {
       for await (const piece of generation) process.stdout.write(piece);
@@ -129,17 +139,20 @@ class Chat {
     }
   }
 
-  /** Stops the answer; without one, the second in a row leaves. */
+  /** The first stops the answer, if there is one; the second in a row leaves. */
   private interrupt(): void {
-    if (this.#answering && !this.#answering.left) return this.#answering.stop(); // what has been said stays
-    if (this.#interrupted || this.#answering || !this.#input.terminal) {
-      process.exitCode = 130;
-      this.#input.close();
-      return;
-    }
+    if (this.#interrupted) return this.leave();
     this.#interrupted = true;
-    process.stderr.write(`\n${colors.dim('Ctrl-C again to leave')}\n`);
-    this.#input.prompt();
+    if (this.#answering) return this.#answering.stop(); // what has been said stays
+    this.say('\nCtrl-C again to leave');
+    this.prompt();
+  }
+
+  private leave(): void {
+    this.#isLeaving = true;
+    process.exitCode = ExitCode.Interrupted;
+    this.#answering?.stop();
+    this.#input.close();
   }
 
   private async obey(command: string): Promise<void> {
@@ -171,23 +184,24 @@ class Chat {
 
   private async load(path: string): Promise<void> {
     const messages = await loadConversation(path);
-    this.#session = this.#engine.createSession({ messages });
+    const { system } = this.#flags;
+    const isTold = messages.some(({ role }) => role === 'system') || system === undefined;
+    this.#session = this.#engine.createSession({ messages, ...(isTold ? {} : { system }) });
     this.say(`${messages.length} messages`);
   }
 
   private stats(): void {
     const { promptTokens, cachedTokens, generatedTokens, kvBytesInUse, kvBytes } =
       this.#engine.stats();
-    const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;
     if (this.#last) this.say(describeSpeed(this.#last));
     this.say(
       `all: prompts ${promptTokens} tokens (${cachedTokens} cached), answers ${generatedTokens}; ` +
-        `keys and values ${megabytes(kvBytesInUse)} of ${megabytes(kvBytes)}; conversation ${this.#session.tokens.length} of ` +
+        `keys and values ${sizeText(kvBytesInUse)} of ${sizeText(kvBytes)}; conversation ${this.#session.tokens.length} of ` +
         `${this.#engine.description.contextLength} tokens`,
     );
   }
 
   private say(text: string): void {
-    process.stderr.write(`${colors.dim(text)}\n`);
+    process.stderr.write(`${this.#colors.dim(text)}\n`);
   }
 }

@@ -1,9 +1,10 @@
 /** Conversations as files: what `/save` and `/load` of `cachalot chat` write and read. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 
 import { CachalotError } from '../errors.js';
 import { checkMessages } from '../text/chat-template.js';
 import type { Message } from '../text/chat-template.js';
+import { readText } from './read-text.js';
 
 const KIND = 'cachalot conversation';
 const VERSION = 1;
@@ -23,11 +24,7 @@ export async function saveConversation(
 
 /** Throws io or invalid_argument, which says what is wrong with the file. */
 export async function loadConversation(path: string): Promise<Message[]> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new CachalotError('io', `cannot read '${path}': ${(error as Error).message}`, {
-      cause: error,
-    });
-  });
+  const text = await readText(path);
   let file: { kind?: unknown; version?: unknown; messages?: unknown } | null;
   try {
     file = JSON.parse(text) as typeof file;
@@ -41,6 +38,11 @@ export async function loadConversation(path: string): Promise<Message[]> {
       'invalid_argument',
       `'${path}' has version ${JSON.stringify(file.version)}; this cachalot reads version ${VERSION}`,
     );
-  checkMessages(file.messages);
-  return file.messages;
+  if (!isEmpty(file.messages)) checkMessages(file.messages);
+  return file.messages as Message[];
+}
+
+/** Nothing has been said yet. */
+function isEmpty(messages: unknown): boolean {
+  return Array.isArray(messages) && messages.length === 0;
 }

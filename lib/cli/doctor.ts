@@ -1,12 +1,14 @@
 /** `cachalot doctor`: what this machine can do, and what is wrong if something is. */
 import { execFile } from 'node:child_process';
-import { availableParallelism, totalmem } from 'node:os';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 
 import type { Command } from 'commander';
 
 import { modelsFolder } from '../models/cache-folder.js';
 import { installedModels } from '../models/installed.js';
+import { writeTestModel } from '../models/test-model.js';
 import { ExitCode } from './output.js';
 import { sizeText } from './sizes.js';
 
@@ -55,6 +57,17 @@ const TOLERANCE = 1e-3;
 
 /** Everything in child processes: a binary that crashes is a line in the report, not the end of it. */
 async function testBinary(): Promise<BinaryTest> {
+  const folder = mkdtempSync(join(tmpdir(), 'cachalot-doctor-'));
+  try {
+    const model = join(folder, 'test.gguf');
+    await writeTestModel(model);
+    return await testPaths(model);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function testPaths(model: string): Promise<BinaryTest> {
   let cpu: string[];
   try {
     const list = `process.stdout.write(JSON.stringify(require(${JSON.stringify(join(__dirname, '..', 'native.js'))}).native().instructions()))`;
@@ -65,7 +78,7 @@ async function testBinary(): Promise<BinaryTest> {
   const logits = new Map<string, number[]>();
   for (const path of cpu) {
     try {
-      const output = await inChild([join(__dirname, 'self-test.js'), path]);
+      const output = await inChild([join(__dirname, 'self-test.js'), model, path]);
       logits.set(path, JSON.parse(output) as number[]);
     } catch (error) {
       return { binary: 'loads', cpu, problem: `${path} fails: ${(error as Error).message}` };

@@ -5,6 +5,7 @@ import { Engine } from '../engine.js';
 import type { LoadOptions } from '../load-options.js';
 import { ALIASES, DEFAULT_MODEL } from '../models/aliases.js';
 import { integer, pullReporter } from './output.js';
+import { readStandardInput } from './read-text.js';
 
 export interface EngineFlags {
   model: string;
@@ -81,11 +82,10 @@ export function loadOptions(flags: EngineFlags): LoadOptions {
 export async function textArgument(
   argument: string | undefined,
   command: Command,
+  signal: AbortSignal,
 ): Promise<string> {
   if (argument !== undefined && argument !== '-') return argument;
   if (argument === undefined && process.stdin.isTTY)
     return command.error('error: give a text, or pipe one in', { exitCode: 2 });
-  const chunks: Buffer[] = [];
-  for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString('utf8');
+  return readStandardInput(signal);
 }

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { inspectModel } from '../models/inspect.js';
 import type { Inspection } from '../models/inspect.js';
 import type { GgufValue } from '../native.js';
-import { interruptSignal } from './output.js';
+import { interruptSignal, pullReporter } from './output.js';
 import { sizeText } from './sizes.js';
 import { table } from './table.js';
 
@@ -29,13 +29,23 @@ export function addInspect(program: Command): void {
         '  cachalot inspect hf:owner/repo/model.gguf --json | jq \'.metadata["general.name"]\'',
     )
     .action(async (model: string, flags: InspectFlags) => {
-      const inspection = await inspectModel(model, { signal: interruptSignal().signal });
+      const { report, end } = pullReporter();
+      const { signal } = interruptSignal();
+      const inspection = await inspectModel(model, { signal, onProgress: report }).finally(end);
       process.stdout.write(
         flags.json
           ? `${JSON.stringify(inspection, plain)}\n`
-          : `${describe(inspection, flags.tensors ?? false)}\n`,
+          : `${printable(describe(inspection, flags.tensors ?? false))}\n`,
       );
     });
+}
+
+/** A file's names and texts may hold what a terminal obeys. */
+function printable(text: string): string {
+  return text.replace(
+    /[^\P{Cc}\n]/gu,
+    (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 /** Lists of numbers come as typed arrays, which JSON would make objects of. */

@@ -53,9 +53,9 @@ function build(): Command {
 async function main(): Promise<void> {
   // A reader that has seen enough (`| head`) is no error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit(0);
+    process.exit(error.code === 'EPIPE' ? 0 : reportError(error, false));
   });
+  process.stderr.on('error', () => undefined); // there is nobody to tell
   const program = build();
   try {
     await program.parseAsync();

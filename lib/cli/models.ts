@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 
 import { ALIASES } from '../models/aliases.js';
 import { modelsFolder } from '../models/cache-folder.js';
-import { installedModels, removeModel } from '../models/installed.js';
+import { installedModels, removeModels } from '../models/installed.js';
 import type { InstalledModel } from '../models/installed.js';
 import { sizeText } from './sizes.js';
 import { table } from './table.js';
@@ -38,8 +38,7 @@ export function addModels(program: Command): void {
     .option('--json', 'print what was deleted')
     .addHelpText('after', '\nExamples:\n  cachalot models remove stories-15m')
     .action(async (names: string[], flags: JsonFlag) => {
-      const removed: InstalledModel[] = [];
-      for (const name of names) removed.push(await removeModel(name));
+      const removed = await removeModels(names);
       if (flags.json) process.stdout.write(`${JSON.stringify(removed)}\n`);
       else
         for (const { name, bytes } of removed)

@@ -31,12 +31,15 @@ export function reportError(error: unknown, debug: boolean): ExitCode {
 /** Aborts on the first Ctrl-C, or when somebody asks us to end; a second one ends the process as usual. */
 export function interruptSignal(): { signal: AbortSignal; release: () => void } {
   const controller = new AbortController();
-  const abort = () => controller.abort();
   const signals = ['SIGINT', 'SIGTERM'] as const;
-  for (const name of signals) process.once(name, abort);
+  const abort = () => {
+    release(); // the next one is the system's
+    controller.abort();
+  };
   const release = () => {
     for (const name of signals) process.off(name, abort);
   };
+  for (const name of signals) process.on(name, abort);
   return { signal: controller.signal, release };
 }
 

@@ -1,22 +1,16 @@
 /** `cachalot run`: one prompt, one answer, streamed. */
 import type { Command } from 'commander';
 
-import { CachalotError } from '../errors.js';
 import type { Engine } from '../engine.js';
-import type { GenerateOptions } from '../generate-options.js';
 import type { Generation, GenerationResult } from '../generation.js';
 import { addEngineOptions, loadEngine, textArgument } from './engine-options.js';
 import type { EngineFlags } from './engine-options.js';
-import { collect, integer, interruptSignal } from './output.js';
-import { addSamplingFlags, samplingOptions } from './sampling-flags.js';
-import type { SamplingFlags } from './sampling-flags.js';
+import { addGenerateFlags, generateOptions, isChat } from './generate-flags.js';
+import type { GenerateFlags } from './generate-flags.js';
+import { interruptSignal } from './output.js';
 import { describeSpeed, speedOf } from './speed.js';
 
-interface RunFlags extends EngineFlags, SamplingFlags {
-  maxTokens?: number;
-  system?: string;
-  stop?: string[];
-  raw?: boolean;
+interface RunFlags extends EngineFlags, GenerateFlags {
   json?: boolean;
   stats?: boolean;
 }
@@ -26,10 +20,7 @@ export function addRun(program: Command): void {
     .command('run')
     .description('answer a prompt')
     .argument('[prompt]', 'the prompt; "-" or a pipe reads standard input');
-  addSamplingFlags(addEngineOptions(command))
-    .option('-n, --max-tokens <n>', 'most tokens to generate', integer(1))
-    .option('--system <text>', 'what the model is told first')
-    .option('--stop <text>', 'text that ends the answer; may be given several times', collect)
+  addGenerateFlags(addEngineOptions(command))
     .option('--raw', "continue the prompt as it is, without the model's chat template")
     .option('--json', 'print one JSON object instead of text')
     .option('--stats', 'print speed and cache use to stderr')
@@ -39,8 +30,8 @@ export function addRun(program: Command): void {
         '  git diff | cachalot run --system "Summarize this change." --json',
     )
     .action(async (prompt: string | undefined, flags: RunFlags) => {
-      const text = await textArgument(prompt, command);
       const { signal } = interruptSignal();
+      const text = await textArgument(prompt, command, signal);
       const { engine, loadMs } = await loadEngine(flags, signal);
       try {
         await answer(engine, text, flags, signal, loadMs);
@@ -74,24 +65,10 @@ async function answer(
 }
 
 function begin(engine: Engine, text: string, flags: RunFlags, signal: AbortSignal): Generation {
-  const options: GenerateOptions = {
-    signal,
-    ...(flags.maxTokens === undefined ? {} : { maxTokens: flags.maxTokens }),
-    ...samplingOptions(flags),
-    ...(flags.stop === undefined ? {} : { stop: flags.stop }),
-  };
-  if (flags.raw || !engine.canChat) {
-    if (flags.system !== undefined) {
-      throw new CachalotError(
-        'invalid_argument',
-        '--system needs a model with a chat template, without --raw',
-      );
-    }
-    return engine.complete(text, options);
-  }
-  return engine
-    .createSession(flags.system === undefined ? {} : { system: flags.system })
-    .chat(text, options);
+  const options = { ...generateOptions(flags), signal };
+  if (!isChat(engine, flags)) return engine.complete(text, options);
+  const { system } = flags;
+  return engine.createSession(system === undefined ? {} : { system }).chat(text, options);
 }
 
 function summarize(result: GenerationResult, loadMs: number) {

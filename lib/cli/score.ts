@@ -1,11 +1,10 @@
 /** `cachalot score`: how likely the model finds a text. */
-import { readFile } from 'node:fs/promises';
-
 import type { Command } from 'commander';
 
 import { addEngineOptions, loadEngine, textArgument } from './engine-options.js';
 import type { EngineFlags } from './engine-options.js';
 import { interruptSignal } from './output.js';
+import { readText } from './read-text.js';
 
 interface ScoreFlags extends EngineFlags {
   file?: string;
@@ -28,11 +27,11 @@ export function addScore(program: Command): void {
       if (argument !== undefined && flags.file !== undefined) {
         command.error('error: give a text or --file, not both', { exitCode: 2 });
       }
+      const { signal } = interruptSignal();
       const text =
         flags.file === undefined
-          ? await textArgument(argument, command)
-          : await readFile(flags.file, 'utf8');
-      const { signal } = interruptSignal();
+          ? await textArgument(argument, command, signal)
+          : await readText(flags.file);
       const { engine } = await loadEngine(flags, signal);
       try {
         const score = await engine.score(text, { signal });

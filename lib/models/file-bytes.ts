@@ -1,12 +1,12 @@
 /** How much room files take. */
-import { readdir, stat } from 'node:fs/promises';
+import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Of a file, or of all files below a folder. */
+/** Of a file, or of all files below a folder; links count as themselves, and what has just gone as nothing. */
 export async function bytesOf(path: string): Promise<number> {
-  const status = await stat(path);
-  if (!status.isDirectory()) return status.size;
-  const names = await readdir(path);
-  const sizes = await Promise.all(names.map((name) => bytesOf(join(path, name))));
-  return sizes.reduce((sum, size) => sum + size, 0);
+  const status = await lstat(path).catch(() => undefined);
+  if (!status?.isDirectory()) return status?.size ?? 0;
+  let sum = 0;
+  for (const name of await readdir(path).catch(() => [])) sum += await bytesOf(join(path, name));
+  return sum;
 }

@@ -11,6 +11,7 @@ import { locate } from './hub-source.js';
 import { kvBytesPerToken, parametersOf, readModelInfo, totalsByType } from './model-info.js';
 import type { ModelShape, TypeTotal } from './model-info.js';
 import { resolveModel } from './pull.js';
+import type { PullOptions } from './pull.js';
 import { readRemoteHeader } from './remote-header.js';
 import { isSource, parseSource } from './source.js';
 
@@ -31,7 +32,7 @@ export interface Inspection {
 /** A file, a folder, an alias, a source ("hf:owner/repo/file.gguf": only its header is fetched) or an https address. */
 export async function inspectModel(
   model: string,
-  options: { signal?: AbortSignal } = {},
+  options: Pick<PullOptions, 'signal' | 'onProgress'> = {},
 ): Promise<Inspection> {
   const remote = await remoteLocation(model, options.signal);
   if (remote) {
@@ -93,6 +94,7 @@ function shapeFromMetadata({ metadata, tensors }: GgufInfo): Pick<Inspection, 's
   if (typeof architecture !== 'string') return {};
   const number = (key: string) => {
     const value = metadata[`${architecture}.${key}`];
+    if (value instanceof Float64Array) return Math.max(0, ...value); // one for each layer
     return typeof value === 'number' ? value : 0;
   };
   const [layers, width, heads] = [

@@ -10,7 +10,7 @@ import { bytesOf } from './file-bytes.js';
 import { COMPLETE } from './hub-folder.js';
 
 export interface InstalledModel {
-  /** What `Engine.load` and `cachalot run -m` call it. */
+  /** An alias, "hf:...", or a path: what `Engine.load` and `cachalot run -m` take. */
   name: string;
   path: string;
   bytes: number;
@@ -19,7 +19,8 @@ export interface InstalledModel {
 }
 
 /** What downloads leave beside a file while they are at it. */
-const WORK_FILE = /\.(part|part\.etag|joined|lock)$|\.tarballs$/;
+const WORK_FILE = /\.(part|joined|fetched|converted|tarballs)$/;
+const NO_MODEL = /\.(lock|etag)$/;
 
 export async function installedModels(): Promise<InstalledModel[]> {
   const found: InstalledModel[] = [];
@@ -38,7 +39,7 @@ async function walk(folder: string, found: InstalledModel[]): Promise<void> {
     const path = join(folder, entry.name);
     const add = async (isPartial: boolean) =>
       found.push({ name: nameOf(path), path, bytes: await bytesOf(path), isPartial });
-    if (found.some((model) => model.path === path) || entry.name.endsWith('.lock')) continue;
+    if (found.some((model) => model.path === path) || NO_MODEL.test(entry.name)) continue;
     if (WORK_FILE.test(entry.name)) await add(true);
     else if (!entry.isDirectory()) await add(false);
     else if (existsSync(join(path, COMPLETE))) await add(false);
@@ -47,23 +48,28 @@ async function walk(folder: string, found: InstalledModel[]): Promise<void> {
   }
 }
 
-/** "hf:owner/repo/file" for what came from there; else the path within the folder. */
 function nameOf(path: string): string {
-  const parts = relative(modelsFolder(), path).split(sep);
-  return parts[0] === 'hf' ? `hf:${parts.slice(1).join('/')}` : parts.join('/');
+  const [first, ...rest] = relative(modelsFolder(), path).split(sep);
+  return first === 'hf' ? `hf:${rest.join('/')}` : path;
 }
 
-/** Deletes a model by its name or path. Returns what was freed. Throws model_not_found. */
-export async function removeModel(name: string): Promise<InstalledModel> {
-  const model = (await installedModels()).find((each) => each.name === name || each.path === name);
-  if (!model)
+/** Deletes models by their names or paths: all, or with model_not_found none. Returns what was freed. */
+export async function removeModels(names: readonly string[]): Promise<InstalledModel[]> {
+  const there = await installedModels();
+  const models = names.map((name) => {
+    const model = there.find((each) => each.name === name || each.path === name);
+    if (model) return model;
     throw new CachalotError(
       'model_not_found',
       `there is no model '${name}' in ${modelsFolder()}; \`cachalot models\` lists what is there`,
     );
-  await rm(model.path, { recursive: true, force: true });
-  await removeEmptyParents(dirname(model.path));
-  return model;
+  });
+  for (const { path } of models) {
+    await rm(path, { recursive: true, force: true });
+    await rm(`${path}.etag`, { force: true });
+    await removeEmptyParents(dirname(path));
+  }
+  return models;
 }
 
 async function removeEmptyParents(folder: string): Promise<void> {

@@ -38,11 +38,16 @@ async function withLockFile<T>(
   try {
     return await work();
   } finally {
-    await rm(lock, { force: true });
+    await unlock(lock);
   }
 }
 
-async function tryLock(lock: string): Promise<boolean> {
+export async function unlock(lock: string): Promise<void> {
+  await rm(lock, { force: true });
+}
+
+/** Whether we have it now. One that was left by a process that was killed is taken away: the next try gets it. */
+export async function tryLock(lock: string): Promise<boolean> {
   try {
     const file = await open(lock, 'wx');
     await file.write(String(process.pid));

@@ -12,6 +12,7 @@ import type { GgufInfo } from '../native.js';
 
 const FIRST_BYTES = 1 << 20;
 const MOST_BYTES = 256 << 20;
+const LARGEST_FILE = 2 ** 44;
 
 /** Throws download_failed, aborted, or what reading the file would. */
 export async function readRemoteHeader(
@@ -25,10 +26,16 @@ export async function readRemoteHeader(
     for (let bytes = FIRST_BYTES; ; bytes *= 4) {
       const { data, total } = await fetchBeginning(url, headers, bytes, signal);
       const info = await tryRead(path, data, total);
-      if (info instanceof CachalotError) {
-        // What follows the part that we have are zeros: an error may come from them.
-        if (data.length === total || 4 * bytes > MOST_BYTES) throw info;
-      } else if (info.dataOffset <= data.length) return { info, fileBytes: total };
+      if (!(info instanceof CachalotError) && info.dataOffset <= data.length)
+        return { info, fileBytes: total };
+      // What follows the part that we have are zeros: an error, or a longer header, may come from them.
+      const isAll = data.length === total || data.length < bytes || 4 * bytes > MOST_BYTES;
+      if (!isAll) continue;
+      if (info instanceof CachalotError) throw info;
+      throw new CachalotError(
+        'file_truncated',
+        `the header of ${url} is longer than the ${data.length} bytes that there are of it`,
+      );
     }
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -64,9 +71,8 @@ async function fetchBeginning(
     });
     if (response.status === 206) {
       const total = Number(/\/(\d+)$/.exec(response.headers.get('content-range') ?? '')?.[1]);
-      const data = new Uint8Array(await response.arrayBuffer());
-      if (Number.isSafeInteger(total) && data.length <= total && data.length <= bytes)
-        return { data, total };
+      const data = await readAtMost(response, bytes);
+      if (total <= LARGEST_FILE && data.length <= total) return { data, total };
     }
   } catch (error) {
     if (signal?.aborted) throw abortError(signal);
@@ -78,4 +84,16 @@ async function fetchBeginning(
     ? 'it does not serve parts of files; pull the model first'
     : `the server answered ${response.status} ${response.statusText}`;
   throw new CachalotError('download_failed', `cannot read the beginning of ${url}: ${why}`);
+}
+
+/** A server may send more than it was asked for. */
+async function readAtMost(response: Response, bytes: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length >= bytes) break; // which cancels the rest
+  }
+  return Buffer.concat(chunks).subarray(0, bytes);
 }

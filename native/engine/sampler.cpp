@@ -34,8 +34,10 @@ std::optional<FinishReason> accept_token(Sequence* sequence, const Samples& samp
   return std::nullopt;
 }
 
-void append_row(const float* logits, size_t row, int vocabulary, std::vector<float>* values) {
+void append_row(const float* logits, size_t row, int vocabulary, size_t n_rows,
+                std::vector<float>* values) {
   const float* begin = logits + row * static_cast<size_t>(vocabulary);
+  if (values->empty()) values->reserve(n_rows * static_cast<size_t>(vocabulary));  // not twice that
   values->insert(values->end(), begin, begin + vocabulary);
 }
 
@@ -88,7 +90,7 @@ std::optional<FinishReason> accept(const StepEntry& entry, const Samples& sample
       return accept_token(sequence, samples, first_output + i, context_length, events);
     sequence->n_outputs++;
     if (request.kind == RequestKind::kScore) sequence->values.push_back(sampled.logprob);
-    else append_row(logits, first_output + i, vocabulary, &sequence->values);
+    else append_row(logits, first_output + i, vocabulary, request.rows.size(), &sequence->values);
   }
   if (request.kind == RequestKind::kPrefill) {
     const bool whole = sequence->n_computed() + entry.tree.size() == sequence->n_prompt();

@@ -72,7 +72,7 @@ double as_number(const GgufValue& value) {
 }
 
 std::string read_text(SpanReader& reader, const std::string& what) {
-  std::string text = reader.read_string(what);
+  std::string text = reader.read_string(kMaxTextBytes, what);
   if (text.size() > kMaxTextBytes) {
     throw Error(ErrorCode::kFileBadMetadata,
                 what + " is longer than " + std::to_string(kMaxTextBytes) + " bytes");
@@ -117,7 +117,7 @@ GgufValue read_value(SpanReader& reader, const std::string& key) {
 }
 
 std::string read_name(SpanReader& reader, ErrorCode code, const std::string& what) {
-  std::string name = reader.read_string(what);
+  std::string name = reader.read_string(kMaxNameBytes, what);
   if (name.empty() || name.size() > kMaxNameBytes || name.find('\0') != std::string::npos) {
     throw Error(code, what + " is empty, longer than " + std::to_string(kMaxNameBytes) +
                           " bytes or holds a zero byte");

@@ -2,6 +2,7 @@
 // files stands on.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -45,10 +46,11 @@ class SpanReader {
     return result;
   }
 
-  /** A string with a 64-bit length before it, copied. */
-  std::string read_string(const std::string& what) {
+  /** A string with a 64-bit length before it, copied. One of more than `max` bytes gives the first
+   * max + 1 of them: sparse files cost nothing, what is copied from them does. */
+  std::string read_string(uint64_t max, const std::string& what) {
     const auto length = read<uint64_t>(what);
-    const auto text = read_bytes(length, what);
+    const auto text = read_bytes(length, what).first(std::min(length, max + 1));
     return {reinterpret_cast<const char*>(text.data()), text.size()};
   }
 

@@ -37,7 +37,7 @@ describe('cachalot batch', () => {
       ['batch', '-m', model, '-n', '6', '--order', 'input', '-'],
       input,
     );
-    expect(code).toBe(0);
+    expect(code).toBe(1); // some have failed
     const lines = linesOf(stdout);
     expect(lines.map(({ index }) => index)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
     expect(lines[7]!.text).toBe(lines[0]!.text);
@@ -140,11 +140,72 @@ describe('cachalot batch', () => {
       write(['a', 'c']),
     ]);
     expect(other).toMatchObject({ code: 2, stdout: '' });
-    expect(other.stderr).toMatch(/line \d of '.*' answers no line of this input/);
+    expect(other.stderr).toMatch(/line \d of '.*' is no answer to this input/);
     expect(readFileSync(output, 'utf8')).toBe(before);
-    writeFileSync(output, 'something else\n');
+    for (const options of [
+      ['-n', '3'],
+      ['--raw'],
+      ['--system', 's'],
+      ['--seed', '1'],
+      ['--kv-format', 'f32'],
+    ]) {
+      const input = write(['a', 'b']);
+      const changed = await cachalot([
+        'batch',
+        '-m',
+        model,
+        '-n',
+        '2',
+        ...options,
+        '-o',
+        output,
+        input,
+      ]);
+      expect([options, changed.code]).toEqual([options, 2]);
+    }
+    expect(readFileSync(output, 'utf8')).toBe(before);
+  });
+
+  test.each([
+    'something else\n',
+    'no end of line',
+    'two\nlines',
+    '{"index":0,"key":"x"}\n',
+    '\n',
+    '{"ind',
+  ])('a file that is none of ours (%j) is refused and stays as it was', async (content) => {
+    const output = temporaryPath('notes.txt');
+    writeFileSync(output, content);
     expect((await cachalot(['batch', '-m', model, '-o', output, write(['a'])])).code).toBe(2);
-    expect(readFileSync(output, 'utf8')).toBe('something else\n');
+    expect(readFileSync(output, 'utf8')).toBe(content);
+  });
+
+  test('the input as its own output is refused', async () => {
+    const input = write(['a']);
+    const before = readFileSync(input, 'utf8');
+    expect((await cachalot(['batch', '-m', model, '-o', input, input])).code).toBe(2);
+    expect(readFileSync(input, 'utf8')).toBe(before);
+  });
+
+  test('a second process on the same output is refused; a device takes the answers', async () => {
+    const input = write(['a']);
+    const output = temporaryPath('output.jsonl');
+    writeFileSync(`${output}.lock`, String(process.pid));
+    const { code, stderr } = await cachalot(['batch', '-m', model, '-o', output, input]);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/another process writes/)]);
+    writeFileSync(`${output}.lock`, '999999999'); // of a process that was killed
+    expect((await cachalot(['batch', '-m', model, '-n', '2', '-o', output, input])).code).toBe(0);
+    expect(existsSync(`${output}.lock`)).toBe(false);
+    expect((await cachalot(['batch', '-m', model, '-n', '2', '-o', '/dev/null', input])).code).toBe(
+      0,
+    );
+  });
+
+  test('a bad option ends at once, with the output closed', async () => {
+    const output = temporaryPath('output.jsonl');
+    const bad = await cachalot(['batch', '-m', model, '--top-p', '2', '-o', output, write(['a'])]);
+    expect(bad.code).toBe(2);
+    expect(existsSync(`${output}.lock`)).toBe(false);
   });
 
   test('a missing input, or --system without a template, is one clear line', async () => {

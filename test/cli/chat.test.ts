@@ -28,7 +28,7 @@ describe('cachalot chat', () => {
     );
     expect(cached[0]).toBe(0);
     expect(cached[1]).toBeGreaterThan(5);
-    expect(stderr).toMatch(/keys and values [\d.]+ MB of/);
+    expect(stderr).toMatch(/keys and values [\d.]+ kB of [\d.]+ MB/);
     expect(stdout + stderr).not.toContain('\x1b'); // a pipe is not a terminal
   });
 

@@ -36,6 +36,14 @@ describe('cachalot inspect', () => {
     expect(stdout).toMatch(/safetensors, .* parameters in \d+ tensors\nllama: 2 layers/);
   });
 
+  test('what a terminal would obey is shown, not obeyed', async () => {
+    const evil = temporaryPath('evil.gguf');
+    writeFileSync(evil, ggufHeader({ 'general.\x1b[2Jname': { string: 'a\x9b31mb' } }, []));
+    const { stdout } = await cachalot(['inspect', evil]);
+    expect(stdout).toContain('general.\\u001b[2Jname');
+    expect(stdout).not.toMatch(/[\x1b\x9b]/); // eslint-disable-line no-control-regex
+  });
+
   test('says why a model cannot be run, and shows it all the same', async () => {
     const { path } = await writeTinyModel();
     const bytes = readFileSync(path);
@@ -104,6 +112,22 @@ describe('the header of a remote file', () => {
   ])('%s is refused', async (_, file, code) => {
     hub().files.set('/o/r/resolve/main/m.gguf', file);
     await expect(inspectModel(MODEL)).rejects.toMatchObject({ code });
+  });
+
+  test('a server that gives less, or more, or says impossible sizes, is refused soon', async () => {
+    const { bytes } = await serve();
+    const put = (body: Buffer, range: string) =>
+      hub().files.set('/o/r/resolve/main/m.gguf', {
+        bytes: body,
+        headers: { 'content-range': `bytes 0-0/${range}` },
+      });
+    // A header that says it goes on for 2 MiB; behind what there is, a hole.
+    const long = Buffer.from(ggufHeader({ 'general.name': { string: 'x'.repeat(2 << 20) } }, []));
+    put(long.subarray(0, 60), '1000000000');
+    await expect(inspectModel(MODEL)).rejects.toMatchObject({ code: 'file_truncated' });
+    expect(fetched()).toHaveLength(1);
+    put(bytes, String(Number.MAX_SAFE_INTEGER));
+    await expect(inspectModel(MODEL)).rejects.toMatchObject({ code: 'download_failed' });
   });
 
   test('one that is cut off is refused', async () => {

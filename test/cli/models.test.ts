@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 import { temporaryPath } from '../fixtures/tiny-model.js';
@@ -33,12 +33,16 @@ describe('cachalot models', () => {
     put('hf/o/begun/config.json', 5);
     put('npm/p@1/abcd/model.gguf', 70);
     put('npm/p@1/abcd/model.gguf.lock', 7);
+    put('stories-15m.gguf.fetched', 3);
+    symlinkSync('/no/such/file', join(folder, 'npm/p@1/abcd/link.gguf'));
     expect(await names()).toEqual([
+      [join(folder, 'npm/p@1/abcd/link.gguf'), 13, false],
+      [join(folder, 'npm/p@1/abcd/model.gguf'), 70, false],
+      [join(folder, 'stories-15m.gguf.fetched'), 3, true],
       ['hf:o/begun', 5, true],
       ['hf:o/r/model.gguf', 2000, false],
       ['hf:o/r/other.gguf.part', 10, true],
       ['hf:o/whole', 3000, false],
-      ['npm/p@1/abcd/model.gguf', 70, false],
       ['stories-15m', 1000, false],
     ]);
     const { stdout } = await models();
@@ -57,9 +61,10 @@ describe('cachalot models', () => {
     });
     expect(existsSync(join(folder, 'hf/o/r'))).toBe(false);
     expect(await names()).toEqual([['hf:o/other/model.gguf', 2000, false]]);
-    const gone = await models('remove', '../../outside');
+    const gone = await models('remove', 'hf:o/other/model.gguf', '../../outside');
     expect(gone.code).toBe(1);
     expect(gone.stderr).toMatch(/there is no model '..\/..\/outside'.*\[model_not_found\]/);
+    expect(await names()).toHaveLength(1); // all or none
   });
 
   test('an empty cache says what to do', async () => {

@@ -109,6 +109,7 @@ describe('the addon', () => {
     const script = `const { Engine } = require('./dist/index.js');
       (async () => { const e = await Engine.load(${JSON.stringify(path)}, { kv: { bytes: 3 * 2 ** 30 }, stepTokens: 4096 });
         if (e.stats().kvBytes < 2.9 * 2 ** 30) throw new Error('the cache is small');
+        await e.logits(Array.from({ length: 3000 }, (_, i) => 3 + (i % 300)), { rows: Array.from({ length: 3000 }, (_, i) => i) });
         await e.completeTokens(Array.from({ length: 5000 }, (_, i) => 3 + (i % 300)), { maxTokens: 5 }).result; await e.dispose(); })()`;
     const output = execFileSync(process.execPath, ['-e', script], {
       cwd: root,
