@@ -31,7 +31,6 @@ const DEFAULT_MODELS = [
   'llama-3.2-1b:Q8_0',
   'llama-3.2-1b:Q4_K',
   'llama-3.2-1b:BF16',
-  'llama-3.2-1b:IQ2_XXS',
   'tinyllama-1.1b-chat',
 ];
 const PREFILLS = [128, 512, 2048];

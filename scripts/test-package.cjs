@@ -94,6 +94,15 @@ function answers(name, runtime, folder, model) {
   }
 }
 
+/** A conversation from a pipe: lines, their end and signals differ between runtimes. */
+function talks(name, runtime, cli, model) {
+  const chat = [...runtime.slice(1), cli, 'chat', '-m', model, '-n', '3'];
+  const { status, stdout, output } = run(runtime[0], chat, { input: 'a\n/stats\nb\n' });
+  const isFine =
+    status === 0 && stdout.trim().split('\n').length >= 2 && /conversation/.test(output);
+  check(`${name}: cachalot chat`, isFine ? undefined : output);
+}
+
 function parse(output) {
   try {
     return JSON.parse(output.trim().split('\n').at(-1));
@@ -105,15 +114,22 @@ function parse(output) {
 async function model() {
   const { aliasPath } = require('../dist/models/cache-folder.js');
   if (existsSync(aliasPath('stories-15m'))) return aliasPath('stories-15m');
+  return testModel('test.gguf');
+}
+
+async function testModel(name, template) {
   const { writeTestModel } = require('../dist/models/test-model.js');
-  const path = join(work, 'test.gguf');
-  await writeTestModel(path);
-  return path;
+  await writeTestModel(join(work, name), template);
+  return join(work, name);
 }
 
 async function main() {
   const tarball = pack();
   const path = await model();
+  const chatModel = await testModel(
+    'chat.gguf',
+    '{% for m in messages %}{{ m.content }}{% endfor %}',
+  );
   check(
     'publint',
     problemOf(run('npx', ['--no-install', 'publint', '--strict', tarball], { cwd: root })),
@@ -133,9 +149,16 @@ async function main() {
     const npm = (args, cwd) => run(nodes.get(24), [npm12, ...args], { cwd });
     install('npm 12 --strict-allow-scripts', tarball, npm, '--strict-allow-scripts');
   }
-  for (const [version, node] of nodes) answers(`Node ${version}`, [node], folder, path);
+  const cli = join(folder, 'node_modules/cachalot/dist/cli/main.js');
+  for (const [version, node] of nodes) {
+    answers(`Node ${version}`, [node], folder, path);
+    talks(`Node ${version}`, [node], cli, chatModel);
+  }
   const bun = fetched('@oven/bun-linux-x64', 'bin/bun');
-  if (bun) answers('Bun', [bun, 'run'], folder, path);
+  if (bun) {
+    answers('Bun', [bun, 'run'], folder, path);
+    talks('Bun', [bun, 'run'], cli, chatModel);
+  }
   const deno = fetched('@deno/linux-x64-glibc', 'deno');
   if (deno) answers('Deno', [deno, 'run', '--allow-all'], folder, path);
 
@@ -145,12 +168,15 @@ async function main() {
     if (node) answers('Node 24 on arm64 (qemu)', [...qemu, node], folder, path);
   }
 
-  const doctor = run(process.execPath, [join(folder, 'node_modules/.bin/cachalot'), 'doctor']);
-  check('cachalot doctor', problemOf(doctor));
+  check('cachalot doctor', problemOf(run(process.execPath, [cli, 'doctor'])));
   rmSync(join(folder, 'node_modules/cachalot/prebuilds'), { recursive: true });
   const { output } = run(process.execPath, [join(folder, 'main.cjs'), path], { cwd: folder });
   const isClear = /no cachalot binary for .*npx cachalot build/.test(output);
   check('without a binary, the error says what to do', isClear ? undefined : output);
+  if (run('cmake', ['--version']).status !== 0)
+    return console.log('skip  cachalot build: no cmake here');
+  check('cachalot build', problemOf(run(process.execPath, [cli, 'build'])));
+  answers('what it built', [process.execPath], folder, path);
 }
 
 const problemOf = ({ status, output }) => (status === 0 ? undefined : output.trim());

@@ -17,7 +17,7 @@ function tensor(name: string, shape: number[], seed: number): GgufTensorData {
 }
 
 /** A model of a few thousand parameters, which says nothing worth hearing. */
-export async function writeTestModel(path: string): Promise<void> {
+export async function writeTestModel(path: string, chatTemplate?: string): Promise<void> {
   const metadata: Record<string, GgufField> = {
     'general.architecture': { string: 'llama' },
     'llama.context_length': { u32: 64 },
@@ -31,6 +31,7 @@ export async function writeTestModel(path: string): Promise<void> {
     'tokenizer.ggml.model': { string: 'llama' },
     'tokenizer.ggml.tokens': { strings: TOKENS },
     'tokenizer.ggml.scores': { f32s: TOKENS.map(() => 0) },
+    ...(chatTemplate === undefined ? {} : { 'tokenizer.chat_template': { string: chatTemplate } }),
     'tokenizer.ggml.token_type': { i32s: TOKENS.map((_, id) => (id < 3 ? 3 : 1)) },
   };
   const shapes: [string, number[]][] = [
