@@ -28,15 +28,15 @@ double spin_f32(int64_t rounds) {
 double spin_bf16(int64_t) { return 0; }  // no such instruction
 
 double spin_int8(int64_t rounds) {
-  int32_t sums[kLanes] = {};
+  uint32_t sums[kLanes] = {};  // may wrap around
   int8_t codes[kLanes];
   for (int j = 0; j < kLanes; j++) codes[j] = static_cast<int8_t>(j);
   for (int64_t i = 0; i < rounds; i++) {
     const auto factor = static_cast<int8_t>(i & 1);
-    for (int j = 0; j < kLanes; j++) sums[j] += codes[j] * factor;
+    for (int j = 0; j < kLanes; j++) sums[j] += static_cast<uint32_t>(codes[j] * factor);
   }
-  volatile int32_t kept = 0;
-  for (const int32_t sum : sums) kept = kept + sum;
+  volatile uint32_t kept = 0;
+  for (const uint32_t sum : sums) kept = kept + sum;
   return 2.0 * kLanes * static_cast<double>(rounds);
 }
 
