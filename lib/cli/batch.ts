@@ -84,8 +84,8 @@ function notEmpty(text: string): string {
 
 /** What answers depend on besides their lines. */
 function settingsOf(flags: BatchFlags): object {
-  const { model, kvFormat, instructions, system, raw } = flags;
-  return { model, kvFormat, instructions, system, raw, ...generateOptions(flags) };
+  const { model, context, kvFormat, instructions, system, raw } = flags;
+  return { model, context, kvFormat, instructions, system, raw, ...generateOptions(flags) };
 }
 
 async function answerAll(

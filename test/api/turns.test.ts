@@ -1,4 +1,5 @@
 import { Engine } from '../../lib/index.js';
+import type { Message } from '../../lib/index.js';
 import { writeTinyModel } from '../fixtures/tiny-model.js';
 
 const TEMPLATE = `{% for m in messages %}{{ "a" if m.role == "assistant" else m.role }}:{{ m.content }}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}a:{% endif %}`;
@@ -190,6 +191,60 @@ describe('turns of a session', () => {
     await fork.chat('more', { maxTokens: 1 }).result;
     expect(engine.detokenize(fork.tokens)).toContain('evil</s>x');
     expect(engine.detokenize(fork.tokens)).toContain('good x');
+  });
+
+  test("a conversation given as messages is gone on with, and is the session's own", async () => {
+    const messages: Message[] = [
+      { role: 'system', content: 'sys' },
+      { role: 'user', content: 'one' },
+      { role: 'assistant', content: 'first' },
+    ];
+    const session = engine.createSession({ messages });
+    const asked = [...structuredClone(messages), { role: 'user' as const, content: 'two' }];
+    const whole = await engine.chat(asked, { maxTokens: 6 }).result;
+    messages[1]!.content = 'changed later';
+    const { text, usage } = await session.chat('two', { maxTokens: 6 }).result;
+    expect(text).toBe(whole.text);
+    expect(usage.promptTokens).toBe(whole.usage.promptTokens);
+    expect(session.messages).toEqual([...asked, { role: 'assistant', content: text }]);
+    expect(session.turns).toBe(1);
+    session.rewind();
+    expect(session.messages).toEqual(asked.slice(0, 3));
+    expect(engine.createSession({ messages: [] }).messages).toEqual([]);
+    const { messages: told } = engine.createSession({ system: 's', messages: asked.slice(1) });
+    expect(told.map(({ role }) => role)).toEqual(['system', 'user', 'assistant', 'user']);
+  });
+
+  test.each([
+    [{ messages: [{ role: 'king', content: 'x' }] }, 'one of system, user, assistant'],
+    [{ messages: 'hello' }, 'a non-empty array of messages'],
+    [{ system: 's', messages: [{ role: 'system', content: 't' }] }, 'one system message'],
+  ])('%j is refused', (options, message) => {
+    expect(() => engine.createSession(options as object)).toThrow(message);
+  });
+
+  test('an answer that is stopped stays as far as it came, and the next turn goes on from there', async () => {
+    const session = engine.createSession();
+    const generation = session.chat('one', { maxTokens: 400 });
+    let pieces = 0;
+    for await (const piece of generation) {
+      expect(piece).not.toBe('');
+      if (++pieces === 3) generation.stop(); // the loop ends by itself
+    }
+    const { finishReason, text, tokens } = await generation.result;
+    expect(finishReason).toBe('aborted');
+    expect(tokens.length).toBeLessThan(400);
+    expect(session.messages.at(-1)).toEqual({ role: 'assistant', content: text });
+    generation.stop(); // twice is fine
+    expect((await session.chat('two', { maxTokens: 3 }).result).usage.cachedTokens).toBeGreaterThan(
+      0,
+    );
+
+    const early = engine.createSession();
+    const never = early.chat('one');
+    never.stop(); // before anything was asked of the engine
+    expect((await never.result).finishReason).toBe('aborted');
+    expect(early.turns).toBe(0);
   });
 });
 
