@@ -60,9 +60,18 @@ export class Engine implements AsyncDisposable {
     const nativeOptions = resolveLoadOptions(options);
     const { onProgress, signal } = options;
     const path = await resolveModel(model, { onProgress, signal });
-    const vocabulary = await loadVocabulary(path, options.tokenizer);
     if (signal?.aborted) throw abortError(signal);
-    const core = await EngineCore.load(path, nativeOptions);
+    // The vocabulary is made here while weights are packed elsewhere.
+    const loading = EngineCore.load(path, nativeOptions);
+    loading.catch(() => undefined); // heard below
+    const abandon = () => loading.then((loaded) => loaded.dispose()).catch(() => undefined);
+    const vocabulary = await loadVocabulary(path, options.tokenizer).catch(
+      async (error: unknown) => {
+        await abandon();
+        throw error;
+      },
+    );
+    const core = await loading;
     if (signal?.aborted) {
       await core.dispose();
       throw abortError(signal);
