@@ -1,6 +1,6 @@
 /**
  * npm run bench:peer: Cachalot beside node-llama-cpp, on the same files in the same run. Each engine has its own process; they
- * take turns, and the peer runs with one thread and with all, of which the better one counts in each row.
+ * take turns, and the peer runs with 1, 2, 4, ... threads up to all, of which the best number counts in each row.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -177,8 +177,8 @@ class Contest {
 const NOTE =
   'Medians (ranges) of interleaved runs, each engine in a process of its own, timed in JavaScript by the same clock. A ratio above 1 means ' +
   'that Cachalot is better: faster, or with less time or memory. The peer runs with 1, 2, 4, ... threads up to all, and its best number counts ' +
-  'in each row. Load: from the file to an engine that takes prompts (the peer reads weights when they are first used, Cachalot repacks ' +
-  'quantized ones then); starting the library is not counted. Peak memory (VmHWM) is taken once, at the end, and counts mapped files.';
+  'in each row. Load: from the file to an engine that takes prompts (the peer uses weights as they lie in the file where it can, Cachalot repacks ' +
+  'quantized ones while it loads); starting the library is not counted. Peak memory (VmHWM) is taken once, at the end, and counts mapped files.';
 
 function markdown(results: ModelResult[], title: string, machine: string): string {
   const cell = ({ median, min, max }: Summary) => `${rate(median)} (${rate(min)} to ${rate(max)})`;

@@ -108,21 +108,49 @@ describe('cachalot batch', () => {
     },
   );
 
-  test('Ctrl-C keeps what is done and ends with 130', async () => {
-    const input = write(
-      Array.from({ length: 40 }, (_, i) => ({ prompt: `a ${i}`, maxTokens: 200 })),
-    );
+  test('Ctrl-C in the middle keeps what is done, and only whole answers', async () => {
+    const prompts = Array.from({ length: 40 }, (_, i) => ({
+      prompt: `a ${i}`,
+      maxTokens: 5 + 90 * i,
+    }));
+    const input = write(prompts);
     const output = temporaryPath('output.jsonl');
     const args = ['batch', '-m', model, '--output', output, input];
-    const child = execFile(process.execPath, [cliPath, ...args, '-n', '3000']);
+    const child = execFile(process.execPath, [cliPath, ...args]);
     let stderr = '';
     child.stderr!.on('data', (text: string) => (stderr += text));
     const ended = new Promise((exit) => child.once('exit', exit));
-    while (!existsSync(output)) await new Promise((next) => setTimeout(next, 5));
+    const written = () => (existsSync(output) ? linesOf(whole(output)) : []);
+    while (written().length < 2) await new Promise((next) => setTimeout(next, 2));
     child.kill('SIGINT');
     expect(await ended).toBe(130);
     expect(stderr).toContain('the same command again goes on');
-    for (const { text } of linesOf(readFileSync(output, 'utf8'))) expect(text).toBeDefined();
+    expect(written().length).toBeLessThan(prompts.length);
+    for (const line of written())
+      expect(line).toMatchObject({
+        finishReason: 'length',
+        index: line.index,
+        text: expect.any(String) as string,
+      });
+    expect(existsSync(`${output}.lock`)).toBe(false);
+  });
+
+  test('Ctrl-C while the model is being loaded says the same', async () => {
+    const output = temporaryPath('output.jsonl');
+    const child = execFile(process.execPath, [
+      cliPath,
+      'batch',
+      '-m',
+      model,
+      '-o',
+      output,
+      write(['a']),
+    ]);
+    const ended = new Promise((exit) => child.once('exit', exit));
+    while (!existsSync(output)) await new Promise((next) => setTimeout(next, 1));
+    child.kill('SIGINT');
+    expect([0, 130]).toContain(await ended); // it may have been quicker
+    expect(existsSync(`${output}.lock`)).toBe(false);
   });
 
   test('an output of another input is refused and stays as it was', async () => {
