@@ -21,7 +21,7 @@ const linesOf = (text: string) =>
 describe('cachalot batch', () => {
   let model: string;
   beforeAll(
-    async () => void ({ path: model } = await writeTinyModel({ shape: { context: 4096 } })),
+    async () => void ({ path: model } = await writeTinyModel({ shape: { context: 32768 } })),
   );
 
   function write(lines: readonly unknown[]): string {
@@ -67,7 +67,7 @@ describe('cachalot batch', () => {
       const prompts = Array.from({ length: 60 }, (_, i) => ({
         id: `n${i}`,
         prompt: `the ${i}`,
-        maxTokens: i === 59 ? 4000 : 40 + 7 * (i % 5), // the last one takes seconds: the kill comes before
+        maxTokens: i === 59 ? 15_000 : 40 + 7 * (i % 5), // the last one takes seconds: the kill comes before
       }));
       const input = write(prompts);
       const output = temporaryPath('output.jsonl');
@@ -111,7 +111,7 @@ describe('cachalot batch', () => {
   test('Ctrl-C in the middle keeps what is done, and only whole answers', async () => {
     const prompts = Array.from({ length: 40 }, (_, i) => ({
       prompt: `a ${i}`,
-      maxTokens: 5 + 90 * i,
+      maxTokens: 5 + 400 * i,
     }));
     const input = write(prompts);
     const output = temporaryPath('output.jsonl');
