@@ -3,7 +3,6 @@ import { createInterface } from 'node:readline/promises';
 import type { Interface } from 'node:readline/promises';
 
 import type { Command } from 'commander';
-import { createColors } from 'picocolors';
 
 import type { Engine } from '../engine.js';
 import { CachalotError } from '../errors.js';
@@ -14,7 +13,7 @@ import { addEngineOptions, loadEngine } from './engine-options.js';
 import type { EngineFlags } from './engine-options.js';
 import { addGenerateFlags, generateOptions } from './generate-flags.js';
 import type { GenerateFlags } from './generate-flags.js';
-import { ExitCode, interruptSignal, reportError } from './output.js';
+import { colorsFor, ExitCode, interruptSignal, reportError } from './output.js';
 import { sizeText } from './sizes.js';
 import { describeSpeed } from './speed.js';
 
@@ -58,8 +57,8 @@ class Chat {
   readonly #engine: Engine;
   readonly #flags: ChatFlags;
   readonly #debug: boolean;
-  readonly #isTerminal = process.stdin.isTTY && process.stdout.isTTY;
-  readonly #colors = createColors(process.stderr.isTTY && !process.env['NO_COLOR']);
+  readonly #isTerminal = Boolean(process.stdin.isTTY && process.stdout.isTTY);
+  readonly #colors = colorsFor(process.stderr);
   #input!: Interface; // there from `listen` on
   #session: Session;
   #last: GenerationResult | undefined;
@@ -89,7 +88,7 @@ class Chat {
 
   /** Begins to read: what comes before somebody iterates would be lost. */
   private listen(): void {
-    const colors = createColors(this.#isTerminal && !process.env['NO_COLOR']);
+    const colors = colorsFor(process.stdout);
     this.#input = createInterface({
       input: process.stdin,
       ...(this.#isTerminal ? { output: process.stdout, terminal: true } : {}),

@@ -1,6 +1,8 @@
 /** What the commands share in talking to people. */
 import { SingleBar } from 'cli-progress';
 import { InvalidArgumentError } from 'commander';
+import { createColors } from 'picocolors';
+import type { Colors } from 'picocolors/types';
 
 import { CachalotError } from '../errors.js';
 import type { PullProgress } from '../models/pull.js';
@@ -70,6 +72,11 @@ export function signed(text: string): number {
   if (text.trim() === '' || !Number.isFinite(value))
     throw new InvalidArgumentError('expected a number.');
   return value;
+}
+
+/** Colours on a terminal that wants them. (Picocolors' own guess colours a pipe where `CI` is set.) */
+export function colorsFor(stream: NodeJS.WriteStream): Colors {
+  return createColors(Boolean(stream.isTTY) && !process.env['NO_COLOR']);
 }
 
 /** What is being done now: one line that changes, and only on a terminal. */

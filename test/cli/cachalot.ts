@@ -12,14 +12,22 @@ export interface Outcome {
   stderr: string;
 }
 
-/** With an empty cache folder, unless the environment says otherwise. */
+/**
+ * With an empty cache folder, and as a CI service runs it (libraries take `CI` as a reason to colour
+ * pipes), unless the environment says otherwise.
+ */
 export function cachalot(
   args: string[],
   input?: string,
   environment: Record<string, string> = {},
 ): Promise<Outcome> {
   return new Promise((resolve) => {
-    const env = { ...process.env, XDG_CACHE_HOME: temporaryPath('cache'), ...environment };
+    const env = {
+      ...process.env,
+      CI: 'true',
+      XDG_CACHE_HOME: temporaryPath('cache'),
+      ...environment,
+    };
     const child = execFile(
       process.execPath,
       [cliPath, ...args],

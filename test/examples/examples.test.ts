@@ -19,7 +19,10 @@ describe('the service', () => {
   let url: string;
 
   beforeAll(async () => {
-    const { path } = await writeTinyModel({ template: TEMPLATE, shape: { context: 32768 } });
+    const { path } = await writeTinyModel({
+      template: TEMPLATE,
+      shape: { width: 256, ffn: 1024, layers: 8, context: 32768 }, // 1024 tokens take a while
+    });
     server = spawn(process.execPath, [
       join(examples, 'service', 'server.mjs'),
       path,

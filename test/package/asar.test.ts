@@ -61,7 +61,7 @@ describe('inside an Electron archive', () => {
   afterAll(() => children.forEach((child) => child.kill('SIGKILL')));
 
   beforeAll(async () => {
-    ({ path: model } = await writeTinyModel({ template: TEMPLATE, shape: { context: 8192 } }));
+    ({ path: model } = await writeTinyModel({ template: TEMPLATE, shape: { context: 32768 } }));
     const source = temporaryPath('app');
     installInto(join(source, 'node_modules'));
     for (const name of readdirSync(example))
