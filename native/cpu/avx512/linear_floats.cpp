@@ -5,42 +5,50 @@
 #include <immintrin.h>
 
 #include "cpu/avx512/kernels_avx512.h"
+#include "cpu/avx512/vector.h"
 
 namespace cachalot::cpu::avx512 {
 
 namespace {
 
+// A register of weights or inputs: whole, or the first `n` with zeros after them.
 struct F32 {
   static constexpr int kStep = 16, kBytes = 4;
   using Register = __m512;
-  static __m512 weight(const uint8_t* w, int64_t n) {
-    return n >= 16 ? _mm512_loadu_ps(w)
-                   : _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), w);
+  static __m512 load(const uint8_t* w) { return _mm512_loadu_ps(w); }
+  static __m512 load(const uint8_t* w, int64_t n) { return _mm512_maskz_loadu_ps(first(n), w); }
+  static const uint8_t* input(const FloatTask& task, int64_t at) {
+    return reinterpret_cast<const uint8_t*>(task.x + at);
   }
-  static __m512 input(const FloatTask& task, int64_t at, int64_t n) {
-    return weight(reinterpret_cast<const uint8_t*>(task.x + at), n);
-  }
+  static __m512 load_input(const uint8_t* x) { return F32::load(x); }
+  static __m512 load_input(const uint8_t* x, int64_t n) { return F32::load(x, n); }
   static __m512 dot(__m512 acc, __m512 w, __m512 x) { return _mm512_fmadd_ps(w, x, acc); }
 };
 
 struct F16 : F32 {
   static constexpr int kBytes = 2;
-  static __m512 weight(const uint8_t* w, int64_t n) {
-    const __mmask16 mask = n >= 16 ? 0xffff : static_cast<__mmask16>((1u << n) - 1);
-    return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(mask, w));
+  static __m512 load(const uint8_t* w) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(w)));
+  }
+  static __m512 load(const uint8_t* w, int64_t n) {
+    return _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(first(n), w));
   }
 };
 
 struct BF16 {
   static constexpr int kStep = 32, kBytes = 2;
   using Register = __m512bh;
-  static __m512bh weight(const uint8_t* w, int64_t n) {
-    const __mmask32 mask = n >= 32 ? 0xffffffff : (1u << n) - 1;
-    return reinterpret_cast<__m512bh>(_mm512_maskz_loadu_epi16(mask, w));
+  static __m512bh load(const uint8_t* w) {
+    return reinterpret_cast<__m512bh>(_mm512_loadu_si512(w));
   }
-  static __m512bh input(const FloatTask& task, int64_t at, int64_t n) {
-    return weight(reinterpret_cast<const uint8_t*>(task.x_bf16 + at), n);
+  static __m512bh load(const uint8_t* w, int64_t n) {
+    return reinterpret_cast<__m512bh>(_mm512_maskz_loadu_epi16((1u << n) - 1, w));
   }
+  static const uint8_t* input(const FloatTask& task, int64_t at) {
+    return reinterpret_cast<const uint8_t*>(task.x_bf16 + at);
+  }
+  static __m512bh load_input(const uint8_t* x) { return load(x); }
+  static __m512bh load_input(const uint8_t* x, int64_t n) { return load(x, n); }
   static __m512 dot(__m512 acc, __m512bh w, __m512bh x) { return _mm512_dpbf16_ps(acc, w, x); }
 };
 
@@ -50,44 +58,63 @@ struct BF16 {
 constexpr int64_t kAhead = 8192;
 constexpr int64_t kFewRows = 3;
 
+/** acc += one register along K, for kRows rows and kOutputs outputs. `n`: nothing, or how many
+ * inputs are left. */
+template <class Type, int kRows, int kOutputs, class... Left>
+inline void step(const FloatTask& task, int64_t row, int64_t output, int64_t k,
+                 __m512 (&acc)[kRows][kOutputs], Left... n) {
+  constexpr int64_t kInputBytes = Type::kStep == 32 ? 2 : 4;
+  const int64_t k_end = task.n_inputs;
+  const uint8_t* weights = task.weight + (output * k_end + k) * Type::kBytes;
+  const uint8_t* inputs = Type::input(task, row * k_end + k);
+  typename Type::Register w[kOutputs];
+#pragma GCC unroll 4
+  for (int o = 0; o < kOutputs; o++) {
+    if (kOutputs == 1) _mm_prefetch(weights + kAhead, _MM_HINT_T0);
+    w[o] = Type::load(weights + o * k_end * Type::kBytes, n...);
+  }
+#pragma GCC unroll 6
+  for (int r = 0; r < kRows; r++) {
+    const auto x = Type::load_input(inputs + r * k_end * kInputBytes, n...);
+#pragma GCC unroll 4
+    for (int o = 0; o < kOutputs; o++) acc[r][o] = Type::dot(acc[r][o], w[o], x);
+  }
+}
+
 /** kRows rows times kOutputs outputs. */
 template <class Type, int kRows, int kOutputs>
 void tile(const FloatTask& task, int64_t row, int64_t output) {
-  const int64_t k_end = task.n_inputs;
   __m512 acc[kRows][kOutputs];
-  for (int r = 0; r < kRows; r++) {
+#pragma GCC unroll 6
+  for (int r = 0; r < kRows; r++)
+#pragma GCC unroll 4
     for (int o = 0; o < kOutputs; o++) acc[r][o] = _mm512_setzero_ps();
-  }
-  for (int64_t k = 0; k < k_end; k += Type::kStep) {
-    typename Type::Register w[kOutputs];
-    for (int o = 0; o < kOutputs; o++) {
-      const uint8_t* at = task.weight + ((output + o) * k_end + k) * Type::kBytes;
-      if (kOutputs == 1) _mm_prefetch(at + kAhead, _MM_HINT_T0);
-      w[o] = Type::weight(at, k_end - k);
-    }
-    for (int r = 0; r < kRows; r++) {
-      const auto x = Type::input(task, (row + r) * k_end + k, k_end - k);
-      for (int o = 0; o < kOutputs; o++) acc[r][o] = Type::dot(acc[r][o], w[o], x);
-    }
-  }
-  for (int r = 0; r < kRows; r++) {
-    for (int o = 0; o < kOutputs; o++) {
+  int64_t k = 0;
+  for (; k + Type::kStep <= task.n_inputs; k += Type::kStep)
+    step<Type>(task, row, output, k, acc);
+  if (k < task.n_inputs) step<Type>(task, row, output, k, acc, task.n_inputs - k);
+#pragma GCC unroll 6
+  for (int r = 0; r < kRows; r++)
+#pragma GCC unroll 4
+    for (int o = 0; o < kOutputs; o++)
       task.y[(row + r) * task.n_outputs + output + o] = _mm512_reduce_add_ps(acc[r][o]);
-    }
-  }
 }
 
 template <class Type, int kOutputs>
 void outputs(const FloatTask& task, int64_t output) {
   int64_t row = 0;
-  for (; row + 4 <= task.n_rows; row += 4) tile<Type, 4, kOutputs>(task, row, output);
-  const int64_t left = task.n_rows - row;
-  if (left == 3) return tile<Type, 3, kOutputs>(task, row, output);
-  if (left == 2) return tile<Type, 2, kOutputs>(task, row, output);
-  if (left == 1) return tile<Type, 1, kOutputs>(task, row, output);
+  for (; row + 6 <= task.n_rows; row += 6) tile<Type, 6, kOutputs>(task, row, output);
+  switch (task.n_rows - row) {
+    case 5: tile<Type, 3, kOutputs>(task, row, output); row += 3; [[fallthrough]];
+    case 2: return tile<Type, 2, kOutputs>(task, row, output);
+    case 4: return tile<Type, 4, kOutputs>(task, row, output);
+    case 3: return tile<Type, 3, kOutputs>(task, row, output);
+    case 1: return tile<Type, 1, kOutputs>(task, row, output);
+    default: return;
+  }
 }
 
-// Four outputs: 16 accumulators hide the latency of fma with four rows.
+// Four outputs and six rows: 24 sums, four weights and an input fill the registers.
 template <class Type>
 void run(const FloatTask& task) {
   int64_t output = task.first_output;
