@@ -6,98 +6,213 @@ namespace cachalot {
 
 namespace {
 
-// Queries (rows x heads of a KV group) that go through a tile together: enough to hide the reading
-// of K and V, and their states (two of D floats each) still fit the first-level cache.
-constexpr int kMaxQueries = 64;
 constexpr int kGroupTiles = kGroupTokens / kTileTokens;
+constexpr int kEnoughPieces = 4;  // per thread, for an even share
+
+/** How finely work is cut, coarsest first. More queries (rows x heads of a KV group) hide the reading
+ * of K and V better, and the states of 64 still fit the first-level cache. */
+struct Cut {
+  int max_queries;
+  int tiles_per_item;
+};
+constexpr Cut kCuts[] = {{64, kGroupTiles}, {32, kGroupTiles}, {32, kSpanTiles}};
 
 class Planner {
  public:
-  Planner(std::span<const PlanSequence> sequences, const PlanOptions& options)
+  Planner(std::span<const PlanSequence> sequences, const PlanOptions& options,
+          const ReaderTree& tree, const Cut& cut)
       : sequences_(sequences),
         options_(options),
-        rows_per_item_(std::max(1, kMaxQueries / options.heads_per_kv_head)) {}
+        tree_(tree),
+        rows_per_item_(std::max(1, cut.max_queries / options.heads_per_kv_head)),
+        tiles_per_item_(cut.tiles_per_item) {}
 
   AttentionPlan build() {
     int n_rows = 0;
-    for (const auto& sequence : sequences_) n_rows += sequence.n_rows;
-    row_entries_.resize(static_cast<size_t>(n_rows));
-    const int tiles_per_item = choose_tiles_per_item();
-    for (const auto& sequence : sequences_) add_sequence(sequence, tiles_per_item);
+    for (const auto& sequence : sequences_) {
+      n_rows += sequence.n_rows;
+      plan_.runs.push_back({sequence.runs.data(), sequence.first_position + sequence.n_rows, 0});
+    }
+    rows_.resize(static_cast<size_t>(n_rows));
+    add_readers(0, static_cast<int>(tree_.order.size()), tree_.tops, 0);
+    order_pieces();
+    plan_.merge_begin.reserve(rows_.size() + 1);
     plan_.merge_begin.push_back(0);
-    for (const auto& entries : row_entries_) {
-      plan_.merge_entries.insert(plan_.merge_entries.end(), entries.begin(), entries.end());
+    for (const auto& row : rows_) {
+      plan_.merge_entries.insert(plan_.merge_entries.end(), row.entries.begin(), row.entries.end());
       plan_.merge_begin.push_back(static_cast<int32_t>(plan_.merge_entries.size()));
     }
     return std::move(plan_);
   }
 
  private:
+  struct Row {
+    std::vector<MergeEntry> entries;
+    int32_t resumes = -1;  // the partial of a span that has been begun
+    int32_t phase = 0;     // after the one that made it
+  };
+  struct RowOfContext {
+    int32_t row, position;
+  };
+  /** Work items that read the same tiles: different rows of one range. */
+  struct Siblings {
+    int32_t first_item, n_items;
+    int32_t phase;
+    bool shared;
+  };
+
+  const PlanSequence& sequence_at(int reader) const {
+    return sequences_[static_cast<size_t>(tree_.order[static_cast<size_t>(reader)])];
+  }
+
   /** The first key that the row at `position` reads. */
   int first_key(int position) const {
     return options_.window == 0 ? 0 : std::max(0, position + 1 - options_.window);
   }
 
-  /** A group per item, or a span per item when groups alone would leave threads idle. */
-  int choose_tiles_per_item() const {
-    int pieces = 0;
-    for (const auto& sequence : sequences_) {
-      const int n_tokens = sequence.first_position + sequence.n_rows;
-      const int n_groups = (n_tokens + kGroupTokens - 1) / kGroupTokens -
-                           first_key(sequence.first_position) / kGroupTokens;
-      const int blocks = (sequence.n_rows + rows_per_item_ - 1) / rows_per_item_;
-      pieces += blocks * n_groups * options_.n_kv_heads;
+  /** What readers [first, end) read from `tile` on. `ranges`: what some of them share there. */
+  void add_readers(int first, int end, std::span<const int32_t> ranges, int tile) {
+    for (const int32_t index : ranges) {
+      const SharedRange& range = tree_.ranges[static_cast<size_t>(index)];
+      for (; first < range.first_reader; first++) add_own(first, tile);
+      if (range.grouped) add_shared(range, tile);
+      first = range.first_reader + range.n_readers;
+      add_readers(range.first_reader, first, range.children,
+                  range.grouped ? range.end_tile : tile);
     }
-    return pieces < 2 * options_.parallelism ? kSpanTiles : kGroupTiles;
+    for (; first < end; first++) add_own(first, tile);
   }
 
-  void add_sequence(const PlanSequence& sequence, int tiles_per_item) {
-    const auto run = static_cast<int32_t>(plan_.runs.size());
-    plan_.runs.push_back({sequence.runs.data(), sequence.first_position + sequence.n_rows, 0});
+  void add_shared(const SharedRange& range, int tile) {
+    std::vector<RowOfContext> rows;
+    for (int i = range.first_reader; i < range.first_reader + range.n_readers; i++)
+      append_rows(sequence_at(i), 0, sequence_at(i).n_rows, &rows);
+    const int run = tree_.order[static_cast<size_t>(range.first_reader)];
+    add_tiles(rows, run, tile, range.end_tile, true);
+  }
+
+  /** A block of rows reads up to its last row's own key. */
+  void add_own(int reader, int tile) {
+    const PlanSequence& sequence = sequence_at(reader);
+    std::vector<RowOfContext> rows;
     for (int first = 0; first < sequence.n_rows; first += rows_per_item_) {
       const int n = std::min(rows_per_item_, sequence.n_rows - first);
-      const int n_keys = sequence.first_position + first + n;  // of the last row, which reads most
-      const int n_tiles = (n_keys + kTileTokens - 1) / kTileTokens;
-      // The first span that any of these rows reads; items end where they would without a window.
-      int tile = first_key(sequence.first_position + first) / kSpanTokens * kSpanTiles;
-      while (tile < n_tiles) {
-        const int end = std::min(n_tiles, (tile / tiles_per_item + 1) * tiles_per_item);
-        add_item(sequence, run, first, n, tile, end);
-        tile = end;
-      }
+      rows.clear();
+      append_rows(sequence, first, n, &rows);
+      const int n_keys = sequence.first_position + first + n;
+      add_tiles(rows, tree_.order[static_cast<size_t>(reader)], tile,
+                (n_keys + kTileTokens - 1) / kTileTokens, false);
     }
   }
 
-  /** Rows [first, first + n) of the sequence that read any of the item's keys. */
-  void add_item(const PlanSequence& sequence, int32_t run, int first, int n, int first_tile,
-                int end_tile) {
+  static void append_rows(const PlanSequence& sequence, int first, int n,
+                          std::vector<RowOfContext>* rows) {
+    for (int i = first; i < first + n; i++)
+      rows->push_back({sequence.first_row + i, sequence.first_position + i});
+  }
+
+  /** Tiles [tile, end) of a run for some rows. The span that a shared range leaves unfinished goes on
+   * where the range does. */
+  void add_tiles(const std::vector<RowOfContext>& rows, int run, int tile, int end, bool shared) {
+    int least_key = first_key(rows[0].position);
+    for (const auto& row : rows) least_key = std::min(least_key, first_key(row.position));
+    tile = std::max(tile, least_key / kSpanTokens * kSpanTiles);
+    while (tile < end) {
+      const int span_end = (tile / kSpanTiles + 1) * kSpanTiles;
+      const bool begins_group = tile % kGroupTiles < kSpanTiles;
+      const int limit = begins_group ? std::max(span_end, (tile / tiles_per_item_ + 1) * tiles_per_item_)
+                                     : span_end;
+      int stop = std::min(end, limit);
+      if (shared && stop > span_end) stop = stop / kSpanTiles * kSpanTiles;
+      add_items(rows, run, tile, stop, shared && stop % kSpanTiles != 0, shared);
+      tile = stop;
+    }
+  }
+
+  void add_items(const std::vector<RowOfContext>& rows, int run, int first_tile, int end_tile,
+                 bool unfinished, bool shared) {
+    Siblings siblings{static_cast<int32_t>(plan_.items.size()), 0, 0, shared};
+    for (size_t first = 0; first < rows.size(); first += static_cast<size_t>(rows_per_item_)) {
+      const size_t n = std::min(rows.size() - first, static_cast<size_t>(rows_per_item_));
+      const int phase = add_item(std::span(rows).subspan(first, n), run, first_tile, end_tile,
+                                 unfinished);
+      siblings.phase = std::max(siblings.phase, phase);
+    }
+    siblings.n_items = static_cast<int32_t>(plan_.items.size()) - siblings.first_item;
+    if (siblings.n_items > 0) siblings_.push_back(siblings);
+  }
+
+  /** Those of the rows that read any of the item's keys. Returns its phase. */
+  int add_item(std::span<const RowOfContext> rows, int run, int first_tile, int end_tile,
+               bool unfinished) {
     WorkItem item{run,      static_cast<int32_t>(plan_.item_rows.size()),
                   0,        first_tile,
                   end_tile, plan_.n_partials};
-    for (int i = first; i < first + n; i++) {
-      const int32_t position = sequence.first_position + i;
+    int phase = 0;
+    for (const auto& [index, position] : rows) {
       const int32_t begin = first_key(position), end = position + 1;
       if (end <= first_tile * kTileTokens || begin >= end_tile * kTileTokens) continue;
-      const int32_t row = sequence.first_row + i;
-      plan_.item_rows.push_back({row, begin, end, position});
-      row_entries_[static_cast<size_t>(row)].push_back(
-          {plan_.n_partials++, first_tile / kGroupTiles});
+      Row& row = rows_[static_cast<size_t>(index)];
+      const bool resumes = first_tile % kSpanTiles != 0 && row.resumes >= 0;
+      if (resumes) phase = std::max(phase, row.phase);
+      plan_.item_rows.push_back({index, begin, end, position, resumes ? row.resumes : -1});
+      row.resumes = -1;
+      if (unfinished) row.resumes = plan_.n_partials;
+      else row.entries.push_back({plan_.n_partials, first_tile / kGroupTiles});
+      plan_.n_partials++;
       item.n_rows++;
     }
-    if (item.n_rows > 0) plan_.items.push_back(item);
+    if (item.n_rows == 0) return 0;
+    if (unfinished) {
+      for (const auto& [index, position] : rows) rows_[static_cast<size_t>(index)].phase = phase + 1;
+    }
+    plan_.items.push_back(item);
+    return phase;
+  }
+
+  /** What is shared first: it is the larger part. Rows of one range take turns at the blocks of one
+   * head, which stay in the cache. */
+  void order_pieces() {
+    std::stable_sort(siblings_.begin(), siblings_.end(), [](const Siblings& a, const Siblings& b) {
+      return std::pair(a.phase, !a.shared) < std::pair(b.phase, !b.shared);
+    });
+    for (size_t i = 0; i < siblings_.size(); i++) {
+      const Siblings& siblings = siblings_[i];
+      for (int head = 0; head < options_.n_kv_heads; head++)
+        for (int item = 0; item < siblings.n_items; item++)
+          plan_.pieces.push_back({siblings.first_item + item, head});
+      if (i + 1 == siblings_.size() || siblings_[i + 1].phase != siblings.phase)
+        plan_.phase_ends.push_back(static_cast<int32_t>(plan_.pieces.size()));
+    }
   }
 
   std::span<const PlanSequence> sequences_;
   PlanOptions options_;
-  int rows_per_item_;
+  const ReaderTree& tree_;
+  int rows_per_item_, tiles_per_item_;
   AttentionPlan plan_;
-  std::vector<std::vector<MergeEntry>> row_entries_;  // [R]
+  std::vector<Row> rows_;  // [R]
+  std::vector<Siblings> siblings_;
 };
 
 }  // namespace
 
-AttentionPlan plan_attention(std::span<const PlanSequence> sequences, const PlanOptions& options) {
-  return Planner(sequences, options).build();
+AttentionPlan plan_attention(std::span<const PlanSequence> sequences, const PlanOptions& options,
+                             ReaderTree* tree) {
+  ReaderTree own;
+  if (tree == nullptr) tree = &own;
+  *tree = find_shared_ranges(sequences);
+  if (options.grouping == Grouping::kNever) {
+    for (auto& range : tree->ranges) range.grouped = false;
+  } else if (options.grouping == Grouping::kAuto && options.costs != nullptr) {
+    choose_groups(sequences, *options.costs, options.heads_per_kv_head, options.n_kv_heads, tree);
+  }
+  AttentionPlan plan;
+  for (const Cut& cut : kCuts) {
+    plan = Planner(sequences, options, *tree, cut).build();
+    if (static_cast<int>(plan.pieces.size()) >= kEnoughPieces * options.parallelism) break;
+  }
+  return plan;
 }
 
 }  // namespace cachalot

@@ -3,8 +3,8 @@
 // Arithmetic (docs/decisions/0001): a *tile* is 32 keys, one online-softmax step. Tiles chain in
 // order inside a *span* of 256 keys, which starts fresh. Spans fold left to right inside a *group*
 // of 16; groups fold left to right. So a row's result depends on its context alone, however work is
-// cut: items begin and end at span boundaries only, and an item that covers part of a group emits
-// every span.
+// cut. An item begins at a span, or inside one where another item left off: its rows resume that
+// item's partials. An item that does not begin a group ends with its first span.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +30,7 @@ struct ItemRow {
   int32_t first_key;  // it reads keys [first_key, end_key) of the run
   int32_t end_key;
   int32_t query_position;  // angle at which its query is rotated: row_position - shift of the run
+  int32_t resumes;         // the partial that its first span continues; -1: none
 };
 
 /** (rows, context run, span range): computed once per KV head. Covers spans of one group only. */
@@ -38,6 +39,12 @@ struct WorkItem {
   int32_t first_row, n_rows;     // in item_rows
   int32_t first_tile, end_tile;  // of the run
   int32_t first_partial;         // row i of the item writes partial first_partial + i
+};
+
+/** One item for one KV head: what a thread (or a block of them) does at a time. */
+struct AttentionPiece {
+  int32_t item;
+  int32_t kv_head;
 };
 
 /** Partials of one row in context order: those of one group fold first, then the groups. */
@@ -50,6 +57,8 @@ struct AttentionPlan {
   std::vector<ContextRun> runs;
   std::vector<WorkItem> items;
   std::vector<ItemRow> item_rows;
+  std::vector<AttentionPiece> pieces;  // in the order of their phases
+  std::vector<int32_t> phase_ends;     // of pieces: a phase resumes what phases before it left
   std::vector<int32_t> merge_begin;  // [R + 1] in merge_entries
   std::vector<MergeEntry> merge_entries;
   int32_t n_partials = 0;

@@ -18,41 +18,28 @@ namespace {
 
 /** Memory of one thread for the widest item, cut into arrays. */
 struct Workspace {
-  int n_queries, head_dim;
-  float *queries, *span_out, *span_max, *span_sum, *group_out, *group_max, *group_sum;
+  int n_queries;
+  float* queries;
+  AttentionState span, group;
+  int32_t *first_keys, *end_keys;
   uint16_t* queries_bf16;
-  uint32_t* key_masks;
 
   static size_t bytes(int n_queries, int head_dim) {
     const auto vectors = static_cast<size_t>(n_queries) * static_cast<size_t>(head_dim);
-    return (vectors * (3 * 4 + 2) + static_cast<size_t>(n_queries) * 5 * 4 + 63) / 64 * 64;
+    return (vectors * (3 * 4 + 2) + static_cast<size_t>(n_queries) * 6 * 4 + 63) / 64 * 64;
   }
 
-  Workspace(uint8_t* memory, int n, int dim) : n_queries(n), head_dim(dim) {
+  Workspace(uint8_t* memory, int n, int dim) : n_queries(n) {
     const int64_t vectors = int64_t{n} * dim;
     queries = reinterpret_cast<float*>(memory);
-    span_out = queries + vectors;
-    group_out = span_out + vectors;
-    span_max = group_out + vectors;
-    span_sum = span_max + n;
-    group_max = span_sum + n;
-    group_sum = group_max + n;
-    key_masks = reinterpret_cast<uint32_t*>(group_sum + n);
-    queries_bf16 = reinterpret_cast<uint16_t*>(key_masks + n);
-  }
-
-  AttentionState span(int query) const {
-    return {span_out + int64_t{query} * head_dim, span_max + query, span_sum + query};
-  }
-  AttentionState group(int query) const {
-    return {group_out + int64_t{query} * head_dim, group_max + query, group_sum + query};
+    float* scalars = queries + 3 * vectors;
+    span = {queries + vectors, scalars, scalars + n};
+    group = {queries + 2 * vectors, scalars + 2 * n, scalars + 3 * n};
+    first_keys = reinterpret_cast<int32_t*>(scalars + 4 * n);
+    end_keys = first_keys + n;
+    queries_bf16 = reinterpret_cast<uint16_t*>(end_keys + n);
   }
 };
-
-/** Bits of the first n keys of a tile. */
-uint32_t first_keys(int n) {
-  return n <= 0 ? 0 : n >= kTileTokens ? ~uint32_t{0} : (uint32_t{1} << n) - 1;
-}
 
 /** One work item for one KV head. Query i * group + j is head j of the group for row i of the item.
  */
@@ -67,70 +54,82 @@ class ItemRun {
         rows_(params.plan->item_rows.data() + item.first_row),
         kv_head_(kv_head),
         group_(params.n_heads / params.store.n_kv_heads),
-        work_(memory, item.n_rows * group_, params.store.head_dim) {}
+        head_dim_(params.store.head_dim),
+        work_(memory, item.n_rows * group_, head_dim_) {}
 
   void run() {
     load_queries();
+    // With one span, which most items of decoding are, the span's state is the item's.
+    const bool one_span =
+        item_.first_tile / kSpanTiles == (item_.end_tile - 1) / kSpanTiles;
     for (int tile = item_.first_tile; tile < item_.end_tile;) {
       const int end = std::min(item_.end_tile, (tile / kSpanTiles + 1) * kSpanTiles);
-      for (int query = 0; query < work_.n_queries; query++) work_.span(query).clear(work_.head_dim);
-      for (; tile < end; tile++) step(tile);
-      for (int query = 0; query < work_.n_queries; query++) {
-        work_.group(query).merge(work_.span(query), work_.head_dim);
-      }
+      begin_span(tile == item_.first_tile);
+      run_span(tile, end);
+      if (!one_span)
+        context_.kernels.merge_states(work_.group, work_.span, work_.n_queries, head_dim_);
+      tile = end;
     }
-    store_partials();
+    store_partials(one_span ? work_.span : work_.group);
   }
 
  private:
   void load_queries() {
-    const int head_dim = work_.head_dim;
     for (int query = 0; query < work_.n_queries; query++) {
       const ItemRow& row = rows_[query / group_];
       const int head = kv_head_ * group_ + query % group_;
-      const float* q = params_.q + (int64_t{row.row} * params_.n_heads + head) * head_dim;
-      rotate(params_.rope, row.query_position, q, head_dim,
-             work_.queries + int64_t{query} * head_dim);
-      work_.group(query).clear(head_dim);
+      const float* q = params_.q + (int64_t{row.row} * params_.n_heads + head) * head_dim_;
+      rotate(params_.rope, row.query_position, q, head_dim_,
+             work_.queries + int64_t{query} * head_dim_);
+      work_.first_keys[query] = row.first_key;
+      work_.end_keys[query] = row.end_key;
+      clear_state(state_at(work_.group, query, head_dim_), head_dim_);
     }
     if (params_.store.format == KvFormat::kBF16) {
-      context_.kernels.round_bf16(work_.queries, int64_t{work_.n_queries} * head_dim,
+      context_.kernels.round_bf16(work_.queries, int64_t{work_.n_queries} * head_dim_,
                                   work_.queries_bf16);
     }
   }
 
-  void step(int tile) {
+  void begin_span(bool is_first) {
     for (int query = 0; query < work_.n_queries; query++) {
-      const ItemRow& row = rows_[query / group_];
-      work_.key_masks[query] = first_keys(row.end_key - tile * kTileTokens) &
-                               ~first_keys(row.first_key - tile * kTileTokens);
+      const int32_t partial = is_first ? rows_[query / group_].resumes : -1;
+      const AttentionState state = state_at(work_.span, query, head_dim_);
+      if (partial >= 0) copy_state(partial_at(partial, query), state, head_dim_);
+      else clear_state(state, head_dim_);
     }
-    const uint8_t* keys = kv_block(params_.store, run_.blocks[tile], params_.layer, kv_head_);
-    const AttentionTile task{keys,
-                             keys + kv_half_bytes(params_.store),
+  }
+
+  void run_span(int first_tile, int end_tile) {
+    const uint8_t* tiles[kSpanTiles];
+    for (int tile = first_tile; tile < end_tile; tile++)
+      tiles[tile - first_tile] = kv_block(params_.store, run_.blocks[tile], params_.layer, kv_head_);
+    const AttentionSpan task{tiles,
+                             static_cast<int64_t>(kv_half_bytes(params_.store)),
+                             end_tile - first_tile,
+                             first_tile * kTileTokens,
                              static_cast<uint32_t>(params_.store.format),
-                             work_.head_dim,
+                             head_dim_,
                              work_.n_queries,
                              work_.queries,
                              work_.queries_bf16,
-                             work_.key_masks,
+                             work_.first_keys,
+                             work_.end_keys,
                              params_.scale * kLog2E,
-                             work_.span_out,
-                             work_.span_max,
-                             work_.span_sum};
-    context_.kernels.attention_tile(&task);
+                             work_.span};
+    context_.kernels.attention_span(&task);
   }
 
-  void store_partials() {
-    const int head_dim = work_.head_dim;
+  AttentionState partial_at(int64_t partial, int query) const {
+    const int head = kv_head_ * group_ + query % group_;
+    float* out = params_.partials + (partial * params_.n_heads + head) * (head_dim_ + 2);
+    return {out, out + head_dim_, out + head_dim_ + 1};
+  }
+
+  void store_partials(const AttentionState& states) {
     for (int query = 0; query < work_.n_queries; query++) {
       const int64_t partial = item_.first_partial + query / group_;
-      const int head = kv_head_ * group_ + query % group_;
-      float* out = params_.partials + (partial * params_.n_heads + head) * (head_dim + 2);
-      const AttentionState state = work_.group(query);
-      std::copy_n(state.out, head_dim, out);
-      out[head_dim] = *state.max;
-      out[head_dim + 1] = *state.sum;
+      copy_state(state_at(states, query, head_dim_), partial_at(partial, query), head_dim_);
     }
   }
 
@@ -139,28 +138,31 @@ class ItemRun {
   const WorkItem& item_;
   const ContextRun& run_;
   const ItemRow* rows_;
-  int kv_head_, group_;
+  int kv_head_, group_, head_dim_;
   Workspace work_;
 };
 
 }  // namespace
 
 void attention(const OpContext& context, const AttentionParams& params) {
-  const auto& items = params.plan->items;
+  const AttentionPlan& plan = *params.plan;
   const KvStore& store = params.store;
   CHECK(params.n_heads % store.n_kv_heads == 0, "query heads are a multiple of KV heads");
   int widest = 0;
-  for (const auto& item : items)
+  for (const auto& item : plan.items)
     widest = std::max(widest, item.n_rows * (params.n_heads / store.n_kv_heads));
   const size_t bytes = Workspace::bytes(widest, store.head_dim);
   uint8_t* memory = context.scratch.get(bytes * static_cast<size_t>(context.pool.size()));
-  context.pool.parallel_for(
-      static_cast<int>(items.size()) * store.n_kv_heads, [&](int piece, int thread) {
-        const WorkItem& item = items[static_cast<size_t>(piece / store.n_kv_heads)];
-        ItemRun(context, params, item, piece % store.n_kv_heads,
-                memory + bytes * static_cast<size_t>(thread))
-            .run();
-      });
+  int first = 0;
+  for (const int end : plan.phase_ends) {
+    context.pool.parallel_for(end - first, [&](int i, int thread) {
+      const AttentionPiece& piece = plan.pieces[static_cast<size_t>(first + i)];
+      ItemRun(context, params, plan.items[static_cast<size_t>(piece.item)], piece.kv_head,
+              memory + bytes * static_cast<size_t>(thread))
+          .run();
+    });
+    first = end;
+  }
 }
 
 }  // namespace cachalot::cpu

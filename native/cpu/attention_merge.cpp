@@ -10,27 +10,27 @@ namespace cachalot::cpu {
 
 namespace {
 
-void merge_head(const AttentionMergeParams& params, int row, int head, float* memory) {
+void merge_head(const OpContext& context, const AttentionMergeParams& params, int row, int head,
+                float* memory) {
   const int head_dim = params.head_dim;
   float scalars[4];
   const AttentionState total{memory, scalars, scalars + 1},
       group{memory + head_dim, scalars + 2, scalars + 3};
-  total.clear(head_dim);
+  clear_state(total, head_dim);
   const int end = params.plan->merge_begin[static_cast<size_t>(row) + 1];
   for (int i = params.plan->merge_begin[static_cast<size_t>(row)]; i < end;) {
     const int index = params.plan->merge_entries[static_cast<size_t>(i)].group;
-    group.clear(head_dim);
+    clear_state(group, head_dim);
     for (; i < end && params.plan->merge_entries[static_cast<size_t>(i)].group == index; i++) {
       const int64_t partial = params.plan->merge_entries[static_cast<size_t>(i)].partial;
-      // A partial is only read; AttentionState's pointers are not const because merge() also
-      // writes.
+      // A partial is only read; AttentionState's pointers are not const because merging also writes.
       auto* out =
           const_cast<float*>(params.partials) + (partial * params.n_heads + head) * (head_dim + 2);
-      group.merge({out, out + head_dim, out + head_dim + 1}, head_dim);
+      context.kernels.merge_states(group, {out, out + head_dim, out + head_dim + 1}, 1, head_dim);
     }
-    total.merge(group, head_dim);
+    context.kernels.merge_states(total, group, 1, head_dim);
   }
-  total.normalize(head_dim, params.out + (int64_t{row} * params.n_heads + head) * head_dim);
+  normalize_state(total, head_dim, params.out + (int64_t{row} * params.n_heads + head) * head_dim);
 }
 
 }  // namespace
@@ -41,7 +41,7 @@ void attention_merge(const OpContext& context, const AttentionMergeParams& param
       context.scratch.get(floats * 4 * static_cast<size_t>(context.pool.size())));
   context.pool.parallel_for(params.n_rows, [&](int row, int thread) {
     for (int head = 0; head < params.n_heads; head++) {
-      merge_head(params, row, head, memory + floats * static_cast<size_t>(thread));
+      merge_head(context, params, row, head, memory + floats * static_cast<size_t>(thread));
     }
   });
 }

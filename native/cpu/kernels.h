@@ -10,6 +10,13 @@
 
 namespace cachalot::cpu {
 
+/** Partial attention of n queries over some keys; see device/attention_state.h. */
+struct AttentionState {
+  float* out;  // [n, D] not normalized
+  float* max;  // [n] base 2; -inf when empty
+  float* sum;  // [n]
+};
+
 /** Rows quantized to int8 in blocks of 32: x ~ scale * code. */
 struct QuantizedRows {
   int8_t* codes;    // [R, K]
@@ -44,20 +51,21 @@ struct FloatTask {
   int64_t first_output, end_output;
 };
 
-/** One online-softmax step of some queries over one tile of 32 keys. */
-struct AttentionTile {
-  const uint8_t* keys;           // block of K in the path's layout
-  const uint8_t* values;         // block of V
+/** Online softmax of some queries over consecutive tiles of 32 keys, all of one span. */
+struct AttentionSpan {
+  const uint8_t* const* tiles;  // [n_tiles] block of K in the CPU's layout; V follows at
+  int64_t value_offset;         // so many bytes
+  int32_t n_tiles;
+  int32_t first_key;             // index in the context of the first tile's first key
   uint32_t format;               // KvFormat
   int32_t head_dim;              // D, even
   int32_t n_queries;             // n
   const float* queries;          // [n, D] f32, rotated
   const uint16_t* queries_bf16;  // [n, D] the same rounded, for bf16 keys
-  const uint32_t* key_masks;     // [n] bit t: the query reads key t
+  const int32_t* first_keys;     // [n] the query reads the keys of the context from here
+  const int32_t* end_keys;       // [n] to here
   float scale;                   // of q k^T, times log2(e)
-  float* out;                    // [n, D] state, not normalized
-  float* max;                    // [n] state, base 2; -inf when empty
-  float* sum;                    // [n] state
+  AttentionState state;          // [n] of the queries, continued
 };
 
 struct Kernels {
@@ -72,7 +80,9 @@ struct Kernels {
   void (*round_bf16)(const float* x, int64_t n, uint16_t* out);
   void (*linear_panels)(const PanelTask* task);
   void (*linear_floats)(const FloatTask* task);
-  void (*attention_tile)(const AttentionTile* tile);
+  void (*attention_span)(const AttentionSpan* span);
+  /** into[i] = into[i] (+) later[i], for n states. */
+  void (*merge_states)(AttentionState into, AttentionState later, int32_t n, int32_t head_dim);
   /** The larger of all x, ignoring NaN; and whether there was a NaN. */
   void (*max_value)(const float* x, int64_t n, float* max, int32_t* has_nan);
   /** sum of exp2((x - max) * scale). */

@@ -1,49 +1,64 @@
 // The algebra of split attention: a partial result over some keys is (out, max, sum) with
 //   out = sum_i 2^(s_i - max) v_i,  sum = sum_i 2^(s_i - max);  lse2 = max + log2(sum).
 // An empty part has max = -inf, sum = 0, out = 0, and is the neutral element on both sides.
+// Static functions: each path compiles its own.
 #pragma once
 
 #include <math.h>
 
 #include "cpu/device/exp2.h"
+#include "cpu/kernels.h"
 
 namespace cachalot::cpu {
 
-struct AttentionState {
-  float* out;  // [D]
-  float* max;
-  float* sum;
+/** State i of n. */
+static inline AttentionState state_at(const AttentionState& states, int i, int head_dim) {
+  return {states.out + (int64_t)i * head_dim, states.max + i, states.sum + i};
+}
 
-  void clear(int head_dim) const {
-    for (int d = 0; d < head_dim; d++) out[d] = 0.0f;
-    *max = -INFINITY;
-    *sum = 0.0f;
+static inline void clear_state(const AttentionState& state, int head_dim) {
+  for (int d = 0; d < head_dim; d++) state.out[d] = 0.0f;
+  *state.max = -INFINITY;
+  *state.sum = 0.0f;
+}
+
+/** A part whose scores were all NaN is not empty: its sum says so. */
+static inline int is_empty_state(const AttentionState& state) {
+  return *state.max == -INFINITY && *state.sum == 0.0f;
+}
+
+static inline void copy_state(const AttentionState& from, const AttentionState& to, int head_dim) {
+  for (int d = 0; d < head_dim; d++) to.out[d] = from.out[d];
+  *to.max = *from.max;
+  *to.sum = *from.sum;
+}
+
+/** into = into (+) later. */
+static inline void merge_state(const AttentionState& into, const AttentionState& later,
+                               int head_dim) {
+  if (is_empty_state(later)) return;
+  if (is_empty_state(into)) {
+    copy_state(later, into, head_dim);
+    return;
   }
+  const float max = *into.max > *later.max ? *into.max : *later.max;
+  const float a = exp2_f32(*into.max - max), b = exp2_f32(*later.max - max);
+  for (int d = 0; d < head_dim; d++) into.out[d] = into.out[d] * a + later.out[d] * b;
+  *into.sum = *into.sum * a + *later.sum * b;
+  *into.max = max;
+}
 
-  /** A part whose scores were all NaN is not empty: its sum says so. */
-  bool empty() const { return *max == -INFINITY && *sum == 0.0f; }
+/** result = out / sum; zeros when no key was read. */
+static inline void normalize_state(const AttentionState& state, int head_dim, float* result) {
+  const float inverse = *state.sum == 0.0f ? 0.0f : 1.0f / *state.sum;
+  for (int d = 0; d < head_dim; d++) result[d] = state.out[d] * inverse;
+}
 
-  /** this = this (+) later. */
-  void merge(const AttentionState& later, int head_dim) const {
-    if (later.empty()) return;
-    if (empty()) {
-      for (int d = 0; d < head_dim; d++) out[d] = later.out[d];
-      *max = *later.max;
-      *sum = *later.sum;
-      return;
-    }
-    const float new_max = *max > *later.max ? *max : *later.max;
-    const float a = exp2_f32(*max - new_max), b = exp2_f32(*later.max - new_max);
-    for (int d = 0; d < head_dim; d++) out[d] = out[d] * a + later.out[d] * b;
-    *sum = *sum * a + *later.sum * b;
-    *max = new_max;
-  }
-
-  /** result = out / sum; zeros when no key was read. */
-  void normalize(int head_dim, float* result) const {
-    const float inverse = *sum == 0.0f ? 0.0f : 1.0f / *sum;
-    for (int d = 0; d < head_dim; d++) result[d] = out[d] * inverse;
-  }
-};
+/** The body of a path's merge_states. */
+static inline void merge_each_state(const AttentionState& into, const AttentionState& later, int n,
+                                    int head_dim) {
+  for (int i = 0; i < n; i++)
+    merge_state(state_at(into, i, head_dim), state_at(later, i, head_dim), head_dim);
+}
 
 }  // namespace cachalot::cpu

@@ -1,15 +1,16 @@
-// One online-softmax step over a tile of 32 keys; avx512/attention_tile.cpp states the formula. The
+// One online-softmax step over a tile of 32 keys; avx512/attention_few.h states the formula. The
 // layouts are the same: f32 K is [D][32], V is [32][D]; bf16 K is [D/2][32][2], V is [16][D][2],
 // widened to f32 in registers. Two queries share every load of K and V.
 
 #include "cpu/avx2/kernels_avx2.h"
 #include "cpu/avx2/vector.h"
+#include "cpu/device/attention_state.h"
+#include "cpu/device/attention_tile.h"
 
 namespace cachalot::cpu::avx2 {
 
 namespace {
 
-constexpr int kTile = 32;
 constexpr uint32_t kFormatF32 = 0;  // KvFormat's numbers
 
 template <int kQueries>
@@ -17,7 +18,7 @@ void score_f32(const AttentionTile& tile, int query, __m256 (*s)[4]) {
   const auto* keys = reinterpret_cast<const float*>(tile.keys);
   for (int d = 0; d < tile.head_dim; d++) {
     for (int part = 0; part < 4; part++) {
-      const __m256 k = _mm256_loadu_ps(keys + d * kTile + 8 * part);
+      const __m256 k = _mm256_loadu_ps(keys + d * kTileKeys + 8 * part);
       for (int i = 0; i < kQueries; i++) {
         const __m256 q = _mm256_set1_ps(tile.queries[(query + i) * tile.head_dim + d]);
         s[i][part] = _mm256_fmadd_ps(q, k, s[i][part]);
@@ -32,7 +33,7 @@ void score_bf16(const AttentionTile& tile, int query, __m256 (*s)[4]) {
   for (int d = 0; d < tile.head_dim; d += 2) {
     for (int part = 0; part < 4; part++) {
       const __m256i pairs =
-          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(keys + d * kTile + 16 * part));
+          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(keys + d * kTileKeys + 16 * part));
       for (int i = 0; i < kQueries; i++) {
         const float* q = tile.queries + (query + i) * tile.head_dim + d;
         s[i][part] = _mm256_fmadd_ps(_mm256_set1_ps(q[0]), first_of_pairs(pairs), s[i][part]);
@@ -54,7 +55,7 @@ inline float soften(const AttentionTile& tile, int query, const __m256* s, float
   const __m256 lowest = _mm256_set1_ps(-__builtin_inff()), scale = _mm256_set1_ps(tile.scale);
   __m256 a[4], largest = lowest;
   for (int part = 0; part < 4; part++) {
-    const __m256 mask = lanes(tile.key_masks[query] >> 8 * part);
+    const __m256 mask = lanes(key_mask(tile, query) >> 8 * part);
     a[part] = _mm256_blendv_ps(lowest, _mm256_mul_ps(s[part], scale), mask);
     largest = _mm256_max_ps(largest, a[part]);
   }
@@ -62,7 +63,7 @@ inline float soften(const AttentionTile& tile, int query, const __m256* s, float
   const float new_max = tile_max > old_max ? tile_max : old_max;
   __m256 sum = _mm256_setzero_ps();
   for (int part = 0; part < 4; part++) {
-    const __m256 mask = lanes(tile.key_masks[query] >> 8 * part);
+    const __m256 mask = lanes(key_mask(tile, query) >> 8 * part);
     const __m256 power = exp2_ps(_mm256_sub_ps(a[part], _mm256_set1_ps(new_max)));
     const __m256 value = _mm256_and_ps(mask, power);
     _mm256_store_ps(p + 8 * part, value);
@@ -76,9 +77,9 @@ inline float soften(const AttentionTile& tile, int query, const __m256* s, float
 
 /** acc += p V for 8 columns of V in f32. */
 template <int kQueries>
-void accumulate_f32(const AttentionTile& tile, int column, const float (*p)[kTile], __m256* acc) {
+void accumulate_f32(const AttentionTile& tile, int column, const float (*p)[kTileKeys], __m256* acc) {
   const auto* values = reinterpret_cast<const float*>(tile.values);
-  for (int key = 0; key < kTile; key++) {
+  for (int key = 0; key < kTileKeys; key++) {
     const __m256 v = load_first(values + key * tile.head_dim + column, tile.head_dim - column);
     for (int i = 0; i < kQueries; i++) {
       acc[i] = _mm256_fmadd_ps(_mm256_set1_ps(p[i][key]), v, acc[i]);
@@ -88,10 +89,10 @@ void accumulate_f32(const AttentionTile& tile, int column, const float (*p)[kTil
 
 /** acc += p V for 8 columns of V in bf16, two keys at a time. */
 template <int kQueries>
-void accumulate_bf16(const AttentionTile& tile, int column, const float (*p)[kTile], __m256* acc) {
+void accumulate_bf16(const AttentionTile& tile, int column, const float (*p)[kTileKeys], __m256* acc) {
   const auto* values = reinterpret_cast<const uint16_t*>(tile.values);
   const __m256i mask = first(tile.head_dim - column);
-  for (int key = 0; key < kTile; key += 2) {
+  for (int key = 0; key < kTileKeys; key += 2) {
     const __m256i pairs = _mm256_maskload_epi32(
         reinterpret_cast<const int*>(values + key * tile.head_dim + 2 * column), mask);
     for (int i = 0; i < kQueries; i++) {
@@ -110,7 +111,7 @@ void queries(const AttentionTile& tile, int query) {
   const bool f32 = tile.format == kFormatF32;
   if (f32) score_f32<kQueries>(tile, query, s);
   else score_bf16<kQueries>(tile, query, s);
-  alignas(32) float p[kQueries][kTile];
+  alignas(32) float p[kQueries][kTileKeys];
   float factors[kQueries];
   for (int i = 0; i < kQueries; i++) factors[i] = soften(tile, query + i, s[i], p[i]);
   for (int column = 0; column < tile.head_dim; column += 8) {
@@ -128,21 +129,29 @@ void queries(const AttentionTile& tile, int query) {
   }
 }
 
-}  // namespace
-
 // A query that reads nothing of the tile is left alone: its state keeps its bits.
-void attention_tile(const AttentionTile* tile) {
+void run_tile(const AttentionTile& tile) {
   int query = 0;
-  while (query < tile->n_queries) {
-    if (tile->key_masks[query] == 0) {
+  while (query < tile.n_queries) {
+    if (key_mask(tile, query) == 0) {
       query++;
-    } else if (query + 1 < tile->n_queries && tile->key_masks[query + 1] != 0) {
-      queries<2>(*tile, query);
+    } else if (query + 1 < tile.n_queries && key_mask(tile, query + 1) != 0) {
+      queries<2>(tile, query);
       query += 2;
     } else {
-      queries<1>(*tile, query++);
+      queries<1>(tile, query++);
     }
   }
+}
+
+}  // namespace
+
+void attention_span(const AttentionSpan* span) {
+  for (int i = 0; i < span->n_tiles; i++) run_tile(tile_of(*span, i, 0));
+}
+
+void merge_states(AttentionState into, AttentionState later, int32_t n, int32_t head_dim) {
+  merge_each_state(into, later, n, head_dim);
 }
 
 }  // namespace cachalot::cpu::avx2

@@ -2,25 +2,32 @@
 // 2):
 //   s = scale * q K^T;  m' = max(m, max s);  p = 2^(s - m');  a = 2^(m - m')
 //   out = a out + p V;  sum = a sum + sum(p);  m = m'
-// bf16: K is [D/2][32][2] and V is [16][D][2], so that a register of vdpbf16ps holds 16 keys (or 16
-// columns of V) and the query (or probability) pair is broadcast. f32: K is [D][32], V is [32][D],
-// fma. Four queries share every load of K and V; each has its own registers, so its arithmetic does
-// not depend on its neighbours.
+// For few queries: a register holds 16 keys (or 16 columns of V), the query (or probability) is
+// broadcast. bf16: K is [D/2][32][2] and V is [16][D][2], for vdpbf16ps. f32: K is [D][32], V is
+// [32][D], fma. Up to four queries share every load of K and V; each has its own registers, so its
+// arithmetic does not depend on its neighbours. attention_many.h has the same bits.
+#pragma once
 
-#include "cpu/avx512/kernels_avx512.h"
 #include "cpu/avx512/vector.h"
+#include "cpu/device/attention_tile.h"
 
 namespace cachalot::cpu::avx512 {
 
 namespace {
 
-constexpr int kTile = 32;
+constexpr int kTile = kTileKeys;
 constexpr uint32_t kFormatF32 = 0;  // KvFormat's numbers
 
 /** Scores of one query: 32 keys in two registers. */
 struct Scores {
   __m512 low, high;
 };
+
+/** The next block lies elsewhere, where the hardware does not look: 256 bytes of it. */
+inline void prefetch(const uint8_t* block, int at) {
+  if (block == nullptr) return;
+  for (int line = 0; line < 256; line += 64) _mm_prefetch(block + at + line, _MM_HINT_T0);
+}
 
 template <int kQueries>
 void score_f32(const AttentionTile& tile, int query, Scores* s) {
@@ -50,6 +57,7 @@ template <int kQueries>
 void score_bf16(const AttentionTile& tile, int query, Scores* s) {
   const auto* keys = reinterpret_cast<const uint16_t*>(tile.keys);
   for (int d = 0; d < tile.head_dim; d += 2) {
+    if (query == 0) prefetch(tile.next, 128 * d);
     const __m512bh low = load_pairs(keys + d * kTile), high = load_pairs(keys + d * kTile + 32);
     for (int i = 0; i < kQueries; i++) {
       const __m512bh q = pair_of(tile.queries_bf16 + (query + i) * tile.head_dim + d);
@@ -62,8 +70,8 @@ void score_bf16(const AttentionTile& tile, int query, Scores* s) {
 /** Turns scores into probabilities and updates max and sum; returns the factor of the old state. */
 inline float soften(const AttentionTile& tile, int query, const Scores& s, __m512* low,
                     __m512* high) {
-  const auto mask_low = static_cast<__mmask16>(tile.key_masks[query]),
-             mask_high = static_cast<__mmask16>(tile.key_masks[query] >> 16);
+  const uint32_t mask = key_mask(tile, query);
+  const auto mask_low = static_cast<__mmask16>(mask), mask_high = static_cast<__mmask16>(mask >> 16);
   const __m512 lowest = _mm512_set1_ps(-__builtin_inff()), scale = _mm512_set1_ps(tile.scale);
   const __m512 a = _mm512_mask_mul_ps(lowest, mask_low, s.low, scale);
   const __m512 b = _mm512_mask_mul_ps(lowest, mask_high, s.high, scale);
@@ -73,8 +81,9 @@ inline float soften(const AttentionTile& tile, int query, const Scores& s, __m51
   const __m512 shift = _mm512_set1_ps(new_max);
   *low = _mm512_maskz_mov_ps(mask_low, exp2_ps(_mm512_sub_ps(a, shift)));
   *high = _mm512_maskz_mov_ps(mask_high, exp2_ps(_mm512_sub_ps(b, shift)));
-  const float factor = old_max == -__builtin_inff() ? 0.0f : exp2_f32(old_max - new_max);
-  tile.sum[query] = tile.sum[query] * factor + _mm512_reduce_add_ps(_mm512_add_ps(*low, *high));
+  const __m512 change = exp2_ps(_mm512_set1_ps(old_max - new_max));
+  const float factor = old_max == -__builtin_inff() ? 0.0f : _mm512_cvtss_f32(change);
+  tile.sum[query] = tile.sum[query] * factor + sum_lanes(_mm512_add_ps(*low, *high));
   tile.max[query] = new_max;
   return factor;
 }
@@ -102,26 +111,52 @@ void accumulate_f32(const AttentionTile& tile, int query, const float* factors,
   }
 }
 
+/** 16 * kParts columns from `column` on; those in `mask` if kParts is 1. */
+template <int kQueries, int kParts>
+void accumulate_bf16(const AttentionTile& tile, int query, int column, __mmask16 mask,
+                     const float* factors, const uint16_t (*p)[kTile]) {
+  const auto* values = reinterpret_cast<const uint16_t*>(tile.values) + 2 * column;
+  float* out = tile.out + query * tile.head_dim + column;
+  const auto load = [&](const void* at) {
+    return kParts > 1 ? _mm512_loadu_ps(at) : _mm512_maskz_loadu_ps(mask, at);
+  };
+  __m512 acc[kQueries][kParts];
+#pragma GCC unroll 4
+  for (int i = 0; i < kQueries; i++)
+#pragma GCC unroll 4
+    for (int part = 0; part < kParts; part++)
+      acc[i][part] =
+          _mm512_mul_ps(load(out + i * tile.head_dim + 16 * part), _mm512_set1_ps(factors[i]));
+  for (int key = 0; key < kTile; key += 2) {
+    __m512bh v[kParts];
+#pragma GCC unroll 4
+    for (int part = 0; part < kParts; part++)
+      v[part] = reinterpret_cast<__m512bh>(load(values + key * tile.head_dim + 32 * part));
+#pragma GCC unroll 4
+    for (int i = 0; i < kQueries; i++)
+#pragma GCC unroll 4
+      for (int part = 0; part < kParts; part++)
+        acc[i][part] = _mm512_dpbf16_ps(acc[i][part], v[part], pair_of(p[i] + key));
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < kQueries; i++)
+#pragma GCC unroll 4
+    for (int part = 0; part < kParts; part++) {
+      float* at = out + i * tile.head_dim + 16 * part;
+      if (kParts > 1) _mm512_storeu_ps(at, acc[i][part]);
+      else _mm512_mask_storeu_ps(at, mask, acc[i][part]);
+    }
+}
+
+/** out = factor * out + p V. */
 template <int kQueries>
 void accumulate_bf16(const AttentionTile& tile, int query, const float* factors,
                      const uint16_t (*p)[kTile]) {
-  const auto* values = reinterpret_cast<const uint16_t*>(tile.values);
-  for (int column = 0; column < tile.head_dim; column += 16) {
-    const __mmask16 mask = first(tile.head_dim - column);
-    __m512 acc[kQueries];
-    for (int i = 0; i < kQueries; i++) {
-      const float* out = tile.out + (query + i) * tile.head_dim + column;
-      acc[i] = _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, out), _mm512_set1_ps(factors[i]));
-    }
-    for (int key = 0; key < kTile; key += 2) {
-      const auto v = reinterpret_cast<__m512bh>(
-          _mm512_maskz_loadu_epi32(mask, values + key * tile.head_dim + 2 * column));
-      for (int i = 0; i < kQueries; i++) acc[i] = _mm512_dpbf16_ps(acc[i], v, pair_of(p[i] + key));
-    }
-    for (int i = 0; i < kQueries; i++) {
-      _mm512_mask_storeu_ps(tile.out + (query + i) * tile.head_dim + column, mask, acc[i]);
-    }
-  }
+  int column = 0;
+  for (; column + 64 <= tile.head_dim; column += 64)
+    accumulate_bf16<kQueries, 4>(tile, query, column, 0xffff, factors, p);
+  for (; column < tile.head_dim; column += 16)
+    accumulate_bf16<kQueries, 1>(tile, query, column, first(tile.head_dim - column), factors, p);
 }
 
 template <int kQueries>
@@ -150,26 +185,23 @@ void queries(const AttentionTile& tile, int query) {
   }
 }
 
-}  // namespace
-
-// A query that reads nothing of the tile is left alone: its state keeps its bits. The caller orders
-// queries so that those are rare, and runs of four others are computed together.
-void attention_tile(const AttentionTile* tile) {
+// A query that reads nothing of the tile is left alone: its state keeps its bits.
+void few_queries(const AttentionTile& tile) {
   int query = 0;
-  while (query < tile->n_queries) {
-    if (tile->key_masks[query] == 0) {
-      query++;
-      continue;
+  while (query < tile.n_queries) {
+    int n = 0;
+    while (n < 4 && query + n < tile.n_queries && key_mask(tile, query + n) != 0) n++;
+    switch (n) {
+      case 4: queries<4>(tile, query); break;
+      case 3: queries<3>(tile, query); break;
+      case 2: queries<2>(tile, query); break;
+      case 1: queries<1>(tile, query); break;
+      default: n = 1;
     }
-    int n = 1;
-    while (n < 4 && query + n < tile->n_queries && tile->key_masks[query + n] != 0) n++;
-    if (n == 4) {
-      queries<4>(*tile, query);
-      query += 4;
-    } else {
-      for (; n > 0; n--) queries<1>(*tile, query++);
-    }
+    query += n;
   }
 }
+
+}  // namespace
 
 }  // namespace cachalot::cpu::avx512

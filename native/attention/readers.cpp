@@ -1,0 +1,125 @@
+#include "attention/readers.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "backend/attention_plan.h"
+
+namespace cachalot {
+
+namespace {
+
+/** How many leading blocks two contexts have in common, if the first `known` are. */
+int common_blocks(std::span<const uint32_t> a, std::span<const uint32_t> b, int known) {
+  int low = known, high = static_cast<int>(std::min(a.size(), b.size()));
+  while (low < high) {
+    const int middle = (low + high + 1) / 2;
+    const auto last = static_cast<size_t>(middle - 1);
+    if (a[last] == b[last]) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
+class Finder {
+ public:
+  explicit Finder(std::span<const PlanSequence> sequences) : sequences_(sequences) {
+    tree_.order.resize(sequences.size());
+    std::iota(tree_.order.begin(), tree_.order.end(), 0);
+  }
+
+  ReaderTree find() {
+    divide(0, static_cast<int>(tree_.order.size()), 0, -1);
+    return std::move(tree_);
+  }
+
+ private:
+  std::span<const uint32_t> runs(int i) const {
+    return sequences_[static_cast<size_t>(tree_.order[static_cast<size_t>(i)])].runs;
+  }
+
+  /** Makes ranges of those among order[first, end) that have the same block at `tile`. */
+  void divide(int first, int end, int tile, int parent) {
+    const auto at = [&](int sequence) -> int64_t {
+      const auto& blocks = sequences_[static_cast<size_t>(sequence)].runs;
+      const auto index = static_cast<size_t>(tile);
+      return index < blocks.size() ? int64_t{blocks[index]} : -1 - sequence;  // who ends is alone
+    };
+    std::sort(tree_.order.begin() + first, tree_.order.begin() + end,
+              [&](int a, int b) { return std::pair(at(a), a) < std::pair(at(b), b); });
+    for (int same = first; same < end;) {
+      int next = same + 1;
+      const int64_t block = at(tree_.order[static_cast<size_t>(same)]);
+      while (next < end && at(tree_.order[static_cast<size_t>(next)]) == block) next++;
+      if (next - same >= 2) add_range(same, next, tile, parent);
+      same = next;
+    }
+  }
+
+  void add_range(int first, int end, int tile, int parent) {
+    auto common = static_cast<int>(runs(first).size());
+    int n_rows = 0;
+    for (int i = first; i < end; i++) {
+      common = std::min(common, common_blocks(runs(first), runs(i), tile + 1));
+      n_rows += sequences_[static_cast<size_t>(tree_.order[static_cast<size_t>(i)])].n_rows;
+    }
+    const auto index = static_cast<int32_t>(tree_.ranges.size());
+    const int depth = parent < 0 ? 0 : tree_.ranges[static_cast<size_t>(parent)].depth + 1;
+    tree_.ranges.push_back({tile, common, first, end - first, n_rows, depth, {}});
+    if (parent < 0) tree_.tops.push_back(index);
+    else tree_.ranges[static_cast<size_t>(parent)].children.push_back(index);
+    divide(first, end, common, index);
+  }
+
+  std::span<const PlanSequence> sequences_;
+  ReaderTree tree_;
+};
+
+/** Groups of spans that hold any of the whole spans of these tiles, and whether a part of one is
+ * left: how many partials each row gets by reading them apart from what follows. */
+int partials_of(const SharedRange& range) {
+  const int group_tiles = kGroupTokens / kTileTokens;
+  const int whole_end = range.end_tile / kSpanTiles * kSpanTiles;
+  const int whole = whole_end <= range.first_tile
+                        ? 0
+                        : (whole_end - 1) / group_tiles - range.first_tile / group_tiles + 1;
+  return whole + (range.end_tile % kSpanTiles != 0 ? 1 : 0);
+}
+
+}  // namespace
+
+ReaderTree find_shared_ranges(std::span<const PlanSequence> sequences) {
+  return Finder(sequences).find();
+}
+
+void choose_groups(std::span<const PlanSequence> sequences, const AttentionCosts& costs,
+                   int heads_per_kv_head, int n_kv_heads, ReaderTree* tree) {
+  // What one tile costs all readers of a range, if they read it as they read what follows it.
+  std::vector<double> apart(tree->ranges.size());
+  const auto alone = [&](int i) {
+    const int sequence = tree->order[static_cast<size_t>(i)];
+    return costs.tile(sequences[static_cast<size_t>(sequence)].n_rows * heads_per_kv_head);
+  };
+  for (size_t index = tree->ranges.size(); index-- > 0;) {  // children first
+    SharedRange& range = tree->ranges[index];
+    double separate = 0;
+    int reader = range.first_reader;
+    for (const int32_t child_index : range.children) {
+      const SharedRange& child = tree->ranges[static_cast<size_t>(child_index)];
+      for (; reader < child.first_reader; reader++) separate += alone(reader);
+      separate += apart[static_cast<size_t>(child_index)];
+      reader = child.first_reader + child.n_readers;
+    }
+    for (; reader < range.first_reader + range.n_readers; reader++) separate += alone(reader);
+    const int n_queries = range.n_rows * heads_per_kv_head;
+    const double together = costs.tile(n_queries);
+    const int n_tiles = range.end_tile - range.first_tile;
+    range.grouped_us =
+        n_kv_heads * (n_tiles * together + partials_of(range) * n_queries * costs.partial_us);
+    range.separate_us = n_kv_heads * n_tiles * separate;
+    range.grouped = range.grouped_us < range.separate_us;
+    apart[index] = range.grouped ? together : separate;
+  }
+}
+
+}  // namespace cachalot

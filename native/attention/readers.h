@@ -1,0 +1,46 @@
+// Which rows of a step read the same keys: a tree of maximal context ranges, each with its readers.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "attention/costs.h"
+
+namespace cachalot {
+
+/** Consecutive rows of a step that continue one context, in order: row i stands at position
+ * first_position + i. */
+struct PlanSequence {
+  int32_t first_row, n_rows;
+  int32_t first_position;          // tokens of context before the first row
+  std::span<const uint32_t> runs;  // one per 32 tokens, the rows' own included
+};
+
+/** Tiles [first_tile, end_tile) of the contexts of at least two sequences, who hold the same blocks
+ * there. */
+struct SharedRange {
+  int32_t first_tile, end_tile;
+  int32_t first_reader, n_readers;  // in ReaderTree::order
+  int32_t n_rows;                   // of all readers
+  int32_t depth;                    // ranges above it
+  std::vector<int32_t> children;    // ranges that continue it, of some of its readers
+  bool grouped = true;              // its readers read it together
+  double grouped_us = 0, separate_us = 0;  // what that costs per layer, and the other way
+};
+
+struct ReaderTree {
+  std::vector<int32_t> order;  // sequences, those that share beside each other
+  std::vector<SharedRange> ranges;  // parents first
+  std::vector<int32_t> tops;        // ranges that begin at the first tile
+};
+
+/** A block has one owner in the prefix tree, so equal addresses at one place mean equal contexts up
+ * to there. */
+ReaderTree find_shared_ranges(std::span<const PlanSequence> sequences);
+
+/** Marks the ranges that are better read by each reader (or each child's readers) on its own. */
+void choose_groups(std::span<const PlanSequence> sequences, const AttentionCosts& costs,
+                   int heads_per_kv_head, int n_kv_heads, ReaderTree* tree);
+
+}  // namespace cachalot

@@ -1,0 +1,275 @@
+// Online softmax over tiles of 32 bf16 keys, for many queries: a register holds 16 queries, keys and
+// values are broadcast. So both products run as matrix products that load little, and maximum and sum
+// go along registers, not inside them. The state is transposed once per span. Every query's bits are
+// those of attention_few.h: the same products in the same order, and the same tree for its sum.
+#pragma once
+
+#include "cpu/avx512/vector.h"
+#include "cpu/device/attention_tile.h"
+
+namespace cachalot::cpu::avx512 {
+
+namespace {
+
+constexpr int kMaxHeadDim = 256;
+
+/** out[j][i] = in[i][j] of 16 x 16 values of 4 bytes; only `rows` rows and `columns` columns of `in`
+ * are read, and `columns` rows of `out` written. */
+inline void transpose_16(const float* in, int64_t in_stride, int rows, int columns, float* out,
+                         int64_t out_stride) {
+  __m512 a[16], b[16];
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; i++)
+    a[i] = i < rows ? _mm512_maskz_loadu_ps(first(columns), in + i * in_stride) : _mm512_setzero_ps();
+#pragma GCC unroll 8
+  for (int i = 0; i < 16; i += 2) {
+    b[i] = _mm512_unpacklo_ps(a[i], a[i + 1]);
+    b[i + 1] = _mm512_unpackhi_ps(a[i], a[i + 1]);
+  }
+  const auto pd = [](__m512 x) { return _mm512_castps_pd(x); };
+#pragma GCC unroll 4
+  for (int i = 0; i < 16; i += 4) {
+    a[i] = _mm512_castpd_ps(_mm512_unpacklo_pd(pd(b[i]), pd(b[i + 2])));
+    a[i + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(pd(b[i]), pd(b[i + 2])));
+    a[i + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(pd(b[i + 1]), pd(b[i + 3])));
+    a[i + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(pd(b[i + 1]), pd(b[i + 3])));
+  }
+  // a[4 g + c] holds, in its quarter q, column 4 q + c of rows 4 g to 4 g + 3.
+#pragma GCC unroll 4
+  for (int c = 0; c < 4; c++) {
+    const __m512 low01 = _mm512_shuffle_f32x4(a[c], a[4 + c], 0x44),
+                 high01 = _mm512_shuffle_f32x4(a[c], a[4 + c], 0xee),
+                 low23 = _mm512_shuffle_f32x4(a[8 + c], a[12 + c], 0x44),
+                 high23 = _mm512_shuffle_f32x4(a[8 + c], a[12 + c], 0xee);
+    b[c] = _mm512_shuffle_f32x4(low01, low23, 0x88);
+    b[4 + c] = _mm512_shuffle_f32x4(low01, low23, 0xdd);
+    b[8 + c] = _mm512_shuffle_f32x4(high01, high23, 0x88);
+    b[12 + c] = _mm512_shuffle_f32x4(high01, high23, 0xdd);
+  }
+#pragma GCC unroll 16
+  for (int j = 0; j < 16; j++) {
+    if (j < columns) _mm512_storeu_ps(out + j * out_stride, b[j]);
+  }
+}
+
+/** 16 * kVectors queries of a span, the last of them perhaps absent. */
+template <int kVectors>
+class ManyQueries {
+ public:
+  static constexpr int kLanes = 16 * kVectors;
+
+  ManyQueries(const AttentionSpan& span, int query, int n)
+      : span_(span), query_(query), n_(n), head_dim_(span.head_dim) {}
+
+  void run() {
+    load();
+    for (int i = 0; i < span_.n_tiles; i++) {
+      const int key = span_.first_key + i * kTileKeys;
+      if (key >= last_end_ || key + kTileKeys <= least_first_) continue;
+      const auto* keys = reinterpret_cast<const uint16_t*>(span_.tiles[i]);
+      multiply<false>(queries_, head_dim_ / 2, keys, 2 * kTileKeys, kTileKeys, nullptr, nullptr,
+                      scores_);
+      __m512 factors[kVectors];
+      __mmask16 active[kVectors];
+      if (key >= last_first_ && key + kTileKeys <= least_end_) soften<false>(key, factors, active);
+      else soften<true>(key, factors, active);
+      accumulate(i, factors, active);
+    }
+    store();
+  }
+
+ private:
+  /** c[n][lanes] = (factors *) c + sum over k of a[k][lanes] * b[k][n], for pairs of bf16. With
+   * factors, lanes that are not active stay as they are. */
+  template <bool kContinues>
+  static void multiply(const uint32_t* a, int n_k, const uint16_t* b, int b_stride, int n_columns,
+                       const __m512* factors, const __mmask16* active, float* c) {
+    int column = 0;
+    for (; column + 8 <= n_columns; column += 8)
+      columns<kContinues, 8>(a, n_k, b + 2 * column, b_stride, factors, active, c + column * kLanes);
+    for (; column < n_columns; column += 2)
+      columns<kContinues, 2>(a, n_k, b + 2 * column, b_stride, factors, active, c + column * kLanes);
+  }
+
+  template <bool kContinues, int kColumns>
+  static void columns(const uint32_t* a, int n_k, const uint16_t* b, int b_stride,
+                      const __m512* factors, const __mmask16* active, float* c) {
+    __m512 acc[kColumns][kVectors];
+#pragma GCC unroll 8
+    for (int j = 0; j < kColumns; j++)
+#pragma GCC unroll 2
+      for (int v = 0; v < kVectors; v++)
+        acc[j][v] = kContinues
+                        ? _mm512_mul_ps(_mm512_load_ps(c + j * kLanes + 16 * v), factors[v])
+                        : _mm512_setzero_ps();
+    for (int k = 0; k < n_k; k++) {
+      __m512bh rows[kVectors];
+#pragma GCC unroll 2
+      for (int v = 0; v < kVectors; v++)
+        rows[v] = reinterpret_cast<__m512bh>(_mm512_load_si512(a + k * kLanes + 16 * v));
+#pragma GCC unroll 8
+      for (int j = 0; j < kColumns; j++) {
+        int32_t pair;
+        __builtin_memcpy(&pair, b + k * b_stride + 2 * j, 4);
+        const auto both = reinterpret_cast<__m512bh>(_mm512_set1_epi32(pair));
+#pragma GCC unroll 2
+        for (int v = 0; v < kVectors; v++)
+          acc[j][v] = _mm512_dpbf16_ps(acc[j][v], rows[v], both);
+      }
+    }
+#pragma GCC unroll 8
+    for (int j = 0; j < kColumns; j++)
+#pragma GCC unroll 2
+      for (int v = 0; v < kVectors; v++) {
+        if (kContinues) _mm512_mask_store_ps(c + j * kLanes + 16 * v, active[v], acc[j][v]);
+        else _mm512_store_ps(c + j * kLanes + 16 * v, acc[j][v]);
+      }
+  }
+
+  /** Scores -> probabilities in bf16 pairs; new maxima and sums. */
+  template <bool kMasked>
+  void soften(int key, __m512* factors, __mmask16* active) {
+    const __m512 lowest = _mm512_set1_ps(-__builtin_inff()), scale = _mm512_set1_ps(span_.scale);
+    for (int v = 0; v < kVectors; v++) {
+      const __m512i from = _mm512_sub_epi32(_mm512_load_si512(first_keys_ + 16 * v),
+                                            _mm512_set1_epi32(key)),
+                    to = _mm512_sub_epi32(_mm512_load_si512(end_keys_ + 16 * v),
+                                          _mm512_set1_epi32(key));
+      const auto mask_of = [&](int t) {
+        const __m512i at = _mm512_set1_epi32(t);
+        return _mm512_mask_cmpgt_epi32_mask(_mm512_cmple_epi32_mask(from, at), to, at);
+      };
+      float* scores = scores_ + 16 * v;
+      __m512 largest[4] = {lowest, lowest, lowest, lowest};
+      for (int t = 0; t < kTileKeys; t += 4) {
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++) {
+          float* at = scores + (t + i) * kLanes;
+          const __m512 s = kMasked ? _mm512_mask_mul_ps(lowest, mask_of(t + i), _mm512_load_ps(at), scale)
+                                   : _mm512_mul_ps(_mm512_load_ps(at), scale);
+          _mm512_store_ps(at, s);
+          largest[i] = _mm512_max_ps(largest[i], s);
+        }
+      }
+      const __m512 tile_max = _mm512_max_ps(_mm512_max_ps(largest[0], largest[1]),
+                                            _mm512_max_ps(largest[2], largest[3]));
+      const __m512 old_max = _mm512_load_ps(max_ + 16 * v);
+      const __m512 new_max = _mm512_mask_mov_ps(
+          old_max, _mm512_cmp_ps_mask(tile_max, old_max, _CMP_GT_OQ), tile_max);
+      // As in attention_few.h, key t and key t + 16 first; then halves, and halves of those.
+      __m512 sums[8];
+      for (int t = 0; t < 8; t++) {
+        __m512 p[4];
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++) {
+          float* at = scores + (t + 8 * i) * kLanes;
+          p[i] = exp2_ps(_mm512_sub_ps(_mm512_load_ps(at), new_max));
+          if (kMasked) p[i] = _mm512_maskz_mov_ps(mask_of(t + 8 * i), p[i]);
+          _mm512_store_ps(at, p[i]);
+        }
+        sums[t] = _mm512_add_ps(_mm512_add_ps(p[0], p[2]), _mm512_add_ps(p[1], p[3]));
+      }
+      for (int half = 4; half > 0; half /= 2)
+        for (int t = 0; t < half; t++) sums[t] = _mm512_add_ps(sums[t], sums[t + half]);
+      const __mmask16 fresh = _mm512_cmp_ps_mask(old_max, lowest, _CMP_EQ_OQ);
+      factors[v] = _mm512_maskz_mov_ps(static_cast<__mmask16>(~fresh),
+                                       exp2_ps(_mm512_sub_ps(old_max, new_max)));
+      const __m512 old_sum = _mm512_load_ps(sum_ + 16 * v);
+      const __m512 new_sum = _mm512_add_ps(_mm512_mul_ps(old_sum, factors[v]), sums[0]);
+      // Those that read any of the tile: `from` and `to` leave some of [0, 32).
+      active[v] = 0xffff;
+      if (kMasked) {
+        const __m512i zero = _mm512_setzero_si512(), end = _mm512_set1_epi32(kTileKeys);
+        active[v] = _mm512_cmplt_epi32_mask(_mm512_max_epi32(from, zero), _mm512_min_epi32(to, end));
+      }
+      _mm512_mask_store_ps(max_ + 16 * v, active[v], new_max);
+      _mm512_mask_store_ps(sum_ + 16 * v, active[v], new_sum);
+      round(v);
+    }
+  }
+
+  /** Probabilities of keys 2 t and 2 t + 1, rounded to bf16, beside each other. */
+  void round(int v) {
+    alignas(64) static constexpr uint16_t kOrder[32] = {
+        0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
+        8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+    const __m512i order = _mm512_load_si512(kOrder);
+    for (int t = 0; t < kTileKeys / 2; t++) {
+      const float* both = scores_ + 2 * t * kLanes + 16 * v;
+      const auto halves = reinterpret_cast<__m512i>(
+          _mm512_cvtne2ps_pbh(_mm512_load_ps(both + kLanes), _mm512_load_ps(both)));
+      _mm512_store_si512(pairs_ + t * kLanes + 16 * v, _mm512_permutexvar_epi16(order, halves));
+    }
+  }
+
+  /** out = factor * out + p V. A query that reads nothing of the tile keeps its bits. */
+  void accumulate(int tile, const __m512* factors, const __mmask16* active) {
+    const auto* values = reinterpret_cast<const uint16_t*>(span_.tiles[tile] + span_.value_offset);
+    multiply<true>(pairs_, kTileKeys / 2, values, 2 * head_dim_, head_dim_, factors, active, out_);
+  }
+
+  void load() {
+    const int64_t vector = int64_t{query_} * head_dim_;
+    const auto* queries = reinterpret_cast<const float*>(span_.queries_bf16 + vector);
+    transpose_all(queries, head_dim_ / 2, reinterpret_cast<float*>(queries_));
+    transpose_all(span_.state.out + vector, head_dim_, out_);
+    least_first_ = last_first_ = span_.first_keys[query_];
+    least_end_ = last_end_ = span_.end_keys[query_];
+    for (int i = 0; i < kLanes; i++) {
+      const int query = query_ + (i < n_ ? i : 0);  // who is absent reads what the first one reads
+      max_[i] = i < n_ ? span_.state.max[query] : -__builtin_inff();
+      sum_[i] = i < n_ ? span_.state.sum[query] : 0;
+      first_keys_[i] = span_.first_keys[query];
+      end_keys_[i] = span_.end_keys[query];
+      if (first_keys_[i] < least_first_) least_first_ = first_keys_[i];
+      if (first_keys_[i] > last_first_) last_first_ = first_keys_[i];
+      if (end_keys_[i] < least_end_) least_end_ = end_keys_[i];
+      if (end_keys_[i] > last_end_) last_end_ = end_keys_[i];
+    }
+  }
+
+  /** [n_, width] -> [width, kLanes]. */
+  void transpose_all(const float* in, int width, float* out) const {
+    for (int v = 0; v < kVectors; v++) {
+      for (int column = 0; column < width; column += 16) {
+        const int rows = n_ - 16 * v < 16 ? n_ - 16 * v : 16;
+        const int left = width - column < 16 ? width - column : 16;
+        transpose_16(in + 16 * v * width + column, width, rows, left, out + column * kLanes + 16 * v,
+                     kLanes);
+      }
+    }
+  }
+
+  void store() const {
+    const int64_t vector = int64_t{query_} * head_dim_;
+    alignas(64) float block[16 * 16];
+    for (int v = 0; v < kVectors; v++) {
+      for (int column = 0; column < head_dim_; column += 16) {
+        const int left = head_dim_ - column < 16 ? head_dim_ - column : 16;
+        transpose_16(out_ + column * kLanes + 16 * v, kLanes, left, 16, block, 16);
+        for (int i = 0; i < 16 && 16 * v + i < n_; i++) {
+          _mm512_mask_storeu_ps(span_.state.out + vector + (16 * v + i) * head_dim_ + column,
+                                first(left), _mm512_load_ps(block + 16 * i));
+        }
+      }
+    }
+    for (int i = 0; i < n_; i++) {
+      span_.state.max[query_ + i] = max_[i];
+      span_.state.sum[query_ + i] = sum_[i];
+    }
+  }
+
+  const AttentionSpan& span_;
+  int query_, n_, head_dim_;
+  int32_t least_first_, last_first_, least_end_, last_end_;
+  alignas(64) int32_t first_keys_[kLanes], end_keys_[kLanes];
+  alignas(64) float max_[kLanes], sum_[kLanes];
+  alignas(64) uint32_t queries_[kMaxHeadDim / 2 * kLanes];  // pairs of bf16
+  alignas(64) float scores_[kTileKeys * kLanes];
+  alignas(64) uint32_t pairs_[kTileKeys / 2 * kLanes];  // probabilities, pairs of bf16
+  alignas(64) float out_[kMaxHeadDim * kLanes];
+};
+
+}  // namespace
+
+}  // namespace cachalot::cpu::avx512

@@ -1,0 +1,58 @@
+// One tile of a span, for kernels that take queries a few at a time.
+#pragma once
+
+#include "cpu/kernels.h"
+
+namespace cachalot::cpu {
+
+constexpr int kTileKeys = 32;
+
+/** One online-softmax step of some queries over one tile. */
+struct AttentionTile {
+  const uint8_t* keys;           // block of K
+  const uint8_t* values;         // block of V
+  const uint8_t* next;           // the block that will be read next; may be null
+  uint32_t format;               // KvFormat
+  int32_t head_dim;              // D, even
+  int32_t n_queries;             // n
+  const float* queries;          // [n, D] f32, rotated
+  const uint16_t* queries_bf16;  // [n, D] the same rounded, for bf16 keys
+  const int32_t* first_keys;     // [n] the query reads the keys of the tile from here; may be < 0
+  const int32_t* end_keys;       // [n] to here; may be > 32
+  int32_t first_key;             // what both count from
+  float scale;                   // of q k^T, times log2(e)
+  float *out, *max, *sum;        // states
+};
+
+/** Bits of the first n keys of a tile. */
+static inline uint32_t first_bits(int n) {
+  return n <= 0 ? 0 : n >= kTileKeys ? ~(uint32_t)0 : ((uint32_t)1 << n) - 1;
+}
+
+/** Bit t: the query reads key t. */
+static inline uint32_t key_mask(const AttentionTile& tile, int query) {
+  return first_bits(tile.end_keys[query] - tile.first_key) &
+         ~first_bits(tile.first_keys[query] - tile.first_key);
+}
+
+/** Tile `i` of a span, for its queries from `query` on. */
+static inline AttentionTile tile_of(const AttentionSpan& span, int i, int query) {
+  const int64_t vector = (int64_t)query * span.head_dim;
+  return {span.tiles[i],
+          span.tiles[i] + span.value_offset,
+          i + 1 < span.n_tiles ? span.tiles[i + 1] : (const uint8_t*)0,
+          span.format,
+          span.head_dim,
+          span.n_queries - query,
+          span.queries + vector,
+          span.queries_bf16 + vector,
+          span.first_keys + query,
+          span.end_keys + query,
+          span.first_key + i * kTileKeys,
+          span.scale,
+          span.state.out + vector,
+          span.state.max + query,
+          span.state.sum + query};
+}
+
+}  // namespace cachalot::cpu
