@@ -13,6 +13,8 @@ export interface AttentionCase {
   parallelism: number;
   /** A row reads the last so many keys, its own included; 0: all. */
   window: number;
+  /** Whether contexts that share blocks are read together; must not change a bit. */
+  grouped: boolean;
   interleaved: boolean;
   cosines: Float32Array;
   sines: Float32Array;
@@ -24,13 +26,45 @@ export interface AttentionContext {
   v: Float32Array;
   q: Float32Array;
   rows: number;
+  /** Whole blocks of the first so many tokens are those of an earlier context, which holds the same there. */
+  shares?: { context: number; tokens: number };
 }
 
 export interface PlanItem {
   run: number;
   firstTile: number;
   endTile: number;
-  rows: { row: number; firstKey: number; endKey: number; partial: number }[];
+  rows: { row: number; firstKey: number; endKey: number; partial: number; resumes: number }[];
+}
+
+export interface PlanSequence {
+  rows: number;
+  position: number;
+  /** Addresses of the context's blocks; equal ones are shared. */
+  blocks: Int32Array;
+}
+
+export interface PlanOptions {
+  headsPerKvHead: number;
+  kvHeads: number;
+  parallelism: number;
+  window: number;
+  grouped: boolean;
+  /** Microseconds of a tile for 1, 2, 3, 4, 6, 8, 12, 16, 24, 32 and 64 queries, and of a partial. */
+  costs?: { tile: Float32Array; partial: number };
+}
+
+export interface Plan {
+  items: PlanItem[];
+  merges: { partial: number; group: number }[][];
+  ranges: {
+    firstTile: number;
+    endTile: number;
+    readers: number;
+    depth: number;
+    grouped: boolean;
+  }[];
+  pieces: { item: number; head: number; phase: number }[];
 }
 
 /** Defaults: greedy, no truncation, no edits. */
@@ -108,10 +142,7 @@ export interface TestingBinding {
     shape: AttentionCase,
     contexts: AttentionContext[],
   ): Float32Array;
-  plan(
-    sequences: { rows: number; position: number }[],
-    options: { headsPerKvHead: number; kvHeads: number; parallelism: number; window: number },
-  ): { items: PlanItem[]; merges: { partial: number; group: number }[][] };
+  plan(sequences: PlanSequence[], options: PlanOptions): Plan;
   PrefixTree: new (runs: number) => NativeTree;
 }
 

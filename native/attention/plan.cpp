@@ -140,6 +140,8 @@ class Planner {
     }
     siblings.n_items = static_cast<int32_t>(plan_.items.size()) - siblings.first_item;
     if (siblings.n_items > 0) siblings_.push_back(siblings);
+    if (!unfinished) return;
+    for (const auto& row : rows) rows_[static_cast<size_t>(row.row)].phase = siblings.phase + 1;
   }
 
   /** Those of the rows that read any of the item's keys. Returns its phase. */
@@ -162,11 +164,7 @@ class Planner {
       plan_.n_partials++;
       item.n_rows++;
     }
-    if (item.n_rows == 0) return 0;
-    if (unfinished) {
-      for (const auto& [index, position] : rows) rows_[static_cast<size_t>(index)].phase = phase + 1;
-    }
-    plan_.items.push_back(item);
+    if (item.n_rows > 0) plan_.items.push_back(item);
     return phase;
   }
 

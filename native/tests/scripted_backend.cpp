@@ -187,31 +187,39 @@ void ScriptedBackend::kv_gather(const KvGatherParams& params) {
   }
 }
 
-/** A partial: the sum of the terms of the keys read, and how many they were. */
+/** A partial: the sum of the terms of the keys read, and how many they were. One piece after the
+ * other: a span is resumed after the phase that left it, or not as it was. */
 void ScriptedBackend::attention(const AttentionParams& params) {
-  for (const WorkItem& item : params.plan->items) {
-    const ContextRun& run = params.plan->runs[static_cast<size_t>(item.run)];
-    for (int i = 0; i < item.n_rows; i++) {
-      const ItemRow& row = params.plan->item_rows[static_cast<size_t>(item.first_row + i)];
-      CHECK(row.end_key == row.query_position + 1, "a row reads up to its own token");
-      const int first = std::max(row.first_key, item.first_tile * kTileTokens);
-      const int end = std::min(row.end_key, item.end_tile * kTileTokens);
-      for (int head = 0; head < params.n_heads; head++) {
-        uint32_t sum = 0;
-        for (int key = first; key < end; key++) {
-          const Key stored = keys_of(params.store, run.blocks[key / kTileTokens], params.layer,
-                                     head)[key % kTileTokens];
-          CHECK(stored.position == static_cast<uint32_t>(key), "the key of each place is there");
-          sum += term(stored.value, stored.position);
-        }
-        uint32_t* out =
-            numbers(params.partials) +
-            ((int64_t{item.first_partial} + i) * params.n_heads + head) * (kHeadDim + 2);
-        out[0] = sum;
-        out[1] = static_cast<uint32_t>(std::max(0, end - first));
-        out[2] = static_cast<uint32_t>(row.end_key - row.first_key);
-      }
+  std::fill_n(numbers(params.partials),
+              int64_t{params.plan->n_partials} * params.n_heads * (kHeadDim + 2), 0xdeadbeef);
+  for (const AttentionPiece& piece : params.plan->pieces) attend(params, piece);
+}
+
+void ScriptedBackend::attend(const AttentionParams& params, const AttentionPiece& piece) {
+  const WorkItem& item = params.plan->items[static_cast<size_t>(piece.item)];
+  const ContextRun& run = params.plan->runs[static_cast<size_t>(item.run)];
+  const int head = piece.kv_head;  // as many as query heads
+  const auto partial_of = [&](int64_t partial) {
+    return numbers(params.partials) + (partial * params.n_heads + head) * (kHeadDim + 2);
+  };
+  for (int i = 0; i < item.n_rows; i++) {
+    const ItemRow& row = params.plan->item_rows[static_cast<size_t>(item.first_row + i)];
+    CHECK(row.end_key == row.query_position + 1, "a row reads up to its own token");
+    const int first = std::max(row.first_key, item.first_tile * kTileTokens);
+    const int end = std::min(row.end_key, item.end_tile * kTileTokens);
+    const uint32_t* begun = row.resumes < 0 ? nullptr : partial_of(row.resumes);
+    uint32_t sum = begun == nullptr ? 0 : begun[0], n_read = begun == nullptr ? 0 : begun[1];
+    for (int key = first; key < end; key++) {
+      const Key stored =
+          keys_of(params.store, run.blocks[key / kTileTokens], params.layer, head)[key % kTileTokens];
+      CHECK(stored.position == static_cast<uint32_t>(key), "the key of each place is there");
+      sum += term(stored.value, stored.position);
+      n_read++;
     }
+    uint32_t* out = partial_of(int64_t{item.first_partial} + i);
+    out[0] = sum;
+    out[1] = n_read;
+    out[2] = static_cast<uint32_t>(row.end_key - row.first_key);
   }
 }
 

@@ -57,6 +57,8 @@ class ScriptedBackend final : public Backend {
   void sample(const SampleParams& params) override;
 
  private:
+  void attend(const AttentionParams& params, const AttentionPiece& piece);
+
   std::vector<uint8_t> poisoned_;  // [R] rows of this step that hold kPoisonedToken
 };
 

@@ -1,3 +1,5 @@
+import fc from 'fast-check';
+
 import { Random } from '../random.js';
 import { attend, ropeTable, rotate } from '../reference/attention.js';
 import { paths, testing } from '../testing.js';
@@ -19,6 +21,7 @@ function shape(
     format: 'f32',
     parallelism: 1,
     window: 0,
+    grouped: true,
     interleaved: true,
     ...ropeTable(POSITIONS, headDim, BASE),
     ...options,
@@ -138,6 +141,90 @@ describe.each(paths)('attention on %s', (path) => {
       // The last row alone, as decoding would compute it.
       const last = { ...short, q: short.q.slice(69 * width), rows: 1 };
       expect(testing.attention(path, 1, c, [last])).toEqual(together.slice(-width));
+    },
+  );
+});
+
+/** A random tree: each context begins as an earlier one does, up to anywhere. */
+const branches = fc.array(
+  fc.record({
+    parent: fc.nat({ max: 7 }),
+    shared: fc.oneof(
+      fc.integer({ min: 0, max: 900 }),
+      fc.constantFrom(31, 32, 33, 255, 256, 257, 512, 544),
+    ),
+    own: fc.integer({ min: 1, max: 80 }),
+    rows: fc.oneof({ weight: 3, arbitrary: fc.constant(1) }, fc.integer({ min: 1, max: 40 })),
+  }),
+  { minLength: 2, maxLength: 16 },
+);
+
+describe.each(paths)('shared prefixes on %s', (path) => {
+  test.each([
+    ['bf16', 3, 64, 0],
+    ['f32', 1, 16, 0],
+    ['bf16', 1, 48, 300],
+    ['bf16', 8, 10, 0],
+  ] as const)(
+    'a row has the same bits whether its prefix is read together or not: %s, %d heads per KV head of %d, window %d',
+    (format, group, headDim, window) => {
+      const c = shape(2 * group, 2, headDim, { format, window });
+      const random = new Random(21);
+      const width = c.kvHeads * headDim;
+      const noise = context(2000, 1, c, random);
+      fc.assert(
+        fc.property(branches, fc.constantFrom(1, 2, 16), (tree, parallelism) => {
+          const contexts: AttentionContext[] = [];
+          for (const { parent, shared, own, rows } of tree) {
+            const before = contexts.length > 0 ? parent % contexts.length : -1;
+            const other = contexts[before];
+            const common = other ? Math.min(shared, other.k.length / width - other.rows) : shared;
+            const tokens = common + own + rows;
+            const at = width * Math.floor(900 * random.next());
+            const made: AttentionContext = {
+              k: noise.k.slice(at, at + tokens * width),
+              v: noise.v.slice(at, at + tokens * width),
+              q: random.normals(rows * c.heads * headDim),
+              rows,
+            };
+            if (other) {
+              made.k.set(other.k.subarray(0, common * width));
+              made.v.set(other.v.subarray(0, common * width));
+              made.shares = { context: before, tokens: common };
+            }
+            contexts.push(made);
+          }
+          const together = testing.attention(path, 2, { ...c, parallelism }, contexts);
+          const apart = testing.attention(path, 1, { ...c, grouped: false }, contexts);
+          expect(together.every((value, i) => Object.is(value, apart[i]))).toBe(true);
+          const last = contexts.at(-1)!;
+          const alone = testing.attention(path, 1, c, [{ ...last, shares: undefined }] as never);
+          expect(alone.every((value, i) => Object.is(value, together.at(i - alone.length)))).toBe(
+            true,
+          );
+        }),
+        { numRuns: path === 'portable' ? 2 : 6 },
+      );
+    },
+  );
+
+  // 16 and 32 queries fill registers of the kernel for many; 9, 10, 26 and 27 lie at its limits.
+  test.each([1, 9, 10, 15, 16, 17, 26, 27, 31, 32, 33, 63, 64, 100])(
+    'any number of queries gives the bits of one: %d',
+    (n) => {
+      const c = shape(1, 1, 32, { format: 'bf16' });
+      const random = new Random(n);
+      const first = context(300, 1, c, random);
+      const contexts = Array.from({ length: n }, (_, i) =>
+        i === 0
+          ? first
+          : { ...first, q: random.normals(c.headDim), shares: { context: 0, tokens: 288 } },
+      );
+      const together = testing.attention(path, 1, c, contexts);
+      contexts.forEach(({ k, v, q, rows }, i) => {
+        const alone = testing.attention(path, 1, c, [{ k, v, q, rows }]);
+        expect(together.slice(i * c.headDim, (i + 1) * c.headDim)).toEqual(alone);
+      });
     },
   );
 });

@@ -22,6 +22,7 @@ struct Case {
                                                                      : KvFormat::kF32),
         parallelism(integer_of(object.Get("parallelism"))),
         window(integer_of(object.Get("window"))),
+        grouping(object.Get("grouped").ToBoolean() ? Grouping::kAlways : Grouping::kNever),
         interleaved(object.Get("interleaved").ToBoolean()),
         cosines(floats_of(object.Get("cosines"))),
         sines(floats_of(object.Get("sines"))) {}
@@ -31,17 +32,23 @@ struct Case {
   int n_heads, n_kv_heads, head_dim;
   KvFormat format;
   int parallelism, window;
+  Grouping grouping;
   bool interleaved;
   std::vector<float> cosines, sines;
 };
 
-/** Writes a whole context, token by token or at once, into fresh runs. */
+/** Writes a whole context into fresh runs, after those that it shares. */
 std::vector<uint32_t> write_context(cpu::CpuBackend* backend, KvPool* pool, const Case& c,
                                     const std::vector<float>& k, const std::vector<float>& v,
-                                    int n_tokens) {
-  std::vector<uint32_t> runs;
+                                    int n_tokens, std::vector<uint32_t> runs) {
+  const size_t n_shared = runs.size();
   std::vector<KvTarget> targets;
   for (int i = 0; i < n_tokens; i++) {
+    if (static_cast<size_t>(i / kTileTokens) < n_shared) {
+      // The same values again, where they are: nobody sees it.
+      targets.push_back({runs[static_cast<size_t>(i / kTileTokens)], i % kTileTokens, i});
+      continue;
+    }
     if (i % kTileTokens == 0) runs.push_back(*pool->take());
     targets.push_back({runs.back(), i % kTileTokens, i});
   }
@@ -49,8 +56,8 @@ std::vector<uint32_t> write_context(cpu::CpuBackend* backend, KvPool* pool, cons
   return runs;
 }
 
-// attention(path, threads, case, [{ k, v, q, rows }]): out. k and v are [tokens, G, D], q is [rows,
-// H, D].
+// attention(path, threads, case, [{ k, v, q, rows, shares?: { context, tokens } }]): out. k and v are
+// [tokens, G, D], q is [rows, H, D]. Whole blocks of the shared tokens are those of the other context.
 Napi::Value attention(const Napi::CallbackInfo& info) {
   cpu::CpuBackend backend(info[0].ToString().Utf8Value(), integer_of(info[1]));
   const Case c(info[2].As<Napi::Object>());
@@ -66,13 +73,20 @@ Napi::Value attention(const Napi::CallbackInfo& info) {
                q = floats_of(context.Get("q"));
     const int n_tokens = static_cast<int>(k.size()) / (c.n_kv_heads * c.head_dim),
               own = integer_of(context.Get("rows"));
-    runs[i] = write_context(&backend, &pool, c, k, v, n_tokens);
+    std::vector<uint32_t> shared;
+    if (const Napi::Value shares = context.Get("shares"); shares.IsObject()) {
+      const auto object = shares.As<Napi::Object>();
+      const auto& other = runs[static_cast<size_t>(integer_of(object.Get("context")))];
+      shared.assign(other.begin(), other.begin() + integer_of(object.Get("tokens")) / kTileTokens);
+    }
+    runs[i] = write_context(&backend, &pool, c, k, v, n_tokens, std::move(shared));
     sequences.push_back({n_rows, own, n_tokens - own, runs[i]});
     queries.insert(queries.end(), q.begin(), q.end());
     n_rows += own;
   }
-  const AttentionPlan plan =
-      plan_attention(sequences, {c.n_heads / c.n_kv_heads, c.n_kv_heads, c.parallelism, c.window});
+  const AttentionPlan plan = plan_attention(
+      sequences,
+      {c.n_heads / c.n_kv_heads, c.n_kv_heads, c.parallelism, c.window, c.grouping, nullptr});
   std::vector<float> partials(static_cast<size_t>(plan.n_partials * c.n_heads * (c.head_dim + 2)));
   std::vector<float> out(queries.size());
   const float scale = 1.0f / std::sqrt(static_cast<float>(c.head_dim));
@@ -82,23 +96,36 @@ Napi::Value attention(const Napi::CallbackInfo& info) {
   return floats_to(info.Env(), out);
 }
 
-// plan([{ rows, position }], { headsPerKvHead, kvHeads, parallelism, window }): the plan as plain
-// data
+// plan([{ rows, position, blocks }], { headsPerKvHead, kvHeads, parallelism, window, grouped, costs }):
+// the plan as plain data. With costs, { tile: [11], partial }, they choose.
 Napi::Value plan(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   const auto list = info[0].As<Napi::Array>();
   const auto options = info[1].As<Napi::Object>();
   std::vector<PlanSequence> sequences;
+  std::vector<std::vector<uint32_t>> blocks(list.Length());
   int n_rows = 0;
   for (uint32_t i = 0; i < list.Length(); i++) {
     const auto object = list.Get(i).As<Napi::Object>();
+    for (const int32_t block : integers_of(object.Get("blocks")))
+      blocks[i].push_back(static_cast<uint32_t>(block));
     sequences.push_back(
-        {n_rows, integer_of(object.Get("rows")), integer_of(object.Get("position")), {}});
+        {n_rows, integer_of(object.Get("rows")), integer_of(object.Get("position")), blocks[i]});
     n_rows += sequences.back().n_rows;
   }
-  const AttentionPlan made = plan_attention(
-      sequences, {integer_of(options.Get("headsPerKvHead")), integer_of(options.Get("kvHeads")),
-                  integer_of(options.Get("parallelism")), integer_of(options.Get("window"))});
+  PlanOptions how{integer_of(options.Get("headsPerKvHead")), integer_of(options.Get("kvHeads")),
+                  integer_of(options.Get("parallelism")), integer_of(options.Get("window")),
+                  options.Get("grouped").ToBoolean() ? Grouping::kAlways : Grouping::kNever, nullptr};
+  AttentionCosts costs;
+  if (const Napi::Value given = options.Get("costs"); given.IsObject()) {
+    const auto tile = floats_of(given.As<Napi::Object>().Get("tile"));
+    std::copy_n(tile.begin(), costs.tile_us.size(), costs.tile_us.begin());
+    costs.partial_us = given.As<Napi::Object>().Get("partial").ToNumber().DoubleValue();
+    how.grouping = Grouping::kAuto;
+    how.costs = &costs;
+  }
+  ReaderTree tree;
+  const AttentionPlan made = plan_attention(sequences, how, &tree);
   auto items = Napi::Array::New(env);
   for (const WorkItem& item : made.items) {
     auto rows = Napi::Array::New(env);
@@ -109,6 +136,7 @@ Napi::Value plan(const Napi::CallbackInfo& info) {
       object.Set("firstKey", row.first_key);
       object.Set("endKey", row.end_key);
       object.Set("partial", item.first_partial + i);
+      object.Set("resumes", row.resumes);
       rows.Set(static_cast<uint32_t>(i), object);
     }
     auto object = Napi::Object::New(env);
@@ -129,9 +157,31 @@ Napi::Value plan(const Napi::CallbackInfo& info) {
     }
     merges.Set(merges.Length(), entries);
   }
+  auto ranges = Napi::Array::New(env);
+  for (const SharedRange& range : tree.ranges) {
+    auto object = Napi::Object::New(env);
+    object.Set("firstTile", range.first_tile);
+    object.Set("endTile", range.end_tile);
+    object.Set("readers", range.n_readers);
+    object.Set("depth", range.depth);
+    object.Set("grouped", range.grouped);
+    ranges.Set(ranges.Length(), object);
+  }
+  auto pieces = Napi::Array::New(env);
+  int phase = 0;
+  for (size_t i = 0; i < made.pieces.size(); i++) {
+    if (static_cast<int32_t>(i) == made.phase_ends[static_cast<size_t>(phase)]) phase++;
+    auto object = Napi::Object::New(env);
+    object.Set("item", made.pieces[i].item);
+    object.Set("head", made.pieces[i].kv_head);
+    object.Set("phase", phase);
+    pieces.Set(pieces.Length(), object);
+  }
   auto result = Napi::Object::New(env);
   result.Set("items", items);
   result.Set("merges", merges);
+  result.Set("ranges", ranges);
+  result.Set("pieces", pieces);
   return result;
 }
 
