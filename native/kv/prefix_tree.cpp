@@ -17,9 +17,9 @@ int common_prefix(std::span<const int32_t> a, std::span<const int32_t> b) {
 
 int whole_blocks(int n_tokens) { return n_tokens / kTileTokens * kTileTokens; }
 
+/** A leaf that nobody uses: these are in the eviction order. */
 bool is_cache(const KvSegment& segment) {
-  return segment.parent != nullptr && segment.n_writers == 0 && segment.n_pins == 0 &&
-         segment.children.empty();
+  return segment.parent != nullptr && segment.n_users == 0 && segment.children.empty();
 }
 
 }  // namespace
@@ -36,6 +36,31 @@ PrefixTree::~PrefixTree() {
     segments.pop_back();
     for (auto& child : segment->children) segments.push_back(std::move(child));
     segment->children.clear();
+  }
+}
+
+/** Whatever may change a segment's place in the eviction order. */
+template <typename Change>
+void PrefixTree::change(KvSegment* segment, const Change& change) {
+  if (is_cache(*segment)) order_.erase(segment);
+  change();
+  if (is_cache(*segment)) order_.insert(segment);
+}
+
+/** One user more: what it uses, and all above, is held. */
+void PrefixTree::use(KvSegment* segment) {
+  for (; segment != nullptr; segment = segment->parent) {
+    if (is_cache(*segment)) order_.erase(segment);
+    if (segment->n_users++ > 0) return;
+    n_held_ += static_cast<int>(segment->runs.size());
+  }
+}
+
+void PrefixTree::leave(KvSegment* segment) {
+  for (; segment != nullptr; segment = segment->parent) {
+    if (--segment->n_users > 0) return;
+    n_held_ -= static_cast<int>(segment->runs.size());
+    if (is_cache(*segment)) order_.insert(segment);
   }
 }
 
@@ -79,19 +104,23 @@ KvSegment* PrefixTree::add_leaf(KvSegment* parent) {
   leaf->parent = parent;
   leaf->begin = parent->end();
   leaf->n_writers = 1;
-  leaf->last_used = ++clock_;
-  parent->children.push_back(std::move(leaf));
-  return parent->children.back().get();
+  order_.touch(leaf.get(), false);
+  KvSegment* added = leaf.get();
+  change(parent, [&] { parent->children.push_back(std::move(leaf)); });
+  n_segments_++;
+  use(added);
+  return added;
 }
 
 KvSegment* PrefixTree::open(const std::string& key, std::span<const int32_t> tokens) {
   Match match = find(root(key), tokens);
-  for (KvSegment* used = match.node; used != nullptr; used = used->parent)
-    used->last_used = ++clock_;
+  const auto touch = [&](KvSegment* used) { change(used, [&] { order_.touch(used, true); }); };
+  for (KvSegment* used = match.node; used != nullptr; used = used->parent) touch(used);
   KvSegment* child = match.child;
   if (child == nullptr) return add_leaf(match.node);
-  child->last_used = ++clock_;
+  touch(child);
   if (match.n_child == static_cast<int>(child->tokens.size()) && is_cache(*child)) {
+    use(child);
     child->n_writers = 1;  // a whole leaf that nobody uses: continue it where it ends
     return child;
   }
@@ -116,13 +145,15 @@ KvSegment* PrefixTree::split(KvSegment* segment, int n_tokens) {
   const auto n_runs = static_cast<std::ptrdiff_t>(n_tokens / kTileTokens);
   upper->parent = parent;
   upper->begin = segment->begin;
-  upper->last_used = segment->last_used;
+  upper->worth = segment->worth;
+  upper->n_users = segment->n_users > 0 ? 1 : 0;
   upper->tokens.assign(segment->tokens.begin(), segment->tokens.begin() + n_tokens);
   upper->runs.assign(segment->runs.begin(), segment->runs.begin() + n_runs);
   segment->tokens.erase(segment->tokens.begin(), segment->tokens.begin() + n_tokens);
   segment->runs.erase(segment->runs.begin(), segment->runs.begin() + n_runs);
   segment->begin += n_tokens;
   segment->parent = upper.get();
+  n_segments_++;
   upper->children.push_back(std::move(*own));
   *own = std::move(upper);
   return own->get();
@@ -131,11 +162,12 @@ KvSegment* PrefixTree::split(KvSegment* segment, int n_tokens) {
 /** Copies tokens [0, n) of `source`'s first run into a fresh run of `leaf`; without memory the
  * match is just shorter. */
 void PrefixTree::copy_tail(KvSegment* leaf, KvSegment* source, int n) {
-  source->n_writers++;  // not to be evicted for the sake of its own copy
+  use(source);  // not to be evicted for the sake of its own copy
   const auto run = take_run();
-  source->n_writers--;
+  leave(source);
   if (!run) return;
   leaf->runs.push_back(*run);
+  n_held_++;
   copy_({source->runs[0], *run, n});
   leaf->tokens.assign(source->tokens.begin(), source->tokens.begin() + n);
 }
@@ -156,6 +188,7 @@ bool PrefixTree::reserve(KvSegment* leaf, int n) {
       return false;
     }
     leaf->runs.push_back(*run);
+    n_held_++;
   }
   return true;
 }
@@ -164,19 +197,21 @@ void PrefixTree::commit(KvSegment* leaf, std::span<const int32_t> tokens) {
   CHECK(leaf->n_writers == 1, "only an open leaf is written");
   leaf->tokens.insert(leaf->tokens.end(), tokens.begin(), tokens.end());
   CHECK(runs_of(leaf->tokens.size()) <= leaf->runs.size(), "room was reserved before the step");
-  leaf->last_used = ++clock_;
+  order_.touch(leaf, false);
 }
 
 void PrefixTree::release(KvSegment* leaf) {
   CHECK(leaf->n_writers == 1, "a leaf is released once");
-  leaf->n_writers = 0;
   give_runs(leaf, runs_of(leaf->tokens.size()));
+  leaf->n_writers = 0;
+  leave(leaf);
   if (leaf->tokens.empty()) remove(leaf);
   else drop_duplicates(leaf);
 }
 
 void PrefixTree::discard(KvSegment* leaf) {
   leaf->n_writers = 0;
+  leave(leaf);
   if (!leaf->children.empty()) return;  // others already built on it, so it was sound when they did
   remove(leaf);
 }
@@ -189,6 +224,7 @@ KvSegment* PrefixTree::pin(const std::string& key, std::span<const int32_t> toke
   CHECK(match.end() == static_cast<int>(whole.size()), "what is pinned has been stored");
   KvSegment* segment = match.n_child == 0 ? match.node : split(match.child, match.n_child);
   segment->n_pins++;
+  use(segment);
   return segment;
 }
 
@@ -196,6 +232,36 @@ void PrefixTree::unpin(KvSegment* segment) {
   if (segment == nullptr) return;
   CHECK(segment->n_pins > 0, "a segment is unpinned as often as it was pinned");
   segment->n_pins--;
+  leave(segment);
+}
+
+void PrefixTree::retain(const std::string& key, std::span<const int32_t> tokens,
+                        const Retention& retention) {
+  const auto found = roots_.find(key);
+  if (found == roots_.end()) return;
+  const Match match = find(found->second.get(), tokens);
+  KvSegment* last = match.child == nullptr ? match.node : match.child;
+  for (KvSegment* segment = last; segment->parent != nullptr; segment = segment->parent) {
+    change(segment, [&] {
+      segment->worth.priority = retention.priority;
+      segment->worth.ttl_ms = retention.ttl_ms;
+      order_.touch(segment, false);
+    });
+  }
+}
+
+void PrefixTree::give_up(const std::string& key, std::span<const int32_t> tokens, int keep) {
+  const auto found = roots_.find(key);
+  if (found == roots_.end()) return;
+  Match match = find(found->second.get(), tokens);
+  KvSegment* last = match.child == nullptr ? match.node : match.child;
+  for (KvSegment* segment = last; segment->parent != nullptr && segment->end() > keep;
+       segment = segment->parent) {
+    const int whole = whole_blocks(std::max(0, keep - segment->begin));
+    if (whole > 0 && segment->n_users == 0) split(segment, whole);
+    if (segment->begin + kTileTokens <= keep || segment->worth.ttl_ms != 0) continue;
+    change(segment, [&] { segment->worth.expendable = true; });
+  }
 }
 
 /** Two sequences that computed the same at the same time leave one copy. */
@@ -217,33 +283,33 @@ void PrefixTree::give_runs(KvSegment* segment, size_t keep) {
   while (segment->runs.size() > keep) {
     pool_.give(segment->runs.back());
     segment->runs.pop_back();
+    if (segment->n_users > 0) n_held_--;
   }
 }
 
 void PrefixTree::remove(KvSegment* segment) {
-  CHECK(segment->n_pins == 0 && segment->n_writers == 0, "nobody uses what is removed");
+  CHECK(is_cache(*segment), "nobody uses what is removed");
+  order_.erase(segment);
   give_runs(segment, 0);
-  auto& siblings = segment->parent->children;
-  const KvSegment* parent = segment->parent;
-  siblings.erase(std::find_if(siblings.begin(), siblings.end(),
-                              [&](const auto& child) { return child.get() == segment; }));
+  KvSegment* parent = segment->parent;
+  auto& siblings = parent->children;
+  const auto own = std::find_if(siblings.begin(), siblings.end(),
+                                [&](const auto& child) { return child.get() == segment; });
+  change(parent, [&] {
+    std::swap(*own, siblings.back());
+    siblings.pop_back();
+  });
+  n_segments_--;
   // A namespace of which nothing is left costs nothing.
   if (parent->parent == nullptr && parent->children.empty())
     std::erase_if(roots_, [&](const auto& root) { return root.second.get() == parent; });
 }
 
-/** Gives up the last run of the leaf that was used longest ago. */
+/** Gives up the last run of the leaf that is worth least. */
 bool PrefixTree::evict_one() {
-  const KvSegment* oldest = nullptr;
-  for (const auto& [key, root] : roots_) {
-    for_each_segment(*root, [&](const KvSegment& segment) {
-      if (is_cache(segment) && (oldest == nullptr || segment.last_used < oldest->last_used))
-        oldest = &segment;
-    });
-  }
-  if (oldest == nullptr) return false;
-  auto* leaf =
-      const_cast<KvSegment*>(oldest);  // visit() promises not to change what it shows; we own it
+  KvSegment* leaf = order_.first();
+  if (leaf == nullptr) return false;
+  order_.age(leaf->worth);
   give_runs(leaf, leaf->runs.size() - 1);
   leaf->tokens.resize(std::min(leaf->tokens.size(), leaf->runs.size() * kTileTokens));
   if (leaf->tokens.empty()) remove(leaf);

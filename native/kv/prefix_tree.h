@@ -1,7 +1,7 @@
 // KV found by content: a radix tree over token ids. Matching is exact to the token: whole blocks of
 // 32 are shared, the rest of a match (at most 31 tokens) is copied into the new leaf. A token
 // becomes findable when the step that computed it is committed. Leaves that no sequence writes are
-// the cache; they are given up, oldest first, when the pool runs short.
+// the cache; they are given up, the least valuable first, when the pool runs short.
 #pragma once
 
 #include <functional>
@@ -10,6 +10,7 @@
 #include <string>
 
 #include "backend/params.h"
+#include "kv/eviction_order.h"
 #include "kv/pool.h"
 #include "kv/segment.h"
 
@@ -46,12 +47,23 @@ class PrefixTree {
   /** Null is allowed. */
   void unpin(KvSegment* segment);
 
+  /** How long and how dearly what is stored of `tokens` is kept from now on. */
+  struct Retention {
+    int priority = kDefaultPriority;
+    int64_t ttl_ms = 0;
+  };
+  void retain(const std::string& key, std::span<const int32_t> tokens, const Retention& retention);
+  /** Nobody is expected to want what is stored of `tokens` beyond the first `keep`: it goes first. */
+  void give_up(const std::string& key, std::span<const int32_t> tokens, int keep);
+  /** Milliseconds on a clock that only goes forward: times to live end. */
+  void set_time(int64_t now_ms) { order_.set_time(now_ms); }
+
   /** Runs that could be had: free ones and those of leaves (and then of their parents) that nobody
    * uses. */
-  int n_available() const;
+  int n_available() const { return pool_.n_runs() - n_held_; }
   /** The same, if a sequence that begins with `tokens` held what is stored of them. */
-  int n_available_beside(const std::string& key, std::span<const int32_t> tokens);
-  int n_segments() const;
+  int n_available_beside(const std::string& key, std::span<const int32_t> tokens) const;
+  int n_segments() const { return n_segments_; }
   int n_writers() const;
   /** Gives up everything that nobody uses. */
   void clear();
@@ -73,6 +85,10 @@ class PrefixTree {
   void copy_tail(KvSegment* leaf, KvSegment* source, int n);
   std::optional<uint32_t> take_run();
   bool evict_one();
+  void use(KvSegment* segment);
+  void leave(KvSegment* segment);
+  template <typename Change>
+  void change(KvSegment* segment, const Change& change);
   void give_runs(KvSegment* segment, size_t keep);
   void remove(KvSegment* segment);
   void drop_duplicates(KvSegment* leaf);
@@ -80,7 +96,9 @@ class PrefixTree {
   KvPool& pool_;
   std::function<void(const KvCopy&)> copy_;
   std::map<std::string, std::unique_ptr<KvSegment>> roots_;
-  uint64_t clock_ = 0;
+  EvictionOrder order_;
+  int n_held_ = 0;  // runs of segments that have users
+  int n_segments_ = 0;
 };
 
 /** Addresses of all runs of a context, root first. */

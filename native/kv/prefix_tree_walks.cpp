@@ -1,6 +1,7 @@
 // What is asked of the whole prefix tree: counts, and its rules, which test builds check after
 // every step.
 
+#include <algorithm>
 #include <set>
 
 #include "base/check.h"
@@ -8,28 +9,14 @@
 
 namespace cachalot {
 
-/** A segment can go once nothing at or below it is written or pinned. */
-int PrefixTree::n_available() const {
-  std::set<const KvSegment*> in_use;
-  int held = 0;
-  for (const auto& [key, root] : roots_) {
-    for_each_segment(*root, [&](const KvSegment& segment) {
-      if (segment.n_writers == 0 && segment.n_pins == 0) return;
-      for (const KvSegment* s = &segment; s != nullptr && in_use.insert(s).second; s = s->parent)
-        held += static_cast<int>(s->runs.size());
-    });
-  }
-  return pool_.n_runs() - held;
-}
-
-int PrefixTree::n_available_beside(const std::string& key, std::span<const int32_t> tokens) {
+int PrefixTree::n_available_beside(const std::string& key, std::span<const int32_t> tokens) const {
   const auto found = roots_.find(key);
   if (found == roots_.end()) return n_available();
   const Match match = find(found->second.get(), tokens);
-  KvSegment* used = match.child != nullptr ? match.child : match.node;
-  used->n_pins++;
-  const int available = n_available();
-  used->n_pins--;
+  const KvSegment* used = match.child != nullptr ? match.child : match.node;
+  int available = n_available();
+  for (; used != nullptr && used->n_users == 0; used = used->parent)
+    available -= static_cast<int>(used->runs.size());
   return available;
 }
 
@@ -40,21 +27,22 @@ int PrefixTree::n_writers() const {
   return n;
 }
 
-int PrefixTree::n_segments() const {
-  int n = 0;
-  for (const auto& [key, root] : roots_)
-    for_each_segment(*root, [&](const KvSegment& segment) { n += segment.parent != nullptr; });
-  return n;
-}
-
 void PrefixTree::check_invariants() const {
   size_t n_runs = 0;
+  int n_held = 0, n_segments = -static_cast<int>(roots_.size());
   const auto free = pool_.free_runs();
   std::set<uint32_t> owned(free.begin(), free.end());
   CHECK(owned.size() == free.size(), "a run is free once");
   for (const auto& [key, root] : roots_) {
     for_each_segment(*root, [&](const KvSegment& segment) {
       n_runs += segment.runs.size();
+      n_segments++;
+      if (segment.n_users > 0) n_held += static_cast<int>(segment.runs.size());
+      const auto in_use = [](const auto& child) { return child->n_users > 0; };
+      const auto used_children =
+          std::count_if(segment.children.begin(), segment.children.end(), in_use);
+      CHECK(segment.n_users == segment.n_writers + segment.n_pins + used_children,
+            "users are writers, pins and children in use");
       for (const uint32_t run : segment.runs)
         CHECK(owned.insert(run).second, "a run has one owner, or is free");
       CHECK(segment.begin % kTileTokens == 0, "a segment begins at a block");
@@ -72,6 +60,7 @@ void PrefixTree::check_invariants() const {
       }
     });
   }
+  CHECK(n_held == n_held_ && n_segments == n_segments_, "what is counted along is so");
   CHECK(static_cast<int>(n_runs) == pool_.n_runs() - pool_.n_free(),
         "every taken run has one owner");
 }

@@ -12,6 +12,19 @@
 
 namespace cachalot {
 
+constexpr int kDefaultPriority = 35;  // of 0 to 100
+
+/** What a segment is worth as cache; see kv/eviction_order.h. */
+struct Worth {
+  int priority = kDefaultPriority;
+  int64_t ttl_ms = 0;      // how long it is kept after its last use; 0: as long as there is room
+  int64_t expires_ms = 0;  // on the engine's clock; 0: never
+  bool expendable = false; // nobody is expected to want it: first to go
+  uint32_t n_hits = 0;
+  double value = 0;
+  uint64_t last_used = 0;  // logical clock of the tree
+};
+
 struct KvSegment {
   KvSegment* parent = nullptr;  // null for a root; a parent owns its children
   std::vector<std::unique_ptr<KvSegment>> children;
@@ -21,7 +34,8 @@ struct KvSegment {
   std::vector<uint32_t> runs;  // addresses in the pool, one per 32 tokens
   int n_writers = 0;           // 1 while a sequence appends here: the segment is open
   int n_pins = 0;              // contexts that keep it: sealed, whole blocks, never evicted
-  uint64_t last_used = 0;      // logical clock of the tree
+  int n_users = 0;             // writers, pins, and children that have users
+  Worth worth;                 // as cache
 
   int end() const { return begin + static_cast<int>(tokens.size()); }
 };
