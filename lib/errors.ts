@@ -22,6 +22,7 @@ export type ErrorCode =
   | 'model_bad_shape'
   | 'context_overflow'
   | 'kv_budget_exceeded'
+  | 'deadline_exceeded'
   | 'out_of_memory'
   | 'not_a_number'
   | 'aborted'

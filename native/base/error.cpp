@@ -26,6 +26,7 @@ const char* error_code_name(ErrorCode code) {
     case ErrorCode::kModelBadShape: return "model_bad_shape";
     case ErrorCode::kContextOverflow: return "context_overflow";
     case ErrorCode::kKvBudgetExceeded: return "kv_budget_exceeded";
+    case ErrorCode::kDeadlineExceeded: return "deadline_exceeded";
     case ErrorCode::kOutOfMemory: return "out_of_memory";
     case ErrorCode::kNotANumber: return "not_a_number";
     case ErrorCode::kAborted: return "aborted";

@@ -30,6 +30,7 @@ enum class ErrorCode {
   kModelBadShape,
   kContextOverflow,
   kKvBudgetExceeded,
+  kDeadlineExceeded,
   kOutOfMemory,
   kNotANumber,
   kAborted,

@@ -4,6 +4,7 @@
 
 #include "base/system_memory.h"
 #include "cpu/cpu_backend.h"
+#include "engine/measure_costs.h"
 
 namespace cachalot {
 
@@ -20,6 +21,14 @@ KvFormat choose_format(const std::string& name, const Backend& backend) {
   }
   throw Error(ErrorCode::kInvalidArgument,
               "expected auto, f32 or bf16 for `kv.format`, received '" + name + "'");
+}
+
+Grouping choose_grouping(const std::string& name) {
+  if (name == "auto") return Grouping::kAuto;
+  if (name == "always") return Grouping::kAlways;
+  if (name == "never") return Grouping::kNever;
+  throw Error(ErrorCode::kInvalidArgument,
+              "expected auto, always or never for `sharedReads`, received '" + name + "'");
 }
 
 size_t choose_bytes(uint64_t asked, const KvShape& shape, int context_length) {
@@ -66,6 +75,10 @@ std::unique_ptr<Engine> assemble_engine(ModelFiles files, std::unique_ptr<Backen
   parts.model =
       std::make_unique<Decoder>(parts.files.tensors, config, *parts.backend, parts.context_length,
                                 options.step_tokens, std::min(kMaxOutputs, options.step_tokens));
+  parts.execute = {choose_grouping(options.grouping), {}, options.skip_attention};
+  if (parts.execute.grouping == Grouping::kAuto)
+    parts.execute.costs = load_attention_costs(*parts.backend, shape.format, shape.head_dim,
+                                               options.costs_folder, options.machine);
   parts.tree = std::make_unique<PrefixTree>(
       *parts.pool, [backend = parts.backend.get(), pool = parts.pool.get()](const KvCopy& copy) {
         backend->kv_gather({pool->store(), std::span(&copy, 1)});

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "engine/execute.h"
-#include "engine/validate.h"
 
 namespace cachalot {
 
@@ -21,7 +20,8 @@ double milliseconds(Clock::time_point from, Clock::time_point to) {
 Engine::Engine(EngineParts parts, std::function<void(StepEvents)> sink)
     : parts_(std::move(parts)),
       scheduler_(*parts_.tree, *parts_.pool,
-                 {parts_.model->max_rows(), parts_.model->max_outputs()}),
+                 {parts_.model->max_rows(), parts_.model->max_outputs(), parts_.options.max_step_ms,
+                  parts_.options.reuse}),
       sink_(std::move(sink)) {
   publish_stats();
   thread_ = std::thread([this] { loop(); });
@@ -36,49 +36,6 @@ Engine::~Engine() {
   thread_.join();
 }
 
-void Engine::submit(Request request) {
-  validate_request(request, config(), context_length());
-  auto sequence = std::make_unique<Sequence>();
-  sequence->tokens = request.tokens;
-  sequence->request = std::move(request);
-  sequence->submitted = Clock::now();
-  {
-    const std::lock_guard lock(mutex_);
-    if (!failure_.empty()) throw Error(ErrorCode::kInternal, failure_);
-    submitted_.push_back(std::move(sequence));
-  }
-  wake_.notify_all();
-}
-
-void Engine::cancel(uint64_t id) {
-  {
-    const std::lock_guard lock(mutex_);
-    cancelled_.push_back(id);
-  }
-  wake_.notify_all();
-}
-
-void Engine::unpin(uint64_t pin) {
-  {
-    const std::lock_guard lock(mutex_);
-    unpinned_.push_back(pin);
-  }
-  wake_.notify_all();
-}
-
-void Engine::clear_cache() {
-  {
-    const std::lock_guard lock(mutex_);
-    clear_requested_ = true;
-  }
-  wake_.notify_all();
-}
-
-EngineStats Engine::stats() const {
-  const std::lock_guard lock(mutex_);
-  return published_;
-}
-
 void Engine::loop() {
   for (;;) {
     {
@@ -86,8 +43,7 @@ void Engine::loop() {
       // With a limit, though none is needed: `wait` alone would ask for GCC 12's libstdc++, which
       // the older systems that prebuilt addons run on do not have.
       while (!wake_.wait_for(lock, std::chrono::hours(1), [this] {
-        return stopping_ || !submitted_.empty() || !cancelled_.empty() || !unpinned_.empty() ||
-               clear_requested_ || !scheduler_.idle();
+        return stopping_ || has_commands() || !scheduler_.idle();
       })) {
       }
       if (stopping_) return;
@@ -95,6 +51,7 @@ void Engine::loop() {
     StepEvents events;
     try {
       take_commands(&events);
+      pass_time(&events);
       run_step(&events);
       publish_stats();
     } catch (const std::exception& error) {
@@ -121,53 +78,59 @@ void Engine::fail_engine(const std::string& why, StepEvents* events) {
   }
 }
 
-void Engine::take_commands(StepEvents* events) {
-  std::vector<std::unique_ptr<Sequence>> submitted;
-  std::vector<uint64_t> cancelled;
-  std::vector<uint64_t> unpinned;
-  bool clear = false;
-  {
-    const std::lock_guard lock(mutex_);
-    submitted.swap(submitted_);
-    cancelled.swap(cancelled_);
-    unpinned.swap(unpinned_);
-    std::swap(clear, clear_requested_);
+/** A request that can never run. */
+void Engine::refuse(std::unique_ptr<Sequence> sequence, StepEvents* events) {
+  const Error error(ErrorCode::kKvBudgetExceeded,
+                    "this request needs the KV of " + std::to_string(sequence->tokens.size() + 1) +
+                        " tokens, but `kv.bytes` has room for " +
+                        std::to_string(parts_.pool->n_runs() * kTileTokens) +
+                        (pins_.empty() ? "" : ", some of it pinned by contexts"));
+  finish(std::move(sequence), FinishReason::kError, &error, events);
+}
+
+/** Times to live and deadlines. */
+void Engine::pass_time(StepEvents* events) {
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - made_);
+  scheduler_.set_time(now.count());
+  for (auto pin = pins_.begin(); pin != pins_.end();) {
+    const KvSegment* segment = pin->second;
+    const bool is_over = segment != nullptr && segment->worth.ttl_ms != 0 &&
+                         segment->worth.expires_ms <= now.count();
+    if (is_over) parts_.tree->unpin(pin->second);
+    pin = is_over ? pins_.erase(pin) : std::next(pin);
   }
-  for (auto& sequence : submitted) scheduler_.add(std::move(sequence));
-  for (const uint64_t id : cancelled) {
-    Sequence* sequence = scheduler_.find(id);
-    if (sequence != nullptr)
-      finish(scheduler_.remove(sequence), FinishReason::kAborted, nullptr, events);
+  for (auto& sequence : scheduler_.take_expired()) {
+    const Error error(ErrorCode::kDeadlineExceeded,
+                      "this request was not done within its deadline of " +
+                          std::to_string(sequence->request.deadline_ms) + " ms");
+    finish(std::move(sequence), FinishReason::kError, &error, events);
   }
-  for (const uint64_t id : unpinned) {
-    if (const auto pinned = pins_.extract(id)) parts_.tree->unpin(pinned.mapped());
-  }
-  if (clear) parts_.tree->clear();
 }
 
 void Engine::run_step(StepEvents* events) {
+  const auto start = Clock::now();
   const Step step = scheduler_.plan(&unserviceable_);
-  for (auto& sequence : std::exchange(unserviceable_, {})) {
-    const Error error(ErrorCode::kKvBudgetExceeded,
-                      "this request needs the KV of " +
-                          std::to_string(sequence->tokens.size() + 1) +
-                          " tokens, but `kv.bytes` has room for " +
-                          std::to_string(parts_.pool->n_runs() * kTileTokens) +
-                          (pins_.empty() ? "" : ", some of it pinned by contexts"));
-    finish(std::move(sequence), FinishReason::kError, &error, events);
-  }
+  const double schedule_us = 1000 * milliseconds(start, Clock::now());
+  for (auto& sequence : std::exchange(unserviceable_, {})) refuse(std::move(sequence), events);
   if (step.entries.empty()) return;
   std::optional<StepOutcome> outcome;
   std::optional<Error> error;
   try {
-    outcome = execute_step(step, *parts_.model, *parts_.backend, parts_.pool->store());
+    outcome = execute_step(step, parts_.execute, *parts_.model, *parts_.backend,
+                           parts_.pool->store());
   } catch (const Error& known) {
     error = known;
   } catch (const std::exception& unknown) {
     error = Error(ErrorCode::kInternal, unknown.what());
   }
-  if (error) fail_step(step, *error, events);
-  else settle(step, *outcome, events);
+  if (error) {
+    fail_step(step, *error, events);
+  } else {
+    const double step_ms = milliseconds(start, Clock::now());
+    scheduler_.learn(step, step_ms);
+    report(step, *outcome, schedule_us + outcome->plan_us, step_ms);
+    settle(step, *outcome, events);
+  }
   if (parts_.options.check_invariants) {
     parts_.tree->check_invariants();
     scheduler_.check_invariants();
@@ -192,10 +155,8 @@ void Engine::settle(const Step& step, const StepOutcome& outcome, StepEvents* ev
       finish(scheduler_.remove(entry.sequence, true), FinishReason::kError, &*error, events);
     } else if (reason) {
       auto sequence = scheduler_.remove(entry.sequence);
-      const auto pinned =
-          sequence->request.pin == 0 ? std::nullopt : std::optional(sequence->request);
+      if (sequence->request.kind == RequestKind::kPrefill) keep(sequence->request);
       finish(std::move(sequence), *reason, nullptr, events);
-      if (pinned) pin(*pinned);
     }
     output += entry.output_nodes.size();
   }
@@ -216,11 +177,6 @@ std::optional<FinishReason> Engine::settle_entry(const StepEntry& entry, const S
                              config().vocabulary, context_length(), events);
   parts_.tree->commit(entry.sequence->leaf, entry.tree.tokens);
   return reason;
-}
-
-/** The request's tokens have just been computed, and nothing has been evicted since. */
-void Engine::pin(const Request& request) {
-  pins_[request.pin] = parts_.tree->pin(request.name_space, request.tokens);
 }
 
 void Engine::fail_step(const Step& step, const Error& error, StepEvents* events) {
@@ -248,21 +204,11 @@ void Engine::finish(std::unique_ptr<Sequence> sequence, FinishReason reason, con
                      milliseconds(sequence->started, first), milliseconds(first, now)};
   }
   event.values = std::move(sequence->values);
+  end_batch_item(sequence->request.batch, sequence->request.batch_rank, sequence.get());
   counters_.prompt_tokens += static_cast<uint64_t>(event.prompt_tokens);
   counters_.cached_tokens += static_cast<uint64_t>(event.cached_tokens);
   counters_.generated_tokens += static_cast<uint64_t>(event.generated_tokens);
   events->finished.push_back(std::move(event));
-}
-
-void Engine::publish_stats() {
-  counters_.running = scheduler_.n_running();
-  counters_.segments = parts_.tree->n_segments();
-  counters_.kv_bytes_in_use = parts_.pool->bytes_in_use();
-  counters_.kv_bytes = static_cast<uint64_t>(parts_.pool->n_runs()) * parts_.pool->run_bytes();
-  counters_.weight_bytes = static_cast<uint64_t>(parts_.model->weight_bytes());
-  const std::lock_guard lock(mutex_);
-  published_ = counters_;
-  published_.waiting = scheduler_.n_waiting() + static_cast<int>(submitted_.size());
 }
 
 }  // namespace cachalot

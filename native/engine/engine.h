@@ -13,7 +13,9 @@
 #include <vector>
 
 #include "base/error.h"
+#include "engine/batch_users.h"
 #include "engine/execute.h"
+#include "engine/explain.h"
 #include "engine/scheduler.h"
 #include "model/model_files.h"
 
@@ -26,6 +28,12 @@ struct EngineOptions {
   int step_tokens = 512;              // rows of a step
   uint64_t kv_bytes = 0;  // 0: a quarter of the machine's memory, at most what the contexts need
   std::string kv_format = "auto";  // "auto", "f32", "bf16"
+  double max_step_ms = 0;          // target for the time between tokens; 0: none
+  std::string grouping = "auto";   // shared prefixes are read together: "auto", "always", "never"
+  std::string costs_folder;        // where measured costs are kept; empty: nowhere
+  std::string machine;             // what tells this machine from others that use the folder
+  bool reuse = true;               // false: no prompt finds anything in the cache; benchmarks
+  bool skip_attention = false;     // wrong results; benchmarks
   bool check_invariants = false;   // tests: after every step
 };
 
@@ -34,6 +42,8 @@ struct EngineStats {
   uint64_t steps, rows, prompt_tokens, cached_tokens, generated_tokens;
   int waiting, running, segments;
   uint64_t kv_bytes_in_use, kv_bytes, weight_bytes;
+  uint64_t kv_bytes_not_read;  // by reading shared prefixes together
+  double host_us;              // scheduling and planning, all steps
 };
 
 /** The parts of an engine, as the composition root puts them together. */
@@ -45,6 +55,7 @@ struct EngineParts {
   std::unique_ptr<PrefixTree> tree;
   int context_length;
   EngineOptions options;
+  ExecuteOptions execute;
 };
 
 class Engine {
@@ -59,12 +70,20 @@ class Engine {
   void submit(Request request);
   /** Ends a request at the next step boundary with reason aborted; unknown ids are ignored. */
   void cancel(uint64_t id);
+  /** Announces a batch: requests will name it, with ranks [0, n). `shared_with_next`: how many tokens
+   * ranks i and i + 1 have in common. They are taken in the order of their ranks, and what no later one
+   * shares is given up first. */
+  void begin_batch(uint64_t batch, std::vector<int32_t> shared_with_next);
+  /** An item that will never be submitted. */
+  void skip_batch_item(uint64_t batch, int rank);
   /** Lets a pinned context go: its KV becomes ordinary cache. Unknown ids are ignored. */
   void unpin(uint64_t pin);
   /** Forgets all cached KV that no request uses and nothing pins, at the next step boundary. */
   void clear_cache();
 
   EngineStats stats() const;
+  /** What was shared in the last steps that shared anything, oldest first. */
+  std::vector<StepReport> explain() const;
   std::string device() const { return parts_.backend->description(); }
   KvFormat kv_format() const { return parts_.pool->store().format; }
   int context_length() const { return parts_.context_length; }
@@ -81,20 +100,35 @@ class Engine {
   void fail_step(const Step& step, const Error& error, StepEvents* events);
   void finish(std::unique_ptr<Sequence> sequence, FinishReason reason, const Error* error,
               StepEvents* events);
-  void pin(const Request& request);
+  bool has_commands() const;
+  void add(std::unique_ptr<Sequence> sequence, StepEvents* events);
+  void refuse(std::unique_ptr<Sequence> sequence, StepEvents* events);
+  void pass_time(StepEvents* events);
+  void keep(const Request& request);
+  void end_batch_item(uint64_t batch, int rank, const Sequence* sequence);
+  void report(const Step& step, const StepOutcome& outcome, double host_us, double step_ms);
   void publish_stats();
 
+  const Clock::time_point made_ = Clock::now();
   EngineParts parts_;
   Scheduler scheduler_;
   std::function<void(StepEvents)> sink_;
   EngineStats counters_{};  // the thread's own
+  struct Batch {
+    uint64_t first_order;
+    BatchUsers users;
+  };
   std::map<uint64_t, KvSegment*> pins_;
+  std::map<uint64_t, Batch> batches_;
   std::vector<std::unique_ptr<Sequence>> unserviceable_;  // by the plan of this step
 
   mutable std::mutex mutex_;  // guards what follows, to the thread
   std::condition_variable wake_;
   std::vector<std::unique_ptr<Sequence>> submitted_;
   std::vector<uint64_t> cancelled_, unpinned_;
+  std::vector<std::pair<uint64_t, std::vector<int32_t>>> begun_batches_;
+  std::vector<std::pair<uint64_t, int>> skipped_;
+  Explanation explanation_;
   bool clear_requested_ = false;
   bool stopping_ = false;
   std::string failure_;  // not empty once the loop has ended by itself

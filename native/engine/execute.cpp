@@ -1,43 +1,62 @@
 #include "engine/execute.h"
 
-#include "attention/plan.h"
+#include <chrono>
+
 #include "base/check.h"
 
 namespace cachalot {
 
 namespace {
 
-ForwardOutput forward(const Step& step, Decoder& model, int parallelism, const KvStore& store) {
+/** The step as plain arrays. */
+struct StepRows {
   std::vector<int32_t> tokens, output_rows;
   std::vector<KvTarget> targets;
   std::vector<PlanSequence> sequences;
-  for (const auto& entry : step.entries) {
-    CHECK(entry.tree.is_path(), "branching trees come with speculation");
-    const Sequence& sequence = *entry.sequence;
-    const int first = sequence.n_computed();
-    sequences.push_back({entry.first_row, entry.tree.size(), first, sequence.runs});
-    for (int i = 0; i < entry.tree.size(); i++) {
-      const int index = first + i;
-      tokens.push_back(entry.tree.tokens[static_cast<size_t>(i)]);
-      targets.push_back(
-          {sequence.runs[static_cast<size_t>(index / kTileTokens)], index % kTileTokens, index});
+
+  explicit StepRows(const Step& step) {
+    for (const auto& entry : step.entries) {
+      CHECK(entry.tree.is_path(), "branching trees come with speculation");
+      const Sequence& sequence = *entry.sequence;
+      const int first = sequence.n_computed();
+      sequences.push_back({entry.first_row, entry.tree.size(), first, sequence.runs});
+      for (int i = 0; i < entry.tree.size(); i++) {
+        const int index = first + i;
+        tokens.push_back(entry.tree.tokens[static_cast<size_t>(i)]);
+        targets.push_back(
+            {sequence.runs[static_cast<size_t>(index / kTileTokens)], index % kTileTokens, index});
+      }
+      for (const int node : entry.output_nodes) output_rows.push_back(entry.first_row + node);
     }
-    for (const int node : entry.output_nodes) output_rows.push_back(entry.first_row + node);
   }
-  const ModelConfig& c = model.config();
+};
+
+std::vector<AttentionPlan> plan_layers(const StepRows& rows, const ExecuteOptions& options,
+                                       const ModelConfig& c, int parallelism, ReaderTree* readers) {
   std::vector<AttentionPlan> plans;
   for (const int window : c.windows()) {
-    plans.push_back(plan_attention(
-        sequences, {c.n_heads / c.n_kv_heads(), c.n_kv_heads(), parallelism, window}));
+    const PlanOptions how{c.n_heads / c.n_kv_heads(), c.n_kv_heads(), parallelism,
+                          window,                     options.grouping, &options.costs};
+    ReaderTree tree;
+    plans.push_back(plan_attention(rows.sequences, how, &tree));
+    if (plans.size() == 1 || window == 0) *readers = std::move(tree);
   }
-  return model.forward({tokens, targets, plans, output_rows}, store);
+  return plans;
 }
 
 }  // namespace
 
-StepOutcome execute_step(const Step& step, Decoder& model, Backend& backend, const KvStore& store) {
+StepOutcome execute_step(const Step& step, const ExecuteOptions& options, Decoder& model,
+                         Backend& backend, const KvStore& store) {
+  const auto start = Clock::now();
+  StepOutcome outcome;
+  const StepRows rows(step);
+  const auto plans =
+      plan_layers(rows, options, model.config(), backend.parallelism(), &outcome.readers);
   const SamplePlan plan = plan_samples(step);
-  StepOutcome outcome{forward(step, model, backend.parallelism(), store), {}};
+  outcome.plan_us = std::chrono::duration<double, std::micro>(Clock::now() - start).count();
+  outcome.output = model.forward(
+      {rows.tokens, rows.targets, plans, rows.output_rows, options.skip_attention}, store);
   Samples& samples = outcome.samples;
   samples.tokens.resize(plan.rows.size());
   if (plan.wants_top) samples.top.resize(plan.rows.size() * kMaxTopTokens);

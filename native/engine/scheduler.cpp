@@ -3,63 +3,55 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "engine/demand.h"
 
 namespace cachalot {
 
 namespace {
 
-/** Tokens of the prompt that may come from the tree: rows whose outputs are wanted must be
- * computed. */
-int reusable_tokens(const Sequence& sequence) {
-  switch (sequence.request.kind) {
-    case RequestKind::kGenerate:
-    case RequestKind::kPrefill: return static_cast<int>(sequence.tokens.size()) - 1;
-    case RequestKind::kScore: return sequence.n_outputs;
-    case RequestKind::kLogits:
-      return sequence.request.rows[static_cast<size_t>(sequence.n_outputs)];
-  }
-  return 0;
-}
-
-/** Tokens that are wanted before the request can end; the last of a scored text is never computed.
- */
-int tokens_to_compute(const Sequence& sequence) {
-  switch (sequence.request.kind) {
-    case RequestKind::kGenerate:
-    case RequestKind::kPrefill: return static_cast<int>(sequence.tokens.size());
-    case RequestKind::kScore: return sequence.n_prompt() - 1;
-    case RequestKind::kLogits: return sequence.request.rows.back() + 1;
-  }
-  return 0;
-}
-
-bool wants_output(const Sequence& sequence, int index) {
-  switch (sequence.request.kind) {
-    case RequestKind::kPrefill: return false;
-    case RequestKind::kGenerate: return index + 1 == static_cast<int>(sequence.tokens.size());
-    case RequestKind::kScore: return index >= sequence.n_outputs;
-    case RequestKind::kLogits: {
-      // Rows already delivered may be computed again, after a preemption; they are not wanted
-      // twice.
-      const auto& rows = sequence.request.rows;
-      return std::binary_search(rows.begin() + sequence.n_outputs, rows.end(), index);
-    }
-  }
-  return false;
-}
-
-int runs_for(int n_tokens) { return (n_tokens + kTileTokens - 1) / kTileTokens; }
+constexpr double kMeanRate = 0.05;  // of the mean length of answers
 
 }  // namespace
+
+bool Scheduler::add(std::unique_ptr<Sequence>& sequence) {
+  if (n_runs_for(tokens_to_compute(*sequence)) > pool_.n_runs()) return false;
+  const Request& request = sequence->request;
+  if (request.batch == 0) sequence->order = reserve_order(1);
+  if (request.deadline_ms != 0) {
+    sequence->deadline_ms = now_ms_ + request.deadline_ms;
+    n_deadlines_++;
+  }
+  waiting_.add(std::move(sequence));
+  return true;
+}
 
 Sequence* Scheduler::find(uint64_t id) {
   for (auto& sequence : running_) {
     if (sequence->request.id == id) return sequence.get();
   }
-  for (auto& sequence : waiting_) {
+  for (auto& [key, sequence] : waiting_) {
     if (sequence->request.id == id) return sequence.get();
   }
   return nullptr;
+}
+
+void Scheduler::set_time(int64_t now_ms) {
+  now_ms_ = now_ms;
+  tree_.set_time(now_ms);
+}
+
+std::vector<std::unique_ptr<Sequence>> Scheduler::take_expired() {
+  std::vector<Sequence*> late;
+  const auto look = [&](Sequence* sequence) {
+    if (sequence->deadline_ms != 0 && sequence->deadline_ms <= now_ms_) late.push_back(sequence);
+  };
+  if (n_deadlines_ > 0) {
+    for (auto& sequence : running_) look(sequence.get());
+    for (auto& [key, sequence] : waiting_) look(sequence.get());
+  }
+  std::vector<std::unique_ptr<Sequence>> taken;
+  for (Sequence* sequence : late) taken.push_back(remove(sequence));
+  return taken;
 }
 
 Step Scheduler::plan(std::vector<std::unique_ptr<Sequence>>* unserviceable) {
@@ -74,14 +66,17 @@ Step Scheduler::plan(std::vector<std::unique_ptr<Sequence>>* unserviceable) {
     for (Sequence* sequence : candidates) {
       if (sequence->leaf == nullptr) continue;  // preempted meanwhile
       while (!add_entry(&step, sequence)) {
-        if (preempt_last(step, sequence)) continue;
-        send_back(sequence, unserviceable);
-        break;
+        Sequence* victim = cheapest(step, kDefaultPriority + 100);
+        if (victim == sequence) {
+          send_back(sequence, unserviceable);
+          break;
+        }
+        waiting_.add(take_out(victim, false));
       }
     }
+    if (decoding) step.n_decoding = step.n_rows;
   }
-  while (!waiting_.empty() && admit(&step, unserviceable)) {
-  }
+  admit_all(&step, unserviceable);
   return step;
 }
 
@@ -105,7 +100,12 @@ bool Scheduler::add_entry(Step* step, Sequence* sequence) {
 
 int Scheduler::wanted_rows(const Step& step, const Sequence& sequence) const {
   const int first = sequence.n_computed();
-  int n = std::min(tokens_to_compute(sequence) - first, options_.max_rows - step.n_rows);
+  int room = options_.max_rows - step.n_rows;
+  if (sequence.n_pending() > 1) {
+    const int most = chunk_.rows(step.n_decoding, options_.max_rows);
+    room = std::min(room, most - (step.n_rows - step.n_decoding));
+  }
+  const int n = std::min(tokens_to_compute(sequence) - first, room);
   int outputs = options_.max_outputs - step.n_outputs;
   for (int i = 0; i < n; i++) {
     if (wants_output(sequence, first + i) && outputs-- == 0) return i;
@@ -130,27 +130,32 @@ bool Scheduler::reserve(Sequence* sequence, int n) {
   return true;
 }
 
-/** Sends the sequence that began last back to the queue, unless it is in the step already. */
-bool Scheduler::preempt_last(const Step& step, const Sequence* except) {
-  for (auto victim = running_.rbegin(); victim != running_.rend(); ++victim) {
-    Sequence* sequence = victim->get();
+/** Of those that are not in the step, below a priority: whose own KV takes least to compute again. The
+ * one that has most keeps it, so somebody always ends. Null: there is none. */
+Sequence* Scheduler::cheapest(const Step& step, int below_priority) const {
+  Sequence* found = nullptr;
+  const auto rank = [](const Sequence& sequence) {
+    return std::pair(sequence.request.priority, sequence.leaf->tokens.size());
+  };
+  for (auto at = running_.rbegin(); at != running_.rend(); ++at) {
+    Sequence* sequence = at->get();
+    if (sequence->request.priority >= below_priority) continue;
+    if (found != nullptr && rank(*sequence) >= rank(*found)) continue;
     const bool in_step =
         std::any_of(step.entries.begin(), step.entries.end(),
                     [&](const StepEntry& entry) { return entry.sequence == sequence; });
-    if (sequence == except || in_step) continue;
-    waiting_.push_front(remove(sequence));
-    return true;
+    if (!in_step) found = sequence;
   }
-  return false;
+  return found;
 }
 
 /** No memory for this sequence now: it waits for the others, or fails if there are none. */
 void Scheduler::send_back(Sequence* sequence,
                           std::vector<std::unique_ptr<Sequence>>* unserviceable) {
   const bool alone = running_.size() == 1;
-  auto removed = remove(sequence);
+  auto removed = take_out(sequence, false);
   if (alone) unserviceable->push_back(std::move(removed));
-  else waiting_.push_front(std::move(removed));
+  else waiting_.add(std::move(removed));
 }
 
 void Scheduler::close(Sequence* sequence, bool discard) {
@@ -170,7 +175,8 @@ void Scheduler::check_invariants() const {
     CHECK(sequence->n_computed() <= static_cast<int>(sequence->tokens.size()),
           "nothing is computed but the sequence's tokens");
   }
-  for (const auto& sequence : waiting_) CHECK(sequence->leaf == nullptr, "who waits holds nothing");
+  for (const auto& [key, sequence] : waiting_)
+    CHECK(sequence->leaf == nullptr, "who waits holds nothing");
   CHECK(tree_.n_writers() == static_cast<int>(running_.size()),
         "every open segment is a running sequence's");
 }
@@ -178,7 +184,7 @@ void Scheduler::check_invariants() const {
 std::vector<std::unique_ptr<Sequence>> Scheduler::abandon() {
   std::vector<std::unique_ptr<Sequence>> all;
   for (auto& sequence : running_) all.push_back(std::move(sequence));
-  for (auto& sequence : waiting_) all.push_back(std::move(sequence));
+  for (auto& [key, sequence] : waiting_) all.push_back(std::move(sequence));
   running_.clear();
   waiting_.clear();
   abandoned_ = true;
@@ -186,49 +192,27 @@ std::vector<std::unique_ptr<Sequence>> Scheduler::abandon() {
 }
 
 std::unique_ptr<Sequence> Scheduler::remove(Sequence* sequence, bool discard) {
-  close(sequence, discard);
-  const auto is_it = [&](const auto& other) { return other.get() == sequence; };
-  std::unique_ptr<Sequence> removed;
-  if (const auto found = std::find_if(running_.begin(), running_.end(), is_it);
-      found != running_.end()) {
-    removed = std::move(*found);
-    running_.erase(found);
-  } else if (const auto queued = std::find_if(waiting_.begin(), waiting_.end(), is_it);
-             queued != waiting_.end()) {
-    removed = std::move(*queued);
-    waiting_.erase(queued);
+  if (sequence->deadline_ms != 0) n_deadlines_--;
+  if (sequence->n_generated() > 0) {
+    const double n = sequence->n_generated();
+    mean_generated_ = mean_generated_ == 0 ? n : mean_generated_ + kMeanRate * (n - mean_generated_);
   }
-  CHECK(removed != nullptr, "the scheduler owns the sequence");
-  return removed;
+  return take_out(sequence, discard);
 }
 
-/** Starts the first waiting sequence if rows and memory allow; true if another one may be tried. */
-bool Scheduler::admit(Step* step, std::vector<std::unique_ptr<Sequence>>* unserviceable) {
-  Sequence& next = *waiting_.front();
-  if (step->n_rows >= options_.max_rows || step->n_outputs >= options_.max_outputs) return false;
-  const int needed = runs_for(tokens_to_compute(next));
-  if (needed > pool_.n_runs()) {
-    unserviceable->push_back(std::move(waiting_.front()));
-    waiting_.pop_front();
-    return true;
+std::unique_ptr<Sequence> Scheduler::take_out(Sequence* sequence, bool discard) {
+  close(sequence, discard);
+  for (auto at = running_.begin(); at != running_.end(); ++at) {
+    if (at->get() != sequence) continue;
+    auto taken = std::move(*at);
+    running_.erase(at);
+    return taken;
   }
-  const auto reusable = std::span(next.tokens).first(static_cast<size_t>(reusable_tokens(next)));
-  const int shared = tree_.match(next.request.name_space, reusable) / kTileTokens;
-  // Leave room for the running ones to grow by a block each: else they would only preempt it again.
-  if (!running_.empty() && needed - shared + static_cast<int>(running_.size()) >
-                               tree_.n_available_beside(next.request.name_space, reusable))
-    return false;
-  next.leaf = tree_.open(next.request.name_space, reusable);
-  next.runs = context_runs(next.leaf);
-  if (next.cached_tokens < 0) {
-    next.cached_tokens = next.leaf->end();
-    next.started = Clock::now();
+  for (auto at = waiting_.begin(); at != waiting_.end(); ++at) {
+    if (at->second.get() == sequence) return waiting_.take(&at);
   }
-  running_.push_back(std::move(waiting_.front()));
-  waiting_.pop_front();
-  if (add_entry(step, &next)) return true;
-  send_back(&next, unserviceable);
-  return false;
+  CHECK(false, "the scheduler owns the sequence");
+  return nullptr;
 }
 
 }  // namespace cachalot

@@ -20,8 +20,9 @@ struct Sequence {
   std::vector<float> values;  // results of kScore and kLogits so far
   int cached_tokens = -1;     // found in the tree when first scheduled; -1: not yet scheduled
   int n_outputs = 0;          // rows of results delivered (kScore, kLogits)
+  uint64_t order = 0;         // of equals, the least comes first
+  int64_t deadline_ms = 0;    // on the scheduler's clock; 0: none
   Clock::time_point submitted, started, first_token;
-  bool cancelled = false;
 
   int n_prompt() const { return static_cast<int>(request.tokens.size()); }
   int n_generated() const { return static_cast<int>(tokens.size()) - n_prompt(); }

@@ -19,6 +19,7 @@ struct Step {
   std::vector<StepEntry> entries;
   int n_rows = 0;
   int n_outputs = 0;
+  int n_decoding = 0;  // rows of sequences that wait for their next token only; they come first
 };
 
 }  // namespace cachalot

@@ -1,0 +1,157 @@
+// What the engine is told from other threads, and how the loop takes it.
+
+#include "engine/engine.h"
+#include "engine/validate.h"
+
+namespace cachalot {
+
+void Engine::submit(Request request) {
+  validate_request(request, config(), context_length());
+  auto sequence = std::make_unique<Sequence>();
+  sequence->tokens = request.tokens;
+  sequence->request = std::move(request);
+  sequence->submitted = Clock::now();
+  {
+    const std::lock_guard lock(mutex_);
+    if (!failure_.empty()) throw Error(ErrorCode::kInternal, failure_);
+    submitted_.push_back(std::move(sequence));
+  }
+  wake_.notify_all();
+}
+
+void Engine::cancel(uint64_t id) {
+  {
+    const std::lock_guard lock(mutex_);
+    cancelled_.push_back(id);
+  }
+  wake_.notify_all();
+}
+
+void Engine::unpin(uint64_t pin) {
+  {
+    const std::lock_guard lock(mutex_);
+    unpinned_.push_back(pin);
+  }
+  wake_.notify_all();
+}
+
+void Engine::clear_cache() {
+  {
+    const std::lock_guard lock(mutex_);
+    clear_requested_ = true;
+  }
+  wake_.notify_all();
+}
+
+EngineStats Engine::stats() const {
+  const std::lock_guard lock(mutex_);
+  return published_;
+}
+
+void Engine::begin_batch(uint64_t batch, std::vector<int32_t> shared_with_next) {
+  if (shared_with_next.empty()) return;
+  const std::lock_guard lock(mutex_);
+  begun_batches_.emplace_back(batch, std::move(shared_with_next));
+}
+
+void Engine::skip_batch_item(uint64_t batch, int rank) {
+  {
+    const std::lock_guard lock(mutex_);
+    skipped_.emplace_back(batch, rank);
+  }
+  wake_.notify_all();
+}
+
+std::vector<StepReport> Engine::explain() const {
+  const std::lock_guard lock(mutex_);
+  return explanation_.steps();
+}
+
+bool Engine::has_commands() const {
+  return !submitted_.empty() || !cancelled_.empty() || !unpinned_.empty() || !skipped_.empty() ||
+         clear_requested_;
+}
+
+void Engine::take_commands(StepEvents* events) {
+  std::vector<std::unique_ptr<Sequence>> submitted;
+  std::vector<uint64_t> cancelled;
+  std::vector<uint64_t> unpinned;
+  std::vector<std::pair<uint64_t, std::vector<int32_t>>> begun;
+  std::vector<std::pair<uint64_t, int>> skipped;
+  bool clear = false;
+  {
+    const std::lock_guard lock(mutex_);
+    submitted.swap(submitted_);
+    cancelled.swap(cancelled_);
+    unpinned.swap(unpinned_);
+    begun.swap(begun_batches_);
+    skipped.swap(skipped_);
+    std::swap(clear, clear_requested_);
+  }
+  for (auto& [batch, shared] : begun) {
+    const uint64_t first = scheduler_.reserve_order(static_cast<int>(shared.size()));
+    batches_.emplace(batch, Batch{first, BatchUsers(std::move(shared))});
+  }
+  for (auto& sequence : submitted) add(std::move(sequence), events);
+  for (const auto& [batch, rank] : skipped) end_batch_item(batch, rank, nullptr);
+  for (const uint64_t id : cancelled) {
+    Sequence* sequence = scheduler_.find(id);
+    if (sequence != nullptr)
+      finish(scheduler_.remove(sequence), FinishReason::kAborted, nullptr, events);
+  }
+  for (const uint64_t id : unpinned) {
+    if (const auto pinned = pins_.extract(id)) parts_.tree->unpin(pinned.mapped());
+  }
+  if (clear) parts_.tree->clear();
+}
+
+void Engine::add(std::unique_ptr<Sequence> sequence, StepEvents* events) {
+  const Request& request = sequence->request;
+  if (const auto batch = batches_.find(request.batch); batch != batches_.end())
+    sequence->order = batch->second.first_order + static_cast<uint64_t>(request.batch_rank);
+  if (!scheduler_.add(sequence)) refuse(std::move(sequence), events);
+}
+
+/** The request's tokens have just been computed, and nothing has been evicted since. */
+void Engine::keep(const Request& request) {
+  PrefixTree& tree = *parts_.tree;
+  if (request.priority != kDefaultPriority || request.ttl_ms != 0)
+    tree.retain(request.name_space, request.tokens, {request.priority, request.ttl_ms});
+  if (request.pin != 0) pins_[request.pin] = tree.pin(request.name_space, request.tokens);
+}
+
+/** What an item of a batch shares with none that is left will hardly be wanted again. */
+void Engine::end_batch_item(uint64_t batch, int rank, const Sequence* sequence) {
+  const auto found = batches_.find(batch);
+  if (found == batches_.end() || !found->second.users.has(rank)) return;
+  const int keep = found->second.users.finish(rank);
+  if (sequence != nullptr)
+    parts_.tree->give_up(sequence->request.name_space, sequence->tokens, keep);
+  if (found->second.users.empty()) batches_.erase(found);
+}
+
+void Engine::report(const Step& step, const StepOutcome& outcome, double host_us, double step_ms) {
+  const uint64_t token_bytes = parts_.pool->run_bytes() / kTileTokens;
+  StepReport report{counters_.steps, static_cast<int>(step.entries.size()),
+                    step.n_decoding, step.n_rows,
+                    host_us,         step_ms,
+                    report_groups(outcome.readers, token_bytes)};
+  counters_.host_us += host_us;
+  for (const auto& group : report.groups) counters_.kv_bytes_not_read += group.bytes_not_read;
+  if (report.groups.empty()) return;
+  const std::lock_guard lock(mutex_);
+  explanation_.add(std::move(report));
+}
+
+void Engine::publish_stats() {
+  counters_.running = scheduler_.n_running();
+  counters_.segments = parts_.tree->n_segments();
+  counters_.kv_bytes_in_use = parts_.pool->bytes_in_use();
+  counters_.kv_bytes = static_cast<uint64_t>(parts_.pool->n_runs()) * parts_.pool->run_bytes();
+  counters_.weight_bytes = static_cast<uint64_t>(parts_.model->weight_bytes());
+  const std::lock_guard lock(mutex_);
+  published_ = counters_;
+  published_.waiting = scheduler_.n_waiting() + static_cast<int>(submitted_.size());
+}
+
+}  // namespace cachalot

@@ -1,0 +1,175 @@
+#include "engine/measure_costs.h"
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <vector>
+
+namespace cachalot {
+
+namespace {
+
+constexpr int kRuns = 64;                  // contexts, read in turn so that none is in a cache
+constexpr int kTiles = 2 * kSpanTiles;     // of each
+constexpr size_t kBytes = size_t{32} << 20;
+constexpr int kRepetitions = 3;
+
+double now_us() {
+  return std::chrono::duration<double, std::micro>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+/** Contexts whose keys and values are zeros: the arithmetic does not mind. */
+class Bench {
+ public:
+  Bench(Backend& backend, KvFormat format, int head_dim) : backend_(backend), head_dim_(head_dim) {
+    const uint32_t units = kv_block_units(format, head_dim);
+    n_blocks_ = static_cast<int>(kBytes / (units * kKvAddressUnit));
+    keys_ = backend.allocate(kBytes);
+    store_ = {keys_->data(), format, 1, 1, head_dim, units};
+    for (int i = 0; i < kRuns * kTiles; i++)
+      blocks_.push_back(static_cast<uint32_t>(i % n_blocks_) * units);
+    // Pages are there after a first write.
+    std::vector<KvTarget> targets;
+    for (int i = 0; i < n_blocks_; i++)
+      targets.push_back({static_cast<uint32_t>(i) * units, 0, 0});
+    angles_ = backend.allocate(static_cast<size_t>(head_dim) * sizeof(float));
+    rope_ = {angles_->floats(), angles_->floats(), head_dim, true};
+    const size_t floats = static_cast<size_t>(n_blocks_) * static_cast<size_t>(head_dim);
+    const auto zeros = backend.allocate(floats * sizeof(float));
+    backend.kv_write({store_, rope_, 0, zeros->floats(), zeros->floats(), targets});
+  }
+
+  /** Microseconds of one thread for a tile that so many queries read together. */
+  double tile(int n_queries) {
+    const AttentionPlan plan = plan_runs(1, kTiles);
+    return run(plan, 1, n_queries) * backend_.parallelism() / (kRuns * kTiles);
+  }
+
+  /** Microseconds of one thread for one more partial per query. */
+  double partial() {
+    constexpr int kRows = 16;
+    const AttentionPlan whole = plan_runs(kRows, kTiles), cut = plan_runs(kRows, kSpanTiles);
+    const double more = run(cut, kRows, 1) - run(whole, kRows, 1);
+    return std::max(0.0, more * backend_.parallelism() / (kRuns * kRows));
+  }
+
+ private:
+  /** Every run is read by all rows; every row ends after the last run. */
+  AttentionPlan plan_runs(int n_rows, int tiles_per_item) const {
+    AttentionPlan plan;
+    std::vector<std::vector<MergeEntry>> entries(static_cast<size_t>(n_rows));
+    for (int run = 0; run < kRuns; run++) {
+      plan.runs.push_back({blocks_.data() + run * kTiles, kTiles * kTileTokens, 0});
+      for (int tile = 0; tile < kTiles; tile += tiles_per_item) {
+        plan.pieces.push_back({static_cast<int32_t>(plan.items.size()), 0});
+        plan.items.push_back({run, static_cast<int32_t>(plan.item_rows.size()), n_rows, tile,
+                              tile + tiles_per_item, plan.n_partials});
+        for (int row = 0; row < n_rows; row++) {
+          plan.item_rows.push_back({row, 0, kTiles * kTileTokens, 0, -1});
+          entries[static_cast<size_t>(row)].push_back({plan.n_partials++, run});
+        }
+      }
+    }
+    plan.phase_ends.push_back(static_cast<int32_t>(plan.pieces.size()));
+    plan.merge_begin.push_back(0);
+    for (const auto& row : entries) {
+      plan.merge_entries.insert(plan.merge_entries.end(), row.begin(), row.end());
+      plan.merge_begin.push_back(static_cast<int32_t>(plan.merge_entries.size()));
+    }
+    return plan;
+  }
+
+  /** The best of a few: others on the machine only add. */
+  double run(const AttentionPlan& plan, int n_rows, int n_heads) {
+    const auto rows = static_cast<size_t>(n_rows * n_heads);
+    const auto vectors = backend_.allocate(2 * rows * static_cast<size_t>(head_dim_) * sizeof(float));
+    const auto partials = backend_.allocate(static_cast<size_t>(plan.n_partials * n_heads) *
+                                            static_cast<size_t>(head_dim_ + 2) * sizeof(float));
+    float* out = vectors->floats() + rows * static_cast<size_t>(head_dim_);
+    double best = 1e12;
+    for (int i = 0; i <= kRepetitions; i++) {
+      const double start = now_us();
+      backend_.attention(
+          {store_, rope_, 0, n_heads, 1.0f, vectors->floats(), &plan, partials->floats()});
+      backend_.attention_merge({&plan, partials->floats(), n_rows, n_heads, head_dim_, out});
+      if (i > 0) best = std::min(best, now_us() - start);  // the first touches its memory
+    }
+    return best;
+  }
+
+  Backend& backend_;
+  int head_dim_, n_blocks_ = 0;
+  std::unique_ptr<Buffer> keys_, angles_;
+  KvStore store_{};
+  RopeTable rope_{};
+  std::vector<uint32_t> blocks_;
+};
+
+std::string file_name(const std::string& key) {
+  uint64_t hash = 14695981039346656037u;  // FNV-1a
+  for (const char c : key) hash = (hash ^ static_cast<uint8_t>(c)) * 1099511628211u;
+  return "attention-costs-" + std::to_string(hash) + ".txt";
+}
+
+/** False unless the file is whole and has this key. */
+bool read_costs(const std::filesystem::path& path, const std::string& key, AttentionCosts* costs) {
+  std::ifstream file(path);
+  std::string line;
+  if (!std::getline(file, line) || line != key) return false;
+  const auto read = [&](double* value) { return file >> *value && *value >= 0 && *value < 1e6; };
+  for (double& value : costs->tile_us) {
+    if (!read(&value)) return false;
+  }
+  return read(&costs->partial_us);
+}
+
+/** Written beside and renamed, so that another process never reads half of it. */
+void write_costs(const std::filesystem::path& path, const std::string& key,
+                 const AttentionCosts& costs) {
+  std::error_code ignored;
+  std::filesystem::create_directories(path.parent_path(), ignored);
+  const auto beside = path.string() + "." + std::to_string(std::random_device()());
+  {
+    std::ofstream file(beside);
+    file << key << '\n';
+    for (const double value : costs.tile_us) file << value << '\n';
+    file << costs.partial_us << '\n';
+    if (!file.good()) {
+      file.close();
+      std::filesystem::remove(beside, ignored);
+      return;
+    }
+  }
+  std::filesystem::rename(beside, path, ignored);
+  if (ignored) std::filesystem::remove(beside, ignored);
+}
+
+}  // namespace
+
+AttentionCosts measure_attention_costs(Backend& backend, KvFormat format, int head_dim) {
+  Bench bench(backend, format, head_dim);
+  AttentionCosts costs;
+  for (size_t i = 0; i < costs.tile_us.size(); i++)
+    costs.tile_us[i] = bench.tile(AttentionCosts::kQueries[i]);
+  costs.partial_us = bench.partial();
+  return costs;
+}
+
+AttentionCosts load_attention_costs(Backend& backend, KvFormat format, int head_dim,
+                                    const std::string& folder, const std::string& machine) {
+  if (folder.empty()) return measure_attention_costs(backend, format, head_dim);
+  const std::string key = machine + "; " + backend.description() + "; " + kv_format_name(format) +
+                          "; head size " + std::to_string(head_dim) + "; kernels " +
+                          CACHALOT_KERNEL_HASH;
+  const auto path = std::filesystem::path(folder) / file_name(key);
+  AttentionCosts costs;
+  if (read_costs(path, key, &costs)) return costs;
+  costs = measure_attention_costs(backend, format, head_dim);
+  write_costs(path, key, costs);
+  return costs;
+}
+
+}  // namespace cachalot
