@@ -1,14 +1,29 @@
 /** The engine's cache of keys and values: what is put there on purpose, and kept. */
-import { checkOptions, isBoolean, isFunction, isIntegerList, isSignal } from './check-options.js';
+import {
+  checkOptions,
+  integerIn,
+  isBoolean,
+  isFunction,
+  isIntegerList,
+  isSignal,
+  isString,
+} from './check-options.js';
 import { Context } from './context.js';
 import type { EngineContext } from './engine-context.js';
 import { invalidArgument } from './errors.js';
 import { evaluate } from './evaluate.js';
+import { DEFAULT_PRIORITY } from './generate-options.js';
 import type { Message } from './text/chat-template.js';
 
 export interface AddOptions {
   /** Keeps it until it is released. Otherwise it stays as long as there is room. Default false. */
   pin?: boolean;
+  /** 0 to 100: others are given up before those of a higher priority. Default 35. */
+  priority?: number;
+  /** How long it is kept after its last use, in milliseconds; a pin ends then, too. Default: no limit. */
+  ttlMs?: number;
+  /** Part of what the cache finds it by; only prompts of the same namespace can use it. Default: the engine's. */
+  namespace?: string;
   /** Whether names of special tokens in a text mean those tokens. Default false. */
   specialTokens?: boolean;
   signal?: AbortSignal;
@@ -41,12 +56,18 @@ export class Cache {
   ): Promise<Context> {
     checkOptions(options, {
       pin: isBoolean,
+      priority: integerIn(0, 100),
+      ttlMs: integerIn(1, 2 ** 31),
+      namespace: isString,
       specialTokens: isBoolean,
       signal: isSignal,
       onProgress: isFunction,
     });
-    const context = new Context(this.#engine.core, await this.tokensOf(input, options));
-    await this.compute(context, options.pin ?? false, options);
+    const { pin = false, priority = DEFAULT_PRIORITY, ttlMs = 0, ...rest } = { ...options };
+    const namespace = rest.namespace ?? this.#engine.namespace;
+    const ids = await this.tokensOf(input, rest);
+    const context = new Context(this.#engine.core, ids, { namespace, priority, ttlMs });
+    await this.compute(context, pin, rest);
     return context;
   }
 
@@ -84,14 +105,15 @@ export class Cache {
     { signal, onProgress }: Pick<AddOptions, 'signal' | 'onProgress'>,
   ): Promise<void> {
     const { core } = this.#engine;
-    const { ids } = context;
+    const { ids, namespace, priority, ttlMs } = context;
+    const engine = { core, namespace };
     // Each part continues the one before, which is in the cache by then.
     for (let end = PROGRESS_TOKENS; onProgress && end < ids.length; end += PROGRESS_TOKENS) {
-      await evaluate(this.#engine, { kind: 'prefill', tokens: ids.subarray(0, end) }, signal);
+      await evaluate(engine, { kind: 'prefill', tokens: ids.subarray(0, end) }, signal);
       onProgress({ tokens: end, totalTokens: ids.length });
     }
     const pin = pinned ? core.newPin() : 0;
-    await evaluate(this.#engine, { kind: 'prefill', tokens: ids, pin }, signal);
+    await evaluate(engine, { kind: 'prefill', tokens: ids, pin, priority, ttlMs }, signal);
     try {
       onProgress?.({ tokens: ids.length, totalTokens: ids.length });
     } catch (error) {

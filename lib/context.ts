@@ -10,14 +10,27 @@ import type { EngineCore } from './engine-core.js';
 export class Context implements Disposable {
   /** @internal */
   readonly ids: Int32Array;
+  /** Part of what the cache finds it by. */
+  readonly namespace: string;
+  /** 0 to 100: how long its keys and values are kept beside others'. */
+  readonly priority: number;
+  /** How long they are kept after their last use, in milliseconds; 0: as long as there is room, or it is pinned. */
+  readonly ttlMs: number;
   readonly #core: EngineCore;
   #pin = 0;
   #released = false;
 
   /** @internal Made by `engine.cache.add`. */
-  constructor(core: EngineCore, ids: Int32Array) {
+  constructor(
+    core: EngineCore,
+    ids: Int32Array,
+    { namespace, priority, ttlMs }: { namespace: string; priority: number; ttlMs: number },
+  ) {
     this.#core = core;
     this.ids = ids;
+    this.namespace = namespace;
+    this.priority = priority;
+    this.ttlMs = ttlMs;
   }
 
   /** How many tokens it holds. */

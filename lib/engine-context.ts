@@ -73,6 +73,14 @@ export class EngineContext {
     return ids[0] !== undefined && ids[0] === this.tokenizer.bos ? ids.subarray(1) : ids;
   }
 
+  /** What a request finds in the cache: a context is found in its own namespace only. */
+  namespaceOf(given: string | undefined, context?: Context): string {
+    if (context === undefined) return given ?? this.namespace;
+    if (given !== undefined && given !== context.namespace)
+      throw invalidArgument('namespace', `that of the context, "${context.namespace}"`, given);
+    return context.namespace;
+  }
+
   /** The tokens of a context of this engine. */
   tokensOf(context: Context): Int32Array {
     if (!(context instanceof Context) || !context.belongsTo(this.core)) {

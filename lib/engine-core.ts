@@ -32,6 +32,7 @@ export class EngineCore {
   readonly #handlers = new Map<number, RequestHandlers>();
   #nextId = 1;
   #nextPin = 1;
+  #nextBatch = 1;
   #disposal: Promise<void> | undefined;
 
   private constructor(engine: NativeEngine) {
@@ -83,6 +84,18 @@ export class EngineCore {
   /** A number that names a pinned context. */
   newPin(): number {
     return this.#nextPin++;
+  }
+
+  /** Announces a batch of so many items as `sharedWithNext` has, and returns its number. */
+  beginBatch(sharedWithNext: Int32Array): number {
+    const batch = this.#nextBatch++;
+    this.native.beginBatch(batch, sharedWithNext);
+    return batch;
+  }
+
+  /** An item of a batch that will not be submitted; one that has ended is ignored. */
+  skipBatchItem({ batch, rank }: { batch: number; rank: number }): void {
+    if (!this.#disposal) this.#engine.skipBatchItem(batch, rank);
   }
 
   /** Lets a pinned context go; unknown numbers are ignored. */

@@ -14,7 +14,7 @@ import { Generation } from './generation.js';
 import { resolveModel } from './models/pull.js';
 import type { LoadOptions } from './load-options.js';
 import { resolveLoadOptions } from './load-options.js';
-import type { EngineDescription, EngineStats } from './native.js';
+import type { EngineDescription, EngineStats, StepExplanation } from './native.js';
 import { Session } from './session.js';
 import type { SessionOptions } from './session.js';
 import { checkMessages } from './text/chat-template.js';
@@ -120,9 +120,9 @@ export class Engine implements AsyncDisposable {
     isString('text', text);
     const { context, ...rest } = { ...options };
     if (context !== undefined) this.#context.tokensOf(context);
-    return this.generate(rest, (resolved) =>
-      this.#context.encodePrompt(text, { ...resolved, context }),
-    );
+    const prompt = (resolved: ResolvedOptions) =>
+      this.#context.encodePrompt(text, { ...resolved, context });
+    return this.generate(rest, prompt, { context });
   }
 
   /** Continues a sequence of token ids. */
@@ -136,16 +136,18 @@ export class Engine implements AsyncDisposable {
   chat(messages: Message[], options: GenerateOptions = {}): Generation {
     checkMessages(messages);
     const copy = messages.map(({ role, content }) => structuredClone({ role, content }));
-    return this.generate(options, (resolved) => this.#context.encodePrompt(copy, resolved), true);
+    const prompt = (resolved: ResolvedOptions) => this.#context.encodePrompt(copy, resolved);
+    return this.generate(options, prompt, { trimStart: true });
   }
 
   private generate(
     options: GenerateOptions,
     prompt: (resolved: ResolvedOptions) => Promise<Int32Array> | Int32Array,
-    trimStart = false,
+    { trimStart = false, context }: { trimStart?: boolean; context?: Context | undefined } = {},
   ): Generation {
-    const { core, tokenizer, namespace } = this.#context;
+    const { core, tokenizer } = this.#context;
     const resolved = resolveGenerateOptions(options);
+    const namespace = this.#context.namespaceOf(resolved.namespace, context);
     const source = { core, tokenizer, namespace, trimStart, prompt: () => prompt(resolved) };
     return new Generation(source, resolved);
   }
@@ -205,6 +207,14 @@ export class Engine implements AsyncDisposable {
   /** Counters and what is held now. */
   stats(): EngineStats {
     return this.#core.native.stats();
+  }
+
+  /**
+   * The last steps in which sequences shared keys and values: the groups, their sizes, the bytes that were not read, and
+   * why each was read together or apart. `describeSharing` puts it into words.
+   */
+  explain(): StepExplanation[] {
+    return this.#core.native.explain();
   }
 
   /** The same as `engine.cache.clear()`. */

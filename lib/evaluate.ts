@@ -2,6 +2,7 @@
 import { CachalotError, abortError } from './errors.js';
 import type { EngineCore } from './engine-core.js';
 import type { ErrorCode } from './errors.js';
+import { DEFAULT_PRIORITY } from './generate-options.js';
 import { GREEDY } from './sampling-options.js';
 import type { NativeFinish } from './native.js';
 
@@ -10,12 +11,14 @@ export interface Evaluation {
   tokens: Int32Array;
   rows?: Int32Array;
   pin?: number;
+  priority?: number;
+  ttlMs?: number;
 }
 
 /** `values` of the answer holds the log-probabilities, or the rows of logits one after the other. */
 export function evaluate(
   { core, namespace }: { core: EngineCore; namespace: string },
-  { kind, tokens, rows, pin }: Evaluation,
+  { kind, tokens, rows, pin, priority, ttlMs }: Evaluation,
   given?: AbortSignal,
 ): Promise<NativeFinish> {
   const signal = given && AbortSignal.any([given]); // many requests may share one signal
@@ -32,6 +35,11 @@ export function evaluate(
         stopTokens: new Int32Array(0),
         rows: rows ?? new Int32Array(0),
         pin: pin ?? 0,
+        priority: priority ?? DEFAULT_PRIORITY,
+        ttlMs: ttlMs ?? 0,
+        deadlineMs: 0,
+        batch: 0,
+        batchRank: 0,
       },
       {
         onToken: () => undefined,

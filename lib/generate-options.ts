@@ -5,12 +5,16 @@ import {
   isIntegerList,
   isBoolean,
   isSignal,
+  isString,
   isStopList,
   notSupportedYet,
 } from './check-options.js';
 import type { Check } from './check-options.js';
 import { samplingChecks } from './sampling-options.js';
 import type { SamplingOptions } from './sampling-options.js';
+
+/** Of 0 to 100, as native/kv/segment.h has it. */
+export const DEFAULT_PRIORITY = 35;
 
 export interface GenerateOptions extends SamplingOptions {
   /** The most tokens to generate. Default: until the model stops or the context is full. */
@@ -23,6 +27,12 @@ export interface GenerateOptions extends SamplingOptions {
   ignoreEos?: boolean;
   /** Whether names of special tokens in the prompt ("<|im_end|>") mean those tokens. Default false: they are text. */
   specialTokens?: boolean;
+  /** 0 to 100: higher ones run first, and others make room for them. Default 35. */
+  priority?: number;
+  /** Fails with code "deadline_exceeded" if it is not done so many milliseconds after it was submitted. */
+  deadlineMs?: number;
+  /** Part of what the cache finds by, for several tenants on one engine. Default: the engine's. */
+  namespace?: string;
   /** Ends the generation: it then fails with code "aborted". */
   signal?: AbortSignal;
 }
@@ -34,6 +44,9 @@ export const generateChecks: Record<string, Check> = {
   stopTokens: isIntegerList,
   ignoreEos: isBoolean,
   specialTokens: isBoolean,
+  priority: integerIn(0, 100),
+  deadlineMs: integerIn(1, 2 ** 31),
+  namespace: isString,
   signal: isSignal,
   draft: notSupportedYet,
   adapters: notSupportedYet,
@@ -49,6 +62,9 @@ export interface ResolvedOptions {
   stopTokens: readonly number[];
   ignoreEos: boolean;
   specialTokens: boolean;
+  priority: number;
+  deadlineMs: number;
+  namespace: string | undefined;
   signal: AbortSignal | undefined;
 }
 
@@ -66,6 +82,9 @@ export function resolveGenerateOptions(given: GenerateOptions): ResolvedOptions 
     stopTokens: Array.from(options.stopTokens ?? []),
     ignoreEos: options.ignoreEos ?? false,
     specialTokens: options.specialTokens ?? false,
+    priority: options.priority ?? DEFAULT_PRIORITY,
+    deadlineMs: options.deadlineMs ?? 0,
+    namespace: options.namespace,
     signal: options.signal,
   };
 }

@@ -44,6 +44,13 @@ export interface GenerationResult {
   finishReason: FinishReason;
   usage: Usage;
   timings: Timings;
+  /** Sum of the tokens' log-probabilities. */
+  logprob: number;
+}
+
+export interface BatchPlace {
+  batch: number;
+  rank: number;
 }
 
 /** What a generation needs from the engine. */
@@ -53,6 +60,8 @@ export interface GenerationSource {
   namespace: string;
   /** Which of several completions of the same prompt this is: its draws are its own. Default 0. */
   completion?: number;
+  /** Its place in a batch that the engine knows of. */
+  place?: BatchPlace;
   /** The ids of the prompt; may take a while (templates). */
   prompt(): Promise<Int32Array> | Int32Array;
   /** Takes white space off the beginning of the text: templates leave it to the model. */
@@ -85,9 +94,6 @@ export class Generation implements AsyncIterable<string> {
   #error: CachalotError | undefined;
   #wake: (() => void)[] = [];
   #settle!: { resolve: (result: GenerationResult) => void; reject: (error: CachalotError) => void };
-  /** @internal Settles at the first token; never, if there is none. */
-  readonly started: Promise<void>;
-  #onStart: () => void = () => undefined;
   readonly #signal: AbortSignal | undefined;
   readonly #onAbort = () => this.abort();
 
@@ -99,7 +105,6 @@ export class Generation implements AsyncIterable<string> {
     this.#stops = new StopStrings(options.stop);
     this.#trim = source.trimStart ?? false;
     this.result = new Promise((resolve, reject) => (this.#settle = { resolve, reject }));
-    this.started = new Promise((resolve) => (this.#onStart = resolve));
     this.result.catch(() => undefined); // a reader of the text hears of the error there
     // A signal of its own: many requests may share one signal without a warning about its listeners.
     this.#signal = options.signal && AbortSignal.any([options.signal]);
@@ -171,6 +176,11 @@ export class Generation implements AsyncIterable<string> {
           stopTokens: this.stopTokens(),
           rows: new Int32Array(0),
           pin: 0,
+          priority: this.#options.priority,
+          ttlMs: 0,
+          deadlineMs: this.#options.deadlineMs,
+          batch: this.#source.place?.batch ?? 0,
+          batchRank: this.#source.place?.rank ?? 0,
         },
         {
           onToken: (token, top) => this.onToken(token, top),
@@ -201,7 +211,6 @@ export class Generation implements AsyncIterable<string> {
     if (this.#stopped || this.#ended) return; // a step was already on its way
     const text = this.#stops.push(this.trimmed(this.#detokenizer.push(id)));
     this.#tokens.push({ id, text, logprob, ...(top.length === 0 ? {} : { top }) });
-    this.#onStart();
     if (this.#stops.found) this.cancel();
     this.notify();
   }
@@ -267,6 +276,7 @@ export class Generation implements AsyncIterable<string> {
         prefillMs: finish?.prefillMs ?? 0,
         decodeMs: finish?.decodeMs ?? 0,
       },
+      logprob: this.#tokens.reduce((sum, { logprob }) => sum + logprob, 0),
     };
   }
 

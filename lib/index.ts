@@ -21,7 +21,8 @@ export type {
 export type { GenerateOptions } from './generate-options.js';
 export type { DryOptions, SamplingOptions } from './sampling-options.js';
 export type { Message, TextPart } from './text/chat-template.js';
-export type { EngineDescription, EngineStats } from './native.js';
+export type { EngineDescription, EngineStats, SharedGroup, StepExplanation } from './native.js';
+export { describeSharing } from './explain.js';
 export { CachalotError } from './errors.js';
 export type { ErrorCode } from './errors.js';
 export { pull } from './models/pull.js';

@@ -1,5 +1,6 @@
 /** Options of `Engine.load`, with their defaults and limits in one place. */
-import { totalmem } from 'node:os';
+import { cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
 
 import {
   checkOptions,
@@ -9,9 +10,11 @@ import {
   isSignal,
   isString,
   notSupportedYet,
+  numberIn,
   oneOf,
 } from './check-options.js';
 import type { Check } from './check-options.js';
+import { cacheFolder } from './models/cache-folder.js';
 import type { PullProgress } from './models/pull.js';
 import type { NativeEngineOptions } from './native.js';
 
@@ -29,7 +32,15 @@ export interface LoadOptions {
   instructions?: 'auto' | 'avx512' | 'avxvnni' | 'avx2' | 'portable';
   /** Rows of a step: the longest piece of a prompt that others wait for. Default 512. */
   stepTokens?: number;
-  /** Part of what the cache finds by. All requests of an engine have this one. */
+  /** Target for the time between tokens, in milliseconds: prompts that join are computed in pieces so small that the steps
+   *  of those who generate stay under it. Default: none. */
+  maxStepMs?: number;
+  /** Whether sequences read the keys and values that they share together: "auto" (default) where costs measured on this
+   *  machine say that it is faster. It never changes a result. */
+  sharedReads?: 'auto' | 'always' | 'never';
+  /** Whether prompts use what is in the cache. Default true. */
+  prefixCache?: boolean;
+  /** Part of what the cache finds by: requests of one namespace never see what those of another have left. Default "". */
   namespace?: string;
   /** A Hugging Face tokenizer.json to use instead of the vocabulary in the model file. */
   tokenizer?: string;
@@ -53,6 +64,9 @@ const loadChecks: Record<string, Check> = {
     ),
   instructions: oneOf('auto', 'avx512', 'avxvnni', 'avx2', 'portable'),
   stepTokens: integerIn(1, 4096),
+  maxStepMs: numberIn(0, 60_000),
+  sharedReads: oneOf('auto', 'always', 'never'),
+  prefixCache: isBoolean,
   namespace: isString,
   tokenizer: isString,
   onProgress: isFunction,
@@ -73,6 +87,12 @@ export function resolveLoadOptions(given: LoadOptions): NativeEngineOptions {
     stepTokens: options.stepTokens ?? 512,
     kvBytes: options.kv?.bytes ?? 0,
     kvFormat: options.kv?.format ?? 'auto',
+    maxStepMs: options.maxStepMs ?? 0,
+    sharedReads: options.sharedReads ?? 'auto',
+    costsFolder: join(cacheFolder(), 'costs'),
+    machine: `${cpus()[0]?.model ?? 'unknown'}, ${cpus().length} cores`,
+    prefixCache: options.prefixCache ?? true,
+    skipAttention: false,
     checkInvariants: options.checkInvariants ?? false,
   };
 }

@@ -15,6 +15,15 @@ export interface NativeRequest {
   rows: Int32Array;
   /** Of a "prefill": not 0: keeps the keys and values until `unpin` of the same number. */
   pin: number;
+  /** 0 to 100: who runs first, and whose keys and values are kept longest. */
+  priority: number;
+  /** Of a "prefill": how long its keys and values are kept after their last use; 0: no limit. */
+  ttlMs: number;
+  /** From submission; 0: none. */
+  deadlineMs: number;
+  /** Not 0: an item of that batch, and its place in the batch's order. */
+  batch: number;
+  batchRank: number;
 }
 
 /** backend/params.h and engine/request.h say what each does. */
@@ -70,6 +79,14 @@ export interface NativeEngineOptions {
   stepTokens: number;
   kvBytes: number;
   kvFormat: string;
+  maxStepMs: number;
+  sharedReads: 'auto' | 'always' | 'never';
+  /** Where measured costs are kept, and what tells this machine from others that use the folder. */
+  costsFolder: string;
+  machine: string;
+  prefixCache: boolean;
+  /** Wrong results: what everything but attention costs, for benchmarks. */
+  skipAttention: boolean;
   checkInvariants: boolean;
 }
 
@@ -91,6 +108,40 @@ export interface EngineStats {
   kvBytes: number;
   /** Bytes of repacked weights; those read in place from the file are not counted. */
   weightBytes: number;
+  /** Bytes of keys and values that steps did not read because sequences read what they share together. */
+  kvBytesNotRead: number;
+  /** Time that scheduling and planning took, of all steps. */
+  hostMs: number;
+}
+
+/** A range of context that several sequences of a step have in common. */
+export interface SharedGroup {
+  /** How many ranges stand before it. */
+  depth: number;
+  sequences: number;
+  /** Their rows (tokens) in the step. */
+  rows: number;
+  firstToken: number;
+  tokens: number;
+  /** Whether its keys and values were read once for all of them. */
+  grouped: boolean;
+  /** What was expected, per layer: together and apart, from costs measured on this machine. 0 where a choice was given. */
+  groupedUs: number;
+  separateUs: number;
+  bytesNotRead: number;
+}
+
+/** One step in which something was shared. */
+export interface StepExplanation {
+  step: number;
+  sequences: number;
+  /** Rows of sequences that only wait for their next token. */
+  decoding: number;
+  rows: number;
+  /** Time for scheduling and planning. */
+  hostUs: number;
+  stepMs: number;
+  groups: SharedGroup[];
 }
 
 /** What is running, where and how. */
@@ -98,6 +149,7 @@ export interface EngineDescription {
   /** "cpu, avx512, 2 threads" */
   device: string;
   kvFormat: string;
+  kvBytesPerToken: number;
   /** The longest context, in tokens. */
   contextLength: number;
   /** How many logits a row has. */
@@ -112,7 +164,12 @@ export interface NativeEngine {
   submit(request: NativeRequest): void;
   cancel(id: number): void;
   unpin(pin: number): void;
+  /** Requests will name the batch, with ranks from 0; each rank shares so many tokens with the next. */
+  beginBatch(batch: number, sharedWithNext: Int32Array): void;
+  /** An item that will never be submitted. */
+  skipBatchItem(batch: number, rank: number): void;
   clearCache(): void;
+  explain(): StepExplanation[];
   keepAlive(alive: boolean): void;
   stats(): EngineStats;
   description(): Omit<EngineDescription, 'model'>;
@@ -163,7 +220,20 @@ export interface MachinePeaks {
   int8: number;
 }
 
+/** The order in which prompts are best run; see native/engine/group_prompts.h. */
+export interface PromptOrder {
+  order: Int32Array;
+  sharedWithNext: Int32Array;
+  distinctTokens: number;
+}
+
+export interface NativePromptGrouper {
+  add(tokens: Int32Array, maxTokens: number): void;
+  group(): Promise<PromptOrder>;
+}
+
 export interface NativeBinding {
+  PromptGrouper: new () => NativePromptGrouper;
   load(
     path: string,
     options: NativeEngineOptions,

@@ -20,6 +20,8 @@ export interface SessionOptions {
   messages?: readonly Message[];
   /** What stands before everything: its keys and values are shared by all who use it. */
   context?: Context;
+  /** Part of what the cache finds by. Default: the context's, or the engine's. */
+  namespace?: string;
 }
 
 /** Where a conversation stands. Never changed: turns, forks and rewinds only go from one to another. */
@@ -58,6 +60,7 @@ interface Turn {
 export class Session {
   readonly #engine: EngineContext;
   #context: Context | undefined;
+  #namespace: string;
   #state: State;
   #current: RunningTurn | undefined;
 
@@ -67,10 +70,16 @@ export class Session {
     const isConversation = (_: string, value: unknown) => {
       if (!Array.isArray(value) || value.length > 0) checkMessages(value); // nothing said is fine
     };
-    checkOptions(options, { system: isString, messages: isConversation, context: isContext });
-    const { system, messages: earlier = [], context } = { ...options };
+    checkOptions(options, {
+      system: isString,
+      messages: isConversation,
+      context: isContext,
+      namespace: isString,
+    });
+    const { system, messages: earlier = [], context, namespace } = { ...options };
     this.#engine = engine;
     this.#context = context;
+    this.#namespace = engine.namespaceOf(namespace, context);
     const messages = [
       ...(system === undefined ? [] : [{ role: 'system' as const, content: system }]),
       ...earlier.map(({ role, content }) => structuredClone({ role, content })),
@@ -145,6 +154,7 @@ export class Session {
     this.refuseIfBusy(true);
     const fork = new Session(this.#engine, {});
     fork.#context = this.#context;
+    fork.#namespace = this.#namespace;
     fork.#state = this.#state;
     return fork;
   }
@@ -195,7 +205,10 @@ export class Session {
       begun = await turn.prompt(state, resolved);
       return begun.ids;
     };
-    const { core, tokenizer, namespace } = this.#engine;
+    const { core, tokenizer } = this.#engine;
+    const namespace = resolved.namespace ?? this.#namespace;
+    if (namespace !== this.#namespace)
+      throw invalidArgument('namespace', `that of the session, "${this.#namespace}"`, namespace);
     const trimStart = turn.isChat;
     const generation = new Generation({ core, tokenizer, namespace, prompt, trimStart }, resolved);
     const committed = generation.result.then((result) => {

@@ -6,6 +6,7 @@ import type { BatchStats } from '../batch.js';
 import type { Engine } from '../engine.js';
 import { CachalotError, abortError } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
+import { describeSharing } from '../explain.js';
 import { readInput, toRequest } from './batch-input.js';
 import type { InputLine } from './batch-input.js';
 import { BatchOutput } from './batch-output.js';
@@ -19,7 +20,9 @@ import { progressBar } from './progress.js';
 interface BatchFlags extends EngineFlags, GenerateFlags {
   output?: string;
   order: 'finished' | 'input';
+  schedule: 'prefix-grouped' | 'fcfs';
   json?: boolean;
+  explain?: boolean;
 }
 
 /** Not of an item, but of everything: such a failure ends the batch, and the item is asked again next time. */
@@ -54,8 +57,14 @@ export function addBatch(program: Command): void {
         .choices(['finished', 'input'])
         .default('finished'),
     )
+    .addOption(
+      new Option('--schedule <how>', 'who runs with whom: those that begin alike, or as they come')
+        .choices(['prefix-grouped', 'fcfs'])
+        .default('prefix-grouped'),
+    )
     .option('--raw', "continue strings as they are, without the model's chat template")
     .option('--json', 'print a summary as one JSON object to stderr at the end')
+    .option('--explain', 'print what the last steps shared, and why, to stderr at the end')
     .addHelpText('after', NOTES)
     .action(async (input: string, flags: BatchFlags) => {
       const { signal } = interruptSignal();
@@ -101,7 +110,7 @@ async function answerAll(
   let failed = output.failed.size;
   const batch = engine.createBatch(
     waiting.map((line) => toRequest(line, chat, flags.system)),
-    { ...generateOptions(flags), order: flags.order, signal },
+    { ...generateOptions(flags), order: flags.order, schedule: flags.schedule, signal },
   );
   const progress = progressBar(lines.length, already, flags.output !== undefined);
   try {
@@ -118,6 +127,7 @@ async function answerAll(
     progress.end();
   }
   if (signal.aborted) throw abortError(signal);
+  if (flags.explain) process.stderr.write(`${describeSharing(engine.explain())}\n`);
   report(batch.stats, { items: lines.length, already, failed }, flags.json ?? false);
   if (failed > 0) process.exitCode = ExitCode.Error;
 }

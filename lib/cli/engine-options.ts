@@ -4,7 +4,7 @@ import { Command, Option } from 'commander';
 import { Engine } from '../engine.js';
 import type { LoadOptions } from '../load-options.js';
 import { ALIASES, DEFAULT_MODEL } from '../models/aliases.js';
-import { integer, pullReporter } from './output.js';
+import { decimal, integer, pullReporter } from './output.js';
 import { readStandardInput } from './read-text.js';
 
 export interface EngineFlags {
@@ -13,6 +13,8 @@ export interface EngineFlags {
   context?: number;
   kvFormat?: 'auto' | 'f32' | 'bf16';
   instructions?: 'auto' | 'avx512' | 'avxvnni' | 'avx2' | 'portable';
+  sharedReads?: 'auto' | 'always' | 'never';
+  maxStepMs?: number;
 }
 
 export function addEngineOptions(command: Command): Command {
@@ -43,7 +45,14 @@ export function addEngineOptions(command: Command): Command {
         'avx2',
         'portable',
       ]),
-    );
+    )
+    .addOption(
+      new Option(
+        '--shared-reads <when>',
+        'read what sequences share together; never changes an answer',
+      ).choices(['auto', 'always', 'never']),
+    )
+    .option('--max-step-ms <ms>', 'target for the time between tokens', decimal);
 }
 
 /** Loads the engine, with progress on stderr when the model has to be fetched first. */
@@ -75,6 +84,8 @@ export function loadOptions(flags: EngineFlags): LoadOptions {
     ...(flags.context === undefined ? {} : { contextLength: flags.context }),
     ...(flags.kvFormat === undefined ? {} : { kv: { format: flags.kvFormat } }),
     ...(flags.instructions === undefined ? {} : { instructions: flags.instructions }),
+    ...(flags.sharedReads === undefined ? {} : { sharedReads: flags.sharedReads }),
+    ...(flags.maxStepMs === undefined ? {} : { maxStepMs: flags.maxStepMs }),
   };
 }
 

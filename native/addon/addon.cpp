@@ -5,6 +5,7 @@
 #include "addon/addon_data.h"
 #include "addon/engine_wrap.h"
 #include "addon/promise_work.h"
+#include "addon/prompt_grouper.h"
 #include "cpu/instructions.h"
 #include "cpu/machine_peaks.h"
 
@@ -52,6 +53,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   data->engine_class = Napi::Persistent(EngineWrap::define(env));
   env.SetInstanceData(data.release());  // owned and deleted by the environment
   exports.Set("load", Napi::Function::New(env, EngineWrap::load, "load"));
+  exports.Set("PromptGrouper", PromptGrouper::define(env));
   exports.Set("readGguf", Napi::Function::New(env, read_gguf, "readGguf"));
   exports.Set("inspectModel", Napi::Function::New(env, inspect_model, "inspectModel"));
   exports.Set("instructions", Napi::Function::New(env, instructions, "instructions"));

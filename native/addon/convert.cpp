@@ -134,6 +134,11 @@ Request request_from(const Napi::Object& object) {
   request.stop_tokens = integers_from(object.Get("stopTokens"));
   request.rows = integers_from(object.Get("rows"));
   request.pin = static_cast<uint64_t>(number(object, "pin"));
+  request.priority = integer(object, "priority");
+  request.ttl_ms = static_cast<int64_t>(number(object, "ttlMs"));
+  request.deadline_ms = static_cast<int64_t>(number(object, "deadlineMs"));
+  request.batch = static_cast<uint64_t>(number(object, "batch"));
+  request.batch_rank = integer(object, "batchRank");
   return request;
 }
 
@@ -145,6 +150,12 @@ EngineOptions engine_options_from(const Napi::Object& object) {
   options.step_tokens = static_cast<int>(number(object, "stepTokens"));
   options.kv_bytes = static_cast<uint64_t>(number(object, "kvBytes"));
   options.kv_format = object.Get("kvFormat").ToString();
+  options.max_step_ms = number(object, "maxStepMs");
+  options.grouping = object.Get("sharedReads").ToString();
+  options.costs_folder = object.Get("costsFolder").ToString();
+  options.machine = object.Get("machine").ToString();
+  options.reuse = object.Get("prefixCache").ToBoolean();
+  options.skip_attention = object.Get("skipAttention").ToBoolean();
   options.check_invariants = object.Get("checkInvariants").ToBoolean();
   return options;
 }
@@ -203,7 +214,42 @@ Napi::Object to_js(Napi::Env env, const EngineStats& stats) {
   set("kvBytesInUse", stats.kv_bytes_in_use);
   set("kvBytes", stats.kv_bytes);
   set("weightBytes", stats.weight_bytes);
+  set("kvBytesNotRead", stats.kv_bytes_not_read);
+  set("hostMs", stats.host_us / 1000);
   return object;
+}
+
+Napi::Object to_js(Napi::Env env, const GroupReport& group) {
+  auto object = Napi::Object::New(env);
+  object.Set("depth", group.depth);
+  object.Set("sequences", group.sequences);
+  object.Set("rows", group.rows);
+  object.Set("firstToken", group.first_token);
+  object.Set("tokens", group.n_tokens);
+  object.Set("grouped", group.grouped);
+  object.Set("groupedUs", group.grouped_us);
+  object.Set("separateUs", group.separate_us);
+  object.Set("bytesNotRead", static_cast<double>(group.bytes_not_read));
+  return object;
+}
+
+Napi::Array to_js(Napi::Env env, const std::vector<StepReport>& steps) {
+  auto array = Napi::Array::New(env, steps.size());
+  for (uint32_t i = 0; i < steps.size(); i++) {
+    const StepReport& step = steps[i];
+    auto groups = Napi::Array::New(env, step.groups.size());
+    for (uint32_t g = 0; g < step.groups.size(); g++) groups.Set(g, to_js(env, step.groups[g]));
+    auto object = Napi::Object::New(env);
+    object.Set("step", static_cast<double>(step.step));
+    object.Set("sequences", step.sequences);
+    object.Set("decoding", step.decoding);
+    object.Set("rows", step.rows);
+    object.Set("hostUs", step.plan_us);
+    object.Set("stepMs", step.step_ms);
+    object.Set("groups", groups);
+    array.Set(i, object);
+  }
+  return array;
 }
 
 Napi::Object to_js(Napi::Env env, const GgufFile& file) {

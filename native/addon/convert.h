@@ -17,6 +17,7 @@ EngineOptions engine_options_from(const Napi::Object& object);
 
 Napi::Object to_js(Napi::Env env, const StepEvents& events);
 Napi::Object to_js(Napi::Env env, const EngineStats& stats);
+Napi::Array to_js(Napi::Env env, const std::vector<StepReport>& steps);
 Napi::Object to_js(Napi::Env env, const StoredTensor& tensor);
 Napi::Object to_js(Napi::Env env, const GgufFile& file);
 Napi::Object to_js(Napi::Env env, const ModelFiles& model);

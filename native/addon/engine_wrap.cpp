@@ -26,7 +26,10 @@ Napi::Function EngineWrap::define(Napi::Env env) {
       env, "NativeEngine",
       {InstanceMethod<&EngineWrap::submit>("submit"), InstanceMethod<&EngineWrap::cancel>("cancel"),
        InstanceMethod<&EngineWrap::unpin>("unpin"),
+       InstanceMethod<&EngineWrap::begin_batch>("beginBatch"),
+       InstanceMethod<&EngineWrap::skip_batch_item>("skipBatchItem"),
        InstanceMethod<&EngineWrap::clear_cache>("clearCache"),
+       InstanceMethod<&EngineWrap::explain>("explain"),
        InstanceMethod<&EngineWrap::keep_alive>("keepAlive"),
        InstanceMethod<&EngineWrap::stats>("stats"),
        InstanceMethod<&EngineWrap::description>("description"),
@@ -95,6 +98,26 @@ Napi::Value EngineWrap::unpin(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+Napi::Value EngineWrap::begin_batch(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] {
+    const auto shared = info[1].As<Napi::Int32Array>();
+    engine().begin_batch(static_cast<uint64_t>(info[0].ToNumber().DoubleValue()),
+                         {shared.Data(), shared.Data() + shared.ElementLength()});
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value EngineWrap::skip_batch_item(const Napi::CallbackInfo& info) {
+  if (handle_ != nullptr)
+    engine().skip_batch_item(static_cast<uint64_t>(info[0].ToNumber().DoubleValue()),
+                             info[1].ToNumber().Int32Value());
+  return info.Env().Undefined();
+}
+
+Napi::Value EngineWrap::explain(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&] { return to_js(info.Env(), engine().explain()); });
+}
+
 Napi::Value EngineWrap::clear_cache(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     engine().clear_cache();
@@ -116,6 +139,7 @@ Napi::Value EngineWrap::description(const Napi::CallbackInfo& info) {
     auto object = Napi::Object::New(info.Env());
     object.Set("device", engine().device());
     object.Set("kvFormat", kv_format_name(engine().kv_format()));
+    object.Set("kvBytesPerToken", static_cast<double>(engine().kv_bytes_per_token()));
     object.Set("contextLength", engine().context_length());
     object.Set("vocabulary", engine().config().vocabulary);
     object.Set("architecture", engine().config().architecture);

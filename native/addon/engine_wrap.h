@@ -29,6 +29,9 @@ class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
   Napi::Value submit(const Napi::CallbackInfo& info);
   Napi::Value cancel(const Napi::CallbackInfo& info);
   Napi::Value unpin(const Napi::CallbackInfo& info);
+  Napi::Value begin_batch(const Napi::CallbackInfo& info);
+  Napi::Value skip_batch_item(const Napi::CallbackInfo& info);
+  Napi::Value explain(const Napi::CallbackInfo& info);
   Napi::Value clear_cache(const Napi::CallbackInfo& info);
   Napi::Value keep_alive(const Napi::CallbackInfo& info);
   Napi::Value stats(const Napi::CallbackInfo& info);

@@ -9,8 +9,8 @@ namespace {
 constexpr int kGroupTiles = kGroupTokens / kTileTokens;
 constexpr int kEnoughPieces = 4;  // per thread, for an even share
 
-/** How finely work is cut, coarsest first. More queries (rows x heads of a KV group) hide the reading
- * of K and V better, and the states of 64 still fit the first-level cache. */
+/** How finely work is cut, coarsest first. More queries (rows x heads of a KV group) hide the
+ * reading of K and V better, and the states of 64 still fit the first-level cache. */
 struct Cut {
   int max_queries;
   int tiles_per_item;
@@ -77,8 +77,7 @@ class Planner {
       for (; first < range.first_reader; first++) add_own(first, tile);
       if (range.grouped) add_shared(range, tile);
       first = range.first_reader + range.n_readers;
-      add_readers(range.first_reader, first, range.children,
-                  range.grouped ? range.end_tile : tile);
+      add_readers(range.first_reader, first, range.children, range.grouped ? range.end_tile : tile);
     }
     for (; first < end; first++) add_own(first, tile);
   }
@@ -111,8 +110,8 @@ class Planner {
       rows->push_back({sequence.first_row + i, sequence.first_position + i});
   }
 
-  /** Tiles [tile, end) of a run for some rows. The span that a shared range leaves unfinished goes on
-   * where the range does. */
+  /** Tiles [tile, end) of a run for some rows. The span that a shared range leaves unfinished goes
+   * on where the range does. */
   void add_tiles(const std::vector<RowOfContext>& rows, int run, int tile, int end, bool shared) {
     int least_key = first_key(rows[0].position);
     for (const auto& row : rows) least_key = std::min(least_key, first_key(row.position));
@@ -120,8 +119,9 @@ class Planner {
     while (tile < end) {
       const int span_end = (tile / kSpanTiles + 1) * kSpanTiles;
       const bool begins_group = tile % kGroupTiles < kSpanTiles;
-      const int limit = begins_group ? std::max(span_end, (tile / tiles_per_item_ + 1) * tiles_per_item_)
-                                     : span_end;
+      const int limit = begins_group
+                            ? std::max(span_end, (tile / tiles_per_item_ + 1) * tiles_per_item_)
+                            : span_end;
       int stop = std::min(end, limit);
       if (shared && stop > span_end) stop = stop / kSpanTiles * kSpanTiles;
       add_items(rows, run, tile, stop, shared && stop % kSpanTiles != 0, shared);
@@ -134,8 +134,8 @@ class Planner {
     Siblings siblings{static_cast<int32_t>(plan_.items.size()), 0, 0, shared};
     for (size_t first = 0; first < rows.size(); first += static_cast<size_t>(rows_per_item_)) {
       const size_t n = std::min(rows.size() - first, static_cast<size_t>(rows_per_item_));
-      const int phase = add_item(std::span(rows).subspan(first, n), run, first_tile, end_tile,
-                                 unfinished);
+      const int phase =
+          add_item(std::span(rows).subspan(first, n), run, first_tile, end_tile, unfinished);
       siblings.phase = std::max(siblings.phase, phase);
     }
     siblings.n_items = static_cast<int32_t>(plan_.items.size()) - siblings.first_item;

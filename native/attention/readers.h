@@ -21,16 +21,16 @@ struct PlanSequence {
  * there. */
 struct SharedRange {
   int32_t first_tile, end_tile;
-  int32_t first_reader, n_readers;  // in ReaderTree::order
-  int32_t n_rows;                   // of all readers
-  int32_t depth;                    // ranges above it
-  std::vector<int32_t> children;    // ranges that continue it, of some of its readers
-  bool grouped = true;              // its readers read it together
+  int32_t first_reader, n_readers;         // in ReaderTree::order
+  int32_t n_rows;                          // of all readers
+  int32_t depth;                           // ranges above it
+  std::vector<int32_t> children;           // ranges that continue it, of some of its readers
+  bool grouped = true;                     // its readers read it together
   double grouped_us = 0, separate_us = 0;  // what that costs per layer, and the other way
 };
 
 struct ReaderTree {
-  std::vector<int32_t> order;  // sequences, those that share beside each other
+  std::vector<int32_t> order;       // sequences, those that share beside each other
   std::vector<SharedRange> ranges;  // parents first
   std::vector<int32_t> tops;        // ranges that begin at the first tile
 };

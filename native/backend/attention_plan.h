@@ -59,7 +59,7 @@ struct AttentionPlan {
   std::vector<ItemRow> item_rows;
   std::vector<AttentionPiece> pieces;  // in the order of their phases
   std::vector<int32_t> phase_ends;     // of pieces: a phase resumes what phases before it left
-  std::vector<int32_t> merge_begin;  // [R + 1] in merge_entries
+  std::vector<int32_t> merge_begin;    // [R + 1] in merge_entries
   std::vector<MergeEntry> merge_entries;
   int32_t n_partials = 0;
 };

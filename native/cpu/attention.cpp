@@ -60,8 +60,7 @@ class ItemRun {
   void run() {
     load_queries();
     // With one span, which most items of decoding are, the span's state is the item's.
-    const bool one_span =
-        item_.first_tile / kSpanTiles == (item_.end_tile - 1) / kSpanTiles;
+    const bool one_span = item_.first_tile / kSpanTiles == (item_.end_tile - 1) / kSpanTiles;
     for (int tile = item_.first_tile; tile < item_.end_tile;) {
       const int end = std::min(item_.end_tile, (tile / kSpanTiles + 1) * kSpanTiles);
       begin_span(tile == item_.first_tile);
@@ -103,7 +102,8 @@ class ItemRun {
   void run_span(int first_tile, int end_tile) {
     const uint8_t* tiles[kSpanTiles];
     for (int tile = first_tile; tile < end_tile; tile++)
-      tiles[tile - first_tile] = kv_block(params_.store, run_.blocks[tile], params_.layer, kv_head_);
+      tiles[tile - first_tile] =
+          kv_block(params_.store, run_.blocks[tile], params_.layer, kv_head_);
     const AttentionSpan task{tiles,
                              static_cast<int64_t>(kv_half_bytes(params_.store)),
                              end_tile - first_tile,

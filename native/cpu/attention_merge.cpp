@@ -23,7 +23,8 @@ void merge_head(const OpContext& context, const AttentionMergeParams& params, in
     clear_state(group, head_dim);
     for (; i < end && params.plan->merge_entries[static_cast<size_t>(i)].group == index; i++) {
       const int64_t partial = params.plan->merge_entries[static_cast<size_t>(i)].partial;
-      // A partial is only read; AttentionState's pointers are not const because merging also writes.
+      // A partial is only read; AttentionState's pointers are not const because merging also
+      // writes.
       auto* out =
           const_cast<float*>(params.partials) + (partial * params.n_heads + head) * (head_dim + 2);
       context.kernels.merge_states(group, {out, out + head_dim, out + head_dim + 1}, 1, head_dim);

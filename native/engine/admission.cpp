@@ -22,9 +22,7 @@ void Scheduler::admit_all(Step* step, std::vector<std::unique_ptr<Sequence>>* un
     if (step->n_outputs >= options_.max_outputs) return;
     const Sequence& next = *at->second;
     switch (judge(*step, next)) {
-      case Verdict::kAdmitted:
-        admit(step, waiting_.take(&at), unserviceable);
-        break;
+      case Verdict::kAdmitted: admit(step, waiting_.take(&at), unserviceable); break;
       case Verdict::kDeferred:
         ++at;
         n_deferred++;
@@ -69,8 +67,8 @@ int Scheduler::expected_runs(const Sequence& sequence) const {
 }
 
 Scheduler::Verdict Scheduler::judge(const Step& step, const Sequence& next) const {
-  const auto reusable = std::span(next.tokens).first(
-      options_.reuse ? static_cast<size_t>(reusable_tokens(next)) : 0);
+  const auto reusable =
+      std::span(next.tokens).first(options_.reuse ? static_cast<size_t>(reusable_tokens(next)) : 0);
   const std::string& key = next.request.name_space;
   const int stored = tree_.match(key, reusable);
   if (options_.reuse && is_being_computed(next, stored)) return Verdict::kDeferred;
@@ -83,8 +81,9 @@ Scheduler::Verdict Scheduler::judge(const Step& step, const Sequence& next) cons
 void Scheduler::admit(Step* step, std::unique_ptr<Sequence> next,
                       std::vector<std::unique_ptr<Sequence>>* unserviceable) {
   Sequence* sequence = next.get();
-  const auto reusable = std::span(sequence->tokens)
-                            .first(options_.reuse ? static_cast<size_t>(reusable_tokens(*sequence)) : 0);
+  const auto reusable =
+      std::span(sequence->tokens)
+          .first(options_.reuse ? static_cast<size_t>(reusable_tokens(*sequence)) : 0);
   sequence->leaf = tree_.open(sequence->request.name_space, reusable);
   sequence->runs = context_runs(sequence->leaf);
   if (sequence->cached_tokens < 0) {

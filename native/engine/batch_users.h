@@ -1,6 +1,6 @@
-// Which items of a batch still need what: the items in their order, each with how many tokens it has
-// in common with the next. When an item ends, what it shares with no other unfinished item is free to
-// go (BatchLLM, Zheng et al. 2025: a prefix lives until its last user ends).
+// Which items of a batch still need what: the items in their order, each with how many tokens it
+// has in common with the next. When an item ends, what it shares with no other unfinished item is
+// free to go (BatchLLM, Zheng et al. 2025: a prefix lives until its last user ends).
 #pragma once
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 // How many rows of prompts go beside decoding rows, so that the time between tokens stays under a
-// target (SARATHI's chunks, with a size that adapts). A step's time is taken as a line through what a
-// step without prompts cost and what the last one with them did.
+// target (SARATHI's chunks, with a size that adapts). A step's time is taken as a line through what
+// a step without prompts cost and what the last one with them did.
 #pragma once
 
 #include <algorithm>
@@ -28,7 +28,8 @@ class ChunkControl {
     const double per_row = std::max(ms - decode_ms_, kLeastShare * ms) / n_prompt;
     const double wanted = room / per_row;
     // Down at once, up by halves: a step that came late has been late for someone.
-    rows_ = std::clamp(wanted < rows_ ? wanted : rows_ + 0.5 * (wanted - rows_), 0.0, 2.0 * n_prompt + kLeast);
+    rows_ = std::clamp(wanted < rows_ ? wanted : rows_ + 0.5 * (wanted - rows_), 0.0,
+                       2.0 * n_prompt + kLeast);
   }
 
  private:

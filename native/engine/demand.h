@@ -5,11 +5,13 @@
 
 namespace cachalot {
 
-/** Tokens of the prompt that may come from the tree: rows whose outputs are wanted must be computed.
+/** Tokens of the prompt that may come from the tree: rows whose outputs are wanted must be
+ * computed.
  */
 int reusable_tokens(const Sequence& sequence);
 
-/** Tokens that are wanted before the request can end; the last of a scored text is never computed. */
+/** Tokens that are wanted before the request can end; the last of a scored text is never computed.
+ */
 int tokens_to_compute(const Sequence& sequence);
 
 bool wants_output(const Sequence& sequence, int index);

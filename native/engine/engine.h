@@ -70,9 +70,9 @@ class Engine {
   void submit(Request request);
   /** Ends a request at the next step boundary with reason aborted; unknown ids are ignored. */
   void cancel(uint64_t id);
-  /** Announces a batch: requests will name it, with ranks [0, n). `shared_with_next`: how many tokens
-   * ranks i and i + 1 have in common. They are taken in the order of their ranks, and what no later one
-   * shares is given up first. */
+  /** Announces a batch: requests will name it, with ranks [0, n). `shared_with_next`: how many
+   * tokens ranks i and i + 1 have in common. They are taken in the order of their ranks, and what
+   * no later one shares is given up first. */
   void begin_batch(uint64_t batch, std::vector<int32_t> shared_with_next);
   /** An item that will never be submitted. */
   void skip_batch_item(uint64_t batch, int rank);
@@ -86,6 +86,7 @@ class Engine {
   std::vector<StepReport> explain() const;
   std::string device() const { return parts_.backend->description(); }
   KvFormat kv_format() const { return parts_.pool->store().format; }
+  size_t kv_bytes_per_token() const { return parts_.pool->run_bytes() / kTileTokens; }
   int context_length() const { return parts_.context_length; }
   const ModelConfig& config() const { return parts_.model->config(); }
 

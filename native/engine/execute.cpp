@@ -35,8 +35,8 @@ std::vector<AttentionPlan> plan_layers(const StepRows& rows, const ExecuteOption
                                        const ModelConfig& c, int parallelism, ReaderTree* readers) {
   std::vector<AttentionPlan> plans;
   for (const int window : c.windows()) {
-    const PlanOptions how{c.n_heads / c.n_kv_heads(), c.n_kv_heads(), parallelism,
-                          window,                     options.grouping, &options.costs};
+    const PlanOptions how{c.n_heads / c.n_kv_heads(), c.n_kv_heads(), parallelism, window,
+                          options.grouping,           &options.costs};
     ReaderTree tree;
     plans.push_back(plan_attention(rows.sequences, how, &tree));
     if (plans.size() == 1 || window == 0) *readers = std::move(tree);

@@ -12,10 +12,10 @@ namespace cachalot {
 
 /** A range of context that several sequences of a step share. */
 struct GroupReport {
-  int depth;              // ranges above it
-  int sequences, rows;    // its readers
+  int depth;            // ranges above it
+  int sequences, rows;  // its readers
   int first_token, n_tokens;
-  bool grouped;           // read once for all of them
+  bool grouped;                    // read once for all of them
   double grouped_us, separate_us;  // estimates per layer; 0 where nothing was estimated
   uint64_t bytes_not_read;         // of K and V, all layers
 };

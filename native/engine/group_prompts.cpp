@@ -33,7 +33,8 @@ class Grouper {
     arrange(0, sorted_.size(), 0);
     result_.shared_with_next.assign(sorted_.size(), 0);
     for (size_t i = 0; i + 1 < sorted_.size(); i++)
-      result_.shared_with_next[i] = common_tokens(prompt(result_.order[i]), prompt(result_.order[i + 1]));
+      result_.shared_with_next[i] =
+          common_tokens(prompt(result_.order[i]), prompt(result_.order[i + 1]));
     return std::move(result_);
   }
 
@@ -54,7 +55,8 @@ class Grouper {
     }
   }
 
-  /** Puts the prompts of ranks [first, end), which have `depth` tokens in common, into their order. */
+  /** Puts the prompts of ranks [first, end), which have `depth` tokens in common, into their order.
+   */
   void arrange(size_t first, size_t end, int32_t depth) {
     // No recursion: a text may be shared in as many steps as it has blocks.
     struct Task {
@@ -71,8 +73,9 @@ class Grouper {
       }
       auto groups = divide(task.first, task.end, task.depth);
       if (groups.size() == 1) {  // all share more: the least of what neighbours have in common
-        const auto least = *std::min_element(common_.begin() + static_cast<std::ptrdiff_t>(task.first) + 1,
-                                             common_.begin() + static_cast<std::ptrdiff_t>(task.end));
+        const auto least =
+            *std::min_element(common_.begin() + static_cast<std::ptrdiff_t>(task.first) + 1,
+                              common_.begin() + static_cast<std::ptrdiff_t>(task.end));
         tasks.push_back({task.first, task.end, std::max(least, task.depth + kTileTokens)});
         continue;
       }

@@ -1,6 +1,6 @@
-// The order in which a batch's prompts are best run (BatchLLM, Zheng et al. 2025): users of a prefix
-// together, so that it lives briefly; of groups that share nothing, those first that generate much for
-// what they compute, whose decoding then mixes with the prompts of the others.
+// The order in which a batch's prompts are best run (BatchLLM, Zheng et al. 2025): users of a
+// prefix together, so that it lives briefly; of groups that share nothing, those first that
+// generate much for what they compute, whose decoding then mixes with the prompts of the others.
 #pragma once
 
 #include <cstdint>
@@ -9,13 +9,14 @@
 namespace cachalot {
 
 struct BatchOrder {
-  std::vector<int32_t> order;             // prompt at each rank
-  std::vector<int32_t> shared_with_next;  // tokens that ranks i and i + 1 have in common; the last: 0
-  int64_t distinct_tokens = 0;            // nodes of the prefix tree: what must be computed at least
+  std::vector<int32_t> order;  // prompt at each rank
+  std::vector<int32_t>
+      shared_with_next;         // tokens that ranks i and i + 1 have in common; the last: 0
+  int64_t distinct_tokens = 0;  // nodes of the prefix tree: what must be computed at least
 };
 
-/** prompts[i]: token ids; max_tokens[i]: the most it generates. Takes as long as sorting texts does:
- * not for a thread that others wait for. */
+/** prompts[i]: token ids; max_tokens[i]: the most it generates. Takes as long as sorting texts
+ * does: not for a thread that others wait for. */
 BatchOrder group_prompts(const std::vector<std::vector<int32_t>>& prompts,
                          const std::vector<int32_t>& max_tokens);
 

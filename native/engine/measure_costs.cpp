@@ -10,8 +10,8 @@ namespace cachalot {
 
 namespace {
 
-constexpr int kRuns = 64;                  // contexts, read in turn so that none is in a cache
-constexpr int kTiles = 2 * kSpanTiles;     // of each
+constexpr int kRuns = 64;               // contexts, read in turn so that none is in a cache
+constexpr int kTiles = 2 * kSpanTiles;  // of each
 constexpr size_t kBytes = size_t{32} << 20;
 constexpr int kRepetitions = 3;
 
@@ -33,8 +33,7 @@ class Bench {
       blocks_.push_back(static_cast<uint32_t>(i % n_blocks_) * units);
     // Pages are there after a first write.
     std::vector<KvTarget> targets;
-    for (int i = 0; i < n_blocks_; i++)
-      targets.push_back({static_cast<uint32_t>(i) * units, 0, 0});
+    for (int i = 0; i < n_blocks_; i++) targets.push_back({static_cast<uint32_t>(i) * units, 0, 0});
     angles_ = backend.allocate(static_cast<size_t>(head_dim) * sizeof(float));
     rope_ = {angles_->floats(), angles_->floats(), head_dim, true};
     const size_t floats = static_cast<size_t>(n_blocks_) * static_cast<size_t>(head_dim);
@@ -85,7 +84,8 @@ class Bench {
   /** The best of a few: others on the machine only add. */
   double run(const AttentionPlan& plan, int n_rows, int n_heads) {
     const auto rows = static_cast<size_t>(n_rows * n_heads);
-    const auto vectors = backend_.allocate(2 * rows * static_cast<size_t>(head_dim_) * sizeof(float));
+    const auto vectors =
+        backend_.allocate(2 * rows * static_cast<size_t>(head_dim_) * sizeof(float));
     const auto partials = backend_.allocate(static_cast<size_t>(plan.n_partials * n_heads) *
                                             static_cast<size_t>(head_dim_ + 2) * sizeof(float));
     float* out = vectors->floats() + rows * static_cast<size_t>(head_dim_);
@@ -161,10 +161,10 @@ AttentionCosts measure_attention_costs(Backend& backend, KvFormat format, int he
 AttentionCosts load_attention_costs(Backend& backend, KvFormat format, int head_dim,
                                     const std::string& folder, const std::string& machine) {
   if (folder.empty()) return measure_attention_costs(backend, format, head_dim);
-  const std::string key = machine + "; " + backend.description() + "; " + kv_format_name(format) +
-                          "; head size " + std::to_string(head_dim) + "; kernels " +
-                          CACHALOT_KERNEL_HASH;
-  const auto path = std::filesystem::path(folder) / file_name(key);
+  const std::string shape = machine + "; " + backend.description() + "; " + kv_format_name(format) +
+                            "; head size " + std::to_string(head_dim);
+  const std::string key = shape + "; kernels " + CACHALOT_KERNEL_HASH;
+  const auto path = std::filesystem::path(folder) / file_name(shape);  // new kernels overwrite it
   AttentionCosts costs;
   if (read_costs(path, key, &costs)) return costs;
   costs = measure_attention_costs(backend, format, head_dim);

@@ -130,8 +130,8 @@ bool Scheduler::reserve(Sequence* sequence, int n) {
   return true;
 }
 
-/** Of those that are not in the step, below a priority: whose own KV takes least to compute again. The
- * one that has most keeps it, so somebody always ends. Null: there is none. */
+/** Of those that are not in the step, below a priority: whose own KV takes least to compute again.
+ * The one that has most keeps it, so somebody always ends. Null: there is none. */
 Sequence* Scheduler::cheapest(const Step& step, int below_priority) const {
   Sequence* found = nullptr;
   const auto rank = [](const Sequence& sequence) {
@@ -195,7 +195,8 @@ std::unique_ptr<Sequence> Scheduler::remove(Sequence* sequence, bool discard) {
   if (sequence->deadline_ms != 0) n_deadlines_--;
   if (sequence->n_generated() > 0) {
     const double n = sequence->n_generated();
-    mean_generated_ = mean_generated_ == 0 ? n : mean_generated_ + kMeanRate * (n - mean_generated_);
+    mean_generated_ =
+        mean_generated_ == 0 ? n : mean_generated_ + kMeanRate * (n - mean_generated_);
   }
   return take_out(sequence, discard);
 }

@@ -1,9 +1,9 @@
-// Turns waiting and running sequences into steps. Decoding rows first, prompts in chunks that fill a
-// budget of rows (SARATHI, Agrawal et al. 2023), as small as a target for the time between tokens asks;
-// who waits is taken by priority, deadline and order, as memory allows for what it will probably need.
-// Who begins as a prompt that is being computed waits for it: the same text is computed once. When KV
-// memory runs short, the sequence of the lowest priority that is cheapest to compute again goes back to
-// the queue; its KV stays in the tree as long as nobody needs the room.
+// Turns waiting and running sequences into steps. Decoding rows first, prompts in chunks that fill
+// a budget of rows (SARATHI, Agrawal et al. 2023), as small as a target for the time between tokens
+// asks; who waits is taken by priority, deadline and order, as memory allows for what it will
+// probably need. Who begins as a prompt that is being computed waits for it: the same text is
+// computed once. When KV memory runs short, the sequence of the lowest priority that is cheapest to
+// compute again goes back to the queue; its KV stays in the tree as long as nobody needs the room.
 #pragma once
 
 #include <list>
@@ -18,8 +18,8 @@
 namespace cachalot {
 
 struct SchedulerOptions {
-  int max_rows;     // rows of a step
-  int max_outputs;  // rows of a step whose logits are computed
+  int max_rows;            // rows of a step
+  int max_outputs;         // rows of a step whose logits are computed
   double max_step_ms = 0;  // target for steps in which somebody decodes; 0: none
   bool reuse = true;       // false: every prompt is computed whole, for measurements
 };
@@ -29,7 +29,8 @@ class Scheduler {
   Scheduler(PrefixTree& tree, const KvPool& pool, const SchedulerOptions& options)
       : tree_(tree), pool_(pool), options_(options), chunk_(options.max_step_ms) {}
 
-  /** False, and the sequence is left, if it can never run: its prompt needs more KV than there is. */
+  /** False, and the sequence is left, if it can never run: its prompt needs more KV than there is.
+   */
   bool add(std::unique_ptr<Sequence>& sequence);
   /** Places in the order of arrival for so many sequences that will come; returns the first. */
   uint64_t reserve_order(int n) {

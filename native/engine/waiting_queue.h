@@ -17,8 +17,8 @@ class WaitingQueue {
   using Map = std::map<Key, std::unique_ptr<Sequence>>;
 
   void add(std::unique_ptr<Sequence> sequence) {
-    const int64_t deadline = sequence->deadline_ms == 0 ? std::numeric_limits<int64_t>::max()
-                                                        : sequence->deadline_ms;
+    const int64_t deadline =
+        sequence->deadline_ms == 0 ? std::numeric_limits<int64_t>::max() : sequence->deadline_ms;
     const Key key{-sequence->request.priority, deadline, sequence->order, sequence->request.id};
     sequences_.emplace(key, std::move(sequence));
   }

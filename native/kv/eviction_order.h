@@ -1,8 +1,8 @@
 // Which cached leaf goes first when the pool runs short. First what nobody is expected to want or
 // whose time is over, then the lowest priority, then the lowest value, then what was used longest
-// ago. The value is GreedyDual-Size-Frequency's (Cherkasova 1998): L + hits * cost / size, where L is
-// the value of what went last, so that what is not used ages; and what a token costs to compute again
-// grows with its place in the context.
+// ago. The value is GreedyDual-Size-Frequency's (Cherkasova 1998): L + hits * cost / size, where L
+// is the value of what went last, so that what is not used ages; and what a token costs to compute
+// again grows with its place in the context.
 #pragma once
 
 #include <algorithm>

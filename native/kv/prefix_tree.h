@@ -53,7 +53,8 @@ class PrefixTree {
     int64_t ttl_ms = 0;
   };
   void retain(const std::string& key, std::span<const int32_t> tokens, const Retention& retention);
-  /** Nobody is expected to want what is stored of `tokens` beyond the first `keep`: it goes first. */
+  /** Nobody is expected to want what is stored of `tokens` beyond the first `keep`: it goes first.
+   */
   void give_up(const std::string& key, std::span<const int32_t> tokens, int keep);
   /** Milliseconds on a clock that only goes forward: times to live end. */
   void set_time(int64_t now_ms) { order_.set_time(now_ms); }

@@ -17,9 +17,9 @@ constexpr int kDefaultPriority = 35;  // of 0 to 100
 /** What a segment is worth as cache; see kv/eviction_order.h. */
 struct Worth {
   int priority = kDefaultPriority;
-  int64_t ttl_ms = 0;      // how long it is kept after its last use; 0: as long as there is room
-  int64_t expires_ms = 0;  // on the engine's clock; 0: never
-  bool expendable = false; // nobody is expected to want it: first to go
+  int64_t ttl_ms = 0;       // how long it is kept after its last use; 0: as long as there is room
+  int64_t expires_ms = 0;   // on the engine's clock; 0: never
+  bool expendable = false;  // nobody is expected to want it: first to go
   uint32_t n_hits = 0;
   double value = 0;
   uint64_t last_used = 0;  // logical clock of the tree

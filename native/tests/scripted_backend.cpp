@@ -210,8 +210,8 @@ void ScriptedBackend::attend(const AttentionParams& params, const AttentionPiece
     const uint32_t* begun = row.resumes < 0 ? nullptr : partial_of(row.resumes);
     uint32_t sum = begun == nullptr ? 0 : begun[0], n_read = begun == nullptr ? 0 : begun[1];
     for (int key = first; key < end; key++) {
-      const Key stored =
-          keys_of(params.store, run.blocks[key / kTileTokens], params.layer, head)[key % kTileTokens];
+      const Key stored = keys_of(params.store, run.blocks[key / kTileTokens], params.layer,
+                                 head)[key % kTileTokens];
       CHECK(stored.position == static_cast<uint32_t>(key), "the key of each place is there");
       sum += term(stored.value, stored.position);
       n_read++;

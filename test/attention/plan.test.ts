@@ -81,7 +81,8 @@ function checkPlan(sequences: PlanSequence[], how: PlanOptions): Plan {
       }
       for (const at of chain) {
         const { from, to, run } = parts.get(at)!;
-        if (from !== covered || to <= from) throw new Error(`row ${row}: ${covered}, ${from}-${to}`);
+        if (from !== covered || to <= from)
+          throw new Error(`row ${row}: ${covered}, ${from}-${to}`);
         const [theirs, own] = [sequences[run]!.blocks, sequences[sequence]!.blocks];
         for (let block = Math.floor(from / TILE); block * TILE < to; block++)
           if (theirs[block] !== own[block]) throw new Error(`row ${row} reads a strange block`);
@@ -163,7 +164,10 @@ describe('groups', () => {
     expect(readers).toHaveLength(Math.ceil(64 / Math.floor(64 / how.headsPerKvHead)));
   });
 
-  const cheapTogether = { tile: Float32Array.from([1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]), partial: 0.1 };
+  const cheapTogether = {
+    tile: Float32Array.from([1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]),
+    partial: 0.1,
+  };
   const dearPartial = { ...cheapTogether, partial: 100 };
   const noGain = {
     tile: Float32Array.from([1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64]),

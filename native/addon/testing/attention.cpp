@@ -56,8 +56,9 @@ std::vector<uint32_t> write_context(cpu::CpuBackend* backend, KvPool* pool, cons
   return runs;
 }
 
-// attention(path, threads, case, [{ k, v, q, rows, shares?: { context, tokens } }]): out. k and v are
-// [tokens, G, D], q is [rows, H, D]. Whole blocks of the shared tokens are those of the other context.
+// attention(path, threads, case, [{ k, v, q, rows, shares?: { context, tokens } }]): out. k and v
+// are [tokens, G, D], q is [rows, H, D]. Whole blocks of the shared tokens are those of the other
+// context.
 Napi::Value attention(const Napi::CallbackInfo& info) {
   cpu::CpuBackend backend(info[0].ToString().Utf8Value(), integer_of(info[1]));
   const Case c(info[2].As<Napi::Object>());
@@ -96,8 +97,8 @@ Napi::Value attention(const Napi::CallbackInfo& info) {
   return floats_to(info.Env(), out);
 }
 
-// plan([{ rows, position, blocks }], { headsPerKvHead, kvHeads, parallelism, window, grouped, costs }):
-// the plan as plain data. With costs, { tile: [11], partial }, they choose.
+// plan([{ rows, position, blocks }], { headsPerKvHead, kvHeads, parallelism, window, grouped, costs
+// }): the plan as plain data. With costs, { tile: [11], partial }, they choose.
 Napi::Value plan(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   const auto list = info[0].As<Napi::Array>();
@@ -113,9 +114,12 @@ Napi::Value plan(const Napi::CallbackInfo& info) {
         {n_rows, integer_of(object.Get("rows")), integer_of(object.Get("position")), blocks[i]});
     n_rows += sequences.back().n_rows;
   }
-  PlanOptions how{integer_of(options.Get("headsPerKvHead")), integer_of(options.Get("kvHeads")),
-                  integer_of(options.Get("parallelism")), integer_of(options.Get("window")),
-                  options.Get("grouped").ToBoolean() ? Grouping::kAlways : Grouping::kNever, nullptr};
+  PlanOptions how{integer_of(options.Get("headsPerKvHead")),
+                  integer_of(options.Get("kvHeads")),
+                  integer_of(options.Get("parallelism")),
+                  integer_of(options.Get("window")),
+                  options.Get("grouped").ToBoolean() ? Grouping::kAlways : Grouping::kNever,
+                  nullptr};
   AttentionCosts costs;
   if (const Napi::Value given = options.Get("costs"); given.IsObject()) {
     const auto tile = floats_of(given.As<Napi::Object>().Get("tile"));

@@ -77,7 +77,8 @@ inline float soften(const AttentionTile& tile, int query, const __m256* s, float
 
 /** acc += p V for 8 columns of V in f32. */
 template <int kQueries>
-void accumulate_f32(const AttentionTile& tile, int column, const float (*p)[kTileKeys], __m256* acc) {
+void accumulate_f32(const AttentionTile& tile, int column, const float (*p)[kTileKeys],
+                    __m256* acc) {
   const auto* values = reinterpret_cast<const float*>(tile.values);
   for (int key = 0; key < kTileKeys; key++) {
     const __m256 v = load_first(values + key * tile.head_dim + column, tile.head_dim - column);
@@ -89,7 +90,8 @@ void accumulate_f32(const AttentionTile& tile, int column, const float (*p)[kTil
 
 /** acc += p V for 8 columns of V in bf16, two keys at a time. */
 template <int kQueries>
-void accumulate_bf16(const AttentionTile& tile, int column, const float (*p)[kTileKeys], __m256* acc) {
+void accumulate_bf16(const AttentionTile& tile, int column, const float (*p)[kTileKeys],
+                     __m256* acc) {
   const auto* values = reinterpret_cast<const uint16_t*>(tile.values);
   const __m256i mask = first(tile.head_dim - column);
   for (int key = 0; key < kTileKeys; key += 2) {

@@ -71,7 +71,8 @@ void score_bf16(const AttentionTile& tile, int query, Scores* s) {
 inline float soften(const AttentionTile& tile, int query, const Scores& s, __m512* low,
                     __m512* high) {
   const uint32_t mask = key_mask(tile, query);
-  const auto mask_low = static_cast<__mmask16>(mask), mask_high = static_cast<__mmask16>(mask >> 16);
+  const auto mask_low = static_cast<__mmask16>(mask),
+             mask_high = static_cast<__mmask16>(mask >> 16);
   const __m512 lowest = _mm512_set1_ps(-__builtin_inff()), scale = _mm512_set1_ps(tile.scale);
   const __m512 a = _mm512_mask_mul_ps(lowest, mask_low, s.low, scale);
   const __m512 b = _mm512_mask_mul_ps(lowest, mask_high, s.high, scale);

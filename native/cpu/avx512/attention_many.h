@@ -1,7 +1,8 @@
-// Online softmax over tiles of 32 bf16 keys, for many queries: a register holds 16 queries, keys and
-// values are broadcast. So both products run as matrix products that load little, and maximum and sum
-// go along registers, not inside them. The state is transposed once per span. Every query's bits are
-// those of attention_few.h: the same products in the same order, and the same tree for its sum.
+// Online softmax over tiles of 32 bf16 keys, for many queries: a register holds 16 queries, keys
+// and values are broadcast. So both products run as matrix products that load little, and maximum
+// and sum go along registers, not inside them. The state is transposed once per span. Every query's
+// bits are those of attention_few.h: the same products in the same order, and the same tree for its
+// sum.
 #pragma once
 
 #include "cpu/avx512/vector.h"
@@ -13,14 +14,15 @@ namespace {
 
 constexpr int kMaxHeadDim = 256;
 
-/** out[j][i] = in[i][j] of 16 x 16 values of 4 bytes; only `rows` rows and `columns` columns of `in`
- * are read, and `columns` rows of `out` written. */
+/** out[j][i] = in[i][j] of 16 x 16 values of 4 bytes; only `rows` rows and `columns` columns of
+ * `in` are read, and `columns` rows of `out` written. */
 inline void transpose_16(const float* in, int64_t in_stride, int rows, int columns, float* out,
                          int64_t out_stride) {
   __m512 a[16], b[16];
 #pragma GCC unroll 16
   for (int i = 0; i < 16; i++)
-    a[i] = i < rows ? _mm512_maskz_loadu_ps(first(columns), in + i * in_stride) : _mm512_setzero_ps();
+    a[i] =
+        i < rows ? _mm512_maskz_loadu_ps(first(columns), in + i * in_stride) : _mm512_setzero_ps();
 #pragma GCC unroll 8
   for (int i = 0; i < 16; i += 2) {
     b[i] = _mm512_unpacklo_ps(a[i], a[i + 1]);
@@ -86,9 +88,11 @@ class ManyQueries {
                        const __m512* factors, const __mmask16* active, float* c) {
     int column = 0;
     for (; column + 8 <= n_columns; column += 8)
-      columns<kContinues, 8>(a, n_k, b + 2 * column, b_stride, factors, active, c + column * kLanes);
+      columns<kContinues, 8>(a, n_k, b + 2 * column, b_stride, factors, active,
+                             c + column * kLanes);
     for (; column < n_columns; column += 2)
-      columns<kContinues, 2>(a, n_k, b + 2 * column, b_stride, factors, active, c + column * kLanes);
+      columns<kContinues, 2>(a, n_k, b + 2 * column, b_stride, factors, active,
+                             c + column * kLanes);
   }
 
   template <bool kContinues, int kColumns>
@@ -99,9 +103,8 @@ class ManyQueries {
     for (int j = 0; j < kColumns; j++)
 #pragma GCC unroll 2
       for (int v = 0; v < kVectors; v++)
-        acc[j][v] = kContinues
-                        ? _mm512_mul_ps(_mm512_load_ps(c + j * kLanes + 16 * v), factors[v])
-                        : _mm512_setzero_ps();
+        acc[j][v] = kContinues ? _mm512_mul_ps(_mm512_load_ps(c + j * kLanes + 16 * v), factors[v])
+                               : _mm512_setzero_ps();
     for (int k = 0; k < n_k; k++) {
       __m512bh rows[kVectors];
 #pragma GCC unroll 2
@@ -113,8 +116,7 @@ class ManyQueries {
         __builtin_memcpy(&pair, b + k * b_stride + 2 * j, 4);
         const auto both = reinterpret_cast<__m512bh>(_mm512_set1_epi32(pair));
 #pragma GCC unroll 2
-        for (int v = 0; v < kVectors; v++)
-          acc[j][v] = _mm512_dpbf16_ps(acc[j][v], rows[v], both);
+        for (int v = 0; v < kVectors; v++) acc[j][v] = _mm512_dpbf16_ps(acc[j][v], rows[v], both);
       }
     }
 #pragma GCC unroll 8
@@ -145,8 +147,9 @@ class ManyQueries {
 #pragma GCC unroll 4
         for (int i = 0; i < 4; i++) {
           float* at = scores + (t + i) * kLanes;
-          const __m512 s = kMasked ? _mm512_mask_mul_ps(lowest, mask_of(t + i), _mm512_load_ps(at), scale)
-                                   : _mm512_mul_ps(_mm512_load_ps(at), scale);
+          const __m512 s =
+              kMasked ? _mm512_mask_mul_ps(lowest, mask_of(t + i), _mm512_load_ps(at), scale)
+                      : _mm512_mul_ps(_mm512_load_ps(at), scale);
           _mm512_store_ps(at, s);
           largest[i] = _mm512_max_ps(largest[i], s);
         }
@@ -154,8 +157,8 @@ class ManyQueries {
       const __m512 tile_max = _mm512_max_ps(_mm512_max_ps(largest[0], largest[1]),
                                             _mm512_max_ps(largest[2], largest[3]));
       const __m512 old_max = _mm512_load_ps(max_ + 16 * v);
-      const __m512 new_max = _mm512_mask_mov_ps(
-          old_max, _mm512_cmp_ps_mask(tile_max, old_max, _CMP_GT_OQ), tile_max);
+      const __m512 new_max =
+          _mm512_mask_mov_ps(old_max, _mm512_cmp_ps_mask(tile_max, old_max, _CMP_GT_OQ), tile_max);
       // As in attention_few.h, key t and key t + 16 first; then halves, and halves of those.
       __m512 sums[8];
       for (int t = 0; t < 8; t++) {
@@ -180,7 +183,8 @@ class ManyQueries {
       active[v] = 0xffff;
       if (kMasked) {
         const __m512i zero = _mm512_setzero_si512(), end = _mm512_set1_epi32(kTileKeys);
-        active[v] = _mm512_cmplt_epi32_mask(_mm512_max_epi32(from, zero), _mm512_min_epi32(to, end));
+        active[v] =
+            _mm512_cmplt_epi32_mask(_mm512_max_epi32(from, zero), _mm512_min_epi32(to, end));
       }
       _mm512_mask_store_ps(max_ + 16 * v, active[v], new_max);
       _mm512_mask_store_ps(sum_ + 16 * v, active[v], new_sum);
@@ -190,9 +194,9 @@ class ManyQueries {
 
   /** Probabilities of keys 2 t and 2 t + 1, rounded to bf16, beside each other. */
   void round(int v) {
-    alignas(64) static constexpr uint16_t kOrder[32] = {
-        0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
-        8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+    alignas(64) static constexpr uint16_t kOrder[32] = {0,  16, 1,  17, 2,  18, 3,  19, 4,  20, 5,
+                                                        21, 6,  22, 7,  23, 8,  24, 9,  25, 10, 26,
+                                                        11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
     const __m512i order = _mm512_load_si512(kOrder);
     for (int t = 0; t < kTileKeys / 2; t++) {
       const float* both = scores_ + 2 * t * kLanes + 16 * v;
@@ -234,8 +238,8 @@ class ManyQueries {
       for (int column = 0; column < width; column += 16) {
         const int rows = n_ - 16 * v < 16 ? n_ - 16 * v : 16;
         const int left = width - column < 16 ? width - column : 16;
-        transpose_16(in + 16 * v * width + column, width, rows, left, out + column * kLanes + 16 * v,
-                     kLanes);
+        transpose_16(in + 16 * v * width + column, width, rows, left,
+                     out + column * kLanes + 16 * v, kLanes);
       }
     }
   }

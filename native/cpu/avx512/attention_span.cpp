@@ -1,5 +1,5 @@
-// Attention of some queries over the tiles of one span: many at a time where there are many, the rest
-// a few at a time. Which way a query goes never changes its bits.
+// Attention of some queries over the tiles of one span: many at a time where there are many, the
+// rest a few at a time. Which way a query goes never changes its bits.
 
 #include "cpu/avx512/attention_few.h"
 #include "cpu/avx512/attention_many.h"
@@ -10,7 +10,8 @@ namespace cachalot::cpu::avx512 {
 
 namespace {
 
-constexpr int kEnough = 10;  // queries for which a register of 16 costs less than taking them by four
+constexpr int kEnough =
+    10;  // queries for which a register of 16 costs less than taking them by four
 
 /** How many queries, of those that are left, go together; 0: too few. */
 int many_of(const AttentionSpan& span, int left) {

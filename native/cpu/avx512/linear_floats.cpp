@@ -90,8 +90,7 @@ void tile(const FloatTask& task, int64_t row, int64_t output) {
 #pragma GCC unroll 4
     for (int o = 0; o < kOutputs; o++) acc[r][o] = _mm512_setzero_ps();
   int64_t k = 0;
-  for (; k + Type::kStep <= task.n_inputs; k += Type::kStep)
-    step<Type>(task, row, output, k, acc);
+  for (; k + Type::kStep <= task.n_inputs; k += Type::kStep) step<Type>(task, row, output, k, acc);
   if (k < task.n_inputs) step<Type>(task, row, output, k, acc, task.n_inputs - k);
 #pragma GCC unroll 6
   for (int r = 0; r < kRows; r++)
@@ -105,7 +104,10 @@ void outputs(const FloatTask& task, int64_t output) {
   int64_t row = 0;
   for (; row + 6 <= task.n_rows; row += 6) tile<Type, 6, kOutputs>(task, row, output);
   switch (task.n_rows - row) {
-    case 5: tile<Type, 3, kOutputs>(task, row, output); row += 3; [[fallthrough]];
+    case 5:
+      tile<Type, 3, kOutputs>(task, row, output);
+      row += 3;
+      [[fallthrough]];
     case 2: return tile<Type, 2, kOutputs>(task, row, output);
     case 4: return tile<Type, 4, kOutputs>(task, row, output);
     case 3: return tile<Type, 3, kOutputs>(task, row, output);

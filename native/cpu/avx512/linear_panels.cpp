@@ -11,8 +11,9 @@ namespace cachalot::cpu::avx512 {
 
 namespace {
 
-/** acc += one block of 32 inputs: rows whose blocks are `stride` apart, beginning with block `at`. The
- * integer dot products of all rows and panels go side by side, so that they hide each other's latency. */
+/** acc += one block of 32 inputs: rows whose blocks are `stride` apart, beginning with block `at`.
+ * The integer dot products of all rows and panels go side by side, so that they hide each other's
+ * latency. */
 template <class Codec, int kRows, int kPanels>
 inline void add_block(const PanelTask& task, const Codes* codes, int64_t at, int64_t stride,
                       __m512 (&acc)[kRows][kPanels]) {
@@ -49,8 +50,7 @@ inline void add_block(const PanelTask& task, const Codes* codes, int64_t at, int
         acc[i][p] = _mm512_fmadd_ps(_mm512_mul_ps(codes[p].scale[g], scale_x),
                                     _mm512_cvtepi32_ps(dot[i][p]), acc[i][p]);
         if (Codec::kHasMin) {
-          const __m512 sum_x =
-              _mm512_mul_ps(scale_x, _mm512_set1_ps(static_cast<float>(sums[i])));
+          const __m512 sum_x = _mm512_mul_ps(scale_x, _mm512_set1_ps(static_cast<float>(sums[i])));
           acc[i][p] = _mm512_fnmadd_ps(codes[p].min[g], sum_x, acc[i][p]);
         }
       }
@@ -122,7 +122,7 @@ void run(const PanelTask& task) {
   const Codec codec;
   int panel = task.first_panel;
   if (task.n_rows >= 4)
-  for (; panel + 2 <= task.end_panel; panel += 2) all_rows<Codec, 2>(task, codec, panel);
+    for (; panel + 2 <= task.end_panel; panel += 2) all_rows<Codec, 2>(task, codec, panel);
   for (; panel < task.end_panel; panel++) all_rows<Codec, 1>(task, codec, panel);
 }
 

@@ -1,0 +1,84 @@
+/** One prompt of a batch: what it asks, before and after it has become tokens. */
+import { isIntegerList } from './check-options.js';
+import type { Context } from './context.js';
+import type { EngineContext } from './engine-context.js';
+import { concatenate } from './engine-context.js';
+import { invalidArgument } from './errors.js';
+import { resolveGenerateOptions } from './generate-options.js';
+import type { GenerateOptions, ResolvedOptions } from './generate-options.js';
+import { Generation } from './generation.js';
+import type { BatchPlace } from './generation.js';
+import { checkMessages } from './text/chat-template.js';
+import type { Message } from './text/chat-template.js';
+
+/** A prompt with options of its own, which come before those of the batch. */
+export interface BatchRequest extends GenerateOptions {
+  /** Text to continue, or messages for the model's chat template. */
+  prompt?: string | Message[];
+  /** Or the prompt as token ids. */
+  tokens?: readonly number[];
+  /** What stands before the prompt: its keys and values are shared by all who use it. */
+  context?: Context;
+}
+
+/** A string is text to continue; messages are put into the model's chat template. */
+export type BatchItem = string | Message[] | BatchRequest;
+
+/** A prompt that may run. */
+export interface PreparedItem {
+  ids: Int32Array;
+  namespace: string;
+  options: ResolvedOptions;
+  trimStart: boolean;
+}
+
+/** What an item says now; its owner may change it while it waits. */
+export function snapshot(item: BatchItem): BatchItem {
+  if (typeof item === 'string' || typeof item !== 'object' || item === null) return item;
+  const copy = (messages: Message[]) =>
+    messages.map((message) => (typeof message === 'object' ? { ...message } : message));
+  if (Array.isArray(item)) return copy(item);
+  const { prompt, tokens } = item;
+  return {
+    ...item,
+    ...(Array.isArray(prompt) ? { prompt: copy(prompt) } : {}),
+    ...(Array.isArray(tokens) ? { tokens: [...(tokens as number[])] } : {}),
+  };
+}
+
+/** Checks an item and makes its tokens. Throws what is wrong with this item alone. */
+export async function prepare(
+  engine: EngineContext,
+  item: BatchItem,
+  shared: GenerateOptions,
+): Promise<PreparedItem> {
+  const isPrompt = typeof item === 'string' || Array.isArray(item);
+  const request: BatchRequest = isPrompt ? { prompt: item } : { ...item };
+  const { prompt, tokens, context, ...own } = request;
+  if ((prompt === undefined) === (tokens === undefined))
+    throw invalidArgument('prompt', 'either `prompt` or `tokens`', prompt ?? tokens);
+  if (tokens !== undefined) isIntegerList('tokens', tokens);
+  else if (typeof prompt !== 'string') checkMessages(prompt);
+  const given = Object.entries(own).filter(([, value]) => value !== undefined);
+  const options = resolveGenerateOptions({ ...shared, ...Object.fromEntries(given) });
+  const signals = [options.signal, shared.signal].filter((signal) => signal !== undefined);
+  options.signal = AbortSignal.any(signals);
+  const namespace = engine.namespaceOf(options.namespace, context);
+  const { specialTokens, signal } = options;
+  const before = context && engine.tokensOf(context);
+  const ids =
+    tokens === undefined
+      ? await engine.encodePrompt(prompt!, { context, specialTokens, signal })
+      : concatenate(before ?? new Int32Array(0), tokens);
+  return { ids, namespace, options, trimStart: Array.isArray(prompt) };
+}
+
+export function startItem(
+  { core, tokenizer }: EngineContext,
+  { ids, namespace, options, trimStart }: PreparedItem,
+  completion: number,
+  place: BatchPlace | undefined,
+): Generation {
+  const source = { core, tokenizer, namespace, completion, trimStart, prompt: () => ids };
+  return new Generation(place ? { ...source, place } : source, options);
+}

@@ -1,0 +1,149 @@
+/** Carries a batch out: makes tokens of its prompts, finds their order, and keeps the engine supplied. */
+import { prepare, startItem } from './batch-item.js';
+import type { BatchItem, PreparedItem } from './batch-item.js';
+import type { EngineContext } from './engine-context.js';
+import { abortError } from './errors.js';
+import type { GenerateOptions } from './generate-options.js';
+import type { BatchPlace, GenerationResult } from './generation.js';
+import { native } from './native.js';
+
+/** How many generations the engine holds at once: more than run together, so that it always has a choice. */
+const WINDOW = 512;
+/** Prompts that become tokens before the event loop gets its turn. */
+const SLICE = 16;
+
+export interface RunnerOptions {
+  schedule: 'prefix-grouped' | 'fcfs';
+  /** Completions of each prompt. */
+  completions: number;
+  /** Of all items; the signal, too. */
+  generate: GenerateOptions & { signal: AbortSignal };
+}
+
+/** What becomes of one completion. */
+export type Outcome = { result: GenerationResult } | { error: unknown };
+
+/** One completion of one prompt, in the order in which they run. */
+interface Unit {
+  index: number;
+  completion: number;
+  place?: BatchPlace;
+}
+
+export class BatchRunner {
+  readonly #engine: EngineContext;
+  readonly #items: readonly BatchItem[];
+  readonly #options: RunnerOptions;
+  readonly #onEnd: (index: number, completion: number, outcome: Outcome) => void;
+  readonly #prepared: (PreparedItem | { error: unknown } | undefined)[] = [];
+  #prepares = 0;
+
+  constructor(
+    engine: EngineContext,
+    items: readonly BatchItem[],
+    options: RunnerOptions,
+    onEnd: (index: number, completion: number, outcome: Outcome) => void,
+  ) {
+    this.#engine = engine;
+    this.#items = items;
+    this.#options = options;
+    this.#onEnd = onEnd;
+  }
+
+  /** Settles when every completion has ended; never rejects. */
+  async run(): Promise<void> {
+    const isGrouped = this.#options.schedule === 'prefix-grouped' && this.#items.length > 1;
+    const units = isGrouped ? await this.grouped() : this.inOrder();
+    let next = 0;
+    const worker = async () => {
+      for (let unit = units[next++]; unit; unit = units[next++]) await this.runUnit(unit);
+    };
+    await Promise.all(Array.from({ length: Math.min(WINDOW, units.length) }, worker));
+  }
+
+  private inOrder(): Unit[] {
+    const { completions } = this.#options;
+    return this.#items.flatMap((_, index) =>
+      Array.from({ length: completions }, (__, completion) => ({ index, completion })),
+    );
+  }
+
+  /** All prompts become tokens first; then what they share says who runs with whom. */
+  private async grouped(): Promise<Unit[]> {
+    const { completions } = this.#options;
+    const grouper = new (native().PromptGrouper)();
+    const indices: number[] = []; // of prompts that may run
+    const failed: Unit[] = [];
+    for (const index of this.#items.keys()) {
+      const prepared = await this.prepared(index);
+      if ('error' in prepared) {
+        failed.push(
+          ...Array.from({ length: completions }, (_, completion) => ({ index, completion })),
+        );
+      } else {
+        grouper.add(prepared.ids, prepared.options.maxTokens);
+        indices.push(index);
+      }
+    }
+    const { order, sharedWithNext } = await grouper.group();
+    const ordered = Array.from(order, (at) => indices[at]!);
+    // The completions of one prompt share all of it.
+    const shared = Int32Array.from(
+      ordered.flatMap((index, rank) =>
+        Array.from({ length: completions }, (_, completion) =>
+          completion + 1 < completions ? this.lengthOf(index) : sharedWithNext[rank]!,
+        ),
+      ),
+    );
+    const batch = this.#engine.core.beginBatch(shared);
+    const units = ordered.flatMap((index, rank) =>
+      Array.from({ length: completions }, (_, completion) => ({
+        index,
+        completion,
+        place: { batch, rank: rank * completions + completion },
+      })),
+    );
+    return [...failed, ...units];
+  }
+
+  private lengthOf(index: number): number {
+    const prepared = this.#prepared[index];
+    return prepared && 'ids' in prepared ? prepared.ids.length : 0;
+  }
+
+  private async runUnit({ index, completion, place }: Unit): Promise<void> {
+    const outcome = await this.outcomeOf(index, completion, place);
+    if (place && 'error' in outcome) this.#engine.core.skipBatchItem(place);
+    if (completion + 1 === this.#options.completions && place === undefined)
+      this.#prepared[index] = undefined; // its tokens are not needed any more
+    this.#onEnd(index, completion, outcome);
+  }
+
+  private async outcomeOf(
+    index: number,
+    completion: number,
+    place: BatchPlace | undefined,
+  ): Promise<Outcome> {
+    const { signal } = this.#options.generate;
+    try {
+      if (signal.aborted) throw abortError(signal);
+      const prepared = await this.prepared(index);
+      if ('error' in prepared) return prepared;
+      return { result: await startItem(this.#engine, prepared, completion, place).result };
+    } catch (error) {
+      return { error };
+    }
+  }
+
+  private async prepared(index: number): Promise<PreparedItem | { error: unknown }> {
+    const known = this.#prepared[index];
+    if (known) return known;
+    if (this.#prepares++ % SLICE === SLICE - 1)
+      await new Promise<void>((next) => setImmediate(next));
+    const { generate } = this.#options;
+    const made = await prepare(this.#engine, this.#items[index]!, generate).catch(
+      (error: unknown) => ({ error }),
+    );
+    return (this.#prepared[index] ??= made);
+  }
+}

@@ -1,0 +1,47 @@
+#include "addon/prompt_grouper.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "addon/promise_work.h"
+#include "engine/group_prompts.h"
+
+namespace cachalot::addon {
+
+namespace {
+
+Napi::Int32Array integers_to_js(Napi::Env env, const std::vector<int32_t>& values) {
+  auto array = Napi::Int32Array::New(env, values.size());
+  std::copy(values.begin(), values.end(), array.Data());
+  return array;
+}
+
+}  // namespace
+
+Napi::Function PromptGrouper::define(Napi::Env env) {
+  return DefineClass(
+      env, "PromptGrouper",
+      {InstanceMethod<&PromptGrouper::add>("add"), InstanceMethod<&PromptGrouper::group>("group")});
+}
+
+Napi::Value PromptGrouper::add(const Napi::CallbackInfo& info) {
+  const auto tokens = info[0].As<Napi::Int32Array>();
+  prompts_->tokens.emplace_back(tokens.Data(), tokens.Data() + tokens.ElementLength());
+  prompts_->max_tokens.push_back(info[1].ToNumber().Int32Value());
+  return info.Env().Undefined();
+}
+
+Napi::Value PromptGrouper::group(const Napi::CallbackInfo& info) {
+  const auto prompts = std::exchange(prompts_, std::make_shared<Prompts>());
+  return PromiseWork<BatchOrder>::run(
+      info.Env(), [prompts] { return group_prompts(prompts->tokens, prompts->max_tokens); },
+      [](Napi::Env env, const BatchOrder& grouped) -> Napi::Value {
+        auto object = Napi::Object::New(env);
+        object.Set("order", integers_to_js(env, grouped.order));
+        object.Set("sharedWithNext", integers_to_js(env, grouped.shared_with_next));
+        object.Set("distinctTokens", static_cast<double>(grouped.distinct_tokens));
+        return object;
+      });
+}
+
+}  // namespace cachalot::addon
