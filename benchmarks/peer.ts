@@ -2,19 +2,16 @@
  * npm run bench:peer: Cachalot beside node-llama-cpp, on the same files in the same run. Each engine has its own process; they
  * take turns, and the peer runs with 1, 2, 4, ... threads up to all, of which the best number counts in each row.
  */
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
-import { join } from 'node:path';
 
 import { summarize } from '#lib/bench/statistics.js';
 import type { Summary } from '#lib/bench/statistics.js';
 import { integer } from '#lib/cli/output.js';
-import { cacheFolder } from '#lib/models/cache-folder.js';
 import { readModelInfo } from '#lib/models/model-info.js';
 import { resolveModel } from '#lib/models/pull.js';
 import { Command } from 'commander';
 
+import { peerModules, peerVersion } from './drivers/peer-modules.js';
 import { Driver } from './drivers/protocol.js';
 import type { DriverOptions } from './drivers/protocol.js';
 import { barChart } from './tools/bar-chart.js';
@@ -22,7 +19,6 @@ import { SHAPES } from './tools/shapes.js';
 import { syntheticModel } from './tools/model-files.js';
 import { markdownTable, rate, saveResults, slug } from './tools/results.js';
 
-const PEER = 'node-llama-cpp@3.22.1';
 const DEFAULT_MODELS = [
   'smollm2-135m:Q4_0',
   'smollm2-135m:Q8_0',
@@ -52,22 +48,6 @@ interface Row {
 interface ModelResult {
   model: string;
   rows: Row[];
-}
-
-/** Where the peer is installed; it is fetched when it is first needed. */
-function peerModules(): string {
-  const folder = join(cacheFolder(), 'peer');
-  const modules = join(folder, 'node_modules');
-  if (existsSync(join(modules, 'node-llama-cpp', 'package.json'))) return modules;
-  console.error(`installing ${PEER} into ${folder}`);
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, 'package.json'), '{"private":true}');
-  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
-  execFileSync(npm, ['install', '--no-audit', '--no-fund', '--ignore-scripts', PEER], {
-    cwd: folder,
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  return modules;
 }
 
 interface Contestant {
@@ -233,9 +213,7 @@ function save(results: ModelResult[], version: string, threads: number): string 
 
 async function main(models: string[], flags: { runs: number; threads: number }): Promise<void> {
   const modules = peerModules();
-  const { version } = JSON.parse(
-    readFileSync(join(modules, 'node-llama-cpp', 'package.json'), 'utf8'),
-  ) as { version: string };
+  const version = peerVersion(modules);
   const results: ModelResult[] = [];
   let path = '';
   for (const model of models) {

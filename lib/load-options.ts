@@ -72,6 +72,7 @@ const loadChecks: Record<string, Check> = {
   onProgress: isFunction,
   signal: isSignal,
   checkInvariants: isBoolean,
+  takeTurns: isBoolean, // not for users: see NativeEngineOptions
   draft: notSupportedYet,
   adapters: notSupportedYet,
 };
@@ -92,7 +93,7 @@ export function resolveLoadOptions(given: LoadOptions): NativeEngineOptions {
     costsFolder: join(cacheFolder(), 'costs'),
     machine: `${cpus()[0]?.model ?? 'unknown'}, ${cpus().length} cores`,
     prefixCache: options.prefixCache ?? true,
-    skipAttention: false,
+    takeTurns: (options as { takeTurns?: boolean }).takeTurns ?? false,
     checkInvariants: options.checkInvariants ?? false,
   };
 }

@@ -85,8 +85,8 @@ export interface NativeEngineOptions {
   costsFolder: string;
   machine: string;
   prefixCache: boolean;
-  /** Wrong results: what everything but attention costs, for benchmarks. */
-  skipAttention: boolean;
+  /** Steps are carried out as chosen, apart, and without attention in turn: wrong results, for benchmarks. */
+  takeTurns: boolean;
   checkInvariants: boolean;
 }
 
@@ -134,6 +134,8 @@ export interface SharedGroup {
 /** One step in which something was shared. */
 export interface StepExplanation {
   step: number;
+  /** Always "chosen" outside benchmarks. */
+  mode: 'chosen' | 'apart' | 'no attention';
   sequences: number;
   /** Rows of sequences that only wait for their next token. */
   decoding: number;

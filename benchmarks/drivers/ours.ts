@@ -18,5 +18,15 @@ serve(({ model, threads, context }) => {
       const ids = randomTokens(tokens, engine.description.vocabulary, seed++);
       return engine.completeTokens(ids, { ignoreEos: true }).tokens();
     },
+    shared: async ({ prefix, sequences, own, generated }) => {
+      engine.clearCache();
+      const { vocabulary } = engine.description;
+      const ids = randomTokens(prefix, vocabulary, seed++);
+      const prompts = Array.from({ length: sequences }, (_, i) => ({
+        tokens: [...ids, ...randomTokens(own, vocabulary, 1000 + i)],
+      }));
+      const batch = engine.createBatch(prompts, { maxTokens: generated, ignoreEos: true });
+      for (const { error } of await batch.results()) if (error) throw error;
+    },
   };
 });

@@ -8,6 +8,8 @@ export interface DriverOptions {
   threads: number;
   /** Longest context that will be asked for. */
   context: number;
+  /** How many sequences will be asked for at once. Default 1. */
+  sequences?: number;
   /** Where the engine is installed, if it is not this one. */
   modules?: string;
 }
@@ -18,6 +20,16 @@ export interface Measurements {
   load(): Promise<number>;
   /** Begins to generate after a prompt; each `next` is a token. Both are timed here, by the same clock for all. */
   generate(tokens: number): Promise<AsyncGenerator<unknown>>;
+  /** A prefix that has not been evaluated, then sequences with tokens of their own that each generate some: until all of
+   *  them have, in the best way that the engine offers to its users. */
+  shared(job: SharedJob): Promise<void>;
+}
+
+export interface SharedJob {
+  prefix: number;
+  sequences: number;
+  own: number;
+  generated: number;
 }
 
 /** Tokens per second. */
@@ -44,7 +56,7 @@ async function next(generated: AsyncGenerator<unknown>): Promise<void> {
   if ((await generated.next()).done) throw new Error('the engine stopped before it should');
 }
 
-type Call = { method: 'load' | 'prefill' | 'decode' | 'memory'; args: number[] };
+type Call = { method: 'load' | 'prefill' | 'decode' | 'shared' | 'memory'; args: number[] };
 type Answer = { value: number } | { error: string };
 
 /** In the child: serves an engine made of the options in its arguments. */
@@ -54,6 +66,11 @@ export function serve(open: (options: DriverOptions) => Measurements): void {
     load: () => engine.load(),
     prefill: (tokens) => prefill(engine, tokens),
     decode: (context, tokens) => decode(engine, context, tokens),
+    shared: async (prefix, sequences, own, generated) => {
+      const start = performance.now();
+      await engine.shared({ prefix, sequences, own, generated } as SharedJob);
+      return performance.now() - start;
+    },
     memory: peakMemory,
   };
   process.on('message', ({ method, args }: Call) => {

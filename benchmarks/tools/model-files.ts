@@ -7,8 +7,9 @@ import { cacheFolder } from '#lib/models/cache-folder.js';
 import { writeSynthetic } from './synthetic.js';
 import type { SyntheticModel } from './synthetic.js';
 
-export function syntheticPath({ shape, type, seed = 1 }: SyntheticModel): string {
-  return join(cacheFolder(), 'synthetic', `${shape}-${type}-${seed}.gguf`);
+export function syntheticPath({ shape, type, seed = 1, context }: SyntheticModel): string {
+  const name = [shape, type, seed, ...(context === undefined ? [] : [context])].join('-');
+  return join(cacheFolder(), 'synthetic', `${name}.gguf`);
 }
 
 /** The path of a synthetic model, written unless it is there. */

@@ -14,10 +14,12 @@ export interface SyntheticModel {
   shape: string;
   type: string;
   seed?: number;
+  /** Longest context, if not the shape's own. */
+  context?: number;
 }
 
 /** Throws when a row of the shape is not a whole number of the type's blocks. */
-export function checkSynthetic({ shape: name, type: typeName }: SyntheticModel): {
+export function checkSynthetic({ shape: name, type: typeName, context }: SyntheticModel): {
   shape: Shape;
   type: WeightType;
 } {
@@ -31,7 +33,7 @@ export function checkSynthetic({ shape: name, type: typeName }: SyntheticModel):
   const uneven = [shape.width, shape.ffn].find((columns) => columns % type.blockSize !== 0);
   if (uneven !== undefined)
     throw new Error(`${typeName} has blocks of ${type.blockSize}, ${name} has rows of ${uneven}`);
-  return { shape, type };
+  return { shape: { ...shape, context: context ?? shape.context }, type };
 }
 
 export async function writeSynthetic(path: string, model: SyntheticModel): Promise<void> {

@@ -155,7 +155,7 @@ EngineOptions engine_options_from(const Napi::Object& object) {
   options.costs_folder = object.Get("costsFolder").ToString();
   options.machine = object.Get("machine").ToString();
   options.reuse = object.Get("prefixCache").ToBoolean();
-  options.skip_attention = object.Get("skipAttention").ToBoolean();
+  options.take_turns = object.Get("takeTurns").ToBoolean();
   options.check_invariants = object.Get("checkInvariants").ToBoolean();
   return options;
 }
@@ -219,6 +219,15 @@ Napi::Object to_js(Napi::Env env, const EngineStats& stats) {
   return object;
 }
 
+const char* step_mode_name(StepMode mode) {
+  switch (mode) {
+    case StepMode::kChosen: return "chosen";
+    case StepMode::kApart: return "apart";
+    case StepMode::kNoAttention: return "no attention";
+  }
+  return "chosen";
+}
+
 Napi::Object to_js(Napi::Env env, const GroupReport& group) {
   auto object = Napi::Object::New(env);
   object.Set("depth", group.depth);
@@ -241,6 +250,7 @@ Napi::Array to_js(Napi::Env env, const std::vector<StepReport>& steps) {
     for (uint32_t g = 0; g < step.groups.size(); g++) groups.Set(g, to_js(env, step.groups[g]));
     auto object = Napi::Object::New(env);
     object.Set("step", static_cast<double>(step.step));
+    object.Set("mode", step_mode_name(step.mode));
     object.Set("sequences", step.sequences);
     object.Set("decoding", step.decoding);
     object.Set("rows", step.rows);

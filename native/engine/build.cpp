@@ -75,7 +75,7 @@ std::unique_ptr<Engine> assemble_engine(ModelFiles files, std::unique_ptr<Backen
   parts.model =
       std::make_unique<Decoder>(parts.files.tensors, config, *parts.backend, parts.context_length,
                                 options.step_tokens, std::min(kMaxOutputs, options.step_tokens));
-  parts.execute = {choose_grouping(options.grouping), {}, options.skip_attention};
+  parts.execute = {choose_grouping(options.grouping), {}};
   if (parts.execute.grouping == Grouping::kAuto)
     parts.execute.costs = load_attention_costs(*parts.backend, shape.format, shape.head_dim,
                                                options.costs_folder, options.machine);

@@ -116,8 +116,8 @@ void Engine::run_step(StepEvents* events) {
   std::optional<StepOutcome> outcome;
   std::optional<Error> error;
   try {
-    outcome =
-        execute_step(step, parts_.execute, *parts_.model, *parts_.backend, parts_.pool->store());
+    outcome = execute_step(step, parts_.execute, mode(), *parts_.model, *parts_.backend,
+                           parts_.pool->store());
   } catch (const Error& known) {
     error = known;
   } catch (const std::exception& unknown) {

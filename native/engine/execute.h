@@ -7,11 +7,13 @@
 
 namespace cachalot {
 
+/** How a step is carried out; only the first gives what it should and as fast as it can. */
+enum class StepMode { kChosen, kApart, kNoAttention };
+
 /** How steps are carried out. */
 struct ExecuteOptions {
   Grouping grouping = Grouping::kAuto;
   AttentionCosts costs{};
-  bool skip_attention = false;  // wrong results: what everything else costs, for benchmarks
 };
 
 /** What the model said of a step; the logits are valid until the next step. */
@@ -22,7 +24,7 @@ struct StepOutcome {
   double plan_us = 0;  // host time before the first op
 };
 
-StepOutcome execute_step(const Step& step, const ExecuteOptions& options, Decoder& model,
-                         Backend& backend, const KvStore& store);
+StepOutcome execute_step(const Step& step, const ExecuteOptions& options, StepMode mode,
+                         Decoder& model, Backend& backend, const KvStore& store);
 
 }  // namespace cachalot

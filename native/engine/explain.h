@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "attention/readers.h"
-#include "engine/step.h"
+#include "engine/execute.h"
 
 namespace cachalot {
 
@@ -22,6 +22,7 @@ struct GroupReport {
 
 struct StepReport {
   uint64_t step;
+  StepMode mode;
   int sequences, decoding, rows;
   double plan_us;  // host time: scheduling and planning
   double step_ms;
@@ -31,7 +32,7 @@ struct StepReport {
 /** The groups of a step's first layer class, at most 32. */
 std::vector<GroupReport> report_groups(const ReaderTree& tree, uint64_t kv_bytes_per_token);
 
-/** The last steps in which anything was shared. */
+/** The last steps in which anything was shared; as many as a benchmark needs. */
 class Explanation {
  public:
   void add(StepReport report) {
@@ -41,7 +42,7 @@ class Explanation {
   std::vector<StepReport> steps() const { return {steps_.begin(), steps_.end()}; }
 
  private:
-  static constexpr size_t kSteps = 16;
+  static constexpr size_t kSteps = 128;
   std::deque<StepReport> steps_;
 };
 
