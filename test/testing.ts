@@ -64,7 +64,7 @@ export interface Plan {
     depth: number;
     grouped: boolean;
   }[];
-  pieces: { item: number; head: number; phase: number }[];
+  pieces: { item: number; head: number; heads: number; phase: number }[];
 }
 
 /** Defaults: greedy, no truncation, no edits. */

@@ -1,31 +1,24 @@
 #include "attention/plan.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace cachalot {
 
 namespace {
 
 constexpr int kGroupTiles = kGroupTokens / kTileTokens;
-constexpr int kEnoughPieces = 4;  // per thread, for an even share
-
-/** How finely work is cut, coarsest first. More queries (rows x heads of a KV group) hide the
- * reading of K and V better, and the states of 64 still fit the first-level cache. */
-struct Cut {
-  int max_queries;
-  int tiles_per_item;
-};
-constexpr Cut kCuts[] = {{64, kGroupTiles}, {32, kGroupTiles}, {32, kSpanTiles}};
+constexpr int kMaxQueries = 128;   // rows x heads of a KV group that go through a tile one after the other
+constexpr int kQueryBlock = 32;    // as many go side by side
+constexpr int kEnoughPieces = 4;   // per thread, for shares that are nearly even
+constexpr int kManyItems = 4;      // per thread
+constexpr int kFewPieces = 2;      // per thread: below, items are cut at every span
 
 class Planner {
  public:
   Planner(std::span<const PlanSequence> sequences, const PlanOptions& options,
-          const ReaderTree& tree, const Cut& cut)
-      : sequences_(sequences),
-        options_(options),
-        tree_(tree),
-        rows_per_item_(std::max(1, cut.max_queries / options.heads_per_kv_head)),
-        tiles_per_item_(cut.tiles_per_item) {}
+          const ReaderTree& tree, int tiles_per_item)
+      : sequences_(sequences), options_(options), tree_(tree), tiles_per_item_(tiles_per_item) {}
 
   AttentionPlan build() {
     int n_rows = 0;
@@ -61,6 +54,18 @@ class Planner {
     bool shared;
   };
 
+  /** Whole blocks of queries, and as many items for the heads as threads can share evenly. */
+  int rows_per_item(int n_rows) const {
+    const int heads = options_.n_kv_heads, group = options_.heads_per_kv_head;
+    int n_items = (n_rows * group + kMaxQueries - 1) / kMaxQueries;
+    while (n_items < n_rows && n_items * heads % options_.parallelism != 0 &&
+           n_items * heads < kEnoughPieces * options_.parallelism)
+      n_items++;
+    const int rows = (n_rows + n_items - 1) / n_items;
+    const int block_rows = kQueryBlock / std::gcd(kQueryBlock, group);
+    return rows < block_rows ? rows : rows / block_rows * block_rows;
+  }
+
   const PlanSequence& sequence_at(int reader) const {
     return sequences_[static_cast<size_t>(tree_.order[static_cast<size_t>(reader)])];
   }
@@ -94,8 +99,9 @@ class Planner {
   void add_own(int reader, int tile) {
     const PlanSequence& sequence = sequence_at(reader);
     std::vector<RowOfContext> rows;
-    for (int first = 0; first < sequence.n_rows; first += rows_per_item_) {
-      const int n = std::min(rows_per_item_, sequence.n_rows - first);
+    const int rows_per_block = rows_per_item(sequence.n_rows);
+    for (int first = 0; first < sequence.n_rows; first += rows_per_block) {
+      const int n = std::min(rows_per_block, sequence.n_rows - first);
       rows.clear();
       append_rows(sequence, first, n, &rows);
       const int n_keys = sequence.first_position + first + n;
@@ -132,8 +138,10 @@ class Planner {
   void add_items(const std::vector<RowOfContext>& rows, int run, int first_tile, int end_tile,
                  bool unfinished, bool shared) {
     Siblings siblings{static_cast<int32_t>(plan_.items.size()), 0, 0, shared};
-    for (size_t first = 0; first < rows.size(); first += static_cast<size_t>(rows_per_item_)) {
-      const size_t n = std::min(rows.size() - first, static_cast<size_t>(rows_per_item_));
+    const auto most = static_cast<size_t>(
+        shared ? rows_per_item(static_cast<int>(rows.size())) : static_cast<int>(rows.size()));
+    for (size_t first = 0; first < rows.size(); first += most) {
+      const size_t n = std::min(rows.size() - first, most);
       const int phase =
           add_item(std::span(rows).subspan(first, n), run, first_tile, end_tile, unfinished);
       siblings.phase = std::max(siblings.phase, phase);
@@ -174,11 +182,15 @@ class Planner {
     std::stable_sort(siblings_.begin(), siblings_.end(), [](const Siblings& a, const Siblings& b) {
       return std::pair(a.phase, !a.shared) < std::pair(b.phase, !b.shared);
     });
+    const int n_heads = options_.n_kv_heads;
+    // Many small items are taken whole: their blocks of all heads lie one after the other.
+    const bool many = static_cast<int>(plan_.items.size()) >= kManyItems * options_.parallelism;
     for (size_t i = 0; i < siblings_.size(); i++) {
       const Siblings& siblings = siblings_[i];
-      for (int head = 0; head < options_.n_kv_heads; head++)
+      const int heads_per_piece = many && !siblings.shared ? n_heads : 1;
+      for (int head = 0; head < n_heads; head += heads_per_piece)
         for (int item = 0; item < siblings.n_items; item++)
-          plan_.pieces.push_back({siblings.first_item + item, head});
+          plan_.pieces.push_back({siblings.first_item + item, head, heads_per_piece});
       if (i + 1 == siblings_.size() || siblings_[i + 1].phase != siblings.phase)
         plan_.phase_ends.push_back(static_cast<int32_t>(plan_.pieces.size()));
     }
@@ -187,7 +199,7 @@ class Planner {
   std::span<const PlanSequence> sequences_;
   PlanOptions options_;
   const ReaderTree& tree_;
-  int rows_per_item_, tiles_per_item_;
+  int tiles_per_item_;
   AttentionPlan plan_;
   std::vector<Row> rows_;  // [R]
   std::vector<Siblings> siblings_;
@@ -205,11 +217,9 @@ AttentionPlan plan_attention(std::span<const PlanSequence> sequences, const Plan
   } else if (options.grouping == Grouping::kAuto && options.costs != nullptr) {
     choose_groups(sequences, *options.costs, options.heads_per_kv_head, options.n_kv_heads, tree);
   }
-  AttentionPlan plan;
-  for (const Cut& cut : kCuts) {
-    plan = Planner(sequences, options, *tree, cut).build();
-    if (static_cast<int>(plan.pieces.size()) >= kEnoughPieces * options.parallelism) break;
-  }
+  AttentionPlan plan = Planner(sequences, options, *tree, kGroupTiles).build();
+  if (static_cast<int>(plan.pieces.size()) < kFewPieces * options.parallelism)
+    plan = Planner(sequences, options, *tree, kSpanTiles).build();
   return plan;
 }
 

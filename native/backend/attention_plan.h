@@ -41,10 +41,10 @@ struct WorkItem {
   int32_t first_partial;         // row i of the item writes partial first_partial + i
 };
 
-/** One item for one KV head: what a thread (or a block of them) does at a time. */
+/** One item for some KV heads: what a thread (or a block of them) does at a time. */
 struct AttentionPiece {
   int32_t item;
-  int32_t kv_head;
+  int32_t first_head, n_heads;
 };
 
 /** Partials of one row in context order: those of one group fold first, then the groups. */

@@ -41,23 +41,29 @@ struct Workspace {
   }
 };
 
-/** One work item for one KV head. Query i * group + j is head j of the group for row i of the item.
- */
+/** One work item, one KV head after the other. Query i * group + j is head j of the group for row i of
+ * the item. */
 class ItemRun {
  public:
-  ItemRun(const OpContext& context, const AttentionParams& params, const WorkItem& item,
-          int kv_head, uint8_t* memory)
+  ItemRun(const OpContext& context, const AttentionParams& params, const AttentionPiece& piece,
+          uint8_t* memory)
       : context_(context),
         params_(params),
-        item_(item),
-        run_(params.plan->runs[static_cast<size_t>(item.run)]),
-        rows_(params.plan->item_rows.data() + item.first_row),
-        kv_head_(kv_head),
+        item_(params.plan->items[static_cast<size_t>(piece.item)]),
+        run_(params.plan->runs[static_cast<size_t>(item_.run)]),
+        rows_(params.plan->item_rows.data() + item_.first_row),
+        kv_head_(piece.first_head),
+        end_head_(piece.first_head + piece.n_heads),
         group_(params.n_heads / params.store.n_kv_heads),
         head_dim_(params.store.head_dim),
-        work_(memory, item.n_rows * group_, head_dim_) {}
+        work_(memory, item_.n_rows * group_, head_dim_) {}
 
   void run() {
+    for (; kv_head_ < end_head_; kv_head_++) run_head();
+  }
+
+ private:
+  void run_head() {
     load_queries();
     // With one span, which most items of decoding are, the span's state is the item's.
     const bool one_span = item_.first_tile / kSpanTiles == (item_.end_tile - 1) / kSpanTiles;
@@ -72,7 +78,6 @@ class ItemRun {
     store_partials(one_span ? work_.span : work_.group);
   }
 
- private:
   void load_queries() {
     for (int query = 0; query < work_.n_queries; query++) {
       const ItemRow& row = rows_[query / group_];
@@ -102,11 +107,14 @@ class ItemRun {
   void run_span(int first_tile, int end_tile) {
     const uint8_t* tiles[kSpanTiles];
     for (int tile = first_tile; tile < end_tile; tile++)
-      tiles[tile - first_tile] =
-          kv_block(params_.store, run_.blocks[tile], params_.layer, kv_head_);
+      tiles[tile - first_tile] = block(tile, kv_head_);
+    const uint8_t* next = end_tile < item_.end_tile     ? block(end_tile, kv_head_)
+                          : kv_head_ + 1 < end_head_ ? block(item_.first_tile, kv_head_ + 1)
+                                                     : nullptr;
     const AttentionSpan task{tiles,
                              static_cast<int64_t>(kv_half_bytes(params_.store)),
                              end_tile - first_tile,
+                             next,
                              first_tile * kTileTokens,
                              static_cast<uint32_t>(params_.store.format),
                              head_dim_,
@@ -118,6 +126,10 @@ class ItemRun {
                              params_.scale * kLog2E,
                              work_.span};
     context_.kernels.attention_span(&task);
+  }
+
+  const uint8_t* block(int tile, int kv_head) const {
+    return kv_block(params_.store, run_.blocks[tile], params_.layer, kv_head);
   }
 
   AttentionState partial_at(int64_t partial, int query) const {
@@ -138,7 +150,7 @@ class ItemRun {
   const WorkItem& item_;
   const ContextRun& run_;
   const ItemRow* rows_;
-  int kv_head_, group_, head_dim_;
+  int kv_head_, end_head_, group_, head_dim_;
   Workspace work_;
 };
 
@@ -157,9 +169,7 @@ void attention(const OpContext& context, const AttentionParams& params) {
   for (const int end : plan.phase_ends) {
     context.pool.parallel_for(end - first, [&](int i, int thread) {
       const AttentionPiece& piece = plan.pieces[static_cast<size_t>(first + i)];
-      ItemRun(context, params, plan.items[static_cast<size_t>(piece.item)], piece.kv_head,
-              memory + bytes * static_cast<size_t>(thread))
-          .run();
+      ItemRun(context, params, piece, memory + bytes * static_cast<size_t>(thread)).run();
     });
     first = end;
   }

@@ -44,14 +44,14 @@ class Bench {
   /** Microseconds of one thread for a tile that so many queries read together. */
   double tile(int n_queries) {
     const AttentionPlan plan = plan_runs(1, kTiles);
-    return run(plan, 1, n_queries) * backend_.parallelism() / (kRuns * kTiles);
+    return run(plan, 1, n_queries, false) * backend_.parallelism() / (kRuns * kTiles);
   }
 
   /** Microseconds of one thread for one more partial per query. */
   double partial() {
     constexpr int kRows = 16;
     const AttentionPlan whole = plan_runs(kRows, kTiles), cut = plan_runs(kRows, kSpanTiles);
-    const double more = run(cut, kRows, 1) - run(whole, kRows, 1);
+    const double more = run(cut, kRows, 1, true) - run(whole, kRows, 1, true);
     return std::max(0.0, more * backend_.parallelism() / (kRuns * kRows));
   }
 
@@ -63,7 +63,7 @@ class Bench {
     for (int run = 0; run < kRuns; run++) {
       plan.runs.push_back({blocks_.data() + run * kTiles, kTiles * kTileTokens, 0});
       for (int tile = 0; tile < kTiles; tile += tiles_per_item) {
-        plan.pieces.push_back({static_cast<int32_t>(plan.items.size()), 0});
+        plan.pieces.push_back({static_cast<int32_t>(plan.items.size()), 0, 1});
         plan.items.push_back({run, static_cast<int32_t>(plan.item_rows.size()), n_rows, tile,
                               tile + tiles_per_item, plan.n_partials});
         for (int row = 0; row < n_rows; row++) {
@@ -82,7 +82,7 @@ class Bench {
   }
 
   /** The best of a few: others on the machine only add. */
-  double run(const AttentionPlan& plan, int n_rows, int n_heads) {
+  double run(const AttentionPlan& plan, int n_rows, int n_heads, bool merges) {
     const auto rows = static_cast<size_t>(n_rows * n_heads);
     const auto vectors =
         backend_.allocate(2 * rows * static_cast<size_t>(head_dim_) * sizeof(float));
@@ -94,7 +94,7 @@ class Bench {
       const double start = now_us();
       backend_.attention(
           {store_, rope_, 0, n_heads, 1.0f, vectors->floats(), &plan, partials->floats()});
-      backend_.attention_merge({&plan, partials->floats(), n_rows, n_heads, head_dim_, out});
+      if (merges) backend_.attention_merge({&plan, partials->floats(), n_rows, n_heads, head_dim_, out});
       if (i > 0) best = std::min(best, now_us() - start);  // the first touches its memory
     }
     return best;

@@ -198,7 +198,12 @@ void ScriptedBackend::attention(const AttentionParams& params) {
 void ScriptedBackend::attend(const AttentionParams& params, const AttentionPiece& piece) {
   const WorkItem& item = params.plan->items[static_cast<size_t>(piece.item)];
   const ContextRun& run = params.plan->runs[static_cast<size_t>(item.run)];
-  const int head = piece.kv_head;  // as many as query heads
+  for (int i = 0; i < piece.n_heads; i++) attend(params, item, run, piece.first_head + i);
+}
+
+/** There are as many heads of KV as of queries. */
+void ScriptedBackend::attend(const AttentionParams& params, const WorkItem& item,
+                             const ContextRun& run, int head) {
   const auto partial_of = [&](int64_t partial) {
     return numbers(params.partials) + (partial * params.n_heads + head) * (kHeadDim + 2);
   };

@@ -58,6 +58,7 @@ class ScriptedBackend final : public Backend {
 
  private:
   void attend(const AttentionParams& params, const AttentionPiece& piece);
+  void attend(const AttentionParams& params, const WorkItem& item, const ContextRun& run, int head);
 
   std::vector<uint8_t> poisoned_;  // [R] rows of this step that hold kPoisonedToken
 };

@@ -177,7 +177,8 @@ Napi::Value plan(const Napi::CallbackInfo& info) {
     if (static_cast<int32_t>(i) == made.phase_ends[static_cast<size_t>(phase)]) phase++;
     auto object = Napi::Object::New(env);
     object.Set("item", made.pieces[i].item);
-    object.Set("head", made.pieces[i].kv_head);
+    object.Set("head", made.pieces[i].first_head);
+    object.Set("heads", made.pieces[i].n_heads);
     object.Set("phase", phase);
     pieces.Set(pieces.Length(), object);
   }

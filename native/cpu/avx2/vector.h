@@ -41,9 +41,7 @@ static inline __m256 exp2_ps(__m256 x) {
   const __m256 clamped = _mm256_max_ps(lowest, x);  // this order keeps a NaN in x
   const __m256 n = _mm256_round_ps(clamped, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
   const __m256 f = _mm256_sub_ps(clamped, n);
-  __m256 p = _mm256_set1_ps(kExp2C7);
-  p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(kExp2C6));
-  p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(kExp2C5));
+  __m256 p = _mm256_set1_ps(kExp2C5);
   p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(kExp2C4));
   p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(kExp2C3));
   p = _mm256_fmadd_ps(p, f, _mm256_set1_ps(kExp2C2));

@@ -54,7 +54,8 @@ inline void transpose_16(const float* in, int64_t in_stride, int rows, int colum
   }
 }
 
-/** 16 * kVectors queries of a span, the last of them perhaps absent. */
+/** Its parts are functions of their own: inlined into one, they would take each other's registers.
+ * 16 * kVectors queries of a span, the last of them perhaps absent. */
 template <int kVectors>
 class ManyQueries {
  public:
@@ -68,43 +69,26 @@ class ManyQueries {
     for (int i = 0; i < span_.n_tiles; i++) {
       const int key = span_.first_key + i * kTileKeys;
       if (key >= last_end_ || key + kTileKeys <= least_first_) continue;
+      next_ = i + 1 < span_.n_tiles ? span_.tiles[i + 1] : span_.next;
+      next_end_ = next_ == nullptr ? nullptr : next_ + 2 * span_.value_offset;
       const auto* keys = reinterpret_cast<const uint16_t*>(span_.tiles[i]);
-      multiply<false>(queries_, head_dim_ / 2, keys, 2 * kTileKeys, kTileKeys, nullptr, nullptr,
-                      scores_);
+      __m512 largest[kVectors];
+      score(keys, largest);
       __m512 factors[kVectors];
       __mmask16 active[kVectors];
-      if (key >= last_first_ && key + kTileKeys <= least_end_) soften<false>(key, factors, active);
-      else soften<true>(key, factors, active);
+      if (key >= last_first_ && key + kTileKeys <= least_end_)
+        soften<false>(key, largest, factors, active);
+      else soften<true>(key, largest, factors, active);
       accumulate(i, factors, active);
     }
     store();
   }
 
  private:
-  /** c[n][lanes] = (factors *) c + sum over k of a[k][lanes] * b[k][n], for pairs of bf16. With
-   * factors, lanes that are not active stay as they are. */
-  template <bool kContinues>
-  static void multiply(const uint32_t* a, int n_k, const uint16_t* b, int b_stride, int n_columns,
-                       const __m512* factors, const __mmask16* active, float* c) {
-    int column = 0;
-    for (; column + 8 <= n_columns; column += 8)
-      columns<kContinues, 8>(a, n_k, b + 2 * column, b_stride, factors, active,
-                             c + column * kLanes);
-    for (; column < n_columns; column += 2)
-      columns<kContinues, 2>(a, n_k, b + 2 * column, b_stride, factors, active,
-                             c + column * kLanes);
-  }
-
-  template <bool kContinues, int kColumns>
-  static void columns(const uint32_t* a, int n_k, const uint16_t* b, int b_stride,
-                      const __m512* factors, const __mmask16* active, float* c) {
-    __m512 acc[kColumns][kVectors];
-#pragma GCC unroll 8
-    for (int j = 0; j < kColumns; j++)
-#pragma GCC unroll 2
-      for (int v = 0; v < kVectors; v++)
-        acc[j][v] = kContinues ? _mm512_mul_ps(_mm512_load_ps(c + j * kLanes + 16 * v), factors[v])
-                               : _mm512_setzero_ps();
+  /** sums[n][lanes] += over k of a[k][lanes] * b[k][n], for pairs of bf16. */
+  template <int kColumns>
+  [[gnu::always_inline]] static inline void multiply(const uint32_t* a, int n_k, const uint16_t* b, int b_stride,
+                       __m512 (&sums)[kColumns][kVectors]) {
     for (int k = 0; k < n_k; k++) {
       __m512bh rows[kVectors];
 #pragma GCC unroll 2
@@ -116,22 +100,67 @@ class ManyQueries {
         __builtin_memcpy(&pair, b + k * b_stride + 2 * j, 4);
         const auto both = reinterpret_cast<__m512bh>(_mm512_set1_epi32(pair));
 #pragma GCC unroll 2
-        for (int v = 0; v < kVectors; v++) acc[j][v] = _mm512_dpbf16_ps(acc[j][v], rows[v], both);
+        for (int v = 0; v < kVectors; v++) sums[j][v] = _mm512_dpbf16_ps(sums[j][v], rows[v], both);
       }
     }
+  }
+
+  /** scores = scale * K Q^T, and the largest of each query. */
+  [[gnu::noinline]] void score(const uint16_t* keys, __m512* largest) {
+    const __m512 scale = _mm512_set1_ps(span_.scale);
+    __m512 most[kVectors];
+    for (int v = 0; v < kVectors; v++) most[v] = _mm512_set1_ps(-__builtin_inff());
+    for (int key = 0; key < kTileKeys; key += 8) {
+      prefetch();
+      __m512 sums[8][kVectors];
+#pragma GCC unroll 8
+      for (int j = 0; j < 8; j++)
+#pragma GCC unroll 2
+        for (int v = 0; v < kVectors; v++) sums[j][v] = _mm512_setzero_ps();
+      multiply<8>(queries_, head_dim_ / 2, keys + 2 * key, 2 * kTileKeys, sums);
+#pragma GCC unroll 8
+      for (int j = 0; j < 8; j++)
+#pragma GCC unroll 2
+        for (int v = 0; v < kVectors; v++) {
+          sums[j][v] = _mm512_mul_ps(sums[j][v], scale);
+          most[v] = _mm512_max_ps(most[v], sums[j][v]);
+          _mm512_store_ps(scores_ + (key + j) * kLanes + 16 * v, sums[j][v]);
+        }
+    }
+    for (int v = 0; v < kVectors; v++) largest[v] = most[v];
+  }
+
+  /** A part of the block that comes next: by the end of this one it is there. It lies where the
+   * hardware does not look for it. */
+  void prefetch() {
+    constexpr int kLines = 12;
+    for (int i = 0; i < kLines && next_ < next_end_; i++, next_ += 64)
+      _mm_prefetch(next_, _MM_HINT_T0);
+  }
+
+  /** kColumns columns of out = factor * out + p V. */
+  template <int kColumns>
+  [[gnu::noinline]] void accumulate_columns(const uint16_t* values, int column, const __m512* factors,
+                          const __mmask16* active) {
+    float* out = out_ + column * kLanes;
+    __m512 sums[kColumns][kVectors];
 #pragma GCC unroll 8
     for (int j = 0; j < kColumns; j++)
 #pragma GCC unroll 2
-      for (int v = 0; v < kVectors; v++) {
-        if (kContinues) _mm512_mask_store_ps(c + j * kLanes + 16 * v, active[v], acc[j][v]);
-        else _mm512_store_ps(c + j * kLanes + 16 * v, acc[j][v]);
-      }
+      for (int v = 0; v < kVectors; v++)
+        sums[j][v] = _mm512_mul_ps(_mm512_load_ps(out + j * kLanes + 16 * v), factors[v]);
+    multiply<kColumns>(pairs_, kTileKeys / 2, values + 2 * column, 2 * head_dim_, sums);
+#pragma GCC unroll 8
+    for (int j = 0; j < kColumns; j++)
+#pragma GCC unroll 2
+      for (int v = 0; v < kVectors; v++)
+        _mm512_mask_store_ps(out + j * kLanes + 16 * v, active[v], sums[j][v]);
   }
 
   /** Scores -> probabilities in bf16 pairs; new maxima and sums. */
   template <bool kMasked>
-  void soften(int key, __m512* factors, __mmask16* active) {
-    const __m512 lowest = _mm512_set1_ps(-__builtin_inff()), scale = _mm512_set1_ps(span_.scale);
+  [[gnu::noinline]] void soften(int key, const __m512* largest, __m512* factors, __mmask16* active) {
+    const __m512 lowest = _mm512_set1_ps(-__builtin_inff());
     for (int v = 0; v < kVectors; v++) {
       const __m512i from = _mm512_sub_epi32(_mm512_load_si512(first_keys_ + 16 * v),
                                             _mm512_set1_epi32(key)),
@@ -142,20 +171,16 @@ class ManyQueries {
         return _mm512_mask_cmpgt_epi32_mask(_mm512_cmple_epi32_mask(from, at), to, at);
       };
       float* scores = scores_ + 16 * v;
-      __m512 largest[4] = {lowest, lowest, lowest, lowest};
-      for (int t = 0; t < kTileKeys; t += 4) {
-#pragma GCC unroll 4
-        for (int i = 0; i < 4; i++) {
-          float* at = scores + (t + i) * kLanes;
-          const __m512 s =
-              kMasked ? _mm512_mask_mul_ps(lowest, mask_of(t + i), _mm512_load_ps(at), scale)
-                      : _mm512_mul_ps(_mm512_load_ps(at), scale);
+      __m512 tile_max = largest[v];
+      if (kMasked) {
+        tile_max = lowest;
+        for (int t = 0; t < kTileKeys; t++) {
+          float* at = scores + t * kLanes;
+          const __m512 s = _mm512_mask_mov_ps(lowest, mask_of(t), _mm512_load_ps(at));
           _mm512_store_ps(at, s);
-          largest[i] = _mm512_max_ps(largest[i], s);
+          tile_max = _mm512_max_ps(tile_max, s);
         }
       }
-      const __m512 tile_max = _mm512_max_ps(_mm512_max_ps(largest[0], largest[1]),
-                                            _mm512_max_ps(largest[2], largest[3]));
       const __m512 old_max = _mm512_load_ps(max_ + 16 * v);
       const __m512 new_max =
           _mm512_mask_mov_ps(old_max, _mm512_cmp_ps_mask(tile_max, old_max, _CMP_GT_OQ), tile_max);
@@ -209,14 +234,19 @@ class ManyQueries {
   /** out = factor * out + p V. A query that reads nothing of the tile keeps its bits. */
   void accumulate(int tile, const __m512* factors, const __mmask16* active) {
     const auto* values = reinterpret_cast<const uint16_t*>(span_.tiles[tile] + span_.value_offset);
-    multiply<true>(pairs_, kTileKeys / 2, values, 2 * head_dim_, head_dim_, factors, active, out_);
+    int column = 0;
+    for (; column + 8 <= head_dim_; column += 8) {
+      prefetch();
+      accumulate_columns<8>(values, column, factors, active);
+    }
+    for (; column < head_dim_; column += 2) accumulate_columns<2>(values, column, factors, active);
   }
 
   void load() {
     const int64_t vector = int64_t{query_} * head_dim_;
     const auto* queries = reinterpret_cast<const float*>(span_.queries_bf16 + vector);
     transpose_all(queries, head_dim_ / 2, reinterpret_cast<float*>(queries_));
-    transpose_all(span_.state.out + vector, head_dim_, out_);
+    load_state(span_.state.out + vector);
     least_first_ = last_first_ = span_.first_keys[query_];
     least_end_ = last_end_ = span_.end_keys[query_];
     for (int i = 0; i < kLanes; i++) {
@@ -230,6 +260,16 @@ class ManyQueries {
       if (end_keys_[i] < least_end_) least_end_ = end_keys_[i];
       if (end_keys_[i] > last_end_) last_end_ = end_keys_[i];
     }
+  }
+
+  /** Most spans begin with nothing. */
+  void load_state(const float* out) {
+    bool fresh = true;
+    for (int i = 0; i < n_; i++)
+      fresh = fresh && span_.state.sum[query_ + i] == 0 &&
+              span_.state.max[query_ + i] == -__builtin_inff();
+    if (!fresh) return transpose_all(out, head_dim_, out_);
+    for (int i = 0; i < head_dim_ * kLanes; i += 16) _mm512_store_ps(out_ + i, _mm512_setzero_ps());
   }
 
   /** [n_, width] -> [width, kLanes]. */
@@ -264,6 +304,7 @@ class ManyQueries {
   }
 
   const AttentionSpan& span_;
+  const uint8_t *next_ = nullptr, *next_end_ = nullptr;  // what is left to fetch of the next block
   int query_, n_, head_dim_;
   int32_t least_first_, last_first_, least_end_, last_end_;
   alignas(64) int32_t first_keys_[kLanes], end_keys_[kLanes];

@@ -24,9 +24,7 @@ static inline __m512 exp2_ps(__m512 x) {
   const __m512 clamped = _mm512_max_ps(_mm512_set1_ps(kExp2Min), x);  // this order keeps a NaN in x
   const __m512 n = _mm512_roundscale_ps(clamped, 0);
   const __m512 f = _mm512_sub_ps(clamped, n);
-  __m512 p = _mm512_set1_ps(kExp2C7);
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(kExp2C6));
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(kExp2C5));
+  __m512 p = _mm512_set1_ps(kExp2C5);
   p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(kExp2C4));
   p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(kExp2C3));
   p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(kExp2C2));

@@ -40,7 +40,7 @@ static inline AttentionTile tile_of(const AttentionSpan& span, int i, int query)
   const int64_t vector = (int64_t)query * span.head_dim;
   return {span.tiles[i],
           span.tiles[i] + span.value_offset,
-          i + 1 < span.n_tiles ? span.tiles[i + 1] : (const uint8_t*)0,
+          i + 1 < span.n_tiles ? span.tiles[i + 1] : span.next,
           span.format,
           span.head_dim,
           span.n_queries - query,

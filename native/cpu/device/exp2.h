@@ -6,11 +6,10 @@
 
 namespace cachalot::cpu {
 
-// ln(2)^k / k!: the Taylor series of 2^f on [-1/2, 1/2]; the first term left out is below 6e-9.
-constexpr float kExp2C1 = 6.93147180559945e-1f, kExp2C2 = 2.40226506959101e-1f,
-                kExp2C3 = 5.55041086648216e-2f, kExp2C4 = 9.61812910762848e-3f,
-                kExp2C5 = 1.33335581464284e-3f, kExp2C6 = 1.54035303933816e-4f,
-                kExp2C7 = 1.52527338040598e-5f;
+// 1 + f (C1 + f (C2 + ...)): the polynomial of degree 5 nearest 2^f on [-1/2, 1/2] that is exact at 0
+// (weighted least squares, reweighted until the relative error is even: 9.2e-8; in f32 1.7e-7).
+constexpr float kExp2C1 = 6.9314700365e-1f, kExp2C2 = 2.4022242427e-1f, kExp2C3 = 5.5507335812e-2f,
+                kExp2C4 = 9.6715129912e-3f, kExp2C5 = 1.3264723821e-3f;
 constexpr float kLog2E = 1.44269504088896f;
 // Below this the result is zero (the smallest normal is 2^-126; we do not make denormals).
 constexpr float kExp2Min = -126.0f;
@@ -22,9 +21,7 @@ static inline float exp2_f32(float x) {
   const float shifted = clamped + 12582912.0f;
   const int32_t exponent = static_cast<int32_t>(bits_from_float(shifted)) - 0x4b400000;
   const float f = clamped - (shifted - 12582912.0f);
-  float p = kExp2C7;
-  p = p * f + kExp2C6;
-  p = p * f + kExp2C5;
+  float p = kExp2C5;
   p = p * f + kExp2C4;
   p = p * f + kExp2C3;
   p = p * f + kExp2C2;
