@@ -9,8 +9,8 @@
 #include "base/check.h"
 #include "cpu/device/attention_state.h"
 #include "cpu/device/kv_block.h"
-#include "cpu/device/rope.h"
 #include "cpu/ops.h"
+#include "cpu/rotation.h"
 
 namespace cachalot::cpu {
 
@@ -83,8 +83,8 @@ class ItemRun {
       const ItemRow& row = rows_[query / group_];
       const int head = kv_head_ * group_ + query % group_;
       const float* q = params_.q + (int64_t{row.row} * params_.n_heads + head) * head_dim_;
-      rotate(params_.rope, row.query_position, q, head_dim_,
-             work_.queries + int64_t{query} * head_dim_);
+      const Rotation rotation = rotation_at(params_.rope, row.query_position, head_dim_);
+      context_.kernels.rotate(&rotation, q, work_.queries + int64_t{query} * head_dim_);
       work_.first_keys[query] = row.first_key;
       work_.end_keys[query] = row.end_key;
       clear_state(state_at(work_.group, query, head_dim_), head_dim_);

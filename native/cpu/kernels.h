@@ -69,6 +69,15 @@ struct AttentionSpan {
   AttentionState state;          // [n] of the queries, continued
 };
 
+/** RoPE of one head at one position: pairs (2i, 2i+1), or (i, i + half) of the first 2 half dims. */
+struct Rotation {
+  const float* cosines;  // [half]
+  const float* sines;    // [half]
+  int32_t half;
+  uint8_t interleaved;
+  int32_t head_dim;
+};
+
 struct Kernels {
   const char* name;
   void (*rms_norm)(float* x, const float* delta, const float* weight, float epsilon, int32_t width,
@@ -78,6 +87,8 @@ struct Kernels {
   void (*silu_mul)(const float* gate, const float* up, int64_t n, float* out);
   void (*quantize_row)(const float* x, int64_t n, int8_t* codes, float* scales, int32_t* sums16,
                        int32_t* sums32);
+  /** out = x rotated; dims past 2 half are copied. x and out may be the same. */
+  void (*rotate)(const Rotation* rotation, const float* x, float* out);
   void (*round_bf16)(const float* x, int64_t n, uint16_t* out);
   void (*linear_panels)(const PanelTask* task);
   void (*linear_floats)(const FloatTask* task);

@@ -4,8 +4,13 @@
 
 #include "cpu/avx2/kernels_avx2.h"
 #include "cpu/avx2/vector.h"
+#include "cpu/device/rope.h"
 
 namespace cachalot::cpu::avx2 {
+
+void rotate(const Rotation* rotation, const float* x, float* out) {
+  rotate_plain(*rotation, x, out);
+}
 
 void rms_norm(float* x, const float* delta, const float* weight, float epsilon, int32_t width,
               float* out) {

@@ -53,18 +53,29 @@ inline __m512bh load_pairs(const uint16_t* values) {
   return reinterpret_cast<__m512bh>(_mm512_loadu_si512(values));
 }
 
-template <int kQueries>
+/** kHigh: some query reads keys of the upper half. */
+template <int kQueries, bool kHigh>
 void score_bf16(const AttentionTile& tile, int query, Scores* s) {
   const auto* keys = reinterpret_cast<const uint16_t*>(tile.keys);
   for (int d = 0; d < tile.head_dim; d += 2) {
     if (query == 0) prefetch(tile.next, 128 * d);
-    const __m512bh low = load_pairs(keys + d * kTile), high = load_pairs(keys + d * kTile + 32);
+    const __m512bh low = load_pairs(keys + d * kTile);
+    const __m512bh high = kHigh ? load_pairs(keys + d * kTile + 32) : low;
+#pragma GCC unroll 4
     for (int i = 0; i < kQueries; i++) {
       const __m512bh q = pair_of(tile.queries_bf16 + (query + i) * tile.head_dim + d);
       s[i].low = _mm512_dpbf16_ps(s[i].low, low, q);
-      s[i].high = _mm512_dpbf16_ps(s[i].high, high, q);
+      if (kHigh) s[i].high = _mm512_dpbf16_ps(s[i].high, high, q);
     }
   }
+}
+
+/** How many of the tile's keys any of the queries may read; the rest adds nothing. */
+inline int keys_read(const AttentionTile& tile, int query, int n_queries) {
+  int last = 0;
+  for (int i = query; i < query + n_queries; i++)
+    last = tile.end_keys[i] > last ? tile.end_keys[i] : last;
+  return last - tile.first_key < kTile ? last - tile.first_key : kTile;
 }
 
 /** Turns scores into probabilities and updates max and sum; returns the factor of the old state. */
@@ -115,7 +126,7 @@ void accumulate_f32(const AttentionTile& tile, int query, const float* factors,
 /** 16 * kParts columns from `column` on; those in `mask` if kParts is 1. */
 template <int kQueries, int kParts>
 void accumulate_bf16(const AttentionTile& tile, int query, int column, __mmask16 mask,
-                     const float* factors, const uint16_t (*p)[kTile]) {
+                     const float* factors, const uint16_t (*p)[kTile], int n_keys) {
   const auto* values = reinterpret_cast<const uint16_t*>(tile.values) + 2 * column;
   float* out = tile.out + query * tile.head_dim + column;
   const auto load = [&](const void* at) {
@@ -128,7 +139,7 @@ void accumulate_bf16(const AttentionTile& tile, int query, int column, __mmask16
     for (int part = 0; part < kParts; part++)
       acc[i][part] =
           _mm512_mul_ps(load(out + i * tile.head_dim + 16 * part), _mm512_set1_ps(factors[i]));
-  for (int key = 0; key < kTile; key += 2) {
+  for (int key = 0; key < n_keys; key += 2) {
     __m512bh v[kParts];
 #pragma GCC unroll 4
     for (int part = 0; part < kParts; part++)
@@ -152,12 +163,13 @@ void accumulate_bf16(const AttentionTile& tile, int query, int column, __mmask16
 /** out = factor * out + p V. */
 template <int kQueries>
 void accumulate_bf16(const AttentionTile& tile, int query, const float* factors,
-                     const uint16_t (*p)[kTile]) {
+                     const uint16_t (*p)[kTile], int n_keys) {
   int column = 0;
   for (; column + 64 <= tile.head_dim; column += 64)
-    accumulate_bf16<kQueries, 4>(tile, query, column, 0xffff, factors, p);
+    accumulate_bf16<kQueries, 4>(tile, query, column, 0xffff, factors, p, n_keys);
   for (; column < tile.head_dim; column += 16)
-    accumulate_bf16<kQueries, 1>(tile, query, column, first(tile.head_dim - column), factors, p);
+    accumulate_bf16<kQueries, 1>(tile, query, column, first(tile.head_dim - column), factors, p,
+                                 n_keys);
 }
 
 template <int kQueries>
@@ -177,12 +189,14 @@ void queries(const AttentionTile& tile, int query) {
     accumulate_f32<kQueries>(tile, query, factors, p);
   } else {
     alignas(64) uint16_t p[kQueries][kTile];
-    score_bf16<kQueries>(tile, query, s);
+    const int n_keys = keys_read(tile, query, kQueries);
+    if (n_keys > kTile / 2) score_bf16<kQueries, true>(tile, query, s);
+    else score_bf16<kQueries, false>(tile, query, s);
     for (int i = 0; i < kQueries; i++) {
       factors[i] = soften(tile, query + i, s[i], &low, &high);
       _mm512_store_si512(p[i], reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(high, low)));
     }
-    accumulate_bf16<kQueries>(tile, query, factors, p);
+    accumulate_bf16<kQueries>(tile, query, factors, p, n_keys);
   }
 }
 

@@ -186,18 +186,27 @@ class ManyQueries {
           _mm512_mask_mov_ps(old_max, _mm512_cmp_ps_mask(tile_max, old_max, _CMP_GT_OQ), tile_max);
       // As in attention_few.h, key t and key t + 16 first; then halves, and halves of those.
       __m512 sums[8];
-      for (int t = 0; t < 8; t++) {
-        __m512 p[4];
+#pragma GCC unroll 4
+      for (int t = 0; t < 8; t += 2) {
+        __m512 p[2][4];
 #pragma GCC unroll 4
         for (int i = 0; i < 4; i++) {
-          float* at = scores + (t + 8 * i) * kLanes;
-          p[i] = exp2_ps(_mm512_sub_ps(_mm512_load_ps(at), new_max));
-          if (kMasked) p[i] = _mm512_maskz_mov_ps(mask_of(t + 8 * i), p[i]);
-          _mm512_store_ps(at, p[i]);
+#pragma GCC unroll 2
+          for (int odd = 0; odd < 2; odd++) {
+            const int at = t + odd + 8 * i;
+            p[odd][i] = exp2_ps(_mm512_sub_ps(_mm512_load_ps(scores + at * kLanes), new_max));
+            if (kMasked) p[odd][i] = _mm512_maskz_mov_ps(mask_of(at), p[odd][i]);
+          }
+          store_pair((t + 8 * i) / 2, v, p[0][i], p[1][i]);
         }
-        sums[t] = _mm512_add_ps(_mm512_add_ps(p[0], p[2]), _mm512_add_ps(p[1], p[3]));
+#pragma GCC unroll 2
+        for (int odd = 0; odd < 2; odd++)
+          sums[t + odd] = _mm512_add_ps(_mm512_add_ps(p[odd][0], p[odd][2]),
+                                        _mm512_add_ps(p[odd][1], p[odd][3]));
       }
+#pragma GCC unroll 3
       for (int half = 4; half > 0; half /= 2)
+#pragma GCC unroll 4
         for (int t = 0; t < half; t++) sums[t] = _mm512_add_ps(sums[t], sums[t + half]);
       const __mmask16 fresh = _mm512_cmp_ps_mask(old_max, lowest, _CMP_EQ_OQ);
       factors[v] = _mm512_maskz_mov_ps(static_cast<__mmask16>(~fresh),
@@ -213,22 +222,17 @@ class ManyQueries {
       }
       _mm512_mask_store_ps(max_ + 16 * v, active[v], new_max);
       _mm512_mask_store_ps(sum_ + 16 * v, active[v], new_sum);
-      round(v);
     }
   }
 
-  /** Probabilities of keys 2 t and 2 t + 1, rounded to bf16, beside each other. */
-  void round(int v) {
-    alignas(64) static constexpr uint16_t kOrder[32] = {0,  16, 1,  17, 2,  18, 3,  19, 4,  20, 5,
-                                                        21, 6,  22, 7,  23, 8,  24, 9,  25, 10, 26,
-                                                        11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
-    const __m512i order = _mm512_load_si512(kOrder);
-    for (int t = 0; t < kTileKeys / 2; t++) {
-      const float* both = scores_ + 2 * t * kLanes + 16 * v;
-      const auto halves = reinterpret_cast<__m512i>(
-          _mm512_cvtne2ps_pbh(_mm512_load_ps(both + kLanes), _mm512_load_ps(both)));
-      _mm512_store_si512(pairs_ + t * kLanes + 16 * v, _mm512_permutexvar_epi16(order, halves));
-    }
+  /** Probabilities of keys 2 pair and 2 pair + 1, rounded to bf16, beside each other. */
+  void store_pair(int pair, int v, __m512 even, __m512 odd) {
+    alignas(64) static constexpr uint16_t kOrder[32] = {
+        0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
+        8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+    const auto halves = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(odd, even));
+    _mm512_store_si512(pairs_ + pair * kLanes + 16 * v,
+                       _mm512_permutexvar_epi16(_mm512_load_si512(kOrder), halves));
   }
 
   /** out = factor * out + p V. A query that reads nothing of the tile keeps its bits. */

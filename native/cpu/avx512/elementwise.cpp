@@ -4,8 +4,39 @@
 
 #include "cpu/avx512/kernels_avx512.h"
 #include "cpu/avx512/vector.h"
+#include "cpu/device/rope.h"
 
 namespace cachalot::cpu::avx512 {
+
+namespace {
+
+/** Eight pairs (a, b) at a time: a cos - b sin, b cos + a sin. */
+void rotate_pairs(const Rotation& rotation, const float* x, float* out) {
+  alignas(64) static constexpr int32_t kTwice[16] = {0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7};
+  const __m512i twice = _mm512_load_si512(kTwice);
+  for (int i = 0; i < rotation.half; i += 8) {
+    const int left = rotation.half - i;
+    const auto angles = left >= 8 ? __mmask8{0xff} : static_cast<__mmask8>((1u << left) - 1);
+    const auto load = [&](const float* values) {
+      const __m256 eight = _mm256_maskz_loadu_ps(angles, values + i);
+      return _mm512_permutexvar_ps(twice, _mm512_castps256_ps512(eight));
+    };
+    const __mmask16 mask = first(2 * left);
+    const __m512 both = _mm512_maskz_loadu_ps(mask, x + 2 * i);
+    const __m512 cosines = _mm512_mul_ps(both, load(rotation.cosines));
+    const __m512 sines = _mm512_mul_ps(_mm512_permute_ps(both, 0xb1), load(rotation.sines));
+    const __m512 sum = _mm512_add_ps(cosines, sines);
+    _mm512_mask_storeu_ps(out + 2 * i, mask, _mm512_mask_sub_ps(sum, 0x5555, cosines, sines));
+  }
+  for (int i = 2 * rotation.half; i < rotation.head_dim; i++) out[i] = x[i];
+}
+
+}  // namespace
+
+void rotate(const Rotation* rotation, const float* x, float* out) {
+  if (rotation->interleaved) rotate_pairs(*rotation, x, out);
+  else rotate_plain(*rotation, x, out);
+}
 
 void rms_norm(float* x, const float* delta, const float* weight, float epsilon, int32_t width,
               float* out) {

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "cpu/device/exp2.h"
+#include "cpu/device/rope.h"
 #include "cpu/portable/kernels_portable.h"
 
 namespace cachalot::cpu::portable {
@@ -19,6 +20,10 @@ float add_lanes(const float* lanes) {
 }
 
 }  // namespace
+
+void rotate(const Rotation* rotation, const float* x, float* out) {
+  rotate_plain(*rotation, x, out);
+}
 
 void rms_norm(float* x, const float* delta, const float* weight, float epsilon, int32_t width,
               float* out) {
