@@ -53,7 +53,14 @@ export class BatchRunner {
   /** Settles when every completion has ended; never rejects. */
   async run(): Promise<void> {
     const isGrouped = this.#options.schedule === 'prefix-grouped' && this.#items.length > 1;
-    const units = isGrouped ? await this.grouped() : this.inOrder();
+    let units: Unit[];
+    try {
+      units = isGrouped ? await this.grouped() : this.inOrder();
+    } catch (error) {
+      // The engine has been disposed, say: there is nobody to ask.
+      for (const { index, completion } of this.inOrder()) this.#onEnd(index, completion, { error });
+      return;
+    }
     let next = 0;
     const worker = async () => {
       for (let unit = units[next++]; unit; unit = units[next++]) await this.runUnit(unit);

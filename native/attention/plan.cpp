@@ -8,11 +8,12 @@ namespace cachalot {
 namespace {
 
 constexpr int kGroupTiles = kGroupTokens / kTileTokens;
-constexpr int kMaxQueries = 128;   // rows x heads of a KV group that go through a tile one after the other
-constexpr int kQueryBlock = 32;    // as many go side by side
-constexpr int kEnoughPieces = 4;   // per thread, for shares that are nearly even
-constexpr int kManyItems = 4;      // per thread
-constexpr int kFewPieces = 2;      // per thread: below, items are cut at every span
+constexpr int kMaxQueries =
+    128;  // rows x heads of a KV group that go through a tile one after the other
+constexpr int kQueryBlock = 32;   // as many go side by side
+constexpr int kEnoughPieces = 4;  // per thread, for shares that are nearly even
+constexpr int kManyItems = 4;     // per thread
+constexpr int kFewPieces = 2;     // per thread: below, items are cut at every span
 
 class Planner {
  public:
@@ -138,8 +139,8 @@ class Planner {
   void add_items(const std::vector<RowOfContext>& rows, int run, int first_tile, int end_tile,
                  bool unfinished, bool shared) {
     Siblings siblings{static_cast<int32_t>(plan_.items.size()), 0, 0, shared};
-    const auto most = static_cast<size_t>(
-        shared ? rows_per_item(static_cast<int>(rows.size())) : static_cast<int>(rows.size()));
+    const auto most = static_cast<size_t>(shared ? rows_per_item(static_cast<int>(rows.size()))
+                                                 : static_cast<int>(rows.size()));
     for (size_t first = 0; first < rows.size(); first += most) {
       const size_t n = std::min(rows.size() - first, most);
       const int phase =

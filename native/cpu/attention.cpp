@@ -41,8 +41,8 @@ struct Workspace {
   }
 };
 
-/** One work item, one KV head after the other. Query i * group + j is head j of the group for row i of
- * the item. */
+/** One work item, one KV head after the other. Query i * group + j is head j of the group for row i
+ * of the item. */
 class ItemRun {
  public:
   ItemRun(const OpContext& context, const AttentionParams& params, const AttentionPiece& piece,
@@ -108,7 +108,7 @@ class ItemRun {
     const uint8_t* tiles[kSpanTiles];
     for (int tile = first_tile; tile < end_tile; tile++)
       tiles[tile - first_tile] = block(tile, kv_head_);
-    const uint8_t* next = end_tile < item_.end_tile     ? block(end_tile, kv_head_)
+    const uint8_t* next = end_tile < item_.end_tile  ? block(end_tile, kv_head_)
                           : kv_head_ + 1 < end_head_ ? block(item_.first_tile, kv_head_ + 1)
                                                      : nullptr;
     const AttentionSpan task{tiles,

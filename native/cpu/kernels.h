@@ -69,7 +69,8 @@ struct AttentionSpan {
   AttentionState state;          // [n] of the queries, continued
 };
 
-/** RoPE of one head at one position: pairs (2i, 2i+1), or (i, i + half) of the first 2 half dims. */
+/** RoPE of one head at one position: pairs (2i, 2i+1), or (i, i + half) of the first 2 half dims.
+ */
 struct Rotation {
   const float* cosines;  // [half]
   const float* sines;    // [half]

@@ -94,7 +94,8 @@ class Bench {
       const double start = now_us();
       backend_.attention(
           {store_, rope_, 0, n_heads, 1.0f, vectors->floats(), &plan, partials->floats()});
-      if (merges) backend_.attention_merge({&plan, partials->floats(), n_rows, n_heads, head_dim_, out});
+      if (merges)
+        backend_.attention_merge({&plan, partials->floats(), n_rows, n_heads, head_dim_, out});
       if (i > 0) best = std::min(best, now_us() - start);  // the first touches its memory
     }
     return best;

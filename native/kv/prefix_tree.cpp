@@ -15,13 +15,6 @@ int common_prefix(std::span<const int32_t> a, std::span<const int32_t> b) {
       a.begin());
 }
 
-int whole_blocks(int n_tokens) { return n_tokens / kTileTokens * kTileTokens; }
-
-/** A leaf that nobody uses: these are in the eviction order. */
-bool is_cache(const KvSegment& segment) {
-  return segment.parent != nullptr && segment.n_users == 0 && segment.children.empty();
-}
-
 }  // namespace
 
 PrefixTree::PrefixTree(KvPool& pool, std::function<void(const KvCopy&)> copy)
@@ -37,14 +30,6 @@ PrefixTree::~PrefixTree() {
     for (auto& child : segment->children) segments.push_back(std::move(child));
     segment->children.clear();
   }
-}
-
-/** Whatever may change a segment's place in the eviction order. */
-template <typename Change>
-void PrefixTree::change(KvSegment* segment, const Change& change) {
-  if (is_cache(*segment)) order_.erase(segment);
-  change();
-  if (is_cache(*segment)) order_.insert(segment);
 }
 
 /** One user more: what it uses, and all above, is held. */
@@ -216,54 +201,6 @@ void PrefixTree::discard(KvSegment* leaf) {
   remove(leaf);
 }
 
-KvSegment* PrefixTree::pin(const std::string& key, std::span<const int32_t> tokens) {
-  const auto whole =
-      tokens.first(static_cast<size_t>(whole_blocks(static_cast<int>(tokens.size()))));
-  if (whole.empty()) return nullptr;
-  const Match match = find(root(key), whole);
-  CHECK(match.end() == static_cast<int>(whole.size()), "what is pinned has been stored");
-  KvSegment* segment = match.n_child == 0 ? match.node : split(match.child, match.n_child);
-  segment->n_pins++;
-  use(segment);
-  return segment;
-}
-
-void PrefixTree::unpin(KvSegment* segment) {
-  if (segment == nullptr) return;
-  CHECK(segment->n_pins > 0, "a segment is unpinned as often as it was pinned");
-  segment->n_pins--;
-  leave(segment);
-}
-
-void PrefixTree::retain(const std::string& key, std::span<const int32_t> tokens,
-                        const Retention& retention) {
-  const auto found = roots_.find(key);
-  if (found == roots_.end()) return;
-  const Match match = find(found->second.get(), tokens);
-  KvSegment* last = match.child == nullptr ? match.node : match.child;
-  for (KvSegment* segment = last; segment->parent != nullptr; segment = segment->parent) {
-    change(segment, [&] {
-      segment->worth.priority = retention.priority;
-      segment->worth.ttl_ms = retention.ttl_ms;
-      order_.touch(segment, false);
-    });
-  }
-}
-
-void PrefixTree::give_up(const std::string& key, std::span<const int32_t> tokens, int keep) {
-  const auto found = roots_.find(key);
-  if (found == roots_.end()) return;
-  Match match = find(found->second.get(), tokens);
-  KvSegment* last = match.child == nullptr ? match.node : match.child;
-  for (KvSegment* segment = last; segment->parent != nullptr && segment->end() > keep;
-       segment = segment->parent) {
-    const int whole = whole_blocks(std::max(0, keep - segment->begin));
-    if (whole > 0 && segment->n_users == 0) split(segment, whole);
-    if (segment->begin + kTileTokens <= keep || segment->worth.ttl_ms != 0) continue;
-    change(segment, [&] { segment->worth.expendable = true; });
-  }
-}
-
 /** Two sequences that computed the same at the same time leave one copy. */
 void PrefixTree::drop_duplicates(KvSegment* leaf) {
   KvSegment* parent = leaf->parent;
@@ -303,22 +240,6 @@ void PrefixTree::remove(KvSegment* segment) {
   // A namespace of which nothing is left costs nothing.
   if (parent->parent == nullptr && parent->children.empty())
     std::erase_if(roots_, [&](const auto& root) { return root.second.get() == parent; });
-}
-
-/** Gives up the last run of the leaf that is worth least. */
-bool PrefixTree::evict_one() {
-  KvSegment* leaf = order_.first();
-  if (leaf == nullptr) return false;
-  order_.age(leaf->worth);
-  give_runs(leaf, leaf->runs.size() - 1);
-  leaf->tokens.resize(std::min(leaf->tokens.size(), leaf->runs.size() * kTileTokens));
-  if (leaf->tokens.empty()) remove(leaf);
-  return true;
-}
-
-void PrefixTree::clear() {
-  while (evict_one()) {
-  }
 }
 
 std::vector<uint32_t> context_runs(const KvSegment* leaf) {

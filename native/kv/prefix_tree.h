@@ -16,6 +16,13 @@
 
 namespace cachalot {
 
+/** A leaf that nobody uses: these are in the eviction order. */
+inline bool is_cache(const KvSegment& segment) {
+  return segment.parent != nullptr && segment.n_users == 0 && segment.children.empty();
+}
+
+inline int whole_blocks(int n_tokens) { return n_tokens / kTileTokens * kTileTokens; }
+
 class PrefixTree {
  public:
   /** `copy` copies the first tokens of one run into another, at once. */
@@ -88,8 +95,13 @@ class PrefixTree {
   bool evict_one();
   void use(KvSegment* segment);
   void leave(KvSegment* segment);
+  /** Whatever may change a segment's place in the eviction order. */
   template <typename Change>
-  void change(KvSegment* segment, const Change& change);
+  void change(KvSegment* segment, const Change& change) {
+    if (is_cache(*segment)) order_.erase(segment);
+    change();
+    if (is_cache(*segment)) order_.insert(segment);
+  }
   void give_runs(KvSegment* segment, size_t keep);
   void remove(KvSegment* segment);
   void drop_duplicates(KvSegment* leaf);

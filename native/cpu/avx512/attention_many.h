@@ -87,8 +87,9 @@ class ManyQueries {
  private:
   /** sums[n][lanes] += over k of a[k][lanes] * b[k][n], for pairs of bf16. */
   template <int kColumns>
-  [[gnu::always_inline]] static inline void multiply(const uint32_t* a, int n_k, const uint16_t* b, int b_stride,
-                       __m512 (&sums)[kColumns][kVectors]) {
+  [[gnu::always_inline]] static inline void multiply(const uint32_t* a, int n_k, const uint16_t* b,
+                                                     int b_stride,
+                                                     __m512 (&sums)[kColumns][kVectors]) {
     for (int k = 0; k < n_k; k++) {
       __m512bh rows[kVectors];
 #pragma GCC unroll 2
@@ -140,8 +141,8 @@ class ManyQueries {
 
   /** kColumns columns of out = factor * out + p V. */
   template <int kColumns>
-  [[gnu::noinline]] void accumulate_columns(const uint16_t* values, int column, const __m512* factors,
-                          const __mmask16* active) {
+  [[gnu::noinline]] void accumulate_columns(const uint16_t* values, int column,
+                                            const __m512* factors, const __mmask16* active) {
     float* out = out_ + column * kLanes;
     __m512 sums[kColumns][kVectors];
 #pragma GCC unroll 8
@@ -159,7 +160,8 @@ class ManyQueries {
 
   /** Scores -> probabilities in bf16 pairs; new maxima and sums. */
   template <bool kMasked>
-  [[gnu::noinline]] void soften(int key, const __m512* largest, __m512* factors, __mmask16* active) {
+  [[gnu::noinline]] void soften(int key, const __m512* largest, __m512* factors,
+                                __mmask16* active) {
     const __m512 lowest = _mm512_set1_ps(-__builtin_inff());
     for (int v = 0; v < kVectors; v++) {
       const __m512i from = _mm512_sub_epi32(_mm512_load_si512(first_keys_ + 16 * v),
@@ -227,9 +229,9 @@ class ManyQueries {
 
   /** Probabilities of keys 2 pair and 2 pair + 1, rounded to bf16, beside each other. */
   void store_pair(int pair, int v, __m512 even, __m512 odd) {
-    alignas(64) static constexpr uint16_t kOrder[32] = {
-        0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
-        8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+    alignas(64) static constexpr uint16_t kOrder[32] = {0,  16, 1,  17, 2,  18, 3,  19, 4,  20, 5,
+                                                        21, 6,  22, 7,  23, 8,  24, 9,  25, 10, 26,
+                                                        11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
     const auto halves = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(odd, even));
     _mm512_store_si512(pairs_ + pair * kLanes + 16 * v,
                        _mm512_permutexvar_epi16(_mm512_load_si512(kOrder), halves));

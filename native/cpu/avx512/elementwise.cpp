@@ -12,7 +12,8 @@ namespace {
 
 /** Eight pairs (a, b) at a time: a cos - b sin, b cos + a sin. */
 void rotate_pairs(const Rotation& rotation, const float* x, float* out) {
-  alignas(64) static constexpr int32_t kTwice[16] = {0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7};
+  alignas(64) static constexpr int32_t kTwice[16] = {0, 0, 1, 1, 2, 2, 3, 3,
+                                                     4, 4, 5, 5, 6, 6, 7, 7};
   const __m512i twice = _mm512_load_si512(kTwice);
   for (int i = 0; i < rotation.half; i += 8) {
     const int left = rotation.half - i;

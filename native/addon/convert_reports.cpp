@@ -1,0 +1,75 @@
+// What the engine tells of itself, for JavaScript.
+
+#include "addon/convert.h"
+
+namespace cachalot::addon {
+
+namespace {
+
+const char* step_mode_name(StepMode mode) {
+  switch (mode) {
+    case StepMode::kChosen: return "chosen";
+    case StepMode::kApart: return "apart";
+    case StepMode::kNoAttention: return "no attention";
+  }
+  return "chosen";
+}
+
+Napi::Object to_js(Napi::Env env, const GroupReport& group) {
+  auto object = Napi::Object::New(env);
+  object.Set("depth", group.depth);
+  object.Set("sequences", group.sequences);
+  object.Set("rows", group.rows);
+  object.Set("firstToken", group.first_token);
+  object.Set("tokens", group.n_tokens);
+  object.Set("grouped", group.grouped);
+  object.Set("groupedUs", group.grouped_us);
+  object.Set("separateUs", group.separate_us);
+  object.Set("bytesNotRead", static_cast<double>(group.bytes_not_read));
+  return object;
+}
+
+}  // namespace
+
+Napi::Object to_js(Napi::Env env, const EngineStats& stats) {
+  auto object = Napi::Object::New(env);
+  const auto set = [&](const char* key, auto value) {
+    object.Set(key, static_cast<double>(value));
+  };
+  set("steps", stats.steps);
+  set("rows", stats.rows);
+  set("promptTokens", stats.prompt_tokens);
+  set("cachedTokens", stats.cached_tokens);
+  set("generatedTokens", stats.generated_tokens);
+  set("waiting", stats.waiting);
+  set("running", stats.running);
+  set("segments", stats.segments);
+  set("kvBytesInUse", stats.kv_bytes_in_use);
+  set("kvBytes", stats.kv_bytes);
+  set("weightBytes", stats.weight_bytes);
+  set("kvBytesNotRead", stats.kv_bytes_not_read);
+  set("hostMs", stats.host_us / 1000);
+  return object;
+}
+
+Napi::Array to_js(Napi::Env env, const std::vector<StepReport>& steps) {
+  auto array = Napi::Array::New(env, steps.size());
+  for (uint32_t i = 0; i < steps.size(); i++) {
+    const StepReport& step = steps[i];
+    auto groups = Napi::Array::New(env, step.groups.size());
+    for (uint32_t g = 0; g < step.groups.size(); g++) groups.Set(g, to_js(env, step.groups[g]));
+    auto object = Napi::Object::New(env);
+    object.Set("step", static_cast<double>(step.step));
+    object.Set("mode", step_mode_name(step.mode));
+    object.Set("sequences", step.sequences);
+    object.Set("decoding", step.decoding);
+    object.Set("rows", step.rows);
+    object.Set("hostUs", step.plan_us);
+    object.Set("stepMs", step.step_ms);
+    object.Set("groups", groups);
+    array.Set(i, object);
+  }
+  return array;
+}
+
+}  // namespace cachalot::addon
