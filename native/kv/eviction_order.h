@@ -15,13 +15,16 @@ namespace cachalot {
 
 class EvictionOrder {
  public:
+  /** Only the time of the last use counts: what others do, for comparison. */
+  void use_lru() { lru_ = true; }
+
   /** A use of the segment: at once if it is a hit, or when it is made. Not for one in the order. */
   void touch(KvSegment* segment, bool hit) {
     Worth& worth = segment->worth;
     worth.last_used = ++clock_;
     worth.n_hits += hit ? 1 : 0;
     worth.expendable = false;
-    worth.value = floor_ + (1 + worth.n_hits) * cost_per_token(*segment);
+    worth.value = lru_ ? 0 : floor_ + (1 + worth.n_hits) * cost_per_token(*segment);
     worth.expires_ms = worth.ttl_ms == 0 ? 0 : now_ms_ + worth.ttl_ms;
   }
 
@@ -73,6 +76,7 @@ class EvictionOrder {
   double floor_ = 0;
   uint64_t clock_ = 0;
   int64_t now_ms_ = 0;
+  bool lru_ = false;
 };
 
 }  // namespace cachalot

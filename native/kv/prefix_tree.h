@@ -63,6 +63,8 @@ class PrefixTree {
   /** Nobody is expected to want what is stored of `tokens` beyond the first `keep`: it goes first.
    */
   void give_up(const std::string& key, std::span<const int32_t> tokens, int keep);
+  /** Gives up what was used longest ago, whatever it is worth; for comparison. */
+  void use_lru() { order_.use_lru(); }
   /** Milliseconds on a clock that only goes forward: times to live end. */
   void set_time(int64_t now_ms) { order_.set_time(now_ms); }
 

@@ -8,6 +8,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   export_ops(env, exports);
   export_attention(env, exports);
   export_tree(env, exports);
+  export_simulation(env, exports);
   return exports;
 }
 
