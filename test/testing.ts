@@ -138,6 +138,11 @@ export interface NativeTree {
   release(leaf: number): void;
   discard(leaf: number): void;
   runs(leaf: number): number[];
+  /** Without arguments: lets go of what was pinned last. */
+  pin(key?: string, tokens?: Int32Array): void;
+  retain(key: string, tokens: Int32Array, priority: number, ttlMs: number): void;
+  giveUp(key: string, tokens: Int32Array, keep: number): void;
+  setTime(ms: number): void;
   counts(): { free: number; available: number; segments: number; copied: number };
   clear(): void;
 }

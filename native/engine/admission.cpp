@@ -14,6 +14,17 @@ constexpr int kUnknownLength = 128;  // tokens of an answer, before any has ende
 
 }  // namespace
 
+/** Before anything is planned: whoever has less priority than the first that waits makes room for
+ * it. */
+void Scheduler::make_room() {
+  while (!waiting_.empty()) {
+    const Sequence& next = *waiting_.begin()->second;
+    Sequence* victim = cheapest({}, next.request.priority);
+    if (victim == nullptr || judge({}, next) != Verdict::kNoRoom) return;
+    waiting_.add(take_out(victim, false));
+  }
+}
+
 void Scheduler::admit_all(Step* step, std::vector<std::unique_ptr<Sequence>>* unserviceable) {
   int n_deferred = 0;
   for (auto at = waiting_.begin(); at != waiting_.end() && n_deferred < kLookahead;) {
@@ -27,11 +38,7 @@ void Scheduler::admit_all(Step* step, std::vector<std::unique_ptr<Sequence>>* un
         ++at;
         n_deferred++;
         break;
-      case Verdict::kNoRoom:
-        // Whoever has less priority makes room; it comes after `next` in the queue.
-        Sequence* victim = cheapest(*step, next.request.priority);
-        if (victim == nullptr) return;
-        waiting_.add(take_out(victim, false));
+      case Verdict::kNoRoom: return;
     }
   }
 }

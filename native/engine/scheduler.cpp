@@ -55,6 +55,7 @@ std::vector<std::unique_ptr<Sequence>> Scheduler::take_expired() {
 }
 
 Step Scheduler::plan(std::vector<std::unique_ptr<Sequence>>* unserviceable) {
+  make_room();
   Step step;
   // Decoding rows first: a long prompt must not delay the next token of the others. Preemption may
   // shorten running_.

@@ -75,6 +75,7 @@ class Scheduler {
   Sequence* cheapest(const Step& step, int below_priority) const;
   void send_back(Sequence* sequence, std::vector<std::unique_ptr<Sequence>>* unserviceable);
   void close(Sequence* sequence, bool discard);
+  void make_room();
   void admit_all(Step* step, std::vector<std::unique_ptr<Sequence>>* unserviceable);
   Verdict judge(const Step& step, const Sequence& next) const;
   void admit(Step* step, std::unique_ptr<Sequence> next,

@@ -100,7 +100,8 @@ void check_answer(const Answer& answer) {
   const bool poisoned = std::find(tokens.begin(), tokens.end(), kPoisonedToken) != tokens.end();
   if (finish.reason == FinishReason::kError) {
     CHECK((poisoned && finish.error_code == "not_a_number") ||
-              finish.error_code == "kv_budget_exceeded",
+              finish.error_code == "kv_budget_exceeded" ||
+              (answer.request.deadline_ms != 0 && finish.error_code == "deadline_exceeded"),
           "a request fails for a reason of its own: " + finish.error_code + ", " +
               finish.error_message);
     return;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/group_prompts.h"
+
 namespace cachalot::tests {
 
 namespace {
@@ -34,6 +36,8 @@ Request Traffic::request() {
   request.tokens = text();
   request.max_tokens = 1 + below(60);
   if (chance(10)) request.name_space = "other";
+  if (chance(20)) request.priority = below(101);
+  if (chance(5)) request.deadline_ms = 1 + below(20);
   const int n = static_cast<int>(request.tokens.size());
   switch (below(12)) {
     case 0:
@@ -46,6 +50,7 @@ Request Traffic::request() {
     case 2:
       request.kind = RequestKind::kPrefill;
       if (chance(70)) request.pin = next_pin_++;
+      if (chance(30)) request.ttl_ms = 1 + below(30);
       break;
     default: break;
   }
@@ -53,8 +58,11 @@ Request Traffic::request() {
 }
 
 void Traffic::act() {
-  if (open_.size() < static_cast<size_t>(shape_.n_open)) open_.push_back(client_.submit(request()));
-  if (chance(10))
+  if (open_.size() < static_cast<size_t>(shape_.n_open)) {
+    if (chance(15)) submit_batch();
+    else open_.push_back(client_.submit(request()));
+  }
+  if (!open_.empty() && chance(10))
     client_.engine().cancel(open_[static_cast<size_t>(below(static_cast<int>(open_.size())))]);
   if (pins_.size() > kPins || (!pins_.empty() && chance(5))) {
     client_.engine().unpin(pins_.front());
@@ -67,6 +75,28 @@ void Traffic::act() {
   }
   if (open_.size() >= static_cast<size_t>(shape_.n_open))
     settle(static_cast<size_t>(below(static_cast<int>(open_.size()))));
+}
+
+/** Texts in the engine's own order for them; some are never submitted. */
+void Traffic::submit_batch() {
+  std::vector<std::vector<int32_t>> prompts;
+  for (int i = 1 + below(8); i > 0; i--) prompts.push_back(text());
+  const std::vector<int32_t> max_tokens(prompts.size(), 1 + below(40));
+  const BatchOrder order = group_prompts(prompts, max_tokens);
+  const uint64_t batch = next_pin_++;
+  client_.engine().begin_batch(batch, order.shared_with_next);
+  for (size_t rank = 0; rank < prompts.size(); rank++) {
+    if (chance(10)) {
+      client_.engine().skip_batch_item(batch, static_cast<int>(rank));
+      continue;
+    }
+    Request request;
+    request.tokens = prompts[static_cast<size_t>(order.order[rank])];
+    request.max_tokens = max_tokens[0];
+    request.batch = batch;
+    request.batch_rank = static_cast<int>(rank);
+    open_.push_back(client_.submit(request));
+  }
 }
 
 void Traffic::settle(size_t open) {

@@ -32,6 +32,7 @@ class Traffic {
   bool chance(int percent) { return below(100) < percent; }
   std::vector<int32_t> text();
   Request request();
+  void submit_batch();
   void settle(size_t open);
 
   Client& client_;

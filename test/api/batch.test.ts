@@ -74,4 +74,82 @@ describe('batches', () => {
       true,
     );
   });
+
+  test('both schedules give the same, and both share', async () => {
+    const prompts = Array.from({ length: 12 }, (_, i) => ({
+      tokens: [...Array.from({ length: 90 }, (__, t) => 3 + ((7 * t + (i % 3)) % 300)), 5 + i],
+    }));
+    const outcomes = [];
+    for (const schedule of ['prefix-grouped', 'fcfs'] as const) {
+      engine.clearCache();
+      const batch = engine.createBatch(prompts, { schedule, maxTokens: 4, ignoreEos: true });
+      outcomes.push((await batch.results()).map(({ text }) => text));
+      expect(batch.stats.sharedTokens).toBe(9 * 90);
+      const { kvBytesPerToken } = engine.description;
+      expect(batch.stats.kvBytesSaved).toBe(batch.stats.sharedTokens * kvBytesPerToken);
+    }
+    expect(outcomes[0]).toEqual(outcomes[1]);
+  });
+
+  test('more than memory holds streams through', async () => {
+    await using small = await Engine.load((await writeTinyModel()).path, {
+      kv: { bytes: 1 << 18, format: 'f32' },
+      checkInvariants: true,
+    });
+    const prompts = Array.from({ length: 700 }, (_, i) => ({
+      tokens: [...Array.from({ length: 40 }, (__, t) => 3 + ((t + (i % 50)) % 300)), 3 + (i % 290)],
+    }));
+    for (const schedule of ['prefix-grouped', 'fcfs'] as const) {
+      const batch = small.createBatch(prompts, { schedule, maxTokens: 3, ignoreEos: true });
+      let last = -1;
+      for await (const { error, completion, index } of batch) {
+        expect(error).toBeUndefined();
+        expect(completion).toBe(0);
+        last = index;
+      }
+      expect(last).toBeGreaterThanOrEqual(0);
+      expect(batch.stats).toMatchObject({ finished: 700, failed: 0, completionTokens: 2100 });
+    }
+    expect(small.stats()).toMatchObject({ waiting: 0, running: 0 });
+  });
+
+  test('bestOf draws more and gives the likeliest, best first', async () => {
+    const options = { maxTokens: 4, temperature: 1, seed: 11, ignoreEos: true };
+    const all = await engine.createBatch(['the', 'a'], { ...options, n: 6 }).results();
+    const best = await engine.createBatch(['the', 'a'], { ...options, n: 2, bestOf: 6 }).results();
+    expect(best.map(({ index, completion }) => [index, completion])).toEqual([
+      [0, 0],
+      [0, 1],
+      [1, 0],
+      [1, 1],
+    ]);
+    for (const index of [0, 1]) {
+      const drawn = all.filter((result) => result.index === index && !result.error);
+      const logprobs = drawn.map((result) => (result.error ? 0 : result.logprob));
+      const kept = best.filter((result) => result.index === index);
+      expect(kept.map((result) => (result.error ? 0 : result.logprob))).toEqual(
+        logprobs.sort((a, b) => b - a).slice(0, 2),
+      );
+    }
+    expect(() => engine.createBatch(['the'], { n: 3, bestOf: 2 })).toThrow(/bestOf/);
+  });
+
+  test('a failing item among many completions fails with each of them, and leaves the rest', async () => {
+    const results = await engine
+      .createBatch(['the', 'x'.repeat(1000), { tokens: [1e6] }, {}], { n: 3, maxTokens: 2 })
+      .results();
+    const codes = results.map(({ error }) => error?.code);
+    expect(codes.slice(0, 3)).toEqual([undefined, undefined, undefined]);
+    expect(codes.slice(3, 6)).toEqual(Array(3).fill('context_overflow'));
+    expect(codes.slice(6)).toEqual(Array(6).fill('invalid_argument'));
+  });
+
+  test('an engine that goes away ends its batches', async () => {
+    const other = await Engine.load((await writeTinyModel()).path);
+    const batch = other.createBatch(Array<string>(600).fill('the'), { maxTokens: 50 });
+    await other.dispose();
+    const results = await batch.results();
+    expect(results).toHaveLength(600);
+    expect(new Set(results.map(({ error }) => error?.code))).toEqual(new Set(['disposed']));
+  });
 });

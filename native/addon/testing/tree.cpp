@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <utility>
 
 #include "addon/testing/testing.h"
 #include "cpu/cpu_backend.h"
@@ -21,6 +22,9 @@ class TreeWrap final : public Napi::ObjectWrap<TreeWrap> {
          InstanceMethod<&TreeWrap::reserve>("reserve"), InstanceMethod<&TreeWrap::commit>("commit"),
          InstanceMethod<&TreeWrap::release>("release"),
          InstanceMethod<&TreeWrap::discard>("discard"), InstanceMethod<&TreeWrap::runs>("runs"),
+         InstanceMethod<&TreeWrap::pin>("pin"), InstanceMethod<&TreeWrap::retain>("retain"),
+         InstanceMethod<&TreeWrap::give_up>("giveUp"),
+         InstanceMethod<&TreeWrap::set_time>("setTime"),
          InstanceMethod<&TreeWrap::counts>("counts"), InstanceMethod<&TreeWrap::clear>("clear")});
   }
 
@@ -77,6 +81,40 @@ class TreeWrap final : public Napi::ObjectWrap<TreeWrap> {
     });
   }
 
+  // pin(key, tokens): lets go when called again with nothing
+  Napi::Value pin(const Napi::CallbackInfo& info) {
+    return checked(info, [&]() -> Napi::Value {
+      if (info.Length() == 0) tree_.unpin(std::exchange(pinned_, nullptr));
+      else pinned_ = tree_.pin(info[0].ToString(), integers_of(info[1]));
+      return info.Env().Undefined();
+    });
+  }
+
+  // retain(key, tokens, priority, ttlMs)
+  Napi::Value retain(const Napi::CallbackInfo& info) {
+    return checked(info, [&]() -> Napi::Value {
+      tree_.retain(info[0].ToString(), integers_of(info[1]),
+                   {integer_of(info[2]), integer_of(info[3])});
+      return info.Env().Undefined();
+    });
+  }
+
+  // giveUp(key, tokens, keep)
+  Napi::Value give_up(const Napi::CallbackInfo& info) {
+    return checked(info, [&]() -> Napi::Value {
+      tree_.give_up(info[0].ToString(), integers_of(info[1]), integer_of(info[2]));
+      return info.Env().Undefined();
+    });
+  }
+
+  // setTime(ms)
+  Napi::Value set_time(const Napi::CallbackInfo& info) {
+    return checked(info, [&]() -> Napi::Value {
+      tree_.set_time(integer_of(info[0]));
+      return info.Env().Undefined();
+    });
+  }
+
   // runs(leaf): addresses of the runs of its whole context
   Napi::Value runs(const Napi::CallbackInfo& info) {
     auto array = Napi::Array::New(info.Env());
@@ -118,6 +156,7 @@ class TreeWrap final : public Napi::ObjectWrap<TreeWrap> {
   PrefixTree tree_;
   std::map<int, KvSegment*> leaves_;
   int last_ = 0;
+  KvSegment* pinned_ = nullptr;
   int copied_ = 0;
 };
 

@@ -1,0 +1,271 @@
+import fc from 'fast-check';
+
+import { Engine } from '../../lib/index.js';
+import type { CachalotError } from '../../lib/index.js';
+import { native } from '../../lib/native.js';
+import { writeTinyModel } from '../fixtures/tiny-model.js';
+import { Random } from '../random.js';
+import { testing } from '../testing.js';
+import type { CostModel, SimulatedTrace } from '../testing.js';
+
+const COSTS: CostModel = {
+  weightBytes: 1e6,
+  kvBytesPerToken: 100,
+  operationsPerRow: 1e6,
+  operationsPerKey: 100,
+  bytesPerSecond: 1e9,
+  operationsPerSecond: 1e9,
+};
+
+/** Requests in random order, of documents that many of them begin with. */
+function trace(requests: number, documents: number, random: Random): SimulatedTrace {
+  const hashes: number[] = [];
+  const [lengths, outputs, hashEnds] = [[] as number[], [] as number[], [] as number[]];
+  let next = 100_000;
+  for (let i = 0; i < requests; i++) {
+    const document = random.below(documents);
+    const shared = 4 + (document % 12);
+    for (let block = 0; block < shared; block++) hashes.push(100 * document + block);
+    const own = 1 + random.below(3);
+    for (let block = 0; block < own; block++) hashes.push(next++);
+    lengths.push(64 * (shared + own) - random.below(64));
+    outputs.push(1 + random.below(60));
+    hashEnds.push(hashes.length);
+  }
+  return {
+    lengths: Int32Array.from(lengths),
+    outputs: Int32Array.from(outputs),
+    hashes: Int32Array.from(hashes),
+    hashEnds: Int32Array.from(hashEnds),
+    blockTokens: 64,
+  };
+}
+
+describe('schedules of batches, simulated', () => {
+  const batch = trace(600, 60, new Random(5));
+  const scarce = { kvTokens: 6000, stepRows: 256, reuse: true };
+
+  test('grouped by prefix, what is shared is computed once though memory is scarce; first come, first served pays', () => {
+    const grouped = testing.simulate(batch, { ...scarce, schedule: 'prefix-grouped' }, COSTS);
+    const fcfs = testing.simulate(batch, { ...scarce, schedule: 'fcfs' }, COSTS);
+    const none = testing.simulate(batch, { ...scarce, schedule: 'fcfs', reuse: false }, COSTS);
+    for (const { failed, peakTokens } of [grouped, fcfs, none]) {
+      expect(failed).toBe(0);
+      expect(peakTokens).toBeLessThanOrEqual(6000);
+    }
+    expect(grouped.promptRows).toBeGreaterThanOrEqual(grouped.distinctTokens);
+    expect(grouped.promptRows).toBeLessThan(1.05 * grouped.distinctTokens);
+    expect(fcfs.promptRows).toBeGreaterThan(1.3 * grouped.promptRows);
+    expect(fcfs.seconds).toBeGreaterThan(1.3 * grouped.seconds);
+    expect(none.promptRows).toBeGreaterThan(fcfs.promptRows);
+  });
+
+  test('everything ends, whatever the memory, the chunk and the schedule', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 80 }),
+        fc.integer({ min: 1, max: 20 }),
+        fc.integer({ min: 1200, max: 9000 }),
+        fc.integer({ min: 1, max: 300 }),
+        fc.constantFrom('prefix-grouped', 'fcfs'),
+        (requests, documents, kvTokens, stepRows, schedule) => {
+          const small = trace(requests, documents, new Random(requests));
+          const how = { kvTokens, stepRows, schedule, reuse: true } as const;
+          const { failed, promptRows, distinctTokens } = testing.simulate(small, how, COSTS);
+          expect(failed).toBe(0);
+          expect(promptRows).toBeGreaterThanOrEqual(distinctTokens);
+        },
+      ),
+      { numRuns: 40 },
+    );
+  });
+
+  test('scheduling 256 sequences takes less than 300 us a step', () => {
+    const many = trace(1500, 20, new Random(7));
+    const { hostUs } = testing.simulate(
+      many,
+      { schedule: 'prefix-grouped', kvTokens: 500_000, stepRows: 512, reuse: true },
+      COSTS,
+    );
+    expect(hostUs).toBeLessThan(300);
+  });
+});
+
+describe('the order of a batch', () => {
+  const order = (prompts: number[][], maxTokens: number[] = prompts.map(() => 1)) => {
+    const grouper = new (native().PromptGrouper)();
+    prompts.forEach((tokens, i) => grouper.add(Int32Array.from(tokens), maxTokens[i]!));
+    return grouper.group();
+  };
+  const block = (value: number, n = 32) => Array<number>(n).fill(value);
+
+  test('users of a prefix stand together, declared or not, and it says what neighbours share', async () => {
+    const [a, b] = [block(1, 70), block(2, 40)];
+    const prompts = [
+      [...a, 5],
+      [...b, 5],
+      [...a, 6],
+      [...b, 6],
+      [...a, 5, 7],
+    ];
+    const { order: ranks, sharedWithNext, distinctTokens } = await order(prompts);
+    expect([...ranks].sort()).toEqual([0, 1, 2, 3, 4]);
+    const groups = Array.from(ranks, (i) => prompts[i]![0]);
+    expect(new Set(groups.slice(0, 2)).size + new Set(groups.slice(3)).size).toBe(2);
+    ranks.forEach((index, rank) => {
+      const next = ranks[rank + 1];
+      const own = prompts[index]!;
+      const other = next === undefined ? [] : prompts[next]!;
+      const differs = own.findIndex((token, i) => token !== other[i]);
+      expect(sharedWithNext[rank]).toBe(differs < 0 ? own.length : differs);
+    });
+    expect(distinctTokens).toBe(70 + 1 + 1 + 1 + 40 + 1 + 1);
+  });
+
+  test('those that generate much for what they compute come first', async () => {
+    const prompts = [block(1, 500), block(2, 40), block(3, 100)];
+    expect(Array.from((await order(prompts, [10, 400, 100])).order)).toEqual([1, 2, 0]);
+  });
+
+  test('of nothing, of one, of equals', async () => {
+    expect((await order([])).order).toHaveLength(0);
+    expect(Array.from((await order([[1]])).order)).toEqual([0]);
+    const { order: ranks, distinctTokens } = await order([
+      block(1, 99),
+      block(1, 99),
+      block(1, 99),
+    ]);
+    expect([...ranks]).toEqual([0, 1, 2]);
+    expect(distinctTokens).toBe(99);
+  });
+});
+
+describe('requests that wait', () => {
+  let path: string;
+  beforeAll(
+    async () => ({ path } = await writeTinyModel({ shape: { context: 4096, width: 128 } })),
+  );
+  const ids = (seed: number, n: number) =>
+    Array.from({ length: n }, (_, i) => 3 + ((seed * 7919 + i * 31) % 300));
+
+  test('equal and overlapping prompts that come together are computed once', async () => {
+    await using engine = await Engine.load(path, { stepTokens: 64, checkInvariants: true });
+    const prefix = ids(1, 640);
+    const prompts = [
+      prefix,
+      prefix,
+      [...prefix, ...ids(2, 40)],
+      [...prefix, ...ids(3, 40)],
+      ids(1, 330),
+    ];
+    const results = await Promise.all(
+      prompts.map((tokens) => engine.completeTokens(tokens, { maxTokens: 1 }).result),
+    );
+    const cached = results.map(({ usage }) => usage.cachedTokens);
+    expect(cached[0]).toBe(0);
+    expect(cached.slice(1)).toEqual([639, 640, 640, 329]);
+    expect(engine.stats().rows).toBe(640 + 1 + 40 + 40 + 1);
+  });
+
+  test('a higher priority runs first, and a lower one makes room for it', async () => {
+    await using engine = await Engine.load(path, {
+      stepTokens: 32,
+      kv: { bytes: 1 << 20, format: 'f32' },
+      checkInvariants: true,
+    });
+    const ended: string[] = [];
+    const run = (name: string, seed: number, priority: number) =>
+      engine
+        .completeTokens(ids(seed, 900), { maxTokens: 40, priority, ignoreEos: true })
+        .result.then(({ tokens }) => void (ended.push(name), expect(tokens).toHaveLength(40)));
+    await Promise.all([run('low', 1, 10), run('usual', 2, 35), run('high', 3, 90)]);
+    expect(ended[0]).toBe('high');
+    expect(ended.at(-1)).toBe('low');
+  });
+
+  test('a deadline that passes ends the request, and it alone', async () => {
+    await using engine = await Engine.load(path, { stepTokens: 8 });
+    const [late, fine] = await Promise.allSettled([
+      engine.completeTokens(ids(1, 3000), { maxTokens: 900, deadlineMs: 20, ignoreEos: true })
+        .result,
+      engine.completeTokens(ids(2, 5), { maxTokens: 5, deadlineMs: 60_000 }).result,
+    ]);
+    expect(fine.status).toBe('fulfilled');
+    const { reason } = late as PromiseRejectedResult;
+    expect((reason as CachalotError).code).toBe('deadline_exceeded');
+    expect((reason as CachalotError).message).toContain('20 ms');
+    expect(engine.stats()).toMatchObject({ waiting: 0, running: 0 });
+  });
+
+  test('what can never fit is told so at once, though others run', async () => {
+    await using engine = await Engine.load(path, { kv: { bytes: 1 << 20, format: 'f32' } });
+    const running = engine.completeTokens(ids(1, 30), { maxTokens: 200, ignoreEos: true });
+    const { kvBytes } = engine.stats();
+    const room = kvBytes / engine.description.kvBytesPerToken;
+    const refused = await engine
+      .completeTokens(ids(2, room + 33), { maxTokens: 1 })
+      .result.catch((error: unknown) => error as CachalotError);
+    expect((refused as CachalotError).code).toBe('kv_budget_exceeded');
+    expect(running.ended).toBe(false);
+    running.stop();
+  });
+
+  test('namespaces share nothing and see nothing of each other', async () => {
+    await using engine = await Engine.load(path, { checkInvariants: true });
+    const ask = (namespace?: string) =>
+      engine.completeTokens(ids(7, 200), {
+        maxTokens: 1,
+        ...(namespace === undefined ? {} : { namespace }),
+      }).result;
+    await ask('a');
+    expect((await ask('b')).usage.cachedTokens).toBe(0);
+    expect((await ask()).usage.cachedTokens).toBe(0);
+    expect((await ask('a')).usage.cachedTokens).toBe(199);
+    const both = await Promise.all([ask('c'), ask('d')]); // together: neither waits for the other
+    expect(both.map(({ usage }) => usage.cachedTokens)).toEqual([0, 0]);
+    const context = await engine.cache.add(ids(8, 64), { namespace: 'a' });
+    expect(context.namespace).toBe('a');
+    const inside = await engine.complete('x', { context, maxTokens: 1 }).result;
+    expect(inside.usage.cachedTokens).toBeGreaterThanOrEqual(64);
+    expect(() => engine.complete('x', { context, namespace: 'b' })).toThrow(/namespace/);
+    expect(() => engine.createSession({ context, namespace: 'b' })).toThrow(/namespace/);
+  });
+
+  test('a context lives as long as it is told to after its last use', async () => {
+    await using engine = await Engine.load(path, { kv: { bytes: 1 << 20, format: 'f32' } });
+    const context = await engine.cache.add(ids(1, 320), { pin: true, ttlMs: 150 });
+    const fill = async () => {
+      for (let seed = 20; seed < 26; seed++)
+        await engine.completeTokens(ids(seed, 600), { maxTokens: 1 }).result;
+    };
+    const cached = async () =>
+      (await engine.completeTokens([...context.tokens, 5], { maxTokens: 1 }).result).usage
+        .cachedTokens;
+    await fill();
+    expect(await cached()).toBe(320);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await fill();
+    expect(await cached()).toBeLessThan(320);
+  });
+
+  test('a target for steps keeps prompts in small pieces beside those who generate', async () => {
+    await using engine = await Engine.load(path, { maxStepMs: 0.01 });
+    const generating = engine.completeTokens(ids(1, 4), { maxTokens: 3000, ignoreEos: true });
+    let prefilled = false;
+    let beside = 0;
+    let begun = false;
+    for await (const { id } of generating.tokens()) {
+      if (!begun) {
+        begun = true;
+        void engine
+          .completeTokens(ids(2, 400), { maxTokens: 1 })
+          .result.then(() => (prefilled = true));
+      }
+      if (prefilled || id < 0) break;
+      beside++;
+    }
+    // A target that cannot be met: four rows a step, which is the least.
+    expect(beside).toBeGreaterThan(80);
+    expect(prefilled).toBe(true);
+  });
+});
