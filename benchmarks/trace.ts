@@ -10,15 +10,22 @@ import { integer } from '#lib/cli/output.js';
 import { Engine } from '#lib/engine.js';
 import { Command } from 'commander';
 
-import type { CostModel, Simulated, SimulatedTrace } from '../test/testing.js';
+import type {
+  CostModel,
+  Simulated,
+  SimulatedTrace,
+  SimulationOptions,
+  TestingBinding,
+} from '../test/testing.js';
 import { barChart } from './tools/bar-chart.js';
 import { syntheticModel } from './tools/model-files.js';
 import { markdownTable, percent, saveResults } from './tools/results.js';
 
 /** The addon of the tests, which has the simulation; a path that is no import, so that it is found from build/, too. */
-const { simulate } = require(join(process.cwd(), 'build', 'test', 'cachalot_testing.node')) as {
-  simulate(trace: SimulatedTrace, options: object, costs: CostModel): Simulated;
-};
+const simulator = require(join(process.cwd(), 'build', 'test', 'cachalot_testing.node')) as Pick<
+  TestingBinding,
+  'simulate'
+>;
 
 const BLOCK = 512; // tokens that a hash of the trace stands for
 
@@ -86,13 +93,13 @@ function simulateAll(requests: readonly Request[], kvTokens: readonly number[]):
     MODES.map((mode) => {
       console.error(`simulating ${mode}, keys and values of ${tokens} tokens`);
       const schedule = mode === 'prefix-grouped' ? mode : 'fcfs';
-      const options = {
+      const options: SimulationOptions = {
         schedule,
         kvTokens: tokens,
         stepRows: STEP_ROWS,
         reuse: mode !== 'no cache',
       };
-      return { mode, kvTokens: tokens, simulated: simulate(trace, options, COSTS) };
+      return { mode, kvTokens: tokens, simulated: simulator.simulate(trace, options, COSTS) };
     }),
   );
 }

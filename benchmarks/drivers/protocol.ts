@@ -68,7 +68,7 @@ export function serve(open: (options: DriverOptions) => Measurements): void {
     decode: (context, tokens) => decode(engine, context, tokens),
     shared: async (prefix, sequences, own, generated) => {
       const start = performance.now();
-      await engine.shared({ prefix, sequences, own, generated } as SharedJob);
+      await engine.shared({ prefix, sequences, own, generated });
       return performance.now() - start;
     },
     memory: peakMemory,

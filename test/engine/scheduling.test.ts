@@ -191,9 +191,9 @@ describe('requests that wait', () => {
       engine.completeTokens(ids(2, 5), { maxTokens: 5, deadlineMs: 60_000 }).result,
     ]);
     expect(fine.status).toBe('fulfilled');
-    const { reason } = late as PromiseRejectedResult;
-    expect((reason as CachalotError).code).toBe('deadline_exceeded');
-    expect((reason as CachalotError).message).toContain('20 ms');
+    const error = (late as PromiseRejectedResult).reason as CachalotError;
+    expect(error.code).toBe('deadline_exceeded');
+    expect(error.message).toContain('20 ms');
     expect(engine.stats()).toMatchObject({ waiting: 0, running: 0 });
   });
 
