@@ -2,7 +2,7 @@
  * npm run bench:mixed: sequences that generate while a long prompt is computed. How long they wait between tokens, with and
  * without it, and what the prompt pays: the target for steps (`maxStepMs`) is set from what the sequences take alone.
  */
-import { availableParallelism, cpus } from 'node:os';
+import { availableParallelism, cpus, totalmem } from 'node:os';
 
 import { randomTokens } from '#lib/bench/workload.js';
 import { integer } from '#lib/cli/output.js';
@@ -92,7 +92,7 @@ async function prompt(engine: Engine, tokens: number, seed: number): Promise<num
 async function measure(shape: string, sequences: number, tokens: number): Promise<Row> {
   const [name, type] = shape.split(':') as [string, string];
   const model = await syntheticModel({ shape: name, type, context: CONTEXT });
-  const load = { contextLength: CONTEXT, kv: { bytes: 4e9 } };
+  const load = { contextLength: CONTEXT, kv: { bytes: Math.min(4e9, totalmem() / 2) } };
   const seeds = [100 + sequences, 200 + sequences, 300 + sequences] as const;
   let alone: number[];
   let free: number[];

@@ -113,7 +113,11 @@ function promptsOf(requests: readonly Request[], vocabulary: number) {
     for (let k = 0; tokens.length < length; k++) {
       const until = Math.min(length, Math.floor(((k + 1) * BLOCK) / SCALE));
       for (let t = 0; tokens.length < until; t++)
-        tokens.push(3 + (((hash_ids[k]! * size + t) * 7919) % (vocabulary - 3)));
+        tokens.push(
+          3 +
+            (((hash_ids[k]! * size + t) * 7919 + (hash_ids[k]! >> 13) * 104_729 * (t + 1)) %
+              (vocabulary - 3)),
+        );
     }
     return { tokens, maxTokens: Math.max(1, Math.round(output_length / SCALE)) };
   });

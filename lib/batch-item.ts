@@ -35,15 +35,40 @@ export interface PreparedItem {
 /** What an item says now; its owner may change it while it waits. */
 export function snapshot(item: BatchItem): BatchItem {
   if (typeof item === 'string' || typeof item !== 'object' || item === null) return item;
-  const copy = (messages: Message[]) =>
-    messages.map((message) => (typeof message === 'object' ? { ...message } : message));
-  if (Array.isArray(item)) return copy(item);
+  if (Array.isArray(item)) return copyMessages(item);
   const { prompt, tokens } = item;
   return {
-    ...item,
-    ...(Array.isArray(prompt) ? { prompt: copy(prompt) } : {}),
-    ...(Array.isArray(tokens) ? { tokens: [...(tokens as number[])] } : {}),
+    ...copyOptions(item),
+    ...(Array.isArray(prompt) ? { prompt: copyMessages(prompt) } : {}),
+    ...(isList(tokens) ? { tokens: tokens.slice() } : {}),
   };
+}
+
+/** Options as they are now, with copies of lists and objects in them. */
+export function copyOptions<T extends GenerateOptions>(options: T): T {
+  const { stop, stopTokens, logitBias, dry } = options;
+  return {
+    ...options,
+    ...(Array.isArray(stop) ? { stop: [...stop] } : {}),
+    ...(isList(stopTokens) ? { stopTokens: stopTokens.slice() } : {}),
+    ...(isPlain(logitBias) ? { logitBias: { ...logitBias } } : {}),
+    ...(isPlain(dry) ? { dry: { ...dry } } : {}),
+  };
+}
+
+const isPlain = (value: unknown) => typeof value === 'object' && value !== null;
+
+const isList = (value: unknown): value is readonly number[] =>
+  Array.isArray(value) || value instanceof Int32Array;
+
+/** What is no message stays as it is, and is refused when its turn comes. */
+function copyMessages(messages: Message[]): Message[] {
+  return messages.map((message) => {
+    if (typeof message !== 'object' || message === null) return message;
+    const { content } = message;
+    const parts = Array.isArray(content) ? content.map((part) => ({ ...part })) : content;
+    return { ...message, content: parts };
+  });
 }
 
 /** Checks an item and makes its tokens. Throws what is wrong with this item alone. */

@@ -9,8 +9,8 @@ import { native } from './native.js';
 
 /** How many generations the engine holds at once: more than run together, so that it always has a choice. */
 const WINDOW = 512;
-/** Prompts that become tokens before the event loop gets its turn. */
-const SLICE = 16;
+/** Milliseconds of making tokens after which the event loop gets its turn. */
+const TURN_MS = 4;
 
 export interface RunnerOptions {
   schedule: 'prefix-grouped' | 'fcfs';
@@ -32,11 +32,13 @@ interface Unit {
 
 export class BatchRunner {
   readonly #engine: EngineContext;
-  readonly #items: readonly BatchItem[];
+  readonly #items: (BatchItem | undefined)[]; // until they have become tokens
   readonly #options: RunnerOptions;
   readonly #onEnd: (index: number, completion: number, outcome: Outcome) => void;
-  readonly #prepared: (PreparedItem | { error: unknown } | undefined)[] = [];
-  #prepares = 0;
+  readonly #prepared: (Promise<PreparedItem | { error: unknown }> | undefined)[] = [];
+  #last: Promise<unknown> = Promise.resolve(); // prompts become tokens one after the other
+  #turn = performance.now();
+  readonly #namespaces = new Map<string, number>();
 
   constructor(
     engine: EngineContext,
@@ -45,7 +47,7 @@ export class BatchRunner {
     onEnd: (index: number, completion: number, outcome: Outcome) => void,
   ) {
     this.#engine = engine;
-    this.#items = items;
+    this.#items = [...items];
     this.#options = options;
     this.#onEnd = onEnd;
   }
@@ -80,6 +82,7 @@ export class BatchRunner {
     const { completions } = this.#options;
     const grouper = new (native().PromptGrouper)();
     const indices: number[] = []; // of prompts that may run
+    const lengths: number[] = [];
     const failed: Unit[] = [];
     for (const index of this.#items.keys()) {
       const prepared = await this.prepared(index);
@@ -88,8 +91,10 @@ export class BatchRunner {
           ...Array.from({ length: completions }, (_, completion) => ({ index, completion })),
         );
       } else {
-        grouper.add(prepared.ids, prepared.options.maxTokens);
+        const { ids, namespace, options: own } = prepared;
+        grouper.add(this.keyed(namespace, ids), own.maxTokens);
         indices.push(index);
+        lengths[index] = ids.length;
       }
     }
     const { order, sharedWithNext } = await grouper.group();
@@ -98,7 +103,7 @@ export class BatchRunner {
     const shared = Int32Array.from(
       ordered.flatMap((index, rank) =>
         Array.from({ length: completions }, (_, completion) =>
-          completion + 1 < completions ? this.lengthOf(index) : sharedWithNext[rank]!,
+          completion + 1 < completions ? lengths[index]! : sharedWithNext[rank]!,
         ),
       ),
     );
@@ -113,16 +118,19 @@ export class BatchRunner {
     return [...failed, ...units];
   }
 
-  private lengthOf(index: number): number {
-    const prepared = this.#prepared[index];
-    return prepared && 'ids' in prepared ? prepared.ids.length : 0;
+  /** Prompts of another namespace share nothing: another first token says so. */
+  private keyed(namespace: string, ids: Int32Array): Int32Array {
+    if (namespace === this.#engine.namespace) return ids;
+    const known = this.#namespaces.get(namespace) ?? this.#namespaces.size + 1;
+    this.#namespaces.set(namespace, known);
+    const keyed = ids.slice();
+    keyed[0] = -known;
+    return keyed;
   }
 
   private async runUnit({ index, completion, place }: Unit): Promise<void> {
     const outcome = await this.outcomeOf(index, completion, place);
     if (place && 'error' in outcome) this.#engine.core.skipBatchItem(place);
-    if (completion + 1 === this.#options.completions && place === undefined)
-      this.#prepared[index] = undefined; // its tokens are not needed any more
     this.#onEnd(index, completion, outcome);
   }
 
@@ -134,7 +142,9 @@ export class BatchRunner {
     const { signal } = this.#options.generate;
     try {
       if (signal.aborted) throw abortError(signal);
-      const prepared = await this.prepared(index);
+      const preparing = this.prepared(index);
+      if (completion + 1 === this.#options.completions) this.#prepared[index] = undefined; // the last to ask
+      const prepared = await preparing;
       if ('error' in prepared) return prepared;
       return { result: await startItem(this.#engine, prepared, completion, place).result };
     } catch (error) {
@@ -142,15 +152,30 @@ export class BatchRunner {
     }
   }
 
-  private async prepared(index: number): Promise<PreparedItem | { error: unknown }> {
-    const known = this.#prepared[index];
-    if (known) return known;
-    if (this.#prepares++ % SLICE === SLICE - 1)
-      await new Promise<void>((next) => setImmediate(next));
+  private prepared(index: number): Promise<PreparedItem | { error: unknown }> {
+    return (this.#prepared[index] ??= this.next(() => this.prepare(index)));
+  }
+
+  /** When those before are done. */
+  private next<T>(make: () => Promise<T>): Promise<T> {
+    const made = this.#last.then(make);
+    this.#last = made;
+    return made;
+  }
+
+  private async prepare(index: number): Promise<PreparedItem | { error: unknown }> {
     const { generate } = this.#options;
-    const made = await prepare(this.#engine, this.#items[index]!, generate).catch(
-      (error: unknown) => ({ error }),
-    );
-    return (this.#prepared[index] ??= made);
+    try {
+      if (performance.now() - this.#turn > TURN_MS) {
+        await new Promise<void>((resume) => setImmediate(resume));
+        this.#turn = performance.now();
+      }
+      if (generate.signal.aborted) throw abortError(generate.signal);
+      return await prepare(this.#engine, this.#items[index]!, generate);
+    } catch (error) {
+      return { error };
+    } finally {
+      this.#items[index] = undefined;
+    }
   }
 }

@@ -1,7 +1,7 @@
 /** Many prompts at once: they run together, share what they have in common, and come back as they finish. */
 import { setMaxListeners } from 'node:events';
 
-import { snapshot } from './batch-item.js';
+import { copyOptions, snapshot } from './batch-item.js';
 import type { BatchItem } from './batch-item.js';
 import { BatchRunner } from './batch-runner.js';
 import type { Outcome } from './batch-runner.js';
@@ -109,7 +109,7 @@ export class Batch implements AsyncIterable<BatchResult> {
       { length: prompts.length * n },
       () => new Promise((resolve) => this.#settle.push(resolve)),
     );
-    const generate = { ...rest, seed, signal: both };
+    const generate = { ...copyOptions(rest), seed, signal: both };
     const runner = new BatchRunner(
       engine,
       prompts,

@@ -75,7 +75,8 @@ export class Cache {
   async pin(context: Context, options: { signal?: AbortSignal } = {}): Promise<void> {
     checkOptions(options, { signal: isSignal });
     this.#engine.tokensOf(context);
-    if (!context.pinned) await this.compute(context, true, options);
+    // A pin that has a time to live may have ended.
+    if (!context.pinned || context.ttlMs > 0) await this.compute(context, true, options);
   }
 
   /** Lets a context go. Its keys and values become ordinary cache; the context cannot be used any more. */

@@ -43,7 +43,7 @@ export class Context implements Disposable {
     return Array.from(this.ids);
   }
 
-  /** Whether its keys and values stay until it is released. */
+  /** Whether it was pinned: its keys and values stay until it is released, or until `ttlMs` after their last use. */
   get pinned(): boolean {
     return this.#pin !== 0;
   }

@@ -8,7 +8,7 @@ import { TokenizerThread } from './text/tokenizer-thread.js';
 import type { EncodeOptions, TextTokenizer } from './text/tokenizer.js';
 
 /** Longer texts are tokenized in a worker, so that the event loop stays free; and so are those for patterns of strangers. */
-const LONG_TEXT = 8 << 10;
+const LONG_TEXT = 2 << 10;
 
 /** A message, and whether names of special tokens in it mean those tokens. */
 export interface SaidMessage extends Message {

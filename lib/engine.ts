@@ -14,7 +14,12 @@ import { Generation } from './generation.js';
 import { resolveModel } from './models/pull.js';
 import type { LoadOptions } from './load-options.js';
 import { resolveLoadOptions } from './load-options.js';
-import type { EngineDescription, EngineStats, StepExplanation } from './native.js';
+import type {
+  EngineDescription,
+  EngineStats,
+  NativeEngineOptions,
+  StepExplanation,
+} from './native.js';
 import { Session } from './session.js';
 import type { SessionOptions } from './session.js';
 import { checkMessages } from './text/chat-template.js';
@@ -56,8 +61,17 @@ export class Engine implements AsyncDisposable {
    * "npm:name@version/path". Aliases and remote sources are downloaded once.
    */
   static async load(model: string, options: LoadOptions = {}): Promise<Engine> {
+    return Engine.loadWith(model, options, {});
+  }
+
+  /** @internal With options that are not for users. */
+  static async loadWith(
+    model: string,
+    options: LoadOptions,
+    internal: Partial<NativeEngineOptions>,
+  ): Promise<Engine> {
     isString('model', model);
-    const nativeOptions = resolveLoadOptions(options);
+    const nativeOptions = { ...resolveLoadOptions(options), ...internal };
     const { onProgress, signal } = options;
     const path = await resolveModel(model, { onProgress, signal });
     if (signal?.aborted) throw abortError(signal);
@@ -155,11 +169,12 @@ export class Engine implements AsyncDisposable {
   /** Log-probability of each token after the first, given those before it; text begins with the model's first token. */
   async score(
     input: string | readonly number[],
-    options: { signal?: AbortSignal } = {},
+    options: { namespace?: string; signal?: AbortSignal } = {},
   ): Promise<{ tokens: number[]; logprobs: number[]; perplexity: number }> {
-    checkOptions(options, { signal: isSignal });
+    checkOptions(options, { namespace: isString, signal: isSignal });
     const tokens = await this.tokensOf(input, options.signal);
-    const { values } = await evaluate(this.#context, { kind: 'score', tokens }, options.signal);
+    const where = this.evaluated(options.namespace);
+    const { values } = await evaluate(where, { kind: 'score', tokens }, options.signal);
     const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
     return {
       tokens: Array.from(tokens),
@@ -171,13 +186,13 @@ export class Engine implements AsyncDisposable {
   /** The logits after some tokens of the input (default: after the last), one Float32Array of the vocabulary's size each. */
   async logits(
     input: string | readonly number[],
-    options: { rows?: readonly number[]; signal?: AbortSignal } = {},
+    options: { rows?: readonly number[]; namespace?: string; signal?: AbortSignal } = {},
   ): Promise<Float32Array[]> {
-    checkOptions(options, { rows: isIntegerList, signal: isSignal });
+    checkOptions(options, { rows: isIntegerList, namespace: isString, signal: isSignal });
     const tokens = await this.tokensOf(input, options.signal);
     const rows = Int32Array.from(options.rows ?? [tokens.length - 1]);
     const { values } = await evaluate(
-      this.#context,
+      this.evaluated(options.namespace),
       { kind: 'logits', tokens, rows },
       options.signal,
     );
@@ -234,6 +249,10 @@ export class Engine implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose();
+  }
+
+  private evaluated(namespace: string | undefined) {
+    return { core: this.#core, namespace: this.#context.namespaceOf(namespace) };
   }
 
   private async tokensOf(

@@ -29,7 +29,7 @@ export interface GenerateOptions extends SamplingOptions {
   specialTokens?: boolean;
   /** 0 to 100: higher ones run first, and others make room for them. Default 35. */
   priority?: number;
-  /** Fails with code "deadline_exceeded" if it is not done so many milliseconds after it was submitted. */
+  /** Fails with code "deadline_exceeded" if it is not done so many milliseconds after it was asked for (an item of a batch: after its turn has come). */
   deadlineMs?: number;
   /** Part of what the cache finds by, for several tenants on one engine. Default: the engine's. */
   namespace?: string;

@@ -85,6 +85,7 @@ export class Generation implements AsyncIterable<string> {
   readonly #detokenizer;
   readonly #stops: StopStrings;
   readonly #tokens: GeneratedToken[] = [];
+  readonly #created = performance.now();
   #request: number | undefined;
   #trim: boolean;
   #stopped = false; // by a stop string or by the reader, before the engine knows
@@ -178,7 +179,7 @@ export class Generation implements AsyncIterable<string> {
           pin: 0,
           priority: this.#options.priority,
           ttlMs: 0,
-          deadlineMs: this.#options.deadlineMs,
+          deadlineMs: this.remainingMs(),
           batch: this.#source.place?.batch ?? 0,
           batchRank: this.#source.place?.rank ?? 0,
         },
@@ -194,6 +195,13 @@ export class Generation implements AsyncIterable<string> {
           : new CachalotError('internal', String(error), { cause: error }),
       );
     }
+  }
+
+  /** Of the deadline, once the prompt has become tokens; 0: none. */
+  private remainingMs(): number {
+    const { deadlineMs } = this.#options;
+    if (deadlineMs === 0) return 0;
+    return Math.max(1, Math.round(deadlineMs - (performance.now() - this.#created)));
   }
 
   private sampling(): NativeSampling {

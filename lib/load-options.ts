@@ -32,8 +32,8 @@ export interface LoadOptions {
   instructions?: 'auto' | 'avx512' | 'avxvnni' | 'avx2' | 'portable';
   /** Rows of a step: the longest piece of a prompt that others wait for. Default 512. */
   stepTokens?: number;
-  /** Target for the time between tokens, in milliseconds: prompts that join are computed in pieces so small that the steps
-   *  of those who generate stay under it. Default: none. */
+  /** Target for the time between tokens, in milliseconds: prompts that join are computed in pieces that aim at steps
+   *  under it, of four rows at least. Default: none. */
   maxStepMs?: number;
   /** Whether sequences read the keys and values that they share together: "auto" (default) where costs measured on this
    *  machine say that it is faster. It never changes a result. */
@@ -72,10 +72,18 @@ const loadChecks: Record<string, Check> = {
   onProgress: isFunction,
   signal: isSignal,
   checkInvariants: isBoolean,
-  takeTurns: isBoolean, // not for users: see NativeEngineOptions
   draft: notSupportedYet,
   adapters: notSupportedYet,
 };
+
+/** Empty where there is no home: costs are measured at each load then. */
+function costsFolder(): string {
+  try {
+    return join(cacheFolder(), 'costs');
+  } catch {
+    return '';
+  }
+}
 
 /** What native code receives: everything filled in. Throws invalid_argument. */
 export function resolveLoadOptions(given: LoadOptions): NativeEngineOptions {
@@ -90,10 +98,10 @@ export function resolveLoadOptions(given: LoadOptions): NativeEngineOptions {
     kvFormat: options.kv?.format ?? 'auto',
     maxStepMs: options.maxStepMs ?? 0,
     sharedReads: options.sharedReads ?? 'auto',
-    costsFolder: join(cacheFolder(), 'costs'),
+    costsFolder: costsFolder(),
     machine: `${cpus()[0]?.model ?? 'unknown'}, ${cpus().length} cores`,
     prefixCache: options.prefixCache ?? true,
-    takeTurns: (options as { takeTurns?: boolean }).takeTurns ?? false,
+    takeTurns: false,
     checkInvariants: options.checkInvariants ?? false,
   };
 }

@@ -1,17 +1,18 @@
 /** The grid of prefixes and sequences: steps of three kinds in turn, and the whole job. */
-import { Engine } from '#lib/engine.js';
-import { CachalotError } from '#lib/errors.js';
+import { totalmem } from 'node:os';
+
 import { summarize } from '#lib/bench/statistics.js';
 import type { Summary } from '#lib/bench/statistics.js';
 import { randomTokens } from '#lib/bench/workload.js';
-import type { LoadOptions } from '#lib/load-options.js';
+import { Engine } from '#lib/engine.js';
+import { CachalotError } from '#lib/errors.js';
 import { native } from '#lib/native.js';
 import type { MachinePeaks, StepExplanation } from '#lib/native.js';
 
 export const OWN = 16; // tokens of each sequence's own
 export const GENERATED = 32;
 const STEP_ROWS = 512;
-const KV_BYTES = 8e9;
+const KV_BYTES = Math.min(8e9, totalmem() / 2);
 
 /** Milliseconds of steps in which all sequences decode. */
 export interface Steps {
@@ -53,9 +54,9 @@ export async function measureGrid(
     sequences.map((count) => ({ prefix, sequences: count })),
   );
   const options = { contextLength: context, stepTokens: STEP_ROWS, kv: { bytes: KV_BYTES } };
-  const inTurns: LoadOptions & { takeTurns: boolean } = { ...options, takeTurns: true };
+  const inTurns = { takeTurns: true };
   for (const how of ['steps', 'job'] as const) {
-    await using engine = await Engine.load(model, how === 'steps' ? inTurns : options);
+    await using engine = await Engine.loadWith(model, options, how === 'steps' ? inTurns : {});
     for (const prefix of prefixes) {
       engine.clearCache();
       const ids = randomTokens(prefix, engine.description.vocabulary, prefix);
@@ -81,7 +82,7 @@ export async function measureGrid(
 function generateAll(engine: Engine, ids: readonly number[], sequences: number, maxTokens: number) {
   const { vocabulary } = engine.description;
   const prompts = Array.from({ length: sequences }, (_, i) => ({
-    tokens: [...ids, ...randomTokens(OWN, vocabulary, 1000 + i)],
+    tokens: [...ids, ...randomTokens(OWN, vocabulary, 1000 * sequences + i)],
   }));
   return engine.createBatch(prompts, { maxTokens, ignoreEos: true }).results();
 }

@@ -19,7 +19,8 @@ interface Measured {
 const NOTE = `Each sequence has ${OWN} tokens of its own after the prefix and generates ${GENERATED}. Steps: medians of steps in which
 all sequences decode; three ways take turns from step to step, on the same sequences: as the engine chooses, every sequence reading
 its prefix by itself ("apart"), and without attention (the bound, with wrong results). Gain: apart / chosen; a gain below 0.98 would
-mean that the choice was wrong. Whole job: from the prefix that has not been evaluated to the last token.`;
+mean that the choice was wrong. Whole job: from the prefix that has not been evaluated to the last token; the peer in its best public way (the state of the
+prefix, saved and loaded into each sequence), with as many threads as there are cores.`;
 
 export function describe({ cells, peers, peer, peaks, machine, date }: Measured) {
   const sections = cells.map(({ name, cells: grid }) =>

@@ -2,7 +2,6 @@
 import type { Command } from 'commander';
 
 import type { Engine } from '../engine.js';
-import { describeSharing } from '../explain.js';
 import type { Generation, GenerationResult } from '../generation.js';
 import { addEngineOptions, loadEngine, textArgument } from './engine-options.js';
 import type { EngineFlags } from './engine-options.js';
@@ -14,7 +13,6 @@ import { describeSpeed, speedOf } from './speed.js';
 interface RunFlags extends EngineFlags, GenerateFlags {
   json?: boolean;
   stats?: boolean;
-  explain?: boolean;
 }
 
 export function addRun(program: Command): void {
@@ -26,7 +24,6 @@ export function addRun(program: Command): void {
     .option('--raw', "continue the prompt as it is, without the model's chat template")
     .option('--json', 'print one JSON object instead of text')
     .option('--stats', 'print speed and cache use to stderr')
-    .option('--explain', 'print what was shared, and why, to stderr')
     .addHelpText(
       'after',
       '\nExamples:\n  cachalot run "What is the capital of France?"\n  cachalot run -m stories-15m -n 100 "Once upon a time"\n' +
@@ -61,7 +58,6 @@ async function answer(
   }
   const result = await generation.result;
   if (flags.json) process.stdout.write(`${JSON.stringify(summarize(result, loadMs))}\n`);
-  if (flags.explain) process.stderr.write(`${describeSharing(engine.explain())}\n`);
   if (flags.stats)
     process.stderr.write(
       `load ${loadMs.toFixed(0)} ms; ${describeSpeed(result)}\n${engine.description.device}\n`,

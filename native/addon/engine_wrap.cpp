@@ -1,25 +1,11 @@
 #include "addon/engine_wrap.h"
 
 #include "addon/addon_data.h"
+#include "addon/guarded.h"
 #include "addon/promise_work.h"
 #include "engine/build.h"
 
 namespace cachalot::addon {
-
-namespace {
-
-template <typename Call>
-Napi::Value guarded(Napi::Env env, Call call) {
-  try {
-    return call();
-  } catch (const Error& error) {
-    throw to_js(env, error);
-  } catch (const std::bad_alloc&) {
-    throw to_js(env, Error(ErrorCode::kOutOfMemory, "there is no memory for this request"));
-  }
-}
-
-}  // namespace
 
 Napi::Function EngineWrap::define(Napi::Env env) {
   return DefineClass(

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "addon/guarded.h"
 #include "addon/promise_work.h"
 #include "engine/group_prompts.h"
 
@@ -25,10 +26,12 @@ Napi::Function PromptGrouper::define(Napi::Env env) {
 }
 
 Napi::Value PromptGrouper::add(const Napi::CallbackInfo& info) {
-  const auto tokens = info[0].As<Napi::Int32Array>();
-  prompts_->tokens.emplace_back(tokens.Data(), tokens.Data() + tokens.ElementLength());
-  prompts_->max_tokens.push_back(info[1].ToNumber().Int32Value());
-  return info.Env().Undefined();
+  return guarded(info.Env(), [&] {
+    const auto tokens = info[0].As<Napi::Int32Array>();
+    prompts_->tokens.emplace_back(tokens.Data(), tokens.Data() + tokens.ElementLength());
+    prompts_->max_tokens.push_back(info[1].ToNumber().Int32Value());
+    return info.Env().Undefined();
+  });
 }
 
 Napi::Value PromptGrouper::group(const Napi::CallbackInfo& info) {

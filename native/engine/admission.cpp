@@ -15,12 +15,18 @@ constexpr int kUnknownLength = 128;  // tokens of an answer, before any has ende
 }  // namespace
 
 /** Before anything is planned: whoever has less priority than the first that waits makes room for
- * it. */
+ * it, if that is enough. */
 void Scheduler::make_room() {
   while (!waiting_.empty()) {
     const Sequence& next = *waiting_.begin()->second;
     Sequence* victim = cheapest({}, next.request.priority);
     if (victim == nullptr || judge({}, next) != Verdict::kNoRoom) return;
+    int could_be_had = 0;
+    for (const auto& other : running_) {
+      if (other->request.priority < next.request.priority)
+        could_be_had += static_cast<int>(other->leaf->runs.size()) + expected_runs(*other);
+    }
+    if (could_be_had < missing_runs(next)) return;
     waiting_.add(take_out(victim, false));
   }
 }
@@ -46,15 +52,15 @@ void Scheduler::admit_all(Step* step, std::vector<std::unique_ptr<Sequence>>* un
 /** Tokens that a prompt in progress will leave in the tree, beyond the `stored` ones, are worth
  * waiting for. */
 bool Scheduler::is_being_computed(const Sequence& next, int stored) const {
-  const auto reusable = std::span(next.tokens).first(static_cast<size_t>(reusable_tokens(next)));
+  const auto prompt = reusable(next);
   const auto n_stored = static_cast<size_t>(stored);
   for (const auto& other : running_) {
     if (other->n_pending() <= 1 || other->request.name_space != next.request.name_space) continue;
-    const auto n = std::min(reusable.size(), static_cast<size_t>(tokens_to_compute(*other)));
+    const auto n = std::min(prompt.size(), static_cast<size_t>(tokens_to_compute(*other)));
     if (n < n_stored + kTileTokens) continue;
-    const auto until = reusable.begin() + static_cast<std::ptrdiff_t>(n);
-    const auto common = std::mismatch(reusable.begin(), until, other->tokens.begin()).first;
-    if (common - reusable.begin() >= stored / kTileTokens * kTileTokens + kTileTokens) return true;
+    const auto until = prompt.begin() + static_cast<std::ptrdiff_t>(n);
+    const auto common = std::mismatch(prompt.begin(), until, other->tokens.begin()).first;
+    if (common - prompt.begin() >= stored / kTileTokens * kTileTokens + kTileTokens) return true;
   }
   return false;
 }
@@ -73,25 +79,30 @@ int Scheduler::expected_runs(const Sequence& sequence) const {
   return std::max(0, std::min(n_runs_for(whole), pool_.n_runs()) - held);
 }
 
+std::span<const int32_t> Scheduler::reusable(const Sequence& sequence) const {
+  const int n = options_.reuse ? reusable_tokens(sequence) : 0;
+  return std::span(sequence.tokens).first(static_cast<size_t>(n));
+}
+
 Scheduler::Verdict Scheduler::judge(const Step& step, const Sequence& next) const {
-  const auto reusable =
-      std::span(next.tokens).first(options_.reuse ? static_cast<size_t>(reusable_tokens(next)) : 0);
-  const std::string& key = next.request.name_space;
-  const int stored = tree_.match(key, reusable);
+  const int stored = tree_.match(next.request.name_space, reusable(next));
   if (options_.reuse && is_being_computed(next, stored)) return Verdict::kDeferred;
   if (running_.empty() && step.entries.empty()) return Verdict::kAdmitted;
-  int needed = expected_runs(next) - stored / kTileTokens;
+  return missing_runs(next) > 0 ? Verdict::kNoRoom : Verdict::kAdmitted;
+}
+
+/** Blocks that it and the running ones will probably need and that cannot be had. */
+int Scheduler::missing_runs(const Sequence& next) const {
+  const std::string& key = next.request.name_space;
+  int needed = expected_runs(next) - tree_.match(key, reusable(next)) / kTileTokens;
   for (const auto& sequence : running_) needed += expected_runs(*sequence);
-  return needed > tree_.n_available_beside(key, reusable) ? Verdict::kNoRoom : Verdict::kAdmitted;
+  return needed - tree_.n_available_beside(key, reusable(next));
 }
 
 void Scheduler::admit(Step* step, std::unique_ptr<Sequence> next,
                       std::vector<std::unique_ptr<Sequence>>* unserviceable) {
   Sequence* sequence = next.get();
-  const auto reusable =
-      std::span(sequence->tokens)
-          .first(options_.reuse ? static_cast<size_t>(reusable_tokens(*sequence)) : 0);
-  sequence->leaf = tree_.open(sequence->request.name_space, reusable);
+  sequence->leaf = tree_.open(sequence->request.name_space, reusable(*sequence));
   sequence->runs = context_runs(sequence->leaf);
   if (sequence->cached_tokens < 0) {
     sequence->cached_tokens = sequence->leaf->end();

@@ -23,6 +23,7 @@ class ChunkControl {
       decode_ms_ = decode_ms_ == 0 ? ms : decode_ms_ + kRate * (ms - decode_ms_);
       return;
     }
+    decode_ms_ = std::min(decode_ms_, ms);  // there may be fewer that decode by now
     // Time that prompts may take, and what a row of them took just now.
     const double room = std::max(0.0, kMargin * target_ms_ - decode_ms_);
     const double per_row = std::max(ms - decode_ms_, kLeastShare * ms) / n_prompt;

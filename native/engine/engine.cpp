@@ -65,6 +65,7 @@ void Engine::loop() {
 /** A broken rule of our own, or no memory for the loop itself: nothing here can be trusted now. */
 void Engine::fail_engine(const std::string& why, StepEvents* events) {
   const Error error(ErrorCode::kInternal, "the engine has failed (" + why + "); load it again");
+  batches_.clear();  // the tree is not touched any more
   auto sequences = scheduler_.abandon();
   for (auto& sequence : std::exchange(unserviceable_, {})) sequences.push_back(std::move(sequence));
   {
@@ -90,13 +91,13 @@ void Engine::refuse(std::unique_ptr<Sequence> sequence, StepEvents* events) {
 
 /** Times to live and deadlines. */
 void Engine::pass_time(StepEvents* events) {
-  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - made_);
-  scheduler_.set_time(now.count());
+  const int64_t now = on_clock(Clock::now());
+  scheduler_.set_time(now);
   for (auto pin = pins_.begin(); pin != pins_.end();) {
-    const KvSegment* segment = pin->second;
-    const bool is_over = segment != nullptr && segment->worth.ttl_ms != 0 &&
-                         segment->worth.expires_ms <= now.count();
-    if (is_over) parts_.tree->unpin(pin->second);
+    const auto [segment, ttl_ms] = pin->second;
+    const bool is_over =
+        segment != nullptr && ttl_ms != 0 && segment->worth.used_ms + ttl_ms <= now;
+    if (is_over) parts_.tree->unpin(segment);
     pin = is_over ? pins_.erase(pin) : std::next(pin);
   }
   for (auto& sequence : scheduler_.take_expired()) {
@@ -155,8 +156,11 @@ void Engine::settle(const Step& step, const StepOutcome& outcome, StepEvents* ev
       finish(scheduler_.remove(entry.sequence, true), FinishReason::kError, &*error, events);
     } else if (reason) {
       auto sequence = scheduler_.remove(entry.sequence);
-      if (sequence->request.kind == RequestKind::kPrefill) keep(sequence->request);
+      const auto kept = sequence->request.kind == RequestKind::kPrefill
+                            ? std::optional(sequence->request)
+                            : std::nullopt;
       finish(std::move(sequence), *reason, nullptr, events);
+      if (kept) keep(*kept);
     }
     output += entry.output_nodes.size();
   }

@@ -102,6 +102,10 @@ class Engine {
   void finish(std::unique_ptr<Sequence> sequence, FinishReason reason, const Error* error,
               StepEvents* events);
   bool has_commands() const;
+  /** Milliseconds since the engine was made: the clock of deadlines and times to live. */
+  int64_t on_clock(Clock::time_point time) const {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(time - made_).count() + 1;
+  }
   void add(std::unique_ptr<Sequence> sequence, StepEvents* events);
   void refuse(std::unique_ptr<Sequence> sequence, StepEvents* events);
   void pass_time(StepEvents* events);
@@ -122,7 +126,11 @@ class Engine {
     uint64_t first_order;
     BatchUsers users;
   };
-  std::map<uint64_t, KvSegment*> pins_;
+  struct Pin {
+    KvSegment* segment;
+    int64_t ttl_ms;  // after the segment's last use; 0: until it is let go
+  };
+  std::map<uint64_t, Pin> pins_;
   std::map<uint64_t, Batch> batches_;
   std::vector<std::unique_ptr<Sequence>> unserviceable_;  // by the plan of this step
 

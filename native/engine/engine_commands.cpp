@@ -100,7 +100,7 @@ void Engine::take_commands(StepEvents* events) {
       finish(scheduler_.remove(sequence), FinishReason::kAborted, nullptr, events);
   }
   for (const uint64_t id : unpinned) {
-    if (const auto pinned = pins_.extract(id)) parts_.tree->unpin(pinned.mapped());
+    if (const auto pinned = pins_.extract(id)) parts_.tree->unpin(pinned.mapped().segment);
   }
   if (clear) parts_.tree->clear();
 }
@@ -109,15 +109,18 @@ void Engine::add(std::unique_ptr<Sequence> sequence, StepEvents* events) {
   const Request& request = sequence->request;
   if (const auto batch = batches_.find(request.batch); batch != batches_.end())
     sequence->order = batch->second.first_order + static_cast<uint64_t>(request.batch_rank);
+  if (request.deadline_ms != 0)
+    sequence->deadline_ms = on_clock(sequence->submitted) + request.deadline_ms;
   if (!scheduler_.add(sequence)) refuse(std::move(sequence), events);
 }
 
 /** The request's tokens have just been computed, and nothing has been evicted since. */
 void Engine::keep(const Request& request) {
   PrefixTree& tree = *parts_.tree;
-  if (request.priority != kDefaultPriority || request.ttl_ms != 0)
+  if (request.pin != 0 || request.priority != kDefaultPriority || request.ttl_ms != 0)
     tree.retain(request.name_space, request.tokens, {request.priority, request.ttl_ms});
-  if (request.pin != 0) pins_[request.pin] = tree.pin(request.name_space, request.tokens);
+  if (request.pin != 0)
+    pins_[request.pin] = {tree.pin(request.name_space, request.tokens), request.ttl_ms};
 }
 
 /** What an item of a batch shares with none that is left will hardly be wanted again. */
@@ -125,7 +128,7 @@ void Engine::end_batch_item(uint64_t batch, int rank, const Sequence* sequence) 
   const auto found = batches_.find(batch);
   if (found == batches_.end() || !found->second.users.has(rank)) return;
   const int keep = found->second.users.finish(rank);
-  if (sequence != nullptr)
+  if (sequence != nullptr && sequence->cached_tokens >= 0)
     parts_.tree->give_up(sequence->request.name_space, sequence->tokens, keep);
   if (found->second.users.empty()) batches_.erase(found);
 }

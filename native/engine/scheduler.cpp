@@ -17,10 +17,7 @@ bool Scheduler::add(std::unique_ptr<Sequence>& sequence) {
   if (n_runs_for(tokens_to_compute(*sequence)) > pool_.n_runs()) return false;
   const Request& request = sequence->request;
   if (request.batch == 0) sequence->order = reserve_order(1);
-  if (request.deadline_ms != 0) {
-    sequence->deadline_ms = now_ms_ + request.deadline_ms;
-    n_deadlines_++;
-  }
+  if (sequence->deadline_ms != 0) n_deadlines_++;
   waiting_.add(std::move(sequence));
   return true;
 }
@@ -64,6 +61,10 @@ Step Scheduler::plan(std::vector<std::unique_ptr<Sequence>>* unserviceable) {
     for (auto& sequence : running_) {
       if ((sequence->n_pending() == 1) == decoding) candidates.push_back(sequence.get());
     }
+    std::stable_sort(candidates.begin(), candidates.end(),
+                     [](const Sequence* a, const Sequence* b) {
+                       return a->request.priority > b->request.priority;
+                     });
     for (Sequence* sequence : candidates) {
       if (sequence->leaf == nullptr) continue;  // preempted meanwhile
       while (!add_entry(&step, sequence)) {
@@ -153,10 +154,8 @@ Sequence* Scheduler::cheapest(const Step& step, int below_priority) const {
 /** No memory for this sequence now: it waits for the others, or fails if there are none. */
 void Scheduler::send_back(Sequence* sequence,
                           std::vector<std::unique_ptr<Sequence>>* unserviceable) {
-  const bool alone = running_.size() == 1;
-  auto removed = take_out(sequence, false);
-  if (alone) unserviceable->push_back(std::move(removed));
-  else waiting_.add(std::move(removed));
+  if (running_.size() == 1) unserviceable->push_back(remove(sequence));
+  else waiting_.add(take_out(sequence, false));
 }
 
 void Scheduler::close(Sequence* sequence, bool discard) {

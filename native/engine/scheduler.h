@@ -78,6 +78,8 @@ class Scheduler {
   void make_room();
   void admit_all(Step* step, std::vector<std::unique_ptr<Sequence>>* unserviceable);
   Verdict judge(const Step& step, const Sequence& next) const;
+  int missing_runs(const Sequence& next) const;
+  std::span<const int32_t> reusable(const Sequence& sequence) const;
   void admit(Step* step, std::unique_ptr<Sequence> next,
              std::vector<std::unique_ptr<Sequence>>* unserviceable);
   bool is_being_computed(const Sequence& next, int stored) const;

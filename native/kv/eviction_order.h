@@ -22,6 +22,7 @@ class EvictionOrder {
   void touch(KvSegment* segment, bool hit) {
     Worth& worth = segment->worth;
     worth.last_used = ++clock_;
+    worth.used_ms = now_ms_;
     worth.n_hits += hit ? 1 : 0;
     worth.expendable = false;
     worth.value = lru_ ? 0 : floor_ + (1 + worth.n_hits) * cost_per_token(*segment);

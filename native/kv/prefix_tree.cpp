@@ -104,7 +104,8 @@ KvSegment* PrefixTree::open(const std::string& key, std::span<const int32_t> tok
   KvSegment* child = match.child;
   if (child == nullptr) return add_leaf(match.node);
   touch(child);
-  if (match.n_child == static_cast<int>(child->tokens.size()) && is_cache(*child)) {
+  const bool whole_leaf = match.n_child == static_cast<int>(child->tokens.size());
+  if (whole_leaf && is_cache(*child) && !child->worth.retained) {
     use(child);
     child->n_writers = 1;  // a whole leaf that nobody uses: continue it where it ends
     return child;

@@ -26,31 +26,46 @@ void PrefixTree::unpin(KvSegment* segment) {
   leave(segment);
 }
 
+/** What several ask of one segment: the highest priority, the longest time. */
 void PrefixTree::retain(const std::string& key, std::span<const int32_t> tokens,
                         const Retention& retention) {
   const auto found = roots_.find(key);
   if (found == roots_.end()) return;
   const Match match = find(found->second.get(), tokens);
-  KvSegment* last = match.child == nullptr ? match.node : match.child;
+  KvSegment* last = match.node;
+  if (match.child != nullptr) {
+    const bool all = match.n_child == static_cast<int>(match.child->tokens.size());
+    const int whole = whole_blocks(match.n_child);
+    if (all) last = match.child;
+    else if (whole > 0) last = split(match.child, whole);
+  }
   for (KvSegment* segment = last; segment->parent != nullptr; segment = segment->parent) {
     change(segment, [&] {
-      segment->worth.priority = retention.priority;
-      segment->worth.ttl_ms = retention.ttl_ms;
+      Worth& worth = segment->worth;
+      const bool first = !worth.retained;
+      worth.retained = true;
+      worth.priority = first ? retention.priority : std::max(worth.priority, retention.priority);
+      const bool for_ever = retention.ttl_ms == 0 || (!first && worth.ttl_ms == 0);
+      worth.ttl_ms = for_ever ? 0 : std::max(worth.ttl_ms, retention.ttl_ms);
       order_.touch(segment, false);
     });
   }
 }
 
+/** A segment that goes on otherwise, or that somebody wants kept, is not the tokens' own. */
 void PrefixTree::give_up(const std::string& key, std::span<const int32_t> tokens, int keep) {
   const auto found = roots_.find(key);
   if (found == roots_.end()) return;
-  Match match = find(found->second.get(), tokens);
-  KvSegment* last = match.child == nullptr ? match.node : match.child;
+  const Match match = find(found->second.get(), tokens);
+  const bool all =
+      match.child != nullptr && match.n_child == static_cast<int>(match.child->tokens.size());
+  KvSegment* last = all ? match.child : match.node;
   for (KvSegment* segment = last; segment->parent != nullptr && segment->end() > keep;
        segment = segment->parent) {
+    if (segment->n_users > 0 || segment->worth.retained) continue;
     const int whole = whole_blocks(std::max(0, keep - segment->begin));
-    if (whole > 0 && segment->n_users == 0) split(segment, whole);
-    if (segment->begin + kTileTokens <= keep || segment->worth.ttl_ms != 0) continue;
+    if (whole > 0) split(segment, whole);
+    if (segment->begin + kTileTokens <= keep) continue;
     change(segment, [&] { segment->worth.expendable = true; });
   }
 }

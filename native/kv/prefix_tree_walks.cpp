@@ -13,8 +13,10 @@ int PrefixTree::n_available_beside(const std::string& key, std::span<const int32
   const auto found = roots_.find(key);
   if (found == roots_.end()) return n_available();
   const Match match = find(found->second.get(), tokens);
-  const KvSegment* used = match.child != nullptr ? match.child : match.node;
+  const KvSegment* used = match.node;
   int available = n_available();
+  if (match.child != nullptr && match.child->n_users == 0)
+    available -= static_cast<int>(runs_of(static_cast<size_t>(match.n_child)));
   for (; used != nullptr && used->n_users == 0; used = used->parent)
     available -= static_cast<int>(used->runs.size());
   return available;

@@ -19,6 +19,8 @@ struct Worth {
   int priority = kDefaultPriority;
   int64_t ttl_ms = 0;       // how long it is kept after its last use; 0: as long as there is room
   int64_t expires_ms = 0;   // on the engine's clock; 0: never
+  int64_t used_ms = 0;      // last use, on the engine's clock
+  bool retained = false;    // somebody said how it is to be kept
   bool expendable = false;  // nobody is expected to want it: first to go
   uint32_t n_hits = 0;
   double value = 0;

@@ -66,21 +66,38 @@ describe('what goes first when the pool is full', () => {
     expect(tree.match('', child)).toBe(64);
   });
 
-  test('what has outlived its time, and a use makes it live longer', () => {
-    for (const from of [1000, 2000]) {
-      store(tree, '', range(64, from));
-      tree.retain('', range(64, from), 35, 100);
-    }
+  test('what has outlived its time, however much it was used, unless it is used again', () => {
+    for (const from of [1000, 2000, 3000]) store(tree, '', range(64, from));
+    tree.retain('', range(64, 2000), 35, 100);
+    tree.retain('', range(64, 3000), 35, 100);
+    for (let i = 0; i < 5; i++) hit(tree, '', range(64, 2000));
     tree.setTime(90);
-    hit(tree, '', range(64, 2000));
-    tree.setTime(110); // over for the first, which has been used longest ago anyway
-    store(tree, '', range(64, 3000));
+    hit(tree, '', range(64, 3000));
+    tree.setTime(110); // over for the second, not for the third
     store(tree, '', range(64, 4000));
-    expect([1000, 2000, 3000, 4000].map((from) => stored(tree, from))).toEqual([0, 64, 64, 64]);
+    expect([1000, 2000, 3000].map((from) => stored(tree, from))).toEqual([64, 0, 64]);
+  });
+
+  test('several who keep one text: the highest priority and the longest time count', () => {
+    const longer = Int32Array.from([...range(64, 1000), ...range(32, 9000)]);
+    store(tree, '', longer);
+    tree.retain('', range(64, 1000), 90, 0);
+    tree.retain('', longer, 10, 50);
     tree.setTime(1000);
-    for (let i = 0; i < 9; i++) hit(tree, '', range(64, 3000).slice(0, 40));
-    store(tree, '', range(64, 5000));
-    expect(stored(tree, 2000)).toBe(0);
+    for (let from = 2000; from < 9000; from += 1000) store(tree, '', range(64, from));
+    expect(tree.match('', longer)).toBe(64);
+  });
+
+  test('a batch that is done does not take what others keep, nor what only begins like it', () => {
+    store(tree, '', range(64, 1000));
+    tree.retain('', range(64, 1000), 90, 0);
+    tree.giveUp('', range(64, 1000), 0);
+    store(tree, '', range(64, 2000));
+    tree.giveUp('', Int32Array.from([...range(5, 2000), 7, 7]), 0);
+    store(tree, '', range(64, 3000));
+    hit(tree, '', range(64, 2000));
+    store(tree, '', range(64, 4000));
+    expect([1000, 2000, 3000].map((from) => stored(tree, from))).toEqual([64, 64, 0]);
   });
 
   test('what nobody will want, beyond what others share', () => {
