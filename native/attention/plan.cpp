@@ -1,7 +1,6 @@
 #include "attention/plan.h"
 
 #include <algorithm>
-#include <numeric>
 
 namespace cachalot {
 
@@ -55,18 +54,6 @@ class Planner {
     bool shared;
   };
 
-  /** Whole blocks of queries, and as many items for the heads as threads can share evenly. */
-  int rows_per_item(int n_rows) const {
-    const int heads = options_.n_kv_heads, group = options_.heads_per_kv_head;
-    int n_items = (n_rows * group + kMaxQueries - 1) / kMaxQueries;
-    while (n_items < n_rows && n_items * heads % options_.parallelism != 0 &&
-           n_items * heads < kEnoughPieces * options_.parallelism)
-      n_items++;
-    const int rows = (n_rows + n_items - 1) / n_items;
-    const int block_rows = kQueryBlock / std::gcd(kQueryBlock, group);
-    return rows < block_rows ? rows : rows / block_rows * block_rows;
-  }
-
   const PlanSequence& sequence_at(int reader) const {
     return sequences_[static_cast<size_t>(tree_.order[static_cast<size_t>(reader)])];
   }
@@ -100,7 +87,7 @@ class Planner {
   void add_own(int reader, int tile) {
     const PlanSequence& sequence = sequence_at(reader);
     std::vector<RowOfContext> rows;
-    const int rows_per_block = rows_per_item(sequence.n_rows);
+    const int rows_per_block = rows_per_item(sequence.n_rows, shape_);
     for (int first = 0; first < sequence.n_rows; first += rows_per_block) {
       const int n = std::min(rows_per_block, sequence.n_rows - first);
       rows.clear();
@@ -139,8 +126,9 @@ class Planner {
   void add_items(const std::vector<RowOfContext>& rows, int run, int first_tile, int end_tile,
                  bool unfinished, bool shared) {
     Siblings siblings{static_cast<int32_t>(plan_.items.size()), 0, 0, shared};
-    const auto most = static_cast<size_t>(shared ? rows_per_item(static_cast<int>(rows.size()))
-                                                 : static_cast<int>(rows.size()));
+    const auto most =
+        static_cast<size_t>(shared ? rows_per_item(static_cast<int>(rows.size()), shape_)
+                                   : static_cast<int>(rows.size()));
     for (size_t first = 0; first < rows.size(); first += most) {
       const size_t n = std::min(rows.size() - first, most);
       const int phase =
@@ -199,6 +187,7 @@ class Planner {
 
   std::span<const PlanSequence> sequences_;
   PlanOptions options_;
+  PlanShape shape_{options_.heads_per_kv_head, options_.n_kv_heads, options_.parallelism};
   const ReaderTree& tree_;
   int tiles_per_item_;
   AttentionPlan plan_;
@@ -216,7 +205,8 @@ AttentionPlan plan_attention(std::span<const PlanSequence> sequences, const Plan
   if (options.grouping == Grouping::kNever) {
     for (auto& range : tree->ranges) range.grouped = false;
   } else if (options.grouping == Grouping::kAuto && options.costs != nullptr) {
-    choose_groups(sequences, *options.costs, options.heads_per_kv_head, options.n_kv_heads, tree);
+    choose_groups(sequences, *options.costs,
+                  {options.heads_per_kv_head, options.n_kv_heads, options.parallelism}, tree);
   }
   AttentionPlan plan = Planner(sequences, options, *tree, kGroupTiles).build();
   if (static_cast<int>(plan.pieces.size()) < kFewPieces * options.parallelism)

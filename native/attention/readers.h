@@ -39,8 +39,18 @@ struct ReaderTree {
  * to there. */
 ReaderTree find_shared_ranges(std::span<const PlanSequence> sequences);
 
+/** What decides how rows are cut into items. */
+struct PlanShape {
+  int heads_per_kv_head;  // H / G
+  int n_kv_heads;         // G
+  int parallelism;        // threads, or whatever works at the same time
+};
+
+/** Whole blocks of queries, and as many items for the heads as threads can share evenly. */
+int rows_per_item(int n_rows, const PlanShape& shape);
+
 /** Marks the ranges that are better read by each reader (or each child's readers) on its own. */
 void choose_groups(std::span<const PlanSequence> sequences, const AttentionCosts& costs,
-                   int heads_per_kv_head, int n_kv_heads, ReaderTree* tree);
+                   const PlanShape& shape, ReaderTree* tree);
 
 }  // namespace cachalot

@@ -9,7 +9,7 @@
 
 namespace cachalot {
 
-/** A few milliseconds with all of the backend's threads, on 32 MB of keys and values. */
+/** A few milliseconds with all of the backend's threads, on keys and values that lie in a cache. */
 AttentionCosts measure_attention_costs(Backend& backend, KvFormat format, int head_dim);
 
 /** What the file says, if it was written for the same device, kernels and shape; else it is

@@ -10,6 +10,7 @@ namespace cachalot {
 namespace {
 
 constexpr double kMeanRate = 0.05;  // of the mean length of answers
+constexpr int kAboveAll = 101;      // a priority
 
 }  // namespace
 
@@ -68,7 +69,7 @@ Step Scheduler::plan(std::vector<std::unique_ptr<Sequence>>* unserviceable) {
     for (Sequence* sequence : candidates) {
       if (sequence->leaf == nullptr) continue;  // preempted meanwhile
       while (!add_entry(&step, sequence)) {
-        Sequence* victim = cheapest(step, kDefaultPriority + 100);
+        Sequence* victim = cheapest(step, kAboveAll);
         if (victim == sequence) {
           send_back(sequence, unserviceable);
           break;

@@ -195,11 +195,11 @@ describe('groups', () => {
   });
 
   test('a range that does not pay alone is read with what follows it', () => {
-    // The root has two readers per branch; only the branches' own ranges are long enough.
+    // The root has three readers per branch; only the branches' own ranges are long enough.
     const costs = { ...cheapTogether, partial: 0.3 };
     const root = from(1000, 1);
     const branches = [from(2000, 64), from(3000, 64)];
-    const sequences = [0, 1, 2, 3].map((i) => ({
+    const sequences = [0, 1, 2, 3, 4, 5].map((i) => ({
       rows: 1,
       position: 65 * TILE,
       blocks: chain(...root, ...branches[i % 2]!, i),
