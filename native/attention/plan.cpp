@@ -7,12 +7,8 @@ namespace cachalot {
 namespace {
 
 constexpr int kGroupTiles = kGroupTokens / kTileTokens;
-constexpr int kMaxQueries =
-    128;  // rows x heads of a KV group that go through a tile one after the other
-constexpr int kQueryBlock = 32;   // as many go side by side
-constexpr int kEnoughPieces = 4;  // per thread, for shares that are nearly even
-constexpr int kManyItems = 4;     // per thread
-constexpr int kFewPieces = 2;     // per thread: below, items are cut at every span
+constexpr int kManyItems = 4;  // per thread
+constexpr int kFewPieces = 2;  // per thread: below, items are cut at every span
 
 class Planner {
  public:

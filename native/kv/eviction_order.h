@@ -18,7 +18,8 @@ class EvictionOrder {
   /** Only the time of the last use counts: what others do, for comparison. */
   void use_lru() { lru_ = true; }
 
-  /** A use of the segment: at once if it is a hit, or when it is made. Not for one in the order. */
+  /** A use of the segment: somebody found it (`hit`), or it was written or is to be kept. Not for
+   * one that is in the order. */
   void touch(KvSegment* segment, bool hit) {
     Worth& worth = segment->worth;
     worth.last_used = ++clock_;
