@@ -1,5 +1,7 @@
 #include "base/thread_pool.h"
 
+#include <algorithm>
+#include <chrono>
 #include <string>
 #include <utility>
 
@@ -10,16 +12,23 @@ namespace cachalot {
 
 namespace {
 
-// Tens of microseconds: longer than the serial parts between two regions of one forward pass, much
-// shorter than the time slice that spinning would steal from a neighbour.
-constexpr int kSpins = 4000;
+using Clock = std::chrono::steady_clock;
 
+// Longer than the serial parts between two regions of one forward pass, much shorter than the time
+// slice that spinning would steal from a neighbour.
+constexpr std::chrono::microseconds kSpin{50};
+constexpr int kPausesPerLook = 32;  // at the clock
+
+/** Until `value` is no longer `old`. */
 template <typename T>
 void wait_while_equal(const std::atomic<T>& value, T old) {
-  for (int spin = 0; spin < kSpins; spin++) {
-    if (value.load(std::memory_order_acquire) != old) return;
-    spin_pause();
-  }
+  const auto end = Clock::now() + kSpin;
+  do {
+    for (int pause = 0; pause < kPausesPerLook; pause++) {
+      if (value.load(std::memory_order_acquire) != old) return;
+      spin_pause();
+    }
+  } while (Clock::now() < end);
   value.wait(old, std::memory_order_acquire);
 }
 
@@ -41,33 +50,41 @@ ThreadPool::~ThreadPool() { stop(); }
 
 void ThreadPool::stop() {
   stopping_ = true;
-  epoch_.fetch_add(1, std::memory_order_release);
-  epoch_.notify_all();
+  region_.fetch_add(1, std::memory_order_release);
+  region_.notify_all();
   for (auto& worker : workers_) worker.join();
   workers_.clear();
 }
 
+bool ThreadPool::take_piece(int* piece) {
+  int left = untaken_.load(std::memory_order_relaxed);
+  do {
+    if (left == 0) return false;
+  } while (!untaken_.compare_exchange_weak(left, left - 1, std::memory_order_acquire,
+                                           std::memory_order_relaxed));
+  *piece = n_pieces_ - left;
+  return true;
+}
+
 void ThreadPool::run_pieces(int thread) {
-  for (;;) {
-    const int piece = next_piece_.fetch_add(1, std::memory_order_relaxed);
-    if (piece >= n_pieces_) return;
+  for (int piece; take_piece(&piece);) {
     try {
       (*body_)(piece, thread);
     } catch (...) {
       const std::lock_guard lock(failure_mutex_);
       failure_ = std::current_exception();
     }
+    if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished_.notify_one();
   }
 }
 
 void ThreadPool::work(int thread) {
   unsigned seen = 0;
   for (;;) {
-    wait_while_equal(epoch_, seen);
-    seen = epoch_.load(std::memory_order_acquire);
+    wait_while_equal(region_, seen);
+    seen = region_.load(std::memory_order_acquire);
     if (stopping_) return;
-    run_pieces(thread);
-    if (n_working_.fetch_sub(1, std::memory_order_acq_rel) == 1) n_working_.notify_one();
+    if (thread <= n_helpers_.load(std::memory_order_relaxed)) run_pieces(thread);
   }
 }
 
@@ -76,17 +93,22 @@ void ThreadPool::parallel_for(int n_pieces, const std::function<void(int, int)>&
     for (int piece = 0; piece < n_pieces; piece++) body(piece, 0);
     return;
   }
+  const int n_helpers = std::min(n_pieces, share_.begin(size())) - 1;
   body_ = &body;
   n_pieces_ = n_pieces;
-  next_piece_.store(0, std::memory_order_relaxed);
-  n_working_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
-  epoch_.fetch_add(1, std::memory_order_release);
-  epoch_.notify_all();
-  run_pieces(0);
-  for (int left = n_working_.load(std::memory_order_acquire); left != 0;
-       left = n_working_.load(std::memory_order_acquire)) {
-    wait_while_equal(n_working_, left);
+  n_helpers_.store(n_helpers, std::memory_order_relaxed);
+  unfinished_.store(n_pieces, std::memory_order_relaxed);
+  untaken_.store(n_pieces, std::memory_order_release);
+  if (n_helpers > 0) {
+    region_.fetch_add(1, std::memory_order_release);
+    region_.notify_all();
   }
+  run_pieces(0);
+  for (int left = unfinished_.load(std::memory_order_acquire); left != 0;
+       left = unfinished_.load(std::memory_order_acquire)) {
+    wait_while_equal(unfinished_, left);
+  }
+  share_.end();
   if (failure_ != nullptr) std::rethrow_exception(std::exchange(failure_, nullptr));
 }
 

@@ -1,7 +1,7 @@
 // A pool of threads for short parallel regions. The caller takes part, so a pool of one thread has
 // no workers and costs nothing. A region is cut into pieces that threads take from a shared
-// counter: a core that is busy elsewhere takes fewer of them. Waiting threads spin briefly, then
-// park.
+// counter, and ends when all pieces have: nobody waits for a thread that took none. So a core that
+// is busy elsewhere costs its share and not more. Waiting threads spin briefly, then park.
 #pragma once
 
 #include <atomic>
@@ -11,6 +11,8 @@
 #include <mutex>
 #include <thread>
 #include <vector>
+
+#include "base/core_share.h"
 
 namespace cachalot {
 
@@ -32,16 +34,21 @@ class ThreadPool {
   void work(int thread);
   void stop();
   void run_pieces(int thread);
+  bool take_piece(int* piece);
 
   std::vector<std::thread> workers_;
+  CoreShare share_;
+  // What belongs to one region: read only by who has taken a piece, without which it cannot end.
   const std::function<void(int, int)>* body_ = nullptr;
   int n_pieces_ = 0;
-  std::atomic<int> next_piece_{0};
-  std::atomic<unsigned> epoch_{0};
-  std::atomic<int> n_working_{0};
-  std::atomic<bool> stopping_{false};
+  std::exception_ptr failure_;  // of a piece
   std::mutex failure_mutex_;
-  std::exception_ptr failure_;  // of a piece of this region
+
+  alignas(64) std::atomic<int> untaken_{0};
+  alignas(64) std::atomic<int> unfinished_{0};
+  alignas(64) std::atomic<unsigned> region_{0};
+  std::atomic<int> n_helpers_{0};  // workers that may take part in it
+  std::atomic<bool> stopping_{false};
 };
 
 }  // namespace cachalot

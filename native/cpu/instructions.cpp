@@ -1,8 +1,7 @@
 #include "cpu/instructions.h"
 
-#include <thread>
-
 #include "base/compiler.h"
+#include "base/cores.h"
 #include "base/error.h"
 
 namespace cachalot::cpu {
@@ -59,9 +58,7 @@ const Kernels& choose_kernels(const std::string& instructions) {
 }
 
 int choose_threads(int threads) {
-  if (threads > 0) return threads;
-  const unsigned cores = std::thread::hardware_concurrency();
-  return cores == 0 ? 1 : static_cast<int>(cores);
+  return threads > 0 ? threads : usable_cores();
 }
 
 std::vector<std::string> available_instructions() {

@@ -133,6 +133,7 @@ void queries(const AttentionTile& tile, int query) {
 
 // A query that reads nothing of the tile is left alone: its state keeps its bits.
 void run_tile(const AttentionTile& tile) {
+  prefetch_next(tile);
   int query = 0;
   while (query < tile.n_queries) {
     if (key_mask(tile, query) == 0) {

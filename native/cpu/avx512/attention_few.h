@@ -23,12 +23,6 @@ struct Scores {
   __m512 low, high;
 };
 
-/** The next block lies elsewhere, where the hardware does not look: 256 bytes of it. */
-inline void prefetch(const uint8_t* block, int at) {
-  if (block == nullptr) return;
-  for (int line = 0; line < 256; line += 64) _mm_prefetch(block + at + line, _MM_HINT_T0);
-}
-
 template <int kQueries>
 void score_f32(const AttentionTile& tile, int query, Scores* s) {
   const auto* keys = reinterpret_cast<const float*>(tile.keys);
@@ -58,7 +52,6 @@ template <int kQueries, bool kHigh>
 void score_bf16(const AttentionTile& tile, int query, Scores* s) {
   const auto* keys = reinterpret_cast<const uint16_t*>(tile.keys);
   for (int d = 0; d < tile.head_dim; d += 2) {
-    if (query == 0) prefetch(tile.next, 128 * d);
     const __m512bh low = load_pairs(keys + d * kTile);
     const __m512bh high = kHigh ? load_pairs(keys + d * kTile + 32) : low;
 #pragma GCC unroll 4
@@ -202,6 +195,7 @@ void queries(const AttentionTile& tile, int query) {
 
 // A query that reads nothing of the tile is left alone: its state keeps its bits.
 void few_queries(const AttentionTile& tile) {
+  prefetch_next(tile);
   int query = 0;
   while (query < tile.n_queries) {
     int n = 0;

@@ -24,6 +24,16 @@ struct AttentionTile {
   float *out, *max, *sum;        // states
 };
 
+/** Asks for the whole block that comes next, which lies where the hardware does not look. All at
+ * once: spread over the arithmetic, the same requests gained nothing (16 instead of 32 GB/s). */
+static inline void prefetch_next(const AttentionTile& tile) {
+  constexpr int64_t kMost = 16384;  // what the first cache has room for besides this tile
+  const int64_t block = 2 * (tile.values - tile.keys);
+  if (tile.next == nullptr) return;
+  for (int64_t line = 0; line < (block < kMost ? block : kMost); line += 64)
+    __builtin_prefetch(tile.next + line, 0, 3);
+}
+
 /** Bits of the first n keys of a tile. */
 static inline uint32_t first_bits(int n) {
   return n <= 0 ? 0 : n >= kTileKeys ? ~(uint32_t)0 : ((uint32_t)1 << n) - 1;
