@@ -27,10 +27,9 @@ int64_t now() {
 /** Pools that are at work, or were a moment ago. */
 int count_active() {
   const int64_t since = now() - kRecently;
-  return static_cast<int>(
-      std::count_if(std::begin(at_work_until), std::end(at_work_until), [&](const auto& slot) {
-        return slot.load(std::memory_order_relaxed) >= since;
-      }));
+  return static_cast<int>(std::count_if(
+      std::begin(at_work_until), std::end(at_work_until),
+      [&](const auto& slot) { return slot.load(std::memory_order_relaxed) >= since; }));
 }
 
 }  // namespace

@@ -15,9 +15,7 @@ namespace cachalot {
 
 namespace {
 
-int logical_cores() {
-  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-}
+int logical_cores() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
 
 #ifdef __linux__
 

@@ -19,6 +19,8 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::microseconds kSpin{50};
 constexpr int kPausesPerLook = 32;  // at the clock
 
+constexpr int64_t kRangesPerThread = 4;
+
 /** Until `value` is no longer `old`. */
 template <typename T>
 void wait_while_equal(const std::atomic<T>& value, T old) {
@@ -110,6 +112,15 @@ void ThreadPool::parallel_for(int n_pieces, const std::function<void(int, int)>&
   }
   share_.end();
   if (failure_ != nullptr) std::rethrow_exception(std::exchange(failure_, nullptr));
+}
+
+void ThreadPool::parallel_ranges(int64_t n, int64_t smallest,
+                                 const std::function<void(int64_t, int64_t, int)>& body) {
+  const int64_t most = kRangesPerThread * size();
+  const int64_t n_ranges = std::clamp<int64_t>(n / smallest, 1, most);
+  parallel_for(static_cast<int>(n == 0 ? 0 : n_ranges), [&](int range, int thread) {
+    body(n * range / n_ranges, n * (range + 1) / n_ranges, thread);
+  });
 }
 
 }  // namespace cachalot

@@ -5,7 +5,7 @@
 #pragma once
 
 #include <atomic>
-#include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <mutex>
@@ -29,6 +29,11 @@ class ThreadPool {
    *  results must not depend on which thread ran a piece. If pieces throw, one of their exceptions
    * is thrown here when all have ended. One caller at a time. */
   void parallel_for(int n_pieces, const std::function<void(int piece, int thread)>& body);
+
+  /** The same for ranges of [0, n): of at least `smallest`, which is worth handing over, and some
+   * for each thread. */
+  void parallel_ranges(int64_t n, int64_t smallest,
+                       const std::function<void(int64_t begin, int64_t end, int thread)>& body);
 
  private:
   void work(int thread);

@@ -10,6 +10,8 @@ namespace cachalot::cpu {
 
 namespace {
 
+constexpr int64_t kSmallest = 32;  // states of heads that are worth handing over
+
 void merge_head(const OpContext& context, const AttentionMergeParams& params, int row, int head,
                 float* memory) {
   const int head_dim = params.head_dim;
@@ -40,11 +42,13 @@ void attention_merge(const OpContext& context, const AttentionMergeParams& param
   const size_t floats = 2 * static_cast<size_t>(params.head_dim);
   auto* memory = reinterpret_cast<float*>(
       context.scratch.get(floats * 4 * static_cast<size_t>(context.pool.size())));
-  context.pool.parallel_for(params.n_rows, [&](int row, int thread) {
-    for (int head = 0; head < params.n_heads; head++) {
-      merge_head(context, params, row, head, memory + floats * static_cast<size_t>(thread));
-    }
-  });
+  const int n_heads = params.n_heads;
+  const auto states = [&](int64_t first, int64_t end, int thread) {
+    for (int64_t i = first; i < end; i++)
+      merge_head(context, params, static_cast<int>(i / n_heads), static_cast<int>(i % n_heads),
+                 memory + floats * static_cast<size_t>(thread));
+  };
+  context.pool.parallel_ranges(int64_t{params.n_rows} * n_heads, kSmallest, states);
 }
 
 }  // namespace cachalot::cpu

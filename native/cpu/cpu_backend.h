@@ -39,8 +39,8 @@ class CpuBackend final : public Backend {
  private:
   const Kernels& kernels_;
   ThreadPool pool_;
-  Scratch scratch_;
-  OpContext context_{kernels_, pool_, scratch_};
+  Scratch scratch_, panel_scratch_;
+  OpContext context_{kernels_, pool_, scratch_, panel_scratch_};
 };
 
 }  // namespace cachalot::cpu

@@ -6,10 +6,12 @@ namespace cachalot::cpu {
 
 void gather_rows(const OpContext& context, const GatherRowsParams& params) {
   const Tensor& table = params.table;
-  context.pool.parallel_for(params.n_rows, [&](int row, int) {
-    const int64_t id = params.ids[row];
-    dequantize_row(table.dtype, table.data + id * table.row_bytes(), table.n_cols,
-                   params.out + row * table.n_cols);
+  context.pool.parallel_ranges(params.n_rows, 4, [&](int64_t first, int64_t end, int) {
+    for (int64_t row = first; row < end; row++) {
+      const int64_t id = params.ids[row];
+      dequantize_row(table.dtype, table.data + id * table.row_bytes(), table.n_cols,
+                     params.out + row * table.n_cols);
+    }
   });
 }
 

@@ -57,9 +57,7 @@ const Kernels& choose_kernels(const std::string& instructions) {
       "expected one of auto" + known + " for `instructions`, received '" + instructions + "'");
 }
 
-int choose_threads(int threads) {
-  return threads > 0 ? threads : usable_cores();
-}
+int choose_threads(int threads) { return threads > 0 ? threads : usable_cores(); }
 
 std::vector<std::string> available_instructions() {
   std::vector<std::string> names;

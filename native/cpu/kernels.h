@@ -36,7 +36,11 @@ struct PanelTask {
   int32_t n_rows;  // R
   float* y;        // [R, N]
   int32_t first_panel, end_panel;
+  uint8_t* scratch;  // panel_scratch_bytes(K) that are this thread's, 64-byte aligned
 };
+
+/** Room for two panels of codes, a byte each, with their scales as floats. */
+static inline int64_t panel_scratch_bytes(int64_t n_inputs) { return n_inputs / 32 * 2 * 768; }
 
 /** y[:, n] for outputs [first_output, end_output) of a weight of floats, read in place. */
 struct FloatTask {
@@ -46,6 +50,7 @@ struct FloatTask {
   int64_t n_inputs;        // K
   const float* x;          // [R, K]
   const uint16_t* x_bf16;  // [R, K] the same rounded, for BF16 weights
+  int64_t bf16_stride;     // from one row of those to the next
   int32_t n_rows;          // R
   float* y;                // [R, N]
   int64_t first_output, end_output;

@@ -11,15 +11,25 @@ namespace cachalot::cpu {
 
 namespace {
 
-// Pieces per thread: enough that a thread which shares its core takes fewer, few enough to cost
-// nothing.
-constexpr int kPiecesPerThread = 4;
+// Outputs are cut in pairs of panels, which kernels take together. A piece is what a core does in
+// some microseconds: enough to be worth taking, and little to wait for when a core is busy
+// elsewhere. A weight that is read for many rows is worth more than its bytes.
+constexpr int kUnit = 2;  // panels
+constexpr int64_t kPieceBytes = 64 << 10;
+constexpr int64_t kRowsPerReading = 8;
+constexpr int64_t kPiecesPerThread = 16;
+
+constexpr int64_t kSmallestConversion = 4096;  // values that are worth handing over
 
 int64_t align64(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+
+// Rows of a power of two would all fall into the same sets of the first cache.
+constexpr int64_t kBf16Padding = 32;
 
 struct PreparedRows {
   QuantizedRows quantized{};
   uint16_t* bf16 = nullptr;
+  int64_t bf16_stride = 0;
 };
 
 /** Converts x once for all weights that need it in int8 or bf16. */
@@ -34,60 +44,115 @@ PreparedRows prepare_rows(const OpContext& context, const LinearParams& params, 
   if (!int8 && !bf16) return rows;
   const int64_t n = params.n_rows * n_inputs;
   const int64_t code_bytes = align64(n), scale_bytes = align64(n / 8);
+  rows.bf16_stride = n_inputs + kBf16Padding;
+  const int64_t bf16_bytes = align64(2 * params.n_rows * rows.bf16_stride);
   uint8_t* memory =
-      context.scratch.get(static_cast<size_t>(code_bytes + 4 * scale_bytes + align64(2 * n)));
+      context.scratch.get(static_cast<size_t>(code_bytes + 4 * scale_bytes + bf16_bytes));
   rows.quantized = {reinterpret_cast<int8_t*>(memory),
                     reinterpret_cast<float*>(memory + code_bytes),
                     reinterpret_cast<int32_t*>(memory + code_bytes + scale_bytes),
                     reinterpret_cast<int32_t*>(memory + code_bytes + 3 * scale_bytes)};
   rows.bf16 = reinterpret_cast<uint16_t*>(memory + code_bytes + 4 * scale_bytes);
-  context.pool.parallel_for(params.n_rows, [&](int row, int) {
-    const float* x = params.x + row * n_inputs;
-    const int64_t block = row * n_inputs / kQuantBlock;
-    const QuantizedRows& q = rows.quantized;
-    if (int8) {
-      context.kernels.quantize_row(x, n_inputs, q.codes + row * n_inputs, q.scales + block,
-                                   q.sums16 + 2 * block, q.sums32 + block);
+  const auto convert = [&](int64_t first, int64_t end, int) {
+    for (int64_t row = first; row < end; row++) {
+      const float* x = params.x + row * n_inputs;
+      const int64_t block = row * n_inputs / kQuantBlock;
+      const QuantizedRows& q = rows.quantized;
+      if (int8) {
+        context.kernels.quantize_row(x, n_inputs, q.codes + row * n_inputs, q.scales + block,
+                                     q.sums16 + 2 * block, q.sums32 + block);
+      }
+      if (bf16) context.kernels.round_bf16(x, n_inputs, rows.bf16 + row * rows.bf16_stride);
     }
-    if (bf16) context.kernels.round_bf16(x, n_inputs, rows.bf16 + row * n_inputs);
-  });
+  };
+  context.pool.parallel_ranges(params.n_rows, kSmallestConversion / n_inputs + 1, convert);
   return rows;
-}
-
-/** Outputs [first, end) of one weight, in units of 16. */
-void run_panels(const OpContext& context, const LinearParams& params, const PreparedRows& rows,
-                const LinearOutput& output, int first, int end) {
-  const auto& weight = *static_cast<const CpuWeight*>(output.weight);
-  const auto dtype = static_cast<uint32_t>(weight.dtype());
-  if (is_float(weight.dtype())) {
-    const FloatTask task{dtype,
-                         weight.data(),
-                         weight.n_rows(),
-                         weight.n_cols(),
-                         params.x,
-                         rows.bf16,
-                         params.n_rows,
-                         output.y,
-                         int64_t{first} * kPanelOutputs,
-                         std::min<int64_t>(int64_t{end} * kPanelOutputs, weight.n_rows())};
-    context.kernels.linear_floats(&task);
-  } else {
-    const PanelTask task{dtype,           weight.data(),  weight.n_rows(),
-                         weight.n_cols(), rows.quantized, params.n_rows,
-                         output.y,        first,          end};
-    context.kernels.linear_panels(&task);
-  }
-  if (output.bias == nullptr) return;
-  const int64_t n = weight.n_rows(), begin = int64_t{first} * kPanelOutputs,
-                stop = std::min<int64_t>(int64_t{end} * kPanelOutputs, n);
-  for (int64_t row = 0; row < params.n_rows; row++) {
-    for (int64_t i = begin; i < stop; i++) output.y[row * n + i] += output.bias[i];
-  }
 }
 
 int panel_count(int64_t n_outputs) {
   return static_cast<int>((n_outputs + kPanelOutputs - 1) / kPanelOutputs);
 }
+
+int unit_count(const Weight& weight) { return (panel_count(weight.n_rows()) + kUnit - 1) / kUnit; }
+
+/** One linear op: who computes which outputs. */
+class LinearRun {
+ public:
+  LinearRun(const OpContext& context, const LinearParams& params)
+      : context_(context), params_(params), n_inputs_(params.outputs[0].weight->n_cols()) {
+    for (const auto& output : params.outputs) {
+      const auto& weight = *static_cast<const CpuWeight*>(output.weight);
+      CHECK(weight.n_cols() == n_inputs_, "weights of one linear read the same x");
+      n_units_ += unit_count(weight);
+      bytes_ += weight.bytes();
+      packed_ = packed_ || !is_float(weight.dtype());
+    }
+  }
+
+  void run() {
+    rows_ = prepare_rows(context_, params_, n_inputs_);
+    const int64_t scratch = packed_ ? align64(panel_scratch_bytes(n_inputs_)) : 0;
+    uint8_t* memory =
+        context_.panel_scratch.get(static_cast<size_t>(scratch * context_.pool.size()));
+    const int n_pieces = piece_count();
+    context_.pool.parallel_for(n_pieces, [&](int piece, int thread) {
+      run_units(n_units_ * piece / n_pieces, n_units_ * (piece + 1) / n_pieces,
+                memory + scratch * thread);
+    });
+  }
+
+ private:
+  /** About equal shares for all threads, if nothing disturbs them. */
+  int piece_count() const {
+    const int64_t threads = context_.pool.size();
+    const int64_t work = bytes_ * (1 + params_.n_rows / kRowsPerReading);
+    const int64_t per_thread =
+        std::clamp<int64_t>(work / kPieceBytes / threads, 1, kPiecesPerThread);
+    return static_cast<int>(std::min(n_units_, per_thread * threads));
+  }
+
+  /** Units [first, end), counted through all outputs. */
+  void run_units(int64_t first, int64_t end, uint8_t* scratch) const {
+    for (const auto& output : params_.outputs) {
+      const int64_t own = unit_count(*output.weight);
+      if (first < own && end > 0) {
+        const int n_panels = panel_count(output.weight->n_rows());
+        run_panels(output, static_cast<int>(std::max<int64_t>(first, 0)) * kUnit,
+                   std::min(static_cast<int>(end) * kUnit, n_panels), scratch);
+      }
+      first -= own;
+      end -= own;
+    }
+  }
+
+  void run_panels(const LinearOutput& output, int first, int end, uint8_t* scratch) const {
+    const auto& weight = *static_cast<const CpuWeight*>(output.weight);
+    const auto dtype = static_cast<uint32_t>(weight.dtype());
+    const int64_t n = weight.n_rows(), begin = int64_t{first} * kPanelOutputs,
+                  stop = std::min<int64_t>(int64_t{end} * kPanelOutputs, n);
+    if (is_float(weight.dtype())) {
+      const FloatTask task{
+          dtype,          weight.data(), n,     n_inputs_, params_.x, rows_.bf16, rows_.bf16_stride,
+          params_.n_rows, output.y,      begin, stop};
+      context_.kernels.linear_floats(&task);
+    } else {
+      const PanelTask task{dtype,          weight.data(), n,     n_inputs_, rows_.quantized,
+                           params_.n_rows, output.y,      first, end,       scratch};
+      context_.kernels.linear_panels(&task);
+    }
+    if (output.bias == nullptr) return;
+    for (int64_t row = 0; row < params_.n_rows; row++) {
+      for (int64_t i = begin; i < stop; i++) output.y[row * n + i] += output.bias[i];
+    }
+  }
+
+  const OpContext& context_;
+  const LinearParams& params_;
+  const int64_t n_inputs_;
+  int64_t n_units_ = 0, bytes_ = 0;
+  bool packed_ = false;
+  PreparedRows rows_;
+};
 
 }  // namespace
 
@@ -102,28 +167,7 @@ CpuWeight::CpuWeight(const Tensor& tensor, ThreadPool& pool) : tensor_(tensor) {
 
 void linear(const OpContext& context, const LinearParams& params) {
   CHECK(!params.outputs.empty(), "linear needs a weight");
-  const int64_t n_inputs = params.outputs[0].weight->n_cols();
-  int n_panels = 0;
-  for (const auto& output : params.outputs) {
-    CHECK(output.weight->n_cols() == n_inputs, "weights of one linear read the same x");
-    n_panels += panel_count(output.weight->n_rows());
-  }
-  if (params.n_rows == 0) return;
-  const PreparedRows rows = prepare_rows(context, params, n_inputs);
-  const int n_pieces = std::min(n_panels, context.pool.size() * kPiecesPerThread);
-  context.pool.parallel_for(n_pieces, [&](int piece, int) {
-    int first = static_cast<int>(int64_t{n_panels} * piece / n_pieces);
-    int left = static_cast<int>(int64_t{n_panels} * (piece + 1) / n_pieces) - first;
-    for (const auto& output : params.outputs) {
-      const int own = panel_count(output.weight->n_rows());
-      const int n = std::min(left, own - first);
-      if (n > 0) {
-        run_panels(context, params, rows, output, first, first + n);
-        left -= n;
-      }
-      first = std::max(0, first - own);
-    }
-  });
+  if (params.n_rows > 0) LinearRun(context, params).run();
 }
 
 }  // namespace cachalot::cpu

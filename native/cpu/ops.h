@@ -26,6 +26,7 @@ struct OpContext {
   const Kernels& kernels;
   ThreadPool& pool;
   Scratch& scratch;
+  Scratch& panel_scratch;  // of `linear`, which needs both
 };
 
 /** A packed or an in-place weight. */
@@ -38,6 +39,10 @@ class CpuWeight final : public Weight {
   int64_t n_cols() const override { return tensor_.n_cols; }
   int64_t resident_bytes() const override { return static_cast<int64_t>(panels_.size()); }
   DType dtype() const { return tensor_.dtype; }
+  /** That are read for each step. */
+  int64_t bytes() const {
+    return is_float(tensor_.dtype) ? n_rows() * tensor_.row_bytes() : resident_bytes();
+  }
   const uint8_t* data() const { return is_float(tensor_.dtype) ? tensor_.data : panels_.data(); }
 
  private:

@@ -129,7 +129,10 @@ void put_iq2_xxs(uint8_t* out, int output, const BlockCodes& block) {
     uint8_t* bytes = out + PackedIQ2_XXS::kBlocks + sub * PackedIQ2_XXS::kBlockBytes;
     for (int i = 0; i < 4; i++) {
       bytes[i * kPanelOutputs + output] = block.grid[4 * sub + i];
-      bytes[(4 + i) * kPanelOutputs + output] = block.signs[4 * sub + i];
+      const int signs = block.signs[4 * sub + i];
+      uint8_t* masks = bytes + 4 * kPanelOutputs + 16 * i + output / 2;
+      masks[0] |= static_cast<uint8_t>((signs & 15) << 4 * (output % 2));
+      masks[8] |= static_cast<uint8_t>((signs >> 4) << 4 * (output % 2));
     }
   }
 }

@@ -52,16 +52,21 @@ static inline void load_nibbles(const uint8_t* bytes, int half, __m256i* quads) 
   }
 }
 
-/** quads += value where the masks of 8 quads have a bit. */
-static inline void add_high_bits(const uint8_t* masks, int half, char value, __m256i* quads) {
+/** Bytes of -1 where the mask of a quad has a bit. */
+static inline __m256i load_mask(const uint8_t* masks, int quad, int half) {
   const __m256i spread = _mm256_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2,
                                           2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3);
   const __m256i bit = _mm256_set1_epi64x(static_cast<int64_t>(0x8040201008040201));
+  int32_t mask;
+  __builtin_memcpy(&mask, masks + 8 * quad + 4 * half, 4);
+  const __m256i own = _mm256_shuffle_epi8(_mm256_set1_epi32(mask), spread);
+  return _mm256_cmpeq_epi8(_mm256_and_si256(own, bit), bit);
+}
+
+/** quads += value where the masks of 8 quads have a bit. */
+static inline void add_high_bits(const uint8_t* masks, int half, char value, __m256i* quads) {
   for (int i = 0; i < 8; i++) {
-    int32_t mask;
-    __builtin_memcpy(&mask, masks + 8 * i + 4 * half, 4);
-    const __m256i own = _mm256_shuffle_epi8(_mm256_set1_epi32(mask), spread);
-    const __m256i set = _mm256_cmpeq_epi8(_mm256_and_si256(own, bit), bit);
+    const __m256i set = load_mask(masks, i, half);
     quads[i] = _mm256_add_epi8(quads[i], _mm256_and_si256(set, _mm256_set1_epi8(value)));
   }
 }
@@ -225,47 +230,45 @@ struct Q6_K : PackedQ6_K {
   }
 };
 
-// Points and signs come from tables of 256 eight-byte entries, loaded one by one: gathers of the
-// same took more than twice as long (TinyLlama, one thread: 7 against 17 tokens/s).
+// Points come from a table of 256 eight-byte entries, loaded one by one: gathers of the same took
+// more than twice as long (TinyLlama, one thread: 7 against 17 tokens/s).
 struct IQ2_XXS : PackedIQ2_XXS {
   static constexpr int kGroups = 1;
   static constexpr bool kHasMin = false, kSigned = false;
   int64_t points[256];
-  int64_t negative[256];  // bytes of 0 or -1
 
   IQ2_XXS() {
     for (int entry = 0; entry < 256; entry++) {
       uint8_t point[8];
-      int8_t minus[8];
       for (int i = 0; i < 8; i++) {
         const int code = kIq2XxsGrid[entry] >> (2 * i) & 3;
         point[i] = code == 0 ? 8 : code == 1 ? 25 : 43;
-        minus[i] = static_cast<int8_t>(-(entry >> i & 1));
       }
       __builtin_memcpy(&points[entry], point, 8);
-      __builtin_memcpy(&negative[entry], minus, 8);
     }
   }
 
-  /** Eight codes each of outputs a, a + 1 and a + 4, a + 5. */
-  __m256i spread(const uint8_t* index, const uint8_t* sign, int a) const {
-    const __m256i point = _mm256_setr_epi64x(points[index[a]], points[index[a + 1]],
-                                             points[index[a + 4]], points[index[a + 5]]);
-    const __m256i minus = _mm256_setr_epi64x(negative[sign[a]], negative[sign[a + 1]],
-                                             negative[sign[a + 4]], negative[sign[a + 5]]);
-    const __m256i value = _mm256_sub_epi8(_mm256_xor_si256(point, minus), minus);
-    return _mm256_add_epi8(value, _mm256_set1_epi8(kZero));
+  /** Eight points each of outputs a, a + 1 and a + 4, a + 5. */
+  __m256 spread(const uint8_t* index, int a) const {
+    return _mm256_castsi256_ps(_mm256_setr_epi64x(points[index[a]], points[index[a + 1]],
+                                                  points[index[a + 4]], points[index[a + 5]]));
+  }
+
+  /** Points of a quad, with their signs, plus kZero. */
+  static __m256i codes(__m256 points_of_quad, __m256i minus) {
+    const __m256i flipped = _mm256_xor_si256(_mm256_castps_si256(points_of_quad), minus);
+    return _mm256_add_epi8(_mm256_sub_epi8(flipped, minus), _mm256_set1_epi8(kZero));
   }
 
   void load(const uint8_t* block, int sub, int half, Codes& out) const {
-    const uint8_t* bytes = block + kBlocks + sub * kBlockBytes + kHalfOutputs * half;
+    const uint8_t* bytes = block + kBlocks + sub * kBlockBytes;
+    const uint8_t* masks = bytes + 4 * kPanelOutputs;
     for (int group = 0; group < 4; group++) {
-      const uint8_t* index = bytes + group * kPanelOutputs;
-      const uint8_t* sign = bytes + (4 + group) * kPanelOutputs;
-      const __m256 a = _mm256_castsi256_ps(spread(index, sign, 0));
-      const __m256 b = _mm256_castsi256_ps(spread(index, sign, 2));
-      out.quads[2 * group] = _mm256_castps_si256(_mm256_shuffle_ps(a, b, 0x88));
-      out.quads[2 * group + 1] = _mm256_castps_si256(_mm256_shuffle_ps(a, b, 0xdd));
+      const uint8_t* index = bytes + group * kPanelOutputs + kHalfOutputs * half;
+      const __m256 a = spread(index, 0), b = spread(index, 2);
+      const int quad = 2 * group;
+      out.quads[quad] = codes(_mm256_shuffle_ps(a, b, 0x88), load_mask(masks, quad, half));
+      out.quads[quad + 1] = codes(_mm256_shuffle_ps(a, b, 0xdd), load_mask(masks, quad + 1, half));
     }
     const __m256i pairs =
         _mm256_cvtepu8_epi32(load_8(block + kScales + sub / 2 * kPanelOutputs, half));

@@ -10,12 +10,22 @@
 
 namespace cachalot::cpu::avx512 {
 
-/** w = scale * (code - kZero) - min. Scales and minima are per 32 inputs, or per 16 when kGroups
- * is 2. */
-struct Codes {
+/** 32 inputs of 16 outputs: w = scale * (code - kZero) - min. Scales and minima are per 32 inputs,
+ * or per 16 when there are two groups. */
+template <int kGroups, bool kHasMin>
+struct CodesOf {
   __m512i quads[8];
-  __m512 scale[2];
-  __m512 min[2];
+  __m512 scale[kGroups];
+  __m512 min[kHasMin ? kGroups : 1];
+};
+
+/** What a codec gives. */
+template <int kGroupsOf32, bool kMin>
+struct Gives {
+  static constexpr int kGroups = kGroupsOf32;
+  static constexpr bool kHasMin = kMin;
+  static constexpr int kUnpackFrom = 12;  // rows from which it pays to unpack codes into memory
+  using Codes = CodesOf<kGroups, kHasMin>;
 };
 
 static inline __m512 load_halfs(const uint8_t* bytes) {
@@ -26,6 +36,8 @@ static inline __m512 load_bytes(const uint8_t* bytes) {
   return _mm512_cvtepi32_ps(
       _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes))));
 }
+
+constexpr int kUnpackNibblesFrom = 48;  // rows: they cost little each time
 
 /** 4 x 64 bytes of nibbles -> 8 quads. */
 static inline void load_nibbles(const uint8_t* bytes, __m512i* quads) {
@@ -67,27 +79,24 @@ static inline void look_up_iq4(__m512i* quads) {
   for (int i = 0; i < 8; i++) quads[i] = _mm512_shuffle_epi8(values, quads[i]);
 }
 
-struct Q8_0 : PackedQ8_0 {
-  static constexpr int kGroups = 1;
-  static constexpr bool kHasMin = false;
+struct Q8_0 : PackedQ8_0, Gives<1, false> {
+  static constexpr int kUnpackFrom = 1 << 30;  // they lie in the panel as they are used
   void load(const uint8_t* block, int /*sub*/, Codes& out) const {
     for (int i = 0; i < 8; i++) out.quads[i] = _mm512_loadu_si512(block + kCodes + 64 * i);
     out.scale[0] = load_halfs(block + kScales);
   }
 };
 
-struct Q4_0 : PackedQ4_0 {
-  static constexpr int kGroups = 1;
-  static constexpr bool kHasMin = false;
+struct Q4_0 : PackedQ4_0, Gives<1, false> {
+  static constexpr int kUnpackFrom = kUnpackNibblesFrom;
   void load(const uint8_t* block, int /*sub*/, Codes& out) const {
     load_nibbles(block + kCodes, out.quads);
     out.scale[0] = load_halfs(block + kScales);
   }
 };
 
-struct Q4_1 : PackedQ4_1 {
-  static constexpr int kGroups = 1;
-  static constexpr bool kHasMin = true;
+struct Q4_1 : PackedQ4_1, Gives<1, true> {
+  static constexpr int kUnpackFrom = kUnpackNibblesFrom;
   void load(const uint8_t* block, int /*sub*/, Codes& out) const {
     load_nibbles(block + kCodes, out.quads);
     out.scale[0] = load_halfs(block + kScales);
@@ -95,36 +104,29 @@ struct Q4_1 : PackedQ4_1 {
   }
 };
 
-struct Q5_0 : PackedQ5_0 {
-  static constexpr int kGroups = 1;
-  static constexpr bool kHasMin = false;
+struct Q5_0 : PackedQ5_0, Gives<1, false> {
   void load(const uint8_t* block, int sub, Codes& out) const {
     Q4_0().load(block, sub, out);
     add_high_bits(block + kHighBits, 16, out.quads);
   }
 };
 
-struct Q5_1 : PackedQ5_1 {
-  static constexpr int kGroups = 1;
-  static constexpr bool kHasMin = true;
+struct Q5_1 : PackedQ5_1, Gives<1, true> {
   void load(const uint8_t* block, int sub, Codes& out) const {
     Q4_1().load(block, sub, out);
     add_high_bits(block + kHighBits, 16, out.quads);
   }
 };
 
-struct IQ4_NL : PackedIQ4_NL {
-  static constexpr int kGroups = 1;
-  static constexpr bool kHasMin = false;
+struct IQ4_NL : PackedIQ4_NL, Gives<1, false> {
   void load(const uint8_t* block, int sub, Codes& out) const {
     Q4_0().load(block, sub, out);
     look_up_iq4(out.quads);
   }
 };
 
-struct Q4_K : PackedQ4_K {
-  static constexpr int kGroups = 1;
-  static constexpr bool kHasMin = true;
+struct Q4_K : PackedQ4_K, Gives<1, true> {
+  static constexpr int kUnpackFrom = kUnpackNibblesFrom;
   void load(const uint8_t* block, int sub, Codes& out) const {
     const int scales = sub * kPanelOutputs;
     load_nibbles(block + kCodes + sub * kCodeBytes / 2, out.quads);
@@ -133,18 +135,14 @@ struct Q4_K : PackedQ4_K {
   }
 };
 
-struct Q5_K : PackedQ5_K {
-  static constexpr int kGroups = 1;
-  static constexpr bool kHasMin = true;
+struct Q5_K : PackedQ5_K, Gives<1, true> {
   void load(const uint8_t* block, int sub, Codes& out) const {
     Q4_K().load(block, sub, out);
     add_high_bits(block + kHighBits + 64 * sub, 16, out.quads);
   }
 };
 
-struct IQ4_XS : PackedIQ4_XS {
-  static constexpr int kGroups = 1;
-  static constexpr bool kHasMin = false;
+struct IQ4_XS : PackedIQ4_XS, Gives<1, false> {
   void load(const uint8_t* block, int sub, Codes& out) const {
     load_nibbles(block + kCodes + sub * kCodeBytes / 2, out.quads);
     look_up_iq4(out.quads);
@@ -153,9 +151,7 @@ struct IQ4_XS : PackedIQ4_XS {
   }
 };
 
-struct Q2_K : PackedQ2_K {
-  static constexpr int kGroups = 2;
-  static constexpr bool kHasMin = true;
+struct Q2_K : PackedQ2_K, Gives<2, true> {
   void load(const uint8_t* block, int sub, Codes& out) const {
     for (int half = 0; half < 2; half++) {
       const int group = 2 * sub + half;
@@ -170,9 +166,7 @@ struct Q2_K : PackedQ2_K {
   }
 };
 
-struct Q3_K : PackedQ3_K {
-  static constexpr int kGroups = 2;
-  static constexpr bool kHasMin = false;
+struct Q3_K : PackedQ3_K, Gives<2, false> {
   void load(const uint8_t* block, int sub, Codes& out) const {
     for (int half = 0; half < 2; half++) {
       const int group = 2 * sub + half;
@@ -184,9 +178,7 @@ struct Q3_K : PackedQ3_K {
   }
 };
 
-struct Q6_K : PackedQ6_K {
-  static constexpr int kGroups = 2;
-  static constexpr bool kHasMin = false;
+struct Q6_K : PackedQ6_K, Gives<2, false> {
   void load(const uint8_t* block, int sub, Codes& out) const {
     load_nibbles(block + kCodes + sub * kCodeBytes / 2, out.quads);
     for (int half = 0; half < 2; half++) {
@@ -203,62 +195,63 @@ struct Q6_K : PackedQ6_K {
   }
 };
 
-// The lattice is looked up with permutes: 256 words of 16 bits are eight registers, kept across the
-// loop. A word is spread over eight bytes by vpmultishiftqb, and its two-bit codes become values by
-// vpshufb, once with the positive and, under the sign mask, once with the negative points.
-struct IQ2_XXS : PackedIQ2_XXS {
-  static constexpr int kGroups = 1;
-  static constexpr bool kHasMin = false;
-  __m512i grid[8];
+// All 64 lattice points of a block are looked up at once: low and high bytes of the 256 words are
+// four registers each, for vpermi2b. A word goes to each output's 32 bits, vpmultishiftqb brings
+// the two-bit code of each input to its byte, and vpermb - which sees six bits of an index, of
+// which the tables ignore four - makes it a value: once of the positive and, under the mask of
+// signs, once of the negative points.
+struct IQ2_XXS : PackedIQ2_XXS, Gives<1, false> {
+  __m512i low[4], high[4];                           // bytes of kIq2XxsGrid
+  __m512i positive = _mm512_set1_epi32(0x006b5948);  // 64 + {8, 25, 43}
+  __m512i negative = _mm512_set1_epi32(0x00152738);  // 64 - {8, 25, 43}
 
   IQ2_XXS() {
-    for (int i = 0; i < 8; i++) grid[i] = _mm512_loadu_si512(kIq2XxsGrid + 32 * i);
+    uint8_t bytes[2][256];
+    for (int i = 0; i < 256; i++) {
+      bytes[0][i] = static_cast<uint8_t>(kIq2XxsGrid[i]);
+      bytes[1][i] = static_cast<uint8_t>(kIq2XxsGrid[i] >> 8);
+    }
+    for (int i = 0; i < 4; i++) {
+      low[i] = _mm512_loadu_si512(bytes[0] + 64 * i);
+      high[i] = _mm512_loadu_si512(bytes[1] + 64 * i);
+    }
   }
 
-  /** 32 lattice indices -> 32 words. */
-  __m512i look_up(__m512i index) const {
-    const __mmask32 bit6 = _mm512_test_epi16_mask(index, _mm512_set1_epi16(64));
-    const __mmask32 bit7 = _mm512_test_epi16_mask(index, _mm512_set1_epi16(128));
-    const __m512i a = _mm512_permutex2var_epi16(grid[0], index, grid[1]);
-    const __m512i b = _mm512_permutex2var_epi16(grid[2], index, grid[3]);
-    const __m512i c = _mm512_permutex2var_epi16(grid[4], index, grid[5]);
-    const __m512i d = _mm512_permutex2var_epi16(grid[6], index, grid[7]);
-    return _mm512_mask_blend_epi16(bit7, _mm512_mask_blend_epi16(bit6, a, b),
-                                   _mm512_mask_blend_epi16(bit6, c, d));
+  static __m512i look_up(const __m512i (&table)[4], __m512i index, __mmask64 upper) {
+    return _mm512_mask_blend_epi8(upper, _mm512_permutex2var_epi8(table[0], index, table[1]),
+                                  _mm512_permutex2var_epi8(table[2], index, table[3]));
   }
 
-  /** 8 words, one per output -> 8 codes each, 64 +- the lattice point. */
-  static __m512i spread(__m128i words, uint64_t negative) {
-    const __m512i shifts = _mm512_set1_epi64(0x0e0c0a0806040200);
-    const __m512i positive_points = _mm512_set1_epi32(0x006b5948);  // 64 + {8, 25, 43}
-    const __m512i negative_points = _mm512_set1_epi32(0x00152738);  // 64 - {8, 25, 43}
-    const __m512i fields = _mm512_multishift_epi64_epi8(shifts, _mm512_cvtepu16_epi64(words));
-    const __m512i codes = _mm512_and_si512(fields, _mm512_set1_epi8(3));
-    return _mm512_mask_shuffle_epi8(_mm512_shuffle_epi8(positive_points, codes), negative,
-                                    negative_points, codes);
+  /** Bytes of 64-bit lanes that hold two outputs' words in their low 16 bits each: the two-bit
+   * codes of four inputs, from bit `shift` of the word on. */
+  static __m512i fields(__m512i words, int64_t shift) {
+    const __m512i shifts = _mm512_set1_epi64(0x2624222006040200 + shift * 0x0101010101010101);
+    return _mm512_multishift_epi64_epi8(shifts, words);
+  }
+
+  __m512i values(__m512i codes, uint64_t signs) const {
+    return _mm512_mask_permutexvar_epi8(_mm512_permutexvar_epi8(codes, positive), signs, codes,
+                                        negative);
   }
 
   void load(const uint8_t* block, int sub, Codes& out) const {
     const uint8_t* bytes = block + kBlocks + sub * kBlockBytes;
-    const __m512i even =
-        _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-    const __m512i odd =
-        _mm512_setr_epi32(1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+    const __m512i index = _mm512_loadu_si512(bytes);
+    const __mmask64 upper = _mm512_movepi8_mask(index);
+    const __m512i lows = look_up(low, index, upper), highs = look_up(high, index, upper);
+    // Words of group g: outputs 0..7 in lane g of the one, 8..15 in lane g of the other.
+    const __m512i first = _mm512_unpacklo_epi8(lows, highs),
+                  second = _mm512_unpackhi_epi8(lows, highs);
     uint64_t signs[8];
     __builtin_memcpy(signs, bytes + 4 * kPanelOutputs, sizeof signs);
-    for (int pair = 0; pair < 2; pair++) {
-      const __m256i index = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes + 32 * pair));
-      const __m512i words = look_up(_mm512_cvtepu8_epi16(index));
-      const __m128i w[4] = {_mm512_castsi512_si128(words), _mm512_extracti32x4_epi32(words, 1),
-                            _mm512_extracti32x4_epi32(words, 2),
-                            _mm512_extracti32x4_epi32(words, 3)};
-      for (int i = 0; i < 2; i++) {
-        const int group = 2 * pair + i;
-        const __m512i low = spread(w[2 * i], signs[2 * group]);           // outputs 0..7
-        const __m512i high = spread(w[2 * i + 1], signs[2 * group + 1]);  // outputs 8..15
-        out.quads[2 * group] = _mm512_permutex2var_epi32(low, even, high);
-        out.quads[2 * group + 1] = _mm512_permutex2var_epi32(low, odd, high);
-      }
+    const __m512i outputs =
+        _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 32, 33, 34, 35, 36, 37, 38, 39);
+#pragma GCC unroll 4
+    for (int group = 0; group < 4; group++) {
+      const __m512i lane = _mm512_add_epi32(outputs, _mm512_set1_epi32(8 * group));
+      const __m512i words = _mm512_permutex2var_epi16(first, lane, second);
+      out.quads[2 * group] = values(fields(words, 0), signs[2 * group]);
+      out.quads[2 * group + 1] = values(fields(words, 8), signs[2 * group + 1]);
     }
     const __m512i pairs = _mm512_cvtepu8_epi32(_mm_loadu_si128(
         reinterpret_cast<const __m128i*>(block + kScales + sub / 2 * kPanelOutputs)));

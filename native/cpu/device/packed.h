@@ -99,13 +99,20 @@ struct PackedIQ4_XS {
 };
 
 // IQ2_XXS, 256 inputs: f16 d[16]; u8 scale pairs [4][16] (block 2i low, 2i + 1 high nibble); then
-// for each block of 32 inputs: u8 grid index [4][16], u8 signs [4][16] (bit = input of the group of
-// 8, set = negative). code = 64 +- grid.
+// for each block of 32 inputs: u8 grid index [4 groups of 8 inputs][16]; signs [8 quads] masks of
+// 64 bits, bit = byte of the quad, set = negative. code = 64 +- grid.
 struct PackedIQ2_XXS {
   static constexpr int kInputs = 256, kZero = 64;
   static constexpr int kD = 0, kScales = kD + kHalfs, kBlocks = kScales + 4 * kPanelOutputs,
                        kBlockBytes = 8 * kPanelOutputs, kBytes = kBlocks + 8 * kBlockBytes;
 };
+
+/** The signs of eight inputs of IQ2_XXS, from the masks of a block. */
+static inline int iq2_xxs_signs(const uint8_t* masks, int group, int output) {
+  const uint8_t* quads = masks + 16 * group + output / 2;
+  const int shift = 4 * (output % 2);
+  return (quads[0] >> shift & 15) | (quads[8] >> shift & 15) << 4;
+}
 
 /** The 16 values of IQ4_NL and IQ4_XS, plus 128: finer near zero, where weights are. */
 constexpr uint8_t kIq4Values[16] = {1,   24,  45,  63,  79,  93,  106, 118,
