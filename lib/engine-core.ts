@@ -1,6 +1,7 @@
 /** The engine as lib/ sees it: requests in, their events out. Knows nothing of text. */
 import { CachalotError, fromNative } from './errors.js';
 import { native } from './native.js';
+import type { LayoutCache } from './models/layout-cache.js';
 import type {
   NativeEngine,
   NativeEngineOptions,
@@ -34,6 +35,7 @@ export class EngineCore {
   #nextPin = 1;
   #nextBatch = 1;
   #disposal: Promise<void> | undefined;
+  #saving: Promise<void> = Promise.resolve();
 
   private constructor(engine: NativeEngine) {
     this.#engine = engine;
@@ -141,12 +143,34 @@ export class EngineCore {
     }
   }
 
+  /** Lets later loads map what this one has packed. Goes on beside everything else; that it fails harms nobody. */
+  keepLayout(model: string, layouts: LayoutCache, how: { refused: boolean }): void {
+    if (this.#engine.description().weights !== 'packed') return;
+    const { weightBytes } = this.#engine.stats();
+    this.#saving = layouts
+      .save(model, weightBytes, (path) => this.#engine.saveLayout(path), how)
+      .catch((error: unknown) => {
+        const why = (error as Error).message;
+        process.emitWarning(
+          `the next load of ${model} will repack its weights: ${why}. \`layoutCache: false\` tries no longer to keep them`,
+          'CachalotWarning',
+        );
+      });
+  }
+
   /** Ends the engine's thread; requests in flight fail with code "disposed". */
   dispose(): Promise<void> {
-    this.#disposal ??= this.#engine.dispose().then(() => {
-      for (const id of [...this.#handlers.keys()]) this.finish(id, disposedFinish(id));
-    });
+    this.#disposal ??= this.end();
     return this.#disposal;
+  }
+
+  private async end(): Promise<void> {
+    for (const id of [...this.#handlers.keys()]) {
+      this.#engine.cancel(id);
+      this.finish(id, disposedFinish(id));
+    }
+    await this.#saving; // the engine's memory is being written
+    await this.#engine.dispose();
   }
 }
 

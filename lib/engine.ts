@@ -13,7 +13,7 @@ import type { GenerateOptions, ResolvedOptions } from './generate-options.js';
 import { Generation } from './generation.js';
 import { resolveModel } from './models/pull.js';
 import type { LoadOptions } from './load-options.js';
-import { resolveLoadOptions } from './load-options.js';
+import { layoutCacheOf, resolveLoadOptions } from './load-options.js';
 import type {
   EngineDescription,
   EngineStats,
@@ -75,8 +75,10 @@ export class Engine implements AsyncDisposable {
     const { onProgress, signal } = options;
     const path = await resolveModel(model, { onProgress, signal });
     if (signal?.aborted) throw abortError(signal);
+    const layouts = layoutCacheOf(options);
+    const layoutPath = (await layouts?.find(path)) ?? '';
     // The vocabulary is made here while weights are packed elsewhere.
-    const loading = EngineCore.load(path, nativeOptions);
+    const loading = EngineCore.load(path, { ...nativeOptions, layoutPath });
     loading.catch(() => undefined); // heard below
     const abandon = () => loading.then((loaded) => loaded.dispose()).catch(() => undefined);
     const vocabulary = await loadVocabulary(path, options.tokenizer).catch(
@@ -106,6 +108,7 @@ export class Engine implements AsyncDisposable {
       model: path,
       tokenizer: options.tokenizer,
     });
+    if (layouts) core.keepLayout(path, layouts, { refused: layoutPath !== '' });
     return new Engine(context, path);
   }
 
@@ -242,7 +245,8 @@ export class Engine implements AsyncDisposable {
     throw new CachalotError('not_supported', '`embed` is not supported yet');
   }
 
-  /** Ends the engine and frees its memory. What is running fails with code "disposed". */
+  /** Ends the engine and frees its memory. What is running fails with code "disposed". Waits for weights that are being
+   *  written for later loads. */
   async dispose(): Promise<void> {
     await this.#context.dispose();
   }

@@ -15,6 +15,7 @@ import {
 } from './check-options.js';
 import type { Check } from './check-options.js';
 import { cacheFolder } from './models/cache-folder.js';
+import { LayoutCache, layoutsFolder } from './models/layout-cache.js';
 import type { PullProgress } from './models/pull.js';
 import type { NativeEngineOptions } from './native.js';
 
@@ -44,6 +45,9 @@ export interface LoadOptions {
   namespace?: string;
   /** A Hugging Face tokenizer.json to use instead of the vocabulary in the model file. */
   tokenizer?: string;
+  /** Whether weights are kept as they were repacked, so that later loads of the same file only map them: true (default), false,
+   *  or how much room such files may take on the disk (default: 20 GiB), least recently used first to go. */
+  layoutCache?: boolean | { maxBytes?: number; minBytes?: number };
   /** Ends a download, or the loading once the current part is done. */
   signal?: AbortSignal;
   /** Progress of a download, if there is one. */
@@ -69,6 +73,11 @@ const loadChecks: Record<string, Check> = {
   prefixCache: isBoolean,
   namespace: isString,
   tokenizer: isString,
+  layoutCache: (name, value) => {
+    if (typeof value === 'boolean') return;
+    const bytes = integerIn(0, Number.MAX_SAFE_INTEGER);
+    checkOptions(value as object, { maxBytes: bytes, minBytes: bytes }, `${name}.`);
+  },
   onProgress: isFunction,
   signal: isSignal,
   checkInvariants: isBoolean,
@@ -82,6 +91,16 @@ function costsFolder(): string {
     return join(cacheFolder(), 'costs');
   } catch {
     return '';
+  }
+}
+
+/** Undefined where it is not wanted, or where there is no home. */
+export function layoutCacheOf({ layoutCache = true }: LoadOptions): LayoutCache | undefined {
+  if (layoutCache === false) return undefined;
+  try {
+    return new LayoutCache(layoutsFolder(), layoutCache === true ? {} : layoutCache);
+  } catch {
+    return undefined;
   }
 }
 
@@ -99,6 +118,7 @@ export function resolveLoadOptions(given: LoadOptions): NativeEngineOptions {
     maxStepMs: options.maxStepMs ?? 0,
     sharedReads: options.sharedReads ?? 'auto',
     costsFolder: costsFolder(),
+    layoutPath: '',
     machine: `${cpus()[0]?.model ?? 'unknown'}, ${cpus().length} cores`,
     prefixCache: options.prefixCache ?? true,
     takeTurns: false,

@@ -83,6 +83,8 @@ export interface NativeEngineOptions {
   sharedReads: 'auto' | 'always' | 'never';
   /** Where measured costs are kept, and what tells this machine from others that use the folder. */
   costsFolder: string;
+  /** Weights that an earlier load has laid out; '' for none. */
+  layoutPath: string;
   machine: string;
   prefixCache: boolean;
   /** Steps are carried out as chosen, apart, and without attention in turn: wrong results, for benchmarks. */
@@ -106,7 +108,7 @@ export interface EngineStats {
   segments: number;
   kvBytesInUse: number;
   kvBytes: number;
-  /** Bytes of repacked weights; those read in place from the file are not counted. */
+  /** Bytes of repacked weights in memory; those mapped from a file are not counted. */
   weightBytes: number;
   /** Bytes of keys and values that steps did not read because sequences read what they share together. */
   kvBytesNotRead: number;
@@ -150,6 +152,8 @@ export interface StepExplanation {
 export interface EngineDescription {
   /** "cpu, avx512, 2 threads" */
   device: string;
+  /** Where weights are: read in place in the model's file, packed into memory, or mapped as an earlier load packed them. */
+  weights: 'in place' | 'packed' | 'mapped';
   kvFormat: string;
   kvBytesPerToken: number;
   /** The longest context, in tokens. */
@@ -175,6 +179,8 @@ export interface NativeEngine {
   keepAlive(alive: boolean): void;
   stats(): EngineStats;
   description(): Omit<EngineDescription, 'model'>;
+  /** Writes what weights were packed into; the engine goes on meanwhile. */
+  saveLayout(path: string): Promise<void>;
   dispose(): Promise<void>;
 }
 
@@ -245,6 +251,8 @@ export interface NativeBinding {
   inspectModel(path: string): Promise<NativeModelInfo>;
   measurePeaks(instructions: string, threads: number): Promise<MachinePeaks>;
   instructions(): string[];
+  /** Names the layout of packed weights: it changes when they do. */
+  layoutName(): string;
 }
 
 /** The package's folder: the same from lib/ and from dist/, and on the unpacked side of an Electron archive. */

@@ -15,6 +15,7 @@ export interface EngineFlags {
   instructions?: 'auto' | 'avx512' | 'avxvnni' | 'avx2' | 'portable';
   sharedReads?: 'auto' | 'always' | 'never';
   maxStepMs?: number;
+  layoutCache?: boolean;
 }
 
 export function addEngineOptions(command: Command): Command {
@@ -52,7 +53,8 @@ export function addEngineOptions(command: Command): Command {
         'read what sequences share together; never changes an answer',
       ).choices(['auto', 'always', 'never']),
     )
-    .option('--max-step-ms <ms>', 'target for the time between tokens', decimal);
+    .option('--max-step-ms <ms>', 'target for the time between tokens', decimal)
+    .option('--no-layout-cache', 'repack weights at each load; keep no file of them');
 }
 
 /** Loads the engine, with progress on stderr when the model has to be fetched first. */
@@ -85,6 +87,7 @@ export function loadOptions(flags: EngineFlags): LoadOptions {
     ...(flags.kvFormat === undefined ? {} : { kv: { format: flags.kvFormat } }),
     ...(flags.instructions === undefined ? {} : { instructions: flags.instructions }),
     ...(flags.sharedReads === undefined ? {} : { sharedReads: flags.sharedReads }),
+    ...(flags.layoutCache === false ? { layoutCache: false } : {}),
     ...(flags.maxStepMs === undefined ? {} : { maxStepMs: flags.maxStepMs }),
   };
 }

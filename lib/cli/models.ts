@@ -3,6 +3,8 @@ import type { Command } from 'commander';
 
 import { ALIASES } from '../models/aliases.js';
 import { modelsFolder } from '../models/cache-folder.js';
+import { LayoutCache } from '../models/layout-cache.js';
+import type { StoredLayout } from '../models/layout-cache.js';
 import { installedModels, removeModels } from '../models/installed.js';
 import type { InstalledModel } from '../models/installed.js';
 import { sizeText } from './sizes.js';
@@ -15,7 +17,7 @@ interface JsonFlag {
 export function addModels(program: Command): void {
   const models = program
     .command('models')
-    .description('list and remove what `pull` has fetched')
+    .description('list and remove what `pull` has fetched, and what loading has kept')
     .addHelpText(
       'after',
       '\nExamples:\n  cachalot models\n  cachalot models list --json\n  cachalot models remove stories-15m',
@@ -23,13 +25,29 @@ export function addModels(program: Command): void {
   models
     .command('list', { isDefault: true })
     .description('what is there, and how much room it takes')
-    .option('--json', 'print { folder, bytes, models: [{ name, path, bytes, isPartial }] }')
+    .option(
+      '--json',
+      'print { folder, bytes, models: [{ name, path, bytes, isPartial }], layouts: [{ path, bytes, usedMs }] }',
+    )
     .addHelpText('after', '\nExamples:\n  cachalot models\n  cachalot models list --json')
     .action(async (flags: JsonFlag) => {
       const found = await installedModels();
       const bytes = found.reduce((sum, model) => sum + model.bytes, 0);
-      const all = { folder: modelsFolder(), bytes, models: found };
-      process.stdout.write(flags.json ? `${JSON.stringify(all)}\n` : `${describe(found, bytes)}\n`);
+      const layouts = await new LayoutCache().list();
+      const all = { folder: modelsFolder(), bytes, models: found, layouts };
+      const text = [describe(found, bytes), ...describeLayouts(layouts)].join('\n');
+      process.stdout.write(flags.json ? `${JSON.stringify(all)}\n` : `${text}\n`);
+    });
+  models
+    .command('clear-layouts')
+    .description('delete the weights that earlier loads have repacked; the next load does it again')
+    .option('--json', 'print { bytes }')
+    .addHelpText('after', '\nExamples:\n  cachalot models clear-layouts')
+    .action(async (flags: JsonFlag) => {
+      const bytes = await new LayoutCache().clear();
+      process.stdout.write(
+        flags.json ? `${JSON.stringify({ bytes })}\n` : `${sizeText(bytes)} are free\n`,
+      );
     });
   models
     .command('remove')
@@ -44,6 +62,14 @@ export function addModels(program: Command): void {
         for (const { name, bytes } of removed)
           process.stdout.write(`${name} is gone, ${sizeText(bytes)} are free\n`);
     });
+}
+
+function describeLayouts(layouts: readonly StoredLayout[]): string[] {
+  if (layouts.length === 0) return [];
+  const bytes = layouts.reduce((sum, layout) => sum + layout.bytes, 0);
+  return [
+    `${sizeText(bytes)} of repacked weights make loading faster; \`cachalot models clear-layouts\` deletes them`,
+  ];
 }
 
 function describe(found: readonly InstalledModel[], bytes: number): string {

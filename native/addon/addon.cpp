@@ -6,6 +6,7 @@
 #include "addon/engine_wrap.h"
 #include "addon/promise_work.h"
 #include "addon/prompt_grouper.h"
+#include "cpu/cpu_backend.h"
 #include "cpu/instructions.h"
 #include "cpu/machine_peaks.h"
 
@@ -39,6 +40,11 @@ Napi::Value instructions(const Napi::CallbackInfo& info) {
   return array;
 }
 
+/** layoutName(): names the layout of packed weights */
+Napi::Value layout_name(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), cpu::layout_name());
+}
+
 /** measurePeaks(instructions, threads): Promise<MachinePeaks> */
 Napi::Value measure_peaks(const Napi::CallbackInfo& info) {
   const std::string path = info[0].ToString();
@@ -57,6 +63,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("readGguf", Napi::Function::New(env, read_gguf, "readGguf"));
   exports.Set("inspectModel", Napi::Function::New(env, inspect_model, "inspectModel"));
   exports.Set("instructions", Napi::Function::New(env, instructions, "instructions"));
+  exports.Set("layoutName", Napi::Function::New(env, layout_name, "layoutName"));
   exports.Set("measurePeaks", Napi::Function::New(env, measure_peaks, "measurePeaks"));
   return exports;
 }

@@ -153,6 +153,7 @@ EngineOptions engine_options_from(const Napi::Object& object) {
   options.max_step_ms = number(object, "maxStepMs");
   options.grouping = object.Get("sharedReads").ToString();
   options.costs_folder = object.Get("costsFolder").ToString();
+  options.layout_path = object.Get("layoutPath").ToString();
   options.machine = object.Get("machine").ToString();
   options.reuse = object.Get("prefixCache").ToBoolean();
   options.take_turns = object.Get("takeTurns").ToBoolean();

@@ -19,6 +19,7 @@ Napi::Function EngineWrap::define(Napi::Env env) {
        InstanceMethod<&EngineWrap::keep_alive>("keepAlive"),
        InstanceMethod<&EngineWrap::stats>("stats"),
        InstanceMethod<&EngineWrap::description>("description"),
+       InstanceMethod<&EngineWrap::save_layout>("saveLayout"),
        InstanceMethod<&EngineWrap::dispose>("dispose")});
 }
 
@@ -124,6 +125,7 @@ Napi::Value EngineWrap::description(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     auto object = Napi::Object::New(info.Env());
     object.Set("device", engine().device());
+    object.Set("weights", engine().weights());
     object.Set("kvFormat", kv_format_name(engine().kv_format()));
     object.Set("kvBytesPerToken", static_cast<double>(engine().kv_bytes_per_token()));
     object.Set("contextLength", engine().context_length());
@@ -134,13 +136,29 @@ Napi::Value EngineWrap::description(const Napi::CallbackInfo& info) {
   });
 }
 
+/** saveLayout(path): Promise; the engine goes on meanwhile. */
+Napi::Value EngineWrap::save_layout(const Napi::CallbackInfo& info) {
+  const auto work = [handle = handle_, path = info[0].ToString().Utf8Value()] {
+    if (handle == nullptr) throw Error(ErrorCode::kDisposed, "this engine has been disposed");
+    const std::lock_guard lock(handle->saving);
+    if (handle->engine == nullptr) throw Error(ErrorCode::kDisposed, "the engine was disposed");
+    handle->engine->save_layout(path);
+    return handle;
+  };
+  const auto finish = [](Napi::Env env, std::shared_ptr<EngineHandle>) { return env.Undefined(); };
+  return PromiseWork<std::shared_ptr<EngineHandle>>::run(info.Env(), work, finish);
+}
+
 /** Ends the thread off the JavaScript thread: a step in flight may take a while. */
 Napi::Value EngineWrap::dispose(const Napi::CallbackInfo& info) {
   auto handle = std::move(handle_);
   handle_ = nullptr;
   if (handle != nullptr) napi_remove_env_cleanup_hook(env_, end_with_environment, this);
   const auto work = [handle] {
-    if (handle != nullptr) handle->engine.reset();
+    if (handle != nullptr) {
+      const std::lock_guard lock(handle->saving);
+      handle->engine.reset();
+    }
     return handle;
   };
   const auto finish = [](Napi::Env env, std::shared_ptr<EngineHandle>) { return env.Undefined(); };

@@ -4,6 +4,7 @@
 #include <napi.h>
 
 #include <memory>
+#include <mutex>
 
 #include "addon/token_channel.h"
 #include "engine/engine.h"
@@ -14,6 +15,7 @@ namespace cachalot::addon {
 struct EngineHandle {
   std::unique_ptr<TokenChannel> channel;
   std::unique_ptr<Engine> engine;
+  std::mutex saving;  // held while weights are written: the engine stays
 };
 
 class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
@@ -36,6 +38,7 @@ class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
   Napi::Value keep_alive(const Napi::CallbackInfo& info);
   Napi::Value stats(const Napi::CallbackInfo& info);
   Napi::Value description(const Napi::CallbackInfo& info);
+  Napi::Value save_layout(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
 
   Engine& engine();

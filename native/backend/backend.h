@@ -20,8 +20,12 @@ class Backend {
   virtual KvFormat preferred_kv_format() const = 0;
 
   virtual std::unique_ptr<Buffer> allocate(size_t bytes) = 0;
-  /** The weight may read `tensor` in place, so the tensor must outlive it. */
-  virtual std::unique_ptr<Weight> prepare_weight(const Tensor& tensor) = 0;
+  /** Names the layout of weights: what one process laid out, another may use under this name. */
+  virtual std::string layout() const = 0;
+  /** The weight may read `tensor` in place, so the tensor must outlive it; and so `laid_out`, if it
+   * is not empty: what an earlier weight made of an equal tensor had. */
+  virtual std::unique_ptr<Weight> prepare_weight(const Tensor& tensor,
+                                                 std::span<const uint8_t> laid_out) = 0;
 
   virtual void gather_rows(const GatherRowsParams& params) = 0;
   virtual void rms_norm(const RmsNormParams& params) = 0;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "backend/dtype.h"
 
@@ -29,7 +30,9 @@ class Weight {
   virtual int64_t n_rows() const = 0;  // N, outputs
   virtual int64_t n_cols() const = 0;  // K, inputs
   virtual int64_t resident_bytes()
-      const = 0;  // memory it owns; 0 when it is read in place from the map
+      const = 0;  // memory it owns; 0 when it is read in place from a map
+  /** Its bytes in its backend's layout; empty when it is read in place from the model's file. */
+  virtual std::span<const uint8_t> laid_out() const { return {}; }
 };
 
 /** Memory of a device, zeroed, released with the object. */

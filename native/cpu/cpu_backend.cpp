@@ -36,8 +36,12 @@ std::unique_ptr<Buffer> CpuBackend::allocate(size_t bytes) {
   return std::make_unique<CpuBuffer>(bytes);
 }
 
-std::unique_ptr<Weight> CpuBackend::prepare_weight(const Tensor& tensor) {
-  return std::make_unique<CpuWeight>(tensor, pool_);
+// The hash is of the files that say what is in a panel.
+std::string layout_name() { return "cpu-" CACHALOT_LAYOUT_HASH; }
+
+std::unique_ptr<Weight> CpuBackend::prepare_weight(const Tensor& tensor,
+                                                   std::span<const uint8_t> laid_out) {
+  return std::make_unique<CpuWeight>(tensor, laid_out, pool_);
 }
 
 }  // namespace cachalot::cpu

@@ -9,6 +9,9 @@
 
 namespace cachalot::cpu {
 
+/** The layout of weights that this version has, the same on all instruction paths. */
+std::string layout_name();
+
 class CpuBackend final : public Backend {
  public:
   /** `instructions`: "auto" or one of available_instructions(). `threads`: 0 for one per core. */
@@ -19,7 +22,9 @@ class CpuBackend final : public Backend {
   KvFormat preferred_kv_format() const override;
 
   std::unique_ptr<Buffer> allocate(size_t bytes) override;
-  std::unique_ptr<Weight> prepare_weight(const Tensor& tensor) override;
+  std::string layout() const override { return layout_name(); }
+  std::unique_ptr<Weight> prepare_weight(const Tensor& tensor,
+                                         std::span<const uint8_t> laid_out) override;
 
   void gather_rows(const GatherRowsParams& params) override { cpu::gather_rows(context_, params); }
   void rms_norm(const RmsNormParams& params) override { cpu::rms_norm(context_, params); }

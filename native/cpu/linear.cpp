@@ -156,13 +156,16 @@ class LinearRun {
 
 }  // namespace
 
-CpuWeight::CpuWeight(const Tensor& tensor, ThreadPool& pool) : tensor_(tensor) {
+CpuWeight::CpuWeight(const Tensor& tensor, std::span<const uint8_t> laid_out, ThreadPool& pool)
+    : tensor_(tensor), panels_(laid_out) {
   if (is_float(tensor.dtype)) return;
   const int64_t bytes = panel_bytes(tensor.dtype, tensor.n_cols);
   const int n_panels = panel_count(tensor.n_rows);
-  panels_ = MemoryRegion(static_cast<size_t>(bytes * n_panels));
+  if (laid_out.size() == static_cast<size_t>(bytes * n_panels)) return;
+  own_ = MemoryRegion(static_cast<size_t>(bytes * n_panels));
+  panels_ = {own_.data(), own_.size()};
   pool.parallel_for(
-      n_panels, [&](int panel, int) { pack_panel(tensor, panel, panels_.data() + panel * bytes); });
+      n_panels, [&](int panel, int) { pack_panel(tensor, panel, own_.data() + panel * bytes); });
 }
 
 void linear(const OpContext& context, const LinearParams& params) {

@@ -32,22 +32,25 @@ struct OpContext {
 /** A packed or an in-place weight. */
 class CpuWeight final : public Weight {
  public:
-  /** Packs a quantized tensor on all threads; keeps a view of a float one. */
-  CpuWeight(const Tensor& tensor, ThreadPool& pool);
+  /** Keeps a view of a float tensor, or of the panels that were packed before; packs a quantized
+   * one on all threads. */
+  CpuWeight(const Tensor& tensor, std::span<const uint8_t> laid_out, ThreadPool& pool);
 
   int64_t n_rows() const override { return tensor_.n_rows; }
   int64_t n_cols() const override { return tensor_.n_cols; }
-  int64_t resident_bytes() const override { return static_cast<int64_t>(panels_.size()); }
+  int64_t resident_bytes() const override { return static_cast<int64_t>(own_.size()); }
+  std::span<const uint8_t> laid_out() const override { return panels_; }
   DType dtype() const { return tensor_.dtype; }
   /** That are read for each step. */
   int64_t bytes() const {
-    return is_float(tensor_.dtype) ? n_rows() * tensor_.row_bytes() : resident_bytes();
+    return is_float(tensor_.dtype) ? tensor_.bytes() : static_cast<int64_t>(panels_.size());
   }
   const uint8_t* data() const { return is_float(tensor_.dtype) ? tensor_.data : panels_.data(); }
 
  private:
   Tensor tensor_;
-  MemoryRegion panels_;
+  MemoryRegion own_;
+  std::span<const uint8_t> panels_;
 };
 
 void gather_rows(const OpContext& context, const GatherRowsParams& params);

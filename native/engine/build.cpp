@@ -49,6 +49,16 @@ int choose_context(int asked, const ModelConfig& config) {
   return asked == 0 ? config.context_length : asked;
 }
 
+/** Null if there is none that can be used: weights are laid out again then. */
+std::shared_ptr<const LayoutFile> open_layout(const std::string& path, const Backend& backend) {
+  if (path.empty()) return nullptr;
+  try {
+    return std::make_shared<LayoutFile>(path, backend.layout());
+  } catch (const Error&) {
+    return nullptr;
+  }
+}
+
 }  // namespace
 
 std::unique_ptr<Engine> build_engine(const std::string& path, const EngineOptions& options,
@@ -72,9 +82,11 @@ std::unique_ptr<Engine> assemble_engine(ModelFiles files, std::unique_ptr<Backen
   parts.pool = std::make_unique<KvPool>(
       *parts.backend, shape, choose_bytes(options.kv_bytes, shape, parts.context_length));
   if (options.check_invariants) parts.pool->poison_freed_runs();
-  parts.model =
-      std::make_unique<Decoder>(parts.files.tensors, config, *parts.backend, parts.context_length,
-                                options.step_tokens, std::min(kMaxOutputs, options.step_tokens));
+  parts.model = std::make_unique<Decoder>(
+      load_decoder_weights(parts.files.tensors, config, *parts.backend,
+                           open_layout(options.layout_path, *parts.backend)),
+      config, *parts.backend, parts.context_length, options.step_tokens,
+      std::min(kMaxOutputs, options.step_tokens));
   parts.execute = {choose_grouping(options.grouping), {}};
   if (parts.execute.grouping == Grouping::kAuto)
     parts.execute.costs = load_attention_costs(*parts.backend, shape.format, shape.head_dim,

@@ -31,6 +31,7 @@ struct EngineOptions {
   double max_step_ms = 0;          // target for the time between tokens; 0: none
   std::string grouping = "auto";   // shared prefixes are read together: "auto", "always", "never"
   std::string costs_folder;        // where measured costs are kept; empty: nowhere
+  std::string layout_path;         // weights that an earlier load has laid out; empty: none
   std::string machine;             // what tells this machine from others that use the folder
   bool reuse = true;               // false: no prompt finds anything in the cache; benchmarks
   bool take_turns = false;  // steps go through all modes in turn, with wrong results; benchmarks
@@ -84,6 +85,11 @@ class Engine {
   EngineStats stats() const;
   /** What was shared in the last steps that shared anything, oldest first. */
   std::vector<StepReport> explain() const;
+  /** Where weights are: "in place" in the model's file, "packed" into memory, or "mapped" from a
+   * layout. */
+  std::string weights() const;
+  /** Writes what weights were packed into; may run beside the loop. Throws io. */
+  void save_layout(const std::string& path) const;
   std::string device() const { return parts_.backend->description(); }
   KvFormat kv_format() const { return parts_.pool->store().format; }
   size_t kv_bytes_per_token() const { return parts_.pool->run_bytes() / kTileTokens; }

@@ -155,10 +155,20 @@ void Engine::publish_stats() {
   counters_.segments = parts_.tree->n_segments();
   counters_.kv_bytes_in_use = parts_.pool->bytes_in_use();
   counters_.kv_bytes = static_cast<uint64_t>(parts_.pool->n_runs()) * parts_.pool->run_bytes();
-  counters_.weight_bytes = static_cast<uint64_t>(parts_.model->weight_bytes());
+  counters_.weight_bytes = static_cast<uint64_t>(parts_.model->weights().resident_bytes());
   const std::lock_guard lock(mutex_);
   published_ = counters_;
   published_.waiting = scheduler_.n_waiting() + static_cast<int>(submitted_.size());
+}
+
+std::string Engine::weights() const {
+  const DecoderWeights& weights = parts_.model->weights();
+  if (weights.laid_out.empty()) return "in place";
+  return weights.resident_bytes() == 0 ? "mapped" : "packed";
+}
+
+void Engine::save_layout(const std::string& path) const {
+  write_layout_file(path, parts_.backend->layout(), parts_.model->weights().laid_out);
 }
 
 }  // namespace cachalot

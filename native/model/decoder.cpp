@@ -107,14 +107,14 @@ void Decoder::select_outputs(std::span<const int32_t> rows) {
   backend_.gather_rows({rows_of(a_.delta), rows.data(), n, a_.last_delta});
 }
 
-Decoder::Decoder(const TensorMap& tensors, const ModelConfig& config, Backend& backend,
+Decoder::Decoder(DecoderWeights weights, const ModelConfig& config, Backend& backend,
                  int context_length, int max_rows, int max_outputs)
     : config_(config),
       backend_(backend),
       context_length_(context_length),
       max_rows_(max_rows),
       max_outputs_(max_outputs),
-      weights_(load_decoder_weights(tensors, config, backend)) {
+      weights_(std::move(weights)) {
   const auto windows = config.windows();
   for (const auto& layer : config.layers) {
     plan_of_layer_.push_back(static_cast<int>(

@@ -29,8 +29,7 @@ struct ForwardOutput {
 
 class Decoder {
  public:
-  /** `tensors` must outlive the model. Throws as load_decoder_weights. */
-  Decoder(const TensorMap& tensors, const ModelConfig& config, Backend& backend, int context_length,
+  Decoder(DecoderWeights weights, const ModelConfig& config, Backend& backend, int context_length,
           int max_rows, int max_outputs);
 
   /** One forward pass. What it returns is valid until the next call. */
@@ -39,7 +38,7 @@ class Decoder {
   const ModelConfig& config() const { return config_; }
   int max_rows() const { return max_rows_; }
   int max_outputs() const { return max_outputs_; }
-  int64_t weight_bytes() const { return weights_.resident_bytes(); }
+  const DecoderWeights& weights() const { return weights_; }
 
  private:
   /** Buffers of one step. */

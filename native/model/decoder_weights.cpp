@@ -11,8 +11,11 @@ namespace {
 
 class Loader {
  public:
-  Loader(const TensorMap& tensors, const ModelConfig& config, Backend& backend)
-      : tensors_(tensors), config_(config), backend_(backend) {}
+  Loader(const TensorMap& tensors, const ModelConfig& config, Backend& backend,
+         std::shared_ptr<const LayoutFile> layout)
+      : tensors_(tensors), config_(config), backend_(backend) {
+    weights_.layout = std::move(layout);
+  }
 
   DecoderWeights load() {
     const ModelConfig& c = config_;
@@ -65,9 +68,16 @@ class Loader {
 
   Projection projection(const std::string& name, int64_t n_outputs, int64_t n_inputs, bool biased) {
     const StoredTensor& stored = tensor(name + ".weight", n_outputs, n_inputs);
-    Projection result{backend_.prepare_weight(stored.tensor), nullptr};
+    const auto before = weights_.layout == nullptr
+                            ? std::span<const uint8_t>()
+                            : weights_.layout->find(stored.name, stored.tensor);
+    Projection result{backend_.prepare_weight(stored.tensor, before), nullptr};
     // A packed weight is a copy: the pages of its source need not stay resident.
     if (result.weight->resident_bytes() > 0) stored.drop_pages();
+    const auto laid_out = result.weight->laid_out();
+    if (!laid_out.empty())
+      weights_.laid_out.push_back(
+          {stored.name, stored.tensor.dtype, n_outputs, n_inputs, laid_out});
     if (biased) result.bias = vector(name + ".bias", n_outputs);
     return result;
   }
@@ -102,8 +112,8 @@ class Loader {
 }  // namespace
 
 DecoderWeights load_decoder_weights(const TensorMap& tensors, const ModelConfig& config,
-                                    Backend& backend) {
-  return Loader(tensors, config, backend).load();
+                                    Backend& backend, std::shared_ptr<const LayoutFile> layout) {
+  return Loader(tensors, config, backend, std::move(layout)).load();
 }
 
 int64_t DecoderWeights::resident_bytes() const {

@@ -6,6 +6,7 @@
 
 #include "backend/backend.h"
 #include "model/config.h"
+#include "weights/layout_file.h"
 
 namespace cachalot {
 
@@ -37,14 +38,17 @@ struct DecoderWeights {
   const float* output_norm;                      // [E]
   Projection output;                             // [V, E]
   std::vector<std::unique_ptr<Buffer>> vectors;  // norms and biases in f32
+  std::vector<LaidOutTensor> laid_out;           // of the projections that are not read in place
+  std::shared_ptr<const LayoutFile> layout;      // where they are mapped from, or null
 
   /** Bytes of packed weights; those read in place from the map are not counted. */
   int64_t resident_bytes() const;
 };
 
-/** `tensors` must outlive what is returned. Throws model_missing_tensor, model_bad_shape, or
- * unsupported_architecture for a tensor that nothing uses. */
+/** `tensors` must outlive what is returned. `layout`: of an earlier load, or null. Throws
+ * model_missing_tensor, model_bad_shape, or unsupported_architecture for a tensor that nothing
+ * uses. */
 DecoderWeights load_decoder_weights(const TensorMap& tensors, const ModelConfig& config,
-                                    Backend& backend);
+                                    Backend& backend, std::shared_ptr<const LayoutFile> layout);
 
 }  // namespace cachalot

@@ -116,7 +116,8 @@ std::unique_ptr<Buffer> ScriptedBackend::allocate(size_t bytes) {
   return std::make_unique<HostBuffer>(bytes);
 }
 
-std::unique_ptr<Weight> ScriptedBackend::prepare_weight(const Tensor& tensor) {
+std::unique_ptr<Weight> ScriptedBackend::prepare_weight(const Tensor& tensor,
+                                                        std::span<const uint8_t>) {
   return std::make_unique<NoWeight>(tensor);
 }
 

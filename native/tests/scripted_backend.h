@@ -44,7 +44,9 @@ class ScriptedBackend final : public Backend {
   int parallelism() const override { return 3; }
   KvFormat preferred_kv_format() const override { return KvFormat::kF32; }
   std::unique_ptr<Buffer> allocate(size_t bytes) override;
-  std::unique_ptr<Weight> prepare_weight(const Tensor& tensor) override;
+  std::string layout() const override { return "scripted"; }
+  std::unique_ptr<Weight> prepare_weight(const Tensor& tensor,
+                                         std::span<const uint8_t> laid_out) override;
   void gather_rows(const GatherRowsParams& params) override;
   void rms_norm(const RmsNormParams& params) override;
   void linear(const LinearParams& params) override;

@@ -30,7 +30,7 @@ Napi::Value linear(const Napi::CallbackInfo& info) {
   const auto x = floats_of(info[6]);
   const auto n_rows = static_cast<int32_t>(static_cast<int64_t>(x.size()) / tensor.n_cols);
   std::vector<float> y(static_cast<size_t>(n_rows * tensor.n_rows), -1.0f);
-  const auto weight = backend.prepare_weight(tensor);
+  const auto weight = backend.prepare_weight(tensor, {});
   const auto bias =
       info[7].IsNull() || info[7].IsUndefined() ? std::vector<float>() : floats_of(info[7]);
   const LinearOutput output{weight.get(), y.data(), bias.empty() ? nullptr : bias.data()};

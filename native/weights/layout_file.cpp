@@ -1,0 +1,243 @@
+#include "weights/layout_file.h"
+
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+
+#include "base/cores.h"
+#include "base/error.h"
+#include "base/sync_file.h"
+#include "base/thread_pool.h"
+#include "weights/span_reader.h"
+
+namespace cachalot {
+
+namespace {
+
+constexpr char kMagic[16] = "CACHALOT-LAYOUT";
+constexpr uint64_t kPrefix = sizeof kMagic + 16;  // magic, checksum, length
+constexpr uint64_t kPage = 4096;
+constexpr uint64_t kMaxName = 256, kMaxTensors = 1 << 20;
+
+uint64_t round_up(uint64_t offset) { return (offset + kPage - 1) / kPage * kPage; }
+
+/** Against damage, not against malice: sums and sums of sums over 16 lanes of words (Fletcher
+ * 1982), which compilers turn into vectors. */
+uint64_t checksum(std::span<const uint8_t> bytes) {
+  constexpr size_t kLanes = 16;
+  uint32_t first[kLanes] = {}, second[kLanes] = {}, words[kLanes];
+  const auto add = [&] {
+    for (size_t i = 0; i < kLanes; i++) {
+      first[i] += words[i];
+      second[i] += first[i];
+    }
+  };
+  size_t at = 0;
+  for (; at + sizeof words <= bytes.size(); at += sizeof words) {
+    std::memcpy(words, bytes.data() + at, sizeof words);
+    add();
+  }
+  std::memset(words, 0, sizeof words);
+  std::memcpy(words, bytes.data() + at, bytes.size() - at);
+  add();
+  uint64_t sum = bytes.size();
+  for (size_t i = 0; i < kLanes; i++) {
+    sum = (sum ^ first[i]) * 0x9e3779b97f4a7c15;
+    sum = (sum ^ second[i] ^ sum >> 29) * 0xbf58476d1ce4e5b9;
+  }
+  return sum;
+}
+
+class HeaderWriter {
+ public:
+  template <typename T>
+  void put(T value) {
+    const auto* bytes = reinterpret_cast<const uint8_t*>(&value);
+    bytes_.insert(bytes_.end(), bytes, bytes + sizeof value);
+  }
+  void put_string(const std::string& text) {
+    put<uint64_t>(text.size());
+    bytes_.insert(bytes_.end(), text.begin(), text.end());
+  }
+  const std::vector<uint8_t>& bytes() const { return bytes_; }
+
+ private:
+  std::vector<uint8_t> bytes_;
+};
+
+std::vector<uint64_t> checksums(const std::vector<LaidOutTensor>& tensors) {
+  std::vector<uint64_t> sums(tensors.size());
+  ThreadPool pool(usable_cores());
+  pool.parallel_for(static_cast<int>(tensors.size()), [&](int i, int) {
+    sums[static_cast<size_t>(i)] = checksum(tensors[static_cast<size_t>(i)].bytes);
+  });
+  return sums;
+}
+
+std::vector<uint8_t> header_of(const std::string& layout, const std::vector<LaidOutTensor>& tensors,
+                               const std::vector<uint64_t>& sums, uint64_t first_offset) {
+  HeaderWriter header;
+  header.put_string(layout);
+  header.put(static_cast<uint32_t>(tensors.size()));
+  uint64_t offset = first_offset;
+  for (size_t i = 0; i < tensors.size(); i++) {
+    const LaidOutTensor& tensor = tensors[i];
+    header.put_string(tensor.name);
+    header.put(static_cast<uint32_t>(tensor.dtype));
+    header.put(tensor.n_rows);
+    header.put(tensor.n_cols);
+    header.put(offset);
+    header.put<uint64_t>(tensor.bytes.size());
+    header.put(sums[i]);
+    offset = round_up(offset + tensor.bytes.size());
+  }
+  return header.bytes();
+}
+
+/** A file that is being written; deleted unless it is kept. */
+class NewFile {
+ public:
+  explicit NewFile(const std::string& path) : path_(path), file_(std::fopen(path.c_str(), "wb")) {
+    if (file_ == nullptr) fail();
+  }
+  ~NewFile() {
+    if (file_ != nullptr) std::fclose(file_);
+    std::error_code ignored;
+    if (!kept_) std::filesystem::remove(path_, ignored);
+  }
+  NewFile(const NewFile&) = delete;
+  NewFile& operator=(const NewFile&) = delete;
+
+  void write(std::span<const uint8_t> bytes) {
+    if (std::fwrite(bytes.data(), 1, bytes.size(), file_) != bytes.size()) fail();
+    position_ += bytes.size();
+  }
+  void fill_to(uint64_t position) {
+    const std::vector<uint8_t> zeros(position - position_);
+    write(zeros);
+  }
+  void keep_as(const std::string& path) {
+    if (std::fflush(file_) != 0 || !sync_file(file_)) fail();
+    const int closed = std::fclose(file_);
+    file_ = nullptr;
+    if (closed != 0) fail();
+    std::error_code error;
+    std::filesystem::rename(path_, path, error);
+    if (error) throw Error(ErrorCode::kIo, "cannot rename '" + path_ + "': " + error.message());
+    kept_ = true;
+  }
+
+ private:
+  [[noreturn]] void fail() const {
+    throw Error(ErrorCode::kIo, "cannot write '" + path_ + "': " + std::strerror(errno));
+  }
+
+  std::string path_;
+  std::FILE* file_;
+  uint64_t position_ = 0;
+  bool kept_ = false;
+};
+
+struct Expected {
+  LaidOutTensor tensor;
+  uint64_t sum;
+};
+
+Expected read_entry(SpanReader& reader, std::span<const uint8_t> file) {
+  Expected entry;
+  LaidOutTensor& tensor = entry.tensor;
+  tensor.name = reader.read_string(kMaxName, "a tensor's name");
+  tensor.dtype = static_cast<DType>(reader.read<uint32_t>("a type"));
+  tensor.n_rows = reader.read<int64_t>("a number of rows");
+  tensor.n_cols = reader.read<int64_t>("a number of columns");
+  const auto offset = reader.read<uint64_t>("an offset");
+  const auto size = reader.read<uint64_t>("a size");
+  entry.sum = reader.read<uint64_t>("a checksum");
+  if (offset % kPage != 0 || offset > file.size() || size > file.size() - offset)
+    throw Error(ErrorCode::kFileTensorOutOfBounds, "'" + tensor.name + "' is not in the file");
+  tensor.bytes = file.subspan(offset, size);
+  return entry;
+}
+
+std::span<const uint8_t> checked_header(std::span<const uint8_t> file) {
+  SpanReader reader(file);
+  if (std::memcmp(reader.read_bytes(sizeof kMagic, "the magic").data(), kMagic, sizeof kMagic) != 0)
+    throw Error(ErrorCode::kFileBadMagic, "it does not begin as a layout does");
+  const auto sum = reader.read<uint64_t>("the header's checksum");
+  const auto size = reader.read<uint64_t>("the header's length");
+  const auto header = reader.read_bytes(size, "the header");
+  if (checksum(header) != sum) throw Error(ErrorCode::kFileBadMetadata, "its header is damaged");
+  return header;
+}
+
+/** All of it, or an error. */
+std::vector<LaidOutTensor> read_layout(std::span<const uint8_t> file, const std::string& layout) {
+  SpanReader reader(checked_header(file));
+  if (reader.read_string(kMaxName, "the layout's name") != layout)
+    throw Error(ErrorCode::kFileBadVersion, "it is of another layout");
+  const auto count = reader.read<uint32_t>("the number of tensors");
+  if (count > kMaxTensors) throw Error(ErrorCode::kFileBadMetadata, "it has too many tensors");
+  std::vector<LaidOutTensor> tensors;
+  std::vector<uint64_t> expected;
+  for (uint32_t i = 0; i < count; i++) {
+    const Expected entry = read_entry(reader, file);
+    tensors.push_back(entry.tensor);
+    expected.push_back(entry.sum);
+  }
+  const auto sums = checksums(tensors);
+  for (size_t i = 0; i < tensors.size(); i++) {
+    if (sums[i] != expected[i])
+      throw Error(ErrorCode::kFileBadTensor, "'" + tensors[i].name + "' is damaged");
+  }
+  return tensors;
+}
+
+}  // namespace
+
+LayoutFile::LayoutFile(const std::string& path, const std::string& layout) : file_(path) {
+  try {
+    for (auto& tensor : read_layout(file_.bytes(), layout)) {
+      std::string name = tensor.name;
+      tensors_.emplace(std::move(name), std::move(tensor));
+    }
+  } catch (const Error& error) {
+    throw Error(error.code(), "cannot use '" + path + "': " + error.what());
+  }
+}
+
+std::span<const uint8_t> LayoutFile::find(const std::string& name, const Tensor& tensor) const {
+  const auto found = tensors_.find(name);
+  if (found == tensors_.end()) return {};
+  const LaidOutTensor& there = found->second;
+  const bool same =
+      there.dtype == tensor.dtype && there.n_rows == tensor.n_rows && there.n_cols == tensor.n_cols;
+  return same ? there.bytes : std::span<const uint8_t>();
+}
+
+void write_layout_file(const std::string& path, const std::string& layout,
+                       const std::vector<LaidOutTensor>& tensors) {
+  const auto sums = checksums(tensors);
+  const auto size = header_of(layout, tensors, sums, 0).size();  // which no offset changes
+  const uint64_t first_offset = round_up(kPrefix + size);
+  const auto header = header_of(layout, tensors, sums, first_offset);
+  static std::atomic<unsigned> n_written{0};
+  NewFile file(path + "." + std::to_string(process_id()) + "." + std::to_string(n_written++) +
+               ".tmp");
+  HeaderWriter prefix;
+  for (const char letter : kMagic) prefix.put(letter);
+  prefix.put(checksum(header));
+  prefix.put<uint64_t>(header.size());
+  file.write(prefix.bytes());
+  file.write(header);
+  uint64_t offset = first_offset;
+  for (const auto& tensor : tensors) {
+    file.fill_to(offset);
+    file.write(tensor.bytes);
+    offset = round_up(offset + tensor.bytes.size());
+  }
+  file.keep_as(path);
+}
+
+}  // namespace cachalot

@@ -1,0 +1,47 @@
+// Weights as a backend has repacked them, kept in a file: the next load maps them and has nothing
+// to do. The file belongs to one model and one layout; one that is damaged, or of another layout,
+// is refused whole.
+//
+//   "CACHALOT-LAYOUT", 0; u64 checksum of the header after it; u64 bytes of that header
+//   layout: string; u32 number of tensors; for each
+//     name: string; u32 dtype; i64 rows, columns; u64 offset, bytes, checksum
+//   the tensors' bytes, each from a multiple of 4096 on
+#pragma once
+
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "backend/tensor.h"
+#include "base/mapped_file.h"
+
+namespace cachalot {
+
+/** One weight of a layout: what it was made of, and its bytes. */
+struct LaidOutTensor {
+  std::string name;
+  DType dtype;
+  int64_t n_rows, n_cols;
+  std::span<const uint8_t> bytes;
+};
+
+class LayoutFile {
+ public:
+  /** Maps `path` and checks it all, bytes included. Throws Error{model_not_found | io | file_*}. */
+  LayoutFile(const std::string& path, const std::string& layout);
+
+  /** The bytes that were made of `tensor`; empty if there are none. */
+  std::span<const uint8_t> find(const std::string& name, const Tensor& tensor) const;
+
+ private:
+  MappedFile file_;
+  std::map<std::string, LaidOutTensor> tensors_;
+};
+
+/** Writes beside `path` and renames, so that no one ever sees half of it. Throws Error{io}. */
+void write_layout_file(const std::string& path, const std::string& layout,
+                       const std::vector<LaidOutTensor>& tensors);
+
+}  // namespace cachalot
