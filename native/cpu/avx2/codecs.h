@@ -10,13 +10,41 @@
 
 namespace cachalot::cpu::avx2 {
 
-/** w = scale * (code - zero) - min. Scales and minima are per 32 inputs, or per 16 when kGroups
- * is 2. Codes are unsigned and below 128, so that vpmaddubsw cannot saturate; or, when kSigned,
- * signed with zero already taken off. */
-struct Codes {
+// Within one translation unit: with VNNI the same names mean something else.
+namespace {
+
+/** 32 inputs of 8 outputs: w = scale * (code - kOffset) - min. Scales and minima are per 32 inputs,
+ * or per 16 when there are two groups. Codes are unsigned and, without VNNI, below 128; or, when
+ * kSigned, signed with kZero already taken off. */
+template <int kGroups, bool kHasMin>
+struct CodesOf {
   __m256i quads[8];
-  __m256 scale[2];
-  __m256 min[2];
+  __m256 scale[kGroups];
+  __m256 min[kHasMin ? kGroups : 1];
+};
+
+/** What a codec gives. */
+template <class Packed, int kGroupsOf32, bool kMin, int kLargest>
+struct Gives : Packed {
+  static constexpr bool kWide = kLargest > 127;
+  /** Quads whose pairs of products fit into 16 bits together: 1, 2, 4 or 8. */
+  static constexpr int kPairSum = 2 * 127 * (kWide ? 128 : kLargest), kMost = 32767 / kPairSum;
+  static constexpr int kSummable = kMost >= 8 ? 8 : kMost >= 4 ? 4 : kMost >= 2 ? 2 : 1;
+#ifdef CACHALOT_AVXVNNI
+  static constexpr bool kSigned = false;
+#else
+  static constexpr bool kSigned = kWide;
+#endif
+  static constexpr bool kHasMin = kMin;
+  static constexpr int kGroups = kGroupsOf32, kOffset = kSigned ? 0 : Packed::kZero;
+  static constexpr int kStripsPerPanel = 2;
+  static constexpr int kUnpackFrom = 12;  // rows from which it pays to unpack codes into memory
+  using Codes = CodesOf<kGroups, kHasMin>;
+
+  /** Codes of up to 255, as they are multiplied. */
+  static __m256i wide(__m256i codes) {
+    return kSigned ? _mm256_xor_si256(codes, _mm256_set1_epi8(-128)) : codes;
+  }
 };
 
 constexpr int kHalfOutputs = kPanelOutputs / 2;
@@ -80,39 +108,30 @@ static inline void load_pairs(const uint8_t* bytes, int half, __m256i* quads) {
   }
 }
 
-/** Nibbles -> what they stand for in IQ4_NL and IQ4_XS, signed. */
+/** Nibbles -> what they stand for in IQ4_NL and IQ4_XS. */
+template <class Codec>
 static inline void look_up_iq4(__m256i* quads) {
   const __m256i values =
       _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(kIq4Values)));
-  for (int i = 0; i < 8; i++) {
-    quads[i] = _mm256_xor_si256(_mm256_shuffle_epi8(values, quads[i]), _mm256_set1_epi8(-128));
-  }
+  for (int i = 0; i < 8; i++) quads[i] = Codec::wide(_mm256_shuffle_epi8(values, quads[i]));
 }
 
-struct Q8_0 : PackedQ8_0 {
-  static constexpr int kGroups = 1;
-  static constexpr bool kHasMin = false, kSigned = true;
+struct Q8_0 : Gives<PackedQ8_0, 1, false, 255> {
+  static constexpr int kUnpackFrom = 1 << 30;  // they lie in the panel as they are used
   void load(const uint8_t* block, int /*sub*/, int half, Codes& out) const {
-    for (int i = 0; i < 8; i++) {
-      out.quads[i] =
-          _mm256_xor_si256(load_row(block + kCodes + 64 * i, half), _mm256_set1_epi8(-128));
-    }
+    for (int i = 0; i < 8; i++) out.quads[i] = wide(load_row(block + kCodes + 64 * i, half));
     out.scale[0] = load_halfs(block + kScales, half);
   }
 };
 
-struct Q4_0 : PackedQ4_0 {
-  static constexpr int kGroups = 1;
-  static constexpr bool kHasMin = false, kSigned = false;
+struct Q4_0 : Gives<PackedQ4_0, 1, false, 15> {
   void load(const uint8_t* block, int /*sub*/, int half, Codes& out) const {
     load_nibbles(block + kCodes, half, out.quads);
     out.scale[0] = load_halfs(block + kScales, half);
   }
 };
 
-struct Q4_1 : PackedQ4_1 {
-  static constexpr int kGroups = 1;
-  static constexpr bool kHasMin = true, kSigned = false;
+struct Q4_1 : Gives<PackedQ4_1, 1, true, 15> {
   void load(const uint8_t* block, int /*sub*/, int half, Codes& out) const {
     load_nibbles(block + kCodes, half, out.quads);
     out.scale[0] = load_halfs(block + kScales, half);
@@ -120,36 +139,28 @@ struct Q4_1 : PackedQ4_1 {
   }
 };
 
-struct Q5_0 : PackedQ5_0 {
-  static constexpr int kGroups = 1;
-  static constexpr bool kHasMin = false, kSigned = false;
+struct Q5_0 : Gives<PackedQ5_0, 1, false, 31> {
   void load(const uint8_t* block, int sub, int half, Codes& out) const {
     Q4_0().load(block, sub, half, out);
     add_high_bits(block + kHighBits, half, 16, out.quads);
   }
 };
 
-struct Q5_1 : PackedQ5_1 {
-  static constexpr int kGroups = 1;
-  static constexpr bool kHasMin = true, kSigned = false;
+struct Q5_1 : Gives<PackedQ5_1, 1, true, 31> {
   void load(const uint8_t* block, int sub, int half, Codes& out) const {
     Q4_1().load(block, sub, half, out);
     add_high_bits(block + kHighBits, half, 16, out.quads);
   }
 };
 
-struct IQ4_NL : PackedIQ4_NL {
-  static constexpr int kGroups = 1;
-  static constexpr bool kHasMin = false, kSigned = true;
+struct IQ4_NL : Gives<PackedIQ4_NL, 1, false, 241> {
   void load(const uint8_t* block, int sub, int half, Codes& out) const {
     Q4_0().load(block, sub, half, out);
-    look_up_iq4(out.quads);
+    look_up_iq4<IQ4_NL>(out.quads);
   }
 };
 
-struct Q4_K : PackedQ4_K {
-  static constexpr int kGroups = 1;
-  static constexpr bool kHasMin = true, kSigned = false;
+struct Q4_K : Gives<PackedQ4_K, 1, true, 15> {
   void load(const uint8_t* block, int sub, int half, Codes& out) const {
     const int at = sub * kPanelOutputs;
     load_nibbles(block + kCodes + sub * kCodeBytes / 2, half, out.quads);
@@ -160,29 +171,23 @@ struct Q4_K : PackedQ4_K {
   }
 };
 
-struct Q5_K : PackedQ5_K {
-  static constexpr int kGroups = 1;
-  static constexpr bool kHasMin = true, kSigned = false;
+struct Q5_K : Gives<PackedQ5_K, 1, true, 31> {
   void load(const uint8_t* block, int sub, int half, Codes& out) const {
     Q4_K().load(block, sub, half, out);
     add_high_bits(block + kHighBits + 64 * sub, half, 16, out.quads);
   }
 };
 
-struct IQ4_XS : PackedIQ4_XS {
-  static constexpr int kGroups = 1;
-  static constexpr bool kHasMin = false, kSigned = true;
+struct IQ4_XS : Gives<PackedIQ4_XS, 1, false, 241> {
   void load(const uint8_t* block, int sub, int half, Codes& out) const {
     load_nibbles(block + kCodes + sub * kCodeBytes / 2, half, out.quads);
-    look_up_iq4(out.quads);
+    look_up_iq4<IQ4_XS>(out.quads);
     const __m256 scale = load_signed(block + kScales + sub * kPanelOutputs, half);
     out.scale[0] = _mm256_mul_ps(load_halfs(block + kD, half), scale);
   }
 };
 
-struct Q2_K : PackedQ2_K {
-  static constexpr int kGroups = 2;
-  static constexpr bool kHasMin = true, kSigned = false;
+struct Q2_K : Gives<PackedQ2_K, 2, true, 3> {
   void load(const uint8_t* block, int sub, int half, Codes& out) const {
     for (int part = 0; part < 2; part++) {
       const int group = 2 * sub + part;
@@ -197,9 +202,7 @@ struct Q2_K : PackedQ2_K {
   }
 };
 
-struct Q3_K : PackedQ3_K {
-  static constexpr int kGroups = 2;
-  static constexpr bool kHasMin = false, kSigned = false;
+struct Q3_K : Gives<PackedQ3_K, 2, false, 7> {
   void load(const uint8_t* block, int sub, int half, Codes& out) const {
     for (int part = 0; part < 2; part++) {
       const int group = 2 * sub + part;
@@ -211,9 +214,7 @@ struct Q3_K : PackedQ3_K {
   }
 };
 
-struct Q6_K : PackedQ6_K {
-  static constexpr int kGroups = 2;
-  static constexpr bool kHasMin = false, kSigned = false;
+struct Q6_K : Gives<PackedQ6_K, 2, false, 63> {
   void load(const uint8_t* block, int sub, int half, Codes& out) const {
     load_nibbles(block + kCodes + sub * kCodeBytes / 2, half, out.quads);
     for (int part = 0; part < 2; part++) {
@@ -232,9 +233,8 @@ struct Q6_K : PackedQ6_K {
 
 // Points come from a table of 256 eight-byte entries, loaded one by one: gathers of the same took
 // more than twice as long (TinyLlama, one thread: 7 against 17 tokens/s).
-struct IQ2_XXS : PackedIQ2_XXS {
-  static constexpr int kGroups = 1;
-  static constexpr bool kHasMin = false, kSigned = false;
+struct IQ2_XXS : Gives<PackedIQ2_XXS, 1, false, 107> {
+  static constexpr int kUnpackFrom = 2;
   int64_t points[256];
 
   IQ2_XXS() {
@@ -281,5 +281,7 @@ struct IQ2_XXS : PackedIQ2_XXS {
     out.scale[0] = _mm256_mul_ps(d, scale);
   }
 };
+
+}  // namespace
 
 }  // namespace cachalot::cpu::avx2

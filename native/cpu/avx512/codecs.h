@@ -20,10 +20,11 @@ struct CodesOf {
 };
 
 /** What a codec gives. */
-template <int kGroupsOf32, bool kMin>
-struct Gives {
-  static constexpr int kGroups = kGroupsOf32;
-  static constexpr bool kHasMin = kMin;
+template <class Packed, int kGroupsOf32, bool kMin>
+struct Gives : Packed {
+  static constexpr int kGroups = kGroupsOf32, kOffset = Packed::kZero, kStripsPerPanel = 1;
+  static constexpr bool kHasMin = kMin, kSigned = false;
+  static constexpr int kSummable = 8;     // quads in a row: no sum of products overflows
   static constexpr int kUnpackFrom = 12;  // rows from which it pays to unpack codes into memory
   using Codes = CodesOf<kGroups, kHasMin>;
 };
@@ -79,55 +80,55 @@ static inline void look_up_iq4(__m512i* quads) {
   for (int i = 0; i < 8; i++) quads[i] = _mm512_shuffle_epi8(values, quads[i]);
 }
 
-struct Q8_0 : PackedQ8_0, Gives<1, false> {
+struct Q8_0 : Gives<PackedQ8_0, 1, false> {
   static constexpr int kUnpackFrom = 1 << 30;  // they lie in the panel as they are used
-  void load(const uint8_t* block, int /*sub*/, Codes& out) const {
+  void load(const uint8_t* block, int /*sub*/, int /*strip*/, Codes& out) const {
     for (int i = 0; i < 8; i++) out.quads[i] = _mm512_loadu_si512(block + kCodes + 64 * i);
     out.scale[0] = load_halfs(block + kScales);
   }
 };
 
-struct Q4_0 : PackedQ4_0, Gives<1, false> {
+struct Q4_0 : Gives<PackedQ4_0, 1, false> {
   static constexpr int kUnpackFrom = kUnpackNibblesFrom;
-  void load(const uint8_t* block, int /*sub*/, Codes& out) const {
+  void load(const uint8_t* block, int /*sub*/, int /*strip*/, Codes& out) const {
     load_nibbles(block + kCodes, out.quads);
     out.scale[0] = load_halfs(block + kScales);
   }
 };
 
-struct Q4_1 : PackedQ4_1, Gives<1, true> {
+struct Q4_1 : Gives<PackedQ4_1, 1, true> {
   static constexpr int kUnpackFrom = kUnpackNibblesFrom;
-  void load(const uint8_t* block, int /*sub*/, Codes& out) const {
+  void load(const uint8_t* block, int /*sub*/, int /*strip*/, Codes& out) const {
     load_nibbles(block + kCodes, out.quads);
     out.scale[0] = load_halfs(block + kScales);
     out.min[0] = load_halfs(block + kMins);
   }
 };
 
-struct Q5_0 : PackedQ5_0, Gives<1, false> {
-  void load(const uint8_t* block, int sub, Codes& out) const {
-    Q4_0().load(block, sub, out);
+struct Q5_0 : Gives<PackedQ5_0, 1, false> {
+  void load(const uint8_t* block, int sub, int /*strip*/, Codes& out) const {
+    Q4_0().load(block, sub, 0, out);
     add_high_bits(block + kHighBits, 16, out.quads);
   }
 };
 
-struct Q5_1 : PackedQ5_1, Gives<1, true> {
-  void load(const uint8_t* block, int sub, Codes& out) const {
-    Q4_1().load(block, sub, out);
+struct Q5_1 : Gives<PackedQ5_1, 1, true> {
+  void load(const uint8_t* block, int sub, int /*strip*/, Codes& out) const {
+    Q4_1().load(block, sub, 0, out);
     add_high_bits(block + kHighBits, 16, out.quads);
   }
 };
 
-struct IQ4_NL : PackedIQ4_NL, Gives<1, false> {
-  void load(const uint8_t* block, int sub, Codes& out) const {
-    Q4_0().load(block, sub, out);
+struct IQ4_NL : Gives<PackedIQ4_NL, 1, false> {
+  void load(const uint8_t* block, int sub, int /*strip*/, Codes& out) const {
+    Q4_0().load(block, sub, 0, out);
     look_up_iq4(out.quads);
   }
 };
 
-struct Q4_K : PackedQ4_K, Gives<1, true> {
+struct Q4_K : Gives<PackedQ4_K, 1, true> {
   static constexpr int kUnpackFrom = kUnpackNibblesFrom;
-  void load(const uint8_t* block, int sub, Codes& out) const {
+  void load(const uint8_t* block, int sub, int /*strip*/, Codes& out) const {
     const int scales = sub * kPanelOutputs;
     load_nibbles(block + kCodes + sub * kCodeBytes / 2, out.quads);
     out.scale[0] = _mm512_mul_ps(load_halfs(block + kD), load_bytes(block + kScales + scales));
@@ -135,15 +136,15 @@ struct Q4_K : PackedQ4_K, Gives<1, true> {
   }
 };
 
-struct Q5_K : PackedQ5_K, Gives<1, true> {
-  void load(const uint8_t* block, int sub, Codes& out) const {
-    Q4_K().load(block, sub, out);
+struct Q5_K : Gives<PackedQ5_K, 1, true> {
+  void load(const uint8_t* block, int sub, int /*strip*/, Codes& out) const {
+    Q4_K().load(block, sub, 0, out);
     add_high_bits(block + kHighBits + 64 * sub, 16, out.quads);
   }
 };
 
-struct IQ4_XS : PackedIQ4_XS, Gives<1, false> {
-  void load(const uint8_t* block, int sub, Codes& out) const {
+struct IQ4_XS : Gives<PackedIQ4_XS, 1, false> {
+  void load(const uint8_t* block, int sub, int /*strip*/, Codes& out) const {
     load_nibbles(block + kCodes + sub * kCodeBytes / 2, out.quads);
     look_up_iq4(out.quads);
     const __m512 scale = load_signed(block + kScales + sub * kPanelOutputs);
@@ -151,8 +152,8 @@ struct IQ4_XS : PackedIQ4_XS, Gives<1, false> {
   }
 };
 
-struct Q2_K : PackedQ2_K, Gives<2, true> {
-  void load(const uint8_t* block, int sub, Codes& out) const {
+struct Q2_K : Gives<PackedQ2_K, 2, true> {
+  void load(const uint8_t* block, int sub, int /*strip*/, Codes& out) const {
     for (int half = 0; half < 2; half++) {
       const int group = 2 * sub + half;
       load_pairs(block + kCodes + 64 * group, out.quads + 4 * half);
@@ -166,8 +167,8 @@ struct Q2_K : PackedQ2_K, Gives<2, true> {
   }
 };
 
-struct Q3_K : PackedQ3_K, Gives<2, false> {
-  void load(const uint8_t* block, int sub, Codes& out) const {
+struct Q3_K : Gives<PackedQ3_K, 2, false> {
+  void load(const uint8_t* block, int sub, int /*strip*/, Codes& out) const {
     for (int half = 0; half < 2; half++) {
       const int group = 2 * sub + half;
       load_pairs(block + kCodes + 64 * group, out.quads + 4 * half);
@@ -178,8 +179,8 @@ struct Q3_K : PackedQ3_K, Gives<2, false> {
   }
 };
 
-struct Q6_K : PackedQ6_K, Gives<2, false> {
-  void load(const uint8_t* block, int sub, Codes& out) const {
+struct Q6_K : Gives<PackedQ6_K, 2, false> {
+  void load(const uint8_t* block, int sub, int /*strip*/, Codes& out) const {
     load_nibbles(block + kCodes + sub * kCodeBytes / 2, out.quads);
     for (int half = 0; half < 2; half++) {
       const int group = 2 * sub + half;
@@ -200,7 +201,7 @@ struct Q6_K : PackedQ6_K, Gives<2, false> {
 // the two-bit code of each input to its byte, and vpermb - which sees six bits of an index, of
 // which the tables ignore four - makes it a value: once of the positive and, under the mask of
 // signs, once of the negative points.
-struct IQ2_XXS : PackedIQ2_XXS, Gives<1, false> {
+struct IQ2_XXS : Gives<PackedIQ2_XXS, 1, false> {
   __m512i low[4], high[4];                           // bytes of kIq2XxsGrid
   __m512i positive = _mm512_set1_epi32(0x006b5948);  // 64 + {8, 25, 43}
   __m512i negative = _mm512_set1_epi32(0x00152738);  // 64 - {8, 25, 43}
@@ -234,7 +235,7 @@ struct IQ2_XXS : PackedIQ2_XXS, Gives<1, false> {
                                         negative);
   }
 
-  void load(const uint8_t* block, int sub, Codes& out) const {
+  void load(const uint8_t* block, int sub, int /*strip*/, Codes& out) const {
     const uint8_t* bytes = block + kBlocks + sub * kBlockBytes;
     const __m512i index = _mm512_loadu_si512(bytes);
     const __mmask64 upper = _mm512_movepi8_mask(index);
