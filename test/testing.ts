@@ -194,6 +194,41 @@ export interface TestingBinding {
   PrefixTree: new (runs: number) => NativeTree;
 }
 
+/** Contexts of one length, the last `rows` tokens of each being the step's. */
+export interface TimedContexts {
+  heads: number;
+  kvHeads: number;
+  headDim: number;
+  rows: number;
+  context: number;
+  sequences: number;
+}
+
+/** How long one call of an op takes, in microseconds; see native/addon/testing/timing.cpp. */
+export interface TimingBinding {
+  timeLinear(
+    path: string,
+    threads: number,
+    weight: Uint8Array,
+    type: number,
+    n: number,
+    k: number,
+    rows: number,
+  ): number;
+  timeAttention(path: string, threads: number, contexts: TimedContexts): number;
+  timeKvWrite(path: string, threads: number, contexts: TimedContexts): number;
+  timeRmsNorm(path: string, threads: number, rows: number, width: number): number;
+  timeSiluMul(path: string, threads: number, rows: number, width: number): number;
+  timeSample(
+    path: string,
+    threads: number,
+    rows: number,
+    vocabulary: number,
+    temperature: number,
+    topK: number,
+  ): number;
+}
+
 export const testing = require(
   join(__dirname, '..', 'build', 'test', 'cachalot_testing.node'),
 ) as TestingBinding;

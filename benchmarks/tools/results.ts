@@ -7,13 +7,13 @@ const folder = join(process.cwd(), 'benchmarks', 'results');
 /** Writes NAME.md, NAME.json and NAME.svg; returns where the first of them is. */
 export function saveResults(
   name: string,
-  { markdown, json, svg }: { markdown: string; json: unknown; svg: string },
+  { markdown, json, svg }: { markdown: string; json: unknown; svg?: string },
 ): string {
   mkdirSync(folder, { recursive: true });
   const path = join(folder, name);
   writeFileSync(`${path}.md`, markdown);
   writeFileSync(`${path}.json`, `${JSON.stringify(json, undefined, 2)}\n`);
-  writeFileSync(`${path}.svg`, svg);
+  if (svg !== undefined) writeFileSync(`${path}.svg`, svg);
   return `${path}.md`;
 }
 

@@ -9,6 +9,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   export_attention(env, exports);
   export_tree(env, exports);
   export_simulation(env, exports);
+  export_timing(env, exports);
   return exports;
 }
 

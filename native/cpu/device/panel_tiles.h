@@ -17,6 +17,7 @@ namespace cachalot::cpu {
 namespace {
 
 constexpr int64_t kFetchAhead = 4096;  // bytes, where one row reads a weight once
+constexpr int kTilesThatWait = 16;     // for memory; more have enough to do
 
 /** Strips that are taken together: those of a panel, then those of the next. */
 struct Strips {
@@ -89,21 +90,27 @@ template <class Path, class Codec, int kRows, int kStrips>
       acc[i][s] = Path::fma(Path::all(task.x.scales[at + i * stride]), t[i][s], acc[i][s]);
 }
 
-template <class Codec>
-inline void prefetch(const uint8_t* block, int64_t sub) {
-  constexpr int64_t kSubBytes = Codec::kBytes * kQuantBlock / Codec::kInputs;
-  for (int64_t line = 0; line < kSubBytes; line += 64)
-    __builtin_prefetch(block + sub * kSubBytes + line + kFetchAhead, 0, 3);
-}
+/** What will be read next, asked for in equal parts while the arithmetic goes on. */
+struct Fetch {
+  const uint8_t* at;
+  int64_t bytes_per_block;
+
+  void one_block() {
+    for (int64_t line = 0; line < bytes_per_block; line += 64)
+      __builtin_prefetch(at + line, 0, 3);
+    at += bytes_per_block;
+  }
+};
 
 /** Rows [row, row + kRows) of kStrips strips: the sums stay in registers along K. */
 template <class Path, class Codec, int kRows, int kStrips>
 [[gnu::noinline]] void tile(const PanelTask& task, const Codec& codec, const Strips& strips,
-                            int64_t output, int row) {
+                            int64_t output, int row, Fetch* shared_fetch) {
   constexpr int64_t kSubs = Codec::kInputs / kQuantBlock;
   constexpr int kStripsPerPanel = Codec::kStripsPerPanel;
   const int64_t n_blocks = task.n_inputs / Codec::kInputs;
   const int64_t blocks_per_row = task.n_inputs / kQuantBlock;
+  Fetch fetch = *shared_fetch;
   typename Path::Floats acc[kRows][kStrips];
 #pragma GCC unroll 8
   for (int i = 0; i < kRows; i++)
@@ -112,7 +119,7 @@ template <class Path, class Codec, int kRows, int kStrips>
   for (int64_t block = 0; block < n_blocks; block++) {
     const uint8_t* weights = strips.first + block * Codec::kBytes;
     for (int64_t sub = 0; sub < kSubs; sub++) {
-      if (kRows == 1) prefetch<Codec>(weights, sub);
+      fetch.one_block();
       typename Codec::Codes codes[kStrips];
 #pragma GCC unroll 2
       for (int s = 0; s < kStrips; s++)
@@ -122,6 +129,7 @@ template <class Path, class Codec, int kRows, int kStrips>
                              blocks_per_row, acc);
     }
   }
+  *shared_fetch = fetch;
 #pragma GCC unroll 2
   for (int s = 0; s < kStrips; s++) {
     const int64_t at = output + s * Path::kLanes;
@@ -134,17 +142,22 @@ template <class Path, class Codec, int kRows, int kStrips>
 
 template <class Path, class Codec, int kStrips, int kRows>
 void tiles(const PanelTask& task, const Codec& codec, const Strips& strips, int64_t output,
-           int* row) {
+           int* row, Fetch* fetch) {
   for (; *row + kRows <= task.n_rows; *row += kRows)
-    tile<Path, Codec, kRows, kStrips>(task, codec, strips, output, *row);
+    tile<Path, Codec, kRows, kStrips>(task, codec, strips, output, *row, fetch);
 }
 
-/** All rows of kStrips strips. */
-template <class Path, class Codec, int kStrips, int... kHeights>
+/** All rows of kStrips strips, while what is `next` comes. */
+template <class Path, class Codec, int kStrips, int kTallest, int... kHeights>
 void all_rows(const PanelTask& task, const Codec& codec, const Strips& strips, int64_t output,
-              Heights<kHeights...>) {
+              const Strips& next, Heights<kTallest, kHeights...>) {
+  const int n_tiles = (task.n_rows + kTallest - 1) / kTallest;
+  const int64_t n_blocks = task.n_inputs / kQuantBlock;
+  const bool waits = n_tiles <= kTilesThatWait;
+  Fetch fetch{next.first, waits ? next.panel_bytes / (n_tiles * n_blocks) + 1 : 0};
   int row = 0;
-  (tiles<Path, Codec, kStrips, kHeights>(task, codec, strips, output, &row), ...);
+  tiles<Path, Codec, kStrips, kTallest>(task, codec, strips, output, &row, &fetch);
+  (tiles<Path, Codec, kStrips, kHeights>(task, codec, strips, output, &row, &fetch), ...);
 }
 
 /** Codes that have been unpacked into memory, one block of 32 inputs after the other, one strip
@@ -182,11 +195,16 @@ void run_strips(const PanelTask& task, const Codec& codec, int panel, Rows rows)
   const int64_t bytes = task.n_inputs / Codec::kInputs * Codec::kBytes;
   const int64_t output = int64_t{panel} * kPanelOutputs;
   const Strips packed{task.panels + panel * bytes, bytes};
+  // One row reads in order; what comes soon is asked for. Several take the next strips.
+  constexpr int kPanels = kStrips / Codec::kStripsPerPanel;
+  const Strips next{packed.first + (task.n_rows == 1 ? kFetchAhead : kPanels * bytes),
+                    kPanels * bytes};
   if (task.n_rows < Codec::kUnpackFrom)
-    return all_rows<Path, Codec, kStrips>(task, codec, packed, output, rows);
+    return all_rows<Path, Codec, kStrips>(task, codec, packed, output, next, rows);
   unpack(task, codec, packed, kStrips);
   const int64_t strip_bytes = task.n_inputs / kQuantBlock * InMemory<Codec>::kBytes;
-  all_rows<Path, InMemory<Codec>, kStrips>(task, {}, {task.scratch, strip_bytes}, output, rows);
+  all_rows<Path, InMemory<Codec>, kStrips>(task, {}, {task.scratch, strip_bytes}, output, next,
+                                           rows);
 }
 
 }  // namespace

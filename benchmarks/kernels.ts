@@ -1,0 +1,134 @@
+/**
+ * npm run bench:kernels: every op beside what this machine could do at most, which is measured before and after. Microseconds,
+ * GB/s or billions of operations per second, and the share of the bound that memory or the arithmetic sets.
+ */
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+
+import { integer } from '#lib/cli/output.js';
+import { native } from '#lib/native.js';
+import type { MachinePeaks } from '#lib/native.js';
+import { Command } from 'commander';
+
+import type { TimingBinding } from '../test/testing.js';
+import { attentionPoints } from './kernels/attention.bench.js';
+import { elementwisePoints, samplePoints } from './kernels/elementwise.bench.js';
+import { linearPoints } from './kernels/linear.bench.js';
+import { boundOf } from './kernels/point.js';
+import type { KernelPoint } from './kernels/point.js';
+import { markdownTable, percent, saveResults } from './tools/results.js';
+
+/** The addon of the tests, which has the clock; a path that is no import, so that it is found from build/, too. */
+const timing = require(
+  join(process.cwd(), 'build', 'test', 'cachalot_testing.node'),
+) as TimingBinding;
+
+const TYPES = ['F32', 'F16', 'BF16', 'Q8_0', 'Q4_0', 'Q4_K', 'Q6_K', 'IQ2_XXS'];
+const OPS: Record<string, (types: readonly string[]) => KernelPoint[]> = {
+  linear: linearPoints,
+  attention: attentionPoints,
+  elementwise: elementwisePoints,
+  sample: samplePoints,
+};
+
+interface Timed extends Pick<
+  KernelPoint,
+  'op' | 'kind' | 'shape' | 'rows' | 'bytes' | 'operations'
+> {
+  us: number;
+  boundUs: number;
+  by: 'memory' | 'arithmetic';
+}
+
+interface Flags {
+  instructions: string;
+  threads: number;
+  types: string;
+  json?: boolean;
+}
+
+/** The better of two measurements: neighbours come and go. */
+function better(a: MachinePeaks, b: MachinePeaks): MachinePeaks {
+  const most = (key: 'readBytesPerSecond' | 'f32' | 'bf16' | 'int8') => Math.max(a[key], b[key]);
+  return {
+    ...a,
+    readBytesPerSecond: most('readBytesPerSecond'),
+    f32: most('f32'),
+    bf16: most('bf16'),
+    int8: most('int8'),
+  };
+}
+
+const giga = (value: number) => (value / 1e9).toFixed(value < 1e10 ? 1 : 0);
+
+function markdown(title: string, peaks: MachinePeaks, timed: readonly Timed[]): string {
+  const rows = timed.map(({ op, kind, shape, rows: n, us, boundUs, by, bytes, operations }) => [
+    op,
+    kind,
+    shape,
+    String(n),
+    us.toFixed(us < 100 ? 1 : 0),
+    by === 'memory'
+      ? `${giga((1e6 * bytes) / us)} GB/s`
+      : `${giga((1e6 * operations) / us)} G op/s`,
+    percent(boundUs / us),
+  ]);
+  return [
+    `# ${title}`,
+    '',
+    `${peaks.instructions}, ${peaks.threads} threads; ${cpus()[0]?.model ?? 'an unknown machine'}, Node ${process.version}. The machine reads ` +
+      `${giga(peaks.readBytesPerSecond)} GB/s; billions of operations per second: F32 ${giga(peaks.f32)}, ` +
+      `${peaks.bf16 > 0 ? `BF16 ${giga(peaks.bf16)}, ` : ''}INT8 ${giga(peaks.int8)}. Weights, keys and values lie beyond the caches; the best of seven runs.`,
+    '',
+    markdownTable(['op', 'kind', 'shape', 'rows', 'us', 'rate', 'of the bound'], rows),
+    '',
+  ].join('\n');
+}
+
+async function main(ops: string[], flags: Flags): Promise<void> {
+  const chosen = ops.length > 0 ? ops : Object.keys(OPS);
+  const unknown = chosen.find((op) => !(op in OPS));
+  if (unknown) throw new Error(`no op '${unknown}': there are ${Object.keys(OPS).join(', ')}`);
+  const measure = () => native().measurePeaks(flags.instructions, flags.threads);
+  const before = await measure();
+  const points = chosen.flatMap((op) => OPS[op]!(flags.types.split(',')));
+  const us = points.map((point, i) => {
+    process.stderr.write(`\r${i + 1} of ${points.length}`);
+    return point.time(timing, before.instructions, before.threads);
+  });
+  process.stderr.write('\n');
+  const peaks = better(before, await measure());
+  const timed = points.map((point, i) => {
+    const { us: boundUs, by } = boundOf(point, peaks);
+    const { op, kind, shape, rows, bytes, operations } = point;
+    return { op, kind, shape, rows, bytes, operations, us: us[i]!, boundUs, by };
+  });
+  if (flags.json) return void process.stdout.write(`${JSON.stringify({ peaks, timed })}\n`);
+  const date = new Date().toISOString().slice(0, 10);
+  const text = markdown(`Kernels, ${date}`, peaks, timed);
+  console.log(text);
+  if (ops.length > 0) return; // a part of it is to look at
+  const path = saveResults(`${date}-kernels-${peaks.instructions}-${peaks.threads}`, {
+    markdown: text,
+    json: { date, cpu: cpus()[0]?.model, peaks, timed },
+  });
+  console.log(`written to ${path} (.json)`);
+}
+
+new Command('bench:kernels')
+  .description('time every op, and set it beside what this machine could do at most')
+  .argument('[ops...]', `some of ${Object.keys(OPS).join(', ')} (default: all, which is kept)`)
+  .option('--instructions <path>', 'CPU instructions', 'auto')
+  .option('--threads <n>', 'CPU threads (default: one per core)', integer(1), 0)
+  .option('--types <names>', 'weight types', TYPES.join(','))
+  .option('--json', 'print { peaks, timed: [{ op, kind, shape, rows, us, boundUs, by, ... }] }')
+  .addHelpText(
+    'after',
+    '\nExamples:\n  npm run bench:kernels\n  npm run bench:kernels -- linear --types Q8_0,BF16 --instructions avx2',
+  )
+  .action(main)
+  .parseAsync()
+  .catch((error: unknown) => {
+    console.error(`error: ${(error as Error).message}`);
+    process.exitCode = 1;
+  });

@@ -1,0 +1,33 @@
+/** One thing that is timed, with what the machine must do for it at least. */
+import type { MachinePeaks } from '#lib/native.js';
+
+import type { TimingBinding } from '../../test/testing.js';
+
+export interface KernelPoint {
+  op: string;
+  /** Weight type, or how it is done. */
+  kind: string;
+  shape: string;
+  rows: number;
+  /** That come from memory. */
+  bytes: number;
+  operations: number;
+  /** At which rate operations are done at most. */
+  unit: 'int8' | 'bf16' | 'f32';
+  time(timing: TimingBinding, path: string, threads: number): number;
+}
+
+/** The roofline (Williams et al. 2009): seconds that reading or the arithmetic takes, whichever is longer. */
+export function boundOf(
+  { bytes, operations, unit }: KernelPoint,
+  peaks: MachinePeaks,
+): { us: number; by: 'memory' | 'arithmetic' } {
+  const reading = bytes / peaks.readBytesPerSecond;
+  const arithmetic = operations / (peaks[unit] || peaks.f32);
+  return {
+    us: 1e6 * Math.max(reading, arithmetic),
+    by: reading > arithmetic ? 'memory' : 'arithmetic',
+  };
+}
+
+export const ROWS = [1, 4, 16, 64, 512];
