@@ -11,6 +11,8 @@ namespace cachalot::cpu {
 
 namespace {
 
+constexpr int64_t kSmallest = 16;  // keys of a head that are worth handing over
+
 void write_token(const OpContext& context, const KvWriteParams& params, const KvTarget& target,
                  int head, const float* k, const float* v, float* rotated) {
   const KvStore& store = params.store;
@@ -47,16 +49,20 @@ void kv_write(const OpContext& context, const KvWriteParams& params) {
   const int heads = store.n_kv_heads;
   const auto cuts = cut_rows(params.targets, (4 * context.pool.size() + heads - 1) / heads);
   const int n_cuts = static_cast<int>(cuts.size()) - 1;
-  context.pool.parallel_for(heads * n_cuts, [&](int piece, int) {
+  const int64_t per_piece = static_cast<int64_t>(params.targets.size()) / n_cuts + 1;
+  const auto write = [&](int64_t first, int64_t end, int) {
     float rotated[1024];
-    const int head = piece % heads;
-    const auto cut = static_cast<size_t>(piece / heads);
-    for (int row = cuts[cut]; row < cuts[cut + 1]; row++) {
-      const int64_t at = (int64_t{row} * heads + head) * store.head_dim;
-      write_token(context, params, params.targets[static_cast<size_t>(row)], head, params.k + at,
-                  params.v + at, rotated);
+    for (int64_t piece = first; piece < end; piece++) {
+      const auto head = static_cast<int>(piece % heads);
+      const auto cut = static_cast<size_t>(piece / heads);
+      for (int row = cuts[cut]; row < cuts[cut + 1]; row++) {
+        const int64_t at = (int64_t{row} * heads + head) * store.head_dim;
+        write_token(context, params, params.targets[static_cast<size_t>(row)], head, params.k + at,
+                    params.v + at, rotated);
+      }
     }
-  });
+  };
+  context.pool.parallel_ranges(int64_t{heads} * n_cuts, kSmallest / per_piece + 1, write);
 }
 
 }  // namespace cachalot::cpu

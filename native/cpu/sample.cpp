@@ -2,6 +2,7 @@
 // token): the draw is a pure function of the logits and the key, whatever else is in the step.
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <vector>
@@ -32,11 +33,18 @@ uint64_t row_key(const SampleRow& row) {
              static_cast<uint64_t>(static_cast<uint32_t>(row.position)));
 }
 
-double gumbel(uint64_t key, int32_t token) {
-  const uint64_t bits = mix(key ^ static_cast<uint64_t>(token)) >> 32;
+/** What a token's noise is made from. */
+uint32_t noise_bits(uint64_t key, int32_t token) {
+  return static_cast<uint32_t>(mix(key ^ static_cast<uint64_t>(token)) >> 32);
+}
+
+double gumbel(uint32_t bits) {
   const double uniform = (static_cast<double>(bits) + 0.5) * 0x1p-32;
   return -std::log(-std::log(uniform));
 }
+
+/** No less than gumbel(bits): -log(-log u) <= -log(1 - u), and 1 - u >= 2^-(leading ones + 1). */
+double most_gumbel(uint32_t bits) { return 0.6931471805599454 * (std::countl_one(bits) + 1); }
 
 /** The token of the largest logit, the first among equals. */
 int32_t largest(const float* logits, float max) {
@@ -45,38 +53,55 @@ int32_t largest(const float* logits, float max) {
   return token;
 }
 
-bool truncates(const SampleRow& row) {
-  return row.top_k > 0 || row.typical_p < 1 || row.top_p < 1 || row.min_p > 0;
+/** Tokens that may be drawn, before the filters that need weights. */
+std::vector<Candidate> candidates_of(const float* logits, int32_t vocabulary, float max,
+                                     const SampleRow& row) {
+  const float threshold = max - kNoiseRange * row.temperature;
+  if (row.top_k > 0) return top_k(logits, vocabulary, row.top_k, threshold);
+  std::vector<Candidate> candidates;
+  for (int32_t token = 0; token < vocabulary; token++)
+    if (logits[token] >= threshold) candidates.push_back({token, logits[token], 0});
+  return candidates;
+}
+
+bool needs_weights(const SampleRow& row) {
+  return row.typical_p < 1 || row.top_p < 1 || row.min_p > 0;
+}
+
+/** The candidate of the largest logit / temperature + noise; equal ones go to the smaller id. Most
+ * lose without their noise being worked out. */
+int32_t draw_among(const std::vector<Candidate>& candidates, const SampleRow& row) {
+  const uint64_t key = row_key(row);
+  int32_t best = -1;
+  double best_value = 0;
+  for (const Candidate& candidate : candidates) {
+    const double logit = static_cast<double>(candidate.logit) / row.temperature;
+    const uint32_t bits = noise_bits(key, candidate.token);
+    if (best >= 0 && logit + most_gumbel(bits) < best_value) continue;
+    const double value = logit + gumbel(bits);
+    if (best < 0 || value > best_value || (value == best_value && candidate.token < best)) {
+      best = candidate.token;
+      best_value = value;
+    }
+  }
+  return best;
 }
 
 int32_t draw(const Kernels& kernels, const float* logits, int32_t vocabulary, float max,
              const SampleRow& row) {
   if (row.temperature <= 0.0f) return largest(logits, max);
-  const float threshold = max - kNoiseRange * row.temperature;
-  std::vector<Candidate> candidates;
-  for (int32_t token = 0; token < vocabulary; token++) {
-    if (!(logits[token] >= threshold)) continue;
-    const double distance = static_cast<double>(logits[token]) - max;
-    candidates.push_back({token, logits[token], std::exp(distance / row.temperature)});
-  }
-  if (truncates(row)) {
-    const float scale = kLog2E / row.temperature;
-    truncate(row, kernels.sum_exp2(logits, vocabulary, max, scale), &candidates);
-  }
-  const uint64_t key = row_key(row);
-  const Candidate* best = nullptr;
-  double best_value = 0;
-  for (const Candidate& candidate : candidates) {
-    const double value =
-        static_cast<double>(candidate.logit) / row.temperature + gumbel(key, candidate.token);
-    // Truncation leaves candidates in any order: equal values go to the smaller id.
-    if (best == nullptr || value > best_value ||
-        (value == best_value && candidate.token < best->token)) {
-      best = &candidate;
-      best_value = value;
+  auto candidates = candidates_of(logits, vocabulary, max, row);
+  if (needs_weights(row)) {
+    double total = 0;
+    for (Candidate& candidate : candidates) {
+      candidate.weight = std::exp((static_cast<double>(candidate.logit) - max) / row.temperature);
+      total += candidate.weight;
     }
+    if (row.top_k <= 0)  // those too unlikely to be candidates count, too
+      total = kernels.sum_exp2(logits, vocabulary, max, kLog2E / row.temperature);
+    truncate(row, total, &candidates);
   }
-  return best->token;
+  return draw_among(candidates, row);
 }
 
 /** The row's logits after its edits, in `memory` of V floats if there are any. */

@@ -39,12 +39,6 @@ void keep_weight(double target, Before before, Candidates* candidates) {
   candidates->erase(last, candidates->end());
 }
 
-void keep_top_k(int32_t k, Candidates* candidates) {
-  if (static_cast<size_t>(k) >= candidates->size()) return;
-  std::nth_element(candidates->begin(), candidates->begin() + k, candidates->end(), likelier);
-  candidates->resize(static_cast<size_t>(k));
-}
-
 /** Those whose surprise is nearest to the expected one, until they hold a share p. */
 void keep_typical(double p, double total, Candidates* candidates) {
   double entropy = 0;
@@ -71,11 +65,23 @@ void keep_min_p(double p, Candidates* candidates) {
 
 }  // namespace
 
-void truncate(const SampleRow& row, double total, Candidates* candidates) {
-  if (row.top_k > 0) {
-    keep_top_k(row.top_k, candidates);
-    total = total_weight(*candidates);
+std::vector<Candidate> top_k(const float* logits, int32_t vocabulary, int32_t k, float threshold) {
+  Candidates heap;  // the least likely of the likeliest so far on top
+  for (int32_t token = 0; token < vocabulary; token++) {
+    const float logit = logits[token];
+    if (!(logit >= threshold)) continue;
+    if (heap.size() == static_cast<size_t>(k)) {
+      if (logit <= heap.front().logit) continue;  // an equal one has a larger id
+      std::pop_heap(heap.begin(), heap.end(), likelier);
+      heap.pop_back();
+    }
+    heap.push_back({token, logit, 0});
+    std::push_heap(heap.begin(), heap.end(), likelier);
   }
+  return heap;
+}
+
+void truncate(const SampleRow& row, double total, Candidates* candidates) {
   if (row.typical_p < 1) {
     keep_typical(row.typical_p, total, candidates);
     total = total_weight(*candidates);

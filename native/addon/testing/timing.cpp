@@ -91,19 +91,17 @@ class Contexts {
         2 * n_kv_heads_ * head_dim_ * static_cast<int64_t>(kv_element_bytes(format_));
     const int64_t layer_bytes = token_bytes * n_tokens_ * n_sequences_;
     n_layers_ = static_cast<int>(std::min<int64_t>(kBeyondCaches / layer_bytes + 1, 256));
-    pool_ = std::make_unique<KvPool>(
-        backend, KvShape{format_, n_layers_, n_kv_heads_, head_dim_},
-        static_cast<size_t>(2 * layer_bytes * n_layers_ + (8 << 20)));
+    pool_ = std::make_unique<KvPool>(backend, KvShape{format_, n_layers_, n_kv_heads_, head_dim_},
+                                     static_cast<size_t>(2 * layer_bytes * n_layers_ + (8 << 20)));
     angles_.resize(static_cast<size_t>(n_tokens_ * head_dim_ / 2), 0.5f);
     for (int i = 0; i < n_sequences_; i++) fill();
     for (int i = 0; i < n_sequences_; i++)
-      sequences_.push_back({i * n_rows_, n_rows_, n_tokens_ - n_rows_,
-                            runs_[static_cast<size_t>(i)]});
+      sequences_.push_back(
+          {i * n_rows_, n_rows_, n_tokens_ - n_rows_, runs_[static_cast<size_t>(i)]});
     q_ = waves(static_cast<size_t>(n_sequences_ * n_rows_ * n_heads_ * head_dim_));
     out_.resize(q_.size());
-    plan_ = plan_attention(sequences_,
-                           {n_heads_ / n_kv_heads_, n_kv_heads_, backend.parallelism(), 0,
-                            Grouping::kNever, nullptr});
+    plan_ = plan_attention(sequences_, {n_heads_ / n_kv_heads_, n_kv_heads_, backend.parallelism(),
+                                        0, Grouping::kNever, nullptr});
     partials_.resize(static_cast<size_t>(plan_.n_partials * n_heads_ * (head_dim_ + 2)));
   }
 
@@ -111,8 +109,8 @@ class Contexts {
     const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim_));
     backend_.attention({pool_->store(), rope(), call % n_layers_, n_heads_, scale, q_.data(),
                         &plan_, partials_.data()});
-    backend_.attention_merge({&plan_, partials_.data(), n_sequences_ * n_rows_, n_heads_,
-                              head_dim_, out_.data()});
+    backend_.attention_merge(
+        {&plan_, partials_.data(), n_sequences_ * n_rows_, n_heads_, head_dim_, out_.data()});
   }
 
   /** The keys and values of each sequence's rows. */

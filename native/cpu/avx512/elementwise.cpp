@@ -91,24 +91,101 @@ static inline __m512i round_ordered(__m512 x) {
   return _mm512_maskz_cvtps_epi32(_mm512_cmp_ps_mask(x, x, _CMP_ORD_Q), x);
 }
 
+namespace {
+
+/** One block of 32 values, whatever they are. */
+void quantize_block(const float* x, int8_t* codes, float* scale, int32_t* sums16, int32_t* sum32) {
+  const __m512 a = _mm512_loadu_ps(x), b = _mm512_loadu_ps(x + 16);
+  const float largest = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(a), _mm512_abs_ps(b)));
+  // vmaxps may lose a NaN; a NaN scale keeps it, and the request that made it fails alone.
+  const bool nan = (_mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q)) != 0;
+  const __m512 inverse = _mm512_set1_ps(largest > 0.0f ? 127.0f / largest : 0.0f);
+  const __m512i qa = round_ordered(_mm512_mul_ps(a, inverse));
+  const __m512i qb = round_ordered(_mm512_mul_ps(b, inverse));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(codes), _mm512_cvtsepi32_epi8(qa));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(codes + 16), _mm512_cvtsepi32_epi8(qb));
+  *scale = nan ? __builtin_nanf("") : largest / 127.0f;
+  sums16[0] = _mm512_reduce_add_epi32(qa);
+  sums16[1] = _mm512_reduce_add_epi32(qb);
+  *sum32 = sums16[0] + sums16[1];
+}
+
+/** The largest lane of each of four registers: halves, then halves of those, side by side. */
+__m128 max_lanes(const __m512 (&x)[4]) {
+  const auto halves = [](__m512 a, __m512 b) {  // [a, a, b, b] lanes of 128 bits
+    return _mm512_max_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
+  };
+  const __m512 ab = halves(x[0], x[1]), cd = halves(x[2], x[3]);
+  const __m512 fours =
+      _mm512_max_ps(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd));
+  const __m512 twos = _mm512_max_ps(fours, _mm512_permute_ps(fours, 0x4e));
+  const __m512 largest = _mm512_max_ps(twos, _mm512_permute_ps(twos, 0xb1));
+  const __m512i firsts = _mm512_castsi128_si512(_mm_setr_epi32(0, 4, 8, 12));
+  return _mm512_castps512_ps128(_mm512_permutexvar_ps(firsts, largest));
+}
+
+/** Sums of each 16 of 128 codes. */
+__m256i sums_of_16(__m512i first, __m512i second) {
+  const __m512i ones = _mm512_set1_epi8(1), zero = _mm512_setzero_si512();
+  const auto lanes = [](__m512i fours) {  // of 128 bits
+    const __m512i twos = _mm512_add_epi32(fours, _mm512_shuffle_epi32(fours, _MM_PERM_BADC));
+    return _mm512_add_epi32(twos, _mm512_shuffle_epi32(twos, _MM_PERM_CDAB));
+  };
+  const __m512i a = lanes(_mm512_dpbusd_epi32(zero, ones, first));
+  const __m512i b = lanes(_mm512_dpbusd_epi32(zero, ones, second));
+  const __m512i every = _mm512_castsi256_si512(_mm256_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28));
+  return _mm512_castsi512_si256(_mm512_permutex2var_epi32(a, every, b));
+}
+
+/** Four blocks without a NaN; the same as one by one. False: there is one. */
+bool quantize_four(const float* x, int8_t* codes, float* scales, int32_t* sums16, int32_t* sums32) {
+  __m512 values[8], largest[4];
+  __mmask16 nan = 0;
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) {
+    values[2 * i] = _mm512_loadu_ps(x + 32 * i);
+    values[2 * i + 1] = _mm512_loadu_ps(x + 32 * i + 16);
+    nan |= _mm512_cmp_ps_mask(values[2 * i], values[2 * i + 1], _CMP_UNORD_Q);
+    largest[i] = _mm512_max_ps(_mm512_abs_ps(values[2 * i]), _mm512_abs_ps(values[2 * i + 1]));
+  }
+  if (nan != 0) return false;
+  const __m128 largest_of = max_lanes(largest), most = _mm_set1_ps(127.0f);
+  const __m128 inverses =
+      _mm_maskz_div_ps(_mm_cmp_ps_mask(largest_of, _mm_setzero_ps(), _CMP_GT_OQ), most, largest_of);
+  _mm_storeu_ps(scales, _mm_div_ps(largest_of, most));
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; i++) {
+    const __m512i lane = _mm512_set1_epi32(i);
+    const __m512 inverse = _mm512_permutexvar_ps(lane, _mm512_castps128_ps512(inverses));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(codes + 32 * i),
+                     _mm512_cvtsepi32_epi8(round_ordered(_mm512_mul_ps(values[2 * i], inverse))));
+    _mm_storeu_si128(
+        reinterpret_cast<__m128i*>(codes + 32 * i + 16),
+        _mm512_cvtsepi32_epi8(round_ordered(_mm512_mul_ps(values[2 * i + 1], inverse))));
+  }
+  const __m256i sums = sums_of_16(_mm512_loadu_si512(codes), _mm512_loadu_si512(codes + 64));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums16), sums);
+  const __m256i pairs = _mm256_add_epi32(sums, _mm256_shuffle_epi32(sums, 0xb1));
+  const __m256i evens =
+      _mm256_permutevar8x32_epi32(pairs, _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(sums32), _mm256_castsi256_si128(evens));
+  return true;
+}
+
+}  // namespace
+
 void quantize_row(const float* x, int64_t n, int8_t* codes, float* scales, int32_t* sums16,
                   int32_t* sums32) {
-  for (int64_t block = 0; block < n / 32; block++) {
-    const __m512 a = _mm512_loadu_ps(x + 32 * block), b = _mm512_loadu_ps(x + 32 * block + 16);
-    const float largest = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(a), _mm512_abs_ps(b)));
-    // vmaxps may lose a NaN; a NaN scale keeps it, and the request that made it fails alone.
-    const bool nan = (_mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q)) != 0;
-    const float scale = nan ? __builtin_nanf("") : largest / 127.0f;
-    const __m512 inverse = _mm512_set1_ps(largest > 0.0f ? 127.0f / largest : 0.0f);
-    const __m512i qa = round_ordered(_mm512_mul_ps(a, inverse));
-    const __m512i qb = round_ordered(_mm512_mul_ps(b, inverse));
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(codes + 32 * block), _mm512_cvtsepi32_epi8(qa));
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(codes + 32 * block + 16),
-                     _mm512_cvtsepi32_epi8(qb));
-    scales[block] = scale;
-    sums16[2 * block] = _mm512_reduce_add_epi32(qa);
-    sums16[2 * block + 1] = _mm512_reduce_add_epi32(qb);
-    sums32[block] = sums16[2 * block] + sums16[2 * block + 1];
+  int64_t block = 0;
+  while (block < n / 32) {
+    if (block + 4 <= n / 32 && quantize_four(x + 32 * block, codes + 32 * block, scales + block,
+                                             sums16 + 2 * block, sums32 + block)) {
+      block += 4;
+    } else {
+      quantize_block(x + 32 * block, codes + 32 * block, scales + block, sums16 + 2 * block,
+                     sums32 + block);
+      block++;
+    }
   }
 }
 

@@ -96,8 +96,7 @@ struct Fetch {
   int64_t bytes_per_block;
 
   void one_block() {
-    for (int64_t line = 0; line < bytes_per_block; line += 64)
-      __builtin_prefetch(at + line, 0, 3);
+    for (int64_t line = 0; line < bytes_per_block; line += 64) __builtin_prefetch(at + line, 0, 3);
     at += bytes_per_block;
   }
 };
