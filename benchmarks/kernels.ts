@@ -16,7 +16,7 @@ import { elementwisePoints, samplePoints } from './kernels/elementwise.bench.js'
 import { linearPoints } from './kernels/linear.bench.js';
 import { boundOf } from './kernels/point.js';
 import type { KernelPoint } from './kernels/point.js';
-import { markdownTable, percent, saveResults } from './tools/results.js';
+import { betterPeaks, markdownTable, percent, saveResults } from './tools/results.js';
 
 /** The addon of the tests, which has the clock; a path that is no import, so that it is found from build/, too. */
 const timing = require(
@@ -45,18 +45,6 @@ interface Flags {
   threads: number;
   types: string;
   json?: boolean;
-}
-
-/** The better of two measurements: neighbours come and go. */
-function better(a: MachinePeaks, b: MachinePeaks): MachinePeaks {
-  const most = (key: 'readBytesPerSecond' | 'f32' | 'bf16' | 'int8') => Math.max(a[key], b[key]);
-  return {
-    ...a,
-    readBytesPerSecond: most('readBytesPerSecond'),
-    f32: most('f32'),
-    bf16: most('bf16'),
-    int8: most('int8'),
-  };
 }
 
 const giga = (value: number) => (value / 1e9).toFixed(value < 1e10 ? 1 : 0);
@@ -97,7 +85,7 @@ async function main(ops: string[], flags: Flags): Promise<void> {
     return point.time(timing, before.instructions, before.threads);
   });
   process.stderr.write('\n');
-  const peaks = better(before, await measure());
+  const peaks = betterPeaks(before, await measure());
   const timed = points.map((point, i) => {
     const { us: boundUs, by } = boundOf(point, peaks);
     const { op, kind, shape, rows, bytes, operations } = point;

@@ -1,192 +1,73 @@
 /**
- * npm run bench:peer: Cachalot beside node-llama-cpp, on the same files in the same run. Each engine has its own process; they
- * take turns, and the peer runs with 1, 2, 4, ... threads up to all, of which the best number counts in each row.
+ * npm run bench:peer: Cachalot beside node-llama-cpp, on the same files in the same run, and both beside what this machine
+ * could do at most.
  */
 import { availableParallelism, cpus } from 'node:os';
 
-import { summarize } from '#lib/bench/statistics.js';
-import type { Summary } from '#lib/bench/statistics.js';
 import { integer } from '#lib/cli/output.js';
 import { readModelInfo } from '#lib/models/model-info.js';
 import { resolveModel } from '#lib/models/pull.js';
+import { native } from '#lib/native.js';
+import type { MachinePeaks } from '#lib/native.js';
 import { Command } from 'commander';
 
 import { peerModules, peerVersion } from './drivers/peer-modules.js';
-import { Driver } from './drivers/protocol.js';
-import type { DriverOptions } from './drivers/protocol.js';
+import { Contest } from './peer/contest.js';
+import { batchedRates } from './peer/llama-batched-bench.js';
+import { markdown, section } from './peer/report.js';
+import type { ModelResult } from './peer/report.js';
 import { barChart } from './tools/bar-chart.js';
 import { SHAPES } from './tools/shapes.js';
 import { syntheticModel } from './tools/model-files.js';
-import { markdownTable, rate, saveResults, slug } from './tools/results.js';
+import { betterPeaks, saveResults, slug } from './tools/results.js';
 
 const DEFAULT_MODELS = [
-  'smollm2-135m:Q4_0',
-  'smollm2-135m:Q8_0',
-  'smollm2-135m:BF16',
-  'llama-3.2-1b:Q4_0',
-  'llama-3.2-1b:Q8_0',
-  'llama-3.2-1b:Q4_K',
-  'llama-3.2-1b:BF16',
+  ...['smollm2-135m', 'qwen2.5-0.5b', 'llama-3.2-1b'].flatMap((shape) =>
+    ['F16', 'BF16', 'Q8_0', 'Q4_0'].map((type) => `${shape}:${type}`),
+  ),
+  ...['Q4_K', 'Q6_K', 'IQ2_XXS'].map((type) => `llama-3.2-1b:${type}`),
   'tinyllama-1.1b-chat',
 ];
-const PREFILLS = [128, 512, 2048];
-const CONTEXTS = [128, 2048];
-const DECODED = 48;
-const LONGEST = 2304;
+const CHARTED = ['prefill 512', 'decode at 128'];
 
-interface Row {
-  name: string;
-  /** Larger is better, or (milliseconds, bytes) smaller. */
-  unit: 'tokens/s' | 'ms' | 'MB';
-  ours: Summary;
-  peer: Summary;
-  peerThreads: number;
-  /** Above 1: ours is better. */
-  ratio: number;
+interface Flags {
+  runs: number;
+  threads: number;
+  batchedBench?: string;
 }
 
-interface ModelResult {
-  model: string;
-  rows: Row[];
+async function contest(model: string, modules: string, flags: Flags): Promise<ModelResult> {
+  const [shape, type] = model.split(':') as [string, string | undefined];
+  const isSynthetic = type !== undefined && shape in SHAPES;
+  const file = isSynthetic ? await syntheticModel({ shape, type }) : await resolveModel(model, {});
+  const measure = () => native().measurePeaks('auto', flags.threads);
+  const before = await measure();
+  const onProgress = (what: string) => console.error(`${model}: ${what}`);
+  const info = await readModelInfo(file);
+  const { runs, threads } = flags;
+  const all = new Contest({ file, info, modules, threads, runs, onProgress });
+  await all.run();
+  const peaks = betterPeaks(before, await measure());
+  const rows = all.rows(peaks);
+  if (flags.batchedBench) {
+    const counts = rows.flatMap(({ name }) => /^decode, (\d+)/.exec(name)?.[1] ?? []).map(Number);
+    const rates = batchedRates(flags.batchedBench, file, counts, threads);
+    for (const [n, rate] of rates)
+      rows.find(({ name }) => name === `decode, ${n} together`)!.llamaCpp = rate;
+  }
+  return {
+    model: isSynthetic ? `${shape}, ${type}, random weights` : slug(model),
+    machine: describe(peaks),
+    rows,
+  };
 }
 
-interface Contestant {
-  name: 'ours' | 'node-llama-cpp';
-  options: DriverOptions;
-}
-
-class Contest {
-  readonly #engines: Contestant[];
-  readonly #values = new Map<string, number[][]>();
-
-  /** `context`: what all engines make room for. `threads`: the peer's. */
-  constructor(
-    model: string,
-    modules: string,
-    readonly context: number,
-    readonly threads: number[],
-    readonly runs: number,
-  ) {
-    this.#engines = [
-      { name: 'ours', options: { model, threads: Math.max(...threads), context } },
-      ...threads.map((count) => ({
-        name: 'node-llama-cpp' as const,
-        options: { model, threads: count, context, modules },
-      })),
-    ];
-  }
-
-  /** Loading, each time in a new process and with nothing else going on. */
-  async load(): Promise<void> {
-    for (let run = 0; run < this.runs; run++) {
-      await this.takeTurns('load', run, async ({ name, options }) => {
-        const driver = new Driver(name, options);
-        try {
-          return await driver.call('load');
-        } finally {
-          await driver.end();
-        }
-      });
-    }
-  }
-
-  async speed(): Promise<void> {
-    const drivers = new Map(
-      this.#engines.map((engine) => [engine, new Driver(engine.name, engine.options)]),
-    );
-    const call = (engine: Contestant, ...[method, ...args]: Parameters<Driver['call']>) =>
-      drivers.get(engine)!.call(method, ...args);
-    try {
-      for (const engine of this.#engines) {
-        await call(engine, 'load');
-        await call(engine, 'prefill', PREFILLS[0]!); // warm-up
-      }
-      const room = this.context - DECODED - 1;
-      const contexts = [...new Set(CONTEXTS.map((tokens) => Math.min(tokens, room)))];
-      for (let run = 0; run < this.runs; run++) {
-        for (const tokens of PREFILLS.filter((count) => count < this.context))
-          await this.takeTurns(`prefill ${tokens}`, run, (engine) =>
-            call(engine, 'prefill', tokens),
-          );
-        for (const context of contexts)
-          await this.takeTurns(`decode at ${context}`, run, (engine) =>
-            call(engine, 'decode', context, DECODED),
-          );
-      }
-      await this.takeTurns('peak memory', 0, (engine) => call(engine, 'memory'));
-    } finally {
-      for (const driver of drivers.values()) await driver.end();
-    }
-  }
-
-  /** Another one begins in each run. */
-  private async takeTurns(
-    name: string,
-    run: number,
-    measure: (engine: Contestant) => Promise<number>,
-  ): Promise<void> {
-    const values = this.#values.get(name) ?? this.#engines.map(() => []);
-    for (let turn = 0; turn < this.#engines.length; turn++) {
-      const i = (run + turn) % this.#engines.length;
-      values[i]!.push(await measure(this.#engines[i]!));
-    }
-    this.#values.set(name, values);
-  }
-
-  rows(): Row[] {
-    return [...this.#values].map(([name, values]) => {
-      const unit = name === 'load' ? 'ms' : name === 'peak memory' ? 'MB' : 'tokens/s';
-      const scale = unit === 'MB' ? 1e-6 : 1;
-      const [ours, ...peers] = values.map((each) => summarize(each.map((value) => value * scale)));
-      const better = (a: Summary, b: Summary) =>
-        unit === 'tokens/s' ? b.median - a.median : a.median - b.median;
-      const peer = [...peers].sort(better)[0]!;
-      const ratio = unit === 'tokens/s' ? ours!.median / peer.median : peer.median / ours!.median;
-      return {
-        name,
-        unit,
-        ours: ours!,
-        peer,
-        peerThreads: this.threads[peers.indexOf(peer)]!,
-        ratio,
-      };
-    });
-  }
-}
-
-const NOTE =
-  'Medians (ranges) of interleaved runs, each engine in a process of its own, timed in JavaScript by the same clock. A ratio above 1 means ' +
-  'that Cachalot is better: faster, or with less time or memory. The peer runs with 1, 2, 4, ... threads up to all, and its best number counts ' +
-  'in each row. Load: from the file to an engine that takes prompts (the peer uses weights as they lie in the file where it can, Cachalot repacks ' +
-  'quantized ones while it loads); starting the library is not counted. Peak memory (VmHWM) is taken once, at the end, and counts mapped files.';
-
-function markdown(results: ModelResult[], title: string, machine: string): string {
-  const cell = ({ median, min, max }: Summary) => `${rate(median)} (${rate(min)} to ${rate(max)})`;
-  const sections = results.map(({ model, rows }) =>
-    [
-      `## ${model}`,
-      '',
-      markdownTable(
-        ['', 'Cachalot', 'node-llama-cpp', "peer's threads", 'ratio'],
-        rows.map(({ name, unit, ours, peer, peerThreads, ratio }) => [
-          `${name}, ${unit}`,
-          cell(ours),
-          cell(peer),
-          String(peerThreads),
-          ratio.toFixed(2),
-        ]),
-      ),
-      '',
-    ].join('\n'),
+function describe({ readBytesPerSecond, f32, bf16, int8 }: MachinePeaks): string {
+  const giga = (value: number) => (value / 1e9).toFixed(0);
+  return (
+    `The machine: ${giga(readBytesPerSecond)} GB/s; F32 ${giga(f32)}, ${bf16 > 0 ? `BF16 ${giga(bf16)}, ` : ''}` +
+    `INT8 ${giga(int8)} billion operations per second.`
   );
-  return [`# ${title}`, '', `${machine}. ${NOTE}`, '', ...sections].join('\n');
-}
-
-/** 1, 2, 4, ... and all. */
-function threadCounts(all: number): number[] {
-  const counts = [];
-  for (let count = 1; count < all; count *= 2) counts.push(count);
-  return [...counts, all];
 }
 
 function save(results: ModelResult[], version: string, threads: number): string {
@@ -201,7 +82,7 @@ function save(results: ModelResult[], version: string, threads: number): string 
       series: ['Cachalot', `node-llama-cpp ${version}`],
       groups: results.flatMap(({ model, rows }) =>
         rows
-          .filter(({ name }) => name === 'prefill 512' || name === 'decode at 128')
+          .filter(({ name }) => CHARTED.includes(name))
           .map(({ name, ours, peer }) => ({
             name: `${model.replace(', random weights', '')}, ${name}`,
             values: [ours.median, peer.median],
@@ -211,28 +92,14 @@ function save(results: ModelResult[], version: string, threads: number): string 
   });
 }
 
-async function main(models: string[], flags: { runs: number; threads: number }): Promise<void> {
+async function main(models: string[], flags: Flags): Promise<void> {
   const modules = peerModules();
   const version = peerVersion(modules);
   const results: ModelResult[] = [];
   let path = '';
   for (const model of models) {
-    console.error(model);
-    const [shape, type] = model.split(':') as [string, string | undefined];
-    const isSynthetic = type !== undefined && shape in SHAPES;
-    const file = isSynthetic
-      ? await syntheticModel({ shape, type })
-      : await resolveModel(model, {});
-    const { contextLength } = (await readModelInfo(file)).shape;
-    const context = Math.min(LONGEST, contextLength);
-    const contest = new Contest(file, modules, context, threadCounts(flags.threads), flags.runs);
-    await contest.load();
-    await contest.speed();
-    results.push({
-      model: isSynthetic ? `${shape}, ${type}, random weights` : slug(model),
-      rows: contest.rows(),
-    });
-    console.log(markdown(results.slice(-1), '', '').split('\n').slice(4).join('\n'));
+    results.push(await contest(model, modules, flags));
+    console.log(section(results.at(-1)!));
     path = save(results, version, flags.threads); // what there is, if somebody stops it here
   }
   console.log(`written to ${path} (.json, .svg)`);
@@ -248,6 +115,7 @@ new Command('bench:peer')
     integer(1),
     availableParallelism(),
   )
+  .option('--batched-bench <program>', "llama.cpp's llama-batched-bench, for one more column")
   .addHelpText(
     'after',
     '\nExamples:\n  npm run bench:peer\n  npm run bench:peer -- llama-3.2-1b:Q8_0 tinyllama-1.1b-chat --runs 5',

@@ -49,11 +49,11 @@ serve(({ model: modelPath, threads, context: contextSize, sequences = 1, modules
       vocabulary = model.fileInfo.metadata.tokenizer.ggml.tokens.length;
       return ms;
     },
-    generate: async (tokens) => {
-      const [sequence] = all;
-      await sequence!.clearHistory();
+    generate: async (tokens, i = 0) => {
+      const sequence = all[i]!;
+      await sequence.clearHistory();
       const ids = randomTokens(tokens, vocabulary, seed++);
-      return sequence!.evaluate(ids, { temperature: 0, yieldEogToken: true });
+      return sequence.evaluate(ids, { temperature: 0, yieldEogToken: true });
     },
     // Its sequences share nothing; the state of one, saved to a file, can be loaded into the others.
     shared: async ({ prefix, sequences: n, own, generated }) => {

@@ -4,17 +4,21 @@ import { Engine } from '#lib/engine.js';
 
 import { serve } from './protocol.js';
 
-serve(({ model, threads, context }) => {
+serve(({ model, threads, context, keeps = true }) => {
   let engine: Engine;
   let seed = 0;
   return {
     load: async () => {
       const start = performance.now();
-      engine = await Engine.load(model, { threads, contextLength: context });
+      engine = await Engine.load(model, {
+        threads,
+        contextLength: context,
+        layoutCache: keeps,
+      });
       return performance.now() - start;
     },
-    generate: async (tokens) => {
-      engine.clearCache();
+    generate: async (tokens, sequence = 0) => {
+      if (sequence === 0) engine.clearCache();
       const ids = randomTokens(tokens, engine.description.vocabulary, seed++);
       return engine.completeTokens(ids, { ignoreEos: true }).tokens();
     },

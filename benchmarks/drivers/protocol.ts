@@ -12,18 +12,24 @@ export interface DriverOptions {
   sequences?: number;
   /** Where the engine is installed, if it is not this one. */
   modules?: string;
+  /** Whether what an earlier load has kept may be used, where there is such a thing. Default true. */
+  keeps?: boolean;
 }
 
 /** What a driver can do. */
 export interface Measurements {
   /** Milliseconds from the file to an engine that can take a prompt; starting the library itself is not counted. */
   load(): Promise<number>;
-  /** Begins to generate after a prompt; each `next` is a token. Both are timed here, by the same clock for all. */
-  generate(tokens: number): Promise<AsyncGenerator<unknown>>;
+  /** Begins to generate after a prompt, in one of the sequences; each `next` is a token. Both are timed here, by the same
+   *  clock for all. */
+  generate(tokens: number, sequence?: number): Promise<AsyncGenerator<unknown>>;
   /** A prefix that has not been evaluated, then sequences with tokens of their own that each generate some: until all of
    *  them have, in the best way that the engine offers to its users. */
   shared(job: SharedJob): Promise<void>;
 }
+
+/** Tokens of a prompt that hardly counts. */
+export const SHORT = 16;
 
 export interface SharedJob {
   prefix: number;
@@ -52,11 +58,37 @@ async function decode(engine: Measurements, context: number, tokens: number): Pr
   return (1000 * tokens) / ms;
 }
 
+/** From the file to the first token, in milliseconds. */
+async function firstToken(engine: Measurements): Promise<number> {
+  const loading = await engine.load();
+  const start = performance.now();
+  const generated = await engine.generate(SHORT);
+  await next(generated);
+  const ms = performance.now() - start;
+  await generated.return(undefined);
+  return loading + ms;
+}
+
+/** Generated tokens per second of so many sequences that share nothing, their short prompts included: an engine may run
+ *  ahead of who reads it, so no moment in between would be the same for all. */
+async function batch(engine: Measurements, sequences: number, tokens: number): Promise<number> {
+  const start = performance.now();
+  await Promise.all(
+    Array.from({ length: sequences }, async (_, sequence) => {
+      const generated = await engine.generate(SHORT, sequence);
+      for (let i = 0; i < tokens; i++) await next(generated);
+      await generated.return(undefined);
+    }),
+  );
+  return (1000 * sequences * tokens) / (performance.now() - start);
+}
+
 async function next(generated: AsyncGenerator<unknown>): Promise<void> {
   if ((await generated.next()).done) throw new Error('the engine stopped before it should');
 }
 
-type Call = { method: 'load' | 'prefill' | 'decode' | 'shared' | 'memory'; args: number[] };
+type Method = 'load' | 'firstToken' | 'prefill' | 'decode' | 'batch' | 'shared' | 'memory';
+type Call = { method: Method; args: number[] };
 type Answer = { value: number } | { error: string };
 
 /** In the child: serves an engine made of the options in its arguments. */
@@ -64,6 +96,8 @@ export function serve(open: (options: DriverOptions) => Measurements): void {
   const engine = open(JSON.parse(process.argv[2]!) as DriverOptions);
   const methods: Record<Call['method'], (...args: number[]) => Promise<number> | number> = {
     load: () => engine.load(),
+    firstToken: () => firstToken(engine),
+    batch: (sequences, tokens) => batch(engine, sequences, tokens),
     prefill: (tokens) => prefill(engine, tokens),
     decode: (context, tokens) => decode(engine, context, tokens),
     shared: async (prefix, sequences, own, generated) => {

@@ -2,6 +2,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import type { MachinePeaks } from '#lib/native.js';
+
 const folder = join(process.cwd(), 'benchmarks', 'results');
 
 /** Writes NAME.md, NAME.json and NAME.svg; returns where the first of them is. */
@@ -35,4 +37,16 @@ export function slug(model: string): string {
     .replace(/^.*[\\/]/, '')
     .replace(/\.gguf$/, '')
     .replace(/[^\w.-]+/g, '-');
+}
+
+/** The better of two measurements of one machine: neighbours come and go. */
+export function betterPeaks(a: MachinePeaks, b: MachinePeaks): MachinePeaks {
+  const most = (key: 'readBytesPerSecond' | 'f32' | 'bf16' | 'int8') => Math.max(a[key], b[key]);
+  return {
+    ...a,
+    readBytesPerSecond: most('readBytesPerSecond'),
+    f32: most('f32'),
+    bf16: most('bf16'),
+    int8: most('int8'),
+  };
 }

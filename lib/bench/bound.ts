@@ -35,13 +35,22 @@ export function prefillBound(model: ModelInfo, peaks: MachinePeaks, tokens: numb
   return tokens / (seconds + attention / (peaks.bf16 || peaks.f32));
 }
 
-/** Tokens per second of one sequence with so much context, if reading memory were all there is. */
+/** Tokens per second of sequences that decode together and share nothing, each with so much context. */
 export function decodeBound(
   model: ModelInfo,
   peaks: MachinePeaks,
   context: number,
   kvFormat: 'bf16' | 'f32',
+  sequences = 1,
 ): number {
   const weights = matrices(model).reduce((sum, { bytes }) => sum + bytes, 0);
-  return peaks.readBytesPerSecond / (weights + context * model.shape.kvBytesPerToken[kvFormat]);
+  const kv = sequences * context * model.shape.kvBytesPerToken[kvFormat];
+  const reading = (weights + kv) / peaks.readBytesPerSecond;
+  const { heads, headDim, layers } = model.shape;
+  const attention = (4 * heads * headDim * layers * context) / (peaks.bf16 || peaks.f32);
+  const products = matrices(model).reduce(
+    (sum, tensor) => sum + (2 * parametersOf(tensor)) / rate(tensor.type, peaks),
+    0,
+  );
+  return sequences / Math.max(reading, sequences * (products + attention));
 }
