@@ -188,6 +188,8 @@ export interface TestingBinding {
     shape: AttentionCase,
     contexts: AttentionContext[],
   ): Float32Array;
+  /** Physical cores that this process may run on, as a file system with this root says. */
+  usableCores(root: string): number;
   plan(sequences: PlanSequence[], options: PlanOptions): Plan;
   /** The scheduler without a model; see native/addon/testing/simulation.cpp. */
   simulate(trace: SimulatedTrace, options: SimulationOptions, costs: CostModel): Simulated;

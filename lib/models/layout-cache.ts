@@ -48,6 +48,7 @@ export class LayoutCache {
   readonly #folder: string;
   readonly #limits: LayoutCacheLimits;
 
+  /** @throws where there is no home for the folder */
   constructor(folder = layoutsFolder(), limits: Partial<LayoutCacheLimits> = {}) {
     this.#folder = folder;
     this.#limits = { ...LAYOUT_LIMITS, ...limits };

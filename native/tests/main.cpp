@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "base/check.h"
+#include "tests/pools.h"
 #include "tests/traffic.h"
 
 namespace cachalot::tests {
@@ -126,13 +127,18 @@ std::string memory_returns(const Settings& settings) {
   return std::to_string(stats.steps) + " steps";
 }
 
+std::string pools(const Settings& settings) {
+  return pools_share_cores(settings.seconds / 2, settings.seed);
+}
+
 struct Test {
   const char* name;
   std::string (*run)(const Settings&);
 };
 constexpr Test kTests[] = {{"counting oracle", counting_oracle},
                            {"concurrent sessions", concurrent_sessions},
-                           {"memory returns", memory_returns}};
+                           {"memory returns", memory_returns},
+                           {"pools share cores", pools}};
 
 int run_all(const Settings& settings) {
   int n_failed = 0, n_passed = 0;

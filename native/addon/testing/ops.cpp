@@ -5,6 +5,7 @@
 
 #include "addon/convert.h"
 #include "addon/testing/testing.h"
+#include "base/cores.h"
 #include "cpu/block_codes.h"
 #include "cpu/cpu_backend.h"
 #include "engine/logit_edits.h"
@@ -158,6 +159,11 @@ Napi::Value edits(const Napi::CallbackInfo& info) {
   return result;
 }
 
+// usableCores(root of the file system): physical cores, limited by the container's quota
+Napi::Value cores(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), usable_cores(info[0].ToString().Utf8Value()));
+}
+
 }  // namespace
 
 void export_ops(Napi::Env env, Napi::Object exports) {
@@ -166,6 +172,7 @@ void export_ops(Napi::Env env, Napi::Object exports) {
   exports.Set("rmsNorm", Napi::Function::New(env, rms_norm));
   exports.Set("siluMul", Napi::Function::New(env, silu_mul));
   exports.Set("logitEdits", Napi::Function::New(env, edits));
+  exports.Set("usableCores", Napi::Function::New(env, cores));
   exports.Set("sample", Napi::Function::New(env, sample));
 }
 

@@ -1,0 +1,83 @@
+#include "tests/pools.h"
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <random>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "base/check.h"
+#include "base/thread_pool.h"
+
+namespace cachalot::tests {
+
+namespace {
+
+/** One region: each piece counts itself; one of them may throw. */
+void run_region(ThreadPool& pool, int n_pieces, int throwing) {
+  std::vector<std::atomic<int>> runs(static_cast<size_t>(n_pieces));
+  bool thrown = false;
+  try {
+    pool.parallel_for(n_pieces, [&](int piece, int thread) {
+      CHECK(thread >= 0 && thread < pool.size(), "the thread is of the pool");
+      runs[static_cast<size_t>(piece)]++;
+      if (piece == throwing) throw std::runtime_error("a piece");
+    });
+  } catch (const std::runtime_error&) {
+    thrown = true;
+  }
+  const bool alone = pool.size() == 1 && throwing < n_pieces;
+  CHECK(thrown == (throwing < n_pieces), "what a piece throws arrives");
+  for (const auto& count : runs) {
+    // Without workers there is nobody else to go on.
+    if (!alone) CHECK(count == 1, "every piece runs once");
+  }
+}
+
+/** Ranges cover all of n, in order and once. */
+void run_ranges(ThreadPool& pool, int64_t n, int64_t smallest) {
+  std::atomic<int64_t> sum{0}, count{0};
+  pool.parallel_ranges(n, smallest, [&](int64_t begin, int64_t end, int) {
+    CHECK(begin < end && end <= n, "a range is not empty");
+    count += end - begin;
+    sum += (end * (end - 1) - begin * (begin - 1)) / 2;
+  });
+  CHECK(count == n && sum == n * (n - 1) / 2, "ranges cover everything once");
+}
+
+}  // namespace
+
+std::string pools_share_cores(double seconds, uint64_t seed) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+  std::atomic<int> n_regions{0}, n_pools{0};
+  std::atomic<bool> failed{false};
+  const auto user = [&](uint64_t own) {
+    std::mt19937_64 random(own);
+    try {
+      while (std::chrono::steady_clock::now() < end) {
+        ThreadPool pool(1 + static_cast<int>(random() % 4));
+        n_pools++;
+        for (int i = 0; i < 500 && std::chrono::steady_clock::now() < end; i++) {
+          const int n_pieces = static_cast<int>(random() % 40);
+          run_region(pool, n_pieces, random() % 8 == 0 ? static_cast<int>(random() % 40) : n_pieces);
+          run_ranges(pool, static_cast<int64_t>(random() % 5000), 1 + static_cast<int64_t>(random() % 300));
+          n_regions += 2;
+          // Workers that have parked come back.
+          if (random() % 64 == 0) std::this_thread::sleep_for(std::chrono::microseconds(200));
+        }
+      }
+    } catch (const std::exception&) {
+      failed = true;
+    }
+  };
+  std::vector<std::thread> users;
+  for (uint64_t i = 0; i < 3; i++) users.emplace_back(user, seed + i);
+  for (auto& thread : users) thread.join();
+  CHECK(!failed, "a pool broke its promise");
+  CHECK(n_regions > 0, "something was run");
+  return std::to_string(n_regions) + " regions on " + std::to_string(n_pools) + " pools";
+}
+
+}  // namespace cachalot::tests

@@ -1,0 +1,13 @@
+// Thread pools under load: several at once, as engines of one process have them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace cachalot::tests {
+
+/** Regions of random sizes on pools that come and go: every piece runs once, what a piece throws
+ * arrives, and a region ends although others are busy. Returns what was done. */
+std::string pools_share_cores(double seconds, uint64_t seed);
+
+}  // namespace cachalot::tests
