@@ -61,8 +61,10 @@ std::string pools_share_cores(double seconds, uint64_t seed) {
         n_pools++;
         for (int i = 0; i < 500 && std::chrono::steady_clock::now() < end; i++) {
           const int n_pieces = static_cast<int>(random() % 40);
-          run_region(pool, n_pieces, random() % 8 == 0 ? static_cast<int>(random() % 40) : n_pieces);
-          run_ranges(pool, static_cast<int64_t>(random() % 5000), 1 + static_cast<int64_t>(random() % 300));
+          run_region(pool, n_pieces,
+                     random() % 8 == 0 ? static_cast<int>(random() % 40) : n_pieces);
+          run_ranges(pool, static_cast<int64_t>(random() % 5000),
+                     1 + static_cast<int64_t>(random() % 300));
           n_regions += 2;
           // Workers that have parked come back.
           if (random() % 64 == 0) std::this_thread::sleep_for(std::chrono::microseconds(200));

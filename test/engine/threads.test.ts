@@ -14,7 +14,7 @@ function allowed(): number[] {
     /Cpus_allowed_list:\s*(\S+)/.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
   return list.split(',').flatMap((range) => {
     const [first, last = first] = range.split('-').map(Number) as [number, number?];
-    return Array.from({ length: last! - first! + 1 }, (_, i) => first! + i);
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i);
   });
 }
 
