@@ -101,7 +101,9 @@ export class Contest {
   }
 
   private async speed(): Promise<void> {
-    await this.with([this.#ours, ...this.#peers], async (call) => {
+    const all = [this.#ours, ...this.#peers];
+    await this.with(all, async (call) => {
+      for (const who of all) await call(who, 'prefill', PREFILLS[0]!); // memory that is there already
       const row = (name: string, peers: Contestant[], ...ask: Ask) =>
         this.row(name, 'tokens/s', this.#ours, peers, this.#options.runs, (who) =>
           call(who, ...ask),
@@ -136,6 +138,7 @@ export class Contest {
     const ours = roomy(this.#ours);
     const peers = this.#peers.slice(-1).map(roomy);
     await this.with([ours, ...peers], async (call) => {
+      for (const who of [ours, ...peers]) await call(who, 'batch', sequences, 2);
       for (const n of BATCHES)
         await this.row(
           `decode, ${n} together`,
