@@ -66,7 +66,7 @@ function markdown(title: string, peaks: MachinePeaks, timed: readonly Timed[]): 
     '',
     `${peaks.instructions}, ${peaks.threads} threads; ${cpus()[0]?.model ?? 'an unknown machine'}, Node ${process.version}. The machine reads ` +
       `${giga(peaks.readBytesPerSecond)} GB/s; billions of operations per second: F32 ${giga(peaks.f32)}, ` +
-      `${peaks.bf16 > 0 ? `BF16 ${giga(peaks.bf16)}, ` : ''}INT8 ${giga(peaks.int8)}. Weights, keys and values lie beyond the caches; the best of seven runs.`,
+      `${peaks.bf16 > 0 ? `BF16 ${giga(peaks.bf16)}, ` : ''}INT8 ${giga(peaks.int8)}. Weights, keys and values of long contexts lie beyond the caches, all else in them; the best of seven runs. What the caches hold of the rest can make a share exceed 100 %.`,
     '',
     markdownTable(['op', 'kind', 'shape', 'rows', 'us', 'rate', 'of the bound'], rows),
     '',
@@ -107,7 +107,7 @@ new Command('bench:kernels')
   .description('time every op, and set it beside what this machine could do at most')
   .argument('[ops...]', `some of ${Object.keys(OPS).join(', ')} (default: all, which is kept)`)
   .option('--instructions <path>', 'CPU instructions', 'auto')
-  .option('--threads <n>', 'CPU threads (default: one per core)', integer(1), 0)
+  .option('--threads <n>', 'CPU threads (default: one per physical core)', integer(1), 0)
   .option('--types <names>', 'weight types', TYPES.join(','))
   .option('--json', 'print { peaks, timed: [{ op, kind, shape, rows, us, boundUs, by, ... }] }')
   .addHelpText(

@@ -39,12 +39,17 @@ class Bench {
       (_, i) => Math.min(2 ** i, availableParallelism()),
     );
     const rows: Row[] = [];
+    await (await this.load(undefined)).dispose(); // from here on, all map what this load has kept
     for (const threads of counts)
       rows.push({ name: `${threads} threads`, speed: await this.decode(threads) });
     rows.push({ name: 'nothing said', speed: await this.decode(undefined) });
     rows.push({
       name: 'nothing said, one core busy elsewhere',
       speed: await withBusyCore(() => this.decode(undefined)),
+    });
+    rows.push({
+      name: '1 thread, one core busy elsewhere',
+      speed: await withBusyCore(() => this.decode(1)),
     });
     rows.push({ name: 'two engines at once, together', speed: await this.decodeTwice() });
     return rows;

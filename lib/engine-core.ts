@@ -1,7 +1,7 @@
 /** The engine as lib/ sees it: requests in, their events out. Knows nothing of text. */
 import { CachalotError, fromNative } from './errors.js';
 import { native } from './native.js';
-import type { LayoutCache } from './models/layout-cache.js';
+import type { FoundLayout, LayoutCache } from './models/layout-cache.js';
 import type {
   NativeEngine,
   NativeEngineOptions,
@@ -144,15 +144,15 @@ export class EngineCore {
   }
 
   /** Lets later loads map what this one has packed. Goes on beside everything else; that it fails harms nobody. */
-  keepLayout(model: string, layouts: LayoutCache, how: { refused: boolean }): void {
+  keepLayout(layouts: LayoutCache, found: FoundLayout): void {
     if (this.#engine.description().weights !== 'packed') return;
     const { weightBytes } = this.#engine.stats();
     this.#saving = layouts
-      .save(model, weightBytes, (path) => this.#engine.saveLayout(path), how)
+      .save(found, weightBytes, (path) => this.#engine.saveLayout(path))
       .catch((error: unknown) => {
         const why = (error as Error).message;
         process.emitWarning(
-          `the next load of ${model} will repack its weights: ${why}. \`layoutCache: false\` tries no longer to keep them`,
+          `the next load of ${found.model} will repack its weights: ${why}. \`layoutCache: false\` tries no longer to keep them`,
           'CachalotWarning',
         );
       });

@@ -11,6 +11,7 @@ import { evaluate } from './evaluate.js';
 import { resolveGenerateOptions } from './generate-options.js';
 import type { GenerateOptions, ResolvedOptions } from './generate-options.js';
 import { Generation } from './generation.js';
+import type { FoundLayout, LayoutCache } from './models/layout-cache.js';
 import { resolveModel } from './models/pull.js';
 import type { LoadOptions } from './load-options.js';
 import { layoutCacheOf, resolveLoadOptions } from './load-options.js';
@@ -76,9 +77,9 @@ export class Engine implements AsyncDisposable {
     const path = await resolveModel(model, { onProgress, signal });
     if (signal?.aborted) throw abortError(signal);
     const layouts = layoutCacheOf(options);
-    const layoutPath = (await layouts?.find(path)) ?? '';
+    const found = await layouts?.find(path);
     // The vocabulary is made here while weights are packed elsewhere.
-    const loading = EngineCore.load(path, { ...nativeOptions, layoutPath });
+    const loading = loadCore(path, nativeOptions, layouts, found);
     loading.catch(() => undefined); // heard below
     const abandon = () => loading.then((loaded) => loaded.dispose()).catch(() => undefined);
     const vocabulary = await loadVocabulary(path, options.tokenizer).catch(
@@ -108,7 +109,7 @@ export class Engine implements AsyncDisposable {
       model: path,
       tokenizer: options.tokenizer,
     });
-    if (layouts) core.keepLayout(path, layouts, { refused: layoutPath !== '' });
+    if (layouts && found) core.keepLayout(layouts, found);
     return new Engine(context, path);
   }
 
@@ -267,4 +268,17 @@ export class Engine implements AsyncDisposable {
     isIntegerList('input', input);
     return Int32Array.from(input);
   }
+}
+
+/** The engine's core, with the weights that an earlier load has laid out if they are of the very file that is loaded. */
+async function loadCore(
+  path: string,
+  options: NativeEngineOptions,
+  layouts: LayoutCache | undefined,
+  found: FoundLayout | undefined,
+): Promise<EngineCore> {
+  const core = await EngineCore.load(path, { ...options, layoutPath: found?.path ?? '' });
+  if (!found?.path || (await layouts!.isUnchanged(found))) return core;
+  await core.dispose(); // the file was replaced while it was opened
+  return EngineCore.load(path, options);
 }

@@ -22,7 +22,7 @@ import type { NativeEngineOptions } from './native.js';
 export interface LoadOptions {
   /** Only "cpu" now. */
   device?: 'auto' | 'cpu';
-  /** CPU threads. Default: one per core. */
+  /** CPU threads. Default: one per physical core that the process may use, within its container's quota. */
   threads?: number;
   /** The most tokens of one context. Default: what the model was trained for. */
   contextLength?: number;

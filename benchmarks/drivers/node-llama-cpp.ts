@@ -55,6 +55,7 @@ serve(({ model: modelPath, threads, context: contextSize, sequences = 1, modules
       const ids = randomTokens(tokens, vocabulary, seed++);
       return sequence.evaluate(ids, { temperature: 0, yieldEogToken: true });
     },
+    close: () => Promise.resolve(), // its process ends
     // Its sequences share nothing; the state of one, saved to a file, can be loaded into the others.
     shared: async ({ prefix, sequences: n, own, generated }) => {
       const used = all.slice(0, n);

@@ -22,6 +22,7 @@ serve(({ model, threads, context, keeps = true }) => {
       const ids = randomTokens(tokens, engine.description.vocabulary, seed++);
       return engine.completeTokens(ids, { ignoreEos: true }).tokens();
     },
+    close: () => engine.dispose(),
     shared: async ({ prefix, sequences, own, generated }) => {
       engine.clearCache();
       const { vocabulary } = engine.description;

@@ -26,6 +26,8 @@ export interface Measurements {
   /** A prefix that has not been evaluated, then sequences with tokens of their own that each generate some: until all of
    *  them have, in the best way that the engine offers to its users. */
   shared(job: SharedJob): Promise<void>;
+  /** Finishes what it does beside being asked, and frees everything. */
+  close(): Promise<void>;
 }
 
 /** Tokens of a prompt that hardly counts. */
@@ -87,7 +89,8 @@ async function next(generated: AsyncGenerator<unknown>): Promise<void> {
   if ((await generated.next()).done) throw new Error('the engine stopped before it should');
 }
 
-type Method = 'load' | 'firstToken' | 'prefill' | 'decode' | 'batch' | 'shared' | 'memory';
+type Method =
+  'close' | 'load' | 'firstToken' | 'prefill' | 'decode' | 'batch' | 'shared' | 'memory';
 type Call = { method: Method; args: number[] };
 type Answer = { value: number } | { error: string };
 
@@ -95,6 +98,7 @@ type Answer = { value: number } | { error: string };
 export function serve(open: (options: DriverOptions) => Measurements): void {
   const engine = open(JSON.parse(process.argv[2]!) as DriverOptions);
   const methods: Record<Call['method'], (...args: number[]) => Promise<number> | number> = {
+    close: () => engine.close().then(() => 0),
     load: () => engine.load(),
     firstToken: () => firstToken(engine),
     batch: (sequences, tokens) => batch(engine, sequences, tokens),

@@ -1,4 +1,4 @@
-/** What touches each value once or twice. Its values lie in the caches: a share of the memory bound can exceed 100 %. */
+/** What touches each value once or twice. Its values lie in the caches, so its bound is the arithmetic alone. */
 import { SHAPES } from '../tools/shapes.js';
 import { ROWS } from './point.js';
 import type { KernelPoint } from './point.js';
@@ -12,7 +12,7 @@ export function elementwisePoints(): KernelPoint[] {
       kind: 'f32',
       shape: '2048',
       rows,
-      bytes: 4 * 4 * rows * 2048, // x and delta in, x and the result out
+      bytes: 0,
       operations: 5 * rows * 2048,
       unit: 'f32',
       time: (timing, path, threads) => timing.timeRmsNorm(path, threads, rows, 2048),
@@ -22,7 +22,7 @@ export function elementwisePoints(): KernelPoint[] {
       kind: 'f32',
       shape: '8192',
       rows,
-      bytes: 3 * 4 * rows * 8192,
+      bytes: 0,
       operations: 16 * rows * 8192, // an exponential is a polynomial of degree five and its scaling
       unit: 'f32',
       time: (timing, path, threads) => timing.timeSiluMul(path, threads, rows, 8192),
@@ -41,7 +41,7 @@ export function samplePoints(): KernelPoint[] {
       kind,
       shape: String(VOCABULARY),
       rows,
-      bytes: 2 * 4 * rows * VOCABULARY, // the largest, then the sum of exponentials
+      bytes: 0,
       operations: 16 * rows * VOCABULARY,
       unit: 'f32' as const,
       time: (timing, path, threads) =>

@@ -9,7 +9,7 @@ export interface KernelPoint {
   kind: string;
   shape: string;
   rows: number;
-  /** That come from memory. */
+  /** That come from memory; 0 where they lie in the caches. */
   bytes: number;
   operations: number;
   /** At which rate operations are done at most. */

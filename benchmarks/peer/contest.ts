@@ -185,11 +185,13 @@ export class Contest {
     return row;
   }
 
-  /** In a process that does nothing else; it ends by itself, so that it can finish what it keeps. */
+  /** In a process that does nothing else, and that finishes what it keeps for later ones. */
   private async alone({ name, options }: Contestant, ...ask: Ask): Promise<number> {
     const driver = new Driver(name, options);
     try {
-      return await driver.call(...ask);
+      const value = await driver.call(...ask);
+      await driver.call('close');
+      return value;
     } finally {
       await driver.end();
     }

@@ -25,7 +25,7 @@ export function addEngineOptions(command: Command): Command {
       `file, alias (${Object.keys(ALIASES).join(', ')}), hf:... or npm:...`,
       DEFAULT_MODEL,
     )
-    .option('-t, --threads <n>', 'CPU threads (default: one per core)', integer(1))
+    .option('-t, --threads <n>', 'CPU threads (default: one per physical core)', integer(1))
     .option(
       '-c, --context <tokens>',
       'longest context (default: what the model was trained for)',

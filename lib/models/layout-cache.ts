@@ -3,7 +3,7 @@
  * of the layout; which content a file has is remembered under what the file system says of it, and worked out anew when
  * any of that changes. What is found here is only an offer: native code checks it, and packs again if it is not sound.
  */
-import { createHash, webcrypto } from 'node:crypto';
+import { createHash, randomUUID, webcrypto } from 'node:crypto';
 import {
   mkdir,
   open,
@@ -20,7 +20,6 @@ import { join } from 'node:path';
 
 import { native } from '../native.js';
 import { cacheFolder } from './cache-folder.js';
-import { isAlive } from './lock.js';
 
 export interface LayoutCacheLimits {
   /** Room for all layouts together; those used longest ago go first. */
@@ -33,7 +32,9 @@ export const LAYOUT_LIMITS: LayoutCacheLimits = { maxBytes: 20 * 2 ** 30, minByt
 
 const CHUNK = 8 * 2 ** 20;
 const SETTLED_MS = 2000; // a file that changed so lately could change again with the same time
-const UNFINISHED = /\.(\d+)\.\d+\.tmp$/;
+const ABANDONED_MS = 10 * 60_000;
+const UNFINISHED = /\.tmp$|\.content\.[^.]+$/;
+const CONTENT = /^[0-9a-f]{64}$/;
 
 export const layoutsFolder = () => join(cacheFolder(), 'layouts');
 
@@ -54,43 +55,53 @@ export class LayoutCache {
     this.#limits = { ...LAYOUT_LIMITS, ...limits };
   }
 
-  /** The layout of a model's file, if there is one. */
-  async find(model: string): Promise<string | undefined> {
+  /** What is known of a model's file, and its layout if there is one. Nothing for what is not a file. */
+  async find(model: string): Promise<FoundLayout | undefined> {
     const status = await statusOf(model);
     if (!status) return undefined;
     const content = await readFile(this.contentPath(status), 'utf8').catch(() => '');
-    if (!/^[0-9a-f]{64}$/.test(content)) return undefined;
+    if (!CONTENT.test(content)) return { model, status };
     const path = this.layoutPath(content);
     const now = new Date();
     return utimes(path, now, now).then(
-      () => path,
-      () => undefined,
+      () => ({ model, status, path }),
+      () => ({ model, status }),
     );
   }
 
-  /** Keeps a layout of `bytes`, which `write` puts where it is told. One that is there stays unless it was refused. */
+  /** Whether the file is still the one that was found: what was loaded in between is of it. */
+  async isUnchanged({ model, status }: FoundLayout): Promise<boolean> {
+    return (await statusOf(model))?.identity === status.identity;
+  }
+
+  /**
+   * Keeps a layout of `bytes`, which `write` puts where it is told, of the file that was found before it was loaded. One that is
+   * there stays unless it was found, and was refused.
+   */
   async save(
-    model: string,
+    found: FoundLayout,
     bytes: number,
     write: (path: string) => Promise<void>,
-    { refused = false } = {},
   ): Promise<void> {
-    const before = await statusOf(model);
-    if (!before || bytes < this.#limits.minBytes || bytes > this.#limits.maxBytes) return;
-    if (Date.now() - Number(before.changedMs) < SETTLED_MS) return;
+    const { model, status, path: refused } = found;
+    if (bytes < this.#limits.minBytes || bytes > this.#limits.maxBytes) return;
+    if (Date.now() - Number(status.changedMs) < SETTLED_MS) return;
     await mkdir(this.#folder, { recursive: true });
     await this.removeUnfinished();
+    if (!(await this.hasRoom(bytes))) return;
     const content = await hashOf(model);
-    const after = await statusOf(model);
-    if (after?.identity !== before.identity) return; // it is another file by now
+    if (!(await this.isUnchanged(found))) return; // it is another file by now
     const path = this.layoutPath(content);
-    if (refused || !(await stat(path).catch(() => undefined))) {
-      if (!(await this.makeRoom(bytes))) return;
+    await oneAfterAnother(path, async () => {
+      if (path === refused) await rm(path, { force: true });
+      if (await stat(path).catch(() => undefined)) return;
+      await this.evictFor(bytes);
       await write(path);
-    }
-    const reference = this.contentPath(before);
-    await writeFile(`${reference}.${process.pid}`, content);
-    await rename(`${reference}.${process.pid}`, reference);
+    });
+    const reference = this.contentPath(status);
+    const beside = `${reference}.${randomUUID()}`;
+    await writeFile(beside, content);
+    await rename(beside, reference);
   }
 
   /** All layouts, the one used last first. */
@@ -123,8 +134,13 @@ export class LayoutCache {
     return join(this.#folder, `${createHash('sha256').update(identity).digest('hex')}.content`);
   }
 
-  /** Whether there is room for a layout under the limit, and as much again on the disk. */
-  private async makeRoom(bytes: number): Promise<boolean> {
+  /** As much again stays free on the disk. */
+  private async hasRoom(bytes: number): Promise<boolean> {
+    const { bavail, bsize } = await statfs(this.#folder);
+    return bavail * bsize > 2 * bytes;
+  }
+
+  private async evictFor(bytes: number): Promise<void> {
     const layouts = await this.list();
     let sum = bytes + layouts.reduce((all, layout) => all + layout.bytes, 0);
     while (sum > this.#limits.maxBytes && layouts.length > 0) {
@@ -132,17 +148,38 @@ export class LayoutCache {
       await rm(last.path, { force: true });
       sum -= last.bytes;
     }
-    const { bavail, bsize } = await statfs(this.#folder);
-    return bavail * bsize > 2 * bytes;
   }
 
-  /** What processes left that were killed while they wrote. */
+  /** What processes left that were killed while they wrote: nobody writes for so long without touching the file. */
   private async removeUnfinished(): Promise<void> {
     for (const name of await readdir(this.#folder)) {
-      const [, owner] = UNFINISHED.exec(name) ?? [];
-      if (owner && !isAlive(Number(owner))) await rm(join(this.#folder, name), { force: true });
+      if (!UNFINISHED.test(name)) continue;
+      const path = join(this.#folder, name);
+      const status = await stat(path).catch(() => undefined);
+      if (status && Date.now() - status.mtimeMs > ABANDONED_MS) await rm(path, { force: true });
     }
   }
+}
+
+const writing = new Map<string, Promise<void>>();
+
+/** Within this process; another one that writes the same layout costs time and nothing else. */
+async function oneAfterAnother(path: string, work: () => Promise<void>): Promise<void> {
+  const turn = (writing.get(path) ?? Promise.resolve()).catch(() => undefined).then(work);
+  writing.set(path, turn);
+  try {
+    await turn;
+  } finally {
+    if (writing.get(path) === turn) writing.delete(path);
+  }
+}
+
+/** A model's file as it was before it was loaded. */
+export interface FoundLayout {
+  model: string;
+  status: FileStatus;
+  /** Where its layout is. */
+  path?: string;
 }
 
 interface FileStatus {

@@ -55,12 +55,15 @@ EngineWrap::EngineWrap(const Napi::CallbackInfo& info)
 
 EngineWrap::~EngineWrap() {
   if (handle_ == nullptr) return;
+  handle_->stop_saving = true;
   napi_remove_env_cleanup_hook(env_, end_with_environment, this);
   handle_.reset();
 }
 
 void EngineWrap::end_with_environment(void* self) {
-  static_cast<EngineWrap*>(self)->handle_.reset();
+  auto& handle = static_cast<EngineWrap*>(self)->handle_;
+  handle->stop_saving = true;
+  handle.reset();
 }
 
 Engine& EngineWrap::engine() {
@@ -142,7 +145,7 @@ Napi::Value EngineWrap::save_layout(const Napi::CallbackInfo& info) {
     if (handle == nullptr) throw Error(ErrorCode::kDisposed, "this engine has been disposed");
     const std::lock_guard lock(handle->saving);
     if (handle->engine == nullptr) throw Error(ErrorCode::kDisposed, "the engine was disposed");
-    handle->engine->save_layout(path);
+    handle->engine->save_layout(path, handle->stop_saving);
     return handle;
   };
   const auto finish = [](Napi::Env env, std::shared_ptr<EngineHandle>) { return env.Undefined(); };
@@ -156,6 +159,7 @@ Napi::Value EngineWrap::dispose(const Napi::CallbackInfo& info) {
   if (handle != nullptr) napi_remove_env_cleanup_hook(env_, end_with_environment, this);
   const auto work = [handle] {
     if (handle != nullptr) {
+      handle->stop_saving = true;
       const std::lock_guard lock(handle->saving);
       handle->engine.reset();
     }

@@ -3,6 +3,7 @@
 
 #include <napi.h>
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 
@@ -16,6 +17,7 @@ struct EngineHandle {
   std::unique_ptr<TokenChannel> channel;
   std::unique_ptr<Engine> engine;
   std::mutex saving;  // held while weights are written: the engine stays
+  std::atomic<bool> stop_saving{false};
 };
 
 class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {

@@ -15,11 +15,26 @@ class CoreShare {
   CoreShare(const CoreShare&) = delete;
   CoreShare& operator=(const CoreShare&) = delete;
 
-  /** A region begins: how many of `wanted` threads it may have now, at least 1. */
+  /** The time of one region. */
+  class Turn {
+   public:
+    Turn(CoreShare& share, int wanted) : share_(share), n_threads_(share.begin(wanted)) {}
+    ~Turn() { share_.end(); }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+    /** How many of the wanted threads it may have now, at least 1. */
+    int n_threads() const { return n_threads_; }
+
+   private:
+    CoreShare& share_;
+    int n_threads_;
+  };
+
+ private:
   int begin(int wanted);
   void end();
 
- private:
   int slot_;  // -1: there are more pools than slots, and this one is not counted
 };
 

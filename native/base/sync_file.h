@@ -1,4 +1,4 @@
-// Two things that C++ has no name for.
+// What C++ cannot say: that bytes are on the disk, and who we are among those that write there.
 #pragma once
 
 #include <cstdio>

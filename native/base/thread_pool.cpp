@@ -52,6 +52,8 @@ ThreadPool::~ThreadPool() { stop(); }
 
 void ThreadPool::stop() {
   stopping_ = true;
+  recall_.fetch_add(1, std::memory_order_release);
+  recall_.notify_all();
   region_.fetch_add(1, std::memory_order_release);
   region_.notify_all();
   for (auto& worker : workers_) worker.join();
@@ -83,19 +85,28 @@ void ThreadPool::run_pieces(int thread) {
 void ThreadPool::work(int thread) {
   unsigned seen = 0;
   for (;;) {
+    const unsigned recalled = recall_.load(std::memory_order_acquire);
     wait_while_equal(region_, seen);
     seen = region_.load(std::memory_order_acquire);
     if (stopping_) return;
     if (thread <= n_helpers_.load(std::memory_order_relaxed)) run_pieces(thread);
+    else if (thread >= n_allowed_.load(std::memory_order_relaxed))
+      recall_.wait(recalled, std::memory_order_acquire);  // others have this core now
   }
 }
 
 void ThreadPool::parallel_for(int n_pieces, const std::function<void(int, int)>& body) {
-  if (workers_.empty() || n_pieces <= 1) {
+  if (n_pieces == 0) return;
+  const CoreShare::Turn turn(share_, size());
+  if (workers_.empty() || n_pieces == 1) {
     for (int piece = 0; piece < n_pieces; piece++) body(piece, 0);
     return;
   }
-  const int n_helpers = std::min(n_pieces, share_.begin(size())) - 1;
+  const int n_helpers = std::min(n_pieces, turn.n_threads()) - 1;
+  if (n_allowed_.exchange(turn.n_threads(), std::memory_order_relaxed) < turn.n_threads()) {
+    recall_.fetch_add(1, std::memory_order_release);
+    recall_.notify_all();
+  }
   body_ = &body;
   n_pieces_ = n_pieces;
   n_helpers_.store(n_helpers, std::memory_order_relaxed);
@@ -110,7 +121,6 @@ void ThreadPool::parallel_for(int n_pieces, const std::function<void(int, int)>&
        left = unfinished_.load(std::memory_order_acquire)) {
     wait_while_equal(unfinished_, left);
   }
-  share_.end();
   if (failure_ != nullptr) std::rethrow_exception(std::exchange(failure_, nullptr));
 }
 

@@ -1,7 +1,8 @@
 // A pool of threads for short parallel regions. The caller takes part, so a pool of one thread has
 // no workers and costs nothing. A region is cut into pieces that threads take from a shared
 // counter, and ends when all pieces have: nobody waits for a thread that took none. So a core that
-// is busy elsewhere costs its share and not more. Waiting threads spin briefly, then park.
+// is busy elsewhere holds up no more than the piece it has taken. Waiting threads spin briefly,
+// then park.
 #pragma once
 
 #include <atomic>
@@ -27,7 +28,7 @@ class ThreadPool {
 
   /** Calls body(piece, thread) for every piece in [0, n_pieces), each once, and waits for all. The
    *  results must not depend on which thread ran a piece. If pieces throw, one of their exceptions
-   * is thrown here when all have ended. One caller at a time. */
+   * is thrown here, when those that have begun have ended. One caller at a time. */
   void parallel_for(int n_pieces, const std::function<void(int piece, int thread)>& body);
 
   /** The same for ranges of [0, n): of at least `smallest`, which is worth handing over, and some
@@ -52,7 +53,9 @@ class ThreadPool {
   alignas(64) std::atomic<int> untaken_{0};
   alignas(64) std::atomic<int> unfinished_{0};
   alignas(64) std::atomic<unsigned> region_{0};
-  std::atomic<int> n_helpers_{0};  // workers that may take part in it
+  std::atomic<int> n_helpers_{0};    // workers that take part in it
+  std::atomic<int> n_allowed_{1};    // threads that the process's other pools leave us
+  std::atomic<unsigned> recall_{0};  // of workers that were left out for them
   std::atomic<bool> stopping_{false};
 };
 

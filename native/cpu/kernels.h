@@ -17,7 +17,10 @@ struct AttentionState {
   float* sum;  // [n]
 };
 
-/** Rows quantized to int8 in blocks of 32: x ~ scale * code. */
+/** A block whose largest value is not above this has codes of 0: its inverse could be infinite. */
+constexpr float kLeastLargest = 1e-36f;
+
+/** Rows quantized to int8 in blocks of 32: x ~ scale * code, -127 <= code <= 127. */
 struct QuantizedRows {
   int8_t* codes;    // [R, K]
   float* scales;    // [R, K / 32]
@@ -39,8 +42,12 @@ struct PanelTask {
   uint8_t* scratch;  // panel_scratch_bytes(K) that are this thread's, 64-byte aligned
 };
 
-/** Room for two panels of codes, a byte each, with their scales as floats. */
-static inline int64_t panel_scratch_bytes(int64_t n_inputs) { return n_inputs / 32 * 2 * 768; }
+/** Room for two panels of unpacked codes: for 32 inputs of 16 outputs a byte each, and at most two
+ * scales and two minima in f32. */
+constexpr int64_t kUnpackedBlockBytes = 32 * 16 + 4 * 16 * 4;
+static inline int64_t panel_scratch_bytes(int64_t n_inputs) {
+  return n_inputs / 32 * 2 * kUnpackedBlockBytes;
+}
 
 /** y[:, n] for outputs [first_output, end_output) of a weight of floats, read in place. */
 struct FloatTask {

@@ -88,8 +88,9 @@ class Engine {
   /** Where weights are: "in place" in the model's file, "packed" into memory, or "mapped" from a
    * layout. */
   std::string weights() const;
-  /** Writes what weights were packed into; may run beside the loop. Throws io. */
-  void save_layout(const std::string& path) const;
+  /** Writes what weights were packed into; may run beside the loop. Throws io, or aborted once
+   * `stop` is set. */
+  void save_layout(const std::string& path, const std::atomic<bool>& stop) const;
   std::string device() const { return parts_.backend->description(); }
   KvFormat kv_format() const { return parts_.pool->store().format; }
   size_t kv_bytes_per_token() const { return parts_.pool->run_bytes() / kTileTokens; }

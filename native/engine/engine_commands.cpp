@@ -167,8 +167,8 @@ std::string Engine::weights() const {
   return weights.resident_bytes() == 0 ? "mapped" : "packed";
 }
 
-void Engine::save_layout(const std::string& path) const {
-  write_layout_file(path, parts_.backend->layout(), parts_.model->weights().laid_out);
+void Engine::save_layout(const std::string& path, const std::atomic<bool>& stop) const {
+  write_layout_file(path, parts_.backend->layout(), parts_.model->weights().laid_out, stop);
 }
 
 }  // namespace cachalot

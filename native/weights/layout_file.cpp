@@ -1,6 +1,6 @@
 #include "weights/layout_file.h"
 
-#include <atomic>
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -20,6 +20,7 @@ constexpr char kMagic[16] = "CACHALOT-LAYOUT";
 constexpr uint64_t kPrefix = sizeof kMagic + 16;  // magic, checksum, length
 constexpr uint64_t kPage = 4096;
 constexpr uint64_t kMaxName = 256, kMaxTensors = 1 << 20;
+constexpr size_t kChunk = 4 << 20;  // bytes between looks at whether to go on
 
 uint64_t round_up(uint64_t offset) { return (offset + kPage - 1) / kPage * kPage; }
 
@@ -99,7 +100,8 @@ std::vector<uint8_t> header_of(const std::string& layout, const std::vector<Laid
 /** A file that is being written; deleted unless it is kept. */
 class NewFile {
  public:
-  explicit NewFile(const std::string& path) : path_(path), file_(std::fopen(path.c_str(), "wb")) {
+  NewFile(const std::string& path, const std::atomic<bool>& stop)
+      : path_(path), stop_(stop), file_(std::fopen(path.c_str(), "wb")) {
     if (file_ == nullptr) fail();
   }
   ~NewFile() {
@@ -111,8 +113,12 @@ class NewFile {
   NewFile& operator=(const NewFile&) = delete;
 
   void write(std::span<const uint8_t> bytes) {
-    if (std::fwrite(bytes.data(), 1, bytes.size(), file_) != bytes.size()) fail();
-    position_ += bytes.size();
+    for (size_t at = 0; at < bytes.size(); at += kChunk) {
+      if (stop_) throw Error(ErrorCode::kAborted, "writing '" + path_ + "' was given up");
+      const auto chunk = bytes.subspan(at, std::min(kChunk, bytes.size() - at));
+      if (std::fwrite(chunk.data(), 1, chunk.size(), file_) != chunk.size()) fail();
+      position_ += chunk.size();
+    }
   }
   void fill_to(uint64_t position) {
     const std::vector<uint8_t> zeros(position - position_);
@@ -135,6 +141,7 @@ class NewFile {
   }
 
   std::string path_;
+  const std::atomic<bool>& stop_;
   std::FILE* file_;
   uint64_t position_ = 0;
   bool kept_ = false;
@@ -145,7 +152,8 @@ struct Expected {
   uint64_t sum;
 };
 
-Expected read_entry(SpanReader& reader, std::span<const uint8_t> file) {
+/** `previous_end`: tensors follow each other, so that all together are no more than the file. */
+Expected read_entry(SpanReader& reader, std::span<const uint8_t> file, uint64_t* previous_end) {
   Expected entry;
   LaidOutTensor& tensor = entry.tensor;
   tensor.name = reader.read_string(kMaxName, "a tensor's name");
@@ -157,6 +165,9 @@ Expected read_entry(SpanReader& reader, std::span<const uint8_t> file) {
   entry.sum = reader.read<uint64_t>("a checksum");
   if (offset % kPage != 0 || offset > file.size() || size > file.size() - offset)
     throw Error(ErrorCode::kFileTensorOutOfBounds, "'" + tensor.name + "' is not in the file");
+  if (offset < *previous_end)
+    throw Error(ErrorCode::kFileTensorOverlap, "'" + tensor.name + "' overlaps the one before it");
+  *previous_end = offset + size;
   tensor.bytes = file.subspan(offset, size);
   return entry;
 }
@@ -181,8 +192,9 @@ std::vector<LaidOutTensor> read_layout(std::span<const uint8_t> file, const std:
   if (count > kMaxTensors) throw Error(ErrorCode::kFileBadMetadata, "it has too many tensors");
   std::vector<LaidOutTensor> tensors;
   std::vector<uint64_t> expected;
+  uint64_t end = 0;
   for (uint32_t i = 0; i < count; i++) {
-    const Expected entry = read_entry(reader, file);
+    const Expected entry = read_entry(reader, file, &end);
     tensors.push_back(entry.tensor);
     expected.push_back(entry.sum);
   }
@@ -217,14 +229,14 @@ std::span<const uint8_t> LayoutFile::find(const std::string& name, const Tensor&
 }
 
 void write_layout_file(const std::string& path, const std::string& layout,
-                       const std::vector<LaidOutTensor>& tensors) {
+                       const std::vector<LaidOutTensor>& tensors, const std::atomic<bool>& stop) {
   const auto sums = checksums(tensors);
   const auto size = header_of(layout, tensors, sums, 0).size();  // which no offset changes
   const uint64_t first_offset = round_up(kPrefix + size);
   const auto header = header_of(layout, tensors, sums, first_offset);
   static std::atomic<unsigned> n_written{0};
-  NewFile file(path + "." + std::to_string(process_id()) + "." + std::to_string(n_written++) +
-               ".tmp");
+  NewFile file(
+      path + "." + std::to_string(process_id()) + "." + std::to_string(n_written++) + ".tmp", stop);
   HeaderWriter prefix;
   for (const char letter : kMagic) prefix.put(letter);
   prefix.put(checksum(header));

@@ -8,6 +8,7 @@
 //   the tensors' bytes, each from a multiple of 4096 on
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <span>
@@ -40,8 +41,9 @@ class LayoutFile {
   std::map<std::string, LaidOutTensor> tensors_;
 };
 
-/** Writes beside `path` and renames, so that no one ever sees half of it. Throws Error{io}. */
+/** Writes beside `path` and renames, so that no one ever sees half of it. Throws Error{io}, or
+ * aborted once `stop` is set. */
 void write_layout_file(const std::string& path, const std::string& layout,
-                       const std::vector<LaidOutTensor>& tensors);
+                       const std::vector<LaidOutTensor>& tensors, const std::atomic<bool>& stop);
 
 }  // namespace cachalot

@@ -69,6 +69,45 @@ describe.each(paths)('linear on %s', (path) => {
       }
     });
 
+    // Past every height of a tile, every chunk of K and block of outputs, and from few rows to many.
+    test('gives the first rows the same bits whatever comes after them', () => {
+      const random = new Random(11);
+      const [n, k, rows] = [150, type.blockSize === 1 ? 2 * 2048 + 45 : 6 * block, 53];
+      const weight = randomWeight(type, n * k, random);
+      const x = random.normals(rows * k);
+      const all = testing.linear(path, 2, weight, type.type, n, k, x);
+      for (const count of [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 48]) {
+        const some = testing.linear(path, 2, weight, type.type, n, k, x.slice(0, count * k));
+        expect(some).toEqual(all.slice(0, count * n));
+      }
+    });
+
+    // Sums of products of bytes are largest here: nothing may saturate or wrap.
+    const patterns: [string, (i: number) => number][] = [
+      ['1', () => 1],
+      ['-1', () => -1],
+      ['1 and -1 in turn', (i) => (i % 2 === 0 ? 1 : -1)],
+      ['1, 1, -1, -1', (i) => (i % 4 < 2 ? 1 : -1)],
+    ];
+    test.each([0x00, 0x7f, 0x80, 0xff])('multiplies codes of bytes %d', (byte) => {
+      const [n, k] = [16, 2 * block];
+      const sound = randomWeight(type, n * k, new Random(2));
+      const weight = type.blockSize === 1 ? sound : new Uint8Array(sound.length).fill(byte);
+      for (let at = 0; at < sound.length; at += type.blockBytes)
+        for (const scale of type.scales)
+          weight.set(sound.subarray(at + scale, at + scale + 2), at + scale);
+      for (const [, value] of patterns) {
+        const x = Float32Array.from({ length: 13 * k }, (_unused, i) => value(i));
+        const expected = linear(dequantize(type, weight), k, x, precisionOf(type, path));
+        const y = testing.linear(path, 1, weight, type.type, n, k, x);
+        y.forEach((result, i) => {
+          expect(Math.abs(result - expected.y[i]!)).toBeLessThanOrEqual(
+            RELATIVE * expected.magnitude[i]! + 1e-30,
+          );
+        });
+      }
+    });
+
     test('reads rows of a table exactly', () => {
       const random = new Random(3);
       const [n, k] = [4, 2 * block];

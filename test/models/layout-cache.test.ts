@@ -170,18 +170,44 @@ test('the layout that was used longest ago goes first', async () => {
 
 test('what killed processes left is swept away, what others are writing is not', async () => {
   mkdirSync(layoutsFolder(), { recursive: true });
-  const [dead, alive] = [2 ** 22 + 1, process.ppid].map((pid) =>
-    join(layoutsFolder(), `x.layout.${pid}.0.tmp`),
-  ) as [string, string];
-  writeFileSync(dead, 'half');
-  writeFileSync(alive, 'half');
+  const left = ['x.layout.1.0.tmp', 'y.content.0-1'].map((name) => join(layoutsFolder(), name));
+  const written = join(layoutsFolder(), 'z.layout.1.0.tmp');
+  for (const path of [...left, written]) writeFileSync(path, 'half');
+  const earlier = new Date(Date.now() - 3_600_000);
+  for (const path of left) utimesSync(path, earlier, earlier);
   await load(settled);
-  expect([existsSync(dead), existsSync(alive)]).toEqual([false, true]);
+  expect([...left, written].map((path) => existsSync(path))).toEqual([false, false, true]);
+});
+
+test('a file that is exchanged while it is loaded is neither mapped nor kept', async () => {
+  const { path: other } = await writeTinyModel({ type: 'Q8_0', seed: 77 });
+  const link = temporaryPath('link.gguf');
+  copyFileSync(settled, link);
+  await sleep(SETTLED_MS);
+  await load(link);
+  const expected = (await load(other, { layoutCache: false })).logits;
+  // The cache sees the old file, the loader the new one.
+  const find = LayoutCache.prototype.find;
+  const spy = jest.spyOn(LayoutCache.prototype, 'find');
+  spy.mockImplementationOnce(async function (this: LayoutCache, model: string) {
+    const found = await find.call(this, model);
+    copyFileSync(other, link);
+    return found;
+  });
+  const exchanged = await load(link);
+  spy.mockRestore();
+  expect(exchanged.weights).toBe('packed');
+  expect(exchanged.logits.equals(expected)).toBe(true);
+  await sleep(SETTLED_MS);
+  expect((await load(link)).logits.equals(expected)).toBe(true);
 });
 
 test('engines that load at once keep one layout', async () => {
+  const warn = jest.spyOn(process, 'emitWarning');
   await Promise.all([1, 2, 3].map(() => load(settled)));
   expect(layouts()).toHaveLength(1);
+  expect(warn).not.toHaveBeenCalled();
+  warn.mockRestore();
   expect((await load(settled)).weights).toBe('mapped');
 });
 

@@ -90,7 +90,7 @@ class Contexts {
     const int64_t token_bytes =
         2 * n_kv_heads_ * head_dim_ * static_cast<int64_t>(kv_element_bytes(format_));
     const int64_t layer_bytes = token_bytes * n_tokens_ * n_sequences_;
-    n_layers_ = static_cast<int>(std::min<int64_t>(kBeyondCaches / layer_bytes + 1, 256));
+    n_layers_ = static_cast<int>(std::min<int64_t>(kBeyondCaches / layer_bytes + 1, 1024));
     pool_ = std::make_unique<KvPool>(backend, KvShape{format_, n_layers_, n_kv_heads_, head_dim_},
                                      static_cast<size_t>(2 * layer_bytes * n_layers_ + (8 << 20)));
     angles_.resize(static_cast<size_t>(n_tokens_ * head_dim_ / 2), 0.5f);

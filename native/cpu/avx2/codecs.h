@@ -235,17 +235,25 @@ struct Q6_K : Gives<PackedQ6_K, 2, false, 63> {
 // more than twice as long (TinyLlama, one thread: 7 against 17 tokens/s).
 struct IQ2_XXS : Gives<PackedIQ2_XXS, 1, false, 107> {
   static constexpr int kUnpackFrom = 2;
-  int64_t points[256];
+  struct Points {
+    int64_t of[256];
+
+    Points() {
+      for (int entry = 0; entry < 256; entry++) {
+        uint8_t point[8];
+        for (int i = 0; i < 8; i++) {
+          const int code = kIq2XxsGrid[entry] >> (2 * i) & 3;
+          point[i] = code == 0 ? 8 : code == 1 ? 25 : 43;
+        }
+        __builtin_memcpy(&of[entry], point, 8);
+      }
+    }
+  };
+  const int64_t* points;
 
   IQ2_XXS() {
-    for (int entry = 0; entry < 256; entry++) {
-      uint8_t point[8];
-      for (int i = 0; i < 8; i++) {
-        const int code = kIq2XxsGrid[entry] >> (2 * i) & 3;
-        point[i] = code == 0 ? 8 : code == 1 ? 25 : 43;
-      }
-      __builtin_memcpy(&points[entry], point, 8);
-    }
+    static const Points made;
+    points = made.of;
   }
 
   /** Eight points each of outputs a, a + 1 and a + 4, a + 5. */

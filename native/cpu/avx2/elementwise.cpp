@@ -80,7 +80,7 @@ void quantize_row(const float* x, int64_t n, int8_t* codes, float* scales, int32
     const float largest = max_lane(largest_lanes);
     const bool nan = _mm256_movemask_ps(nans) != 0;
     scales[block] = nan ? __builtin_nanf("") : largest / 127.0f;
-    const __m256 inverse = _mm256_set1_ps(largest > 0.0f ? 127.0f / largest : 0.0f);
+    const __m256 inverse = _mm256_set1_ps(largest > kLeastLargest ? 127.0f / largest : 0.0f);
     __m256i q[4];
     for (int i = 0; i < 4; i++) q[i] = round_ordered(_mm256_mul_ps(value[i], inverse));
     const __m256i words =

@@ -99,7 +99,7 @@ void quantize_block(const float* x, int8_t* codes, float* scale, int32_t* sums16
   const float largest = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(a), _mm512_abs_ps(b)));
   // vmaxps may lose a NaN; a NaN scale keeps it, and the request that made it fails alone.
   const bool nan = (_mm512_cmp_ps_mask(a, b, _CMP_UNORD_Q)) != 0;
-  const __m512 inverse = _mm512_set1_ps(largest > 0.0f ? 127.0f / largest : 0.0f);
+  const __m512 inverse = _mm512_set1_ps(largest > kLeastLargest ? 127.0f / largest : 0.0f);
   const __m512i qa = round_ordered(_mm512_mul_ps(a, inverse));
   const __m512i qb = round_ordered(_mm512_mul_ps(b, inverse));
   _mm_storeu_si128(reinterpret_cast<__m128i*>(codes), _mm512_cvtsepi32_epi8(qa));
@@ -150,8 +150,8 @@ bool quantize_four(const float* x, int8_t* codes, float* scales, int32_t* sums16
   }
   if (nan != 0) return false;
   const __m128 largest_of = max_lanes(largest), most = _mm_set1_ps(127.0f);
-  const __m128 inverses =
-      _mm_maskz_div_ps(_mm_cmp_ps_mask(largest_of, _mm_setzero_ps(), _CMP_GT_OQ), most, largest_of);
+  const __m128 inverses = _mm_maskz_div_ps(
+      _mm_cmp_ps_mask(largest_of, _mm_set1_ps(kLeastLargest), _CMP_GT_OQ), most, largest_of);
   _mm_storeu_ps(scales, _mm_div_ps(largest_of, most));
 #pragma GCC unroll 4
   for (int i = 0; i < 4; i++) {

@@ -178,6 +178,7 @@ template <class Codec>
 [[gnu::noinline]] void unpack(const PanelTask& task, const Codec& codec, const Strips& packed,
                               int n_strips) {
   constexpr int64_t kSubs = Codec::kInputs / kQuantBlock;
+  static_assert(sizeof(typename Codec::Codes) * Codec::kStripsPerPanel <= kUnpackedBlockBytes);
   auto* out = reinterpret_cast<typename Codec::Codes*>(task.scratch);
   for (int s = 0; s < n_strips; s++) {
     const uint8_t* panel = packed.first + s / Codec::kStripsPerPanel * packed.panel_bytes;

@@ -61,7 +61,7 @@ void quantize_row(const float* x, int64_t n, int8_t* codes, float* scales, int32
     }
     // A NaN scale keeps a NaN, and the request that made it fails alone.
     scales[block] = nan ? NAN : largest / 127.0f;
-    const float inverse = !nan && largest > 0.0f ? 127.0f / largest : 0.0f;
+    const float inverse = !nan && largest > kLeastLargest ? 127.0f / largest : 0.0f;
     sums16[2 * block] = sums16[2 * block + 1] = 0;
     for (int i = 0; i < 32; i++) {
       codes[i] = nan ? int8_t{0} : static_cast<int8_t>(lrintf(x[i] * inverse));
