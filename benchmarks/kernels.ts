@@ -77,7 +77,7 @@ async function main(ops: string[], flags: Flags): Promise<void> {
   const chosen = ops.length > 0 ? ops : Object.keys(OPS);
   const unknown = chosen.find((op) => !(op in OPS));
   if (unknown) throw new Error(`no op '${unknown}': there are ${Object.keys(OPS).join(', ')}`);
-  const measure = () => native().measurePeaks(flags.instructions, flags.threads);
+  const measure = () => native().measurePeaks(flags.instructions, flags.threads, '');
   const before = await measure();
   const points = chosen.flatMap((op) => OPS[op]!(flags.types.split(',')));
   const us = points.map((point, i) => {

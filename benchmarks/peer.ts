@@ -40,7 +40,7 @@ async function contest(model: string, modules: string, flags: Flags): Promise<Mo
   const [shape, type] = model.split(':') as [string, string | undefined];
   const isSynthetic = type !== undefined && shape in SHAPES;
   const file = isSynthetic ? await syntheticModel({ shape, type }) : await resolveModel(model, {});
-  const measure = () => native().measurePeaks('auto', flags.threads);
+  const measure = () => native().measurePeaks('auto', flags.threads, file);
   const before = await measure();
   const onProgress = (what: string) => console.error(`${model}: ${what}`);
   const info = await readModelInfo(file);

@@ -249,7 +249,8 @@ export interface NativeBinding {
   ): Promise<NativeEngine>;
   readGguf(path: string): Promise<GgufInfo>;
   inspectModel(path: string): Promise<NativeModelInfo>;
-  measurePeaks(instructions: string, threads: number): Promise<MachinePeaks>;
+  /** `file`: a large one whose pages are read as well; '' for none. */
+  measurePeaks(instructions: string, threads: number, file: string): Promise<MachinePeaks>;
   instructions(): string[];
   /** Names the layout of packed weights: it changes when they do. */
   layoutName(): string;

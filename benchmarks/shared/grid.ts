@@ -41,7 +41,7 @@ export interface Grid {
   sequences: readonly number[];
 }
 
-export const machinePeaks = (): Promise<MachinePeaks> => native().measurePeaks('auto', 0);
+export const machinePeaks = (): Promise<MachinePeaks> => native().measurePeaks('auto', 0, '');
 
 export async function measureGrid(
   model: string,

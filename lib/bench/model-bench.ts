@@ -1,5 +1,5 @@
 /** The benchmark of one model on this machine: every figure with its share of what the machine could do. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { cpus } from 'node:os';
 
 import { Engine } from '../engine.js';
@@ -69,7 +69,11 @@ export async function benchModel(
   );
   const peakRssBytes = peakRss(); // before the machine is measured, which takes memory of its own
   onProgress('what this machine can do');
-  const peaks = await native().measurePeaks(load.instructions ?? 'auto', load.threads ?? 0);
+  const peaks = await native().measurePeaks(
+    load.instructions ?? 'auto',
+    load.threads ?? 0,
+    statSync(path).isFile() ? path : '',
+  );
   return {
     model: path,
     date: new Date().toISOString().slice(0, 10),

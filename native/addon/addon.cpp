@@ -45,12 +45,12 @@ Napi::Value layout_name(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), cpu::layout_name());
 }
 
-/** measurePeaks(instructions, threads): Promise<MachinePeaks> */
+/** measurePeaks(instructions, threads, file or ""): Promise<MachinePeaks> */
 Napi::Value measure_peaks(const Napi::CallbackInfo& info) {
-  const std::string path = info[0].ToString();
+  const std::string path = info[0].ToString(), file = info[2].ToString();
   const int threads = info[1].ToNumber().Int32Value();
   return PromiseWork<cpu::MachinePeaks>::run(
-      info.Env(), [path, threads] { return cpu::measure_peaks(path, threads); },
+      info.Env(), [path, threads, file] { return cpu::measure_peaks(path, threads, file); },
       [](Napi::Env env, const cpu::MachinePeaks& peaks) { return to_js(env, peaks); });
 }
 

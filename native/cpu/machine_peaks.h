@@ -13,7 +13,9 @@ struct MachinePeaks {
   double f32, bf16, int8;        // operations per second; bf16 is 0 where there is no instruction
 };
 
-/** Takes about a second. Throws invalid_argument for instructions that this machine lacks. */
-MachinePeaks measure_peaks(const std::string& instructions, int threads);
+/** Takes about a second. `file`: if it is not empty, its pages are read as well as fresh memory,
+ * and the faster counts: a virtual machine's older pages may lie better. Throws invalid_argument
+ * for instructions that this machine lacks, and as MappedFile. */
+MachinePeaks measure_peaks(const std::string& instructions, int threads, const std::string& file);
 
 }  // namespace cachalot::cpu

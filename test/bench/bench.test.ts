@@ -53,7 +53,7 @@ test('bounds are those that one counts by hand', async () => {
 test.each(['auto', 'portable'])(
   "the machine's peaks (%s) are numbers that can be",
   async (path) => {
-    const peaks = await native().measurePeaks(path, 1);
+    const peaks = await native().measurePeaks(path, 1, '');
     for (const rate of [peaks.f32, peaks.int8, peaks.readBytesPerSecond]) {
       expect(rate).toBeGreaterThan(1e8);
       expect(rate).toBeLessThan(1e14);
