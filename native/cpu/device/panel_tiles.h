@@ -16,7 +16,7 @@ namespace cachalot::cpu {
 
 namespace {
 
-constexpr int64_t kFetchAhead = 4096;  // bytes, where one row reads a weight once
+constexpr int64_t kFetchAhead = 8192;  // bytes, where one row reads a weight once
 constexpr int kTilesThatWait = 16;     // for memory; more have enough to do
 
 /** Strips that are taken together: those of a panel, then those of the next. */
