@@ -1,5 +1,7 @@
 #include "tests/pools.h"
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <memory>
@@ -9,6 +11,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "base/cores.h"
 #include "base/thread_pool.h"
 
 namespace cachalot::tests {
@@ -47,6 +50,38 @@ void run_ranges(ThreadPool& pool, int64_t n, int64_t smallest) {
   CHECK(count == n && sum == n * (n - 1) / 2, "ranges cover everything once");
 }
 
+void spin_for(std::chrono::microseconds time) {
+  const auto end = std::chrono::steady_clock::now() + time;
+  while (std::chrono::steady_clock::now() < end) continue;
+}
+
+constexpr int kThreads = 4;
+
+/** How many threads took part in one region. */
+int threads_of_region(ThreadPool& pool) {
+  std::array<std::atomic<bool>, kThreads> used{};
+  pool.parallel_for(64, [&](int, int thread) {
+    used[static_cast<size_t>(thread)] = true;
+    spin_for(std::chrono::microseconds(5));
+  });
+  return static_cast<int>(std::count(used.begin(), used.end(), true));
+}
+
+/** Beside another pool that is at work, a pool has its share of the cores and no more. */
+void halve_cores() {
+  ThreadPool pool(kThreads), other(kThreads);
+  std::atomic<bool> done{false};
+  std::thread user([&] {
+    while (!done) other.parallel_for(8, [](int, int) { spin_for(std::chrono::microseconds(20)); });
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  int most = 0;
+  for (int i = 0; i < 300; i++) most = std::max(most, threads_of_region(pool));
+  done = true;
+  user.join();
+  CHECK(most <= std::max(usable_cores(), kThreads) / 2, "two pools have half of the cores each");
+}
+
 }  // namespace
 
 std::string pools_share_cores(double seconds, uint64_t seed) {
@@ -78,6 +113,7 @@ std::string pools_share_cores(double seconds, uint64_t seed) {
   for (uint64_t i = 0; i < 3; i++) users.emplace_back(user, seed + i);
   for (auto& thread : users) thread.join();
   CHECK(!failed, "a pool broke its promise");
+  halve_cores();
   CHECK(n_regions > 0, "something was run");
   return std::to_string(n_regions) + " regions on " + std::to_string(n_pools) + " pools";
 }

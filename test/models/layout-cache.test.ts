@@ -187,12 +187,10 @@ test('a file that is exchanged while it is loaded is neither mapped nor kept', a
   await load(link);
   const expected = (await load(other, { layoutCache: false })).logits;
   // The cache sees the old file, the loader the new one.
-  const find = LayoutCache.prototype.find;
-  const spy = jest.spyOn(LayoutCache.prototype, 'find');
-  spy.mockImplementationOnce(async function (this: LayoutCache, model: string) {
-    const found = await find.call(this, model);
+  const found = await new LayoutCache().find(link);
+  const spy = jest.spyOn(LayoutCache.prototype, 'find').mockImplementationOnce(() => {
     copyFileSync(other, link);
-    return found;
+    return Promise.resolve(found);
   });
   const exchanged = await load(link);
   spy.mockRestore();
