@@ -41,7 +41,10 @@ class Bench {
     const rows: Row[] = [];
     await (await this.load(undefined)).dispose(); // from here on, all map what this load has kept
     for (const threads of counts)
-      rows.push({ name: `${threads} threads`, speed: await this.decode(threads) });
+      rows.push({
+        name: `${threads} ${threads === 1 ? 'thread' : 'threads'}`,
+        speed: await this.decode(threads),
+      });
     rows.push({ name: 'nothing said', speed: await this.decode(undefined) });
     rows.push({
       name: 'nothing said, one core busy elsewhere',
@@ -113,7 +116,7 @@ async function main(models: string[], { runs }: { runs: number }): Promise<void>
     const rows = await new Bench(await syntheticModel({ shape, type }), runs).rows();
     results.push({ model, rows });
     const best = Math.max(
-      ...rows.filter(({ name }) => name.endsWith('threads')).map((row) => row.speed.median),
+      ...rows.filter(({ name }) => /^\d+ threads?$/.test(name)).map((row) => row.speed.median),
     );
     const table = rows.map(({ name, speed: { median, min, max } }) => [
       name,

@@ -110,20 +110,6 @@ void quantize_block(const float* x, int8_t* codes, float* scale, int32_t* sums16
   *sum32 = sums16[0] + sums16[1];
 }
 
-/** The largest lane of each of four registers: halves, then halves of those, side by side. */
-__m128 max_lanes(const __m512 (&x)[4]) {
-  const auto halves = [](__m512 a, __m512 b) {  // [a, a, b, b] lanes of 128 bits
-    return _mm512_max_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
-  };
-  const __m512 ab = halves(x[0], x[1]), cd = halves(x[2], x[3]);
-  const __m512 fours =
-      _mm512_max_ps(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd));
-  const __m512 twos = _mm512_max_ps(fours, _mm512_permute_ps(fours, 0x4e));
-  const __m512 largest = _mm512_max_ps(twos, _mm512_permute_ps(twos, 0xb1));
-  const __m512i firsts = _mm512_castsi128_si512(_mm_setr_epi32(0, 4, 8, 12));
-  return _mm512_castps512_ps128(_mm512_permutexvar_ps(firsts, largest));
-}
-
 /** Sums of each 16 of 128 codes. */
 __m256i sums_of_16(__m512i first, __m512i second) {
   const __m512i ones = _mm512_set1_epi8(1), zero = _mm512_setzero_si512();
@@ -149,7 +135,8 @@ bool quantize_four(const float* x, int8_t* codes, float* scales, int32_t* sums16
     largest[i] = _mm512_max_ps(_mm512_abs_ps(values[2 * i]), _mm512_abs_ps(values[2 * i + 1]));
   }
   if (nan != 0) return false;
-  const __m128 largest_of = max_lanes(largest), most = _mm_set1_ps(127.0f);
+  const __m128 largest_of = max_lanes(largest[0], largest[1], largest[2], largest[3]),
+               most = _mm_set1_ps(127.0f);
   const __m128 inverses = _mm_maskz_div_ps(
       _mm_cmp_ps_mask(largest_of, _mm_set1_ps(kLeastLargest), _CMP_GT_OQ), most, largest_of);
   _mm_storeu_ps(scales, _mm_div_ps(largest_of, most));

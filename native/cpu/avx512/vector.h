@@ -19,18 +19,26 @@ static inline float sum_lanes(__m512 x) {
   return _mm_cvtss_f32(_mm_add_ss(c, _mm_shuffle_ps(c, c, 1)));
 }
 
+/** All lanes of each of four registers folded into one: halves, then halves of those, side by side.
+ */
+template <class Fold>
+static inline __m128 fold_lanes(__m512 a, __m512 b, __m512 c, __m512 d, Fold fold) {
+  const __m512 ab = fold(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
+  const __m512 cd = fold(_mm512_shuffle_f32x4(c, d, 0x44), _mm512_shuffle_f32x4(c, d, 0xee));
+  const __m512 fours = fold(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd));
+  const __m512 twos = fold(fours, _mm512_permute_ps(fours, 0x4e));
+  const __m512 ones = fold(twos, _mm512_permute_ps(twos, 0xb1));
+  const __m512i firsts = _mm512_castsi128_si512(_mm_setr_epi32(0, 4, 8, 12));
+  return _mm512_castps512_ps128(_mm512_permutexvar_ps(firsts, ones));
+}
+
 /** sum_lanes of four registers, in the same order. */
 static inline __m128 sum_lanes(__m512 a, __m512 b, __m512 c, __m512 d) {
-  const __m512 ab =
-      _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x44), _mm512_shuffle_f32x4(a, b, 0xee));
-  const __m512 cd =
-      _mm512_add_ps(_mm512_shuffle_f32x4(c, d, 0x44), _mm512_shuffle_f32x4(c, d, 0xee));
-  const __m512 fours =
-      _mm512_add_ps(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd));
-  const __m512 twos = _mm512_add_ps(fours, _mm512_permute_ps(fours, 0x4e));
-  const __m512 sums = _mm512_add_ps(twos, _mm512_permute_ps(twos, 0xb1));
-  const __m512i firsts = _mm512_castsi128_si512(_mm_setr_epi32(0, 4, 8, 12));
-  return _mm512_castps512_ps128(_mm512_permutexvar_ps(firsts, sums));
+  return fold_lanes(a, b, c, d, [](__m512 x, __m512 y) { return _mm512_add_ps(x, y); });
+}
+
+static inline __m128 max_lanes(__m512 a, __m512 b, __m512 c, __m512 d) {
+  return fold_lanes(a, b, c, d, [](__m512 x, __m512 y) { return _mm512_max_ps(x, y); });
 }
 
 /** 2^x of each lane; relative error below 2e-7. */
