@@ -18,16 +18,34 @@ class Backend {
   /** How many work items keep the device busy; never changes a result. */
   virtual int parallelism() const = 0;
   virtual KvFormat preferred_kv_format() const = 0;
+  /** Throws invalid_argument or unsupported_architecture for KV that the device cannot keep. */
+  virtual void check_kv(KvFormat format, int head_dim) const = 0;
 
   virtual std::unique_ptr<Buffer> allocate(size_t bytes) = 0;
+  /** Bytes that KV may take if nobody says how much: of what is free now. */
+  virtual uint64_t memory_for_kv() const = 0;
   /** Names the layout of weights: what one process laid out, another may use under this name. */
   virtual std::string layout() const = 0;
   /** The weight may read `tensor` in place, so the tensor must outlive it; and so `laid_out`, if it
    * is not empty: what an earlier weight made of an equal tensor had. */
   virtual std::unique_ptr<Weight> prepare_weight(const Tensor& tensor,
                                                  std::span<const uint8_t> laid_out) = 0;
+  /** The same for `gather_rows`. A tensor that is a weight, too, may be kept once for both. */
+  virtual std::unique_ptr<Weight> prepare_table(const Tensor& tensor) = 0;
+
+  /** Takes over what the ops up to `wait` read of the host's arrays; they name those same arrays. */
+  virtual void begin_step(const StepTables& tables) = 0;
+  /** Sets the device to work on the ops since `begin_step`, if it works by itself. */
+  virtual void start() = 0;
+  /** Whether the host is free between `start` and `wait`. */
+  virtual bool works_by_itself() const = 0;
+  /** Returns when all ops are done and what they write to the host is there. */
+  virtual void wait() = 0;
+  /** Device memory as the host can read it, until the next op. */
+  virtual const float* host_view(const float* values, size_t n) = 0;
 
   virtual void gather_rows(const GatherRowsParams& params) = 0;
+  virtual void select_rows(const SelectRowsParams& params) = 0;
   virtual void rms_norm(const RmsNormParams& params) = 0;
   virtual void linear(const LinearParams& params) = 0;
   virtual void check_finite(const CheckFiniteParams& params) = 0;

@@ -32,12 +32,36 @@ struct KvStore {
 };
 constexpr size_t kKvAddressUnit = 64;  // bytes; 32-bit addresses then reach 256 GiB
 
+/** Where a row's key and value go. Slot 0 of a block clears the block first, so absent keys are
+ * zeros. */
+struct KvTarget {
+  uint32_t run;      // address of the run of blocks
+  int32_t slot;      // 0..31
+  int32_t position;  // angle at which the key is rotated
+};
+
+/** What the ops of a step read of the host's arrays; see Backend::begin_step. */
+struct StepTables {
+  std::span<const int32_t> tokens{};       // [R] ids of gather_rows
+  std::span<const KvTarget> targets{};     // [R]
+  std::span<const AttentionPlan> plans{};  // one per class of layers
+  std::span<const int32_t> output_rows{};  // ids of select_rows
+};
+
 /** out[r] = table[ids[r]], converted to f32. */
 struct GatherRowsParams {
-  Tensor table;        // [V, E]
-  const int32_t* ids;  // [R]
+  const Weight* table;  // [V, E] of prepare_table
+  const int32_t* ids;   // [R] in the step's tokens
   int32_t n_rows;
   float* out;  // [R, E]
+};
+
+/** out[i] = from[rows[i]]. */
+struct SelectRowsParams {
+  const float* from;    // [R, E]
+  const int32_t* rows;  // [n_rows] the step's output rows
+  int32_t n_rows, width;
+  float* out;  // [n_rows, E]
 };
 
 /** x += delta (if any); out = x / rms(x) * weight. */
@@ -67,7 +91,7 @@ struct CheckFiniteParams {
   const float* x;      // [R, E]
   const float* delta;  // [R, E]
   int32_t n_rows, width;
-  uint8_t* out;  // [R], host memory
+  uint8_t* out;  // [R], host memory, there after wait()
 };
 
 /** out = silu(gate) * up. */
@@ -78,20 +102,13 @@ struct SiluMulParams {
   float* out;  // [R, F]
 };
 
-/** Where a row's key and value go. Slot 0 of a block clears the block first, so absent keys are
- * zeros. */
-struct KvTarget {
-  uint32_t run;      // address of the run of blocks
-  int32_t slot;      // 0..31
-  int32_t position;  // angle at which the key is rotated
-};
 struct KvWriteParams {
   KvStore store;
   RopeTable rope;
   int32_t layer;
   const float* k;                     // [R, G, D] not yet rotated
   const float* v;                     // [R, G, D]
-  std::span<const KvTarget> targets;  // [R]
+  std::span<const KvTarget> targets;  // [R] the step's
 };
 
 /** Copies the first `n_tokens` tokens of whole runs, all layers and heads, and clears the rest of
@@ -160,7 +177,7 @@ struct SampleParams {
   const float* logits;  // [R, V]
   int32_t vocabulary;
   std::span<const SampleRow> rows;  // [R]
-  SampledToken* out;                // [R], host memory
+  SampledToken* out;                // [R], host memory, there after wait()
   SampledToken* top;                // [R, kMaxTopTokens], likeliest first; null if no row wants it
 };
 

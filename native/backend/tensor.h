@@ -39,12 +39,18 @@ class Weight {
 class Buffer {
  public:
   virtual ~Buffer() = default;
-  virtual uint8_t* data() const = 0;
+  virtual uint8_t* data() const = 0;  // an address of the device
   virtual size_t size() const = 0;
+  /** Copies from the host. */
+  virtual void write(size_t offset, std::span<const uint8_t> bytes) = 0;
+  virtual void fill(size_t offset, size_t size, uint8_t byte) = 0;
   /** Gives the pages of a range back to the system, if the device can; what whole pages hold is
    * lost, the rest keeps its bytes. */
   virtual void decommit(size_t offset, size_t size) = 0;
 
+  void write(size_t offset, std::span<const float> values) {
+    write(offset, std::span(reinterpret_cast<const uint8_t*>(values.data()), values.size_bytes()));
+  }
   float* floats() const { return reinterpret_cast<float*>(data()); }
 };
 

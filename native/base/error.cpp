@@ -28,6 +28,8 @@ const char* error_code_name(ErrorCode code) {
     case ErrorCode::kKvBudgetExceeded: return "kv_budget_exceeded";
     case ErrorCode::kDeadlineExceeded: return "deadline_exceeded";
     case ErrorCode::kOutOfMemory: return "out_of_memory";
+    case ErrorCode::kDeviceUnavailable: return "device_unavailable";
+    case ErrorCode::kDeviceFailed: return "device_failed";
     case ErrorCode::kNotANumber: return "not_a_number";
     case ErrorCode::kAborted: return "aborted";
     case ErrorCode::kDisposed: return "disposed";

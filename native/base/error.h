@@ -32,6 +32,8 @@ enum class ErrorCode {
   kKvBudgetExceeded,
   kDeadlineExceeded,
   kOutOfMemory,
+  kDeviceUnavailable,
+  kDeviceFailed,
   kNotANumber,
   kAborted,
   kDisposed,

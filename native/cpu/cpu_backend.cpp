@@ -1,5 +1,8 @@
 #include "cpu/cpu_backend.h"
 
+#include <cstring>
+
+#include "base/system_memory.h"
 #include "cpu/instructions.h"
 
 namespace cachalot::cpu {
@@ -11,6 +14,12 @@ class CpuBuffer final : public Buffer {
   explicit CpuBuffer(size_t bytes) : region_(bytes) {}
   uint8_t* data() const override { return region_.data(); }
   size_t size() const override { return region_.size(); }
+  void write(size_t offset, std::span<const uint8_t> bytes) override {
+    std::memcpy(data() + offset, bytes.data(), bytes.size());
+  }
+  void fill(size_t offset, size_t size, uint8_t byte) override {
+    std::memset(data() + offset, byte, size);
+  }
   void decommit(size_t offset, size_t size) override { region_.decommit(offset, size); }
 
  private:
@@ -43,5 +52,12 @@ std::unique_ptr<Weight> CpuBackend::prepare_weight(const Tensor& tensor,
                                                    std::span<const uint8_t> laid_out) {
   return std::make_unique<CpuWeight>(tensor, laid_out, pool_);
 }
+
+std::unique_ptr<Weight> CpuBackend::prepare_table(const Tensor& tensor) {
+  return std::make_unique<CpuTable>(tensor);
+}
+
+// The rest is for the system's file cache and for everybody else.
+uint64_t CpuBackend::memory_for_kv() const { return system_memory() / 4; }
 
 }  // namespace cachalot::cpu

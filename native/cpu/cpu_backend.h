@@ -20,13 +20,24 @@ class CpuBackend final : public Backend {
   std::string description() const override;
   int parallelism() const override { return pool_.size(); }
   KvFormat preferred_kv_format() const override;
+  void check_kv(KvFormat, int) const override {}
 
   std::unique_ptr<Buffer> allocate(size_t bytes) override;
   std::string layout() const override { return layout_name(); }
   std::unique_ptr<Weight> prepare_weight(const Tensor& tensor,
                                          std::span<const uint8_t> laid_out) override;
+  std::unique_ptr<Weight> prepare_table(const Tensor& tensor) override;
+  uint64_t memory_for_kv() const override;
+
+  // Ops run when they are called, on memory that is the host's.
+  void begin_step(const StepTables&) override {}
+  void start() override {}
+  bool works_by_itself() const override { return false; }
+  void wait() override {}
+  const float* host_view(const float* values, size_t) override { return values; }
 
   void gather_rows(const GatherRowsParams& params) override { cpu::gather_rows(context_, params); }
+  void select_rows(const SelectRowsParams& params) override { cpu::select_rows(context_, params); }
   void rms_norm(const RmsNormParams& params) override { cpu::rms_norm(context_, params); }
   void linear(const LinearParams& params) override { cpu::linear(context_, params); }
   void check_finite(const CheckFiniteParams& params) override {

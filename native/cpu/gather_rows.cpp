@@ -1,11 +1,11 @@
 #include "base/check.h"
-#include "cpu/block_codes.h"
+#include "backend/block_codes.h"
 #include "cpu/ops.h"
 
 namespace cachalot::cpu {
 
 void gather_rows(const OpContext& context, const GatherRowsParams& params) {
-  const Tensor& table = params.table;
+  const Tensor& table = static_cast<const CpuTable*>(params.table)->tensor();
   context.pool.parallel_ranges(params.n_rows, 4, [&](int64_t first, int64_t end, int) {
     for (int64_t row = first; row < end; row++) {
       const int64_t id = params.ids[row];

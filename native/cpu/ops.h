@@ -53,7 +53,22 @@ class CpuWeight final : public Weight {
   std::span<const uint8_t> panels_;
 };
 
+/** Rows that are read where the model's file has them. */
+class CpuTable final : public Weight {
+ public:
+  explicit CpuTable(const Tensor& tensor) : tensor_(tensor) {}
+
+  int64_t n_rows() const override { return tensor_.n_rows; }
+  int64_t n_cols() const override { return tensor_.n_cols; }
+  int64_t resident_bytes() const override { return 0; }
+  const Tensor& tensor() const { return tensor_; }
+
+ private:
+  Tensor tensor_;
+};
+
 void gather_rows(const OpContext& context, const GatherRowsParams& params);
+void select_rows(const OpContext& context, const SelectRowsParams& params);
 void rms_norm(const OpContext& context, const RmsNormParams& params);
 void linear(const OpContext& context, const LinearParams& params);
 void check_finite(const OpContext& context, const CheckFiniteParams& params);

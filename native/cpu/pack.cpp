@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "base/check.h"
-#include "cpu/block_codes.h"
+#include "backend/block_codes.h"
 #include "cpu/device/packed.h"
 
 namespace cachalot::cpu {

@@ -2,11 +2,11 @@
 // token): the draw is a pure function of the logits and the key, whatever else is in the step.
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <cstring>
 #include <vector>
 
+#include "backend/noise.h"
 #include "base/check.h"
 #include "cpu/device/exp2.h"
 #include "cpu/ops.h"
@@ -15,36 +15,6 @@
 namespace cachalot::cpu {
 
 namespace {
-
-// -log(-log(u)) for u in [2^-33, 1 - 2^-33] lies in [-3.2, 22.9]: a token further than this below
-// the largest logit (divided by the temperature) cannot win, and its noise need not be drawn.
-constexpr float kNoiseRange = 26.2f;
-
-/** SplitMix64's finalizer (Steele, Lea, Flood 2014). */
-uint64_t mix(uint64_t x) {
-  x += 0x9e3779b97f4a7c15;
-  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-  return x ^ (x >> 31);
-}
-
-uint64_t row_key(const SampleRow& row) {
-  return mix(mix(mix(row.seed) ^ row.completion) ^
-             static_cast<uint64_t>(static_cast<uint32_t>(row.position)));
-}
-
-/** What a token's noise is made from. */
-uint32_t noise_bits(uint64_t key, int32_t token) {
-  return static_cast<uint32_t>(mix(key ^ static_cast<uint64_t>(token)) >> 32);
-}
-
-double gumbel(uint32_t bits) {
-  const double uniform = (static_cast<double>(bits) + 0.5) * 0x1p-32;
-  return -std::log(-std::log(uniform));
-}
-
-/** No less than gumbel(bits): -log(-log u) <= -log(1 - u), and 1 - u >= 2^-(leading ones + 1). */
-double most_gumbel(uint32_t bits) { return 0.6931471805599454 * (std::countl_one(bits) + 1); }
 
 /** The token of the largest logit, the first among equals. */
 int32_t largest(const float* logits, float max) {
@@ -71,7 +41,7 @@ bool needs_weights(const SampleRow& row) {
 /** The candidate of the largest logit / temperature + noise; equal ones go to the smaller id. Most
  * lose without their noise being worked out. */
 int32_t draw_among(const std::vector<Candidate>& candidates, const SampleRow& row) {
-  const uint64_t key = row_key(row);
+  const uint64_t key = noise_key(row.seed, row.completion, row.position);
   int32_t best = -1;
   double best_value = 0;
   for (const Candidate& candidate : candidates) {

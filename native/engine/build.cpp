@@ -2,8 +2,9 @@
 
 #include <algorithm>
 
-#include "base/system_memory.h"
 #include "cpu/cpu_backend.h"
+#include "cuda/cuda_backend.h"
+#include "cuda/cuda_library.h"
 #include "engine/measure_costs.h"
 
 namespace cachalot {
@@ -13,6 +14,18 @@ namespace {
 constexpr int kMaxOutputs =
     256;  // rows of logits in a step: the most sequences that decode at once
 constexpr int kDefaultContexts = 16;  // full contexts that the default KV budget allows for
+
+/** "auto" takes a GPU that can hold the model's kernels; whether the model fits is told later. */
+std::unique_ptr<Backend> choose_backend(const EngineOptions& options) {
+  const std::string& device = options.device;
+  const bool has_gpu =
+      device == "auto" && cuda::find_devices(options.cuda_library).library != nullptr;
+  if (device == "cpu" || (device == "auto" && !has_gpu))
+    return std::make_unique<cpu::CpuBackend>(options.instructions, options.threads);
+  const size_t colon = device.find(':');
+  const int index = colon == std::string::npos ? 0 : std::stoi(device.substr(colon + 1));
+  return std::make_unique<cuda::CudaBackend>(options.cuda_library, index);
+}
 
 KvFormat choose_format(const std::string& name, const Backend& backend) {
   if (name == "auto") return backend.preferred_kv_format();
@@ -31,13 +44,13 @@ Grouping choose_grouping(const std::string& name) {
               "expected auto, always or never for `sharedReads`, received '" + name + "'");
 }
 
-size_t choose_bytes(uint64_t asked, const KvShape& shape, int context_length) {
+size_t choose_bytes(uint64_t asked, const KvShape& shape, int context_length, uint64_t available) {
   if (asked != 0) return asked;
   const uint64_t token_bytes =
       2 * static_cast<uint64_t>(shape.n_layers) * static_cast<uint64_t>(shape.n_kv_heads) *
       static_cast<uint64_t>(shape.head_dim) * kv_element_bytes(shape.format);
   const uint64_t contexts = kDefaultContexts * static_cast<uint64_t>(context_length) * token_bytes;
-  return std::max<uint64_t>(std::min(system_memory() / 4, contexts), 64 * token_bytes);
+  return std::max<uint64_t>(std::min(available, contexts), 64 * token_bytes);
 }
 
 int choose_context(int asked, const ModelConfig& config) {
@@ -64,7 +77,7 @@ std::shared_ptr<const LayoutFile> open_layout(const std::string& path, const Bac
 std::unique_ptr<Engine> build_engine(const std::string& path, const EngineOptions& options,
                                      std::function<void(StepEvents)> sink) {
   ModelFiles files = open_model(path);
-  auto backend = std::make_unique<cpu::CpuBackend>(options.instructions, options.threads);
+  auto backend = choose_backend(options);
   return assemble_engine(std::move(files), std::move(backend), options, std::move(sink));
 }
 
@@ -77,16 +90,19 @@ std::unique_ptr<Engine> assemble_engine(ModelFiles files, std::unique_ptr<Backen
   parts.backend = std::move(backend);
   const ModelConfig& config = parts.files.config;
   parts.context_length = choose_context(options.context_length, config);
-  const KvShape shape{choose_format(options.kv_format, *parts.backend), config.n_layers(),
-                      config.n_kv_heads(), config.head_dim()};
-  parts.pool = std::make_unique<KvPool>(
-      *parts.backend, shape, choose_bytes(options.kv_bytes, shape, parts.context_length));
-  if (options.check_invariants) parts.pool->poison_freed_runs();
+  const KvFormat format = choose_format(options.kv_format, *parts.backend);
+  parts.backend->check_kv(format, config.head_dim());
+  const KvShape shape{format, config.n_layers(), config.n_kv_heads(), config.head_dim()};
   parts.model = std::make_unique<Decoder>(
       load_decoder_weights(parts.files.tensors, config, *parts.backend,
                            open_layout(options.layout_path, *parts.backend)),
       config, *parts.backend, parts.context_length, options.step_tokens,
       std::min(kMaxOutputs, options.step_tokens));
+  // Last, of what the weights have left.
+  parts.pool = std::make_unique<KvPool>(
+      *parts.backend, shape,
+      choose_bytes(options.kv_bytes, shape, parts.context_length, parts.backend->memory_for_kv()));
+  if (options.check_invariants) parts.pool->poison_freed_runs();
   parts.execute = {choose_grouping(options.grouping), {}};
   if (parts.execute.grouping == Grouping::kAuto)
     parts.execute.costs = load_attention_costs(*parts.backend, shape.format, shape.head_dim,

@@ -55,16 +55,25 @@ void Engine::loop() {
       run_step(&events);
       publish_stats();
     } catch (const std::exception& error) {
-      fail_engine(error.what(), &events);
+      fail_engine(Error(ErrorCode::kInternal, error.what()), &events);
     }
-    if (!events.empty()) sink_(std::move(events));
+    deliver();
+    undelivered_ = std::move(events);
+    // A device that works by itself gets the next step first, if there is one.
+    if (!parts_.backend->works_by_itself() || scheduler_.idle()) deliver();
     if (scheduler_.abandoned()) return;
   }
 }
 
-/** A broken rule of our own, or no memory for the loop itself: nothing here can be trusted now. */
-void Engine::fail_engine(const std::string& why, StepEvents* events) {
-  const Error error(ErrorCode::kInternal, "the engine has failed (" + why + "); load it again");
+void Engine::deliver() {
+  if (!undelivered_.empty()) sink_(std::exchange(undelivered_, {}));
+}
+
+/** A broken rule of our own, a device that has failed, or no memory for the loop itself: nothing here
+ * can be trusted now. */
+void Engine::fail_engine(const Error& why, StepEvents* events) {
+  const Error error(why.code(),
+                    std::string("the engine has failed (") + why.what() + "); load it again");
   batches_.clear();  // the tree is not touched any more
   auto sequences = scheduler_.abandon();
   for (auto& sequence : std::exchange(unserviceable_, {})) sequences.push_back(std::move(sequence));
@@ -118,12 +127,13 @@ void Engine::run_step(StepEvents* events) {
   std::optional<Error> error;
   try {
     outcome = execute_step(step, parts_.execute, mode(), *parts_.model, *parts_.backend,
-                           parts_.pool->store());
+                           parts_.pool->store(), [this] { deliver(); });
   } catch (const Error& known) {
     error = known;
   } catch (const std::exception& unknown) {
     error = Error(ErrorCode::kInternal, unknown.what());
   }
+  if (error && error->code() == ErrorCode::kDeviceFailed) return fail_engine(*error, events);
   if (error) {
     fail_step(step, *error, events);
   } else {

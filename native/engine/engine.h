@@ -22,6 +22,8 @@
 namespace cachalot {
 
 struct EngineOptions {
+  std::string device = "auto";        // "auto", "cpu", "cuda", "cuda:1", ...
+  std::string cuda_library;           // its path; empty: beside the addon
   std::string instructions = "auto";  // cpu: "auto", "avx512", "avx2", "portable"
   int threads = 0;                    // 0: one per core
   int context_length = 0;             // 0: what the model was trained for
@@ -104,7 +106,8 @@ class Engine {
   void settle(const Step& step, const StepOutcome& outcome, StepEvents* events);
   std::optional<FinishReason> settle_entry(const StepEntry& entry, const StepOutcome& outcome,
                                            size_t output, StepEvents* events);
-  void fail_engine(const std::string& why, StepEvents* events);
+  void deliver();
+  void fail_engine(const Error& error, StepEvents* events);
   void fail_step(const Step& step, const Error& error, StepEvents* events);
   void finish(std::unique_ptr<Sequence> sequence, FinishReason reason, const Error* error,
               StepEvents* events);
@@ -129,6 +132,7 @@ class Engine {
   Scheduler scheduler_;
   std::function<void(StepEvents)> sink_;
   EngineStats counters_{};  // the thread's own
+  StepEvents undelivered_;  // of the step before
   struct Batch {
     uint64_t first_order;
     BatchUsers users;

@@ -163,6 +163,7 @@ void Engine::publish_stats() {
 
 std::string Engine::weights() const {
   const DecoderWeights& weights = parts_.model->weights();
+  if (parts_.backend->works_by_itself()) return "on the device";
   if (weights.laid_out.empty()) return "in place";
   return weights.resident_bytes() == 0 ? "mapped" : "packed";
 }

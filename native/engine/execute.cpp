@@ -1,5 +1,6 @@
 #include "engine/execute.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "base/check.h"
@@ -31,6 +32,13 @@ struct StepRows {
   }
 };
 
+/** Whether the host reads the logits, and not only what was sampled of them. */
+bool wants_logits(const Step& step) {
+  return std::any_of(step.entries.begin(), step.entries.end(), [](const StepEntry& entry) {
+    return entry.sequence->request.kind == RequestKind::kLogits && !entry.output_nodes.empty();
+  });
+}
+
 std::vector<AttentionPlan> plan_layers(const StepRows& rows, const ExecuteOptions& options,
                                        StepMode mode, const ModelConfig& c, int parallelism,
                                        ReaderTree* readers) {
@@ -49,7 +57,8 @@ std::vector<AttentionPlan> plan_layers(const StepRows& rows, const ExecuteOption
 }  // namespace
 
 StepOutcome execute_step(const Step& step, const ExecuteOptions& options, StepMode mode,
-                         Decoder& model, Backend& backend, const KvStore& store) {
+                         Decoder& model, Backend& backend, const KvStore& store,
+                         const std::function<void()>& meanwhile) {
   const auto start = Clock::now();
   StepOutcome outcome;
   const StepRows rows(step);
@@ -64,6 +73,12 @@ StepOutcome execute_step(const Step& step, const ExecuteOptions& options, StepMo
   if (plan.wants_top) samples.top.resize(plan.rows.size() * kMaxTopTokens);
   backend.sample({outcome.output.logits, model.config().vocabulary, plan.rows,
                   samples.tokens.data(), plan.wants_top ? samples.top.data() : nullptr});
+  backend.start();
+  if (backend.works_by_itself()) meanwhile();
+  backend.wait();
+  if (wants_logits(step))
+    outcome.output.logits = backend.host_view(
+        outcome.output.logits, plan.rows.size() * static_cast<size_t>(model.config().vocabulary));
   return outcome;
 }
 

@@ -1,6 +1,8 @@
 // One step through plan, model and sampler: everything that reads weights or KV.
 #pragma once
 
+#include <functional>
+
 #include "attention/plan.h"
 #include "engine/sampler.h"
 #include "model/decoder.h"
@@ -18,13 +20,15 @@ struct ExecuteOptions {
 
 /** What the model said of a step; the logits are valid until the next step. */
 struct StepOutcome {
-  ForwardOutput output;
+  ForwardOutput output;  // logits on the host, if any request wants them there
   Samples samples;
   ReaderTree readers;  // of the layers that read most
   double plan_us = 0;  // host time before the first op
 };
 
+/** `meanwhile` is called while the device works, if it works by itself. */
 StepOutcome execute_step(const Step& step, const ExecuteOptions& options, StepMode mode,
-                         Decoder& model, Backend& backend, const KvStore& store);
+                         Decoder& model, Backend& backend, const KvStore& store,
+                         const std::function<void()>& meanwhile);
 
 }  // namespace cachalot

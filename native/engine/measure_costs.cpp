@@ -10,7 +10,8 @@ namespace cachalot {
 
 namespace {
 
-constexpr int kRuns = 64;               // contexts, which share their blocks
+constexpr int kLeastRuns = 64;          // contexts, which share their blocks
+constexpr int kRunsPerUnit = 4;         // of what works at the same time
 constexpr int kTiles = 2 * kSpanTiles;  // of each
 // Half a second-level cache: who reads apart finds what the first has read, so it is arithmetic
 // that grouping must win by.
@@ -27,12 +28,15 @@ double now_us() {
 /** Contexts whose keys and values are zeros: the arithmetic does not mind. */
 class Bench {
  public:
-  Bench(Backend& backend, KvFormat format, int head_dim) : backend_(backend), head_dim_(head_dim) {
+  Bench(Backend& backend, KvFormat format, int head_dim)
+      : backend_(backend),
+        head_dim_(head_dim),
+        n_runs_(std::max(kLeastRuns, kRunsPerUnit * backend.parallelism())) {
     const uint32_t units = kv_block_units(format, head_dim);
     n_blocks_ = static_cast<int>(kBytes / (units * kKvAddressUnit));
     keys_ = backend.allocate(kBytes);
     store_ = {keys_->data(), format, 1, 1, head_dim, units};
-    for (int i = 0; i < kRuns * kTiles; i++)
+    for (int i = 0; i < n_runs_ * kTiles; i++)
       blocks_.push_back(static_cast<uint32_t>(i % n_blocks_) * units);
     // Pages are there after a first write.
     std::vector<KvTarget> targets;
@@ -41,13 +45,15 @@ class Bench {
     rope_ = {angles_->floats(), angles_->floats(), head_dim, true};
     const size_t floats = static_cast<size_t>(n_blocks_) * static_cast<size_t>(head_dim);
     const auto zeros = backend.allocate(floats * sizeof(float));
+    backend.begin_step({.targets = targets});
     backend.kv_write({store_, rope_, 0, zeros->floats(), zeros->floats(), targets});
+    backend.wait();
   }
 
   /** Microseconds of one thread for a tile that so many queries read together. */
   double tile(int n_queries) {
     const AttentionPlan plan = plan_runs(1, kTiles);
-    return run(plan, 1, n_queries, false) * backend_.parallelism() / (kRuns * kTiles);
+    return run(plan, 1, n_queries, false) * backend_.parallelism() / (n_runs_ * kTiles);
   }
 
   /** Microseconds of one thread for one more partial per query. */
@@ -55,7 +61,7 @@ class Bench {
     constexpr int kRows = 16;
     const AttentionPlan whole = plan_runs(kRows, kTiles), cut = plan_runs(kRows, kSpanTiles);
     const double more = run(cut, kRows, 1, true) - run(whole, kRows, 1, true);
-    return std::max(kLeastUs, more * backend_.parallelism() / (kRuns * kRows));
+    return std::max(kLeastUs, more * backend_.parallelism() / (n_runs_ * kRows));
   }
 
  private:
@@ -63,7 +69,7 @@ class Bench {
   AttentionPlan plan_runs(int n_rows, int tiles_per_item) const {
     AttentionPlan plan;
     std::vector<std::vector<MergeEntry>> entries(static_cast<size_t>(n_rows));
-    for (int run = 0; run < kRuns; run++) {
+    for (int run = 0; run < n_runs_; run++) {
       plan.runs.push_back({blocks_.data() + run * kTiles, kTiles * kTileTokens, 0});
       for (int tile = 0; tile < kTiles; tile += tiles_per_item) {
         plan.pieces.push_back({static_cast<int32_t>(plan.items.size()), 0, 1});
@@ -95,17 +101,19 @@ class Bench {
     double best = 1e12;
     for (int i = 0; i <= kRepetitions; i++) {
       const double start = now_us();
+      backend_.begin_step({.plans = std::span(&plan, 1)});
       backend_.attention(
           {store_, rope_, 0, n_heads, 1.0f, vectors->floats(), &plan, partials->floats()});
       if (merges)
         backend_.attention_merge({&plan, partials->floats(), n_rows, n_heads, head_dim_, out});
+      backend_.wait();
       if (i > 0) best = std::min(best, now_us() - start);  // the first touches its memory
     }
     return best;
   }
 
   Backend& backend_;
-  int head_dim_, n_blocks_ = 0;
+  int head_dim_, n_runs_, n_blocks_ = 0;
   std::unique_ptr<Buffer> keys_, angles_;
   KvStore store_{};
   RopeTable rope_{};

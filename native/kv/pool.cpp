@@ -1,7 +1,6 @@
 #include "kv/pool.h"
 
 #include <algorithm>
-#include <cstring>
 #include <string>
 
 #include "base/check.h"
@@ -47,7 +46,7 @@ void KvPool::give(uint32_t run) {
   CHECK(n_taken_ > 0, "a run is given back once");
   n_taken_--;
   // All bits set are a NaN in every format.
-  if (poisons_) std::memset(buffer_->data() + run * kKvAddressUnit, 0xff, run_bytes_);
+  if (poisons_) buffer_->fill(run * kKvAddressUnit, run_bytes_, 0xff);
   if (warm_.size() * run_bytes_ < kWarmBytes) {
     warm_.push_back(run);
   } else {

@@ -18,9 +18,10 @@ ForwardOutput Decoder::forward(const ForwardInput& input, const KvStore& store) 
   const auto n_rows = static_cast<int32_t>(input.tokens.size());
   const ModelConfig& c = config_;
   CHECK(n_rows <= max_rows_, "a step has at most max_rows rows");
+  backend_.begin_step({input.tokens, input.targets, input.plans, input.output_rows});
   extend_rope(input.targets);
   allocate_partials(input.plans);
-  backend_.gather_rows({weights_.embedding, input.tokens.data(), n_rows, a_.x});
+  backend_.gather_rows({weights_.embedding.get(), input.tokens.data(), n_rows, a_.x});
 
   const float* delta = nullptr;  // what the last block adds to the residual stream x
   for (int i = 0; i < c.n_layers(); i++) {
@@ -100,11 +101,8 @@ void Decoder::select_outputs(std::span<const int32_t> rows) {
   CHECK(rows.size() <= static_cast<size_t>(max_outputs_),
         "a step has at most max_outputs rows of logits");
   const auto n = static_cast<int32_t>(rows.size());
-  const auto rows_of = [&](const float* values) {
-    return Tensor{reinterpret_cast<const uint8_t*>(values), DType::kF32, max_rows_, config_.width};
-  };
-  backend_.gather_rows({rows_of(a_.x), rows.data(), n, a_.last});
-  backend_.gather_rows({rows_of(a_.delta), rows.data(), n, a_.last_delta});
+  backend_.select_rows({a_.x, rows.data(), n, config_.width, a_.last});
+  backend_.select_rows({a_.delta, rows.data(), n, config_.width, a_.last_delta});
 }
 
 Decoder::Decoder(DecoderWeights weights, const ModelConfig& config, Backend& backend,
@@ -144,14 +142,17 @@ void Decoder::extend_rope(std::span<const KvTarget> targets) {
   needed = std::min(context_length_, (needed + kAngleStep - 1) / kAngleStep * kAngleStep);
   const auto frequencies = rope_frequencies(config_.rope);
   const double size = config_.rope.attention_factor;
-  for (int64_t position = n_angles_; position < needed; position++) {
-    const size_t row = static_cast<size_t>(position) * frequencies.size();
-    for (size_t pair = 0; pair < frequencies.size(); pair++) {
-      const double angle = static_cast<double>(position) * frequencies[pair];
-      cosines_->floats()[row + pair] = static_cast<float>(size * std::cos(angle));
-      sines_->floats()[row + pair] = static_cast<float>(size * std::sin(angle));
+  std::vector<float> cosines, sines;
+  for (int position = n_angles_; position < needed; position++) {
+    for (const double frequency : frequencies) {
+      const double angle = position * frequency;
+      cosines.push_back(static_cast<float>(size * std::cos(angle)));
+      sines.push_back(static_cast<float>(size * std::sin(angle)));
     }
   }
+  const size_t offset = static_cast<size_t>(n_angles_) * frequencies.size() * sizeof(float);
+  cosines_->write(offset, cosines);
+  sines_->write(offset, sines);
   n_angles_ = needed;
 }
 

@@ -3,6 +3,7 @@
 #include <set>
 #include <string>
 
+#include "backend/block_codes.h"
 #include "base/error.h"
 
 namespace cachalot {
@@ -20,10 +21,11 @@ class Loader {
   DecoderWeights load() {
     const ModelConfig& c = config_;
     used_.insert("rope_freqs.weight");  // read with the configuration
-    weights_.embedding = tensor("token_embd.weight", c.vocabulary, c.width).tensor;
+    const Tensor& embedding = tensor("token_embd.weight", c.vocabulary, c.width).tensor;
     weights_.output_norm = vector("output_norm.weight", c.width);
     const bool tied = !tensors_.contains("output.weight");
     weights_.output = projection(tied ? "token_embd" : "output", c.vocabulary, c.width, false);
+    weights_.embedding = backend_.prepare_table(embedding);
     for (int i = 0; i < c.n_layers(); i++) load_layer("blk." + std::to_string(i) + ".");
     refuse_unused();
     return std::move(weights_);
@@ -86,10 +88,10 @@ class Loader {
   const float* vector(const std::string& name, int64_t n) {
     const StoredTensor& stored = tensor(name, 1, n);
     weights_.vectors.push_back(backend_.allocate(static_cast<size_t>(n) * sizeof(float)));
-    float* values = weights_.vectors.back()->floats();
-    const int32_t row = 0;
-    backend_.gather_rows({stored.tensor, &row, 1, values});
-    return values;
+    std::vector<float> values(static_cast<size_t>(n));
+    dequantize_row(stored.tensor.dtype, stored.tensor.data, n, values.data());
+    weights_.vectors.back()->write(0, values);
+    return weights_.vectors.back()->floats();
   }
 
   /** A tensor that we would ignore - a bias, say - would silently give another model. */

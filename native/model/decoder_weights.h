@@ -33,7 +33,7 @@ struct DecoderLayer {
 };
 
 struct DecoderWeights {
-  Tensor embedding;  // [V, E]
+  std::unique_ptr<Weight> embedding;  // [V, E] a table
   std::vector<DecoderLayer> layers;
   const float* output_norm;                      // [E]
   Projection output;                             // [V, E]

@@ -41,6 +41,12 @@ class HostBuffer final : public Buffer {
   explicit HostBuffer(size_t bytes) : region_(bytes) {}
   uint8_t* data() const override { return region_.data(); }
   size_t size() const override { return region_.size(); }
+  void write(size_t offset, std::span<const uint8_t> bytes) override {
+    std::memcpy(data() + offset, bytes.data(), bytes.size());
+  }
+  void fill(size_t offset, size_t size, uint8_t byte) override {
+    std::memset(data() + offset, byte, size);
+  }
   void decommit(size_t offset, size_t size) override { region_.decommit(offset, size); }
 
  private:
@@ -121,19 +127,25 @@ std::unique_ptr<Weight> ScriptedBackend::prepare_weight(const Tensor& tensor,
   return std::make_unique<NoWeight>(tensor);
 }
 
+std::unique_ptr<Weight> ScriptedBackend::prepare_table(const Tensor& tensor) {
+  return std::make_unique<NoWeight>(tensor);
+}
+
 void ScriptedBackend::gather_rows(const GatherRowsParams& params) {
-  const bool is_embedding = params.table.n_rows == kVocabulary;
-  if (is_embedding) poisoned_.assign(static_cast<size_t>(params.n_rows), 0);
-  const int64_t width = params.table.n_cols;
+  poisoned_.assign(static_cast<size_t>(params.n_rows), 0);
   for (int row = 0; row < params.n_rows; row++) {
     const int32_t id = params.ids[row];
-    float* out = params.out + row * width;
-    std::memcpy(out, params.table.data + id * params.table.row_bytes(),
-                static_cast<size_t>(width) * sizeof(float));
-    if (!is_embedding) continue;
+    float* out = params.out + int64_t{row} * kWidth;
+    std::fill_n(out, kWidth, 0.0f);
     numbers(out)[0] = static_cast<uint32_t>(id);
     poisoned_[static_cast<size_t>(row)] = id == kPoisonedToken;
   }
+}
+
+void ScriptedBackend::select_rows(const SelectRowsParams& params) {
+  for (int i = 0; i < params.n_rows; i++)
+    std::memcpy(params.out + i * params.width, params.from + params.rows[i] * params.width,
+                static_cast<size_t>(params.width) * sizeof(float));
 }
 
 /** A block's result takes the place of what went into it. */

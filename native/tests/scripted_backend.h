@@ -47,7 +47,16 @@ class ScriptedBackend final : public Backend {
   std::string layout() const override { return "scripted"; }
   std::unique_ptr<Weight> prepare_weight(const Tensor& tensor,
                                          std::span<const uint8_t> laid_out) override;
+  std::unique_ptr<Weight> prepare_table(const Tensor& tensor) override;
+  uint64_t memory_for_kv() const override { return uint64_t{1} << 30; }
+  void check_kv(KvFormat, int) const override {}
+  void begin_step(const StepTables&) override {}
+  void start() override {}
+  bool works_by_itself() const override { return false; }
+  void wait() override {}
+  const float* host_view(const float* values, size_t) override { return values; }
   void gather_rows(const GatherRowsParams& params) override;
+  void select_rows(const SelectRowsParams& params) override;
   void rms_norm(const RmsNormParams& params) override;
   void linear(const LinearParams& params) override;
   void check_finite(const CheckFiniteParams& params) override;

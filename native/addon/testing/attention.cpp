@@ -3,9 +3,8 @@
 
 #include <cmath>
 
-#include "addon/testing/testing.h"
+#include "addon/testing/device.h"
 #include "attention/plan.h"
-#include "cpu/cpu_backend.h"
 #include "kv/pool.h"
 
 namespace cachalot::addon {
@@ -27,7 +26,6 @@ struct Case {
         cosines(floats_of(object.Get("cosines"))),
         sines(floats_of(object.Get("sines"))) {}
 
-  RopeTable rope() const { return {cosines.data(), sines.data(), head_dim, interleaved}; }
 
   int n_heads, n_kv_heads, head_dim;
   KvFormat format;
@@ -38,7 +36,7 @@ struct Case {
 };
 
 /** Writes a whole context into fresh runs, after those that it shares. */
-std::vector<uint32_t> write_context(cpu::CpuBackend* backend, KvPool* pool, const Case& c,
+std::vector<uint32_t> write_context(Backend* backend, KvPool* pool, const RopeTable& rope,
                                     const std::vector<float>& k, const std::vector<float>& v,
                                     int n_tokens, std::vector<uint32_t> runs) {
   const size_t n_shared = runs.size();
@@ -52,7 +50,10 @@ std::vector<uint32_t> write_context(cpu::CpuBackend* backend, KvPool* pool, cons
     if (i % kTileTokens == 0) runs.push_back(*pool->take());
     targets.push_back({runs.back(), i % kTileTokens, i});
   }
-  backend->kv_write({pool->store(), c.rope(), 0, k.data(), v.data(), targets});
+  const DeviceFloats keys(*backend, k), values(*backend, v);
+  backend->begin_step({.targets = targets});
+  backend->kv_write({pool->store(), rope, 0, keys.data(), values.data(), targets});
+  backend->wait();
   return runs;
 }
 
@@ -60,9 +61,12 @@ std::vector<uint32_t> write_context(cpu::CpuBackend* backend, KvPool* pool, cons
 // are [tokens, G, D], q is [rows, H, D]. Whole blocks of the shared tokens are those of the other
 // context.
 Napi::Value attention(const Napi::CallbackInfo& info) {
-  cpu::CpuBackend backend(info[0].ToString().Utf8Value(), integer_of(info[1]));
+  const auto made = backend_of(info);
+  Backend& backend = *made;
   const Case c(info[2].As<Napi::Object>());
   const auto contexts = info[3].As<Napi::Array>();
+  const DeviceFloats cosines(backend, c.cosines), sines(backend, c.sines);
+  const RopeTable rope{cosines.data(), sines.data(), c.head_dim, c.interleaved};
   KvPool pool(backend, {c.format, 1, c.n_kv_heads, c.head_dim}, size_t{64} << 20);
   std::vector<std::vector<uint32_t>> runs(contexts.Length());
   std::vector<PlanSequence> sequences;
@@ -80,7 +84,7 @@ Napi::Value attention(const Napi::CallbackInfo& info) {
       const auto& other = runs[static_cast<size_t>(integer_of(object.Get("context")))];
       shared.assign(other.begin(), other.begin() + integer_of(object.Get("tokens")) / kTileTokens);
     }
-    runs[i] = write_context(&backend, &pool, c, k, v, n_tokens, std::move(shared));
+    runs[i] = write_context(&backend, &pool, rope, k, v, n_tokens, std::move(shared));
     sequences.push_back({n_rows, own, n_tokens - own, runs[i]});
     queries.insert(queries.end(), q.begin(), q.end());
     n_rows += own;
@@ -88,13 +92,14 @@ Napi::Value attention(const Napi::CallbackInfo& info) {
   const AttentionPlan plan = plan_attention(
       sequences,
       {c.n_heads / c.n_kv_heads, c.n_kv_heads, c.parallelism, c.window, c.grouping, nullptr});
-  std::vector<float> partials(static_cast<size_t>(plan.n_partials * c.n_heads * (c.head_dim + 2)));
-  std::vector<float> out(queries.size());
+  const DeviceFloats partials(
+      backend, static_cast<size_t>(plan.n_partials * c.n_heads * (c.head_dim + 2)));
+  const DeviceFloats q(backend, queries), out(backend, queries.size());
   const float scale = 1.0f / std::sqrt(static_cast<float>(c.head_dim));
-  backend.attention(
-      {pool.store(), c.rope(), 0, c.n_heads, scale, queries.data(), &plan, partials.data()});
+  backend.begin_step({.plans = std::span(&plan, 1)});
+  backend.attention({pool.store(), rope, 0, c.n_heads, scale, q.data(), &plan, partials.data()});
   backend.attention_merge({&plan, partials.data(), n_rows, c.n_heads, c.head_dim, out.data()});
-  return floats_to(info.Env(), out);
+  return floats_to(info.Env(), out.read());
 }
 
 // plan([{ rows, position, blocks }], { headsPerKvHead, kvHeads, parallelism, window, grouped, costs

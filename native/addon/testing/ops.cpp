@@ -4,19 +4,14 @@
 #include <cstring>
 
 #include "addon/convert.h"
-#include "addon/testing/testing.h"
+#include "addon/testing/device.h"
 #include "base/cores.h"
-#include "cpu/block_codes.h"
-#include "cpu/cpu_backend.h"
+#include "backend/block_codes.h"
 #include "engine/logit_edits.h"
 
 namespace cachalot::addon {
 
 namespace {
-
-cpu::CpuBackend backend_of(const Napi::CallbackInfo& info) {
-  return {info[0].ToString().Utf8Value(), integer_of(info[1])};
-}
 
 /** Weight bytes as they stand in a file: (bytes, GGUF type, N, K) from argument `at` on. */
 Tensor tensor_of(const Napi::CallbackInfo& info, size_t at) {
@@ -26,53 +21,101 @@ Tensor tensor_of(const Napi::CallbackInfo& info, size_t at) {
 
 // linear(path, threads, weight, type, N, K, x, bias?): y
 Napi::Value linear(const Napi::CallbackInfo& info) {
-  auto backend = backend_of(info);
+  const auto backend = backend_of(info);
   const Tensor tensor = tensor_of(info, 2);
-  const auto x = floats_of(info[6]);
+  const DeviceFloats x(*backend, floats_of(info[6]));
   const auto n_rows = static_cast<int32_t>(static_cast<int64_t>(x.size()) / tensor.n_cols);
-  std::vector<float> y(static_cast<size_t>(n_rows * tensor.n_rows), -1.0f);
-  const auto weight = backend.prepare_weight(tensor, {});
-  const auto bias =
-      info[7].IsNull() || info[7].IsUndefined() ? std::vector<float>() : floats_of(info[7]);
-  const LinearOutput output{weight.get(), y.data(), bias.empty() ? nullptr : bias.data()};
-  backend.linear({x.data(), n_rows, std::span(&output, 1)});
-  return floats_to(info.Env(), y);
+  const DeviceFloats y(*backend,
+                       std::vector<float>(static_cast<size_t>(n_rows * tensor.n_rows), -1.0f));
+  const auto weight = backend->prepare_weight(tensor, {});
+  const bool has_bias = !info[7].IsNull() && !info[7].IsUndefined();
+  const DeviceFloats bias(*backend, has_bias ? floats_of(info[7]) : std::vector<float>());
+  const LinearOutput output{weight.get(), y.data(), has_bias ? bias.data() : nullptr};
+  backend->begin_step({});
+  backend->linear({x.data(), n_rows, std::span(&output, 1)});
+  return floats_to(info.Env(), y.read());
 }
 
 // gatherRows(path, threads, weight, type, N, K, ids): rows
 Napi::Value gather_rows(const Napi::CallbackInfo& info) {
-  auto backend = backend_of(info);
+  const auto backend = backend_of(info);
   const Tensor tensor = tensor_of(info, 2);
   const auto ids = integers_of(info[6]);
-  std::vector<float> out(ids.size() * static_cast<size_t>(tensor.n_cols));
-  backend.gather_rows({tensor, ids.data(), static_cast<int32_t>(ids.size()), out.data()});
-  return floats_to(info.Env(), out);
+  const DeviceFloats out(*backend, ids.size() * static_cast<size_t>(tensor.n_cols));
+  const auto table = backend->prepare_table(tensor);
+  backend->begin_step({.tokens = ids});
+  backend->gather_rows({table.get(), ids.data(), static_cast<int32_t>(ids.size()), out.data()});
+  return floats_to(info.Env(), out.read());
+}
+
+// selectRows(path, threads, x, rows, width): rows
+Napi::Value select_rows(const Napi::CallbackInfo& info) {
+  const auto backend = backend_of(info);
+  const DeviceFloats x(*backend, floats_of(info[2]));
+  const auto rows = integers_of(info[3]);
+  const int width = integer_of(info[4]);
+  const DeviceFloats out(*backend, rows.size() * static_cast<size_t>(width));
+  backend->begin_step({.output_rows = rows});
+  backend->select_rows(
+      {x.data(), rows.data(), static_cast<int32_t>(rows.size()), width, out.data()});
+  return floats_to(info.Env(), out.read());
+}
+
+// checkFinite(path, threads, x, delta, width): a byte per row
+Napi::Value check_finite(const Napi::CallbackInfo& info) {
+  const auto backend = backend_of(info);
+  const DeviceFloats x(*backend, floats_of(info[2])), delta(*backend, floats_of(info[3]));
+  const int width = integer_of(info[4]), n_rows = static_cast<int>(x.size()) / width;
+  auto out = Napi::Uint8Array::New(info.Env(), static_cast<size_t>(n_rows));
+  backend->begin_step({});
+  backend->check_finite({x.data(), delta.data(), n_rows, width, out.Data()});
+  backend->wait();
+  return out;
 }
 
 // rmsNorm(path, threads, x, delta | null, weight, epsilon): { x, out }
 Napi::Value rms_norm(const Napi::CallbackInfo& info) {
-  auto backend = backend_of(info);
-  auto x = floats_of(info[2]);
-  const auto delta = info[3].IsNull() ? std::vector<float>() : floats_of(info[3]);
-  const auto weight = floats_of(info[4]);
-  std::vector<float> out(x.size());
+  const auto backend = backend_of(info);
+  const DeviceFloats x(*backend, floats_of(info[2])), weight(*backend, floats_of(info[4])),
+      delta(*backend, info[3].IsNull() ? std::vector<float>() : floats_of(info[3])),
+      out(*backend, x.size());
   const auto width = static_cast<int32_t>(weight.size());
-  backend.rms_norm({x.data(), delta.empty() ? nullptr : delta.data(), weight.data(),
-                    info[5].ToNumber().FloatValue(), static_cast<int32_t>(x.size()) / width, width,
-                    out.data()});
+  backend->begin_step({});
+  backend->rms_norm({x.data(), delta.size() == 0 ? nullptr : delta.data(), weight.data(),
+                     info[5].ToNumber().FloatValue(), static_cast<int32_t>(x.size()) / width, width,
+                     out.data()});
   auto result = Napi::Object::New(info.Env());
-  result.Set("x", floats_to(info.Env(), x));
-  result.Set("out", floats_to(info.Env(), out));
+  result.Set("out", floats_to(info.Env(), out.read()));
+  result.Set("x", floats_to(info.Env(), x.read()));
   return result;
 }
 
 // siluMul(path, threads, gate, up): out
 Napi::Value silu_mul(const Napi::CallbackInfo& info) {
-  auto backend = backend_of(info);
-  const auto gate = floats_of(info[2]), up = floats_of(info[3]);
-  std::vector<float> out(gate.size());
-  backend.silu_mul({gate.data(), up.data(), 1, static_cast<int32_t>(gate.size()), out.data()});
-  return floats_to(info.Env(), out);
+  const auto backend = backend_of(info);
+  const DeviceFloats gate(*backend, floats_of(info[2])), up(*backend, floats_of(info[3])),
+      out(*backend, gate.size());
+  backend->begin_step({});
+  backend->silu_mul({gate.data(), up.data(), 1, static_cast<int32_t>(gate.size()), out.data()});
+  return floats_to(info.Env(), out.read());
+}
+
+// normThenLinear(path, threads, weight, type, N, K, x, norm): y, as a model asks for them: what the
+// one leaves for the other must be what it would have made itself
+Napi::Value norm_then_linear(const Napi::CallbackInfo& info) {
+  const auto backend = backend_of(info);
+  const Tensor tensor = tensor_of(info, 2);
+  const DeviceFloats x(*backend, floats_of(info[6])), norm(*backend, floats_of(info[7])),
+      normed(*backend, x.size());
+  const auto width = static_cast<int32_t>(tensor.n_cols);
+  const int32_t n_rows = static_cast<int32_t>(x.size()) / width;
+  const DeviceFloats y(*backend, static_cast<size_t>(n_rows * tensor.n_rows));
+  const auto weight = backend->prepare_weight(tensor, {});
+  const LinearOutput output{weight.get(), y.data(), nullptr};
+  backend->begin_step({});
+  backend->rms_norm({x.data(), nullptr, norm.data(), 1e-5f, n_rows, width, normed.data()});
+  backend->linear({normed.data(), n_rows, std::span(&output, 1)});
+  return floats_to(info.Env(), y.read());
 }
 
 /** Numbers that a test leaves out have their defaults. */
@@ -119,8 +162,8 @@ Napi::Object sampled_to(Napi::Env env, const SampledToken& sampled) {
 
 // sample(path, threads, logits, [row, see SampleRow in test/testing.ts]): [{ token, logprob, top }]
 Napi::Value sample(const Napi::CallbackInfo& info) {
-  auto backend = backend_of(info);
-  const auto logits = floats_of(info[2]);
+  const auto backend = backend_of(info);
+  const DeviceFloats logits(*backend, floats_of(info[2]));
   const auto rows_js = info[3].As<Napi::Array>();
   std::vector<SampleRow> rows;
   std::vector<std::vector<LogitEdit>> edits;
@@ -131,7 +174,9 @@ Napi::Value sample(const Napi::CallbackInfo& info) {
   }
   std::vector<SampledToken> sampled(rows.size()), top(rows.size() * kMaxTopTokens);
   const auto vocabulary = static_cast<int32_t>(logits.size() / rows.size());
-  backend.sample({logits.data(), vocabulary, rows, sampled.data(), top.data()});
+  backend->begin_step({});
+  backend->sample({logits.data(), vocabulary, rows, sampled.data(), top.data()});
+  backend->wait();
   auto result = Napi::Array::New(info.Env(), sampled.size());
   for (uint32_t i = 0; i < sampled.size(); i++) {
     auto object = sampled_to(info.Env(), sampled[i]);
@@ -169,6 +214,9 @@ Napi::Value cores(const Napi::CallbackInfo& info) {
 void export_ops(Napi::Env env, Napi::Object exports) {
   exports.Set("linear", Napi::Function::New(env, linear));
   exports.Set("gatherRows", Napi::Function::New(env, gather_rows));
+  exports.Set("selectRows", Napi::Function::New(env, select_rows));
+  exports.Set("checkFinite", Napi::Function::New(env, check_finite));
+  exports.Set("normThenLinear", Napi::Function::New(env, norm_then_linear));
   exports.Set("rmsNorm", Napi::Function::New(env, rms_norm));
   exports.Set("siluMul", Napi::Function::New(env, silu_mul));
   exports.Set("logitEdits", Napi::Function::New(env, edits));

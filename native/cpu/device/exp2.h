@@ -2,7 +2,7 @@
 // coefficients, so that no tail of a vector ever meets another exponential.
 #pragma once
 
-#include "cpu/device/half.h"
+#include "base/half.h"
 
 namespace cachalot::cpu {
 

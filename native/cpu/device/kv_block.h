@@ -5,7 +5,7 @@
 #pragma once
 
 #include "backend/params.h"
-#include "cpu/device/half.h"
+#include "base/half.h"
 
 namespace cachalot::cpu {
 

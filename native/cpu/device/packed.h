@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "backend/code_tables.h"
+
 namespace cachalot::cpu {
 
 constexpr int kPanelOutputs = 16;
@@ -113,13 +115,5 @@ static inline int iq2_xxs_signs(const uint8_t* masks, int group, int output) {
   const int shift = 4 * (output % 2);
   return (quads[0] >> shift & 15) | (quads[8] >> shift & 15) << 4;
 }
-
-/** The 16 values of IQ4_NL and IQ4_XS, plus 128: finer near zero, where weights are. */
-constexpr uint8_t kIq4Values[16] = {1,   24,  45,  63,  79,  93,  106, 118,
-                                    129, 141, 153, 166, 181, 197, 217, 241};
-
-/** The 256 points of IQ2_XXS's lattice: 8 values of {8, 25, 43}, two bits each, first value in the
- * lowest bits. */
-extern const uint16_t kIq2XxsGrid[256];
 
 }  // namespace cachalot::cpu

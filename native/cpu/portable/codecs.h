@@ -2,7 +2,7 @@
 // is the loop around them. Layouts: device/packed.h.
 #pragma once
 
-#include "cpu/device/half.h"
+#include "base/half.h"
 #include "cpu/device/packed.h"
 
 namespace cachalot::cpu::portable {

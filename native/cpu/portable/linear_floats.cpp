@@ -1,6 +1,6 @@
 // y = x W^T for F32, F16 and BF16 weights read in place: 16 partial sums along K, then their sum.
 
-#include "cpu/device/half.h"
+#include "base/half.h"
 #include "cpu/portable/kernels_portable.h"
 
 namespace cachalot::cpu::portable {

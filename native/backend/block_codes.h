@@ -6,7 +6,7 @@
 
 #include "backend/dtype.h"
 
-namespace cachalot::cpu {
+namespace cachalot {
 
 /** One block of a quantized row, in its format's own terms: for most
  * w[i] = d * scale * (code[i] - zero) - dmin * min, scales and minima per 32 inputs or per 16. */
@@ -24,4 +24,4 @@ void read_block(DType dtype, const uint8_t* block, BlockCodes* out);
 /** Converts n elements (whole blocks) of a row of any type to f32. */
 void dequantize_row(DType dtype, const uint8_t* row, int64_t n, float* out);
 
-}  // namespace cachalot::cpu
+}  // namespace cachalot

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-namespace cachalot::cpu {
+namespace cachalot {
 
 static inline float float_from_bits(uint32_t bits) {
   float value;
@@ -52,4 +52,4 @@ static inline uint32_t load_u32(const uint8_t* bytes) {
   return value;
 }
 
-}  // namespace cachalot::cpu
+}  // namespace cachalot

@@ -1,12 +1,12 @@
-#include "cpu/block_codes.h"
+#include "backend/block_codes.h"
 
 #include <cstring>
 
 #include "base/check.h"
-#include "cpu/device/half.h"
-#include "cpu/device/packed.h"
+#include "base/half.h"
+#include "backend/code_tables.h"
 
-namespace cachalot::cpu {
+namespace cachalot {
 
 namespace {
 
@@ -265,4 +265,4 @@ void dequantize_row(DType dtype, const uint8_t* row, int64_t n, float* out) {
   }
 }
 
-}  // namespace cachalot::cpu
+}  // namespace cachalot

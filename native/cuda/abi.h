@@ -1,0 +1,289 @@
+// What crosses from the addon into the CUDA library, which it loads at run time: plain structs and a
+// table of functions, so that the two need not share a compiler, a C++ library or a driver. Ops are
+// recorded as Launch values: a list of them is a step, and equal lists are the same CUDA graph.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+namespace cachalot::cuda {
+
+constexpr uint32_t kAbiVersion = 1;
+constexpr int kMaxOutputs = 4;  // weights that one launch of linear multiplies with
+constexpr int kMaxPlans = 8;    // classes of layers in a step
+
+// ---- What a step brings along. All pointers are the device's; StepHeader lies at one address for
+// the engine's life, so that launches are equal from step to step.
+
+struct DeviceRun {
+  const uint32_t* blocks;  // [n_blocks] addresses in units of 64 bytes
+};
+struct DeviceItemRow {
+  int32_t row, first_key, end_key, query_position, resumes;
+};
+struct DeviceItem {
+  int32_t run, first_row, n_rows, first_tile, end_tile, first_partial;
+};
+/** One item for one KV head. `after`: it resumes what the first so many pieces leave. */
+struct DevicePiece {
+  int32_t item, head, after;
+};
+struct DeviceMerge {
+  int32_t partial, group;
+};
+struct DevicePlan {
+  const DeviceRun* runs;
+  const DeviceItem* items;
+  const DeviceItemRow* item_rows;
+  const DevicePiece* pieces;
+  const int32_t* merge_begin;  // [R + 1]
+  const DeviceMerge* merges;
+  int32_t n_pieces;
+};
+struct DeviceTarget {
+  uint32_t run;
+  int32_t slot, position;
+};
+struct DeviceEdit {
+  int32_t token;
+  float repetition, add;
+};
+/** See SampleRow in backend/params.h. */
+struct DeviceSampleRow {
+  uint64_t key;  // of the noise: of seed, completion and position
+  float temperature, typical_p, top_p, min_p;
+  int32_t top_k, forced_token, n_top;
+  int32_t first_edit, n_edits;
+};
+struct StepHeader {
+  const int32_t* tokens;
+  const int32_t* output_rows;
+  const DeviceTarget* targets;
+  const DeviceSampleRow* samples;
+  DevicePlan plans[kMaxPlans];
+};
+
+// ---- Ops. R rows, E or width columns, N outputs, K inputs, H heads, G KV heads, D head size.
+
+enum class Op : int32_t {
+  kGatherRows,
+  kSelectRows,
+  kRmsNorm,
+  kPrepareRows,
+  kLinear,
+  kCheckFinite,
+  kSiluMul,
+  kKvWrite,
+  kKvGather,
+  kAttention,
+  kAttentionMerge,
+  kSample,
+};
+
+/** How x is written for tensor cores; one per kind of arithmetic. */
+enum class RowKind : int32_t {
+  kNone,
+  kBytes,   // int8 per 32 inputs, as on the CPU: for quantized weights
+  kBf16,    // for bf16 weights
+  kF16,     // for f16 weights; what is beyond their range becomes its limit
+  kThrice,  // high, high and low parts in bf16: for f32 weights, which are high, low, high
+};
+
+/** Rows made ready for `linear`; see device/prepared.h. */
+struct PreparedRows {
+  uint8_t* codes;   // [R, padded] int8 or 16-bit floats
+  float* scales;    // [R, padded / 32] of kBytes
+  int16_t* sums;    // [R, padded / 16] of kBytes: sums of codes
+  RowKind kind;
+  int32_t padded;   // K, filled up with zeros
+};
+
+struct GatherRowsArgs {
+  const StepHeader* step;
+  const uint8_t* table;
+  float* out;  // [R, K]
+  int32_t format, n_rows, n_inputs, n_table_rows;
+};
+struct SelectRowsArgs {
+  const StepHeader* step;
+  const float* from;
+  float* out;
+  int32_t n_rows, width;
+};
+struct RmsNormArgs {
+  float* x;
+  const float* delta;  // or null
+  const float* weight;
+  float* out;
+  PreparedRows prepared;
+  float epsilon;
+  int32_t n_rows, width;
+  int32_t unused = 0;
+};
+struct PrepareRowsArgs {
+  const float* x;
+  PreparedRows prepared;
+  int32_t n_rows, width;
+};
+struct LinearOutputArgs {
+  const uint8_t* weight;
+  const float* bias;  // or null
+  float* y;           // [R, N]
+  int32_t n_outputs;  // N
+  int32_t n_slices;   // of K
+  int32_t first_cta;  // of this output
+  int32_t first_tile; // of its panels of 128 outputs, in the workspace's counters
+};
+struct LinearArgs {
+  LinearOutputArgs outputs[kMaxOutputs];
+  PreparedRows rows;
+  float* workspace;    // partial sums of slices
+  int32_t* counters;   // [panels x token tiles] zero before and after
+  int32_t n_used;      // outputs
+  int32_t format, n_rows, n_chunks;
+  int32_t chains;      // 1: a block takes all slices of its tile, one after the other
+  int32_t token_tile;  // rows of a block: 8, 32 or 128
+  int32_t n_ctas;      // per tile of rows
+  int32_t unused = 0;
+};
+struct CheckFiniteArgs {
+  const float* x;
+  const float* delta;
+  uint8_t* out;
+  int32_t n_rows, width;
+};
+struct SiluMulArgs {
+  const float* gate;
+  const float* up;
+  float* out;
+  PreparedRows prepared;
+  int32_t n_rows, width;
+};
+struct DeviceRope {
+  const float* cosines;
+  const float* sines;
+  int32_t rotated_dims, interleaved;
+};
+struct DeviceKv {
+  uint8_t* base;
+  int32_t n_layers, n_kv_heads, head_dim;
+  uint32_t block_units;
+};
+struct KvWriteArgs {
+  const StepHeader* step;
+  DeviceKv store;
+  DeviceRope rope;
+  const float* k;
+  const float* v;
+  int32_t layer, n_rows;
+};
+struct KvGatherArgs {
+  DeviceKv store;
+  uint32_t from, to;
+  int32_t n_tokens;
+  int32_t unused = 0;
+};
+struct AttentionArgs {
+  const StepHeader* step;
+  DeviceKv store;
+  DeviceRope rope;
+  const float* q;
+  float* partials;     // [n_partials, H, D + 2]
+  int32_t* counters;   // [3] pieces taken, pieces done, blocks that have left; zero before and after
+  int32_t plan, layer, n_heads;
+  float scale_log2;
+};
+struct AttentionMergeArgs {
+  const StepHeader* step;
+  const float* partials;
+  float* out;
+  PreparedRows prepared;
+  int32_t plan, n_rows, n_heads, head_dim;
+};
+struct DeviceSampled {
+  int32_t token;
+  float logprob;
+};
+struct SampleArgs {
+  const StepHeader* step;
+  const DeviceEdit* edits;
+  const float* logits;     // [R, V]
+  float* edited;           // [R, V] memory for rows with edits
+  DeviceSampled* out;      // [R]
+  DeviceSampled* top;      // [R, kMaxTopTokens]
+  int32_t n_rows, vocabulary;
+};
+
+/** One op with its arguments; compared and hashed as bytes, so there is no padding in them. */
+struct Launch {
+  Op op = Op::kGatherRows;
+  int32_t size = 0;
+  alignas(8) uint8_t args[320] = {};
+
+  template <typename Args>
+  static Launch of(Op op, const Args& args) {
+    static_assert(sizeof(Args) <= sizeof(Launch::args) && std::is_trivially_copyable_v<Args>);
+    Launch launch;
+    launch.op = op;
+    launch.size = sizeof(Args);
+    std::memcpy(launch.args, &args, sizeof(Args));
+    return launch;
+  }
+  template <typename Args>
+  Args as() const {
+    Args result;
+    std::memcpy(&result, args, sizeof(Args));
+    return result;
+  }
+};
+
+// ---- The library.
+
+struct DeviceInfo {
+  char name[256];
+  int32_t major, minor;  // compute capability
+  int32_t n_multiprocessors;
+  int32_t shared_bytes;  // that one block may have
+  uint64_t free_bytes, total_bytes;
+};
+
+struct Device;
+struct Graph;
+
+/** 0, or what went wrong as CUDA numbers it; `last_error` says it in words. After a device's error
+ * nothing on it can be trusted. */
+using Status = int32_t;
+constexpr Status kOutOfMemory = 2;  // cudaErrorMemoryAllocation
+
+struct Library {
+  uint32_t version;
+  /** How many devices there are; if none, why. */
+  int32_t (*count_devices)(char* why, int32_t capacity);
+  Status (*describe)(int32_t index, DeviceInfo* info);
+  Status (*open)(int32_t index, Device** device);
+  void (*close)(Device* device);
+  const char* (*last_error)(Status status);
+
+  Status (*allocate)(Device* device, uint64_t bytes, void** address);
+  void (*release)(Device* device, void* address);
+  Status (*allocate_pinned)(Device* device, uint64_t bytes, void** address);
+  void (*release_pinned)(Device* device, void* address);
+
+  // In the order of the calls; from and to the host without waiting only if its memory is pinned.
+  Status (*write)(Device* device, void* to, const void* from, uint64_t bytes);
+  Status (*read)(Device* device, void* to, const void* from, uint64_t bytes);
+  Status (*fill)(Device* device, void* address, uint8_t byte, uint64_t bytes);
+  Status (*run)(Device* device, const Launch* launches, int32_t n);
+  Status (*make_graph)(Device* device, const Launch* launches, int32_t n, Graph** graph);
+  Status (*run_graph)(Device* device, Graph* graph);
+  void (*release_graph)(Device* device, Graph* graph);
+  /** Returns when everything before is done. */
+  Status (*wait)(Device* device);
+};
+
+/** The one symbol that the library exports. */
+using OpenLibrary = const Library* (*)();
+constexpr const char* kOpenLibraryName = "cachalot_cuda_library";
+
+}  // namespace cachalot::cuda

@@ -1,0 +1,303 @@
+// Each work item's partial (out, max, sum) for each KV head: FlashAttention tiles over the blocks of
+// a run, the query heads of a KV group packed as rows of one tile. Shared prefixes and private
+// suffixes (Hydragen, Juravsky et al. 2024) are all pieces of one list, which the blocks of one launch
+// take as they get free, the costliest first.
+//
+// A piece with at most 16 queries gives a span of 256 keys to each warp, which reads K and V straight
+// into registers; the spans then fold in order. One with more gives 16 queries to each warp, and all
+// read tiles that asynchronous copies bring into a ring in shared memory. Both run the same code on a
+// tile, so the bits are the same. Arithmetic: backend/attention_plan.h.
+
+#include "cuda/device/attention_core.h"
+#include "cuda/device/prepared.h"
+#include "cuda/device/rope.h"
+#include "cuda/launchers.h"
+
+namespace cachalot::cuda {
+
+namespace {
+
+constexpr int kWarps = 8, kThreads = 32 * kWarps;
+constexpr int kSpanTiles = 8;
+constexpr int kMaxGridPerProcessor = 1;  // a block's registers fill a multiprocessor
+
+template <int Dims>
+struct AttentionTile {
+  // 128 queries; 64 where a warp's state takes twice the registers, so that the ring still fits.
+  static constexpr int kQueryTiles = Dims > 128 ? 4 : 8;
+  static constexpr int kQueries = 16 * kQueryTiles;
+  static constexpr int kStages = Dims > 128 ? 2 : 3;
+  static constexpr int kBlockBytes = kBlockTokens * Dims * 4;
+  static constexpr int kSharedBytes = kQueries * Dims * 2 + kStages * kBlockBytes;
+  static_assert(kSharedBytes <= 99 * 1024, "queries and ring fit every device");
+};
+
+template <int Dims, bool Exact>
+class Piece {
+ public:
+  using Tile = AttentionTile<Dims>;
+  using State = SoftmaxState<Dims>;
+
+  SIMT_DEV Piece(const AttentionArgs& args, const DevicePlan& plan, const DevicePiece& piece,
+                 uint8_t* shared)
+      : args_(args),
+        shape_{args.store.head_dim},
+        item_(plan.items[piece.item]),
+        rows_(plan.item_rows + item_.first_row),
+        blocks_(plan.runs[item_.run].blocks),
+        kv_head_(piece.head),
+        group_(args.n_heads / args.store.n_kv_heads),
+        n_queries_(item_.n_rows * group_),
+        queries_(reinterpret_cast<uint16_t*>(shared)),
+        ring_(shared + Tile::kQueries * Dims * 2) {}
+
+  SIMT_DEV void run() {
+    for (int first = 0; first < n_queries_; first += Tile::kQueries) {
+      __syncthreads();  // all are done with the queries before
+      load_queries(first);
+      __syncthreads();
+      if (n_queries_ - first <= 16) attend_spans(first);
+      else attend_queries(first);
+    }
+  }
+
+ private:
+  SIMT_DEV int lane() const { return threadIdx.x % 32; }
+  SIMT_DEV int warp() const { return threadIdx.x / 32; }
+
+  SIMT_DEV const uint8_t* block(int tile) const {
+    return kv_block(args_.store, blocks_[tile], args_.layer, kv_head_);
+  }
+
+  /** Rotated and rounded to bf16, as mma's A: [tiles of 16 queries][steps of 16 dims][32 lanes][8]. */
+  SIMT_DEV void load_queries(int first) {
+    const int head_dim = shape_.head_dim;
+    const int n_tiles = min(Tile::kQueryTiles, (n_queries_ - first + 15) / 16);
+    for (int i = threadIdx.x; i < n_tiles * 16 * head_dim; i += kThreads) {
+      const int query = first + i / head_dim, d = i % head_dim;
+      float value = 0.0f;
+      if (query < n_queries_) {
+        const DeviceItemRow& row = rows_[query / group_];
+        const int head = kv_head_ * group_ + query % group_;
+        const float* q =
+            args_.q + (static_cast<int64_t>(row.row) * args_.n_heads + head) * head_dim;
+        value = rotated(args_.rope, q, d, row.query_position);
+      }
+      const int in_tile = i / head_dim % 16, inner = d % 16;
+      const int lanes = (i / head_dim / 16 * (head_dim / 16) + d / 16) * 32 + in_tile % 8 * 4;
+      queries_[lanes * 8 + inner % 8 / 2 * 8 + (inner / 8 * 2 + in_tile / 8) * 2 + inner % 2] =
+          bf16_bits(value);
+    }
+  }
+
+  SIMT_DEV const uint16_t* queries_of(int tile) const {
+    return queries_ + tile * 16 * shape_.head_dim;
+  }
+
+  SIMT_DEV KeyRanges ranges_of(int first_query) const {
+    KeyRanges ranges;
+#pragma unroll
+    for (int i = 0; i < 2; i++) {
+      const int query = first_query + lane() / 4 + 8 * i;
+      const bool in = query < n_queries_;
+      ranges.first[i] = in ? rows_[query / group_].first_key : 0;
+      ranges.end[i] = in ? rows_[query / group_].end_key : 0;
+    }
+    return ranges;
+  }
+
+  SIMT_DEV int span_end(int first_tile) const {
+    return min(item_.end_tile, (first_tile / kSpanTiles + 1) * kSpanTiles);
+  }
+
+  /** At most 16 queries: warps take spans in turns, and fold them one after the other. */
+  SIMT_DEV void attend_spans(int first_query) {
+    const KeyRanges ranges = ranges_of(first_query);
+    const int first_span = item_.first_tile / kSpanTiles;
+    const int n_spans = (item_.end_tile - 1) / kSpanTiles - first_span + 1;
+    for (int round = 0; round < n_spans; round += kWarps) {
+      const int span = round + warp();
+      State state;
+      state.clear();
+      if (span < n_spans) {
+        int tile = max(item_.first_tile, (first_span + span) * kSpanTiles);
+        const int end = span_end(tile);
+        if (span == 0) resume(first_query, state);
+        for (; tile < end; tile++)
+          attend_tile(shape_, queries_of(0), block(tile), ranges, tile * kBlockTokens,
+                      args_.scale_log2, state);
+      }
+      for (int turn = 0; turn < kWarps && round + turn < n_spans; turn++) {
+        if (turn == warp()) fold(first_query, span == 0, state);
+        __syncthreads();
+      }
+    }
+  }
+
+  /** More queries: 16 for each warp, and tiles for all. */
+  SIMT_DEV void attend_queries(int first_pass_query) {
+    const int first_query = first_pass_query + warp() * 16;
+    const bool works = warp() < Tile::kQueryTiles && first_query < n_queries_;
+    const KeyRanges ranges = ranges_of(first_query);
+    State state;
+    state.clear();
+    if (works) resume(first_query, state);
+    const int n_tiles = item_.end_tile - item_.first_tile;
+    for (int i = 0; i < Tile::kStages - 1; i++) load_tile(i, n_tiles);
+    bool is_first = true;
+    for (int i = 0; i < n_tiles; i++) {
+      simt::cp_async_wait<Tile::kStages - 2>();
+      __syncthreads();  // this tile is there, and all are done with the one before it
+      load_tile(i + Tile::kStages - 1, n_tiles);
+      const int tile = item_.first_tile + i;
+      if (!works) continue;
+      attend_tile(shape_, queries_of(warp()), ring_ + i % Tile::kStages * Tile::kBlockBytes, ranges,
+                  tile * kBlockTokens, args_.scale_log2, state);
+      if (tile + 1 == item_.end_tile || (tile + 1) % kSpanTiles == 0) {
+        fold(first_query, is_first, state);
+        is_first = false;
+        state.clear();
+      }
+    }
+    simt::cp_async_wait<0>();
+  }
+
+  /** Asks for tile i of the item; past the last for nothing, so that each turn closes one group. */
+  SIMT_DEV void load_tile(int i, int n_tiles) {
+    if (i < n_tiles) {
+      const uint8_t* from = block(item_.first_tile + i);
+      uint8_t* to = ring_ + i % Tile::kStages * Tile::kBlockBytes;
+      const int bytes = kBlockTokens * shape_.head_dim * 4;
+      for (int at = threadIdx.x * 16; at < bytes; at += kThreads * 16)
+        simt::cp_async_16(to + at, from + at);
+    }
+    simt::cp_async_commit();
+  }
+
+  SIMT_DEV float* partial_at(int64_t partial, int query) const {
+    const int head = kv_head_ * group_ + query % group_;
+    return args_.partials + (partial * args_.n_heads + head) * (shape_.head_dim + 2);
+  }
+
+  /** A thread's share of one query's state in memory. */
+  template <class Visit>
+  SIMT_DEV void each_out(State& state, int i, float* out, const Visit& visit) const {
+#pragma unroll
+    for (int group = 0; group < Dims / 8; group++) {
+      if (!shape_.has_group(group)) break;
+#pragma unroll
+      for (int j = 0; j < 2; j++)
+        visit(state.out[group][2 * i + j], out[group * 8 + lane() % 4 * 2 + j]);
+    }
+  }
+
+  /** Goes on where another item left off, inside a span. */
+  SIMT_DEV void resume(int first_query, State& state) {
+#pragma unroll
+    for (int i = 0; i < 2; i++) {
+      const int query = first_query + lane() / 4 + 8 * i;
+      const int partial = query < n_queries_ ? rows_[query / group_].resumes : -1;
+      if (partial < 0) continue;
+      float* from = partial_at(partial, query);
+      each_out(state, i, from, [](float& mine, float& theirs) { mine = __ldcg(&theirs); });
+      state.max[i] = __ldcg(from + shape_.head_dim);
+      state.sum[i] = __ldcg(from + shape_.head_dim + 1);
+    }
+  }
+
+  /** partial = partial (+) state; the first span of an item begins it. Called by whole warps. */
+  SIMT_DEV void fold(int first_query, bool is_first, State& state) {
+#pragma unroll
+    for (int i = 0; i < 2; i++) {
+      const int query = first_query + lane() / 4 + 8 * i;
+      const bool in = query < n_queries_;
+      float* into = in ? partial_at(item_.first_partial + query / group_, query) : nullptr;
+      float* scalars = into + shape_.head_dim;
+      float max = -INFINITY, sum = 0.0f;
+      if (in && !is_first) max = scalars[0], sum = scalars[1];
+      __syncwarp();  // the four lanes of a query have read them
+      if (!in) continue;
+      const bool begins = is_first || (max == -INFINITY && sum == 0.0f);
+      const bool adds_nothing = state.max[i] == -INFINITY && state.sum[i] == 0.0f;
+      if (begins) {
+        each_out(state, i, into, [](float& mine, float& theirs) { theirs = mine; });
+        max = state.max[i], sum = state.sum[i];
+      } else if (!adds_nothing) {
+        const float top = fmaxf(max, state.max[i]);
+        const float a = simt::ex2(max - top), b = simt::ex2(state.max[i] - top);
+        each_out(state, i, into,
+                 [a, b](float& mine, float& theirs) { theirs = fmaf(mine, b, theirs * a); });
+        max = top, sum = fmaf(state.sum[i], b, sum * a);
+      }
+      if (lane() % 4 == 0) scalars[0] = max, scalars[1] = sum;
+    }
+    __syncwarp();
+  }
+
+  const AttentionArgs& args_;
+  const HeadShape<Dims, Exact> shape_;
+  const DeviceItem item_;
+  const DeviceItemRow* rows_;
+  const uint32_t* blocks_;
+  const int kv_head_, group_, n_queries_;
+  uint16_t* queries_;
+  uint8_t* ring_;
+};
+
+/** The next piece that nobody has taken. */
+SIMT_DEV int take_piece(int* counters) {
+  SIMT_SHARED(int, taken);
+  __syncthreads();  // all have read the one before
+  if (threadIdx.x == 0) taken = atomicAdd(counters, 1);
+  __syncthreads();
+  return taken;
+}
+
+/** Pieces are taken in order, so those it waits for are with blocks that are running. */
+SIMT_DEV void wait_for_pieces(const int* done, int n) {
+  if (n > 0 && threadIdx.x == 0) {
+    while (simt::ld_acquire(done) < n) __nanosleep(100);
+  }
+  __syncthreads();
+}
+
+/** The last block to leave makes the counters ready for the next launch. */
+SIMT_DEV void leave_launch(int* counters) {
+  if (threadIdx.x != 0) return;
+  if (atomicAdd(counters + 2, 1) != static_cast<int>(gridDim.x) - 1) return;
+  counters[0] = counters[1] = counters[2] = 0;
+}
+
+template <int Dims, bool Exact>
+__global__ void __launch_bounds__(kThreads, 1) attention_kernel(const __grid_constant__ AttentionArgs args) {
+  SIMT_DYN_SMEM(uint8_t, shared);
+  const DevicePlan& plan = args.step->plans[args.plan];
+  for (int i = take_piece(args.counters); i < plan.n_pieces; i = take_piece(args.counters)) {
+    const DevicePiece piece = plan.pieces[i];
+    wait_for_pieces(args.counters + 1, piece.after);
+    Piece<Dims, Exact>(args, plan, piece, shared).run();
+    __threadfence();
+    __syncthreads();
+    if (threadIdx.x == 0) atomicAdd(args.counters + 1, 1);
+  }
+  leave_launch(args.counters);
+}
+
+template <int Dims, bool Exact>
+void launch_attention(const LaunchContext& context, const AttentionArgs& args) {
+  simt::launch(attention_kernel<Dims, Exact>,
+               dim3(kMaxGridPerProcessor * context.n_multiprocessors), dim3(kThreads),
+               AttentionTile<Dims>::kSharedBytes, context.stream, args);
+}
+
+}  // namespace
+
+void attention(const LaunchContext& context, const AttentionArgs& args) {
+  const int head_dim = args.store.head_dim;
+  if (head_dim == 64) launch_attention<64, true>(context, args);
+  else if (head_dim == 128) launch_attention<128, true>(context, args);
+  else if (head_dim < 128) launch_attention<128, false>(context, args);
+  else launch_attention<256, false>(context, args);
+}
+
+}  // namespace cachalot::cuda

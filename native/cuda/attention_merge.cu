@@ -1,0 +1,72 @@
+// Folds a row's partials in context order - the spans of a group, then the groups - and normalizes:
+// out = out / sum. A warp takes 32 values of a row at a time; each lane folds its own.
+
+#include "cuda/device/prepared.h"
+#include "cuda/launchers.h"
+
+namespace cachalot::cuda {
+
+namespace {
+
+constexpr int kWarps = 8, kThreads = 32 * kWarps;
+
+/** One value of a head's state. */
+struct Partial {
+  float out = 0.0f, max = -INFINITY, sum = 0.0f;
+
+  SIMT_DEV bool is_empty() const { return max == -INFINITY && sum == 0.0f; }
+  SIMT_DEV void add(const Partial& later) {
+    if (later.is_empty()) return;
+    if (is_empty()) {
+      *this = later;
+      return;
+    }
+    const float top = fmaxf(max, later.max);
+    const float a = simt::ex2(max - top), b = simt::ex2(later.max - top);
+    out = fmaf(later.out, b, out * a);
+    sum = fmaf(later.sum, b, sum * a);
+    max = top;
+  }
+};
+
+SIMT_DEV float merged(const AttentionMergeArgs& args, int row, int head, int d) {
+  const DevicePlan& plan = args.step->plans[args.plan];
+  Partial total;
+  const int end = plan.merge_begin[row + 1];
+  for (int i = plan.merge_begin[row]; i < end;) {
+    Partial group;
+    for (const int index = plan.merges[i].group; i < end && plan.merges[i].group == index; i++) {
+      const float* from =
+          args.partials +
+          (static_cast<int64_t>(plan.merges[i].partial) * args.n_heads + head) * (args.head_dim + 2);
+      Partial part;
+      part.out = from[d], part.max = from[args.head_dim], part.sum = from[args.head_dim + 1];
+      group.add(part);
+    }
+    total.add(group);
+  }
+  return total.sum == 0.0f ? 0.0f : total.out / total.sum;
+}
+
+__global__ void __launch_bounds__(kThreads) attention_merge_kernel(AttentionMergeArgs args) {
+  const int width = args.n_heads * args.head_dim;
+  const int block = blockIdx.x * kWarps + threadIdx.x / 32, row = blockIdx.y;
+  if (block >= blocks_of(args.prepared, width)) return;
+  const int i = block * 32 + threadIdx.x % 32;
+  float value = 0.0f;
+  if (i < width) {
+    value = merged(args, row, i / args.head_dim, i % args.head_dim);
+    args.out[static_cast<int64_t>(row) * width + i] = value;
+  }
+  store_prepared(args.prepared, row, block, value);
+}
+
+}  // namespace
+
+void attention_merge(const LaunchContext& context, const AttentionMergeArgs& args) {
+  const int n_blocks = blocks_of(args.prepared, args.n_heads * args.head_dim);
+  simt::launch(attention_merge_kernel, dim3((n_blocks + kWarps - 1) / kWarps, args.n_rows),
+               dim3(kThreads), 0, context.stream, args);
+}
+
+}  // namespace cachalot::cuda

@@ -1,0 +1,273 @@
+#include "cuda/cuda_backend.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/check.h"
+#include "base/cores.h"
+#include "base/error.h"
+#include "cuda/cuda_library.h"
+#include "cuda/pack.h"
+
+namespace cachalot::cuda {
+
+namespace {
+
+constexpr size_t kRoomForSamples = size_t{1} << 20;    // bytes, behind a step's other tables
+constexpr uint64_t kLeastSpare = uint64_t{512} << 20;  // for the driver, graphs and scratch
+
+std::shared_ptr<const CudaDevice> open_device(const std::string& path, int index) {
+  const FoundDevices found = find_devices(path);
+  if (found.library == nullptr)
+    throw Error(ErrorCode::kDeviceUnavailable, "there is no CUDA device: " + found.reason);
+  if (index < 0 || index >= static_cast<int>(found.devices.size())) {
+    throw Error(ErrorCode::kDeviceUnavailable,
+                "there is no CUDA device " + std::to_string(index) + ": this machine has " +
+                    std::to_string(found.devices.size()));
+  }
+  return std::make_shared<const CudaDevice>(*found.library, index);
+}
+
+DeviceRope rope_of(const RopeTable& rope) {
+  return {rope.cosines, rope.sines, rope.rotated_dims, rope.interleaved ? 1 : 0};
+}
+
+}  // namespace
+
+CudaBackend::CudaBackend(const std::string& library, int index)
+    : device_(open_device(library, index)),
+      graphs_(device_),
+      staging_(device_),
+      returned_(device_),
+      prepared_{CudaScratch(device_), CudaScratch(device_), CudaScratch(device_),
+                CudaScratch(device_), CudaScratch(device_)},
+      workspace_(device_),
+      counters_(device_),
+      attention_counters_(device_),
+      finite_(device_),
+      sampled_(device_),
+      edited_(device_),
+      edits_(device_) {
+  tables_ = std::make_unique<CudaBuffer>(device_, 2 * kRoomForSamples);
+}
+
+std::string CudaBackend::description() const {
+  const DeviceInfo& info = device_->info();
+  return std::string("cuda, ") + info.name + ", " + std::to_string(info.n_multiprocessors) +
+         " multiprocessors";
+}
+
+uint64_t CudaBackend::memory_for_kv() const {
+  const uint64_t free = device_->free_bytes(), spare = std::max(kLeastSpare, free / 16);
+  return free > spare ? free - spare : 0;
+}
+
+std::unique_ptr<Buffer> CudaBackend::allocate(size_t bytes) {
+  return std::make_unique<CudaBuffer>(device_, bytes);
+}
+
+std::shared_ptr<const DeviceMatrix> CudaBackend::upload(const Tensor& tensor) {
+  auto& known = uploaded_[tensor.data];
+  if (auto matrix = known.lock()) return matrix;
+  const Format format = format_of(tensor.dtype);
+  const auto bytes = static_cast<size_t>(weight_bytes(format, tensor.n_rows, tensor.n_cols));
+  auto matrix = std::make_shared<DeviceMatrix>(
+      DeviceMatrix{format, tensor.n_rows, tensor.n_cols, CudaBuffer(device_, bytes)});
+  ThreadPool pool(usable_cores());
+  const MemoryRegion packed = pack_weight(tensor, pool);
+  matrix->buffer.write(0, std::span<const uint8_t>(packed.data(), bytes));
+  known = matrix;
+  return matrix;
+}
+
+std::unique_ptr<Weight> CudaBackend::prepare_weight(const Tensor& tensor,
+                                                    std::span<const uint8_t>) {
+  return std::make_unique<CudaWeight>(upload(tensor));
+}
+
+std::unique_ptr<Weight> CudaBackend::prepare_table(const Tensor& tensor) {
+  return std::make_unique<CudaWeight>(upload(tensor));
+}
+
+void CudaBackend::begin_step(const StepTables& tables) {
+  end_step();  // what a step that failed has left
+  builder_.begin(tables);
+  // Every launch names their address, so they move before there is one.
+  const size_t size = builder_.size() + kRoomForSamples;
+  if (size > tables_->size()) tables_ = std::make_unique<CudaBuffer>(device_, 2 * size);
+}
+
+const StepHeader* CudaBackend::step() const {
+  return reinterpret_cast<const StepHeader*>(tables_->data());
+}
+
+void CudaBackend::upload_step() {
+  const size_t size = builder_.size();
+  uint8_t* bytes = staging_.get(size);
+  builder_.write(bytes, tables_->data());
+  device_->write(tables_->data(), bytes, size);
+}
+
+void CudaBackend::start() {
+  if (launches_.empty()) return;
+  upload_step();
+  graphs_.run(launches_);
+  launches_.clear();
+}
+
+void CudaBackend::wait() {
+  start();
+  size_t n_bytes = 0;
+  for (const Result& result : results_) n_bytes += result.bytes;
+  uint8_t* bytes = returned_.get(std::max<size_t>(n_bytes, 1));
+  size_t at = 0;
+  for (const Result& result : results_) {
+    device_->read(bytes + at, result.from, result.bytes);
+    at += result.bytes;
+  }
+  device_->wait();
+  at = 0;
+  for (const Result& result : results_) {
+    std::memcpy(result.to, bytes + at, result.bytes);
+    at += result.bytes;
+  }
+  end_step();
+}
+
+void CudaBackend::end_step() {
+  launches_.clear();
+  results_.clear();
+  for (CudaScratch& scratch : prepared_) scratch.end_step();
+  for (CudaScratch* scratch :
+       {&workspace_, &counters_, &attention_counters_, &finite_, &sampled_, &edited_, &edits_})
+    scratch->end_step();
+}
+
+const float* CudaBackend::host_view(const float* values, size_t n) {
+  host_floats_.resize(n);
+  device_->read(host_floats_.data(), values, n * sizeof(float));
+  device_->wait();
+  return host_floats_.data();
+}
+
+void CudaBackend::gather_rows(const GatherRowsParams& params) {
+  const DeviceMatrix& table = static_cast<const CudaWeight*>(params.table)->matrix();
+  record(Op::kGatherRows,
+         GatherRowsArgs{step(), table.buffer.data(), params.out, static_cast<int32_t>(table.format),
+                        params.n_rows, static_cast<int32_t>(table.n_cols),
+                        static_cast<int32_t>(table.n_rows)});
+}
+
+void CudaBackend::select_rows(const SelectRowsParams& params) {
+  record(Op::kSelectRows,
+         SelectRowsArgs{step(), params.from, params.out, params.n_rows, params.width});
+}
+
+void CudaBackend::rms_norm(const RmsNormParams& params) {
+  record(Op::kRmsNorm, RmsNormArgs{params.x, params.delta, params.weight, params.out, {},
+                                   params.epsilon, params.n_rows, params.width});
+}
+
+void CudaBackend::silu_mul(const SiluMulParams& params) {
+  record(Op::kSiluMul,
+         SiluMulArgs{params.gate, params.up, params.out, {}, params.n_rows, params.width});
+}
+
+void CudaBackend::check_finite(const CheckFiniteParams& params) {
+  const auto n = static_cast<size_t>(params.n_rows);
+  uint8_t* out = finite_.get(n);
+  record(Op::kCheckFinite,
+         CheckFiniteArgs{params.x, params.delta, out, params.n_rows, params.width});
+  results_.push_back({out, params.out, n});
+}
+
+void CudaBackend::check_kv(KvFormat format, int head_dim) const {
+  if (format != KvFormat::kBF16) {
+    throw Error(ErrorCode::kInvalidArgument,
+                std::string("expected auto or bf16 for `kv.format` on a GPU, received '") +
+                    kv_format_name(format) + "'");
+  }
+  if (head_dim % 16 != 0 || head_dim > 256) {
+    throw Error(ErrorCode::kUnsupportedArchitecture,
+                "heads of " + std::to_string(head_dim) +
+                    " dims are not supported on a GPU, only multiples of 16 up to 256; use device "
+                    "\"cpu\"");
+  }
+}
+
+DeviceKv CudaBackend::kv(const KvStore& store) const {
+  return {store.base, store.n_layers, store.n_kv_heads, store.head_dim, store.block_units};
+}
+
+void CudaBackend::kv_write(const KvWriteParams& params) {
+  if (params.targets.empty()) return;
+  record(Op::kKvWrite, KvWriteArgs{step(), kv(params.store), rope_of(params.rope), params.k,
+                                   params.v, params.layer,
+                                   static_cast<int32_t>(params.targets.size())});
+}
+
+/** Between steps, so it is launched at once: the next step's ops come after it. */
+void CudaBackend::kv_gather(const KvGatherParams& params) {
+  std::vector<Launch> launches;
+  for (const KvCopy& copy : params.copies) {
+    launches.push_back(Launch::of(
+        Op::kKvGather, KvGatherArgs{kv(params.store), copy.from, copy.to, copy.n_tokens}));
+  }
+  device_->check(device_->library().run(device_->get(), launches.data(),
+                                        static_cast<int32_t>(launches.size())),
+                 "launching kernels");
+}
+
+void CudaBackend::attention(const AttentionParams& params) {
+  constexpr float kLog2E = 1.44269504088896341f;
+  const int plan = builder_.plan_index(params.plan);
+  auto* counters = reinterpret_cast<int32_t*>(attention_counters_.get(3 * sizeof(int32_t)));
+  record(Op::kAttention,
+         AttentionArgs{step(), kv(params.store), rope_of(params.rope), params.q, params.partials,
+                       counters, plan, params.layer, params.n_heads, params.scale * kLog2E});
+}
+
+void CudaBackend::attention_merge(const AttentionMergeParams& params) {
+  record(Op::kAttentionMerge,
+         AttentionMergeArgs{step(), params.partials, params.out, {},
+                            builder_.plan_index(params.plan), params.n_rows, params.n_heads,
+                            params.head_dim});
+}
+
+/** Apart from the step's tables: there may be as many as the vocabulary has tokens. */
+const DeviceEdit* CudaBackend::upload_edits(std::span<const SampleRow> rows) {
+  std::vector<DeviceEdit> edits;
+  for (const SampleRow& row : rows) {
+    for (const LogitEdit& edit : row.edits)
+      edits.push_back({edit.token, edit.repetition, edit.add});
+  }
+  const size_t bytes = edits.size() * sizeof(DeviceEdit);
+  uint8_t* to = edits_.get(bytes);
+  device_->write(to, edits.data(), bytes);
+  device_->wait();  // the source is ours
+  return reinterpret_cast<const DeviceEdit*>(to);
+}
+
+void CudaBackend::sample(const SampleParams& params) {
+  if (params.rows.empty()) return;
+  const size_t n = params.rows.size();
+  const bool edits = std::any_of(params.rows.begin(), params.rows.end(),
+                                 [](const SampleRow& row) { return !row.edits.empty(); });
+  builder_.add_samples(params.rows);
+  CHECK(builder_.size() <= tables_->size(), "a step's tables have room for its samples");
+  auto* out = reinterpret_cast<DeviceSampled*>(sampled_.get((1 + kMaxTopTokens) * n * sizeof(DeviceSampled)));
+  float* edited = nullptr;
+  if (edits) {
+    edited = reinterpret_cast<float*>(
+        edited_.get(n * static_cast<size_t>(params.vocabulary) * sizeof(float)));
+  }
+  record(Op::kSample, SampleArgs{step(), edits ? upload_edits(params.rows) : nullptr,
+                                 params.logits, edited, out, out + n,
+                                 static_cast<int32_t>(n), params.vocabulary});
+  static_assert(sizeof(DeviceSampled) == sizeof(SampledToken));
+  results_.push_back({out, params.out, n * sizeof(SampledToken)});
+  if (params.top != nullptr)
+    results_.push_back({out + n, params.top, n * kMaxTopTokens * sizeof(SampledToken)});
+}
+
+}  // namespace cachalot::cuda

@@ -1,0 +1,114 @@
+// An NVIDIA GPU as a Backend. Ops do not run when they are called: they are recorded, and `wait`
+// uploads the step's tables, launches all of them - as a CUDA graph, if the same list came before -
+// and brings back what the host asked for. So a step has one upload and one wait.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backend/backend.h"
+#include "cuda/cuda_device.h"
+#include "cuda/formats.h"
+#include "cuda/graphs.h"
+#include "cuda/step_builder.h"
+
+namespace cachalot::cuda {
+
+/** A matrix in tiles on the device; an embedding that is an output matrix, too, is there once. */
+struct DeviceMatrix {
+  Format format;
+  int64_t n_rows, n_cols;
+  CudaBuffer buffer;
+};
+
+class CudaWeight final : public Weight {
+ public:
+  explicit CudaWeight(std::shared_ptr<const DeviceMatrix> matrix) : matrix_(std::move(matrix)) {}
+
+  int64_t n_rows() const override { return matrix_->n_rows; }
+  int64_t n_cols() const override { return matrix_->n_cols; }
+  int64_t resident_bytes() const override {
+    return static_cast<int64_t>(matrix_->buffer.size());
+  }
+  const DeviceMatrix& matrix() const { return *matrix_; }
+
+ private:
+  std::shared_ptr<const DeviceMatrix> matrix_;
+};
+
+class CudaBackend final : public Backend {
+ public:
+  /** `library`: its path, empty for the one beside the addon; `index`: of the devices that
+   * find_devices lists. Throws device_unavailable. */
+  CudaBackend(const std::string& library, int index);
+
+  std::string description() const override;
+  int parallelism() const override { return device_->info().n_multiprocessors; }
+  KvFormat preferred_kv_format() const override { return KvFormat::kBF16; }
+  void check_kv(KvFormat format, int head_dim) const override;
+  uint64_t memory_for_kv() const override;
+
+  std::unique_ptr<Buffer> allocate(size_t bytes) override;
+  std::string layout() const override { return "cuda"; }
+  std::unique_ptr<Weight> prepare_weight(const Tensor& tensor,
+                                         std::span<const uint8_t> laid_out) override;
+  std::unique_ptr<Weight> prepare_table(const Tensor& tensor) override;
+
+  void begin_step(const StepTables& tables) override;
+  void start() override;
+  bool works_by_itself() const override { return true; }
+  void wait() override;
+  const float* host_view(const float* values, size_t n) override;
+
+  void gather_rows(const GatherRowsParams& params) override;
+  void select_rows(const SelectRowsParams& params) override;
+  void rms_norm(const RmsNormParams& params) override;
+  void linear(const LinearParams& params) override;
+  void check_finite(const CheckFiniteParams& params) override;
+  void silu_mul(const SiluMulParams& params) override;
+  void kv_write(const KvWriteParams& params) override;
+  void kv_gather(const KvGatherParams& params) override;
+  void attention(const AttentionParams& params) override;
+  void attention_merge(const AttentionMergeParams& params) override;
+  void sample(const SampleParams& params) override;
+
+ private:
+  /** Bytes that the host gets when the step is done. */
+  struct Result {
+    const void* from;
+    void* to;
+    size_t bytes;
+  };
+
+  template <typename Args>
+  void record(Op op, const Args& args) {
+    launches_.push_back(Launch::of(op, args));
+  }
+  const StepHeader* step() const;
+  DeviceKv kv(const KvStore& store) const;
+  std::shared_ptr<const DeviceMatrix> upload(const Tensor& tensor);
+  PreparedRows prepare_rows(const float* x, RowKind kind, int32_t n_rows, int64_t n_inputs);
+  bool prepared_by_writer(const float* x, const PreparedRows& rows);
+  void record_linear(const PreparedRows& rows, int32_t n_rows,
+                     std::span<const LinearOutput> outputs);
+  void upload_step();
+  const DeviceEdit* upload_edits(std::span<const SampleRow> rows);
+  void end_step();
+
+  std::shared_ptr<const CudaDevice> device_;
+  std::map<const uint8_t*, std::weak_ptr<const DeviceMatrix>> uploaded_;  // by their source
+
+  StepBuilder builder_;
+  std::vector<Launch> launches_;
+  std::vector<Result> results_;
+  Graphs graphs_;
+  std::unique_ptr<CudaBuffer> tables_;  // where builder_'s bytes go
+  PinnedMemory staging_, returned_;
+  CudaScratch prepared_[5];  // by RowKind
+  CudaScratch workspace_, counters_, attention_counters_, finite_, sampled_, edited_, edits_;
+  std::vector<float> host_floats_;
+};
+
+}  // namespace cachalot::cuda

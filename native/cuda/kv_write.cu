@@ -1,0 +1,53 @@
+// Rotates new keys, rounds K and V to bf16 and puts them into their slots. One block of threads per
+// row of the step and KV head; the row of slot 0 clears the rest of its block first, so absent keys
+// are zeros - but not the slots that other rows of this step write at the same time.
+
+#include "cuda/device/kv_block.h"
+#include "cuda/device/prepared.h"
+#include "cuda/device/rope.h"
+#include "cuda/launchers.h"
+
+namespace cachalot::cuda {
+
+namespace {
+
+constexpr int kThreads = 128;
+
+/** How many rows from this one on go to the slots after its own, in the same block. */
+SIMT_DEV int rows_of_block(const KvWriteArgs& args, const DeviceTarget* targets, int row) {
+  int n = 1;
+  while (row + n < args.n_rows && targets[row + n].run == targets[row].run &&
+         targets[row + n].slot == targets[row].slot + n)
+    n++;
+  return n;
+}
+
+__global__ void __launch_bounds__(kThreads) kv_write_kernel(KvWriteArgs args) {
+  const int row = blockIdx.x, head = blockIdx.y;
+  const int head_dim = args.store.head_dim;
+  const DeviceTarget* targets = args.step->targets;
+  const DeviceTarget target = targets[row];
+  auto* keys = reinterpret_cast<uint16_t*>(kv_block(args.store, target.run, args.layer, head));
+  uint16_t* values = keys + kBlockTokens * head_dim;
+  const int64_t at = (static_cast<int64_t>(row) * args.store.n_kv_heads + head) * head_dim;
+  for (int d = threadIdx.x; d < head_dim; d += kThreads) {
+    keys[key_element(target.slot, d)] = bf16_bits(rotated(args.rope, args.k + at, d, target.position));
+    values[value_element(target.slot, d)] = bf16_bits(args.v[at + d]);
+  }
+  if (target.slot != 0) return;
+  const int first = rows_of_block(args, targets, row);
+  for (int i = threadIdx.x; i < (kBlockTokens - first) * head_dim; i += kThreads) {
+    const int slot = first + i / head_dim, d = i % head_dim;
+    keys[key_element(slot, d)] = 0;
+    values[value_element(slot, d)] = 0;
+  }
+}
+
+}  // namespace
+
+void kv_write(const LaunchContext& context, const KvWriteArgs& args) {
+  simt::launch(kv_write_kernel, dim3(args.n_rows, args.store.n_kv_heads), dim3(kThreads), 0,
+               context.stream, args);
+}
+
+}  // namespace cachalot::cuda

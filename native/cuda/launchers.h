@@ -1,0 +1,29 @@
+// The ops of the CUDA library: each cuts its work into blocks and launches its kernel on a stream.
+// Their arguments are in abi.h.
+#pragma once
+
+#include "cuda/abi.h"
+#include "cuda/device/simt.h"
+
+namespace cachalot::cuda {
+
+/** What launchers want to know of the device. */
+struct LaunchContext {
+  simt::stream_t stream;
+  int n_multiprocessors;
+};
+
+void gather_rows(const LaunchContext& context, const GatherRowsArgs& args);
+void select_rows(const LaunchContext& context, const SelectRowsArgs& args);
+void rms_norm(const LaunchContext& context, const RmsNormArgs& args);
+void prepare_rows(const LaunchContext& context, const PrepareRowsArgs& args);
+void linear(const LaunchContext& context, const LinearArgs& args);
+void check_finite(const LaunchContext& context, const CheckFiniteArgs& args);
+void silu_mul(const LaunchContext& context, const SiluMulArgs& args);
+void kv_write(const LaunchContext& context, const KvWriteArgs& args);
+void kv_gather(const LaunchContext& context, const KvGatherArgs& args);
+void attention(const LaunchContext& context, const AttentionArgs& args);
+void attention_merge(const LaunchContext& context, const AttentionMergeArgs& args);
+void sample(const LaunchContext& context, const SampleArgs& args);
+
+}  // namespace cachalot::cuda
