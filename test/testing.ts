@@ -1,4 +1,5 @@
 /** The second addon: native parts one by one. See native/addon/testing/. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { native } from '../lib/native.js';
@@ -167,6 +168,33 @@ export interface TestingBinding {
     k: number,
     ids: Int32Array,
   ): Float32Array;
+  /** Rows of x [rows, width]. */
+  selectRows(
+    path: string,
+    threads: number,
+    x: Float32Array,
+    rows: Int32Array,
+    width: number,
+  ): Float32Array;
+  /** 1 for each row of x + delta whose numbers are all finite. */
+  checkFinite(
+    path: string,
+    threads: number,
+    x: Float32Array,
+    delta: Float32Array,
+    width: number,
+  ): Uint8Array;
+  /** An RMS norm and a linear that reads it, in one step. */
+  normThenLinear(
+    path: string,
+    threads: number,
+    weight: Uint8Array,
+    type: number,
+    n: number,
+    k: number,
+    x: Float32Array,
+    norm: Float32Array,
+  ): Float32Array;
   rmsNorm(
     path: string,
     threads: number,
@@ -235,5 +263,16 @@ export const testing = require(
   join(__dirname, '..', 'build', 'test', 'cachalot_testing.node'),
 ) as TestingBinding;
 
-/** The instruction paths of this machine: every kernel suite runs on each. */
+/** The instruction paths of this machine. */
 export const paths = native().instructions();
+
+const emulatedLibrary = join(__dirname, '..', 'build', 'test', 'libcachalot_cuda_emulated.so');
+
+/** CUDA's kernels on the emulator, where there is one: a path of the testing addon. See native/cuda/emu/. */
+export const emulated = existsSync(emulatedLibrary) ? [`cuda:${emulatedLibrary}`] : [];
+
+/** Every kernel suite runs on each. */
+export const devices = [
+  ...paths.map((path) => ({ name: path, path, isCuda: false })),
+  ...emulated.map((path) => ({ name: 'emulated cuda', path, isCuda: true })),
+];

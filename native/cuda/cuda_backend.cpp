@@ -69,13 +69,10 @@ std::unique_ptr<Buffer> CudaBackend::allocate(size_t bytes) {
 std::shared_ptr<const DeviceMatrix> CudaBackend::upload(const Tensor& tensor) {
   auto& known = uploaded_[tensor.data];
   if (auto matrix = known.lock()) return matrix;
-  const Format format = format_of(tensor.dtype);
-  const auto bytes = static_cast<size_t>(weight_bytes(format, tensor.n_rows, tensor.n_cols));
-  auto matrix = std::make_shared<DeviceMatrix>(
-      DeviceMatrix{format, tensor.n_rows, tensor.n_cols, CudaBuffer(device_, bytes)});
+  auto matrix = std::make_shared<DeviceMatrix>(device_, format_of(tensor.dtype), tensor);
   ThreadPool pool(usable_cores());
   const MemoryRegion packed = pack_weight(tensor, pool);
-  matrix->buffer.write(0, std::span<const uint8_t>(packed.data(), bytes));
+  matrix->buffer.write(0, std::span<const uint8_t>(packed.data(), packed.size()));
   known = matrix;
   return matrix;
 }

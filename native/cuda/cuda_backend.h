@@ -18,6 +18,12 @@ namespace cachalot::cuda {
 
 /** A matrix in tiles on the device; an embedding that is an output matrix, too, is there once. */
 struct DeviceMatrix {
+  DeviceMatrix(std::shared_ptr<const CudaDevice> device, Format form, const Tensor& tensor)
+      : format(form),
+        n_rows(tensor.n_rows),
+        n_cols(tensor.n_cols),
+        buffer(std::move(device), static_cast<size_t>(weight_bytes(form, n_rows, n_cols))) {}
+
   Format format;
   int64_t n_rows, n_cols;
   CudaBuffer buffer;

@@ -42,6 +42,8 @@ class CudaBuffer final : public Buffer {
  public:
   CudaBuffer(std::shared_ptr<const CudaDevice> device, size_t bytes);
   ~CudaBuffer() override;
+  CudaBuffer(const CudaBuffer&) = delete;
+  CudaBuffer& operator=(const CudaBuffer&) = delete;
 
   uint8_t* data() const override { return data_; }
   size_t size() const override { return size_; }

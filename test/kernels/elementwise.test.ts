@@ -1,7 +1,7 @@
 import { Random } from '../random.js';
 import { rmsNorm } from '../reference/rms-norm.js';
 import { siluMul } from '../reference/silu-mul.js';
-import { paths, testing } from '../testing.js';
+import { devices, testing } from '../testing.js';
 
 function expectClose(
   actual: ArrayLike<number>,
@@ -15,7 +15,7 @@ function expectClose(
   }
 }
 
-describe.each(paths)('on %s', (path) => {
+describe.each(devices)('on $name', ({ path, isCuda }) => {
   test.each([1, 15, 16, 48, 288, 2048])(
     'rms_norm of width %d equals the reference, with and without a residual',
     (width) => {

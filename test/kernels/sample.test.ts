@@ -1,6 +1,6 @@
 import { Random } from '../random.js';
 import { applyEdits, distribution } from '../reference/sampling.js';
-import { paths, testing } from '../testing.js';
+import { devices, testing } from '../testing.js';
 import type { SampleRow } from '../testing.js';
 
 const row = (options: Partial<SampleRow> = {}): SampleRow => ({
@@ -12,7 +12,7 @@ const row = (options: Partial<SampleRow> = {}): SampleRow => ({
   ...options,
 });
 
-describe.each(paths)('sample on %s', (path) => {
+describe.each(devices)('sample on $name', ({ path, isCuda }) => {
   const draw = (logits: Float32Array, rows: SampleRow[]) => testing.sample(path, 2, logits, rows);
 
   test('temperature 0 takes the largest logit, the first among equals', () => {

@@ -24,3 +24,14 @@ export function roundBf16(value: number): number {
   const rounded = ((bits + 0x7fff + ((bits >>> 16) & 1)) & 0xffff0000) >>> 0;
   return new Float32Array(Uint32Array.of(rounded).buffer)[0]!;
 }
+
+/** To the nearest f16, ties to even; what is beyond its range becomes its limit. */
+export function roundF16(value: number): number {
+  if (!Number.isFinite(value)) return value;
+  const size = Math.min(Math.abs(value), 65504);
+  const step = 2 ** (Math.max(-14, Math.floor(Math.log2(size || 1))) - 10);
+  const quotient = size / step;
+  const floor = Math.floor(quotient);
+  const up = quotient - floor > 0.5 || (quotient - floor === 0.5 && floor % 2 === 1);
+  return Math.sign(value) * step * (floor + (up ? 1 : 0));
+}

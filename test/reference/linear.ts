@@ -1,8 +1,8 @@
 /** y = x W^T in float64. */
-import { roundBf16 } from './half.js';
+import { roundBf16, roundF16 } from './half.js';
 
 /** What a backend does to x before it multiplies. */
-export type RowPrecision = 'exact' | 'bf16' | 'int8';
+export type RowPrecision = 'exact' | 'bf16' | 'f16' | 'int8';
 
 export interface LinearResult {
   y: Float64Array; // [R, N]
@@ -41,6 +41,7 @@ export function linear(
 export function roundRows(x: Float32Array, precision: RowPrecision): Float64Array {
   if (precision === 'exact') return Float64Array.from(x);
   if (precision === 'bf16') return Float64Array.from(x, roundBf16);
+  if (precision === 'f16') return Float64Array.from(x, roundF16);
   const out = new Float64Array(x.length);
   for (let block = 0; block < x.length; block += 32) {
     const values = x.subarray(block, block + 32);
