@@ -41,12 +41,19 @@ export class EngineCore {
     this.#engine = engine;
   }
 
-  static async load(path: string, options: NativeEngineOptions): Promise<EngineCore> {
+  static async load(
+    path: string,
+    options: NativeEngineOptions,
+    onLoading?: (bytes: number, totalBytes: number) => void,
+  ): Promise<EngineCore> {
     try {
       // The addon holds this callback as long as the engine lives; a weak reference lets an engine that nobody
       // holds be collected, and its native half with it.
       const core: { made?: WeakRef<EngineCore> } = {};
-      const onEvents = (events: NativeEvents) => core.made?.deref()?.dispatch(events);
+      const onEvents = (events: NativeEvents) => {
+        if (events.loadedBytes === undefined) core.made?.deref()?.dispatch(events);
+        else if (!core.made) onLoading?.(events.loadedBytes, events.totalBytes!);
+      };
       const engine = await native().load(path, options, onEvents);
       const made = new EngineCore(engine);
       core.made = new WeakRef(made);

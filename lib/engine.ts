@@ -14,7 +14,7 @@ import { Generation } from './generation.js';
 import type { FoundLayout, LayoutCache } from './models/layout-cache.js';
 import { resolveModel } from './models/pull.js';
 import type { LoadOptions } from './load-options.js';
-import { layoutCacheOf, resolveLoadOptions } from './load-options.js';
+import { isOnGpu, layoutCacheOf, resolveLoadOptions } from './load-options.js';
 import type {
   EngineDescription,
   EngineStats,
@@ -76,10 +76,12 @@ export class Engine implements AsyncDisposable {
     const { onProgress, signal } = options;
     const path = await resolveModel(model, { onProgress, signal });
     if (signal?.aborted) throw abortError(signal);
-    const layouts = layoutCacheOf(options);
+    const layouts = isOnGpu(nativeOptions) ? undefined : layoutCacheOf(options);
     const found = await layouts?.find(path);
     // The vocabulary is made here while weights are packed elsewhere.
-    const loading = loadCore(path, nativeOptions, layouts, found);
+    const loading = loadCore(path, nativeOptions, layouts, found, (bytes, totalBytes) =>
+      onProgress?.({ phase: 'load', part: 1, parts: 1, receivedBytes: bytes, totalBytes }),
+    );
     loading.catch(() => undefined); // heard below
     const abandon = () => loading.then((loaded) => loaded.dispose()).catch(() => undefined);
     const vocabulary = await loadVocabulary(path, options.tokenizer).catch(
@@ -276,9 +278,14 @@ async function loadCore(
   options: NativeEngineOptions,
   layouts: LayoutCache | undefined,
   found: FoundLayout | undefined,
+  onLoading: (bytes: number, totalBytes: number) => void,
 ): Promise<EngineCore> {
-  const core = await EngineCore.load(path, { ...options, layoutPath: found?.path ?? '' });
+  const core = await EngineCore.load(
+    path,
+    { ...options, layoutPath: found?.path ?? '' },
+    onLoading,
+  );
   if (!found?.path || (await layouts!.isUnchanged(found))) return core;
   await core.dispose(); // the file was replaced while it was opened
-  return EngineCore.load(path, options);
+  return EngineCore.load(path, options, onLoading);
 }

@@ -24,6 +24,8 @@ export type ErrorCode =
   | 'kv_budget_exceeded'
   | 'deadline_exceeded'
   | 'out_of_memory'
+  | 'device_unavailable'
+  | 'device_failed'
   | 'not_a_number'
   | 'aborted'
   | 'disposed'

@@ -15,19 +15,21 @@ import {
 } from './check-options.js';
 import type { Check } from './check-options.js';
 import { cacheFolder } from './models/cache-folder.js';
+import { CachalotError } from './errors.js';
 import { LayoutCache, layoutsFolder } from './models/layout-cache.js';
 import type { PullProgress } from './models/pull.js';
+import { native } from './native.js';
 import type { NativeEngineOptions } from './native.js';
 
 export interface LoadOptions {
-  /** Only "cpu" now. */
-  device?: 'auto' | 'cpu';
+  /** "auto" (default): an NVIDIA GPU of compute capability 8.0 or newer if there is one, else the CPU. "cuda:1" is the second GPU. */
+  device?: 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
   /** CPU threads. Default: one per physical core that the process may use, within its container's quota. */
   threads?: number;
   /** The most tokens of one context. Default: what the model was trained for. */
   contextLength?: number;
-  /** Memory for keys and values: `bytes` (default: a quarter of the machine's memory or 16 full contexts, whichever
-   *  is less) and `format` (default: bf16; f32 on the portable path). */
+  /** Memory for keys and values: `bytes` (default: a quarter of the machine's memory - of a GPU what the weights have
+   *  left - or 16 full contexts, whichever is less) and `format` (default: bf16; f32 on the portable path). */
   kv?: { bytes?: number; format?: 'auto' | 'f32' | 'bf16' };
   /** CPU instructions. Default: the best that this machine has. Results differ in the last bits between paths. */
   instructions?: 'auto' | 'avx512' | 'avxvnni' | 'avx2' | 'portable';
@@ -50,20 +52,34 @@ export interface LoadOptions {
   layoutCache?: boolean | { maxBytes?: number; minBytes?: number };
   /** Ends a download, or the loading once the current part is done. */
   signal?: AbortSignal;
-  /** Progress of a download, if there is one. */
+  /** Progress of a download, if there is one, and then of the weights being prepared (phase "load"). */
   onProgress?: (progress: PullProgress) => void;
   /** Checks the engine's own data structures after every step; for tests. */
   checkInvariants?: boolean;
 }
 
+function isDevice(name: string, value: unknown): void {
+  if (typeof value === 'string' && /^(auto|cpu|cuda(:\d{1,3})?)$/.test(value)) return;
+  throw new CachalotError(
+    'invalid_argument',
+    `expected auto, cpu, cuda or cuda:N for \`${name}\`, received ${JSON.stringify(value)}`,
+  );
+}
+
+/** Whether an engine with these options will be on a GPU. */
+export function isOnGpu({ device, cudaLibrary }: NativeEngineOptions): boolean {
+  if (device !== 'auto') return device !== 'cpu';
+  return native().cuda(cudaLibrary).devices.length > 0;
+}
+
 const loadChecks: Record<string, Check> = {
-  device: oneOf('auto', 'cpu'),
+  device: isDevice,
   threads: integerIn(1, 1024),
   contextLength: integerIn(1, 2 ** 24),
   kv: (name, value) =>
     checkOptions(
       value as object,
-      { bytes: integerIn(1, totalmem()), format: oneOf('auto', 'f32', 'bf16') },
+      { bytes: integerIn(1, Number.MAX_SAFE_INTEGER), format: oneOf('auto', 'f32', 'bf16') },
       `${name}.`,
     ),
   instructions: oneOf('auto', 'avx512', 'avxvnni', 'avx2', 'portable'),
@@ -108,7 +124,11 @@ export function layoutCacheOf({ layoutCache = true }: LoadOptions): LayoutCache 
 export function resolveLoadOptions(given: LoadOptions): NativeEngineOptions {
   checkOptions(given, loadChecks);
   const options = { ...given }; // what was checked: own keys
+  if (!options.device?.startsWith('cuda') && options.kv?.bytes !== undefined)
+    integerIn(1, totalmem())('kv.bytes', options.kv.bytes);
   return {
+    device: options.device ?? 'auto',
+    cudaLibrary: '',
     instructions: options.instructions ?? 'auto',
     threads: options.threads ?? 0,
     contextLength: options.contextLength ?? 0,

@@ -70,9 +70,25 @@ export interface NativeFinish {
 export interface NativeEvents {
   tokens: Float64Array;
   finished: NativeFinish[];
+  /** While the model is loaded: how many bytes of its weights are ready. */
+  loadedBytes?: number;
+  totalBytes?: number;
+}
+
+/** A GPU that can be used. */
+export interface CudaDevice {
+  name: string;
+  /** "9.0" */
+  computeCapability: string;
+  totalBytes: number;
+  freeBytes: number;
 }
 
 export interface NativeEngineOptions {
+  /** "auto", "cpu", "cuda" or "cuda:1", ... */
+  device: string;
+  /** The CUDA library; '' for the one beside the addon. Tests bring an emulated one. */
+  cudaLibrary: string;
   instructions: string;
   threads: number;
   contextLength: number;
@@ -152,8 +168,9 @@ export interface StepExplanation {
 export interface EngineDescription {
   /** "cpu, avx512, 2 threads" */
   device: string;
-  /** Where weights are: read in place in the model's file, packed into memory, or mapped as an earlier load packed them. */
-  weights: 'in place' | 'packed' | 'mapped';
+  /** Where weights are: read in place in the model's file, packed into memory, mapped as an earlier load packed them, or
+   *  in a GPU's memory. */
+  weights: 'in place' | 'packed' | 'mapped' | 'on the device';
   kvFormat: string;
   kvBytesPerToken: number;
   /** The longest context, in tokens. */
@@ -252,6 +269,8 @@ export interface NativeBinding {
   /** `file`: a large one whose pages are read as well; '' for none. */
   measurePeaks(instructions: string, threads: number, file: string): Promise<MachinePeaks>;
   instructions(): string[];
+  /** GPUs, or in one line why there are none. */
+  cuda(library: string): { devices: CudaDevice[]; reason: string };
   /** Names the layout of packed weights: it changes when they do. */
   layoutName(): string;
 }

@@ -8,6 +8,7 @@ import type { Command } from 'commander';
 
 import { modelsFolder } from '../models/cache-folder.js';
 import { installedModels } from '../models/installed.js';
+import type { NativeBinding } from '../native.js';
 import { writeTestModel } from '../models/test-model.js';
 import { ExitCode } from './output.js';
 import { sizeText } from './sizes.js';
@@ -31,12 +32,13 @@ export function addDoctor(program: Command): void {
 async function examine() {
   const models = await installedModels();
   const { binary, cpu, problem } = await testBinary();
+  const cuda = problem === undefined ? await examineCuda() : ['not looked for'];
   return {
     node: process.versions.node,
     platform: `${process.platform}-${process.arch}`,
     binary,
     cpu,
-    cuda: 'not built in this version',
+    cuda,
     cores: availableParallelism(),
     memory: `${(totalmem() / 2 ** 30).toFixed(1)} GiB`,
     models: modelsFolder(),
@@ -44,6 +46,29 @@ async function examine() {
     disk: sizeText(models.reduce((sum, { bytes }) => sum + bytes, 0)),
     ...(problem === undefined ? {} : { problem }),
   };
+}
+
+/** GPUs, or in one line why there is none. A driver that crashes takes a child process with it. */
+async function examineCuda(): Promise<string[]> {
+  try {
+    const { devices, reason } = JSON.parse(await askNative('cuda("")')) as ReturnType<
+      NativeBinding['cuda']
+    >;
+    return devices.length === 0
+      ? [`none: ${reason}`]
+      : devices.map(
+          ({ name, computeCapability, freeBytes }) =>
+            `${name} (compute capability ${computeCapability}, ${sizeText(freeBytes)} free)`,
+        );
+  } catch (error) {
+    return [`none: ${(error as Error).message}`];
+  }
+}
+
+/** What a call of the addon returns, as JSON, from a child process. */
+function askNative(call: string): Promise<string> {
+  const path = JSON.stringify(join(__dirname, '..', 'native.js'));
+  return inChild(['-e', `process.stdout.write(JSON.stringify(require(${path}).native().${call}))`]);
 }
 
 interface BinaryTest {
@@ -70,8 +95,7 @@ async function testBinary(): Promise<BinaryTest> {
 async function testPaths(model: string): Promise<BinaryTest> {
   let cpu: string[];
   try {
-    const list = `process.stdout.write(JSON.stringify(require(${JSON.stringify(join(__dirname, '..', 'native.js'))}).native().instructions()))`;
-    cpu = JSON.parse(await inChild(['-e', list])) as string[];
+    cpu = JSON.parse(await askNative('instructions()')) as string[];
   } catch (error) {
     return { binary: 'does not load', cpu: [], problem: (error as Error).message };
   }

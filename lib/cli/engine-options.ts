@@ -9,6 +9,7 @@ import { readStandardInput } from './read-text.js';
 
 export interface EngineFlags {
   model: string;
+  device?: LoadOptions['device'];
   threads?: number;
   context?: number;
   kvFormat?: 'auto' | 'f32' | 'bf16';
@@ -25,6 +26,7 @@ export function addEngineOptions(command: Command): Command {
       `file, alias (${Object.keys(ALIASES).join(', ')}), hf:... or npm:...`,
       DEFAULT_MODEL,
     )
+    .option('-d, --device <device>', 'auto, cpu, cuda, or cuda:1 for the second GPU')
     .option('-t, --threads <n>', 'CPU threads (default: one per physical core)', integer(1))
     .option(
       '-c, --context <tokens>',
@@ -68,7 +70,7 @@ export async function loadEngine(
     signal,
     onProgress: (progress) => {
       report(progress);
-      fetched = performance.now(); // loading begins where fetching ends
+      if (progress.phase !== 'load') fetched = performance.now(); // loading begins where fetching ends
     },
     ...loadOptions(flags),
   };
@@ -82,6 +84,7 @@ export async function loadEngine(
 
 export function loadOptions(flags: EngineFlags): LoadOptions {
   return {
+    ...(flags.device === undefined ? {} : { device: flags.device }),
     ...(flags.threads === undefined ? {} : { threads: flags.threads }),
     ...(flags.context === undefined ? {} : { contextLength: flags.context }),
     ...(flags.kvFormat === undefined ? {} : { kv: { format: flags.kvFormat } }),

@@ -110,7 +110,7 @@ export function pullReporter(): { report: (progress: PullProgress) => void; end:
   let started = false;
   const report = ({ phase, part, parts, receivedBytes, totalBytes }: PullProgress) => {
     const label = parts > 1 ? `${phase} ${part + 1}/${parts}` : phase;
-    if (bar && phase === 'download') {
+    if (bar && (phase === 'download' || phase === 'load')) {
       const total = totalBytes ?? receivedBytes;
       if (!started || label !== last)
         bar.start(total, receivedBytes, { label, done: '0', all: megabytes(total) });
@@ -119,6 +119,7 @@ export function pullReporter(): { report: (progress: PullProgress) => void; end:
       bar.update(receivedBytes, { label, done: megabytes(receivedBytes), all: megabytes(total) });
       return;
     }
+    if (phase === 'load') return; // a matter of seconds, and no news in a log
     const tenth =
       totalBytes && phase === 'download' ? Math.floor((10 * receivedBytes) / totalBytes) * 10 : 0;
     const line = phase === 'download' ? `${label} ${tenth}%` : label;

@@ -7,7 +7,7 @@ import { Engine } from '../engine.js';
 import type { LoadOptions } from '../load-options.js';
 
 async function main(path: string, instructions: string): Promise<void> {
-  const options = { instructions, threads: 2, kv: { format: 'f32' } } as LoadOptions;
+  const options = { device: 'cpu', instructions, threads: 2, kv: { format: 'f32' } } as LoadOptions;
   const engine = await Engine.load(path, options);
   const [logits] = await engine.logits([1, 5, 9, 20]);
   await engine.dispose();

@@ -19,7 +19,7 @@ import { isSource, parseSource } from './source.js';
 import type { Source } from './source.js';
 
 export interface PullProgress {
-  phase: 'resolve' | 'download' | 'prepare' | 'verify';
+  phase: 'resolve' | 'download' | 'prepare' | 'verify' | 'load';
   /** Of files fetched one after the other. */
   part: number;
   parts: number;

@@ -9,6 +9,7 @@
 #include "cpu/cpu_backend.h"
 #include "cpu/instructions.h"
 #include "cpu/machine_peaks.h"
+#include "cuda/cuda_library.h"
 
 namespace cachalot::addon {
 
@@ -40,6 +41,11 @@ Napi::Value instructions(const Napi::CallbackInfo& info) {
   return array;
 }
 
+/** cuda(library or ""): the GPUs that can be used, or why there are none */
+Napi::Value cuda_devices(const Napi::CallbackInfo& info) {
+  return to_js(info.Env(), cuda::find_devices(info[0].ToString()));
+}
+
 /** layoutName(): names the layout of packed weights */
 Napi::Value layout_name(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), cpu::layout_name());
@@ -63,6 +69,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("readGguf", Napi::Function::New(env, read_gguf, "readGguf"));
   exports.Set("inspectModel", Napi::Function::New(env, inspect_model, "inspectModel"));
   exports.Set("instructions", Napi::Function::New(env, instructions, "instructions"));
+  exports.Set("cuda", Napi::Function::New(env, cuda_devices, "cuda"));
   exports.Set("layoutName", Napi::Function::New(env, layout_name, "layoutName"));
   exports.Set("measurePeaks", Napi::Function::New(env, measure_peaks, "measurePeaks"));
   return exports;

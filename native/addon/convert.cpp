@@ -144,6 +144,8 @@ Request request_from(const Napi::Object& object) {
 
 EngineOptions engine_options_from(const Napi::Object& object) {
   EngineOptions options;
+  options.device = object.Get("device").ToString();
+  options.cuda_library = object.Get("cudaLibrary").ToString();
   options.instructions = object.Get("instructions").ToString();
   options.threads = static_cast<int>(number(object, "threads"));
   options.context_length = static_cast<int>(number(object, "contextLength"));
@@ -184,6 +186,10 @@ Napi::Object to_js(Napi::Env env, const StepEvents& events) {
   auto object = Napi::Object::New(env);
   object.Set("tokens", tokens);
   object.Set("finished", finished);
+  if (events.loading) {
+    object.Set("loadedBytes", static_cast<double>(events.loading->bytes));
+    object.Set("totalBytes", static_cast<double>(events.loading->total_bytes));
+  }
   return object;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "cpu/machine_peaks.h"
+#include "cuda/cuda_library.h"
 #include "engine/engine.h"
 #include "weights/gguf.h"
 
@@ -22,6 +23,7 @@ Napi::Object to_js(Napi::Env env, const StoredTensor& tensor);
 Napi::Object to_js(Napi::Env env, const GgufFile& file);
 Napi::Object to_js(Napi::Env env, const ModelFiles& model);
 Napi::Object to_js(Napi::Env env, const cpu::MachinePeaks& peaks);
+Napi::Object to_js(Napi::Env env, const cuda::FoundDevices& found);
 
 /** A JavaScript Error with our code as `code`. */
 Napi::Error to_js(Napi::Env env, const Error& error);

@@ -31,6 +31,23 @@ Napi::Object to_js(Napi::Env env, const GroupReport& group) {
 
 }  // namespace
 
+Napi::Object to_js(Napi::Env env, const cuda::FoundDevices& found) {
+  auto devices = Napi::Array::New(env, found.devices.size());
+  for (uint32_t i = 0; i < found.devices.size(); i++) {
+    const cuda::DeviceInfo& info = found.devices[i];
+    auto device = Napi::Object::New(env);
+    device.Set("name", info.name);
+    device.Set("computeCapability", std::to_string(info.major) + "." + std::to_string(info.minor));
+    device.Set("totalBytes", static_cast<double>(info.total_bytes));
+    device.Set("freeBytes", static_cast<double>(info.free_bytes));
+    devices.Set(i, device);
+  }
+  auto object = Napi::Object::New(env);
+  object.Set("devices", devices);
+  object.Set("reason", found.reason);
+  return object;
+}
+
 Napi::Object to_js(Napi::Env env, const EngineStats& stats) {
   auto object = Napi::Object::New(env);
   const auto set = [&](const char* key, auto value) {

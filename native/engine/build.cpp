@@ -84,6 +84,11 @@ std::unique_ptr<Engine> build_engine(const std::string& path, const EngineOption
 std::unique_ptr<Engine> assemble_engine(ModelFiles files, std::unique_ptr<Backend> backend,
                                         const EngineOptions& options,
                                         std::function<void(StepEvents)> sink) {
+  const auto on_progress = [&](uint64_t bytes, uint64_t total_bytes) {
+    StepEvents events;
+    events.loading = {bytes, total_bytes};
+    sink(std::move(events));
+  };
   EngineParts parts;
   parts.options = options;
   parts.files = std::move(files);
@@ -95,7 +100,7 @@ std::unique_ptr<Engine> assemble_engine(ModelFiles files, std::unique_ptr<Backen
   const KvShape shape{format, config.n_layers(), config.n_kv_heads(), config.head_dim()};
   parts.model = std::make_unique<Decoder>(
       load_decoder_weights(parts.files.tensors, config, *parts.backend,
-                           open_layout(options.layout_path, *parts.backend)),
+                           open_layout(options.layout_path, *parts.backend), on_progress),
       config, *parts.backend, parts.context_length, options.step_tokens,
       std::min(kMaxOutputs, options.step_tokens));
   // Last, of what the weights have left.

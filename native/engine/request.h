@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -90,10 +91,16 @@ struct FinishEvent {
 };
 
 /** What happened in one step: crosses to JavaScript at once. */
+/** How much of the model's weights is ready: while it is loaded. */
+struct LoadProgress {
+  uint64_t bytes, total_bytes;
+};
+
 struct StepEvents {
   std::vector<TokenEvent> tokens;
   std::vector<FinishEvent> finished;
-  bool empty() const { return tokens.empty() && finished.empty(); }
+  std::optional<LoadProgress> loading;
+  bool empty() const { return tokens.empty() && finished.empty() && !loading; }
 };
 
 }  // namespace cachalot

@@ -10,12 +10,15 @@ namespace cachalot {
 
 namespace {
 
+using OnProgress = std::function<void(uint64_t, uint64_t)>;
+
 class Loader {
  public:
   Loader(const TensorMap& tensors, const ModelConfig& config, Backend& backend,
-         std::shared_ptr<const LayoutFile> layout)
-      : tensors_(tensors), config_(config), backend_(backend) {
+         std::shared_ptr<const LayoutFile> layout, const OnProgress& on_progress)
+      : tensors_(tensors), config_(config), backend_(backend), on_progress_(on_progress) {
     weights_.layout = std::move(layout);
+    for (const auto& [name, stored] : tensors) total_bytes_ += stored.tensor.bytes();
   }
 
   DecoderWeights load() {
@@ -74,6 +77,8 @@ class Loader {
                             ? std::span<const uint8_t>()
                             : weights_.layout->find(stored.name, stored.tensor);
     Projection result{backend_.prepare_weight(stored.tensor, before), nullptr};
+    ready_bytes_ += stored.tensor.bytes();
+    on_progress_(static_cast<uint64_t>(ready_bytes_), static_cast<uint64_t>(total_bytes_));
     // A packed weight is a copy: the pages of its source need not stay resident.
     if (result.weight->resident_bytes() > 0) stored.drop_pages();
     const auto laid_out = result.weight->laid_out();
@@ -107,15 +112,19 @@ class Loader {
   const TensorMap& tensors_;
   const ModelConfig& config_;
   Backend& backend_;
+  const OnProgress& on_progress_;
+  int64_t total_bytes_ = 0, ready_bytes_ = 0;
   std::set<std::string> used_;
   DecoderWeights weights_;
 };
 
 }  // namespace
 
-DecoderWeights load_decoder_weights(const TensorMap& tensors, const ModelConfig& config,
-                                    Backend& backend, std::shared_ptr<const LayoutFile> layout) {
-  return Loader(tensors, config, backend, std::move(layout)).load();
+DecoderWeights load_decoder_weights(
+    const TensorMap& tensors, const ModelConfig& config, Backend& backend,
+    std::shared_ptr<const LayoutFile> layout,
+    const std::function<void(uint64_t bytes, uint64_t total_bytes)>& on_progress) {
+  return Loader(tensors, config, backend, std::move(layout), on_progress).load();
 }
 
 int64_t DecoderWeights::resident_bytes() const {

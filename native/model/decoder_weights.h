@@ -1,6 +1,7 @@
 // The weights of a decoder, prepared for a backend.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -47,8 +48,10 @@ struct DecoderWeights {
 
 /** `tensors` must outlive what is returned. `layout`: of an earlier load, or null. Throws
  * model_missing_tensor, model_bad_shape, or unsupported_architecture for a tensor that nothing
- * uses. */
-DecoderWeights load_decoder_weights(const TensorMap& tensors, const ModelConfig& config,
-                                    Backend& backend, std::shared_ptr<const LayoutFile> layout);
+ * uses. `on_progress` is told how many bytes of the tensors are ready. */
+DecoderWeights load_decoder_weights(
+    const TensorMap& tensors, const ModelConfig& config, Backend& backend,
+    std::shared_ptr<const LayoutFile> layout,
+    const std::function<void(uint64_t bytes, uint64_t total_bytes)>& on_progress);
 
 }  // namespace cachalot
