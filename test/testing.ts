@@ -216,6 +216,18 @@ export interface TestingBinding {
     shape: AttentionCase,
     contexts: AttentionContext[],
   ): Float32Array;
+  /** In which order emulated threads run (0 forward, 1 reverse, 2 random), when asynchronous copies land (0 late, 1 early,
+   *  2 either), and on how many OS threads blocks run. */
+  emulatorOrder(library: string, order: number, copies: number, seed: number, threads: number): void;
+  /** CUDA's runtime fails after so many calls, for good; -1 mends it. */
+  emulatorFailAfter(library: string, calls: number): void;
+  emulatorMemory(library: string, bytes: number): void;
+  emulatorCounts(library: string): { usedBytes: number; graphLaunches: number };
+  /** From here on launches are checked. Only the checked library does. */
+  emulatorCheck(library: string): void;
+  emulatorReport(library: string): string;
+  /** A kernel with a known fault: 0 none, 1 a race, 2 bank conflicts, 3 a barrier that not all reach. */
+  emulatorPlanted(library: string, fault: number): string;
   /** Physical cores that this process may run on, as a file system with this root says. */
   usableCores(root: string): number;
   plan(sequences: PlanSequence[], options: PlanOptions): Plan;
@@ -266,10 +278,16 @@ export const testing = require(
 /** The instruction paths of this machine. */
 export const paths = native().instructions();
 
-const emulatedLibrary = join(__dirname, '..', 'build', 'test', 'libcachalot_cuda_emulated.so');
+const built = (name: string) => {
+  const path = join(__dirname, '..', 'build', 'test', name);
+  return existsSync(path) ? path : undefined;
+};
+/** CUDA's kernels on the emulator, and the same with its checker; not on every platform. See native/cuda/emu/. */
+export const emulatedLibrary = built('libcachalot_cuda_emulated.so');
+export const checkedLibrary = built('libcachalot_cuda_checked.so');
 
-/** CUDA's kernels on the emulator, where there is one: a path of the testing addon. See native/cuda/emu/. */
-export const emulated = existsSync(emulatedLibrary) ? [`cuda:${emulatedLibrary}`] : [];
+/** The emulated GPU as a path of the testing addon. */
+export const emulated = emulatedLibrary === undefined ? [] : [`cuda:${emulatedLibrary}`];
 
 /** Every kernel suite runs on each. */
 export const devices = [

@@ -131,13 +131,13 @@ struct AttentionParams {
   float scale;      // of q k^T
   const float* q;   // [R, H, D] not yet rotated
   const AttentionPlan* plan;
-  float* partials;  // [n_partials, H, D + 2]: out, then max and sum in base 2
+  float* partials;  // [n_partials, H, D + 2]: out, max and sum in base 2, laid as the backend likes
 };
 
 /** Folds partials in the plan's order and normalizes. */
 struct AttentionMergeParams {
   const AttentionPlan* plan;
-  const float* partials;  // [n_partials, H, D + 2]
+  float* partials;  // [n_partials, H, D + 2]
   int32_t n_rows, n_heads, head_dim;
   float* out;  // [R, H, D]
 };

@@ -40,6 +40,7 @@ struct DevicePlan {
   const int32_t* merge_begin;  // [R + 1]
   const DeviceMerge* merges;
   int32_t n_pieces;
+  int32_t n_partials;
 };
 struct DeviceTarget {
   uint32_t run;
@@ -189,14 +190,14 @@ struct AttentionArgs {
   DeviceKv store;
   DeviceRope rope;
   const float* q;
-  float* partials;     // [n_partials, H, D + 2]
+  float* partials;     // see device/partials.h
   int32_t* counters;   // [3] pieces taken, pieces done, blocks that have left; zero before and after
   int32_t plan, layer, n_heads;
   float scale_log2;
 };
 struct AttentionMergeArgs {
   const StepHeader* step;
-  const float* partials;
+  float* partials;
   float* out;
   PreparedRows prepared;
   int32_t plan, n_rows, n_heads, head_dim;

@@ -9,6 +9,7 @@
 // tile, so the bits are the same. Arithmetic: backend/attention_plan.h.
 
 #include "cuda/device/attention_core.h"
+#include "cuda/device/partials.h"
 #include "cuda/device/prepared.h"
 #include "cuda/device/rope.h"
 #include "cuda/launchers.h"
@@ -48,6 +49,7 @@ class Piece {
         kv_head_(piece.head),
         group_(args.n_heads / args.store.n_kv_heads),
         n_queries_(item_.n_rows * group_),
+        partials_(args.partials, plan, args.n_heads, args.store.head_dim),
         queries_(reinterpret_cast<uint16_t*>(shared)),
         ring_(shared + Tile::kQueries * Dims * 2) {}
 
@@ -174,20 +176,18 @@ class Piece {
     simt::cp_async_commit();
   }
 
-  SIMT_DEV float* partial_at(int64_t partial, int query) const {
-    const int head = kv_head_ * group_ + query % group_;
-    return args_.partials + (partial * args_.n_heads + head) * (shape_.head_dim + 2);
+  SIMT_DEV int64_t partial_at(int64_t partial, int query) const {
+    return partials_.index(partial, kv_head_ * group_ + query % group_);
   }
 
-  /** A thread's share of one query's state in memory. */
+  /** A thread's share of one query's state in memory: pairs of dims. */
   template <class Visit>
-  SIMT_DEV void each_out(State& state, int i, float* out, const Visit& visit) const {
+  SIMT_DEV void each_pair(State& state, int i, float* out, const Visit& visit) const {
 #pragma unroll
     for (int group = 0; group < Dims / 8; group++) {
       if (!shape_.has_group(group)) break;
-#pragma unroll
-      for (int j = 0; j < 2; j++)
-        visit(state.out[group][2 * i + j], out[group * 8 + lane() % 4 * 2 + j]);
+      float(&pair)[2] = reinterpret_cast<float(&)[2]>(state.out[group][2 * i]);
+      visit(pair, out + group * 8 + lane() % 4 * 2);
     }
   }
 
@@ -198,10 +198,13 @@ class Piece {
       const int query = first_query + lane() / 4 + 8 * i;
       const int partial = query < n_queries_ ? rows_[query / group_].resumes : -1;
       if (partial < 0) continue;
-      float* from = partial_at(partial, query);
-      each_out(state, i, from, [](float& mine, float& theirs) { mine = __ldcg(&theirs); });
-      state.max[i] = __ldcg(from + shape_.head_dim);
-      state.sum[i] = __ldcg(from + shape_.head_dim + 1);
+      const int64_t from = partial_at(partial, query);
+      each_pair(state, i, partials_.out(from), [](float(&mine)[2], const float* theirs) {
+        const float2 pair = simt::ld8_l2(theirs);
+        mine[0] = pair.x, mine[1] = pair.y;
+      });
+      const float2 scalars = simt::ld8_l2(partials_.scalars + from);
+      state.max[i] = scalars.x, state.sum[i] = scalars.y;
     }
   }
 
@@ -211,25 +214,32 @@ class Piece {
     for (int i = 0; i < 2; i++) {
       const int query = first_query + lane() / 4 + 8 * i;
       const bool in = query < n_queries_;
-      float* into = in ? partial_at(item_.first_partial + query / group_, query) : nullptr;
-      float* scalars = into + shape_.head_dim;
+      const int64_t at = in ? partial_at(item_.first_partial + query / group_, query) : 0;
+      float* into = partials_.out(at);
       float max = -INFINITY, sum = 0.0f;
-      if (in && !is_first) max = scalars[0], sum = scalars[1];
+      if (in && !is_first) {
+        const float2 scalars = simt::ld8(partials_.scalars + at);
+        max = scalars.x, sum = scalars.y;
+      }
       __syncwarp();  // the four lanes of a query have read them
       if (!in) continue;
       const bool begins = is_first || (max == -INFINITY && sum == 0.0f);
       const bool adds_nothing = state.max[i] == -INFINITY && state.sum[i] == 0.0f;
       if (begins) {
-        each_out(state, i, into, [](float& mine, float& theirs) { theirs = mine; });
+        each_pair(state, i, into, [](const float(&mine)[2], float* theirs) {
+          simt::st8(theirs, {mine[0], mine[1]});
+        });
         max = state.max[i], sum = state.sum[i];
       } else if (!adds_nothing) {
         const float top = fmaxf(max, state.max[i]);
         const float a = simt::ex2(max - top), b = simt::ex2(state.max[i] - top);
-        each_out(state, i, into,
-                 [a, b](float& mine, float& theirs) { theirs = fmaf(mine, b, theirs * a); });
+        each_pair(state, i, into, [a, b](const float(&mine)[2], float* theirs) {
+          const float2 before = simt::ld8(theirs);
+          simt::st8(theirs, {fmaf(mine[0], b, before.x * a), fmaf(mine[1], b, before.y * a)});
+        });
         max = top, sum = fmaf(state.sum[i], b, sum * a);
       }
-      if (lane() % 4 == 0) scalars[0] = max, scalars[1] = sum;
+      if (lane() % 4 == 0) simt::st8(partials_.scalars + at, {max, sum});
     }
     __syncwarp();
   }
@@ -240,6 +250,7 @@ class Piece {
   const DeviceItemRow* rows_;
   const uint32_t* blocks_;
   const int kv_head_, group_, n_queries_;
+  const Partials partials_;
   uint16_t* queries_;
   uint8_t* ring_;
 };

@@ -1,6 +1,7 @@
 // Folds a row's partials in context order - the spans of a group, then the groups - and normalizes:
 // out = out / sum. A warp takes 32 values of a row at a time; each lane folds its own.
 
+#include "cuda/device/partials.h"
 #include "cuda/device/prepared.h"
 #include "cuda/launchers.h"
 
@@ -31,24 +32,22 @@ struct Partial {
 
 SIMT_DEV float merged(const AttentionMergeArgs& args, int row, int head, int d) {
   const DevicePlan& plan = args.step->plans[args.plan];
+  const Partials partials(args.partials, plan, args.n_heads, args.head_dim);
   Partial total;
   const int end = plan.merge_begin[row + 1];
   for (int i = plan.merge_begin[row]; i < end;) {
     Partial group;
     for (const int index = plan.merges[i].group; i < end && plan.merges[i].group == index; i++) {
-      const float* from =
-          args.partials +
-          (static_cast<int64_t>(plan.merges[i].partial) * args.n_heads + head) * (args.head_dim + 2);
-      Partial part;
-      part.out = from[d], part.max = from[args.head_dim], part.sum = from[args.head_dim + 1];
-      group.add(part);
+      const int64_t at = partials.index(plan.merges[i].partial, head);
+      const float2 scalars = simt::ld8(partials.scalars + at);
+      group.add({partials.out(at)[d], scalars.x, scalars.y});
     }
     total.add(group);
   }
   return total.sum == 0.0f ? 0.0f : total.out / total.sum;
 }
 
-__global__ void __launch_bounds__(kThreads) attention_merge_kernel(AttentionMergeArgs args) {
+__global__ void __launch_bounds__(kThreads, 1) attention_merge_kernel(AttentionMergeArgs args) {
   const int width = args.n_heads * args.head_dim;
   const int block = blockIdx.x * kWarps + threadIdx.x / 32, row = blockIdx.y;
   if (block >= blocks_of(args.prepared, width)) return;

@@ -7,7 +7,7 @@
 //   Q8_0     i8 code[4 blocks][32 lanes][16];                f16 scale[4][16]
 //   Q4_0     nibbles [2 pairs of blocks][32 lanes][16] (low: even block);  f16 scale[4][16]; zero 8
 //   Q4_K     nibbles as Q4_0; u8 scale[4][16], min[4][16]; f16 d[16], dmin[16]
-//   Q6_K     nibbles as Q4_0; upper bits [2 pairs][32 lanes][8]; i8 scale[8][16]; f16 d[16]; zero 32
+//   Q6_K     nibbles as Q4_0; upper bits [4 blocks][32 lanes][4]; i8 scale[8][16]; f16 d[16]; zero 32
 //   IQ2_XXS  per block and g: u32 {points, signs} of row g, then of g + 8; f16 d[16]
 //   Wide32   codes as Q8_0; f16 scale[4][16], min[4][16]          (Q4_1, Q5_0, Q5_1, IQ4_NL)
 //   Wide16   codes as Q8_0; i8 scale[8][16]; u8 min[8][16]; f16 d[16], dmin[16]

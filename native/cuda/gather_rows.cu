@@ -57,7 +57,7 @@ SIMT_DEV float quantized_value(const uint8_t* tile, int row, int k, int code) {
 SIMT_DEV int high_bits_of_q6_k(const uint8_t* tile, int row, int k) {
   const int lane = row % 8 * 4 + k % 16 / 4, word = k % 32 / 16 * 2 + row / 8;
   const uint32_t high = *reinterpret_cast<const uint32_t*>(tile + TileQ6_K::kHigh +
-                                                           (k / 64 * 32 + lane) * 8 + k / 32 % 2 * 4);
+                                                           (k / 32 * 32 + lane) * 4);
   return high >> (2 * word + 8 * (k % 4)) & 3;
 }
 

@@ -84,7 +84,7 @@ void put_nibbles(uint8_t* tile, int row, const uint8_t* codes) {
 void put_high_pairs(uint8_t* high, int row, const uint8_t* codes) {
   for (int k = 0; k < 128; k++) {
     const int word = k % 32 / 16 * 2 + row / 8;
-    uint8_t* at = high + (k / 64 * 32 + lane_of(row, k % 16 / 4)) * 8 + k / 32 % 2 * 4 + k % 4;
+    uint8_t* at = high + (k / 32 * 32 + lane_of(row, k % 16 / 4)) * 4 + k % 4;
     *at |= static_cast<uint8_t>((codes[k] >> 4 & 3) << (2 * word));
   }
 }

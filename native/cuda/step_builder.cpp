@@ -111,6 +111,8 @@ void StepBuilder::add_plan(const AttentionPlan& plan, size_t header) {
       }));
   const auto n_pieces = static_cast<int32_t>(pieces.size());
   std::memcpy(bytes_.data() + header + offsetof(DevicePlan, n_pieces), &n_pieces, sizeof n_pieces);
+  std::memcpy(bytes_.data() + header + offsetof(DevicePlan, n_partials), &plan.n_partials,
+              sizeof plan.n_partials);
 }
 
 void StepBuilder::add_samples(std::span<const SampleRow> rows) {

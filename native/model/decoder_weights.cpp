@@ -77,8 +77,7 @@ class Loader {
                             ? std::span<const uint8_t>()
                             : weights_.layout->find(stored.name, stored.tensor);
     Projection result{backend_.prepare_weight(stored.tensor, before), nullptr};
-    ready_bytes_ += stored.tensor.bytes();
-    on_progress_(static_cast<uint64_t>(ready_bytes_), static_cast<uint64_t>(total_bytes_));
+    advance(stored);
     // A packed weight is a copy: the pages of its source need not stay resident.
     if (result.weight->resident_bytes() > 0) stored.drop_pages();
     const auto laid_out = result.weight->laid_out();
@@ -89,6 +88,11 @@ class Loader {
     return result;
   }
 
+  void advance(const StoredTensor& stored) {
+    ready_bytes_ += stored.tensor.bytes();
+    on_progress_(static_cast<uint64_t>(ready_bytes_), static_cast<uint64_t>(total_bytes_));
+  }
+
   /** A row of numbers in f32, whatever the file holds. */
   const float* vector(const std::string& name, int64_t n) {
     const StoredTensor& stored = tensor(name, 1, n);
@@ -96,6 +100,7 @@ class Loader {
     std::vector<float> values(static_cast<size_t>(n));
     dequantize_row(stored.tensor.dtype, stored.tensor.data, n, values.data());
     weights_.vectors.back()->write(0, values);
+    advance(stored);
     return weights_.vectors.back()->floats();
   }
 

@@ -10,6 +10,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   export_tree(env, exports);
   export_simulation(env, exports);
   export_timing(env, exports);
+  export_emulator(env, exports);
   return exports;
 }
 

@@ -14,6 +14,7 @@ void export_ops(Napi::Env env, Napi::Object exports);
 void export_attention(Napi::Env env, Napi::Object exports);
 void export_tree(Napi::Env env, Napi::Object exports);
 void export_simulation(Napi::Env env, Napi::Object exports);
+void export_emulator(Napi::Env env, Napi::Object exports);
 void export_timing(Napi::Env env, Napi::Object exports);
 
 inline std::vector<float> floats_of(const Napi::Value& value) {

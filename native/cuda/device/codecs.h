@@ -110,7 +110,7 @@ struct Codec<Format::kQ6_K> {
     NibbleCodes::load(tile, grid, block, lane, codes);
     // Two bits for each of a word's four codes; a block's four words share 32 bits.
     const uint32_t high = *reinterpret_cast<const uint32_t*>(
-        tile + TileQ6_K::kHigh + (block / 2 * 32 + lane) * 8 + block % 2 * 4);
+        tile + TileQ6_K::kHigh + (block * 32 + lane) * 4);
 #pragma unroll
     for (int i = 0; i < 4; i++) codes[i] |= (high >> (2 * i) & 0x03030303u) << 4;
   }

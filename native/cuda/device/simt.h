@@ -6,7 +6,7 @@
 //   dynamic shared memory   SIMT_DYN_SMEM(unsigned char, smem);
 //   static shared memory    SIMT_SHARED(Type, name);            (Type may be an array alias)
 //   launch                  simt::launch(kernel<...>, grid, block, smem_bytes, stream, args...);
-//   16-byte accesses        simt::ld16(ptr), simt::st16(ptr, v)
+//   vector accesses         simt::ld16(ptr), simt::ld8(ptr), simt::st8(ptr, v)
 #pragma once
 
 #include <algorithm>
@@ -63,7 +63,9 @@ SIMT_DEV float ex2(float x) {
 }
 SIMT_DEV uint32_t smem_u32(const void* p) { return static_cast<uint32_t>(__cvta_generic_to_shared(p)); }
 SIMT_DEV uint4 ld16(const void* p) { return *static_cast<const uint4*>(p); }
-SIMT_DEV void st16(void* p, uint4 v) { *static_cast<uint4*>(p) = v; }
+SIMT_DEV float2 ld8(const void* p) { return *static_cast<const float2*>(p); }
+SIMT_DEV float2 ld8_l2(const void* p) { return __ldcg(static_cast<const float2*>(p)); }
+SIMT_DEV void st8(void* p, float2 v) { *static_cast<float2*>(p) = v; }
 
 // bytes = 0 zero-fills the 16 bytes at dst and reads nothing.
 SIMT_DEV void cp_async_16(void* dst, const void* src, int bytes = 16) {

@@ -120,7 +120,9 @@ struct Checker final : CheckHooks {
   bool is_smem(const void* p) const { return size_t(static_cast<const unsigned char*>(p) - smem) < total; }
 
   void on_copy(const void* dst, bool lands, Site s) override { touch(dst, 16, true, loc(s), !lands); }
-  void on_read(const void* src, unsigned bytes, Site s) override { touch(src, bytes, false, loc(s)); }
+  void on_access(const void* p, unsigned bytes, bool store, Site s) override {
+    if (is_smem(p)) touch(p, bytes, store, loc(s));
+  }
   void on_request(const void* a, unsigned bytes, bool store, Site s) override { if (bytes) note(a, bytes, store, loc(s)); }
 
   void note(const void* a, unsigned bytes, bool store, int where) {

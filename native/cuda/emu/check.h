@@ -13,7 +13,7 @@ struct CheckHooks {
   virtual void on_barrier_release(int id) = 0;
   virtual void on_barrier_leave(int id, unsigned thread) = 0;
   virtual void on_copy(const void* dst, bool lands, Site site) = 0;               // cp.async issued, then landed
-  virtual void on_read(const void* src, unsigned bytes, Site site) = 0;
+  virtual void on_access(const void* p, unsigned bytes, bool store, Site site) = 0;
   virtual void on_request(const void* addr, unsigned bytes, bool store, Site site) = 0;  // for the traffic counts
 };
 extern CheckHooks* check_hooks;

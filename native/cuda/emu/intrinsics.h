@@ -30,7 +30,6 @@ inline bool __all_sync(uint32_t m, bool p, SIMT_HERE) { return ::simt::ballot(m,
 inline int __popc(uint32_t v) { return __builtin_popcount(v); }
 inline int __ffs(uint32_t v) { return __builtin_ffs(int(v)); }
 template <class T> inline T __ldg(const T* p) { return *p; }
-template <class T> inline T __ldcg(const T* p) { return *p; }
 int atomicAdd(int* p, int v);
 unsigned atomicAdd(unsigned* p, unsigned v);
 unsigned long long atomicAdd(unsigned long long* p, unsigned long long v);

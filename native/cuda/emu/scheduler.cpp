@@ -289,8 +289,24 @@ void cp_async_wait_groups(int allowed) {
 
 void matrix_row(uint16_t (&to)[8], const void* row, Site site) {
   if (reinterpret_cast<uintptr_t>(row) % 16) fail(str(site) + ": ldmatrix wants 16-byte alignment");
-  if (check_hooks) check_hooks->on_request(row, 16, false, site), check_hooks->on_read(row, 16, site);
+  if (check_hooks) check_hooks->on_request(row, 16, false, site), check_hooks->on_access(row, 16, false, site);
   std::memcpy(to, row, 16);
+}
+
+namespace {
+template <class T>
+T load_vector(const void* p, Site site) {
+  if (reinterpret_cast<uintptr_t>(p) % sizeof(T)) fail(str(site) + ": a vector access wants its own alignment");
+  if (check_hooks) check_hooks->on_request(p, sizeof(T), false, site), check_hooks->on_access(p, sizeof(T), false, site);
+  return *static_cast<const T*>(p);
+}
+}  // namespace
+uint4 load16(const void* p, Site site) { return load_vector<uint4>(p, site); }
+float2 load8(const void* p, Site site) { return load_vector<float2>(p, site); }
+void store8(void* p, float2 v, Site site) {
+  if (reinterpret_cast<uintptr_t>(p) % sizeof v) fail(str(site) + ": a vector access wants its own alignment");
+  if (check_hooks) check_hooks->on_request(p, sizeof v, true, site), check_hooks->on_access(p, sizeof v, true, site);
+  *static_cast<float2*>(p) = v;
 }
 
 void vote_exec(void* const* a, uint32_t mask) {

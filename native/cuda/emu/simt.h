@@ -99,8 +99,15 @@ template <class T> inline uint32_t pack2(float lo, float hi) {
   return uint32_t(from_float<T>(lo).bits) | uint32_t(from_float<T>(hi).bits) << 16;
 }
 inline float ex2(float x) { return std::exp2(x); }
-inline uint4 ld16(const void* p) { return *static_cast<const uint4*>(p); }
-inline void st16(void* p, uint4 v) { *static_cast<uint4*>(p) = v; }
+// One access each, also for the checker: the compiler would take a vector apart.
+uint4 load16(const void* p, Site site);
+float2 load8(const void* p, Site site);
+void store8(void* p, float2 v, Site site);
+inline uint4 ld16(const void* p, SIMT_HERE) { return load16(p, SIMT_SITE); }
+inline float2 ld8(const void* p, SIMT_HERE) { return load8(p, SIMT_SITE); }
+/** Past the first cache, which may hold what was there before. */
+inline float2 ld8_l2(const void* p, SIMT_HERE) { return load8(p, SIMT_SITE); }
+inline void st8(void* p, float2 v, SIMT_HERE) { store8(p, v, SIMT_SITE); }
 inline void cp_async_16(void* dst, const void* src, int bytes = 16, SIMT_HERE) { cp_async_issue(dst, src, bytes, SIMT_SITE); }
 template <int N> inline void cp_async_wait() { cp_async_wait_groups(N); }
 inline void bar_sync(int id, int threads, SIMT_HERE) { block_barrier(id, threads, SIMT_SITE); }
