@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join, sep } from 'node:path';
 
 import { CachalotError } from './errors.js';
+import type { CudaDevice } from './cuda-device.js';
 
 export interface NativeRequest {
   id: number;
@@ -73,15 +74,6 @@ export interface NativeEvents {
   /** While the model is loaded: how many bytes of its weights are ready. */
   loadedBytes?: number;
   totalBytes?: number;
-}
-
-/** A GPU that can be used. */
-export interface CudaDevice {
-  name: string;
-  /** "9.0" */
-  computeCapability: string;
-  totalBytes: number;
-  freeBytes: number;
 }
 
 export interface NativeEngineOptions {

@@ -12,13 +12,13 @@ function files(folder: string, pattern: RegExp): string[] {
     .sort();
 }
 
-const nativeFiles = files(native, /\.(h|cpp)$/);
+const nativeFiles = files(native, /\.(h|cpp|cu)$/);
 const lines = (path: string) => readFileSync(path, 'utf8').split('\n').length - 1;
 
 test('files are short enough to say one thing', () => {
   const limit = (name: string) => {
     if (name.endsWith('.test.ts')) return 400;
-    if (name.startsWith('cpu/')) return 400; // kernels
+    if (/^(cpu|cuda)\//.test(name)) return 400; // kernels
     return name.endsWith('.h') ? 200 : 300;
   };
   const long = [
@@ -43,6 +43,7 @@ test('includes point only downward', () => {
     base: [],
     backend: ['base'],
     cpu: ['backend', 'base'],
+    cuda: ['backend', 'base'],
     weights: ['backend', 'base'],
     kv: ['backend', 'base'],
     attention: ['backend', 'base'],
@@ -50,12 +51,16 @@ test('includes point only downward', () => {
     engine: ['model', 'attention', 'kv', 'weights', 'backend', 'base'],
     tests: ['engine', 'model', 'attention', 'kv', 'weights', 'backend', 'base'],
     fuzz: ['model', 'weights', 'backend', 'base'],
-    addon: ['engine', 'model', 'attention', 'kv', 'weights', 'cpu', 'backend', 'base'],
+    addon: ['engine', 'model', 'attention', 'kv', 'weights', 'cpu', 'cuda', 'backend', 'base'],
   };
   const wrong: string[] = [];
   for (const name of nativeFiles) {
     const folder = name.split('/')[0]!;
-    const allowed = [folder, ...below[folder]!, ...(name === 'engine/build.cpp' ? ['cpu'] : [])];
+    const allowed = [
+      folder,
+      ...below[folder]!,
+      ...(name === 'engine/build.cpp' ? ['cpu', 'cuda'] : []),
+    ];
     for (const [, target] of readFileSync(join(native, name), 'utf8').matchAll(
       /#include "(\w+)\//g,
     )) {
@@ -71,9 +76,19 @@ test('files for one instruction set include C headers, intrinsics and their like
       /#include [<"]([^>"]+)/g,
     )) {
       expect(header).toMatch(
-        /^(immintrin\.h|stdint\.h|math\.h|string\.h|cpu\/(avx512|avx2|kernels|kernel_functions|device)[\w/]*\.(h|inc))$|^cpu\/kernels\.h$|^cpu\/avx2\/linear_panels\.cpp$/,
+        /^(immintrin\.h|stdint\.h|math\.h|string\.h|base\/half\.h|backend\/code_tables\.h|cpu\/(avx512|avx2|kernels|kernel_functions|device)[\w/]*\.(h|inc))$|^cpu\/kernels\.h$|^cpu\/avx2\/linear_panels\.cpp$/,
       );
     }
+  }
+});
+
+test('PTX stands in one file, and kernels know nothing of the runtime', () => {
+  for (const name of nativeFiles.filter((file) => file.startsWith('cuda/'))) {
+    const text = readFileSync(join(native, name), 'utf8');
+    if (name !== 'cuda/device/simt.h' && !name.startsWith('cuda/emu/'))
+      expect([name, /\basm\b/.test(text)]).toEqual([name, false]);
+    if (name.endsWith('.cu') && name !== 'cuda/device.cu')
+      expect([name, /\bcuda[A-Z]/.test(text)]).toEqual([name, false]);
   }
 });
 
@@ -90,7 +105,10 @@ test('every op of the backend has a file, and the error codes are the same on bo
   const backend = readFileSync(join(native, 'backend/backend.h'), 'utf8');
   const ops = [...backend.matchAll(/virtual void (\w+)\(const \w+Params/g)].map(([, op]) => op!);
   expect(ops.length).toBeGreaterThan(8);
-  for (const op of ops) expect(nativeFiles).toContain(`cpu/${op}.cpp`);
+  for (const op of ops) {
+    expect(nativeFiles).toContain(`cpu/${op}.cpp`);
+    expect(nativeFiles).toContain(`cuda/${op}.cu`);
+  }
   const codes = [
     ...readFileSync(join(native, 'base/error.cpp'), 'utf8').matchAll(/return "(\w+)"/g),
   ].map(([, code]) => code!);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 
 import { native } from '../lib/native.js';
 import type { NativeSampling } from '../lib/native.js';
+import type { EmulatorBinding } from './cuda/emulator-binding.js';
 
 export interface AttentionCase {
   heads: number;
@@ -148,7 +149,7 @@ export interface NativeTree {
   clear(): void;
 }
 
-export interface TestingBinding {
+export interface TestingBinding extends EmulatorBinding {
   linear(
     path: string,
     threads: number,
@@ -216,18 +217,6 @@ export interface TestingBinding {
     shape: AttentionCase,
     contexts: AttentionContext[],
   ): Float32Array;
-  /** In which order emulated threads run (0 forward, 1 reverse, 2 random), when asynchronous copies land (0 late, 1 early,
-   *  2 either), and on how many OS threads blocks run. */
-  emulatorOrder(library: string, order: number, copies: number, seed: number, threads: number): void;
-  /** CUDA's runtime fails after so many calls, for good; -1 mends it. */
-  emulatorFailAfter(library: string, calls: number): void;
-  emulatorMemory(library: string, bytes: number): void;
-  emulatorCounts(library: string): { usedBytes: number; graphLaunches: number };
-  /** From here on launches are checked. Only the checked library does. */
-  emulatorCheck(library: string): void;
-  emulatorReport(library: string): string;
-  /** A kernel with a known fault: 0 none, 1 a race, 2 bank conflicts, 3 a barrier that not all reach. */
-  emulatorPlanted(library: string, fault: number): string;
   /** Physical cores that this process may run on, as a file system with this root says. */
   usableCores(root: string): number;
   plan(sequences: PlanSequence[], options: PlanOptions): Plan;

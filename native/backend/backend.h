@@ -33,7 +33,8 @@ class Backend {
   /** The same for `gather_rows`. A tensor that is a weight, too, may be kept once for both. */
   virtual std::unique_ptr<Weight> prepare_table(const Tensor& tensor) = 0;
 
-  /** Takes over what the ops up to `wait` read of the host's arrays; they name those same arrays. */
+  /** Takes over what the ops up to `wait` read of the host's arrays; they name those same arrays.
+   */
   virtual void begin_step(const StepTables& tables) = 0;
   /** Sets the device to work on the ops since `begin_step`, if it works by itself. */
   virtual void start() = 0;

@@ -2,9 +2,9 @@
 
 #include <cstring>
 
+#include "backend/code_tables.h"
 #include "base/check.h"
 #include "base/half.h"
-#include "backend/code_tables.h"
 
 namespace cachalot {
 

@@ -1,5 +1,5 @@
-// Gumbel noise keyed by (seed, completion, position, token): the same on every device. A draw is then a
-// pure function of the logits and the key, whatever else is in the step.
+// Gumbel noise keyed by (seed, completion, position, token): the same on every device. A draw is
+// then a pure function of the logits and the key, whatever else is in the step.
 #pragma once
 
 #include <bit>
@@ -21,8 +21,7 @@ constexpr uint64_t mix(uint64_t x) {
 }
 
 constexpr uint64_t noise_key(uint64_t seed, uint32_t completion, int32_t position) {
-  return mix(mix(mix(seed) ^ completion) ^
-             static_cast<uint64_t>(static_cast<uint32_t>(position)));
+  return mix(mix(mix(seed) ^ completion) ^ static_cast<uint64_t>(static_cast<uint32_t>(position)));
 }
 
 /** What a token's noise is made from. */

@@ -1,5 +1,5 @@
-// A shared library that is loaded at run time, and stays loaded as long as the process lives: threads
-// of its own may still run when the last user is gone.
+// A shared library that is loaded at run time, and stays loaded as long as the process lives:
+// threads of its own may still run when the last user is gone.
 #pragma once
 
 #include <string>
@@ -18,7 +18,8 @@ class DynamicLibrary {
   void* handle_;
 };
 
-/** The folder of the binary that this code is in: of the addon, wherever a package manager put it. */
+/** The folder of the binary that this code is in: of the addon, wherever a package manager put it.
+ */
 std::string own_folder();
 
 }  // namespace cachalot

@@ -1,5 +1,5 @@
-#include "base/check.h"
 #include "backend/block_codes.h"
+#include "base/check.h"
 #include "cpu/ops.h"
 
 namespace cachalot::cpu {

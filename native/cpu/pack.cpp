@@ -2,8 +2,8 @@
 
 #include <cstring>
 
-#include "base/check.h"
 #include "backend/block_codes.h"
+#include "base/check.h"
 #include "cpu/device/packed.h"
 
 namespace cachalot::cpu {

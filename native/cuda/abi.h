@@ -1,6 +1,6 @@
-// What crosses from the addon into the CUDA library, which it loads at run time: plain structs and a
-// table of functions, so that the two need not share a compiler, a C++ library or a driver. Ops are
-// recorded as Launch values: a list of them is a step, and equal lists are the same CUDA graph.
+// What crosses from the addon into the CUDA library, which it loads at run time: plain structs and
+// a table of functions, so that the two need not share a compiler, a C++ library or a driver. Ops
+// are recorded as Launch values: a list of them is a step, and equal lists are the same CUDA graph.
 #pragma once
 
 #include <cstdint>
@@ -93,11 +93,11 @@ enum class RowKind : int32_t {
 
 /** Rows made ready for `linear`; see device/prepared.h. */
 struct PreparedRows {
-  uint8_t* codes;   // [R, padded] int8 or 16-bit floats
-  float* scales;    // [R, padded / 32] of kBytes
-  int16_t* sums;    // [R, padded / 16] of kBytes: sums of codes
+  uint8_t* codes;  // [R, padded] int8 or 16-bit floats
+  float* scales;   // [R, padded / 32] of kBytes
+  int16_t* sums;   // [R, padded / 16] of kBytes: sums of codes
   RowKind kind;
-  int32_t padded;   // K, filled up with zeros
+  int32_t padded;  // K, filled up with zeros
 };
 
 struct GatherRowsArgs {
@@ -129,19 +129,19 @@ struct PrepareRowsArgs {
 };
 struct LinearOutputArgs {
   const uint8_t* weight;
-  const float* bias;  // or null
-  float* y;           // [R, N]
-  int32_t n_outputs;  // N
-  int32_t n_slices;   // of K
-  int32_t first_cta;  // of this output
-  int32_t first_tile; // of its panels of 128 outputs, in the workspace's counters
+  const float* bias;   // or null
+  float* y;            // [R, N]
+  int32_t n_outputs;   // N
+  int32_t n_slices;    // of K
+  int32_t first_cta;   // of this output
+  int32_t first_tile;  // of its panels of 128 outputs, in the workspace's counters
 };
 struct LinearArgs {
   LinearOutputArgs outputs[kMaxOutputs];
   PreparedRows rows;
-  float* workspace;    // partial sums of slices
-  int32_t* counters;   // [panels x token tiles] zero before and after
-  int32_t n_used;      // outputs
+  float* workspace;   // partial sums of slices
+  int32_t* counters;  // [panels x token tiles] zero before and after
+  int32_t n_used;     // outputs
   int32_t format, n_rows, n_chunks;
   int32_t chains;      // 1: a block takes all slices of its tile, one after the other
   int32_t token_tile;  // rows of a block: 8, 32 or 128
@@ -190,8 +190,8 @@ struct AttentionArgs {
   DeviceKv store;
   DeviceRope rope;
   const float* q;
-  float* partials;     // see device/partials.h
-  int32_t* counters;   // [3] pieces taken, pieces done, blocks that have left; zero before and after
+  float* partials;    // see device/partials.h
+  int32_t* counters;  // [3] pieces taken, pieces done, blocks that have left; zero before and after
   int32_t plan, layer, n_heads;
   float scale_log2;
 };
@@ -209,10 +209,10 @@ struct DeviceSampled {
 struct SampleArgs {
   const StepHeader* step;
   const DeviceEdit* edits;
-  const float* logits;     // [R, V]
-  float* edited;           // [R, V] memory for rows with edits
-  DeviceSampled* out;      // [R]
-  DeviceSampled* top;      // [R, kMaxTopTokens]
+  const float* logits;  // [R, V]
+  float* edited;        // [R, V] memory for rows with edits
+  DeviceSampled* out;   // [R]
+  DeviceSampled* top;   // [R, kMaxTopTokens]
   int32_t n_rows, vocabulary;
 };
 

@@ -1,12 +1,12 @@
-// Each work item's partial (out, max, sum) for each KV head: FlashAttention tiles over the blocks of
-// a run, the query heads of a KV group packed as rows of one tile. Shared prefixes and private
-// suffixes (Hydragen, Juravsky et al. 2024) are all pieces of one list, which the blocks of one launch
-// take as they get free, the costliest first.
+// Each work item's partial (out, max, sum) for each KV head: FlashAttention tiles over the blocks
+// of a run, the query heads of a KV group packed as rows of one tile. Shared prefixes and private
+// suffixes (Hydragen, Juravsky et al. 2024) are all pieces of one list, which the blocks of one
+// launch take as they get free, the costliest first.
 //
-// A piece with at most 16 queries gives a span of 256 keys to each warp, which reads K and V straight
-// into registers; the spans then fold in order. One with more gives 16 queries to each warp, and all
-// read tiles that asynchronous copies bring into a ring in shared memory. Both run the same code on a
-// tile, so the bits are the same. Arithmetic: backend/attention_plan.h.
+// A piece with at most 16 queries gives a span of 256 keys to each warp, which reads K and V
+// straight into registers; the spans then fold in order. One with more gives 16 queries to each
+// warp, and all read tiles that asynchronous copies bring into a ring in shared memory. Both run
+// the same code on a tile, so the bits are the same. Arithmetic: backend/attention_plan.h.
 
 #include "cuda/device/attention_core.h"
 #include "cuda/device/partials.h"
@@ -71,7 +71,8 @@ class Piece {
     return kv_block(args_.store, blocks_[tile], args_.layer, kv_head_);
   }
 
-  /** Rotated and rounded to bf16, as mma's A: [tiles of 16 queries][steps of 16 dims][32 lanes][8]. */
+  /** Rotated and rounded to bf16, as mma's A: [tiles of 16 queries][steps of 16 dims][32 lanes][8].
+   */
   SIMT_DEV void load_queries(int first) {
     const int head_dim = shape_.head_dim;
     const int n_tiles = min(Tile::kQueryTiles, (n_queries_ - first + 15) / 16);
@@ -280,7 +281,8 @@ SIMT_DEV void leave_launch(int* counters) {
 }
 
 template <int Dims, bool Exact>
-__global__ void __launch_bounds__(kThreads, 1) attention_kernel(const __grid_constant__ AttentionArgs args) {
+__global__ void __launch_bounds__(kThreads, 1)
+    attention_kernel(const __grid_constant__ AttentionArgs args) {
   SIMT_DYN_SMEM(uint8_t, shared);
   const DevicePlan& plan = args.step->plans[args.plan];
   for (int i = take_piece(args.counters); i < plan.n_pieces; i = take_piece(args.counters)) {

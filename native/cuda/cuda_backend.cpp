@@ -21,9 +21,9 @@ std::shared_ptr<const CudaDevice> open_device(const std::string& path, int index
   if (found.library == nullptr)
     throw Error(ErrorCode::kDeviceUnavailable, "there is no CUDA device: " + found.reason);
   if (index < 0 || index >= static_cast<int>(found.devices.size())) {
-    throw Error(ErrorCode::kDeviceUnavailable,
-                "there is no CUDA device " + std::to_string(index) + ": this machine has " +
-                    std::to_string(found.devices.size()));
+    throw Error(ErrorCode::kDeviceUnavailable, "there is no CUDA device " + std::to_string(index) +
+                                                   ": this machine has " +
+                                                   std::to_string(found.devices.size()));
   }
   return std::make_shared<const CudaDevice>(*found.library, index);
 }
@@ -161,8 +161,14 @@ void CudaBackend::select_rows(const SelectRowsParams& params) {
 }
 
 void CudaBackend::rms_norm(const RmsNormParams& params) {
-  record(Op::kRmsNorm, RmsNormArgs{params.x, params.delta, params.weight, params.out, {},
-                                   params.epsilon, params.n_rows, params.width});
+  record(Op::kRmsNorm, RmsNormArgs{params.x,
+                                   params.delta,
+                                   params.weight,
+                                   params.out,
+                                   {},
+                                   params.epsilon,
+                                   params.n_rows,
+                                   params.width});
 }
 
 void CudaBackend::silu_mul(const SiluMulParams& params) {
@@ -198,9 +204,9 @@ DeviceKv CudaBackend::kv(const KvStore& store) const {
 
 void CudaBackend::kv_write(const KvWriteParams& params) {
   if (params.targets.empty()) return;
-  record(Op::kKvWrite, KvWriteArgs{step(), kv(params.store), rope_of(params.rope), params.k,
-                                   params.v, params.layer,
-                                   static_cast<int32_t>(params.targets.size())});
+  record(Op::kKvWrite,
+         KvWriteArgs{step(), kv(params.store), rope_of(params.rope), params.k, params.v,
+                     params.layer, static_cast<int32_t>(params.targets.size())});
 }
 
 /** Between steps, so it is launched at once: the next step's ops come after it. */
@@ -225,10 +231,14 @@ void CudaBackend::attention(const AttentionParams& params) {
 }
 
 void CudaBackend::attention_merge(const AttentionMergeParams& params) {
-  record(Op::kAttentionMerge,
-         AttentionMergeArgs{step(), params.partials, params.out, {},
-                            builder_.plan_index(params.plan), params.n_rows, params.n_heads,
-                            params.head_dim});
+  record(Op::kAttentionMerge, AttentionMergeArgs{step(),
+                                                 params.partials,
+                                                 params.out,
+                                                 {},
+                                                 builder_.plan_index(params.plan),
+                                                 params.n_rows,
+                                                 params.n_heads,
+                                                 params.head_dim});
 }
 
 /** Apart from the step's tables: there may be as many as the vocabulary has tokens. */
@@ -252,15 +262,15 @@ void CudaBackend::sample(const SampleParams& params) {
                                  [](const SampleRow& row) { return !row.edits.empty(); });
   builder_.add_samples(params.rows);
   CHECK(builder_.size() <= tables_->size(), "a step's tables have room for its samples");
-  auto* out = reinterpret_cast<DeviceSampled*>(sampled_.get((1 + kMaxTopTokens) * n * sizeof(DeviceSampled)));
+  auto* out = reinterpret_cast<DeviceSampled*>(
+      sampled_.get((1 + kMaxTopTokens) * n * sizeof(DeviceSampled)));
   float* edited = nullptr;
   if (edits) {
     edited = reinterpret_cast<float*>(
         edited_.get(n * static_cast<size_t>(params.vocabulary) * sizeof(float)));
   }
-  record(Op::kSample, SampleArgs{step(), edits ? upload_edits(params.rows) : nullptr,
-                                 params.logits, edited, out, out + n,
-                                 static_cast<int32_t>(n), params.vocabulary});
+  record(Op::kSample, SampleArgs{step(), edits ? upload_edits(params.rows) : nullptr, params.logits,
+                                 edited, out, out + n, static_cast<int32_t>(n), params.vocabulary});
   static_assert(sizeof(DeviceSampled) == sizeof(SampledToken));
   results_.push_back({out, params.out, n * sizeof(SampledToken)});
   if (params.top != nullptr)

@@ -35,9 +35,7 @@ class CudaWeight final : public Weight {
 
   int64_t n_rows() const override { return matrix_->n_rows; }
   int64_t n_cols() const override { return matrix_->n_cols; }
-  int64_t resident_bytes() const override {
-    return static_cast<int64_t>(matrix_->buffer.size());
-  }
+  int64_t resident_bytes() const override { return static_cast<int64_t>(matrix_->buffer.size()); }
   const DeviceMatrix& matrix() const { return *matrix_; }
 
  private:

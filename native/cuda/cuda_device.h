@@ -1,5 +1,5 @@
-// An open device, and what is owned on it. CUDA's errors become Error{device_failed}, or out_of_memory
-// with what was needed and what there is.
+// An open device, and what is owned on it. CUDA's errors become Error{device_failed}, or
+// out_of_memory with what was needed and what there is.
 #pragma once
 
 #include <memory>

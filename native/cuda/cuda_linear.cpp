@@ -1,4 +1,5 @@
-// How `linear` is cut into launches: one for the weights of a kind, after rows that are ready for them.
+// How `linear` is cut into launches: one for the weights of a kind, after rows that are ready for
+// them.
 
 #include <algorithm>
 
@@ -36,15 +37,18 @@ bool offer(Launch* launch, Op op, const PreparedRows& rows) {
 
 }  // namespace
 
-/** The kernel that makes x writes it as `linear` wants it, too: a launch and a pass over it less. */
+/** The kernel that makes x writes it as `linear` wants it, too: a launch and a pass over it less.
+ */
 bool CudaBackend::prepared_by_writer(const float* x, const PreparedRows& rows) {
   for (auto launch = launches_.rbegin(); launch != launches_.rend(); ++launch) {
     switch (launch->op) {
       case Op::kRmsNorm:
-        if (launch->as<RmsNormArgs>().out == x) return offer<RmsNormArgs>(&*launch, launch->op, rows);
+        if (launch->as<RmsNormArgs>().out == x)
+          return offer<RmsNormArgs>(&*launch, launch->op, rows);
         break;
       case Op::kSiluMul:
-        if (launch->as<SiluMulArgs>().out == x) return offer<SiluMulArgs>(&*launch, launch->op, rows);
+        if (launch->as<SiluMulArgs>().out == x)
+          return offer<SiluMulArgs>(&*launch, launch->op, rows);
         break;
       case Op::kAttentionMerge:
         if (launch->as<AttentionMergeArgs>().out == x)
@@ -59,7 +63,9 @@ bool CudaBackend::prepared_by_writer(const float* x, const PreparedRows& rows) {
 PreparedRows CudaBackend::prepare_rows(const float* x, RowKind kind, int32_t n_rows,
                                        int64_t n_inputs) {
   const bool bytes = kind == RowKind::kBytes;
-  const Format format = bytes ? Format::kQ8_0 : kind == RowKind::kThrice ? Format::kThrice : Format::kBf16;
+  const Format format = bytes                      ? Format::kQ8_0
+                        : kind == RowKind::kThrice ? Format::kThrice
+                                                   : Format::kBf16;
   const int64_t padded = chunk_count(format, n_inputs) * chunk_inputs(format);
   const int64_t code_bytes = align(n_rows * padded * (bytes ? 1 : 2));
   const int64_t scale_bytes = bytes ? align(n_rows * padded / 8) : 0;
@@ -94,8 +100,8 @@ void CudaBackend::record_linear(const PreparedRows& rows, int32_t n_rows,
     const int n_slices = slice_count(matrix.n_rows, args.n_chunks);
     const int own_panels = static_cast<int>(panel_count(matrix.n_rows));
     args.outputs[args.n_used++] = {
-        matrix.buffer.data(), output.bias, output.y,   static_cast<int32_t>(matrix.n_rows),
-        n_slices,             args.n_ctas, panel};
+        matrix.buffer.data(), output.bias, output.y, static_cast<int32_t>(matrix.n_rows), n_slices,
+        args.n_ctas,          panel};
     args.n_ctas += own_panels * (args.chains ? 1 : n_slices);
     panel += own_panels;
   }
@@ -103,8 +109,8 @@ void CudaBackend::record_linear(const PreparedRows& rows, int32_t n_rows,
     const auto blocks = static_cast<size_t>(args.n_ctas) * static_cast<size_t>(token_tiles);
     const auto floats = static_cast<size_t>(tokens) * kPanelOutputs;
     args.workspace = reinterpret_cast<float*>(workspace_.get(blocks * floats * sizeof(float)));
-    args.counters = reinterpret_cast<int32_t*>(
-        counters_.get(static_cast<size_t>(panel) * static_cast<size_t>(token_tiles) * sizeof(int32_t)));
+    args.counters = reinterpret_cast<int32_t*>(counters_.get(
+        static_cast<size_t>(panel) * static_cast<size_t>(token_tiles) * sizeof(int32_t)));
   }
   record(Op::kLinear, args);
 }

@@ -1,5 +1,6 @@
-// The library's side of abi.h: a device with its stream, memory, and lists of launches, which run one
-// by one or as a CUDA graph. Everything here is CUDA's runtime; the emulator brings the same names.
+// The library's side of abi.h: a device with its stream, memory, and lists of launches, which run
+// one by one or as a CUDA graph. Everything here is CUDA's runtime; the emulator brings the same
+// names.
 
 #include <cstdio>
 #include <memory>
@@ -174,9 +175,9 @@ Status wait(Device* device) {
 }
 
 constexpr Library kLibrary{
-    kAbiVersion, count_devices, describe, open,         close,          last_error,
-    allocate,    release,       allocate_pinned, release_pinned, write, read,
-    fill,        run,           make_graph,      run_graph, release_graph, wait};
+    kAbiVersion, count_devices, describe,        open,           close,         last_error,
+    allocate,    release,       allocate_pinned, release_pinned, write,         read,
+    fill,        run,           make_graph,      run_graph,      release_graph, wait};
 
 }  // namespace
 
@@ -188,6 +189,6 @@ extern "C"
 #else
     __attribute__((visibility("default")))
 #endif
-    const cachalot::cuda::Library* cachalot_cuda_library() {
+        const cachalot::cuda::Library* cachalot_cuda_library() {
   return &cachalot::cuda::kLibrary;
 }

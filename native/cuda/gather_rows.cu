@@ -1,5 +1,5 @@
-// out[r] = row tokens[r] of a table that lies as weights do, converted to f32: each value is looked up
-// where its tile has it. One block of threads per row.
+// out[r] = row tokens[r] of a table that lies as weights do, converted to f32: each value is looked
+// up where its tile has it. One block of threads per row.
 
 #include "cuda/device/codecs.h"
 #include "cuda/launchers.h"
@@ -56,19 +56,23 @@ SIMT_DEV float quantized_value(const uint8_t* tile, int row, int k, int code) {
 
 SIMT_DEV int high_bits_of_q6_k(const uint8_t* tile, int row, int k) {
   const int lane = row % 8 * 4 + k % 16 / 4, word = k % 32 / 16 * 2 + row / 8;
-  const uint32_t high = *reinterpret_cast<const uint32_t*>(tile + TileQ6_K::kHigh +
-                                                           (k / 32 * 32 + lane) * 4);
+  const uint32_t high =
+      *reinterpret_cast<const uint32_t*>(tile + TileQ6_K::kHigh + (k / 32 * 32 + lane) * 4);
   return high >> (2 * word + 8 * (k % 4)) & 3;
 }
 
 SIMT_DEV float value_of(Format format, const uint8_t* tile, int row, int k) {
-  const auto signed_code = [&] { return static_cast<int>(static_cast<int8_t>(tile[code_at(row, k)])); };
+  const auto signed_code = [&] {
+    return static_cast<int>(static_cast<int8_t>(tile[code_at(row, k)]));
+  };
   switch (format) {
     case Format::kQ8_0: return quantized_value<Format::kQ8_0>(tile, row, k, signed_code());
     case Format::kWide32: return quantized_value<Format::kWide32>(tile, row, k, signed_code());
     case Format::kWide16: return quantized_value<Format::kWide16>(tile, row, k, signed_code());
-    case Format::kQ4_0: return quantized_value<Format::kQ4_0>(tile, row, k, nibble_of(tile, row, k));
-    case Format::kQ4_K: return quantized_value<Format::kQ4_K>(tile, row, k, nibble_of(tile, row, k));
+    case Format::kQ4_0:
+      return quantized_value<Format::kQ4_0>(tile, row, k, nibble_of(tile, row, k));
+    case Format::kQ4_K:
+      return quantized_value<Format::kQ4_K>(tile, row, k, nibble_of(tile, row, k));
     case Format::kQ6_K:
       return quantized_value<Format::kQ6_K>(
           tile, row, k, nibble_of(tile, row, k) | high_bits_of_q6_k(tile, row, k) << 4);

@@ -1,5 +1,5 @@
-// Steps that come again, as CUDA graphs: a list of launches that has been seen before is captured, and
-// from then on is one launch. What changes from step to step lies in device memory.
+// Steps that come again, as CUDA graphs: a list of launches that has been seen before is captured,
+// and from then on is one launch. What changes from step to step lies in device memory.
 #pragma once
 
 #include <list>

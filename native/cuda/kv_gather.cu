@@ -1,5 +1,5 @@
-// Copies the first tokens of a run of blocks into a fresh one and clears the rest: what a fork inside
-// a block costs. One block of threads per layer and KV head.
+// Copies the first tokens of a run of blocks into a fresh one and clears the rest: what a fork
+// inside a block costs. One block of threads per layer and KV head.
 
 #include "cuda/device/kv_block.h"
 #include "cuda/launchers.h"

@@ -31,7 +31,8 @@ __global__ void __launch_bounds__(kThreads) kv_write_kernel(KvWriteArgs args) {
   uint16_t* values = keys + kBlockTokens * head_dim;
   const int64_t at = (static_cast<int64_t>(row) * args.store.n_kv_heads + head) * head_dim;
   for (int d = threadIdx.x; d < head_dim; d += kThreads) {
-    keys[key_element(target.slot, d)] = bf16_bits(rotated(args.rope, args.k + at, d, target.position));
+    keys[key_element(target.slot, d)] =
+        bf16_bits(rotated(args.rope, args.k + at, d, target.position));
     values[value_element(target.slot, d)] = bf16_bits(args.v[at + d]);
   }
   if (target.slot != 0) return;

@@ -43,16 +43,17 @@ RowCodes read_row(const Tensor& tensor, int64_t row, int64_t first_input) {
   RowCodes out{};
   const auto& info = dtype_info(tensor.dtype);
   const int block_size = static_cast<int>(info.block_size);
-  const int n_groups = tensor.dtype == DType::kQ2_K || tensor.dtype == DType::kQ3_K ||
-                               tensor.dtype == DType::kQ6_K
-                           ? 16
-                           : 8;  // of a block of 256
+  const int n_groups =
+      tensor.dtype == DType::kQ2_K || tensor.dtype == DType::kQ3_K || tensor.dtype == DType::kQ6_K
+          ? 16
+          : 8;  // of a block of 256
   for (int k = 0; k < 128; k += std::min(block_size, 128)) {
     const int64_t input = first_input + k;
     if (input >= tensor.n_cols) break;
     BlockCodes block{};
     read_block(tensor.dtype,
-               tensor.data + row * tensor.row_bytes() + input / block_size * info.block_bytes, &block);
+               tensor.data + row * tensor.row_bytes() + input / block_size * info.block_bytes,
+               &block);
     const int offset = static_cast<int>(input % block_size), n = std::min(block_size, 128);
     std::memcpy(out.codes + k, block.codes + offset, static_cast<size_t>(n));
     for (int i = 0; i < n / 16; i++) {

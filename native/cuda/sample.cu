@@ -1,6 +1,7 @@
 // Draws one token per row by the Gumbel-max trick; see SampleRow in backend/params.h and
-// cpu/sample.cpp, whose order of filters this follows. One block of threads per row, which walks the
-// vocabulary some times; what filters leave is never listed, but known by the least key that passes.
+// cpu/sample.cpp, whose order of filters this follows. One block of threads per row, which walks
+// the vocabulary some times; what filters leave is never listed, but known by the least key that
+// passes.
 
 #include "backend/noise.h"
 #include "cuda/device/select.h"
@@ -67,10 +68,9 @@ class Row {
     using List = int[kMaxTop];
     SIMT_SHARED(List, list);
     SIMT_SHARED(int, n_found);
-    const Key least = select_largest(vocabulary_, static_cast<Weight64>(how_.n_top),
-                                     [&](int token, const auto& take) {
-                                       take(likelihood_key(logits_[token], token), 1);
-                                     });
+    const Key least = select_largest(
+        vocabulary_, static_cast<Weight64>(how_.n_top),
+        [&](int token, const auto& take) { take(likelihood_key(logits_[token], token), 1); });
     __syncthreads();
     if (threadIdx.x == 0) n_found = 0;
     __syncthreads();
@@ -84,7 +84,8 @@ class Row {
       }
       int place = 0;  // as many are likelier
       for (int j = 0; j < n_found; j++)
-        place += likelihood_key(logits_[list[j]], list[j]) > likelihood_key(logits_[list[i]], list[i]);
+        place +=
+            likelihood_key(logits_[list[j]], list[j]) > likelihood_key(logits_[list[i]], list[i]);
       top[place] = {list[i], static_cast<float>(static_cast<double>(logits_[list[i]]) - total)};
     }
   }
@@ -166,10 +167,11 @@ class Row {
       entropy += expf(-value) * value;
     }
     entropy_ = sum_of_block(entropy);
-    filters_.typicality =
-        select_largest(vocabulary_, share_of(how_.typical_p, total), [&](int token, const auto& take) {
-          if (passes(token)) take(typicality_key(token), whole_weight(token));
-        });
+    filters_.typicality = select_largest(vocabulary_, share_of(how_.typical_p, total),
+                                         [&](int token, const auto& take) {
+                                           if (passes(token))
+                                             take(typicality_key(token), whole_weight(token));
+                                         });
   }
 
   SIMT_DEV void keep_min_p() {

@@ -30,8 +30,8 @@ __global__ void __launch_bounds__(kThreads) silu_mul_kernel(SiluMulArgs args) {
 
 void silu_mul(const LaunchContext& context, const SiluMulArgs& args) {
   const int n_blocks = blocks_of(args.prepared, args.width);
-  simt::launch(silu_mul_kernel, dim3((n_blocks + kWarps - 1) / kWarps, args.n_rows),
-               dim3(kThreads), 0, context.stream, args);
+  simt::launch(silu_mul_kernel, dim3((n_blocks + kWarps - 1) / kWarps, args.n_rows), dim3(kThreads),
+               0, context.stream, args);
 }
 
 }  // namespace cachalot::cuda

@@ -14,8 +14,8 @@ namespace {
 
 constexpr size_t kAlignment = 16;
 
-/** Pieces for one KV head each. Within a phase the costliest come first, so that blocks that get free
- * late have little left to do. */
+/** Pieces for one KV head each. Within a phase the costliest come first, so that blocks that get
+ * free late have little left to do. */
 std::vector<DevicePiece> pieces_of(const AttentionPlan& plan) {
   const auto cost = [&](const DevicePiece& piece) {
     const WorkItem& item = plan.items[static_cast<size_t>(piece.item)];
@@ -94,7 +94,8 @@ void StepBuilder::add_plan(const AttentionPlan& plan, size_t header) {
   for (size_t i = 0; i < first_blocks.size(); i++)
     point(runs + i * sizeof(DeviceRun), all_blocks + first_blocks[i]);
 
-  put(header + offsetof(DevicePlan, items), converted<DeviceItem>(plan.items, [](const WorkItem& item) {
+  put(header + offsetof(DevicePlan, items),
+      converted<DeviceItem>(plan.items, [](const WorkItem& item) {
         return DeviceItem{item.run,        item.first_row, item.n_rows,
                           item.first_tile, item.end_tile,  item.first_partial};
       }));

@@ -1,5 +1,5 @@
-// A step's tables as one block of bytes: a StepHeader, then the arrays that it points to. The header
-// lies at one address, so launches that name it are equal from step to step.
+// A step's tables as one block of bytes: a StepHeader, then the arrays that it points to. The
+// header lies at one address, so launches that name it are equal from step to step.
 #pragma once
 
 #include <vector>

@@ -69,8 +69,8 @@ void Engine::deliver() {
   if (!undelivered_.empty()) sink_(std::exchange(undelivered_, {}));
 }
 
-/** A broken rule of our own, a device that has failed, or no memory for the loop itself: nothing here
- * can be trusted now. */
+/** A broken rule of our own, a device that has failed, or no memory for the loop itself: nothing
+ * here can be trusted now. */
 void Engine::fail_engine(const Error& why, StepEvents* events) {
   const Error error(why.code(),
                     std::string("the engine has failed (") + why.what() + "); load it again");

@@ -45,8 +45,7 @@ function linear(type: string, rows: number) {
   const random = new Random(3);
   const [n, k] = [128, 512];
   const weight = randomWeight(weightType, n * k, random);
-  return () =>
-    testing.linear(device, 1, weight, weightType.type, n, k, random.normals(rows * k));
+  return () => testing.linear(device, 1, weight, weightType.type, n, k, random.normals(rows * k));
 }
 
 function attention(rows: number, headDim: number) {
@@ -92,7 +91,13 @@ checked('kernels under the checker', () => {
     ['attention of many queries: tiles', attention(40, 64), 'attention_core.h', 1.0, 1.0],
     ['attention of many queries: the rest', attention(40, 64), 'attention.cu', 1.3, 1.0],
     ['attention merge', attention(40, 64), 'attention_merge.cu', 1.0, 1.0],
-    ['rms_norm', () => testing.rmsNorm(device, 1, logits, null, logits.slice(0, 1000), 1e-5), 'rms_norm.cu', 1.0, 1.05],
+    [
+      'rms_norm',
+      () => testing.rmsNorm(device, 1, logits, null, logits.slice(0, 1000), 1e-5),
+      'rms_norm.cu',
+      1.0,
+      1.05,
+    ],
     ['silu_mul', () => testing.siluMul(device, 1, logits, logits), 'silu_mul.cu', 1.0, 1.0],
     ['sample', () => testing.sample(device, 1, logits, [everything]), 'sample.cu', 1.0, 1.4],
   ];

@@ -67,7 +67,10 @@ whereBuilt('the library is small, needs no CUDA libraries and exports one symbol
   const needed = [...dynamic.matchAll(/NEEDED.*\[(.*)\]/g)].map(([, name]) => name!);
   for (const name of needed) expect(name).toMatch(/^(libstdc\+\+|libgcc_s|libc|libm|ld-linux)/);
   const symbols = execFileSync('nm', ['-D', '--defined-only', library], { encoding: 'utf8' });
-  expect(symbols.trim().split('\n').map((line) => line.split(' ').at(-1))).toEqual([
-    'cachalot_cuda_library',
-  ]);
+  expect(
+    symbols
+      .trim()
+      .split('\n')
+      .map((line) => line.split(' ').at(-1)),
+  ).toEqual(['cachalot_cuda_library']);
 });

@@ -52,7 +52,12 @@ onEmulator('an engine on an emulated GPU', () => {
 
     test('a row has the same bits alone, in a batch, in chunks, from the cache and read together', async () => {
       const shared = text(2, 300);
-      const prompts = [[...shared, ...text(3, 9)], [...shared, ...text(4, 40)], text(5, 70), shared];
+      const prompts = [
+        [...shared, ...text(3, 9)],
+        [...shared, ...text(4, 40)],
+        text(5, 70),
+        shared,
+      ];
       await using alone = await load(model, { prefixCache: false, sharedReads: 'never' });
       const expected = [];
       for (const ids of prompts) expected.push(await outcome(alone, ids));

@@ -26,7 +26,6 @@ struct Case {
         cosines(floats_of(object.Get("cosines"))),
         sines(floats_of(object.Get("sines"))) {}
 
-
   int n_heads, n_kv_heads, head_dim;
   KvFormat format;
   int parallelism, window;
@@ -92,8 +91,8 @@ Napi::Value attention(const Napi::CallbackInfo& info) {
   const AttentionPlan plan = plan_attention(
       sequences,
       {c.n_heads / c.n_kv_heads, c.n_kv_heads, c.parallelism, c.window, c.grouping, nullptr});
-  const DeviceFloats partials(
-      backend, static_cast<size_t>(plan.n_partials * c.n_heads * (c.head_dim + 2)));
+  const DeviceFloats partials(backend,
+                              static_cast<size_t>(plan.n_partials * c.n_heads * (c.head_dim + 2)));
   const DeviceFloats q(backend, queries), out(backend, queries.size());
   const float scale = 1.0f / std::sqrt(static_cast<float>(c.head_dim));
   backend.begin_step({.plans = std::span(&plan, 1)});

@@ -37,8 +37,7 @@ Napi::Value set_memory(const Napi::CallbackInfo& info) {
 // emulatorCounts(library): { usedBytes, graphLaunches }
 Napi::Value counts(const Napi::CallbackInfo& info) {
   auto object = Napi::Object::New(info.Env());
-  object.Set("usedBytes",
-             static_cast<double>(find<uint64_t()>(info, "emulator_used_bytes")()));
+  object.Set("usedBytes", static_cast<double>(find<uint64_t()>(info, "emulator_used_bytes")()));
   object.Set("graphLaunches",
              static_cast<double>(find<uint64_t()>(info, "emulator_graph_launches")()));
   return object;

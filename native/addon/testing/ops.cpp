@@ -5,8 +5,8 @@
 
 #include "addon/convert.h"
 #include "addon/testing/device.h"
-#include "base/cores.h"
 #include "backend/block_codes.h"
+#include "base/cores.h"
 #include "engine/logit_edits.h"
 
 namespace cachalot::addon {

@@ -27,8 +27,8 @@ double now_us() {
 
 constexpr int kCallsPerStep = 32;  // of a device, whose steps cost some microseconds of their own
 
-/** Microseconds of one call; `work(i)` is to take another copy of its data for each i. A device gets
- * the calls of a run as steps, with these tables. */
+/** Microseconds of one call; `work(i)` is to take another copy of its data for each i. A device
+ * gets the calls of a run as steps, with these tables. */
 Napi::Value time_calls(Napi::Env env, Backend& backend, const StepTables& tables,
                        const std::function<void(int)>& work) {
   const int per_step = backend.works_by_itself() ? kCallsPerStep : 1;
@@ -114,8 +114,7 @@ class Contexts {
     out_ = floats(q_->size());
     plan_ = plan_attention(sequences_, {n_heads_ / n_kv_heads_, n_kv_heads_, backend.parallelism(),
                                         0, Grouping::kNever, nullptr});
-    partials_ =
-        floats(static_cast<size_t>(plan_.n_partials * n_heads_ * (head_dim_ + 2)));
+    partials_ = floats(static_cast<size_t>(plan_.n_partials * n_heads_ * (head_dim_ + 2)));
   }
 
   /** What a step of these contexts reads. */

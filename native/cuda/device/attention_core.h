@@ -1,7 +1,8 @@
-// One warp's online softmax (FlashAttention-2, Dao 2023) for 16 queries: a tile of 32 keys at a time on
-// mma.sync. Thread 4 g + t holds queries g and g + 8, and of what it computes for them columns 2t and
-// 2t + 1 of every eight. Arithmetic: backend/attention_plan.h; the same for any number of queries and
-// wherever keys are read from, so that a row's bits depend on its context alone.
+// One warp's online softmax (FlashAttention-2, Dao 2023) for 16 queries: a tile of 32 keys at a
+// time on mma.sync. Thread 4 g + t holds queries g and g + 8, and of what it computes for them
+// columns 2t and 2t + 1 of every eight. Arithmetic: backend/attention_plan.h; the same for any
+// number of queries and wherever keys are read from, so that a row's bits depend on its context
+// alone.
 #pragma once
 
 #include "cuda/device/kv_block.h"

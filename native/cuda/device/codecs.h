@@ -1,5 +1,5 @@
-// What a tile of quantized weights (cuda/formats.h) gives a lane of a warp: the codes of one block of
-// 32 inputs as the A operand of mma.sync, and scales and minima of its two rows, g and g + 8:
+// What a tile of quantized weights (cuda/formats.h) gives a lane of a warp: the codes of one block
+// of 32 inputs as the A operand of mma.sync, and scales and minima of its two rows, g and g + 8:
 //   w = scale * (code - zero) - min
 #pragma once
 
@@ -109,8 +109,8 @@ struct Codec<Format::kQ6_K> {
                             uint32_t (&codes)[4]) {
     NibbleCodes::load(tile, grid, block, lane, codes);
     // Two bits for each of a word's four codes; a block's four words share 32 bits.
-    const uint32_t high = *reinterpret_cast<const uint32_t*>(
-        tile + TileQ6_K::kHigh + (block * 32 + lane) * 4);
+    const uint32_t high =
+        *reinterpret_cast<const uint32_t*>(tile + TileQ6_K::kHigh + (block * 32 + lane) * 4);
 #pragma unroll
     for (int i = 0; i < 4; i++) codes[i] |= (high >> (2 * i) & 0x03030303u) << 4;
   }
@@ -155,8 +155,7 @@ struct Codec<Format::kIQ2_XXS> {
   SIMT_DEV static uint32_t values(const uint8_t* grid, uint32_t points, uint32_t signs, int group,
                                   int half) {
     const uint32_t point = points >> (8 * group) & 255;
-    const uint32_t magnitudes =
-        *reinterpret_cast<const uint32_t*>(grid + point * 8 + 4 * half);
+    const uint32_t magnitudes = *reinterpret_cast<const uint32_t*>(grid + point * 8 + 4 * half);
     uint32_t bits = signs >> (7 * group) & 127;
     bits |= static_cast<uint32_t>(__popc(bits) & 1) << 7;  // the number of minus signs is even
     // Each of the four bits to the lowest of its byte, then all over it.

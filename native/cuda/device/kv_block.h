@@ -1,6 +1,6 @@
-// The layout inside a KV block on the device: 32 tokens of K, then of V, in bf16, so that a lane of a
-// warp finds with one 16-byte load what two mma.sync want of it as B, from memory or from a copy of
-// the block in shared memory, without conflicts. Lane 4 g + t:
+// The layout inside a KV block on the device: 32 tokens of K, then of V, in bf16, so that a lane of
+// a warp finds with one 16-byte load what two mma.sync want of it as B, from memory or from a copy
+// of the block in shared memory, without conflicts. Lane 4 g + t:
 //   K [D/16 steps][2 pairs of 8 keys][32 lanes][16]: of key g of each of the pair's eights, dims
 //     2t, 2t+1 and 2t+8, 2t+9 of the step
 //   V [D/8 groups][32 lanes][16]: of dim g of the group, keys 2t, 2t+1, 2t+8, 2t+9 of the first 16,

@@ -1,5 +1,5 @@
-// Where partial results lie: first all outs, [n_partials, H, D], then (max, sum) of each, so that both are
-// read and written in whole sectors.
+// Where partial results lie: first all outs, [n_partials, H, D], then (max, sum) of each, so that
+// both are read and written in whole sectors.
 #pragma once
 
 #include "cuda/abi.h"
@@ -8,7 +8,7 @@
 namespace cachalot::cuda {
 
 struct Partials {
-  float* outs;     // [n_partials, H, D]
+  float* outs;      // [n_partials, H, D]
   float2* scalars;  // [n_partials, H] max, then sum
   int n_heads, head_dim;
 

@@ -39,14 +39,17 @@ SIMT_DEV void store_bytes(const PreparedRows& rows, int64_t row, int block, floa
 SIMT_DEV uint16_t bf16_bits(float value) {
   return static_cast<uint16_t>(simt::pack2<simt::bf16>(value, 0.0f));
 }
-SIMT_DEV float bf16_value(uint16_t bits) { return simt::int_as_float(static_cast<int>(bits) << 16); }
+SIMT_DEV float bf16_value(uint16_t bits) {
+  return simt::int_as_float(static_cast<int>(bits) << 16);
+}
 
 SIMT_DEV uint16_t f16_bits(float value) {
   const float cut = value != value ? value : fminf(fmaxf(value, -kLargestF16), kLargestF16);
   return static_cast<uint16_t>(simt::pack2<simt::f16>(cut, 0.0f));
 }
 
-/** Called by a whole warp with its lanes' 32 consecutive values of a row; zeros past the row's end. */
+/** Called by a whole warp with its lanes' 32 consecutive values of a row; zeros past the row's end.
+ */
 SIMT_DEV void store_prepared(const PreparedRows& rows, int64_t row, int block, float value) {
   const int lane = threadIdx.x % 32;
   auto* halves = reinterpret_cast<uint16_t*>(rows.codes);

@@ -1,5 +1,5 @@
-// Sums, maxima and the best of a block of threads, in an order that depends on nothing but the number
-// of threads. All threads call, and all get the result.
+// Sums, maxima and the best of a block of threads, in an order that depends on nothing but the
+// number of threads. All threads call, and all get the result.
 #pragma once
 
 #include "cuda/device/simt.h"

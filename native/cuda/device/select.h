@@ -1,7 +1,7 @@
-// Radix selection: the key down to which the largest keys must be taken for their weights to reach a
-// target. No sorting: eight passes at most over a list that lies in the second cache, each a histogram
-// of one more byte of the keys that are still in question. Weights are whole numbers, so that their
-// sums do not depend on the order in which threads add.
+// Radix selection: the key down to which the largest keys must be taken for their weights to reach
+// a target. No sorting: eight passes at most over a list that lies in the second cache, each a
+// histogram of one more byte of the keys that are still in question. Weights are whole numbers, so
+// that their sums do not depend on the order in which threads add.
 #pragma once
 
 #include "cuda/device/reduce.h"
@@ -21,8 +21,8 @@ SIMT_DEV Key likelihood_key(float logit, int token) {
   return static_cast<Key>(ordered_bits(logit)) << 32 | ~static_cast<uint32_t>(token);
 }
 
-/** `visit(token, take)` calls take(key, weight) if the token takes part. Weights are at least 1. All
- * threads of the block call. */
+/** `visit(token, take)` calls take(key, weight) if the token takes part. Weights are at least 1.
+ * All threads of the block call. */
 template <class Visit>
 SIMT_DEV Key select_largest(int n, Weight64 target, const Visit& visit) {
   using Weights = Weight64[256];

@@ -1,13 +1,12 @@
-// The optional checker of the emulator: data races in shared memory, bank conflicts and coalescing, by
-// source line.
+// The optional checker of the emulator: data races in shared memory, bank conflicts and coalescing,
+// by source line.
 //
-// How: kernels are compiled with -fsanitize=thread but libtsan is not linked; this file supplies the
-// __tsan_* entry points, so the compiler reports every load and store of a kernel here. Happens-before
-// is kept with vector clocks that only __syncthreads, bar.sync and __syncwarp advance (shuffles and mma
-// do not order memory).
+// How: kernels are compiled with -fsanitize=thread but libtsan is not linked; this file supplies
+// the
+// __tsan_* entry points, so the compiler reports every load and store of a kernel here.
+// Happens-before is kept with vector clocks that only __syncthreads, bar.sync and __syncwarp
+// advance (shuffles and mma do not order memory).
 #include "cuda/emu/check.h"
-
-#include "cuda/emu/control.h"
 
 #include <dlfcn.h>
 
@@ -19,19 +18,35 @@
 #include <unordered_map>
 #include <vector>
 
+#include "cuda/emu/control.h"
+
 namespace simt {
 namespace {
-constexpr uint32_t kPending = 0xffffffffu;   // the clock of a cp.async that has not been waited for
+constexpr uint32_t kPending = 0xffffffffu;  // the clock of a cp.async that has not been waited for
 
-struct Epoch { uint32_t clock = 0; uint16_t tid = 0; int loc = -1; };
-struct Cell { Epoch w, r[4]; };
-struct Request { uint32_t mask = 0; uint64_t addr[32]; };
+struct Epoch {
+  uint32_t clock = 0;
+  uint16_t tid = 0;
+  int loc = -1;
+};
+struct Cell {
+  Epoch w, r[4];
+};
+struct Request {
+  uint32_t mask = 0;
+  uint64_t addr[32];
+};
 struct Traffic {
   bool shared = false, store = false;
   unsigned bytes = 0;
   uint64_t requests = 0, wavefronts = 0, ideal = 0;
 };
-struct Race { int a, b; const char* kind; uint64_t count; unsigned ta, tb, offset, block; };
+struct Race {
+  int a, b;
+  const char* kind;
+  uint64_t count;
+  unsigned ta, tb, offset, block;
+};
 
 struct Checker final : CheckHooks {
   unsigned n = 0, block = 0, cur = 0;
@@ -42,10 +57,13 @@ struct Checker final : CheckHooks {
   std::vector<uint32_t> bar_in[16], bar_out[16];
   std::vector<Cell> cells;
   std::unordered_map<uint64_t, int> loc_of;
-  std::vector<std::pair<uint64_t, Site>> locs;          // pc, or a source line
-  struct PerWarp { std::vector<Request> q; uint32_t at[32] = {}; };
+  std::vector<std::pair<uint64_t, Site>> locs;  // pc, or a source line
+  struct PerWarp {
+    std::vector<Request> q;
+    uint32_t at[32] = {};
+  };
   std::vector<std::unordered_map<uint64_t, PerWarp>> warps;
-  std::map<std::pair<int, int>, Traffic> traffic;       // (loc, kind)
+  std::map<std::pair<int, int>, Traffic> traffic;  // (loc, kind)
   std::map<std::pair<int, int>, Race> races;
 
   int loc(uint64_t pc) {
@@ -54,12 +72,14 @@ struct Checker final : CheckHooks {
     return it->second;
   }
   int loc(Site s) {
-    auto [it, fresh] = loc_of.try_emplace(reinterpret_cast<uint64_t>(s.file) * 131071 + unsigned(s.line), int(locs.size()));
+    auto [it, fresh] = loc_of.try_emplace(
+        reinterpret_cast<uint64_t>(s.file) * 131071 + unsigned(s.line), int(locs.size()));
     if (fresh) locs.push_back({0, s});
     return it->second;
   }
 
-  void on_block_begin(unsigned char* m, size_t d, size_t s, unsigned threads, unsigned b, char*) override {
+  void on_block_begin(unsigned char* m, size_t d, size_t s, unsigned threads, unsigned b,
+                      char*) override {
     smem = m, dyn = d, total = d + s, n = threads, block = b;
     vc.assign(n, std::vector<uint32_t>(n, 0));
     for (unsigned i = 0; i < n; ++i) vc[i][i] = 1;
@@ -88,42 +108,58 @@ struct Checker final : CheckHooks {
       if (mask >> l & 1) vc[w * 32 + l] = all, vc[w * 32 + l][w * 32 + l]++;
   }
   void on_barrier_arrive(int id, unsigned t) override { join(bar_in[id], vc[t]), vc[t][t]++; }
-  void on_barrier_release(int id) override { bar_out[id].swap(bar_in[id]), bar_in[id].assign(n, 0); }
+  void on_barrier_release(int id) override {
+    bar_out[id].swap(bar_in[id]), bar_in[id].assign(n, 0);
+  }
   void on_barrier_leave(int id, unsigned t) override { join(vc[t], bar_out[id]); }
 
   void race(int a, unsigned ta, int b, unsigned tb, unsigned offset, const char* kind) {
     auto [it, fresh] = races.try_emplace({a, b}, Race{a, b, kind, 0, ta, tb, offset, block});
     it->second.count++;
   }
-  bool before(const Epoch& e) const { return e.clock != kPending && (e.tid == cur || vc[cur][e.tid] >= e.clock); }
+  bool before(const Epoch& e) const {
+    return e.clock != kPending && (e.tid == cur || vc[cur][e.tid] >= e.clock);
+  }
 
   void touch(const void* p, unsigned bytes, bool write, int where, bool pending = false) {
     size_t off = size_t(static_cast<const unsigned char*>(p) - smem);
     for (unsigned i = 0; i < bytes && off + i < total; ++i) {
       Cell& c = cells[off + i];
-      bool own_landing = write && !pending && c.w.clock == kPending && c.w.tid == cur && c.w.loc == where;
+      bool own_landing =
+          write && !pending && c.w.clock == kPending && c.w.tid == cur && c.w.loc == where;
       if (c.w.clock && !before(c.w) && !own_landing)
-        race(c.w.loc, c.w.tid, where, cur, unsigned(off), write ? "write after write" : "read after write");
+        race(c.w.loc, c.w.tid, where, cur, unsigned(off),
+             write ? "write after write" : "read after write");
       if (write) {
         for (auto& r : c.r)
-          if (r.clock && !before(r)) race(r.loc, r.tid, where, cur, unsigned(off), "write after read");
+          if (r.clock && !before(r))
+            race(r.loc, r.tid, where, cur, unsigned(off), "write after read");
         c.w = {pending ? kPending : vc[cur][cur], uint16_t(cur), where};
         for (auto& r : c.r) r = {};
       } else {
         Epoch* slot = &c.r[(off + cur) & 3];
         for (auto& r : c.r)
-          if (!r.clock || r.tid == cur || before(r)) { slot = &r; break; }
+          if (!r.clock || r.tid == cur || before(r)) {
+            slot = &r;
+            break;
+          }
         *slot = {vc[cur][cur], uint16_t(cur), where};
       }
     }
   }
-  bool is_smem(const void* p) const { return size_t(static_cast<const unsigned char*>(p) - smem) < total; }
+  bool is_smem(const void* p) const {
+    return size_t(static_cast<const unsigned char*>(p) - smem) < total;
+  }
 
-  void on_copy(const void* dst, bool lands, Site s) override { touch(dst, 16, true, loc(s), !lands); }
+  void on_copy(const void* dst, bool lands, Site s) override {
+    touch(dst, 16, true, loc(s), !lands);
+  }
   void on_access(const void* p, unsigned bytes, bool store, Site s) override {
     if (is_smem(p)) touch(p, bytes, store, loc(s));
   }
-  void on_request(const void* a, unsigned bytes, bool store, Site s) override { if (bytes) note(a, bytes, store, loc(s)); }
+  void on_request(const void* a, unsigned bytes, bool store, Site s) override {
+    if (bytes) note(a, bytes, store, loc(s));
+  }
 
   void note(const void* a, unsigned bytes, bool store, int where) {
     bool shared = is_smem(a);
@@ -138,21 +174,23 @@ struct Checker final : CheckHooks {
   void count(int where, int kind, const Request& r) {
     Traffic& t = traffic[{where, kind}];
     t.requests++;
-    if (t.shared) {   // 32 banks of 4 bytes; 8-byte accesses go by half warps, 16-byte ones by quarters
+    if (t.shared) {  // 32 banks of 4 bytes; 8-byte accesses go by half warps, 16-byte ones by
+                     // quarters
       unsigned per = t.bytes <= 4 ? 32 : t.bytes == 8 ? 16 : 8;
       for (unsigned l0 = 0; l0 < 32; l0 += per) {
         std::vector<uint64_t> bank[32];
         unsigned worst = 0;
         for (unsigned l = l0; l < l0 + per; ++l)
           if (r.mask >> l & 1)
-            for (uint64_t w = (r.addr[l] - uint64_t(smem)) / 4; w <= (r.addr[l] - uint64_t(smem) + t.bytes - 1) / 4; ++w) {
+            for (uint64_t w = (r.addr[l] - uint64_t(smem)) / 4;
+                 w <= (r.addr[l] - uint64_t(smem) + t.bytes - 1) / 4; ++w) {
               auto& b = bank[w % 32];
               if (std::find(b.begin(), b.end(), w) == b.end()) b.push_back(w);
               worst = std::max(worst, unsigned(b.size()));
             }
         t.wavefronts += worst, t.ideal += worst != 0;
       }
-    } else {          // 32-byte sectors
+    } else {  // 32-byte sectors
       std::vector<uint64_t> sec;
       uint64_t bytes = 0;
       for (unsigned l = 0; l < 32; ++l)
@@ -167,9 +205,12 @@ struct Checker final : CheckHooks {
 
   void access(const void* p, unsigned bytes, bool write, uint64_t pc) {
     if (!inside || exec || !ids) return;
-    auto gap = reinterpret_cast<uint64_t>(p) - (reinterpret_cast<uint64_t>(__builtin_frame_address(0)) - 8192);
-    if (gap < 128 * 1024) return;   // the thread's own stack: registers and local memory on the GPU
-    if (p == &ids || size_t(static_cast<const char*>(p) - reinterpret_cast<const char*>(ids)) < sizeof(Ids)) return;   // threadIdx
+    auto gap = reinterpret_cast<uint64_t>(p) -
+               (reinterpret_cast<uint64_t>(__builtin_frame_address(0)) - 8192);
+    if (gap < 128 * 1024) return;  // the thread's own stack: registers and local memory on the GPU
+    if (p == &ids ||
+        size_t(static_cast<const char*>(p) - reinterpret_cast<const char*>(ids)) < sizeof(Ids))
+      return;  // threadIdx
     int where = loc(pc);
     note(p, bytes, write, where);
     if (is_smem(p)) touch(p, bytes, write, where);
@@ -190,7 +231,8 @@ std::string line_of(uint64_t pc) {
       std::string s(buf);
       s = s.substr(0, s.find_first_of(" \n"));
       if (best.empty()) best = s;
-      if (s.rfind("simt.h", 0) != 0 && s.rfind("warp.h", 0) != 0 && s.rfind("intrinsics.h", 0) != 0) {
+      if (s.rfind("simt.h", 0) != 0 && s.rfind("warp.h", 0) != 0 &&
+          s.rfind("intrinsics.h", 0) != 0) {
         best = s;
         break;
       }
@@ -215,21 +257,25 @@ const std::string& line_name(int l) {
 }
 std::string report_text;
 
-/** "race KIND LINE LINE COUNT" and "traffic shared|global load|store LINE BYTES REQUESTS WAVEFRONTS IDEAL" */
+/** "race KIND LINE LINE COUNT" and "traffic shared|global load|store LINE BYTES REQUESTS WAVEFRONTS
+ * IDEAL" */
 void write_report(std::ostream& out) {
   for (auto& [k, r] : checker.races)
-    out << "race " << r.kind << " " << line_name(r.a) << " " << line_name(r.b) << " " << r.count << "\n";
+    out << "race " << r.kind << " " << line_name(r.a) << " " << line_name(r.b) << " " << r.count
+        << "\n";
   std::map<std::pair<std::string, int>, Traffic> by_line;
   for (auto& [k, t] : checker.traffic) {
     const std::string& line = line_name(k.first);
-    if (line.rfind("std_function.h", 0) == 0 || line.rfind("invoke.h", 0) == 0) continue;  // the launch itself
+    if (line.rfind("std_function.h", 0) == 0 || line.rfind("invoke.h", 0) == 0)
+      continue;  // the launch itself
     auto& x = by_line[{line, k.second}];
     x.shared = t.shared, x.store = t.store, x.bytes = t.bytes;
     x.requests += t.requests, x.wavefronts += t.wavefronts, x.ideal += t.ideal;
   }
   for (auto& [k, t] : by_line)
-    out << "traffic " << (t.shared ? "shared " : "global ") << (t.store ? "store " : "load ") << k.first << " "
-        << t.bytes << " " << t.requests << " " << t.wavefronts << " " << t.ideal << "\n";
+    out << "traffic " << (t.shared ? "shared " : "global ") << (t.store ? "store " : "load ")
+        << k.first << " " << t.bytes << " " << t.requests << " " << t.wavefronts << " " << t.ideal
+        << "\n";
 }
 }  // namespace
 }  // namespace simt
@@ -253,12 +299,13 @@ void __tsan_func_entry(void*) {}
 void __tsan_func_exit() {}
 void __tsan_vptr_update(void**, void*) {}
 void __tsan_vptr_read(void**) {}
-#define RW(N)                                                                           \
-  void __tsan_read##N(void* p) { simt::checker.access(p, N, false, PC); }               \
-  void __tsan_write##N(void* p) { simt::checker.access(p, N, true, PC); }               \
-  void __tsan_unaligned_read##N(void* p) { simt::checker.access(p, N, false, PC); }     \
+#define RW(N)                                                                       \
+  void __tsan_read##N(void* p) { simt::checker.access(p, N, false, PC); }           \
+  void __tsan_write##N(void* p) { simt::checker.access(p, N, true, PC); }           \
+  void __tsan_unaligned_read##N(void* p) { simt::checker.access(p, N, false, PC); } \
   void __tsan_unaligned_write##N(void* p) { simt::checker.access(p, N, true, PC); }
-RW(1) RW(2) RW(4) RW(8) RW(16)
-void __tsan_read_range(void* p, size_t n) { simt::checker.access(p, unsigned(n), false, PC); }
+RW(1) RW(2) RW(4) RW(8) RW(16) void __tsan_read_range(void* p, size_t n) {
+  simt::checker.access(p, unsigned(n), false, PC);
+}
 void __tsan_write_range(void* p, size_t n) { simt::checker.access(p, unsigned(n), true, PC); }
 }

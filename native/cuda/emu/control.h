@@ -15,7 +15,8 @@ EMULATOR_EXPORT void emulator_fail_after(int calls);
 EMULATOR_EXPORT void emulator_set_memory(uint64_t bytes);
 EMULATOR_EXPORT uint64_t emulator_used_bytes();
 EMULATOR_EXPORT uint64_t emulator_graph_launches();
-/** Only with the checker: from here on launches are checked; then what was found, as lines of text. */
+/** Only with the checker: from here on launches are checked; then what was found, as lines of text.
+ */
 EMULATOR_EXPORT void emulator_start_check();
 EMULATOR_EXPORT const char* emulator_report();
 /** "right", "wrong", or what the emulator stopped it for. */

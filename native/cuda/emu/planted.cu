@@ -25,7 +25,7 @@ std::string said;
 }  // namespace
 
 const char* emulator_run_planted(int fault) {
-  int out[kThreads] = {};
+  alignas(128) int out[kThreads] = {};
   try {
     simt::launch_impl(dim3(1), dim3(kThreads), 0, [&] { planted_kernel(fault, out); });
     said = out[0] == kThreads - 1 ? "right" : "wrong";

@@ -1,6 +1,4 @@
 // The scheduler behind emu/simt.h: fibers, barriers, warp collectives, asynchronous copies.
-#include "cuda/emu/simt.h"
-
 #include <sys/mman.h>
 
 #include <atomic>
@@ -13,45 +11,14 @@
 #include <thread>
 #include <vector>
 
+#include "cuda/emu/simt.h"
+
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/common_interface_defs.h>
 #endif
 
-#include "cuda/emu/check.h"
+#include "cuda/emu/block.h"
 
-#if defined(__x86_64__)
-asm(R"(
-.text
-.globl simt_switch
-.type simt_switch,@function
-simt_switch:
-  pushq %rbp; pushq %rbx; pushq %r12; pushq %r13; pushq %r14; pushq %r15
-  movq %rsp, (%rdi)
-  movq %rsi, %rsp
-  popq %r15; popq %r14; popq %r13; popq %r12; popq %rbx; popq %rbp
-  ret
-.size simt_switch,.-simt_switch
-)");
-#elif defined(__aarch64__)
-asm(R"(
-.text
-.globl simt_switch
-.type simt_switch,%function
-simt_switch:
-  sub sp, sp, #160
-  stp x19, x20, [sp]; stp x21, x22, [sp, #16]; stp x23, x24, [sp, #32]; stp x25, x26, [sp, #48]
-  stp x27, x28, [sp, #64]; stp x29, x30, [sp, #80]; stp d8, d9, [sp, #96]; stp d10, d11, [sp, #112]
-  stp d12, d13, [sp, #128]; stp d14, d15, [sp, #144]
-  mov x9, sp; str x9, [x0]; mov sp, x1
-  ldp x19, x20, [sp]; ldp x21, x22, [sp, #16]; ldp x23, x24, [sp, #32]; ldp x25, x26, [sp, #48]
-  ldp x27, x28, [sp, #64]; ldp x29, x30, [sp, #80]; ldp d8, d9, [sp, #96]; ldp d10, d11, [sp, #112]
-  ldp d12, d13, [sp, #128]; ldp d14, d15, [sp, #144]
-  add sp, sp, #160
-  ret
-)");
-#else
-#error "simt: add a context switch for this processor"
-#endif
 extern "C" void simt_switch(void** save_sp, void* load_sp);
 
 namespace simt {
@@ -59,41 +26,9 @@ Options options;
 thread_local Ids* ids = nullptr;
 CheckHooks* check_hooks = nullptr;
 
-namespace {
-struct Copy { void* dst; const void* src; int bytes; Site site; };
-enum class State { Ready, Waiting, Done };
-
-struct Fiber {
-  Ids id;
-  void* sp = nullptr;
-  char* stack = nullptr;
-  State state = State::Ready;
-  Site where{};            // the collective or barrier it waits in
-  std::vector<std::vector<Copy>> groups;   // cp.async groups, the last one still open
-};
-struct Collective { uint32_t mask = 0, arrived = 0; WarpFn fn = nullptr; Site site{}; void* args[32]; };
-struct Barrier { unsigned arrived = 0, expected = 0; Site site{}; std::vector<Fiber*> waiting; };
-
-struct Block {
-  const std::function<void()>* body = nullptr;
-  std::vector<Fiber> fibers;
-  std::vector<std::vector<Collective>> warps;
-  Barrier bars[16];
-  std::vector<Fiber*> ready;
-  size_t head = 0;
-  unsigned done = 0;
-  void* sched_sp = nullptr;
-  Fiber* cur = nullptr;
-  unsigned char* smem = nullptr;
-  size_t smem_dyn = 0, static_used = 0;
-  std::vector<std::pair<const void*, size_t>> statics;
-  uint64_t rng = 1;
-  std::string error;
-};
-constexpr size_t kStaticBytes = 48 << 10, kGuard = 1024;   // guard bytes lie behind the dynamic part
 thread_local Block* blk = nullptr;
 
-uint64_t next_random() {   // splitmix64
+uint64_t next_random() {  // splitmix64
   uint64_t z = (blk->rng += 0x9e3779b97f4a7c15ull);
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
   z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
@@ -107,7 +42,7 @@ std::string str(Site s) {
   return std::string(base) + ":" + std::to_string(s.line);
 }
 
-void to_scheduler() {
+static void to_scheduler() {
   Fiber* f = blk->cur;
   simt_switch(&f->sp, blk->sched_sp);
 }
@@ -121,6 +56,7 @@ void to_scheduler() {
   std::abort();
 }
 
+namespace {
 void pick(Fiber* f) {
   blk->cur = f;
   ids = &f->id;
@@ -130,7 +66,8 @@ void pick(Fiber* f) {
 Fiber* pop_ready() {
   auto& r = blk->ready;
   if (blk->head == r.size()) return nullptr;
-  if (options.order == Order::Random) std::swap(r[blk->head], r[blk->head + next_random() % (r.size() - blk->head)]);
+  if (options.order == Order::Random)
+    std::swap(r[blk->head], r[blk->head + next_random() % (r.size() - blk->head)]);
   Fiber* f = r[blk->head++];
   if (blk->head == r.size()) r.clear(), blk->head = 0;
   return f;
@@ -161,23 +98,20 @@ extern "C" void simt_fiber_main() {
   f->state = State::Done;
   blk->done++;
   for (auto& g : f->groups)
-    if (!g.empty()) fail("a thread ended with a cp.async it never waited for, issued at " + str(g[0].site));
+    if (!g.empty())
+      fail("a thread ended with a cp.async it never waited for, issued at " + str(g[0].site));
   to_scheduler();
   std::abort();
 }
 
-char* new_stack(size_t bytes) {   // with a guard page below it
-  void* p = mmap(nullptr, bytes + 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+char* new_stack(size_t bytes) {  // with a guard page below it
+  void* p = mmap(nullptr, bytes + 4096, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (p == MAP_FAILED) throw std::runtime_error("simt: no memory for fiber stacks");
   mprotect(p, 4096, PROT_NONE);
   return static_cast<char*>(p);
 }
 
-void land(const Copy& c) {
-  if (check_hooks) check_hooks->on_copy(c.dst, true, c.site);
-  if (c.bytes) std::memcpy(c.dst, c.src, c.bytes);
-  std::memset(static_cast<char*>(c.dst) + c.bytes, 0, 16 - c.bytes);
-}
 }  // namespace
 
 void* dyn_smem() { return blk->smem; }
@@ -195,7 +129,8 @@ void* static_smem(const void* tag, size_t bytes, size_t align) {
 void warp_collective(uint32_t mask, WarpFn fn, void* arg, Site site, bool orders_memory) {
   Fiber* f = blk->cur;
   unsigned lane = f->id.lane;
-  if (!(mask >> lane & 1)) fail(str(site) + ": a lane calls a warp operation whose mask leaves it out");
+  if (!(mask >> lane & 1))
+    fail(str(site) + ": a lane calls a warp operation whose mask leaves it out");
   auto& groups = blk->warps[f->id.warp];
   Collective* g = nullptr;
   for (auto& c : groups)
@@ -221,7 +156,7 @@ void warp_collective(uint32_t mask, WarpFn fn, void* arg, Site site, bool orders
   for (unsigned l = 0; l < 32; ++l)
     if ((mask >> l & 1) && l != lane) wake.push_back(&blk->fibers[f->id.warp * 32 + l]);
   make_ready(wake);
-  if (options.order != Order::Forward) {   // the last to arrive has no right to go on first
+  if (options.order != Order::Forward) {  // the last to arrive has no right to go on first
     std::vector<Fiber*> me{f};
     make_ready(me);
     wait_here(site);
@@ -254,84 +189,6 @@ void block_barrier(int id, int threads, Site site, bool wait) {
     wait_here(site);
     if (check_hooks) check_hooks->on_barrier_leave(id, f->id.linear);
   }
-}
-
-void cp_async_issue(void* dst, const void* src, int bytes, Site site) {
-  Fiber* f = blk->cur;
-  if (reinterpret_cast<uintptr_t>(dst) % 16 || (bytes && reinterpret_cast<uintptr_t>(src) % 16))
-    fail(str(site) + ": cp.async wants 16-byte alignment");
-  if (bytes != 0 && bytes != 16) fail(str(site) + ": cp.async takes 0 or 16 bytes here");
-  Copy c{dst, src, bytes, site};
-  if (check_hooks) check_hooks->on_request(src, bytes, false, site), check_hooks->on_request(dst, 16, true, site), check_hooks->on_copy(dst, false, site);
-  if (options.copies == Copies::Early || (options.copies == Copies::Random && (next_random() & 1))) {
-    land(c);
-    c.bytes = -1;
-  } else if (options.poison) {
-    std::memset(dst, 0xff, 16);   // until it lands, what lies there is undefined
-  }
-  if (f->groups.empty()) f->groups.emplace_back();
-  f->groups.back().push_back(c);
-}
-void cp_async_commit() {
-  Fiber* f = blk->cur;
-  if (f->groups.empty()) f->groups.emplace_back();
-  f->groups.emplace_back();
-}
-void cp_async_wait_groups(int allowed) {
-  Fiber* f = blk->cur;
-  int closed = int(f->groups.size()) - 1;
-  int n = std::max(0, closed - allowed);
-  for (int i = 0; i < n; ++i)
-    for (auto& c : f->groups[i])
-      if (c.bytes >= 0) land(c);
-  f->groups.erase(f->groups.begin(), f->groups.begin() + n);
-}
-
-void matrix_row(uint16_t (&to)[8], const void* row, Site site) {
-  if (reinterpret_cast<uintptr_t>(row) % 16) fail(str(site) + ": ldmatrix wants 16-byte alignment");
-  if (check_hooks) check_hooks->on_request(row, 16, false, site), check_hooks->on_access(row, 16, false, site);
-  std::memcpy(to, row, 16);
-}
-
-namespace {
-template <class T>
-T load_vector(const void* p, Site site) {
-  if (reinterpret_cast<uintptr_t>(p) % sizeof(T)) fail(str(site) + ": a vector access wants its own alignment");
-  if (check_hooks) check_hooks->on_request(p, sizeof(T), false, site), check_hooks->on_access(p, sizeof(T), false, site);
-  return *static_cast<const T*>(p);
-}
-}  // namespace
-uint4 load16(const void* p, Site site) { return load_vector<uint4>(p, site); }
-float2 load8(const void* p, Site site) { return load_vector<float2>(p, site); }
-void store8(void* p, float2 v, Site site) {
-  if (reinterpret_cast<uintptr_t>(p) % sizeof v) fail(str(site) + ": a vector access wants its own alignment");
-  if (check_hooks) check_hooks->on_request(p, sizeof v, true, site), check_hooks->on_access(p, sizeof v, true, site);
-  *static_cast<float2*>(p) = v;
-}
-
-void vote_exec(void* const* a, uint32_t mask) {
-  uint32_t r = 0;
-  for (int l = 0; l < 32; ++l)
-    if (mask >> l & 1) r |= uint32_t(static_cast<VoteArgs*>(a[l])->p) << l;
-  for (int l = 0; l < 32; ++l)
-    if (mask >> l & 1) static_cast<VoteArgs*>(a[l])->out = r;
-}
-void sync_exec(void* const*, uint32_t) {}
-
-float f16_to_float(uint16_t h) {
-  uint32_t s = uint32_t(h & 0x8000) << 16, e = h >> 10 & 31, m = h & 1023;
-  if (e == 31) return bits_to_float(s | 0x7f800000u | m << 13);
-  if (e) return bits_to_float(s | (e + 112) << 23 | m << 13);
-  float v = float(m) * 0x1p-24f;
-  return s ? -v : v;
-}
-uint16_t float_to_f16(float f) {
-  uint32_t u = float_to_bits(f), s = u >> 16 & 0x8000, a = u & 0x7fffffff;
-  if (a >= 0x7f800000) return uint16_t(s | 0x7c00 | (a > 0x7f800000 ? 0x200 : 0));
-  if (a >= 0x477ff000) return uint16_t(s | 0x7c00);
-  if (a < 0x38800000) return uint16_t(s | uint32_t(std::nearbyint(bits_to_float(a) * 0x1p24f)));
-  uint32_t m = a - 0x38000000;
-  return uint16_t(s | ((m + 0xfff + (m >> 13 & 1)) >> 13));
 }
 
 namespace {
@@ -373,12 +230,18 @@ void run_block(Block& b, dim3 grid, dim3 block, size_t smem, unsigned linear_blo
   std::vector<Fiber*> all;
   for (unsigned i = 0; i < n; ++i) {
     Fiber& f = b.fibers[i];
-    f.id = Ids{{i % block.x, i / block.x % block.y, i / block.x / block.y}, bid, block, grid, i % 32, i / 32, i};
+    f.id = Ids{{i % block.x, i / block.x % block.y, i / block.x / block.y},
+               bid,
+               block,
+               grid,
+               i % 32,
+               i / 32,
+               i};
     f.state = State::Ready;
     f.groups.clear();
     auto* top = reinterpret_cast<void**>(f.stack + 4096 + options.stack_bytes);
 #if defined(__x86_64__)
-    *--top = nullptr;   // so that the entry finds the stack as after a call
+    *--top = nullptr;  // so that the entry finds the stack as after a call
     *--top = reinterpret_cast<void*>(simt_fiber_main);
     for (int k = 0; k < 6; ++k) *--top = nullptr;
 #else
@@ -390,7 +253,8 @@ void run_block(Block& b, dim3 grid, dim3 block, size_t smem, unsigned linear_blo
     all.push_back(&f);
   }
   make_ready(all);
-  if (check_hooks) check_hooks->on_block_begin(b.smem, smem, kGuard + kStaticBytes, n, bid.x, b.fibers[0].stack);
+  if (check_hooks)
+    check_hooks->on_block_begin(b.smem, smem, kGuard + kStaticBytes, n, bid.x, b.fibers[0].stack);
   while (Fiber* f = pop_ready()) {
     pick(f);
     simt_switch(&b.sched_sp, f->sp);
@@ -404,30 +268,24 @@ void run_block(Block& b, dim3 grid, dim3 block, size_t smem, unsigned linear_blo
     Site last{};
     for (auto& f : b.fibers)
       if (f.state == State::Waiting && (f.where.line != last.line) && shown++ < 6)
-        where += " thread " + std::to_string(f.id.linear) + " at " + str(f.where) + ";", last = f.where;
-    b.error = "deadlock: " + std::to_string(n - b.done) + " of " + std::to_string(n) + " threads wait for ever:" + where;
+        where += " thread " + std::to_string(f.id.linear) + " at " + str(f.where) + ";",
+            last = f.where;
+    b.error = "deadlock: " + std::to_string(n - b.done) + " of " + std::to_string(n) +
+              " threads wait for ever:" + where;
   }
   for (size_t i = 0; i < kGuard && b.error.empty(); ++i)
-    if (b.smem[smem + i] != 0xa5) b.error = "a write past the dynamic shared memory, at byte " + std::to_string(smem + i) + " of " + std::to_string(smem);
+    if (b.smem[smem + i] != 0xa5)
+      b.error = "a write past the dynamic shared memory, at byte " + std::to_string(smem + i) +
+                " of " + std::to_string(smem);
   if (!b.error.empty()) throw std::runtime_error("simt: " + b.error);
 }
 }  // namespace
 
-}  // namespace simt
-
-void __threadfence() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
-int simt::ld_acquire(const int* p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
-int atomicAdd(int* p, int v) { return __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL); }
-unsigned atomicAdd(unsigned* p, unsigned v) { return __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL); }
-unsigned long long atomicAdd(unsigned long long* p, unsigned long long v) {
-  return __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL);
-}
-
-namespace simt {
 void launch_impl(dim3 grid, dim3 block, size_t smem, const std::function<void()>& body) {
   unsigned n = block.x * block.y * block.z, blocks = grid.x * grid.y * grid.z;
   if (n == 0 || n > 1024 || blocks == 0) throw std::runtime_error("simt: bad launch configuration");
-  if (smem > 227 * 1024) throw std::runtime_error("simt: more than 227 KiB of dynamic shared memory");
+  if (smem > 227 * 1024)
+    throw std::runtime_error("simt: more than 227 KiB of dynamic shared memory");
   smem = (smem + 127) & ~size_t(127);
   std::atomic<unsigned> next{0};
   std::exception_ptr error;

@@ -1,11 +1,11 @@
 // y = x W^T + bias on tensor cores. A block of threads makes 128 outputs of 8, 32 or 128 rows; W is
-// mma's A, so that one row costs 8 columns of a tile and not 16. Chunks of W and x go through a ring
-// in shared memory, filled by asynchronous copies.
+// mma's A, so that one row costs 8 columns of a tile and not 16. Chunks of W and x go through a
+// ring in shared memory, filled by asynchronous copies.
 //
 // The sum over K has one order for every number of rows: chunks in order inside a slice of K; each
-// slice starts from zero; slices fold left to right. With few rows the slices of a panel go to several
-// blocks, and the last of them to finish folds what all have left in memory (docs/decisions/0013);
-// with many rows one block takes them one after the other.
+// slice starts from zero; slices fold left to right. With few rows the slices of a panel go to
+// several blocks, and the last of them to finish folds what all have left in memory
+// (docs/decisions/0013); with many rows one block takes them one after the other.
 #pragma once
 
 #include "cuda/abi.h"
@@ -23,8 +23,8 @@ template <Format F, int Tokens>
 struct LinearTile {
   static constexpr bool kFloats = is_float_format(F);
   static constexpr int kTileBytes = tile_bytes(F);
-  static constexpr int kTokenWarps = Tokens == 128 ? 2 : 1;   // a warp's sums fit its registers
-  static constexpr int kRowTiles = Tokens == 128 ? 2 : 1;     // of 16 outputs, per warp
+  static constexpr int kTokenWarps = Tokens == 128 ? 2 : 1;     // a warp's sums fit its registers
+  static constexpr int kRowTiles = Tokens == 128 ? 2 : 1;       // of 16 outputs, per warp
   static constexpr int kTokenTiles = Tokens / 8 / kTokenWarps;  // of 8 rows, per warp
   // Scales that are loaded ahead of their step would not fit the registers of the widest tile.
   static constexpr int kStepsAtOnce = Tokens == 128 && !kFloats ? 1 : kSteps;
@@ -87,7 +87,8 @@ class LinearBlock {
     for (int chunk = first; chunk < end; chunk++) {
       simt::cp_async_wait<Tile::kStages - 2>();
       __syncthreads();  // this chunk is there, and all are done with the one before it
-      load_chunk(chunk + Tile::kStages - 1, end, (chunk - first + Tile::kStages - 1) % Tile::kStages);
+      load_chunk(chunk + Tile::kStages - 1, end,
+                 (chunk - first + Tile::kStages - 1) % Tile::kStages);
       multiply_chunk(shared_ + (chunk - first) % Tile::kStages * Tile::kStageBytes);
       if (Tokens == 128 && chunk + 1 == slice_end) {
         fold_slice(slice++);
@@ -128,8 +129,7 @@ class LinearBlock {
   /** Rows past the last are zeros. 16-byte pieces of a row are swizzled, so that ldmatrix meets no
    * bank twice. */
   SIMT_DEV void load_rows(uint8_t* to, int chunk) {
-    const int64_t row_bytes =
-        static_cast<int64_t>(args_.rows.padded) * (Tile::kFloats ? 2 : 1);
+    const int64_t row_bytes = static_cast<int64_t>(args_.rows.padded) * (Tile::kFloats ? 2 : 1);
     for (int i = threadIdx.x; i < Tokens * 8; i += kLinearThreads) {
       const int row = i / 8, piece = i % 8, token = work_.token_tile * Tokens + row;
       const bool in = token < args_.n_rows;
@@ -142,8 +142,8 @@ class LinearBlock {
       for (int i = threadIdx.x; i < Tokens * 2; i += kLinearThreads) {
         const int row = i % Tokens, token = work_.token_tile * Tokens + row;
         const bool in = token < args_.n_rows;
-        const int64_t block = (static_cast<int64_t>(in ? token : 0) * args_.rows.padded +
-                               chunk * kByteChunk) / 32;
+        const int64_t block =
+            (static_cast<int64_t>(in ? token : 0) * args_.rows.padded + chunk * kByteChunk) / 32;
         const void* from = i < Tokens ? static_cast<const void*>(args_.rows.scales + block)
                                       : static_cast<const void*>(args_.rows.sums + 2 * block);
         simt::cp_async_16(to + (i < Tokens ? Tile::kScales : Tile::kRowSums) + row * 16, from,
@@ -178,7 +178,8 @@ class LinearBlock {
 #pragma unroll
     for (int n = 0; n < Tile::kTokenTiles; n += 2) {
       // With one tile of rows the second half of the load repeats the first.
-      const int row = first_token() + (Tile::kTokenTiles == 1 ? 0 : n * 8 + matrix / 2 * 8) + in_matrix;
+      const int row =
+          first_token() + (Tile::kTokenTiles == 1 ? 0 : n * 8 + matrix / 2 * 8) + in_matrix;
       const int piece = 2 * step + matrix % 2;
       uint32_t four[4];
       simt::ldmatrix_x4(four, rows + row * kRowBytes + (piece ^ (row & 7)) * 16);
@@ -214,8 +215,10 @@ class LinearBlock {
 #pragma unroll
     for (int n = 0; n < Tile::kTokenTiles; n++) {
       const int token = first_token() + n * 8 + lane() % 4 * 2;
-      const auto* row_scales = reinterpret_cast<const float*>(stage + Tile::kScales) + token * 4 + block;
-      const auto* row_sums = reinterpret_cast<const int16_t*>(stage + Tile::kRowSums) + token * 8 + 2 * block;
+      const auto* row_scales =
+          reinterpret_cast<const float*>(stage + Tile::kScales) + token * 4 + block;
+      const auto* row_sums =
+          reinterpret_cast<const int16_t*>(stage + Tile::kRowSums) + token * 8 + 2 * block;
       const float row_scale[2] = {row_scales[0], row_scales[4]};
       float terms[4];
       block_terms<C>(codes, rows[n], row_sums, scales, terms);
@@ -235,12 +238,14 @@ class LinearBlock {
       if constexpr (C::kZero != 0 || C::kHasMin) {
 #pragma unroll
         for (int i = 0; i < 2; i++)
-          sum[i] = C::kGroups == 2 ? row_sums[8 * i + group] : row_sums[8 * i] + row_sums[8 * i + 1];
+          sum[i] =
+              C::kGroups == 2 ? row_sums[8 * i + group] : row_sums[8 * i] + row_sums[8 * i + 1];
       }
       int dots[4];
 #pragma unroll
       for (int i = 0; i < 4; i++) dots[i] = kMagicBits - C::kZero * sum[i % 2];
-      if constexpr (C::kGroups == 2) simt::mma_s8_k16(dots, codes[2 * group], codes[2 * group + 1], row[group]);
+      if constexpr (C::kGroups == 2)
+        simt::mma_s8_k16(dots, codes[2 * group], codes[2 * group + 1], row[group]);
       else simt::mma_s8_k32(dots, codes, row[0], row[1]);
 #pragma unroll
       for (int i = 0; i < 4; i++) {
@@ -291,7 +296,8 @@ class LinearBlock {
     if (n_before != output_.n_slices - 1) return;
     __threadfence();
     if (threadIdx.x == 0) *counter = 0;
-    each_sum([&](int r, int n, int i, int at) { result(r, n, i) = left_by(0)[at * kLinearThreads]; });
+    each_sum(
+        [&](int r, int n, int i, int at) { result(r, n, i) = left_by(0)[at * kLinearThreads]; });
     for (int slice = 1; slice < output_.n_slices; slice++) {
       each_sum([&](int r, int n, int i, int at) {
         result(r, n, i) += left_by(slice)[at * kLinearThreads];
