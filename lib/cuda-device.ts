@@ -4,5 +4,4 @@ export interface CudaDevice {
   /** "9.0" */
   computeCapability: string;
   totalBytes: number;
-  freeBytes: number;
 }

@@ -46,7 +46,7 @@ MergeArgs = struct(
     "MergeArgs", step=P, partials=P, out=P, prepared=Rows, plan=I, n_rows=I, n_heads=I, head_dim=I)
 Launch = struct("Launch", op=I, size=I, args=c.c_uint8 * 320)
 Info = struct(
-    "Info", name=c.c_char * 256, major=I, minor=I, n_multiprocessors=I, shared_bytes=I, free_bytes=L, total_bytes=L)
+    "Info", name=c.c_char * 256, major=I, minor=I, n_multiprocessors=I, shared_bytes=I, ordinal=I, total_bytes=L)
 LINEAR, ATTENTION, MERGE = 4, 9, 10
 
 TABLE = [
@@ -58,7 +58,7 @@ TABLE = [
     ("read", c.CFUNCTYPE(I, P, P, P, L)), ("fill", c.CFUNCTYPE(I, P, P, c.c_uint8, L)),
     ("run", c.CFUNCTYPE(I, P, c.POINTER(Launch), I)),
     ("make_graph", c.CFUNCTYPE(I, P, c.POINTER(Launch), I, c.POINTER(P))), ("run_graph", c.CFUNCTYPE(I, P, P)),
-    ("release_graph", c.CFUNCTYPE(None, P, P)), ("wait", c.CFUNCTYPE(I, P)),
+    ("release_graph", c.CFUNCTYPE(None, P, P)), ("wait", c.CFUNCTYPE(I, P)), ("free_memory", c.CFUNCTYPE(I, P, c.POINTER(L))),
 ]
 Library = type("Library", (c.Structure,), {"_fields_": [(n, t or L) for n, t in TABLE]})  # a u32 and its padding
 

@@ -57,8 +57,8 @@ async function examineCuda(): Promise<string[]> {
     return devices.length === 0
       ? [`none: ${reason}`]
       : devices.map(
-          ({ name, computeCapability, freeBytes }) =>
-            `${name} (compute capability ${computeCapability}, ${sizeText(freeBytes)} free)`,
+          ({ name, computeCapability, totalBytes }) =>
+            `${name} (compute capability ${computeCapability}, ${sizeText(totalBytes)})`,
         );
   } catch (error) {
     return [`none: ${(error as Error).message}`];

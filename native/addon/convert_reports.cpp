@@ -39,7 +39,6 @@ Napi::Object to_js(Napi::Env env, const cuda::FoundDevices& found) {
     device.Set("name", info.name);
     device.Set("computeCapability", std::to_string(info.major) + "." + std::to_string(info.minor));
     device.Set("totalBytes", static_cast<double>(info.total_bytes));
-    device.Set("freeBytes", static_cast<double>(info.free_bytes));
     devices.Set(i, device);
   }
   auto object = Napi::Object::New(env);

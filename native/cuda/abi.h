@@ -246,7 +246,8 @@ struct DeviceInfo {
   int32_t major, minor;  // compute capability
   int32_t n_multiprocessors;
   int32_t shared_bytes;  // that one block may have
-  uint64_t free_bytes, total_bytes;
+  int32_t ordinal;       // CUDA's number of it
+  uint64_t total_bytes;
 };
 
 struct Device;
@@ -281,6 +282,7 @@ struct Library {
   void (*release_graph)(Device* device, Graph* graph);
   /** Returns when everything before is done. */
   Status (*wait)(Device* device);
+  Status (*free_memory)(Device* device, uint64_t* bytes);
 };
 
 /** The one symbol that the library exports. */

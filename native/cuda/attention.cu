@@ -30,7 +30,7 @@ struct AttentionTile {
   static constexpr int kStages = Dims > 128 ? 2 : 3;
   static constexpr int kBlockBytes = kBlockTokens * Dims * 4;
   static constexpr int kSharedBytes = kQueries * Dims * 2 + kStages * kBlockBytes;
-  static_assert(kSharedBytes <= 99 * 1024, "queries and ring fit every device");
+  static_assert(kSharedBytes + 1024 <= 99 * 1024, "queries and ring fit every device");
 };
 
 template <int Dims, bool Exact>
@@ -276,7 +276,9 @@ SIMT_DEV void wait_for_pieces(const int* done, int n) {
 /** The last block to leave makes the counters ready for the next launch. */
 SIMT_DEV void leave_launch(int* counters) {
   if (threadIdx.x != 0) return;
+  __threadfence();
   if (atomicAdd(counters + 2, 1) != static_cast<int>(gridDim.x) - 1) return;
+  __threadfence();
   counters[0] = counters[1] = counters[2] = 0;
 }
 
@@ -289,9 +291,11 @@ __global__ void __launch_bounds__(kThreads, 1)
     const DevicePiece piece = plan.pieces[i];
     wait_for_pieces(args.counters + 1, piece.after);
     Piece<Dims, Exact>(args, plan, piece, shared).run();
-    __threadfence();
     __syncthreads();
-    if (threadIdx.x == 0) atomicAdd(args.counters + 1, 1);
+    if (threadIdx.x == 0) {
+      __threadfence();  // what the block wrote is there before it is counted
+      atomicAdd(args.counters + 1, 1);
+    }
   }
   leave_launch(args.counters);
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "base/check.h"
 #include "base/cores.h"
@@ -25,7 +26,8 @@ std::shared_ptr<const CudaDevice> open_device(const std::string& path, int index
                                                    ": this machine has " +
                                                    std::to_string(found.devices.size()));
   }
-  return std::make_shared<const CudaDevice>(*found.library, index);
+  return std::make_shared<const CudaDevice>(*found.library,
+                                            found.devices[static_cast<size_t>(index)].ordinal);
 }
 
 DeviceRope rope_of(const RopeTable& rope) {
@@ -107,6 +109,7 @@ void CudaBackend::upload_step() {
 
 void CudaBackend::start() {
   if (launches_.empty()) return;
+  runs_ = true;
   upload_step();
   graphs_.run(launches_);
   launches_.clear();
@@ -123,6 +126,7 @@ void CudaBackend::wait() {
     at += result.bytes;
   }
   device_->wait();
+  runs_ = false;
   at = 0;
   for (const Result& result : results_) {
     std::memcpy(result.to, bytes + at, result.bytes);
@@ -132,6 +136,7 @@ void CudaBackend::wait() {
 }
 
 void CudaBackend::end_step() {
+  if (std::exchange(runs_, false)) device_->wait();  // it may still read what is about to be used again
   launches_.clear();
   results_.clear();
   for (CudaScratch& scratch : prepared_) scratch.end_step();

@@ -107,6 +107,7 @@ class CudaBackend final : public Backend {
   StepBuilder builder_;
   std::vector<Launch> launches_;
   std::vector<Result> results_;
+  bool runs_ = false;  // the device, since `start`
   Graphs graphs_;
   std::unique_ptr<CudaBuffer> tables_;  // where builder_'s bytes go
   PinnedMemory staging_, returned_;

@@ -17,17 +17,17 @@ std::string gigabytes(uint64_t bytes) {
 
 }  // namespace
 
-CudaDevice::CudaDevice(const Library& library, int index) : library_(library), index_(index) {
-  check(library.describe(index, &info_), "asking for the device");
-  check(library.open(index, &device_), "opening the device");
+CudaDevice::CudaDevice(const Library& library, int ordinal) : library_(library) {
+  check(library.describe(ordinal, &info_), "asking for the device");
+  check(library.open(ordinal, &device_), "opening the device");
 }
 
 CudaDevice::~CudaDevice() { library_.close(device_); }
 
 uint64_t CudaDevice::free_bytes() const {
-  DeviceInfo info{};
-  check(library_.describe(index_, &info), "asking for free memory");
-  return info.free_bytes;
+  uint64_t bytes = 0;
+  check(library_.free_memory(device_, &bytes), "asking for free memory");
+  return bytes;
 }
 
 void CudaDevice::check(Status status, const char* doing) const {
@@ -95,9 +95,11 @@ uint8_t* PinnedMemory::get(size_t bytes) {
   if (bytes > size_) {
     if (data_ != nullptr) device_->library().release_pinned(device_->get(), data_);
     data_ = nullptr;
-    size_ = bytes + bytes / 2;
-    device_->check(device_->library().allocate_pinned(device_->get(), size_, &data_),
+    size_ = 0;
+    const size_t wanted = bytes + bytes / 2;
+    device_->check(device_->library().allocate_pinned(device_->get(), wanted, &data_),
                    "allocating pinned memory");
+    size_ = wanted;
   }
   return static_cast<uint8_t*>(data_);
 }

@@ -13,7 +13,8 @@ namespace cachalot::cuda {
 
 class CudaDevice {
  public:
-  CudaDevice(const Library& library, int index);
+  /** `ordinal`: of CUDA's own list. */
+  CudaDevice(const Library& library, int ordinal);
   ~CudaDevice();
   CudaDevice(const CudaDevice&) = delete;
   CudaDevice& operator=(const CudaDevice&) = delete;
@@ -32,7 +33,6 @@ class CudaDevice {
 
  private:
   const Library& library_;
-  const int index_;
   Device* device_ = nullptr;
   DeviceInfo info_{};
 };

@@ -24,7 +24,11 @@ struct Graph {
 
 namespace {
 
-Status status_of(cudaError_t error) { return static_cast<Status>(error); }
+/** What is told is forgotten by the runtime, if it can be: the next call is judged by itself. */
+Status status_of(cudaError_t error) {
+  if (error != cudaSuccess) cudaGetLastError();
+  return static_cast<Status>(error);
+}
 
 /** Each thread has a current device of its own. */
 Status use(const Device* device) { return status_of(cudaSetDevice(device->index)); }
@@ -70,12 +74,9 @@ Status describe(int32_t index, DeviceInfo* info) {
   info->minor = properties.minor;
   info->n_multiprocessors = properties.multiProcessorCount;
   info->shared_bytes = static_cast<int32_t>(properties.sharedMemPerBlockOptin);
-  if (const cudaError_t error = cudaSetDevice(index); error != cudaSuccess) return status_of(error);
-  size_t free_bytes = 0, total_bytes = 0;
-  const cudaError_t error = cudaMemGetInfo(&free_bytes, &total_bytes);
-  info->free_bytes = free_bytes;
-  info->total_bytes = total_bytes;
-  return status_of(error);
+  info->ordinal = index;
+  info->total_bytes = properties.totalGlobalMem;
+  return 0;
 }
 
 Status open(int32_t index, Device** device) {
@@ -102,9 +103,7 @@ const char* last_error(Status status) {
 
 Status allocate(Device* device, uint64_t bytes, void** address) {
   if (const Status status = use(device)) return status;
-  const Status status = status_of(cudaMalloc(address, bytes));
-  if (status == kOutOfMemory) cudaGetLastError();  // nothing is lost by it: the next call is sound
-  return status;
+  return status_of(cudaMalloc(address, bytes));
 }
 void release(Device* device, void* address) {
   use(device);
@@ -152,12 +151,13 @@ Status make_graph(Device* device, const Launch* launches, int32_t n, Graph** gra
   const Status launched = launch_all(device, launches, n);
   cudaGraph_t captured = nullptr;
   error = cudaStreamEndCapture(stream, &captured);
-  if (launched != 0 || error != cudaSuccess) return launched != 0 ? launched : status_of(error);
   auto made = std::make_unique<Graph>();
-  error = cudaGraphInstantiate(&made->executable, captured, 0);
-  cudaGraphDestroy(captured);
-  if (error == cudaSuccess) *graph = made.release();
-  return status_of(error);
+  if (launched == 0 && error == cudaSuccess)
+    error = cudaGraphInstantiate(&made->executable, captured, 0);
+  if (captured != nullptr) cudaGraphDestroy(captured);
+  if (launched != 0 || error != cudaSuccess) return launched != 0 ? launched : status_of(error);
+  *graph = made.release();
+  return 0;
 }
 Status run_graph(Device* device, Graph* graph) {
   if (const Status status = use(device)) return status;
@@ -174,10 +174,19 @@ Status wait(Device* device) {
   return status_of(cudaStreamSynchronize(device->context.stream));
 }
 
-constexpr Library kLibrary{
-    kAbiVersion, count_devices, describe,        open,           close,         last_error,
-    allocate,    release,       allocate_pinned, release_pinned, write,         read,
-    fill,        run,           make_graph,      run_graph,      release_graph, wait};
+Status free_memory(Device* device, uint64_t* bytes) {
+  if (const Status status = use(device)) return status;
+  size_t free_bytes = 0, total_bytes = 0;
+  const Status status = status_of(cudaMemGetInfo(&free_bytes, &total_bytes));
+  *bytes = free_bytes;
+  return status;
+}
+
+constexpr Library kLibrary{kAbiVersion,    count_devices, describe,        open,
+                           close,          last_error,    allocate,        release,
+                           allocate_pinned, release_pinned, write,         read,
+                           fill,           run,           make_graph,      run_graph,
+                           release_graph,  wait,          free_memory};
 
 }  // namespace
 

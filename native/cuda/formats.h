@@ -1,6 +1,6 @@
 // How weights lie on the device. 16 outputs by one chunk of inputs form a tile, in which a lane of
 // a warp finds with 16-byte loads exactly what mma.sync wants of it (MARLIN, Frantar et al. 2024).
-// Lane 4 g + t holds outputs g and g + 8. Tiles follow one another along K, then along N.
+// Lane 4 g + t holds outputs g and g + 8. The eight tiles of a panel follow one another, then chunks, then panels.
 //
 // Bytes, 128 inputs per chunk, as four blocks of 32: words {row g, k 4t..4t+3}, {row g + 8, same},
 // {row g, k 16+4t..}, {row g + 8, same} per lane and block.
@@ -97,6 +97,10 @@ constexpr int64_t tile_count(int64_t n_outputs) {
 /** Whole panels, so that a block of threads never reads past the end. */
 constexpr int64_t panel_count(int64_t n_outputs) {
   return (n_outputs + kPanelOutputs - 1) / kPanelOutputs;
+}
+/** Which of a weight's tiles this is: a panel's eight of one chunk lie one after the other. */
+constexpr int64_t tile_index(int64_t row_tile, int64_t chunk, int64_t n_chunks) {
+  return (row_tile / kPanelTiles * n_chunks + chunk) * kPanelTiles + row_tile % kPanelTiles;
 }
 constexpr int64_t weight_bytes(Format format, int64_t n_outputs, int64_t n_inputs) {
   return panel_count(n_outputs) * kPanelTiles * chunk_count(format, n_inputs) * tile_bytes(format);

@@ -56,9 +56,10 @@ void Graphs::run(std::span<const Launch> launches) {
   }
   known_.splice(known_.begin(), known_, found);
   Known& known = known_.front();
-  if (known.graph == nullptr) {
-    device_->check(library.make_graph(device_->get(), launches.data(), n, &known.graph),
-                   "capturing a graph");
+  if (known.graph == nullptr &&
+      library.make_graph(device_->get(), launches.data(), n, &known.graph) != 0) {
+    known.graph = nullptr;  // no memory for it, say: one launch after the other does as well
+    return device_->check(library.run(device_->get(), launches.data(), n), "launching kernels");
   }
   device_->check(library.run_graph(device_->get(), known.graph), "launching a graph");
 }

@@ -223,8 +223,8 @@ MemoryRegion pack_weight(const Tensor& tensor, ThreadPool& pool) {
   const int64_t chunks_of_part = format == Format::kThrice ? n_chunks / 3 : n_chunks;
   MemoryRegion packed(static_cast<size_t>(weight_bytes(format, tensor.n_rows, tensor.n_cols)));
   const auto pack_tile = [&](int tile, int) {
-    uint8_t* out = packed.data() + tile * n_chunks * bytes;
-    for (int64_t chunk = 0; chunk < n_chunks; chunk++, out += bytes) {
+    for (int64_t chunk = 0; chunk < n_chunks; chunk++) {
+      uint8_t* out = packed.data() + tile_index(tile, chunk, n_chunks) * bytes;
       const int64_t part = chunk / chunks_of_part,
                     input = chunk % chunks_of_part * chunk_inputs(format);
       for (int row = 0; row < kTileOutputs; row++) {

@@ -160,6 +160,7 @@ SIMT_DEV void attend_tile(const Shape& shape, const uint16_t* queries, const uin
   compute_scores(shape, queries, block, scores);
   mask_scores(ranges, first_key, scores);
   update_softmax(state, scale_log2, scores);
+  __syncwarp();  // some lanes had nothing to scale
   add_values(shape, scores, block + kBlockTokens * shape.head_dim * 2, state);
 }
 
