@@ -30,7 +30,7 @@ def struct(name, /, **fields):
 
 
 # The structs of abi.h that are used here, field by field.
-Plan = struct("Plan", runs=P, items=P, item_rows=P, pieces=P, merge_begin=P, merges=P, n_pieces=I, n_partials=I)
+Plan = struct("Plan", runs=P, items=P, item_rows=P, pieces=P, bundles=P, merge_begin=P, merges=P, n_bundles=I, n_partials=I)
 Header = struct("Header", tokens=P, output_rows=P, targets=P, samples=P, plans=Plan * 8)
 Rows = struct("Rows", codes=P, scales=P, sums=P, kind=I, padded=I)
 Output = struct("Output", weight=P, bias=P, y=P, n_outputs=I, n_slices=I, first_cta=I, first_tile=I)
@@ -231,7 +231,9 @@ def attention_launches(device, sequences, rows, context, shared_tokens, heads, k
                 entries[row].append((partial, first // group))
                 partial += 1
             for head in range(kv_heads):
-                pieces.append((-(len(part) + 16) * (end - first), index, head))
+                queries = len(part) * heads // kv_heads
+                short = queries <= 16 and first // 8 == (end - 1) // 8
+                pieces.append((short, -(queries + 16) * (end - first), index, head))
 
     everyone = [(s * rows + r, context - rows + r + 1) for s in range(sequences) for r in range(rows)]
     for first in range(0, prefix_tiles, group):
@@ -248,12 +250,21 @@ def attention_launches(device, sequences, rows, context, shared_tokens, heads, k
         merges += [x for entry in of_row for x in entry]
         begin.append(len(merges) // 2)
 
+    pieces.sort()
+    n_short, bundles = sum(piece[0] for piece in pieces), []
+    together = min(8, max(1, up(n_short, device.info.n_multiprocessors)))
+    at = 0
+    while at < len(pieces):
+        taken = min(together, len(pieces) - at) if pieces[at][0] else 1
+        bundles += [at, taken, 0, int(pieces[at][0])]
+        at += taken
     block_table = device.put(ints(blocks, U))
     plan = Plan(
         runs=device.put(ints([block_table + 4 * r for r in runs], L)), items=device.put(ints(items)),
         item_rows=device.put(ints(item_rows)),
-        pieces=device.put(ints([x for _, item, head in sorted(pieces) for x in (item, head, 0)])),
-        merge_begin=device.put(ints(begin)), merges=device.put(ints(merges)), n_pieces=len(pieces), n_partials=partial)
+        pieces=device.put(ints([x for _, _, item, head in pieces for x in (item, head)])),
+        bundles=device.put(ints(bundles)),
+        merge_begin=device.put(ints(begin)), merges=device.put(ints(merges)), n_bundles=len(bundles) // 4, n_partials=partial)
     header = Header()
     header.plans[0] = plan
     step_address = device.put(header)

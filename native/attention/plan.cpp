@@ -17,6 +17,7 @@ class Planner {
       : sequences_(sequences), options_(options), tree_(tree), tiles_per_item_(tiles_per_item) {}
 
   AttentionPlan build() {
+    plan_.heads_per_kv_head = options_.heads_per_kv_head;
     int n_rows = 0;
     for (const auto& sequence : sequences_) {
       n_rows += sequence.n_rows;

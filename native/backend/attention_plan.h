@@ -62,6 +62,7 @@ struct AttentionPlan {
   std::vector<int32_t> merge_begin;    // [R + 1] in merge_entries
   std::vector<MergeEntry> merge_entries;
   int32_t n_partials = 0;
+  int32_t heads_per_kv_head = 1;  // queries of a row that read the same keys
 };
 
 }  // namespace cachalot

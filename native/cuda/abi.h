@@ -25,9 +25,14 @@ struct DeviceItemRow {
 struct DeviceItem {
   int32_t run, first_row, n_rows, first_tile, end_tile, first_partial;
 };
-/** One item for one KV head. `after`: it resumes what the first so many pieces leave. */
+/** One item for one KV head. */
 struct DevicePiece {
-  int32_t item, head, after;
+  int32_t item, head;
+};
+/** Pieces that a block of threads takes at once: one, or a short one for each of its warps.
+ * `after`: they resume what the first so many pieces leave. */
+struct DeviceBundle {
+  int32_t first_piece, n_pieces, after, is_short;
 };
 struct DeviceMerge {
   int32_t partial, group;
@@ -37,9 +42,10 @@ struct DevicePlan {
   const DeviceItem* items;
   const DeviceItemRow* item_rows;
   const DevicePiece* pieces;
+  const DeviceBundle* bundles;
   const int32_t* merge_begin;  // [R + 1]
   const DeviceMerge* merges;
-  int32_t n_pieces;
+  int32_t n_bundles;
   int32_t n_partials;
 };
 struct DeviceTarget {
@@ -190,8 +196,9 @@ struct AttentionArgs {
   DeviceKv store;
   DeviceRope rope;
   const float* q;
-  float* partials;    // see device/partials.h
-  int32_t* counters;  // [3] pieces taken, pieces done, blocks that have left; zero before and after
+  float* partials;  // see device/partials.h
+  int32_t*
+      counters;  // [3] bundles taken, pieces done, blocks that have left; zero before and after
   int32_t plan, layer, n_heads;
   float scale_log2;
 };

@@ -53,10 +53,22 @@ class Piece {
         queries_(reinterpret_cast<uint16_t*>(shared)),
         ring_(shared + Tile::kQueries * Dims * 2) {}
 
+  /** A short piece, by one warp. */
+  SIMT_DEV void run_by_warp() {
+    queries_ += warp() * 16 * shape_.head_dim;
+    load_queries(0, lane(), 32);
+    __syncwarp();
+    State state;
+    state.clear();
+    resume(0, state);
+    attend_span(ranges_of(0), item_.first_tile, item_.end_tile, state);
+    fold(0, true, state);
+  }
+
   SIMT_DEV void run() {
     for (int first = 0; first < n_queries_; first += Tile::kQueries) {
       __syncthreads();  // all are done with the queries before
-      load_queries(first);
+      load_queries(first, threadIdx.x, kThreads);
       __syncthreads();
       if (n_queries_ - first <= 16) attend_spans(first);
       else attend_queries(first);
@@ -73,10 +85,10 @@ class Piece {
 
   /** Rotated and rounded to bf16, as mma's A: [tiles of 16 queries][steps of 16 dims][32 lanes][8].
    */
-  SIMT_DEV void load_queries(int first) {
+  SIMT_DEV void load_queries(int first, int thread, int n_threads) {
     const int head_dim = shape_.head_dim;
     const int n_tiles = min(Tile::kQueryTiles, (n_queries_ - first + 15) / 16);
-    for (int i = threadIdx.x; i < n_tiles * 16 * head_dim; i += kThreads) {
+    for (int i = thread; i < n_tiles * 16 * head_dim; i += n_threads) {
       const int query = first + i / head_dim, d = i % head_dim;
       float value = 0.0f;
       if (query < n_queries_) {
@@ -113,6 +125,13 @@ class Piece {
     return min(item_.end_tile, (first_tile / kSpanTiles + 1) * kSpanTiles);
   }
 
+  /** Tiles of one span, by one warp from memory. */
+  SIMT_DEV void attend_span(const KeyRanges& ranges, int tile, int end, State& state) {
+    for (; tile < end; tile++)
+      attend_tile(shape_, queries_, block(tile), ranges, tile * kBlockTokens, args_.scale_log2,
+                  state);
+  }
+
   /** At most 16 queries: warps take spans in turns, and fold them one after the other. */
   SIMT_DEV void attend_spans(int first_query) {
     const KeyRanges ranges = ranges_of(first_query);
@@ -123,12 +142,10 @@ class Piece {
       State state;
       state.clear();
       if (span < n_spans) {
-        int tile = max(item_.first_tile, (first_span + span) * kSpanTiles);
+        const int tile = max(item_.first_tile, (first_span + span) * kSpanTiles);
         const int end = span_end(tile);
         if (span == 0) resume(first_query, state);
-        for (; tile < end; tile++)
-          attend_tile(shape_, queries_of(0), block(tile), ranges, tile * kBlockTokens,
-                      args_.scale_log2, state);
+        attend_span(ranges, tile, end, state);
       }
       for (int turn = 0; turn < kWarps && round + turn < n_spans; turn++) {
         if (turn == warp()) fold(first_query, span == 0, state);
@@ -256,8 +273,8 @@ class Piece {
   uint8_t* ring_;
 };
 
-/** The next piece that nobody has taken. */
-SIMT_DEV int take_piece(int* counters) {
+/** The next bundle that nobody has taken. */
+SIMT_DEV int take_bundle(int* counters) {
   SIMT_SHARED(int, taken);
   __syncthreads();  // all have read the one before
   if (threadIdx.x == 0) taken = atomicAdd(counters, 1);
@@ -287,14 +304,18 @@ __global__ void __launch_bounds__(kThreads, 1)
     attention_kernel(const __grid_constant__ AttentionArgs args) {
   SIMT_DYN_SMEM(uint8_t, shared);
   const DevicePlan& plan = args.step->plans[args.plan];
-  for (int i = take_piece(args.counters); i < plan.n_pieces; i = take_piece(args.counters)) {
-    const DevicePiece piece = plan.pieces[i];
-    wait_for_pieces(args.counters + 1, piece.after);
-    Piece<Dims, Exact>(args, plan, piece, shared).run();
+  const int warp = threadIdx.x / 32;
+  for (int i = take_bundle(args.counters); i < plan.n_bundles; i = take_bundle(args.counters)) {
+    const DeviceBundle bundle = plan.bundles[i];
+    wait_for_pieces(args.counters + 1, bundle.after);
+    const DevicePiece* pieces = plan.pieces + bundle.first_piece;
+    if (!bundle.is_short) Piece<Dims, Exact>(args, plan, pieces[0], shared).run();
+    else if (warp < bundle.n_pieces)
+      Piece<Dims, Exact>(args, plan, pieces[warp], shared).run_by_warp();
     __syncthreads();
     if (threadIdx.x == 0) {
       __threadfence();  // what the block wrote is there before it is counted
-      atomicAdd(args.counters + 1, 1);
+      atomicAdd(args.counters + 1, bundle.n_pieces);
     }
   }
   leave_launch(args.counters);

@@ -30,20 +30,37 @@ struct Partial {
   }
 };
 
+constexpr int kAhead = 8;  // partials on their way at once: folding one waits for the one before
+
 SIMT_DEV float merged(const AttentionMergeArgs& args, int row, int head, int d) {
   const DevicePlan& plan = args.step->plans[args.plan];
   const Partials partials(args.partials, plan, args.n_heads, args.head_dim);
-  Partial total;
-  const int end = plan.merge_begin[row + 1];
-  for (int i = plan.merge_begin[row]; i < end;) {
-    Partial group;
-    for (const int index = plan.merges[i].group; i < end && plan.merges[i].group == index; i++) {
-      const int64_t at = partials.index(plan.merges[i].partial, head);
+  Partial total, group;
+  const int begin = plan.merge_begin[row], end = plan.merge_begin[row + 1];
+  int index = begin < end ? plan.merges[begin].group : 0;
+  for (int first = begin; first < end; first += kAhead) {
+    Partial parts[kAhead];
+    int groups[kAhead];
+#pragma unroll
+    for (int i = 0; i < kAhead; i++) {
+      const DeviceMerge merge = plan.merges[min(first + i, end - 1)];
+      const int64_t at = partials.index(merge.partial, head);
       const float2 scalars = simt::ld8(partials.scalars + at);
-      group.add({partials.out(at)[d], scalars.x, scalars.y});
+      parts[i] = {partials.out(at)[d], scalars.x, scalars.y};
+      groups[i] = merge.group;
     }
-    total.add(group);
+#pragma unroll
+    for (int i = 0; i < kAhead; i++) {
+      if (first + i >= end) break;
+      if (groups[i] != index) {
+        total.add(group);
+        group = Partial();
+        index = groups[i];
+      }
+      group.add(parts[i]);
+    }
   }
+  total.add(group);
   return total.sum == 0.0f ? 0.0f : total.out / total.sum;
 }
 

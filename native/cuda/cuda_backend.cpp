@@ -38,6 +38,7 @@ DeviceRope rope_of(const RopeTable& rope) {
 
 CudaBackend::CudaBackend(const std::string& library, int index)
     : device_(open_device(library, index)),
+      builder_(device_->info().n_multiprocessors),
       graphs_(device_),
       staging_(device_),
       returned_(device_),
@@ -136,7 +137,8 @@ void CudaBackend::wait() {
 }
 
 void CudaBackend::end_step() {
-  if (std::exchange(runs_, false)) device_->wait();  // it may still read what is about to be used again
+  if (std::exchange(runs_, false))
+    device_->wait();  // it may still read what is about to be used again
   launches_.clear();
   results_.clear();
   for (CudaScratch& scratch : prepared_) scratch.end_step();

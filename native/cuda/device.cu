@@ -182,11 +182,10 @@ Status free_memory(Device* device, uint64_t* bytes) {
   return status;
 }
 
-constexpr Library kLibrary{kAbiVersion,    count_devices, describe,        open,
-                           close,          last_error,    allocate,        release,
-                           allocate_pinned, release_pinned, write,         read,
-                           fill,           run,           make_graph,      run_graph,
-                           release_graph,  wait,          free_memory};
+constexpr Library kLibrary{
+    kAbiVersion, count_devices,   describe,       open,  close,      last_error, allocate,
+    release,     allocate_pinned, release_pinned, write, read,       fill,       run,
+    make_graph,  run_graph,       release_graph,  wait,  free_memory};
 
 }  // namespace
 

@@ -1,6 +1,7 @@
 // How weights lie on the device. 16 outputs by one chunk of inputs form a tile, in which a lane of
 // a warp finds with 16-byte loads exactly what mma.sync wants of it (MARLIN, Frantar et al. 2024).
-// Lane 4 g + t holds outputs g and g + 8. The eight tiles of a panel follow one another, then chunks, then panels.
+// Lane 4 g + t holds outputs g and g + 8. The eight tiles of a panel follow one another, then
+// chunks, then panels.
 //
 // Bytes, 128 inputs per chunk, as four blocks of 32: words {row g, k 4t..4t+3}, {row g + 8, same},
 // {row g, k 16+4t..}, {row g + 8, same} per lane and block.

@@ -87,8 +87,7 @@ __global__ void __launch_bounds__(kThreads) gather_rows_kernel(GatherRowsArgs ar
   const int chunk = chunk_inputs(format);
   const int64_t n_chunks = chunk_count(format, args.n_inputs);
   const auto tile_of = [&](int64_t k) {
-    return args.table +
-           tile_index(row / kTileOutputs, k / chunk, n_chunks) * tile_bytes(format);
+    return args.table + tile_index(row / kTileOutputs, k / chunk, n_chunks) * tile_bytes(format);
   };
   const int in_tile = static_cast<int>(row % kTileOutputs);
   for (int k = threadIdx.x; k < args.n_inputs; k += kThreads) {

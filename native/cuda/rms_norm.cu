@@ -1,6 +1,6 @@
-// x += delta (if any); out = x / rms(x) * weight. One block per row, which keeps its share of the row in
-// registers between the pass that adds and sums the squares - in an order that the width alone decides -
-// and the pass that scales. What `linear` will read is written as it wants it, too.
+// x += delta (if any); out = x / rms(x) * weight. One block per row, which keeps its share of the
+// row in registers between the pass that adds and sums the squares - in an order that the width
+// alone decides - and the pass that scales. What `linear` will read is written as it wants it, too.
 
 #include "cuda/device/prepared.h"
 #include "cuda/launchers.h"
@@ -10,7 +10,8 @@ namespace cachalot::cuda {
 namespace {
 
 constexpr int kWarps = 16, kThreads = 32 * kWarps;
-constexpr int kKept = 16;  // values of a thread in registers: rows of up to 8192; more are read again
+constexpr int kKept =
+    16;  // values of a thread in registers: rows of up to 8192; more are read again
 
 __global__ void __launch_bounds__(kThreads, 1) rms_norm_kernel(RmsNormArgs args) {
   using Sums = float[kWarps];

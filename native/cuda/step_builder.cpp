@@ -14,30 +14,75 @@ namespace {
 
 constexpr size_t kAlignment = 16;
 
-/** Pieces for one KV head each. Within a phase the costliest come first, so that blocks that get
- * free late have little left to do. */
-std::vector<DevicePiece> pieces_of(const AttentionPlan& plan) {
-  const auto cost = [&](const DevicePiece& piece) {
-    const WorkItem& item = plan.items[static_cast<size_t>(piece.item)];
-    const int64_t queries = item.n_rows + 16;  // fewer than a tile of 16 cost the same
-    return queries * (item.end_tile - item.first_tile);
-  };
+constexpr int kWarps = 8;         // of a block of threads
+constexpr int kWarpQueries = 16;  // that one warp takes
+
+struct Cut {
   std::vector<DevicePiece> pieces;
-  size_t first = 0;
-  int32_t before = 0;  // pieces of earlier phases
-  for (const int32_t end : plan.phase_ends) {
-    const size_t begin = pieces.size();
-    for (; first < static_cast<size_t>(end); first++) {
-      const AttentionPiece& piece = plan.pieces[first];
-      for (int32_t head = 0; head < piece.n_heads; head++)
-        pieces.push_back({piece.item, piece.first_head + head, before});
+  std::vector<DeviceBundle> bundles;
+};
+
+/** Pieces for one KV head each. Within a phase the costliest come first, so that blocks that get
+ * free late have little left to do; those that are one warp's work - few queries, one span - come
+ * last, as many together as multiprocessors can share evenly. */
+class Cutter {
+ public:
+  Cutter(const AttentionPlan& plan, int n_multiprocessors)
+      : plan_(plan), n_multiprocessors_(n_multiprocessors) {}
+
+  Cut cut() {
+    size_t first = 0;
+    for (const int32_t end : plan_.phase_ends) {
+      const auto begin = static_cast<int32_t>(cut_.pieces.size());
+      for (; first < static_cast<size_t>(end); first++) {
+        const AttentionPiece& piece = plan_.pieces[first];
+        for (int32_t head = 0; head < piece.n_heads; head++)
+          cut_.pieces.push_back({piece.item, piece.first_head + head});
+      }
+      bundle_phase(begin);
     }
-    std::stable_sort(pieces.begin() + static_cast<ptrdiff_t>(begin), pieces.end(),
-                     [&](const auto& a, const auto& b) { return cost(a) > cost(b); });
-    before = static_cast<int32_t>(pieces.size());
+    return std::move(cut_);
   }
-  return pieces;
-}
+
+ private:
+  const WorkItem& item_of(const DevicePiece& piece) const {
+    return plan_.items[static_cast<size_t>(piece.item)];
+  }
+  bool is_short(const DevicePiece& piece) const {
+    const WorkItem& item = item_of(piece);
+    return item.n_rows * plan_.heads_per_kv_head <= kWarpQueries &&
+           item.first_tile / kSpanTiles == (item.end_tile - 1) / kSpanTiles;
+  }
+  /** Fewer queries than a tile cost the same. */
+  int64_t cost(const DevicePiece& piece) const {
+    const WorkItem& item = item_of(piece);
+    const int64_t queries = item.n_rows * plan_.heads_per_kv_head + kWarpQueries;
+    return queries * (item.end_tile - item.first_tile);
+  }
+
+  /** Pieces from `begin` on; those before are of earlier phases. */
+  void bundle_phase(int32_t begin) {
+    auto& pieces = cut_.pieces;
+    std::stable_sort(pieces.begin() + begin, pieces.end(), [&](const auto& a, const auto& b) {
+      return is_short(a) != is_short(b) ? is_short(b) : cost(a) > cost(b);
+    });
+    const auto n_short = static_cast<int>(std::count_if(
+        pieces.begin() + begin, pieces.end(), [&](const auto& piece) { return is_short(piece); }));
+    const int together =
+        std::clamp((n_short + n_multiprocessors_ - 1) / n_multiprocessors_, 1, kWarps);
+    const auto n = static_cast<int32_t>(pieces.size());
+    for (int32_t i = begin; i < n;) {
+      const bool short_ones = is_short(pieces[static_cast<size_t>(i)]);
+      const int32_t taken = short_ones ? std::min(together, n - i) : 1;
+      cut_.bundles.push_back({i, taken, begin, short_ones ? 1 : 0});
+      i += taken;
+    }
+  }
+
+  const AttentionPlan& plan_;
+  const int n_multiprocessors_;
+  Cut cut_;
+};
 
 template <typename To, typename From, typename Convert>
 std::vector<To> converted(const From& from, const Convert& convert) {
@@ -103,15 +148,17 @@ void StepBuilder::add_plan(const AttentionPlan& plan, size_t header) {
       converted<DeviceItemRow>(plan.item_rows, [](const ItemRow& row) {
         return DeviceItemRow{row.row, row.first_key, row.end_key, row.query_position, row.resumes};
       }));
-  const auto pieces = pieces_of(plan);
-  put(header + offsetof(DevicePlan, pieces), pieces);
+  const Cut cut = Cutter(plan, n_multiprocessors_).cut();
+  put(header + offsetof(DevicePlan, pieces), cut.pieces);
+  put(header + offsetof(DevicePlan, bundles), cut.bundles);
   put(header + offsetof(DevicePlan, merge_begin), plan.merge_begin);
   put(header + offsetof(DevicePlan, merges),
       converted<DeviceMerge>(plan.merge_entries, [](const MergeEntry& entry) {
         return DeviceMerge{entry.partial, entry.group};
       }));
-  const auto n_pieces = static_cast<int32_t>(pieces.size());
-  std::memcpy(bytes_.data() + header + offsetof(DevicePlan, n_pieces), &n_pieces, sizeof n_pieces);
+  const auto n_bundles = static_cast<int32_t>(cut.bundles.size());
+  std::memcpy(bytes_.data() + header + offsetof(DevicePlan, n_bundles), &n_bundles,
+              sizeof n_bundles);
   std::memcpy(bytes_.data() + header + offsetof(DevicePlan, n_partials), &plan.n_partials,
               sizeof plan.n_partials);
 }

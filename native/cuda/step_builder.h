@@ -11,6 +11,8 @@ namespace cachalot::cuda {
 
 class StepBuilder {
  public:
+  explicit StepBuilder(int n_multiprocessors) : n_multiprocessors_(n_multiprocessors) {}
+
   void begin(const StepTables& tables);
   /** Their edits are numbered through all rows. */
   void add_samples(std::span<const SampleRow> rows);
@@ -28,6 +30,7 @@ class StepBuilder {
   void point(size_t pointer, size_t target);
   void add_plan(const AttentionPlan& plan, size_t header);
 
+  const int n_multiprocessors_;
   std::span<const AttentionPlan> plans_;
   std::vector<uint8_t> bytes_;
   struct Pointer {

@@ -52,7 +52,8 @@ class Bench {
 
   /** Microseconds of one thread for a tile that so many queries read together. */
   double tile(int n_queries) {
-    const AttentionPlan plan = plan_runs(1, kTiles);
+    AttentionPlan plan = plan_runs(1, kTiles);
+    plan.heads_per_kv_head = n_queries;
     return run(plan, 1, n_queries, false) * backend_.parallelism() / (n_runs_ * kTiles);
   }
 
