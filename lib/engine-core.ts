@@ -49,14 +49,16 @@ export class EngineCore {
     try {
       // The addon holds this callback as long as the engine lives; a weak reference lets an engine that nobody
       // holds be collected, and its native half with it.
-      const core: { made?: WeakRef<EngineCore> } = {};
+      // So must not hold who listens to the loading: what it can reach, holds the engine.
+      const core: { made?: WeakRef<EngineCore>; onLoading?: typeof onLoading } = { onLoading };
       const onEvents = (events: NativeEvents) => {
         if (events.loadedBytes === undefined) core.made?.deref()?.dispatch(events);
-        else if (!core.made) onLoading?.(events.loadedBytes, events.totalBytes!);
+        else core.onLoading?.(events.loadedBytes, events.totalBytes!);
       };
       const engine = await native().load(path, options, onEvents);
       const made = new EngineCore(engine);
       core.made = new WeakRef(made);
+      core.onLoading = undefined;
       forgotten.register(made, engine);
       return made;
     } catch (error) {

@@ -12,8 +12,8 @@ namespace cachalot::cuda {
 namespace {
 
 constexpr double kLog2E = 1.4426950408889634;
-constexpr float kOne = 1099511627776.0f;  // 2^40: a weight of 1 as a whole number
-constexpr int kMaxTop = 20;               // kMaxTopTokens
+constexpr float kOne = 549755813888.0f;  // 2^39: a weight of 1 as a whole number
+constexpr int kMaxTop = 20;              // kMaxTopTokens
 
 /** What a token must meet to be drawn. */
 struct Filters {
@@ -24,8 +24,9 @@ struct Filters {
 
 class Row {
  public:
-  SIMT_DEV Row(const float* logits, int vocabulary, const DeviceSampleRow& how)
-      : logits_(logits), vocabulary_(vocabulary), how_(how) {}
+  SIMT_DEV Row(const float* logits, int vocabulary, const DeviceSampleRow& how,
+               SelectMemory& memory)
+      : logits_(logits), vocabulary_(vocabulary), how_(how), memory_(memory) {}
 
   SIMT_DEV void set_logits(const float* logits) { logits_ = logits; }
 
@@ -52,13 +53,21 @@ class Row {
     if (how_.temperature <= 0.0f) return largest();
     find_filters();
     Best best{0.0, -1};
+    float rough_best = 0.0f;  // best's value, from the largest logit on
+    const float inverse = 1.0f / how_.temperature;
     for (int token = threadIdx.x; token < vocabulary_; token += kReduceThreads) {
       if (!passes(token)) continue;
-      const double logit = static_cast<double>(logits_[token]) / how_.temperature;
       const uint32_t bits = noise_bits(how_.key, token);
+      // Most lose by so much that a rough sum tells.
+      const float rough = (logits_[token] - max_) * inverse + 0.6931472f * (__clz(~bits) + 1);
+      if (best.token >= 0 && rough + 0.01f < rough_best) continue;
+      const double logit = static_cast<double>(logits_[token]) / how_.temperature;
       if (best.token >= 0 && logit + kLog2 * (__clz(~bits) + 1) < best.value) continue;
       const double value = logit - log(-log(noise_uniform(bits)));
-      if (best.token < 0 || value > best.value) best = {value, token};
+      if (best.token < 0 || value > best.value) {
+        best = {value, token};
+        rough_best = static_cast<float>(value - static_cast<double>(max_) / how_.temperature);
+      }
     }
     return best_of_block(best).token;
   }
@@ -68,8 +77,8 @@ class Row {
     using List = int[kMaxTop];
     SIMT_SHARED(List, list);
     SIMT_SHARED(int, n_found);
-    const Key least = select_largest(
-        vocabulary_, static_cast<Weight64>(how_.n_top),
+    const Key least = select_largest<false>(
+        memory_, vocabulary_, static_cast<Weight64>(how_.n_top),
         [&](int token, const auto& take) { take(likelihood_key(logits_[token], token), 1); });
     __syncthreads();
     if (threadIdx.x == 0) n_found = 0;
@@ -121,7 +130,7 @@ class Row {
 
   SIMT_DEV void find_filters() {
     filters_.threshold = max_ - kNoiseRange * how_.temperature;
-    if (how_.top_k > 0) keep_likeliest(static_cast<Weight64>(how_.top_k), false);
+    if (how_.top_k > 0) keep_first(static_cast<Weight64>(how_.top_k));
     if (how_.typical_p >= 1 && how_.top_p >= 1 && how_.min_p <= 0) return;
     // Without top-k those too unlikely to be candidates count, too.
     Weight64 total = total_weight(how_.top_k <= 0);
@@ -129,7 +138,7 @@ class Row {
       keep_typical(total);
       total = total_weight(false);
     }
-    if (how_.top_p < 1) keep_likeliest(share_of(how_.top_p, total), true);
+    if (how_.top_p < 1) keep_likeliest(share_of(how_.top_p, total));
     if (how_.min_p > 0) keep_min_p();
   }
 
@@ -144,12 +153,19 @@ class Row {
     return sum_of_block(total);
   }
 
-  /** As many as the target says, or until their weights reach it. */
-  SIMT_DEV void keep_likeliest(Weight64 target, bool by_weight) {
-    filters_.likelihood = select_largest(vocabulary_, target, [&](int token, const auto& take) {
-      if (passes(token))
-        take(likelihood_key(logits_[token], token), by_weight ? whole_weight(token) : 1);
-    });
+  /** As many as the target says. */
+  SIMT_DEV void keep_first(Weight64 target) {
+    filters_.likelihood =
+        select_largest<false>(memory_, vocabulary_, target, [&](int token, const auto& take) {
+          if (passes(token)) take(likelihood_key(logits_[token], token), 1);
+        });
+  }
+  /** Until their weights reach the target. */
+  SIMT_DEV void keep_likeliest(Weight64 target) {
+    filters_.likelihood =
+        select_largest<true>(memory_, vocabulary_, target, [&](int token, const auto& take) {
+          if (passes(token)) take(likelihood_key(logits_[token], token), whole_weight(token));
+        });
   }
 
   SIMT_DEV Key typicality_key(int token) const {
@@ -167,11 +183,10 @@ class Row {
       entropy += expf(-value) * value;
     }
     entropy_ = sum_of_block(entropy);
-    filters_.typicality = select_largest(vocabulary_, share_of(how_.typical_p, total),
-                                         [&](int token, const auto& take) {
-                                           if (passes(token))
-                                             take(typicality_key(token), whole_weight(token));
-                                         });
+    filters_.typicality = select_largest<true>(
+        memory_, vocabulary_, share_of(how_.typical_p, total), [&](int token, const auto& take) {
+          if (passes(token)) take(typicality_key(token), whole_weight(token));
+        });
   }
 
   SIMT_DEV void keep_min_p() {
@@ -184,6 +199,7 @@ class Row {
   const float* logits_;
   const int vocabulary_;
   const DeviceSampleRow& how_;
+  SelectMemory& memory_;
   float max_ = 0.0f, log_weight_ = 0.0f, entropy_ = 0.0f;
   Filters filters_;
 };
@@ -205,7 +221,8 @@ SIMT_DEV DeviceSampled sample_row(const SampleArgs& args, const DeviceSampleRow&
   const int64_t at = static_cast<int64_t>(blockIdx.x) * args.vocabulary;
   const float* logits = args.logits + at;
   DeviceSampled* top = args.top + blockIdx.x * kMaxTop;
-  Row row(logits, args.vocabulary, how);
+  SIMT_SHARED(SelectMemory, memory);
+  Row row(logits, args.vocabulary, how, memory);
   const DeviceSampled none{-1, NAN};
   for (int i = threadIdx.x; i < how.n_top; i += kReduceThreads) top[i] = {-1, -INFINITY};
   if (!row.find_max()) return none;

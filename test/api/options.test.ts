@@ -42,7 +42,7 @@ describe('options', () => {
     [{ kv: { format: 'int3' } }, 'invalid_argument'],
     [{ kv: { size: 1 } }, 'invalid_argument'],
     [{ contextLength: 100_000 }, 'invalid_argument'],
-    [{ device: 'cuda' }, 'invalid_argument'],
+    [{ device: 'gpu' }, 'invalid_argument'],
     [{ draft: 'x' }, 'not_supported'],
   ])('Engine.load with %j is refused', async (options, code) => {
     await expect(Engine.load(path, options as LoadOptions)).rejects.toMatchObject({ code });
