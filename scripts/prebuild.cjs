@@ -1,7 +1,7 @@
 // Builds the addon and puts it where node-gyp-build looks in an installed package. The name says which C library it is for: on
 // another one, users get our error and not the linker's.
 const { execFileSync } = require('node:child_process');
-const { copyFileSync, mkdirSync } = require('node:fs');
+const { copyFileSync, existsSync, mkdirSync } = require('node:fs');
 const { join } = require('node:path');
 
 const root = join(__dirname, '..');
@@ -18,3 +18,8 @@ const target = join(folder, `cachalot${tag}.node`);
 mkdirSync(folder, { recursive: true });
 copyFileSync(join(root, 'build', 'Release', 'cachalot.node'), target);
 if (isLinux) execFileSync('strip', [target], { stdio: 'inherit' });
+
+// Where there was an nvcc: the addon looks for it beside itself.
+const cuda = isLinux ? 'libcachalot_cuda.so' : 'cachalot_cuda.dll';
+const built = join(root, 'build', 'Release', cuda);
+if (existsSync(built)) copyFileSync(built, join(folder, cuda));
