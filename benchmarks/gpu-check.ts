@@ -36,7 +36,8 @@ async function run({ library, only, quick, out }: Flags): Promise<boolean> {
     results.push(result);
     console.log(`${result.ok ? 'ok    ' : 'FAILED'} ${result.name}: ${result.detail}`);
   };
-  if (wants('kernels')) for (const result of kernelSuite(testing, `cuda:${library}`)) note(result);
+  if (wants('kernels'))
+    for (const result of kernelSuite(testing, `cuda:${library}`, quick)) note(result);
   if (wants('engine')) for await (const result of engineSuite(library, quick)) note(result);
   const made: Table[] = [];
   if (wants('tables')) {
@@ -77,7 +78,7 @@ new Command('gpu-check')
       .choices(['all', 'kernels', 'engine', 'tables'])
       .default('all'),
   )
-  .option('--quick', 'one small model only', false)
+  .option('--quick', 'small contexts, and one small model', false)
   .option('--out <folder>', 'where the report goes', 'gpu-check-results')
   .action(async (flags: Flags) => {
     process.exitCode = (await run(flags)) ? 0 : 1;

@@ -73,7 +73,11 @@ function* linearChecks(testing: TestingBinding, device: string): Generator<Check
   }
 }
 
-function* attentionChecks(testing: TestingBinding, device: string): Generator<CheckResult> {
+function* attentionChecks(
+  testing: TestingBinding,
+  device: string,
+  tokens: number,
+): Generator<CheckResult> {
   for (const [heads, kvHeads, headDim, window] of [
     [8, 2, 64, 0],
     [8, 1, 128, 0],
@@ -90,22 +94,23 @@ function* attentionChecks(testing: TestingBinding, device: string): Generator<Ch
       window,
       grouped: true,
       interleaved: true,
-      ...ropeTable(6000, headDim, 10000),
+      ...ropeTable(tokens + 200, headDim, 10000),
     };
     const name = `attention of ${heads}/${kvHeads} heads of ${headDim}, window ${window}`;
     const random = new Random(2);
-    const context = (tokens: number, rows: number): AttentionContext => ({
-      k: random.normals(tokens * kvHeads * headDim),
-      v: random.normals(tokens * kvHeads * headDim),
+    const context = (n: number, rows: number): AttentionContext => ({
+      k: random.normals(n * kvHeads * headDim),
+      v: random.normals(n * kvHeads * headDim),
       q: random.normals(rows * heads * headDim),
       rows,
     });
-    const long = context(5000, 70);
+    const long = context(tokens, 70);
     const sharing = Array.from({ length: 20 }, (): AttentionContext => {
-      const own = context(4900 + random.below(99), 1);
-      own.k.set(long.k.subarray(0, 4800 * kvHeads * headDim));
-      own.v.set(long.v.subarray(0, 4800 * kvHeads * headDim));
-      return { ...own, shares: { context: 0, tokens: 4800 } };
+      const own = context(tokens - 100 + random.below(99), 1);
+      const common = tokens - 200;
+      own.k.set(long.k.subarray(0, common * kvHeads * headDim));
+      own.v.set(long.v.subarray(0, common * kvHeads * headDim));
+      return { ...own, shares: { context: 0, tokens: common } };
     });
     const contexts = [long, ...sharing];
     const together = testing.attention(device, 1, c, contexts);
@@ -138,8 +143,11 @@ function* elementwiseChecks(testing: TestingBinding, device: string): Generator<
   yield exact('check_finite', same(finite(device), finite(CPU)));
 }
 
-function* sampleChecks(testing: TestingBinding, device: string): Generator<CheckResult> {
-  const vocabulary = 128_256;
+function* sampleChecks(
+  testing: TestingBinding,
+  device: string,
+  vocabulary: number,
+): Generator<CheckResult> {
   const logits = new Random(4).normals(4 * vocabulary, 3);
   for (const [name, how] of Object.entries({
     greedy: {},
@@ -163,9 +171,14 @@ function* sampleChecks(testing: TestingBinding, device: string): Generator<Check
   }
 }
 
-export function* kernelSuite(testing: TestingBinding, device: string): Generator<CheckResult> {
+/** `small`: for an emulated GPU. */
+export function* kernelSuite(
+  testing: TestingBinding,
+  device: string,
+  small = false,
+): Generator<CheckResult> {
   yield* elementwiseChecks(testing, device);
   yield* linearChecks(testing, device);
-  yield* attentionChecks(testing, device);
-  yield* sampleChecks(testing, device);
+  yield* attentionChecks(testing, device, small ? 400 : 5000);
+  yield* sampleChecks(testing, device, small ? 3000 : 128_256);
 }

@@ -1,0 +1,41 @@
+/** What `npm run gpu:check` carries to a machine with a GPU works: here on the emulated one. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { kernelSuite } from '../../benchmarks/gpu/kernel-suite.js';
+import { emulated, emulatedLibrary, testing } from '../testing.js';
+
+const onEmulator = emulatedLibrary === undefined ? test.skip : test;
+
+onEmulator(
+  'the kernel suite passes',
+  () => {
+    const results = [...kernelSuite(testing, emulated[0]!, true)];
+    expect(results.length).toBeGreaterThan(200);
+    expect(results.filter(({ ok }) => !ok)).toEqual([]);
+  },
+  300_000,
+);
+
+const hasPython = spawnSync('python3', ['-c', 'import ctypes, json']).status === 0;
+(emulatedLibrary !== undefined && hasPython ? test : test.skip)(
+  "the yardstick's structs are those of the library",
+  () => {
+    const out = mkdtempSync(join(tmpdir(), 'cachalot-yardstick-'));
+    try {
+      const script = join(__dirname, '..', '..', 'benchmarks', 'gpu', 'yardstick.py');
+      const args = [script, '--library', emulatedLibrary!, '--small', '--out', out];
+      const { status, stderr } = spawnSync('python3', args, { encoding: 'utf8' });
+      expect([status, stderr]).toEqual([0, '']);
+      const tables = JSON.parse(readFileSync(join(out, 'yardstick.json'), 'utf8')) as {
+        rows: [string, number][];
+      }[];
+      for (const { rows } of tables) for (const [, us] of rows) expect(us).toBeGreaterThan(0);
+      expect(tables.length).toBe(2);
+    } finally {
+      rmSync(out, { recursive: true, force: true });
+    }
+  },
+);
