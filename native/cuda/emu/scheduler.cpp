@@ -14,7 +14,7 @@
 #include "cuda/emu/simt.h"
 
 #if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/common_interface_defs.h>
+#include <sanitizer/asan_interface.h>
 #endif
 
 #include "cuda/emu/block.h"
@@ -210,7 +210,13 @@ struct Workplace {
     smem_bytes = bytes;
   }
   ~Workplace() {
-    for (char* stack : stacks) munmap(stack, options.stack_bytes + 4096);
+    for (char* stack : stacks) {
+#if defined(__SANITIZE_ADDRESS__)
+      // Whatever is mapped here next has no frames of fibers.
+      __asan_unpoison_memory_region(stack, options.stack_bytes + 4096);
+#endif
+      munmap(stack, options.stack_bytes + 4096);
+    }
     std::free(block.smem);
   }
 };
