@@ -28,7 +28,8 @@ export interface BenchReport {
   kvFormat: string;
   fileBytes: number;
   parameters: number;
-  peaks: MachinePeaks;
+  /** Of the CPU; a GPU has no bounds here. */
+  peaks?: MachinePeaks;
   loadMs: number;
   peakRssBytes: number;
   runs: number;
@@ -69,11 +70,13 @@ export async function benchModel(
   );
   const peakRssBytes = peakRss(); // before the machine is measured, which takes memory of its own
   onProgress('what this machine can do');
-  const peaks = await native().measurePeaks(
-    load.instructions ?? 'auto',
-    load.threads ?? 0,
-    statSync(path).isFile() ? path : '',
-  );
+  const peaks = device.startsWith('cuda')
+    ? undefined
+    : await native().measurePeaks(
+        load.instructions ?? 'auto',
+        load.threads ?? 0,
+        statSync(path).isFile() ? path : '',
+      );
   return {
     model: path,
     date: new Date().toISOString().slice(0, 10),
@@ -83,14 +86,14 @@ export async function benchModel(
     kvFormat,
     fileBytes: info.fileBytes,
     parameters: info.parameters,
-    peaks,
+    ...(peaks ? { peaks } : {}),
     loadMs,
     peakRssBytes,
     runs,
     rows: measured.map(({ point: { name, bound }, values }) => ({
       name,
       ...summarize(values),
-      ...(bound ? { bound: bound(peaks) } : {}),
+      ...(bound && peaks ? { bound: bound(peaks) } : {}),
     })),
   };
 }

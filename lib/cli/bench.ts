@@ -1,4 +1,5 @@
 /** `cachalot bench`: how fast a model runs here, and how fast it could. */
+import type { MachinePeaks } from '../native.js';
 import type { Command } from 'commander';
 
 import { benchModel } from '../bench/model-bench.js';
@@ -46,17 +47,21 @@ const billions = (rate: number) => (rate / 1e9).toFixed(0);
 
 function describe(report: BenchReport): string {
   const { peaks } = report;
-  const bf16 = peaks.bf16 > 0 ? `, BF16 ${billions(peaks.bf16)}` : '';
   return [
     `${report.model} (${sizeText(report.fileBytes)}), ${report.device}, KV ${report.kvFormat}; ${report.cpu}, Node ${report.node}`,
     `load ${report.loadMs.toFixed(0)} ms, peak memory ${sizeText(report.peakRssBytes)}`,
-    `this machine: reads ${billions(peaks.readBytesPerSecond)} GB/s; F32 ${billions(peaks.f32)}${bf16}, INT8 ${billions(peaks.int8)} billion operations/s`,
+    ...(peaks ? [`this machine: ${describePeaks(peaks)}`] : []),
     '',
     table(
       ['', 'tokens/s', `range of ${report.runs}`, 'bound', 'share'],
       report.rows.map((row) => cells(row)),
     ),
   ].join('\n');
+}
+
+function describePeaks({ readBytesPerSecond, f32, bf16, int8 }: MachinePeaks): string {
+  const withBf16 = bf16 > 0 ? `, BF16 ${billions(bf16)}` : '';
+  return `reads ${billions(readBytesPerSecond)} GB/s; F32 ${billions(f32)}${withBf16}, INT8 ${billions(int8)} billion operations/s`;
 }
 
 function cells({ name, median, min, max, bound }: BenchRow): string[] {

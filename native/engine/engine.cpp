@@ -46,7 +46,7 @@ void Engine::loop() {
         return stopping_ || has_commands() || !scheduler_.idle();
       })) {
       }
-      if (stopping_) return;
+      if (stopping_) break;
     }
     StepEvents events;
     try {
@@ -61,8 +61,9 @@ void Engine::loop() {
     undelivered_ = std::move(events);
     // A device that works by itself gets the next step first, if there is one.
     if (!parts_.backend->works_by_itself() || scheduler_.idle()) deliver();
-    if (scheduler_.abandoned()) return;
+    if (scheduler_.abandoned()) break;
   }
+  deliver();
 }
 
 void Engine::deliver() {
