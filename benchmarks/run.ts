@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 
+import { describePeaks } from '#lib/cli/bench.js';
 import type { BenchReport } from '#lib/bench/model-bench.js';
 
 import { barChart } from './tools/bar-chart.js';
@@ -36,9 +37,7 @@ function markdown(report: BenchReport): string {
     '',
     `${report.device}, KV ${report.kvFormat}; ${report.cpu}, Node ${report.node}. File ${giga(1000 * report.fileBytes)} MB; load ` +
       `${report.loadMs.toFixed(0)} ms, peak memory ${giga(1000 * report.peakRssBytes)} MB.`,
-    `This machine, measured in the same run: reads ${giga(peaks.readBytesPerSecond)} GB/s; F32 ${giga(peaks.f32)}, ` +
-      `${peaks.bf16 > 0 ? `BF16 ${giga(peaks.bf16)}, ` : ''}` +
-      `INT8 ${giga(peaks.int8)} billion operations per second.`,
+    ...(peaks ? [`This machine, measured in the same run: ${describePeaks(peaks)}.`] : []),
     '',
     markdownTable(['tokens/s', `median of ${report.runs}`, 'range', 'bound', 'share'], rows),
     '',
@@ -50,7 +49,7 @@ function markdown(report: BenchReport): string {
 const report = run(process.argv.slice(2));
 if (report) {
   const path = saveResults(
-    `${report.date}-${slug(report.model)}-${report.peaks.instructions}-${report.peaks.threads}`,
+    `${report.date}-${slug(report.model)}-${report.peaks ? `${report.peaks.instructions}-${report.peaks.threads}` : 'cuda'}`,
     {
       markdown: markdown(report),
       json: report,

@@ -59,7 +59,8 @@ function describe(report: BenchReport): string {
   ].join('\n');
 }
 
-function describePeaks({ readBytesPerSecond, f32, bf16, int8 }: MachinePeaks): string {
+/** What a machine can do, in words. */
+export function describePeaks({ readBytesPerSecond, f32, bf16, int8 }: MachinePeaks): string {
   const withBf16 = bf16 > 0 ? `, BF16 ${billions(bf16)}` : '';
   return `reads ${billions(readBytesPerSecond)} GB/s; F32 ${billions(f32)}${withBf16}, INT8 ${billions(int8)} billion operations/s`;
 }
