@@ -195,7 +195,7 @@ void CudaBackend::check_kv(KvFormat format, int head_dim) const {
   if (format != KvFormat::kBF16) {
     throw Error(ErrorCode::kInvalidArgument,
                 std::string("expected auto or bf16 for `kv.format` on a GPU, received '") +
-                    kv_format_name(format) + "'");
+                    kv_format_name(format) + "'; device \"cpu\" keeps f32, too");
   }
   if (head_dim % 16 != 0 || head_dim > 256) {
     throw Error(ErrorCode::kUnsupportedArchitecture,

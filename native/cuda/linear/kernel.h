@@ -5,7 +5,7 @@
 // The sum over K has one order for every number of rows: chunks in order inside a slice of K; each
 // slice starts from zero; slices fold left to right. With few rows the slices of a panel go to
 // several blocks, and the last of them to finish folds what all have left in memory
-// (docs/decisions/0013); with many rows one block takes them one after the other.
+// (docs/decisions/0014); with many rows one block takes them one after the other.
 #pragma once
 
 #include "cuda/abi.h"
