@@ -168,7 +168,13 @@ async function main() {
     if (node) answers('Node 24 on arm64 (qemu)', [...qemu, node], folder, path);
   }
 
-  check('cachalot doctor', problemOf(run(process.execPath, [cli, 'doctor'])));
+  const doctor = run(process.execPath, [cli, 'doctor']);
+  check('cachalot doctor', problemOf(doctor));
+  if (existsSync(join(root, 'build', 'Release', 'libcachalot_cuda.so')))
+    check(
+      'the CUDA library is found beside the addon',
+      /no CUDA library/.test(doctor.output) ? doctor.output : undefined,
+    );
   rmSync(join(folder, 'node_modules/cachalot/prebuilds'), { recursive: true });
   const { output } = run(process.execPath, [join(folder, 'main.cjs'), path], { cwd: folder });
   const isClear = /no cachalot binary for .*npx cachalot build/.test(output);

@@ -93,8 +93,8 @@ function notEmpty(text: string): string {
 
 /** What answers depend on besides their lines. */
 function settingsOf(flags: BatchFlags): object {
-  const { model, context, kvFormat, instructions, system, raw } = flags;
-  return { model, context, kvFormat, instructions, system, raw, ...generateOptions(flags) };
+  const { model, device, context, kvFormat, instructions, system, raw } = flags;
+  return { model, device, context, kvFormat, instructions, system, raw, ...generateOptions(flags) };
 }
 
 async function answerAll(

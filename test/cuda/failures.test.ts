@@ -89,6 +89,12 @@ onEmulator('an emulated GPU', () => {
     ).rejects.toMatchObject({ code: 'unsupported_architecture' });
   });
 
+  test('"auto" takes a GPU that is there, and costs are measured on it', async () => {
+    await using engine = await load({ device: 'auto', sharedReads: 'auto' });
+    expect(engine.description.device).toMatch(/^cuda/);
+    expect((await engine.completeTokens([5, 6], { maxTokens: 2 }).result).tokens.length).toBe(2);
+  });
+
   test('a GPU that is not there is device_unavailable', async () => {
     await expect(load({ device: 'cuda:7' })).rejects.toMatchObject({
       code: 'device_unavailable',
