@@ -35,8 +35,7 @@ SIMT_DEV float iq2_xxs_value(const uint8_t* tile, int row, int k) {
       reinterpret_cast<const uint32_t*>(tile + (block * 8 + row % 8) * 16 + row / 8 * 8);
   const int code = kGridPoints[words[0] >> (8 * group) & 255] >> (2 * (k % 8)) & 3;
   const float magnitude = code == 0 ? 8.0f : code == 1 ? 25.0f : 43.0f;
-  uint32_t signs = words[1] >> (7 * group) & 127;
-  signs |= static_cast<uint32_t>(__popc(signs) & 1) << 7;
+  const uint32_t signs = iq2_xxs_signs(words[1], group);
   BlockScales scales;
   Codec<Format::kIQ2_XXS>::scales(tile, block, row % 8, scales);
   const float value = scales.scale[0][row / 8] * magnitude;

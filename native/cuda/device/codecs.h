@@ -24,6 +24,11 @@ struct BlockScales {
 SIMT_DEV float half_value(const uint8_t* at) {
   return simt::to_float(*reinterpret_cast<const simt::f16*>(at));
 }
+/** Of rows g and g + 8. */
+SIMT_DEV void load_halves(const uint8_t* halves, int index, float (&out)[2]) {
+  out[0] = half_value(halves + 2 * index);
+  out[1] = half_value(halves + 2 * (index + 8));
+}
 SIMT_DEV void load_words(uint32_t (&words)[4], const uint8_t* at) {
   const uint4 all = simt::ld16(at);
   words[0] = all.x, words[1] = all.y, words[2] = all.z, words[3] = all.w;
@@ -55,9 +60,7 @@ struct Codec<Format::kQ8_0> : ByteCodes {
   static constexpr int kGroups = 1, kZero = 0;
   static constexpr bool kHasMin = false;
   SIMT_DEV static void scales(const uint8_t* tile, int block, int row, BlockScales& out) {
-    const uint8_t* at = tile + TileQ8_0::kScales + (block * 16 + row) * 2;
-    out.scale[0][0] = half_value(at);
-    out.scale[0][1] = half_value(at + 16);
+    load_halves(tile + TileQ8_0::kScales, block * 16 + row, out.scale[0]);
   }
 };
 
@@ -66,9 +69,7 @@ struct Codec<Format::kQ4_0> : NibbleCodes {
   static constexpr int kGroups = 1, kZero = 8;
   static constexpr bool kHasMin = false;
   SIMT_DEV static void scales(const uint8_t* tile, int block, int row, BlockScales& out) {
-    const uint8_t* at = tile + TileQ4_0::kScales + (block * 16 + row) * 2;
-    out.scale[0][0] = half_value(at);
-    out.scale[0][1] = half_value(at + 16);
+    load_halves(tile + TileQ4_0::kScales, block * 16 + row, out.scale[0]);
   }
 };
 
@@ -77,12 +78,8 @@ struct Codec<Format::kWide32> : ByteCodes {
   static constexpr int kGroups = 1, kZero = 0;
   static constexpr bool kHasMin = true;
   SIMT_DEV static void scales(const uint8_t* tile, int block, int row, BlockScales& out) {
-    const uint8_t* at = tile + TileWide32::kScales + (block * 16 + row) * 2;
-    constexpr int kMins = TileWide32::kMins - TileWide32::kScales;
-    out.scale[0][0] = half_value(at);
-    out.scale[0][1] = half_value(at + 16);
-    out.min[0][0] = half_value(at + kMins);
-    out.min[0][1] = half_value(at + kMins + 16);
+    load_halves(tile + TileWide32::kScales, block * 16 + row, out.scale[0]);
+    load_halves(tile + TileWide32::kMins, block * 16 + row, out.min[0]);
   }
 };
 
@@ -146,6 +143,12 @@ struct Codec<Format::kWide16> : ByteCodes {
   }
 };
 
+/** A bit for each of eight inputs: seven are stored, the number of minus signs is even. */
+SIMT_DEV uint32_t iq2_xxs_signs(uint32_t words, int group) {
+  const uint32_t seven = words >> (7 * group) & 127;
+  return seven | static_cast<uint32_t>(__popc(seven) & 1) << 7;
+}
+
 template <>
 struct Codec<Format::kIQ2_XXS> {
   static constexpr int kGroups = 1, kZero = 0;
@@ -156,8 +159,7 @@ struct Codec<Format::kIQ2_XXS> {
                                   int half) {
     const uint32_t point = points >> (8 * group) & 255;
     const uint32_t magnitudes = *reinterpret_cast<const uint32_t*>(grid + point * 8 + 4 * half);
-    uint32_t bits = signs >> (7 * group) & 127;
-    bits |= static_cast<uint32_t>(__popc(bits) & 1) << 7;  // the number of minus signs is even
+    const uint32_t bits = iq2_xxs_signs(signs, group);
     // Each of the four bits to the lowest of its byte, then all over it.
     const uint32_t ones = (bits >> (4 * half) & 15) * 0x00204081u & 0x01010101u;
     const uint32_t mask = ones * 255u;
