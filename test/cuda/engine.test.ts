@@ -1,6 +1,12 @@
 /** The whole CUDA path - allocation, tables, launches, graphs, sampling - generates text without a GPU: docs/decisions/0013. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
 import { Engine } from '../../lib/index.js';
 import type { LoadOptions } from '../../lib/index.js';
+import { writeTestModel } from '../../lib/models/test-model.js';
 import { writeTinyModel } from '../fixtures/tiny-model.js';
 import type { TinyModel } from '../fixtures/tiny-model.js';
 import { Random } from '../random.js';
@@ -104,6 +110,22 @@ onEmulator('an engine on an emulated GPU', () => {
       const draw = async () => (await engine.completeTokens(text(8, 20), options).result).tokens;
       expect(await draw()).toEqual(await draw());
     });
+  });
+
+  test("doctor's self-test runs on it, and agrees with the portable path", async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'cachalot-self-test-'));
+    try {
+      const path = join(folder, 'test.gguf');
+      await writeTestModel(path);
+      const [gpu, cpu] = ['cuda', 'portable'].map((where) => {
+        const script = join(__dirname, '..', '..', 'dist', 'cli', 'self-test.js');
+        const args = [script, path, where, library];
+        return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' })) as number[];
+      });
+      gpu!.forEach((value, i) => expect(Math.abs(value - cpu![i]!)).toBeLessThan(3e-2));
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   test('a window, Qwen2 biases and Qwen3 head norms run on it, too', async () => {
