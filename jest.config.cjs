@@ -1,3 +1,6 @@
+// Tests are of the CPU and of the emulated GPU, also where there is a real one: `npm run gpu:check` is for that.
+process.env.CUDA_VISIBLE_DEVICES = '';
+
 module.exports = {
   testEnvironment: '<rootDir>/test/env.cjs',
   testMatch: ['<rootDir>/test/**/*.test.ts'],

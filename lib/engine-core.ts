@@ -51,14 +51,26 @@ export class EngineCore {
       // holds be collected, and its native half with it.
       // So must not hold who listens to the loading: what it can reach, holds the engine.
       const core: { made?: WeakRef<EngineCore>; onLoading?: typeof onLoading } = { onLoading };
+      const thrown: unknown[] = []; // by the listener, whom nobody else would hear
+      const listen = (call: () => void) => {
+        try {
+          if (thrown.length === 0) call();
+        } catch (error) {
+          thrown.push(error);
+        }
+      };
       const onEvents = (events: NativeEvents) => {
         if (events.loadedBytes === undefined) core.made?.deref()?.dispatch(events);
-        else core.onLoading?.(events.loadedBytes, events.totalBytes!);
+        else listen(() => core.onLoading?.(events.loadedBytes!, events.totalBytes!));
       };
       const engine = await native().load(path, options, onEvents);
       const made = new EngineCore(engine);
       core.made = new WeakRef(made);
       core.onLoading = undefined;
+      if (thrown.length > 0) {
+        await made.dispose();
+        throw thrown[0];
+      }
       forgotten.register(made, engine);
       return made;
     } catch (error) {

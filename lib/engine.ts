@@ -80,7 +80,7 @@ export class Engine implements AsyncDisposable {
     const found = await layouts?.find(path);
     // The vocabulary is made here while weights are packed elsewhere.
     const loading = loadCore(path, nativeOptions, layouts, found, (bytes, totalBytes) =>
-      onProgress?.({ phase: 'load', part: 1, parts: 1, receivedBytes: bytes, totalBytes }),
+      onProgress?.({ phase: 'load', part: 0, parts: 1, receivedBytes: bytes, totalBytes }),
     );
     loading.catch(() => undefined); // heard below
     const abandon = () => loading.then((loaded) => loaded.dispose()).catch(() => undefined);

@@ -15,7 +15,7 @@ import {
 } from './check-options.js';
 import type { Check } from './check-options.js';
 import { cacheFolder } from './models/cache-folder.js';
-import { CachalotError } from './errors.js';
+import { invalidArgument } from './errors.js';
 import { LayoutCache, layoutsFolder } from './models/layout-cache.js';
 import type { PullProgress } from './models/pull.js';
 import { native } from './native.js';
@@ -60,10 +60,7 @@ export interface LoadOptions {
 
 function isDevice(name: string, value: unknown): void {
   if (typeof value === 'string' && /^(auto|cpu|cuda(:\d{1,3})?)$/.test(value)) return;
-  throw new CachalotError(
-    'invalid_argument',
-    `expected auto, cpu, cuda or cuda:N for \`${name}\`, received ${JSON.stringify(value)}`,
-  );
+  throw invalidArgument(name, 'auto, cpu, cuda or cuda:N', value);
 }
 
 /** Whether an engine with these options will be on a GPU. */

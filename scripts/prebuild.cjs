@@ -1,7 +1,7 @@
 // Builds the addon and puts it where node-gyp-build looks in an installed package. The name says which C library it is for: on
 // another one, users get our error and not the linker's.
 const { execFileSync } = require('node:child_process');
-const { copyFileSync, existsSync, mkdirSync } = require('node:fs');
+const { copyFileSync, existsSync, mkdirSync, rmSync } = require('node:fs');
 const { join } = require('node:path');
 
 const root = join(__dirname, '..');
@@ -22,4 +22,5 @@ if (isLinux) execFileSync('strip', [target], { stdio: 'inherit' });
 // Where there was an nvcc: the addon looks for it beside itself.
 const cuda = isLinux ? 'libcachalot_cuda.so' : 'cachalot_cuda.dll';
 const built = join(root, 'build', 'Release', cuda);
+rmSync(join(folder, cuda), { force: true }); // one of an older build would not fit
 if (existsSync(built)) copyFileSync(built, join(folder, cuda));

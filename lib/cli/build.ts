@@ -5,6 +5,7 @@ import {
   cpSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   renameSync,
   rmSync,
   writeFileSync,
@@ -47,12 +48,16 @@ function build(): string {
     const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
     run(npm, ['install', '--no-audit', '--no-fund', '--ignore-scripts', ...TOOLS], folder);
     const cmakeJs = join(folder, 'node_modules', 'cmake-js', 'bin', 'cmake-js');
-    run(process.execPath, [cmakeJs, 'build', '--target', 'cachalot'], folder);
+    run(process.execPath, [cmakeJs, 'build', '--target', 'cachalot_package'], folder);
     const target = join(packageRoot, 'build', 'Release');
     mkdirSync(target, { recursive: true });
     const path = join(target, 'cachalot.node');
-    copyFileSync(join(folder, 'build', 'Release', 'cachalot.node'), `${path}.part`);
-    renameSync(`${path}.part`, path); // somebody may be running the old one
+    const made = join(folder, 'build', 'Release');
+    // The addon, and the CUDA library if there was an nvcc.
+    for (const name of readdirSync(made).filter((file) => /\.(node|so|dll)$/.test(file))) {
+      copyFileSync(join(made, name), join(target, `${name}.part`));
+      renameSync(join(target, `${name}.part`), join(target, name)); // somebody may be running the old one
+    }
     return path;
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -9,12 +9,15 @@
 
 namespace cachalot::cuda {
 
-constexpr uint32_t kAbiVersion = 1;
+#ifndef CACHALOT_ABI_VERSION  // the build's is a hash of this file and of formats.h
+#define CACHALOT_ABI_VERSION 0
+#endif
+constexpr uint32_t kAbiVersion = CACHALOT_ABI_VERSION;
 constexpr int kMaxOutputs = 4;  // weights that one launch of linear multiplies with
 constexpr int kMaxPlans = 8;    // classes of layers in a step
 
-// ---- What a step brings along. All pointers are the device's; StepHeader lies at one address for
-// the engine's life, so that launches are equal from step to step.
+// ---- What a step brings along. All pointers are the device's; StepHeader lies at one address
+// until it must grow, so that launches are equal from step to step.
 
 struct DeviceRun {
   const uint32_t* blocks;  // [n_blocks] addresses in units of 64 bytes

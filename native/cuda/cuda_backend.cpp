@@ -71,7 +71,11 @@ std::unique_ptr<Buffer> CudaBackend::allocate(size_t bytes) {
 
 std::shared_ptr<const DeviceMatrix> CudaBackend::upload(const Tensor& tensor) {
   auto& known = uploaded_[tensor.data];
-  if (auto matrix = known.lock()) return matrix;
+  if (auto matrix = known.lock()) {
+    CHECK(matrix->n_rows == tensor.n_rows && matrix->n_cols == tensor.n_cols,
+          "a tensor's bytes have one shape");
+    return matrix;
+  }
   auto matrix = std::make_shared<DeviceMatrix>(device_, format_of(tensor.dtype), tensor);
   ThreadPool pool(usable_cores());
   const MemoryRegion packed = pack_weight(tensor, pool);
@@ -91,6 +95,7 @@ std::unique_ptr<Weight> CudaBackend::prepare_table(const Tensor& tensor) {
 
 void CudaBackend::begin_step(const StepTables& tables) {
   end_step();  // what a step that failed has left
+  device_->check(std::exchange(gather_status_, 0), "copying keys and values");
   builder_.begin(tables);
   // Every launch names their address, so they move before there is one.
   const size_t size = builder_.size() + kRoomForSamples;
@@ -117,10 +122,10 @@ void CudaBackend::start() {
 }
 
 void CudaBackend::wait() {
-  start();
   size_t n_bytes = 0;
   for (const Result& result : results_) n_bytes += result.bytes;
   uint8_t* bytes = returned_.get(std::max<size_t>(n_bytes, 1));
+  start();
   size_t at = 0;
   for (const Result& result : results_) {
     device_->read(bytes + at, result.from, result.bytes);
@@ -216,16 +221,17 @@ void CudaBackend::kv_write(const KvWriteParams& params) {
                      params.layer, static_cast<int32_t>(params.targets.size())});
 }
 
-/** Between steps, so it is launched at once: the next step's ops come after it. */
+/** Between steps, so it is launched at once: the next step's ops come after it. Called from amid
+ * the cache's own work, which must not end half done: should it fail, the next step does. */
 void CudaBackend::kv_gather(const KvGatherParams& params) {
   std::vector<Launch> launches;
   for (const KvCopy& copy : params.copies) {
     launches.push_back(Launch::of(
         Op::kKvGather, KvGatherArgs{kv(params.store), copy.from, copy.to, copy.n_tokens}));
   }
-  device_->check(device_->library().run(device_->get(), launches.data(),
-                                        static_cast<int32_t>(launches.size())),
-                 "launching kernels");
+  const Status status = device_->library().run(device_->get(), launches.data(),
+                                               static_cast<int32_t>(launches.size()));
+  if (gather_status_ == 0) gather_status_ = status;
 }
 
 void CudaBackend::attention(const AttentionParams& params) {

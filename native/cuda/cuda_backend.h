@@ -108,6 +108,7 @@ class CudaBackend final : public Backend {
   std::vector<Launch> launches_;
   std::vector<Result> results_;
   bool runs_ = false;  // the device, since `start`
+  Status gather_status_ = 0;
   Graphs graphs_;
   std::unique_ptr<CudaBuffer> tables_;  // where builder_'s bytes go
   PinnedMemory staging_, returned_;

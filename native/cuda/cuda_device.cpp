@@ -97,8 +97,12 @@ uint8_t* PinnedMemory::get(size_t bytes) {
     data_ = nullptr;
     size_ = 0;
     const size_t wanted = bytes + bytes / 2;
-    device_->check(device_->library().allocate_pinned(device_->get(), wanted, &data_),
-                   "allocating pinned memory");
+    const Status status = device_->library().allocate_pinned(device_->get(), wanted, &data_);
+    if (status == kOutOfMemory) {
+      throw Error(ErrorCode::kOutOfMemory, "there is no memory for " + gigabytes(wanted) +
+                                               " that the GPU can copy from by itself");
+    }
+    device_->check(status, "allocating pinned memory");
     size_ = wanted;
   }
   return static_cast<uint8_t*>(data_);

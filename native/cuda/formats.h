@@ -5,14 +5,17 @@
 //
 // Bytes, 128 inputs per chunk, as four blocks of 32: words {row g, k 4t..4t+3}, {row g + 8, same},
 // {row g, k 16+4t..}, {row g + 8, same} per lane and block.
-//   Q8_0     i8 code[4 blocks][32 lanes][16];                f16 scale[4][16]
-//   Q4_0     nibbles [2 pairs of blocks][32 lanes][16] (low: even block);  f16 scale[4][16]; zero 8
+//
+// clang-format off
+//   Q8_0     i8 code[4 blocks][32 lanes][16]; f16 scale[4][16]
+//   Q4_0     nibbles [2 pairs of blocks][32 lanes][16] (low: even block); f16 scale[4][16]; zero 8
 //   Q4_K     nibbles as Q4_0; u8 scale[4][16], min[4][16]; f16 d[16], dmin[16]
-//   Q6_K     nibbles as Q4_0; upper bits [4 blocks][32 lanes][4]; i8 scale[8][16]; f16 d[16]; zero
-//   32 IQ2_XXS  per block and g: u32 {points, signs} of row g, then of g + 8; f16 d[16] Wide32
-//   codes as Q8_0; f16 scale[4][16], min[4][16]          (Q4_1, Q5_0, Q5_1, IQ4_NL) Wide16   codes
-//   as Q8_0; i8 scale[8][16]; u8 min[8][16]; f16 d[16], dmin[16]
-//                                                                 (Q2_K, Q3_K, Q5_K, IQ4_XS)
+//   Q6_K     nibbles as Q4_0; upper bits [4 blocks][32 lanes][4]; i8 scale[8][16]; f16 d[16]; zero 32
+//   IQ2_XXS  per block and g: u32 {points, signs} of row g, then of g + 8; f16 d[16]
+//   Wide32   codes as Q8_0; f16 scale[4][16], min[4][16]: Q4_1, Q5_0, Q5_1, IQ4_NL
+//   Wide16   codes as Q8_0; i8 scale[8][16]; u8 min[8][16]; f16 d[16], dmin[16]: Q2_K, Q3_K, Q5_K, IQ4_XS
+// clang-format on
+//
 // 16-bit floats, 64 inputs per chunk: [4 steps of 16 inputs][32 lanes][16]: {row g, k 2t, 2t+1},
 // {row g + 8, same}, {row g, k 2t+8, +9}, {row g + 8, same}.
 //   F16, BF16; F32 as BF16 of three times the inputs: high parts, low parts, high parts again.

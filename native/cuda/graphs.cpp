@@ -47,7 +47,7 @@ void Graphs::run(std::span<const Launch> launches) {
     return known.hash == hash && equal(known.launches, launches);
   });
   if (found == known_.end()) {
-    known_.push_front({hash, {launches.begin(), launches.end()}, nullptr});
+    known_.push_front({hash, {launches.begin(), launches.end()}, nullptr, false});
     if (known_.size() > kMostKnown) {
       forget(known_.back());
       known_.pop_back();
@@ -56,9 +56,10 @@ void Graphs::run(std::span<const Launch> launches) {
   }
   known_.splice(known_.begin(), known_, found);
   Known& known = known_.front();
-  if (known.graph == nullptr &&
-      library.make_graph(device_->get(), launches.data(), n, &known.graph) != 0) {
-    known.graph = nullptr;  // no memory for it, say: one launch after the other does as well
+  if (known.graph == nullptr && !known.is_refused) {
+    known.is_refused = library.make_graph(device_->get(), launches.data(), n, &known.graph) != 0;
+  }
+  if (known.is_refused) {  // no memory for it, say: one launch after the other does as well
     return device_->check(library.run(device_->get(), launches.data(), n), "launching kernels");
   }
   device_->check(library.run_graph(device_->get(), known.graph), "launching a graph");

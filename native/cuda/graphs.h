@@ -24,7 +24,8 @@ class Graphs {
   struct Known {
     uint64_t hash;
     std::vector<Launch> launches;
-    Graph* graph;  // null while it was seen only once
+    Graph* graph;             // null while it was seen only once
+    bool is_refused = false;  // it could not be captured
   };
   void forget(const Known& known) const;
 

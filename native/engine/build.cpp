@@ -15,16 +15,28 @@ constexpr int kMaxOutputs =
     256;  // rows of logits in a step: the most sequences that decode at once
 constexpr int kDefaultContexts = 16;  // full contexts that the default KV budget allows for
 
-/** "auto" takes a GPU that can hold the model's kernels; whether the model fits is told later. */
-std::unique_ptr<Backend> choose_backend(const EngineOptions& options) {
-  const std::string& device = options.device;
-  const bool has_gpu =
-      device == "auto" && cuda::find_devices(options.cuda_library).library != nullptr;
-  if (device == "cpu" || (device == "auto" && !has_gpu))
-    return std::make_unique<cpu::CpuBackend>(options.instructions, options.threads);
+std::unique_ptr<Backend> cpu_backend(const EngineOptions& options) {
+  return std::make_unique<cpu::CpuBackend>(options.instructions, options.threads);
+}
+
+/** "cuda" or "cuda:1". */
+std::unique_ptr<Backend> gpu_backend(const EngineOptions& options, const std::string& device) {
   const size_t colon = device.find(':');
   const int index = colon == std::string::npos ? 0 : std::stoi(device.substr(colon + 1));
   return std::make_unique<cuda::CudaBackend>(options.cuda_library, index);
+}
+
+/** Whether the CPU may do what a GPU could not. */
+bool is_about_device(ErrorCode code) {
+  return code == ErrorCode::kOutOfMemory || code == ErrorCode::kDeviceUnavailable ||
+         code == ErrorCode::kDeviceFailed || code == ErrorCode::kUnsupportedArchitecture ||
+         code == ErrorCode::kKvBudgetExceeded;
+}
+
+/** "auto" with a GPU that the other options do not rule out. */
+bool prefers_gpu(const EngineOptions& options) {
+  return options.device == "auto" && options.instructions == "auto" && options.kv_format != "f32" &&
+         cuda::find_devices(options.cuda_library).library != nullptr;
 }
 
 KvFormat choose_format(const std::string& name, const Backend& backend) {
@@ -76,14 +88,24 @@ std::shared_ptr<const LayoutFile> open_layout(const std::string& path, const Bac
 
 std::unique_ptr<Engine> build_engine(const std::string& path, const EngineOptions& options,
                                      std::function<void(StepEvents)> sink) {
-  ModelFiles files = open_model(path);
-  auto backend = choose_backend(options);
-  return assemble_engine(std::move(files), std::move(backend), options, std::move(sink));
+  if (options.device.starts_with("cuda"))
+    return assemble_engine(open_model(path), gpu_backend(options, options.device), options, sink);
+  std::string note;
+  if (prefers_gpu(options)) {
+    try {
+      return assemble_engine(open_model(path), gpu_backend(options, "cuda"), options, sink);
+    } catch (const Error& error) {
+      if (!is_about_device(error.code())) throw;
+      note = std::string("; not on the GPU: ") + error.what();
+    }
+  }
+  return assemble_engine(open_model(path), cpu_backend(options), options, sink, note);
 }
 
 std::unique_ptr<Engine> assemble_engine(ModelFiles files, std::unique_ptr<Backend> backend,
                                         const EngineOptions& options,
-                                        std::function<void(StepEvents)> sink) {
+                                        std::function<void(StepEvents)> sink,
+                                        const std::string& device_note) {
   const auto on_progress = [&](uint64_t bytes, uint64_t total_bytes) {
     StepEvents events;
     events.loading = {bytes, total_bytes};
@@ -91,6 +113,7 @@ std::unique_ptr<Engine> assemble_engine(ModelFiles files, std::unique_ptr<Backen
   };
   EngineParts parts;
   parts.options = options;
+  parts.device_note = device_note;
   parts.files = std::move(files);
   parts.backend = std::move(backend);
   const ModelConfig& config = parts.files.config;

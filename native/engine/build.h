@@ -17,6 +17,7 @@ std::unique_ptr<Engine> build_engine(const std::string& path, const EngineOption
 /** The same from parts that are there already; tests bring a backend of their own. */
 std::unique_ptr<Engine> assemble_engine(ModelFiles files, std::unique_ptr<Backend> backend,
                                         const EngineOptions& options,
-                                        std::function<void(StepEvents)> sink);
+                                        std::function<void(StepEvents)> sink,
+                                        const std::string& device_note = "");
 
 }  // namespace cachalot

@@ -54,6 +54,8 @@ void Engine::loop() {
       pass_time(&events);
       run_step(&events);
       publish_stats();
+    } catch (const Error& error) {
+      fail_engine(error, &events);
     } catch (const std::exception& error) {
       fail_engine(Error(ErrorCode::kInternal, error.what()), &events);
     }
@@ -73,14 +75,17 @@ void Engine::deliver() {
 /** A broken rule of our own, a device that has failed, or no memory for the loop itself: nothing
  * here can be trusted now. */
 void Engine::fail_engine(const Error& why, StepEvents* events) {
-  const Error error(why.code(),
-                    std::string("the engine has failed (") + why.what() + "); load it again");
+  // What CUDA has lost, it has lost for the whole process.
+  const char* advice = why.code() == ErrorCode::kDeviceFailed
+                           ? "); start the process again, or go on with device \"cpu\""
+                           : "); load it again";
+  const Error error(why.code(), std::string("the engine has failed (") + why.what() + advice);
   batches_.clear();  // the tree is not touched any more
   auto sequences = scheduler_.abandon();
   for (auto& sequence : std::exchange(unserviceable_, {})) sequences.push_back(std::move(sequence));
   {
     const std::lock_guard lock(mutex_);
-    failure_ = error.what();
+    failure_ = error;
     for (auto& sequence : submitted_) sequences.push_back(std::move(sequence));
     submitted_.clear();
   }

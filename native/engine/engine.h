@@ -28,7 +28,8 @@ struct EngineOptions {
   int threads = 0;                    // 0: one per core
   int context_length = 0;             // 0: what the model was trained for
   int step_tokens = 512;              // rows of a step
-  uint64_t kv_bytes = 0;  // 0: a quarter of the machine's memory, at most what the contexts need
+  uint64_t kv_bytes = 0;  // 0: a quarter of the machine's memory, or of a GPU's what the weights
+                          // leave; at most what the contexts need
   std::string kv_format = "auto";  // "auto", "f32", "bf16"
   double max_step_ms = 0;          // target for the time between tokens; 0: none
   std::string grouping = "auto";   // shared prefixes are read together: "auto", "always", "never"
@@ -59,11 +60,13 @@ struct EngineParts {
   int context_length;
   EngineOptions options;
   ExecuteOptions execute;
+  std::string device_note;  // why it is not another device
 };
 
 class Engine {
  public:
-  /** `sink` is called on the engine's thread, once per step and only with something to say. */
+  /** `sink` is called on the engine's thread, once per step and only with something to say; before
+   * there is an engine, on the thread that loads it, with its progress. */
   Engine(EngineParts parts, std::function<void(StepEvents)> sink);
   ~Engine();  // waits for the step in flight; what is unfinished ends silently
   Engine(const Engine&) = delete;
@@ -87,13 +90,13 @@ class Engine {
   EngineStats stats() const;
   /** What was shared in the last steps that shared anything, oldest first. */
   std::vector<StepReport> explain() const;
-  /** Where weights are: "in place" in the model's file, "packed" into memory, or "mapped" from a
-   * layout. */
+  /** Where weights are: "in place" in the model's file, "packed" into memory, "mapped" from a
+   * layout, or "on the device". */
   std::string weights() const;
   /** Writes what weights were packed into; may run beside the loop. Throws io, or aborted once
    * `stop` is set. */
   void save_layout(const std::string& path, const std::atomic<bool>& stop) const;
-  std::string device() const { return parts_.backend->description(); }
+  std::string device() const { return parts_.backend->description() + parts_.device_note; }
   KvFormat kv_format() const { return parts_.pool->store().format; }
   size_t kv_bytes_per_token() const { return parts_.pool->run_bytes() / kTileTokens; }
   int context_length() const { return parts_.context_length; }
@@ -154,7 +157,7 @@ class Engine {
   Explanation explanation_;
   bool clear_requested_ = false;
   bool stopping_ = false;
-  std::string failure_;  // not empty once the loop has ended by itself
+  std::optional<Error> failure_;  // once the loop has ended by itself
   EngineStats published_{};
 
   std::thread thread_;

@@ -13,7 +13,7 @@ void Engine::submit(Request request) {
   sequence->submitted = Clock::now();
   {
     const std::lock_guard lock(mutex_);
-    if (!failure_.empty()) throw Error(ErrorCode::kInternal, failure_);
+    if (failure_) throw *failure_;
     submitted_.push_back(std::move(sequence));
   }
   wake_.notify_all();

@@ -90,12 +90,12 @@ struct FinishEvent {
   std::vector<float> values;  // kScore: log-probabilities; kLogits: rows of logits
 };
 
-/** What happened in one step: crosses to JavaScript at once. */
 /** How much of the model's weights is ready: while it is loaded. */
 struct LoadProgress {
   uint64_t bytes, total_bytes;
 };
 
+/** What happened in one step: crosses to JavaScript at once. */
 struct StepEvents {
   std::vector<TokenEvent> tokens;
   std::vector<FinishEvent> finished;

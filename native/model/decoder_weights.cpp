@@ -10,6 +10,8 @@ namespace cachalot {
 
 namespace {
 
+constexpr const char* kRopeDivisors = "rope_freqs.weight";
+
 using OnProgress = std::function<void(uint64_t, uint64_t)>;
 
 class Loader {
@@ -18,17 +20,19 @@ class Loader {
          std::shared_ptr<const LayoutFile> layout, const OnProgress& on_progress)
       : tensors_(tensors), config_(config), backend_(backend), on_progress_(on_progress) {
     weights_.layout = std::move(layout);
-    for (const auto& [name, stored] : tensors) total_bytes_ += stored.tensor.bytes();
+    for (const auto& [name, stored] : tensors)
+      if (name != kRopeDivisors) total_bytes_ += stored.tensor.bytes();
   }
 
   DecoderWeights load() {
     const ModelConfig& c = config_;
-    used_.insert("rope_freqs.weight");  // read with the configuration
+    used_.insert(kRopeDivisors);  // read with the configuration
     const Tensor& embedding = tensor("token_embd.weight", c.vocabulary, c.width).tensor;
     weights_.output_norm = vector("output_norm.weight", c.width);
     const bool tied = !tensors_.contains("output.weight");
     weights_.output = projection(tied ? "token_embd" : "output", c.vocabulary, c.width, false);
     weights_.embedding = backend_.prepare_table(embedding);
+    if (!tied) advance(tensor("token_embd.weight", c.vocabulary, c.width));
     for (int i = 0; i < c.n_layers(); i++) load_layer("blk." + std::to_string(i) + ".");
     refuse_unused();
     return std::move(weights_);

@@ -33,7 +33,7 @@ async function outcome(engine: Engine, ids: number[]) {
 
 onEmulator('an engine on an emulated GPU', () => {
   test.each(['F32', 'F16', 'BF16', 'Q8_0', 'Q4_K', 'Q6_K', 'IQ2_XXS', 'Q5_1', 'Q3_K'])(
-    '%s: logits are those of the CPU up to rounding, and so is the text',
+    '%s: logits are those of the CPU up to rounding',
     async (type) => {
       const model = await writeTinyModel({ type, shape: { width: 256, ffn: 256, heads: 4 } });
       await using gpu = await load(model);
@@ -104,7 +104,7 @@ onEmulator('an engine on an emulated GPU', () => {
       expect(testing.emulatorCounts(library).graphLaunches - before).toBeGreaterThanOrEqual(9);
     });
 
-    test('sampling draws what the CPU draws from the same logits', async () => {
+    test('a seed draws the same tokens again, on the device', async () => {
       await using engine = await load(model);
       const options = { maxTokens: 5, temperature: 1, topP: 0.9, seed: 4, ignoreEos: true };
       const draw = async () => (await engine.completeTokens(text(8, 20), options).result).tokens;

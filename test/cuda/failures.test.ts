@@ -73,9 +73,30 @@ onEmulator('an emulated GPU', () => {
     testing.emulatorFailAfter(library, 1);
     for (let i = 0; i < 2; i++) {
       await expect(engine.completeTokens([5, 6], { maxTokens: 2 }).result).rejects.toMatchObject({
+        code: 'device_failed',
         message: expect.stringContaining('the engine has failed') as string,
       });
     }
+  });
+
+  test('a device that fails while a prompt finds a part of a block in the cache ends that prompt', async () => {
+    await using engine = await load();
+    const ids = Array.from({ length: 40 }, (_, i) => 3 + i);
+    await engine.completeTokens(ids, { maxTokens: 1, ignoreEos: true }).result;
+    testing.emulatorFailAfter(library, 1); // the copy of the block's tokens
+    const fork = engine.completeTokens([...ids.slice(0, 37), 5, 6], { maxTokens: 2 }).result;
+    await expect(fork).rejects.toMatchObject({ code: 'device_failed' });
+  });
+
+  test('"auto" goes to the CPU with what a GPU cannot keep, and says why', async () => {
+    testing.emulatorMemory(library, 1 << 20);
+    await using small = await load({ device: 'auto' });
+    expect(small.description.device).toMatch(
+      /^cpu.*; not on the GPU: the GPU has too little memory/,
+    );
+    testing.emulatorMemory(library, 4 * GIB);
+    await using exact = await load({ device: 'auto', kv: { format: 'f32' } });
+    expect(exact.description.device).toMatch(/^cpu/);
   });
 
   test('what it cannot keep is refused when the model is loaded', async () => {
