@@ -4,6 +4,7 @@
 cd "$(dirname "$0")" || exit 1
 out=${OUT:-gpu-check-results}
 status=0
+mkdir -p "$out"
 ./node build/benchmarks/benchmarks/gpu-check.js --out "$out" "$@" || status=1
 sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2>/dev/null)
 if [ -n "$sanitizer" ]; then
