@@ -46,36 +46,34 @@ export class EngineCore {
     options: NativeEngineOptions,
     onLoading?: (bytes: number, totalBytes: number) => void,
   ): Promise<EngineCore> {
-    try {
-      // The addon holds this callback as long as the engine lives; a weak reference lets an engine that nobody
-      // holds be collected, and its native half with it.
-      // So must not hold who listens to the loading: what it can reach, holds the engine.
-      const core: { made?: WeakRef<EngineCore>; onLoading?: typeof onLoading } = { onLoading };
-      const thrown: unknown[] = []; // by the listener, whom nobody else would hear
-      const listen = (call: () => void) => {
-        try {
-          if (thrown.length === 0) call();
-        } catch (error) {
-          thrown.push(error);
-        }
-      };
-      const onEvents = (events: NativeEvents) => {
-        if (events.loadedBytes === undefined) core.made?.deref()?.dispatch(events);
-        else listen(() => core.onLoading?.(events.loadedBytes!, events.totalBytes!));
-      };
-      const engine = await native().load(path, options, onEvents);
-      const made = new EngineCore(engine);
-      core.made = new WeakRef(made);
-      core.onLoading = undefined;
-      if (thrown.length > 0) {
-        await made.dispose();
-        throw thrown[0];
+    // The addon holds this callback as long as the engine lives; a weak reference lets an engine that nobody
+    // holds be collected, and its native half with it. It lets go of who listens to the loading, too, who may
+    // well hold the engine.
+    const core: { made?: WeakRef<EngineCore>; onLoading?: typeof onLoading } = { onLoading };
+    const thrown: unknown[] = []; // by the listener, whom nobody else would hear
+    const onEvents = (events: NativeEvents) => {
+      if (events.loadedBytes === undefined) return core.made?.deref()?.dispatch(events);
+      if (thrown.length > 0) return;
+      try {
+        core.onLoading?.(events.loadedBytes, events.totalBytes!);
+      } catch (error) {
+        thrown.push(error);
       }
-      forgotten.register(made, engine);
-      return made;
-    } catch (error) {
-      throw fromNative(error);
+    };
+    const engine = await native()
+      .load(path, options, onEvents)
+      .catch((error: unknown) => {
+        throw fromNative(error);
+      });
+    const made = new EngineCore(engine);
+    core.made = new WeakRef(made);
+    core.onLoading = undefined;
+    if (thrown.length > 0) {
+      await made.dispose();
+      throw thrown[0];
     }
+    forgotten.register(made, engine);
+    return made;
   }
 
   get native(): NativeEngine {

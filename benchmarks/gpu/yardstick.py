@@ -46,7 +46,7 @@ MergeArgs = struct(
     "MergeArgs", step=P, partials=P, out=P, prepared=Rows, plan=I, n_rows=I, n_heads=I, head_dim=I)
 Launch = struct("Launch", op=I, size=I, args=c.c_uint8 * 320)
 Info = struct(
-    "Info", name=c.c_char * 256, major=I, minor=I, n_multiprocessors=I, shared_bytes=I, ordinal=I, total_bytes=L)
+    "Info", name=c.c_char * 256, major=I, minor=I, n_multiprocessors=I, ordinal=I, total_bytes=L)
 LINEAR, ATTENTION, MERGE = 4, 9, 10
 
 TABLE = [

@@ -26,7 +26,7 @@ class TokenChannel {
   TokenChannel(const TokenChannel&) = delete;
   TokenChannel& operator=(const TokenChannel&) = delete;
 
-  /** On the engine's thread. Never blocks. */
+  /** On the engine's thread, or before there is one on that which loads it. Never blocks. */
   void send(StepEvents events) {
     auto message = std::make_unique<StepEvents>(std::move(events));
     const auto status =

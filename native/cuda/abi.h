@@ -16,7 +16,7 @@ constexpr uint32_t kAbiVersion = CACHALOT_ABI_VERSION;
 constexpr int kMaxOutputs = 4;  // weights that one launch of linear multiplies with
 constexpr int kMaxPlans = 8;    // classes of layers in a step
 
-// ---- What a step brings along. All pointers are the device's; StepHeader lies at one address
+// ---- What a step brings along. All pointers are the device's; StepHeader stays where it is
 // until it must grow, so that launches are equal from step to step.
 
 struct DeviceRun {
@@ -113,7 +113,8 @@ struct GatherRowsArgs {
   const StepHeader* step;
   const uint8_t* table;
   float* out;  // [R, K]
-  int32_t format, n_rows, n_inputs, n_table_rows;
+  int32_t format, n_rows, n_inputs;
+  int32_t unused = 0;
 };
 struct SelectRowsArgs {
   const StepHeader* step;
@@ -255,8 +256,7 @@ struct DeviceInfo {
   char name[256];
   int32_t major, minor;  // compute capability
   int32_t n_multiprocessors;
-  int32_t shared_bytes;  // that one block may have
-  int32_t ordinal;       // CUDA's number of it
+  int32_t ordinal;  // CUDA's number of it
   uint64_t total_bytes;
 };
 

@@ -163,8 +163,7 @@ void CudaBackend::gather_rows(const GatherRowsParams& params) {
   const DeviceMatrix& table = static_cast<const CudaWeight*>(params.table)->matrix();
   record(Op::kGatherRows,
          GatherRowsArgs{step(), table.buffer.data(), params.out, static_cast<int32_t>(table.format),
-                        params.n_rows, static_cast<int32_t>(table.n_cols),
-                        static_cast<int32_t>(table.n_rows)});
+                        params.n_rows, static_cast<int32_t>(table.n_cols)});
 }
 
 void CudaBackend::select_rows(const SelectRowsParams& params) {

@@ -1,6 +1,7 @@
-// An NVIDIA GPU as a Backend. Ops do not run when they are called: they are recorded, and `wait`
-// uploads the step's tables, launches all of them - as a CUDA graph, if the same list came before -
-// and brings back what the host asked for. So a step has one upload and one wait.
+// An NVIDIA GPU as a Backend. Ops do not run when they are called: they are recorded, and `start`
+// uploads the step's tables and launches all of them - as a CUDA graph, if the same list came
+// before; `wait` brings back what the host asked for. So a step has one upload of its plan and one
+// wait.
 #pragma once
 
 #include <map>

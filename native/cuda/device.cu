@@ -73,7 +73,6 @@ Status describe(int32_t index, DeviceInfo* info) {
   info->major = properties.major;
   info->minor = properties.minor;
   info->n_multiprocessors = properties.multiProcessorCount;
-  info->shared_bytes = static_cast<int32_t>(properties.sharedMemPerBlockOptin);
   info->ordinal = index;
   info->total_bytes = properties.totalGlobalMem;
   return 0;

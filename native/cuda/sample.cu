@@ -62,7 +62,6 @@ class Row {
       const float rough = (logits_[token] - max_) * inverse + 0.6931472f * (__clz(~bits) + 1);
       if (best.token >= 0 && rough + 0.01f < rough_best) continue;
       const double logit = static_cast<double>(logits_[token]) / how_.temperature;
-      if (best.token >= 0 && logit + kLog2 * (__clz(~bits) + 1) < best.value) continue;
       const double value = logit - log(-log(noise_uniform(bits)));
       if (best.token < 0 || value > best.value) {
         best = {value, token};
@@ -100,8 +99,6 @@ class Row {
   }
 
  private:
-  static constexpr double kLog2 = 0.6931471805599454;
-
   SIMT_DEV int largest() const {
     Best best{0.0, -1};
     for (int token = threadIdx.x; token < vocabulary_; token += kReduceThreads)

@@ -56,9 +56,7 @@ onEmulator('an emulated GPU', () => {
       testing.emulatorFailAfter(library, calls);
       const run = async () => {
         await using engine = await load();
-        const before = engine.completeTokens([5, 6, 7], { maxTokens: 100, ignoreEos: true }).result;
-        const after = before.catch(() => engine.completeTokens([5, 6], { maxTokens: 1 }).result);
-        await Promise.all([before, after]);
+        await engine.completeTokens([5, 6, 7], { maxTokens: 100, ignoreEos: true }).result;
       };
       await expect(run()).rejects.toMatchObject({ code: 'device_failed' });
       expect((await cpu.completeTokens([5, 6, 7], { maxTokens: 2 }).result).tokens.length).toBe(2);
@@ -114,6 +112,14 @@ onEmulator('an emulated GPU', () => {
     await using engine = await load({ device: 'auto', sharedReads: 'auto' });
     expect(engine.description.device).toMatch(/^cuda/);
     expect((await engine.completeTokens([5, 6], { maxTokens: 2 }).result).tokens.length).toBe(2);
+  });
+
+  test('an onProgress that throws rejects the load with what it threw', async () => {
+    const error = new Error('enough');
+    const onProgress = () => {
+      throw error;
+    };
+    await expect(load({ onProgress })).rejects.toBe(error);
   });
 
   test('a GPU that is not there is device_unavailable', async () => {

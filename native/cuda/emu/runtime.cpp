@@ -115,7 +115,7 @@ cudaError_t cudaGetDeviceCount(int* n) {
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int index) {
   if (index != 0) return cudaErrorInvalidValue;
-  *properties = {"emulated GPU", 8, 0, 4, 99 << 10, state.total_bytes};
+  *properties = {"emulated GPU", 8, 0, 4, state.total_bytes};
   return cudaSuccess;
 }
 cudaError_t cudaSetDevice(int) { return cudaSuccess; }

@@ -24,7 +24,7 @@ using cudaGraphExec_t = EmulatedGraph*;
 struct cudaDeviceProp {
   char name[256];
   int major, minor, multiProcessorCount;
-  size_t sharedMemPerBlockOptin, totalGlobalMem;
+  size_t totalGlobalMem;
 };
 
 const char* cudaGetErrorString(cudaError_t error);
