@@ -3,7 +3,8 @@ process.env.CUDA_VISIBLE_DEVICES = '';
 
 module.exports = {
   testEnvironment: '<rootDir>/test/env.cjs',
-  testMatch: ['<rootDir>/test/**/*.test.ts'],
+  // What takes long is in `name.exhaustive.test.ts` beside its suite: `npm run test:all` runs it, too.
+  testMatch: ['<rootDir>/test/**/*.test.ts', '!**/*.exhaustive.test.ts'],
   moduleNameMapper: {
     '^#lib/(.*)\\.js$': '<rootDir>/lib/$1',
     '^(\\.{1,2}/.*)\\.js$': '$1', // nodenext imports end in .js
