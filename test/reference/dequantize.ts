@@ -2,6 +2,8 @@
 import { f16ToNumber } from './half.js';
 import { IQ2_XXS_GRID } from './iq2-xxs-grid.js';
 
+const { floor } = Math; // looking up a global costs much under jest
+
 export interface WeightType {
   name: string;
   /** GGUF's number. */
@@ -40,7 +42,7 @@ function kScale(block: DataView, j: number): [number, number] {
 
 /** Nibble i of Q4_K and Q5_K: 32 bytes hold elements 64c to 64c + 63, low nibbles first. */
 function kNibble(block: DataView, start: number, i: number): number {
-  const byte = block.getUint8(start + 32 * Math.floor(i / 64) + (i % 32));
+  const byte = block.getUint8(start + 32 * floor(i / 64) + (i % 32));
   return i % 64 < 32 ? byte & 15 : byte >> 4;
 }
 
@@ -123,7 +125,7 @@ export const WEIGHT_TYPES: WeightType[] = [
     blockBytes: 136,
     scales: [0],
     element: (block, i) => {
-      const sub = Math.floor(i / 32);
+      const sub = floor(i / 32);
       const low = (block.getUint8(4 + (sub >> 1)) >> (4 * (sub % 2))) & 15;
       const scale = low + 16 * ((block.getUint16(2, true) >> (2 * sub)) & 3) - 32;
       return half(block, 0) * scale * IQ4_VALUES[nibble(block, 8 + 16 * sub, i % 32)]!;
@@ -136,11 +138,11 @@ export const WEIGHT_TYPES: WeightType[] = [
     blockBytes: 110,
     scales: [108],
     element: (block, i) => {
-      const group = Math.floor(i / 16);
+      const group = floor(i / 16);
       const byte = block.getUint8(96 + (group % 8));
       const upper = (block.getUint8(104 + (group % 4)) >> (2 * (group >> 2))) & 3;
       const scale = (group < 8 ? byte & 15 : byte >> 4) + 16 * upper - 32;
-      const run = Math.floor(i / 32);
+      const run = floor(i / 32);
       const low = (block.getUint8(32 + 32 * (run >> 2) + (i % 32)) >> (2 * (run % 4))) & 3;
       const third = (block.getUint8(i % 32) >> run) & 1;
       return half(block, 108) * scale * (low - (third ? 0 : 4));
@@ -153,11 +155,11 @@ export const WEIGHT_TYPES: WeightType[] = [
     blockBytes: 210,
     scales: [208],
     element: (block, i) => {
-      const [part, run, at] = [Math.floor(i / 128), Math.floor(i / 32) % 4, i % 32];
+      const [part, run, at] = [floor(i / 128), floor(i / 32) % 4, i % 32];
       const byte = block.getUint8(64 * part + 32 * (run % 2) + at);
       const upper = (block.getUint8(128 + 32 * part + at) >> (2 * run)) & 3;
       const code = (run < 2 ? byte & 15 : byte >> 4) + 16 * upper;
-      return half(block, 208) * block.getInt8(192 + Math.floor(i / 16)) * (code - 32);
+      return half(block, 208) * block.getInt8(192 + floor(i / 16)) * (code - 32);
     },
   },
   {
@@ -167,11 +169,9 @@ export const WEIGHT_TYPES: WeightType[] = [
     blockBytes: 84,
     scales: [80, 82],
     element: (block, i) => {
-      const scale = block.getUint8(Math.floor(i / 16));
+      const scale = block.getUint8(floor(i / 16));
       const code =
-        (block.getUint8(16 + 32 * Math.floor(i / 128) + (i % 32)) >>
-          (2 * (Math.floor(i / 32) % 4))) &
-        3;
+        (block.getUint8(16 + 32 * floor(i / 128) + (i % 32)) >> (2 * (floor(i / 32) % 4))) & 3;
       return half(block, 80) * (scale & 15) * code - half(block, 82) * (scale >> 4);
     },
   },
@@ -182,7 +182,7 @@ export const WEIGHT_TYPES: WeightType[] = [
     blockBytes: 144,
     scales: [0, 2],
     element: (block, i) => {
-      const [scale, min] = kScale(block, Math.floor(i / 32));
+      const [scale, min] = kScale(block, floor(i / 32));
       return half(block, 0) * scale * kNibble(block, 16, i) - half(block, 2) * min;
     },
   },
@@ -193,8 +193,8 @@ export const WEIGHT_TYPES: WeightType[] = [
     blockBytes: 176,
     scales: [0, 2],
     element: (block, i) => {
-      const [scale, min] = kScale(block, Math.floor(i / 32));
-      const fifth = (block.getUint8(16 + (i % 32)) >> Math.floor(i / 32)) & 1;
+      const [scale, min] = kScale(block, floor(i / 32));
+      const fifth = (block.getUint8(16 + (i % 32)) >> floor(i / 32)) & 1;
       return half(block, 0) * scale * (kNibble(block, 48, i) + 16 * fifth) - half(block, 2) * min;
     },
   },
@@ -205,8 +205,8 @@ export const WEIGHT_TYPES: WeightType[] = [
     blockBytes: 66,
     scales: [0],
     element: (block, i) => {
-      const at = 2 + 8 * Math.floor(i / 32);
-      const group = Math.floor(i / 8) % 4;
+      const at = 2 + 8 * floor(i / 32);
+      const group = floor(i / 8) % 4;
       const bits = block.getUint32(at + 4, true);
       const seven = (bits >>> (7 * group)) & 127;
       const parity = [...seven.toString(2)].filter((bit) => bit === '1').length % 2;
@@ -221,7 +221,7 @@ export function dequantize(type: WeightType, bytes: Uint8Array): Float64Array {
   const n = (bytes.length / type.blockBytes) * type.blockSize;
   const out = new Float64Array(n);
   for (let i = 0; i < n; i++) {
-    const block = Math.floor(i / type.blockSize);
+    const block = floor(i / type.blockSize);
     const view = new DataView(
       bytes.buffer,
       bytes.byteOffset + block * type.blockBytes,

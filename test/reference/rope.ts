@@ -1,5 +1,7 @@
 /** Frequencies of rotary positions in float64, plain and stretched: after the papers and Llama 3.1's own code. */
 
+const { PI, ceil, floor, log, max, min } = Math; // looking up a global costs much under jest
+
 export interface RopeShape {
   base: number;
   /** Stretches positions; the model was trained for `original` tokens. */
@@ -24,7 +26,7 @@ export function ropeOf({ base, scaling }: RopeShape, dims: number): Rope {
     return { frequencies: plain.map((frequency) => frequency / factor), magnitude: 1 };
   if (type === 'llama3') {
     const frequencies = plain.map((frequency) => {
-      const wavelength = (2 * Math.PI) / frequency;
+      const wavelength = (2 * PI) / frequency;
       if (wavelength < original / LLAMA3.high) return frequency;
       if (wavelength > original / LLAMA3.low) return frequency / factor;
       const smooth = (original / wavelength - LLAMA3.low) / (LLAMA3.high - LLAMA3.low);
@@ -33,13 +35,12 @@ export function ropeOf({ base, scaling }: RopeShape, dims: number): Rope {
     return { frequencies, magnitude: 1 };
   }
   // YaRN: pairs that turn more than `fast` times in the trained context are kept, fewer than `slow` stretched.
-  const pairOf = (turns: number) =>
-    (dims * Math.log(original / (turns * 2 * Math.PI))) / (2 * Math.log(base));
-  const low = Math.max(Math.floor(pairOf(YARN.fast)), 0);
-  const high = Math.min(Math.ceil(pairOf(YARN.slow)), dims - 1);
+  const pairOf = (turns: number) => (dims * log(original / (turns * 2 * PI))) / (2 * log(base));
+  const low = max(floor(pairOf(YARN.fast)), 0);
+  const high = min(ceil(pairOf(YARN.slow)), dims - 1);
   const frequencies = plain.map((frequency, i) => {
-    const ramp = Math.min(1, Math.max(0, (i - low) / Math.max(high - low, 0.001)));
+    const ramp = min(1, max(0, (i - low) / max(high - low, 0.001)));
     return (frequency / factor) * ramp + frequency * (1 - ramp);
   });
-  return { frequencies, magnitude: 0.1 * Math.log(factor) + 1 };
+  return { frequencies, magnitude: 0.1 * log(factor) + 1 };
 }

@@ -2,6 +2,8 @@
 import type { NativeSampling } from '../../lib/native.js';
 import type { SampleRow } from '../testing.js';
 
+const { abs, exp, fround, log } = Math; // looking up a global costs much under jest
+
 export function applyEdits(logits: ArrayLike<number>, edits: SampleRow['edits'] = []): number[] {
   const out = Array.from(logits);
   for (const { token, repetition = 1, add = 0 } of edits) {
@@ -19,7 +21,7 @@ export function distribution(logits: ArrayLike<number>, row: SampleRow): number[
   let alive = edited.map((logit, token) => ({
     token,
     logit,
-    p: Math.exp((logit - max) / temperature),
+    p: exp((logit - max) / temperature),
   }));
   const normalize = () => {
     const total = alive.reduce((sum, { p }) => sum + p, 0);
@@ -39,8 +41,8 @@ export function distribution(logits: ArrayLike<number>, row: SampleRow): number[
   }
   if (typicalP < 1) {
     byLikelihood();
-    const entropy = -alive.reduce((sum, { p }) => sum + (p > 0 ? p * Math.log(p) : 0), 0);
-    alive.sort((a, b) => Math.abs(-Math.log(a.p) - entropy) - Math.abs(-Math.log(b.p) - entropy));
+    const entropy = -alive.reduce((sum, { p }) => sum + (p > 0 ? p * log(p) : 0), 0);
+    alive.sort((a, b) => abs(-log(a.p) - entropy) - abs(-log(b.p) - entropy));
     keepMass(typicalP);
     normalize();
   }
@@ -71,7 +73,7 @@ export function edits(options: NativeSampling, tokens: number[], prompt: number)
   const seen = recent(penaltyWindow);
   const answer = tokens.slice(prompt).slice(-seen.length);
   if (repetitionPenalty !== 1)
-    for (const token of seen) at(token).repetition = Math.fround(repetitionPenalty);
+    for (const token of seen) at(token).repetition = fround(repetitionPenalty);
   if (frequencyPenalty !== 0 || presencePenalty !== 0) {
     for (const token of new Set(answer)) {
       const count = answer.filter((other) => other === token).length;

@@ -56,6 +56,17 @@ std::vector<uint32_t> write_context(Backend* backend, KvPool* pool, const RopeTa
   return runs;
 }
 
+/** Bytes that hold all contexts, if nothing is shared; with some blocks to spare for pages begun. */
+size_t room_for(const Napi::Array& contexts, const Case& c) {
+  const size_t token_bytes = size_t{2} * 4 * static_cast<size_t>(c.n_kv_heads * c.head_dim);
+  size_t bytes = size_t{4} << 20;
+  for (uint32_t i = 0; i < contexts.Length(); i++) {
+    const auto k = contexts.Get(i).As<Napi::Object>().Get("k").As<Napi::Float32Array>();
+    bytes += 2 * k.ByteLength() + kTileTokens * token_bytes;
+  }
+  return bytes;
+}
+
 // attention(path, threads, case, [{ k, v, q, rows, shares?: { context, tokens } }]): out. k and v
 // are [tokens, G, D], q is [rows, H, D]. Whole blocks of the shared tokens are those of the other
 // context.
@@ -66,7 +77,7 @@ Napi::Value attention(const Napi::CallbackInfo& info) {
   const auto contexts = info[3].As<Napi::Array>();
   const DeviceFloats cosines(backend, c.cosines), sines(backend, c.sines);
   const RopeTable rope{cosines.data(), sines.data(), c.head_dim, c.interleaved};
-  KvPool pool(backend, {c.format, 1, c.n_kv_heads, c.head_dim}, size_t{64} << 20);
+  KvPool pool(backend, {c.format, 1, c.n_kv_heads, c.head_dim}, room_for(contexts, c));
   std::vector<std::vector<uint32_t>> runs(contexts.Length());
   std::vector<PlanSequence> sequences;
   std::vector<float> queries;
