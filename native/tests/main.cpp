@@ -1,17 +1,19 @@
 // The tests that jest cannot run: under the leak sanitizer, which sees nothing inside node, and
 // under TSan without a JavaScript engine around them. Usage:
-//   cachalot_tests [--seconds N] [--seed N]
+//   cachalot_tests [--turns N | --seconds N] [--seed N]
 // Ends with "N passed, N failed"; the exit code says the same.
 
-#include <chrono>
+#include <atomic>
 #include <cstdio>
 #include <cstring>
 #include <functional>
 #include <random>
+#include <mutex>
 #include <string>
 #include <thread>
 
 #include "base/check.h"
+#include "tests/effort.h"
 #include "tests/pools.h"
 #include "tests/traffic.h"
 
@@ -19,10 +21,8 @@ namespace cachalot::tests {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 struct Settings {
-  double seconds = 3;  // of each test
+  Effort effort;
   uint64_t seed = 1;
 };
 
@@ -40,16 +40,17 @@ EngineOptions options(int context_length, int step_tokens, int n_runs) {
 /** Thousands of random requests in a cache that holds a few of them: every token is the oracle's.
  */
 std::string counting_oracle(const Settings& settings) {
-  const auto end = Clock::now() + std::chrono::duration<double>(settings.seconds);
+  const Deadline deadline(settings.effort);
+  int turns = 0;
   uint64_t seed = settings.seed;
   int n_checked = 0, n_engines = 0;
-  while (Clock::now() < end) {
+  while (deadline.allows(turns)) {
     std::mt19937_64 random(seed);
     const int step_tokens = 1 + static_cast<int>(random() % 96);
     const int n_runs = 20 + static_cast<int>(random() % 60);
     Client client(options(512, step_tokens, n_runs));
     Traffic traffic(client, seed++, {512, 1 + static_cast<int>(random() % 24), true});
-    for (int i = 0; i < 400 && Clock::now() < end; i++) traffic.act();
+    for (int i = 0; i < 400 && deadline.allows(turns); i++, turns++) traffic.act();
     traffic.finish();
     n_checked += traffic.n_checked();
     n_engines++;
@@ -62,7 +63,7 @@ std::string counting_oracle(const Settings& settings) {
 /** Eight users of one engine at once, each with texts, forks and aborts of its own, while others
  * make engines and leave them running. */
 std::string concurrent_sessions(const Settings& settings) {
-  const auto end = Clock::now() + std::chrono::duration<double>(settings.seconds);
+  const Deadline deadline(settings.effort);
   Client client(options(512, 64, 200));
   std::atomic<int> n_checked = 0, n_disposed = 0;
   std::atomic<bool> failed = false;
@@ -71,7 +72,7 @@ std::string concurrent_sessions(const Settings& settings) {
   std::vector<std::thread> threads;
   const auto guarded = [&](const std::function<void()>& body, const std::function<void()>& last) {
     try {
-      while (Clock::now() < end && !failed) body();
+      for (int turns = 0; deadline.allows(8 * turns) && !failed; turns++) body();
       if (!failed) last();
     } catch (const std::exception& error) {
       const std::lock_guard lock(mutex);
@@ -128,7 +129,7 @@ std::string memory_returns(const Settings& settings) {
 }
 
 std::string pools(const Settings& settings) {
-  return pools_share_cores(settings.seconds / 2, settings.seed);
+  return pools_share_cores(settings.effort, settings.seed);
 }
 
 struct Test {
@@ -164,10 +165,11 @@ int run_all(const Settings& settings) {
 int main(int argc, char** argv) {
   cachalot::tests::Settings settings;
   for (int i = 1; i + 1 < argc; i += 2) {
-    if (std::strcmp(argv[i], "--seconds") == 0) settings.seconds = std::stod(argv[i + 1]);
+    if (std::strcmp(argv[i], "--seconds") == 0) settings.effort.seconds = std::stod(argv[i + 1]);
+    else if (std::strcmp(argv[i], "--turns") == 0) settings.effort.turns = std::stoi(argv[i + 1]);
     else if (std::strcmp(argv[i], "--seed") == 0) settings.seed = std::stoull(argv[i + 1]);
     else {
-      std::printf("usage: cachalot_tests [--seconds N] [--seed N]\n");
+      std::printf("usage: cachalot_tests [--turns N | --seconds N] [--seed N]\n");
       return 2;
     }
   }

@@ -70,11 +70,15 @@ int threads_of_region(ThreadPool& pool) {
 /** Beside another pool that is at work, a pool has its share of the cores and no more. */
 void halve_cores() {
   ThreadPool pool(kThreads), other(kThreads);
-  std::atomic<bool> done{false};
+  std::atomic<bool> begun{false}, done{false};
+  // One region that lasts until we are done, however the threads are scheduled.
   std::thread user([&] {
-    while (!done) other.parallel_for(8, [](int, int) { spin_for(std::chrono::microseconds(20)); });
+    other.parallel_for(8, [&](int, int) {
+      begun = true;
+      while (!done) std::this_thread::yield();
+    });
   });
-  std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  while (!begun) std::this_thread::yield();
   int most = 0;
   for (int i = 0; i < 300; i++) most = std::max(most, threads_of_region(pool));
   done = true;
@@ -84,17 +88,17 @@ void halve_cores() {
 
 }  // namespace
 
-std::string pools_share_cores(double seconds, uint64_t seed) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+std::string pools_share_cores(const Effort& effort, uint64_t seed) {
+  const Deadline deadline(effort);
   std::atomic<int> n_regions{0}, n_pools{0};
   std::atomic<bool> failed{false};
   const auto user = [&](uint64_t own) {
     std::mt19937_64 random(own);
     try {
-      while (std::chrono::steady_clock::now() < end) {
+      for (int turns = 0; deadline.allows(turns);) {
         ThreadPool pool(1 + static_cast<int>(random() % 4));
         n_pools++;
-        for (int i = 0; i < 500 && std::chrono::steady_clock::now() < end; i++) {
+        for (int i = 0; i < 500 && deadline.allows(turns); i++, turns++) {
           const int n_pieces = static_cast<int>(random() % 40);
           run_region(pool, n_pieces,
                      random() % 8 == 0 ? static_cast<int>(random() % 40) : n_pieces);

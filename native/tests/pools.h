@@ -4,10 +4,12 @@
 #include <cstdint>
 #include <string>
 
+#include "tests/effort.h"
+
 namespace cachalot::tests {
 
 /** Regions of random sizes on pools that come and go: every piece runs once, what a piece throws
  * arrives, and a region ends although others are busy. Returns what was done. */
-std::string pools_share_cores(double seconds, uint64_t seed);
+std::string pools_share_cores(const Effort& effort, uint64_t seed);
 
 }  // namespace cachalot::tests

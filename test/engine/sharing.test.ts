@@ -130,20 +130,16 @@ describe('sharing changes nothing but the time', () => {
   });
 });
 
-test('forking a session of 16,000 tokens takes no time, and shares all of it', async () => {
+test('forking a session of 16,000 tokens computes and copies nothing, and shares all of it', async () => {
   const { path } = await writeTinyModel({ shape: { context: 20_000 } });
   await using engine = await Engine.load(path);
   const session = engine.createSession();
   const { usage } = await session.complete('the a '.repeat(8000), { maxTokens: 1 }).result;
   expect(usage.promptTokens).toBeGreaterThan(16_000);
-  const times = Array.from({ length: 101 }, () => {
-    const start = performance.now();
-    session.fork();
-    return performance.now() - start;
-  });
-  expect(times.sort((a, b) => a - b)[50]).toBeLessThan(0.1);
-  const before = engine.stats().kvBytesInUse;
+  const stats = engine.stats();
+  const before = stats.kvBytesInUse;
   const forks = [1, 2, 3].map(() => session.fork());
+  expect(engine.stats()).toEqual(stats);
   const results = await Promise.all(
     forks.map((fork) => fork.complete(' the', { maxTokens: 2, ignoreEos: true }).result),
   );

@@ -2,7 +2,7 @@
 import { CachalotError } from '../../lib/errors.js';
 import { TemplateRenderer, checkMessages } from '../../lib/text/chat-template.js';
 import { Random } from '../random.js';
-import { fuzz, fuzzSeconds, mutate } from './mutate.js';
+import { FUZZ_TIMEOUT_MS, fuzz, mutate } from './mutate.js';
 
 const TEMPLATES = [
   "{% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>' }}{% endfor %}{% if add_generation_prompt %}a{% endif %}",
@@ -68,7 +68,6 @@ test(
         async (random) => {
           const template = damaged(TEMPLATES[random.below(TEMPLATES.length)]!, random);
           const messages = mutate(MESSAGES, random);
-          const started = performance.now();
           try {
             checkMessages(messages);
           } catch (error) {
@@ -81,7 +80,6 @@ test(
             if (!(error instanceof CachalotError)) throw error;
             expect(error.code).toMatch(/^template_/);
           }
-          expect(performance.now() - started).toBeLessThan(12_000);
         },
       );
       expect(await renderer.render('{{ x }}', { x: 'alive' })).toBe('alive');
@@ -89,5 +87,5 @@ test(
       await renderer.dispose();
     }
   },
-  1000 * fuzzSeconds + 60_000,
+  FUZZ_TIMEOUT_MS,
 );

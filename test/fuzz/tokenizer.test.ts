@@ -11,19 +11,17 @@ import { TextTokenizer } from '../../lib/text/tokenizer.js';
 import type { Vocabulary } from '../../lib/text/vocabulary.js';
 import { tinyVocabulary } from '../fixtures/tiny-model.js';
 import { Random } from '../random.js';
-import { fuzz, fuzzSeconds, mutate } from './mutate.js';
+import { FUZZ_TIMEOUT_MS, fuzz, mutate } from './mutate.js';
 
 const TEXTS = ['', ' the and\n', 'é日本 </s> <0x41>', 'a'.repeat(200), '\ud800\u0000'];
 
-/** A vocabulary that was accepted encodes and decodes, in whole ids, and in little time. */
+/** A vocabulary that was accepted encodes and decodes, in whole ids; one that hangs does not end in the test's time. */
 function use(vocabulary: Vocabulary): void {
   const tokenizer = new TextTokenizer(vocabulary);
   for (const text of TEXTS) {
-    const started = process.cpuUsage(); // not the clock: a busy machine is not a hang
     const ids = tokenizer.encode(text, { special: text.includes('<'), bos: true });
     tokenizer.decode(ids);
     for (const id of ids) expect(Number.isInteger(id) && id >= 0).toBe(true);
-    expect(process.cpuUsage(started).user / 1000).toBeLessThan(2000);
   }
 }
 
@@ -69,8 +67,6 @@ function isGgufValue(value: unknown): boolean {
   );
 }
 
-const timeout = 1000 * fuzzSeconds + 30_000;
-
 test(
   'metadata of GGUF files',
   () =>
@@ -86,7 +82,7 @@ test(
         await accepts(() => readVocabulary({ metadata, tensors: [] }));
       },
     ),
-  timeout,
+  FUZZ_TIMEOUT_MS,
 );
 
 test(
@@ -118,5 +114,5 @@ test(
       rmSync(folder, { recursive: true, force: true });
     }
   },
-  timeout,
+  FUZZ_TIMEOUT_MS,
 );

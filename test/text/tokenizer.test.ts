@@ -93,10 +93,10 @@ describe('a damaged vocabulary is refused by name', () => {
     expect(new TextTokenizer(vocabulary).decode([1, 2, 3])).toBe('constructor__proto__toString');
   });
 
-  test('a token of 300,000 characters does not block the loader', () => {
+  // Trying every cut of it would take 45 GB and minutes.
+  test('a token of 300,000 characters is not cut everywhere', () => {
     const tokens = ['<unk>', 'a', 'a'.repeat(300_000)];
-    const start = performance.now();
-    readVocabulary({
+    const { tokenizerJson } = readVocabulary({
       metadata: {
         'tokenizer.ggml.model': 'llama',
         'tokenizer.ggml.tokens': tokens,
@@ -104,6 +104,6 @@ describe('a damaged vocabulary is refused by name', () => {
       },
       tensors: [],
     });
-    expect(performance.now() - start).toBeLessThan(200);
+    expect(tokenizerJson.model).toMatchObject({ merges: [] });
   });
 });
