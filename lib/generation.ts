@@ -232,19 +232,21 @@ export class Generation implements AsyncIterable<string> {
 
   private onFinish(finish: NativeFinish): void {
     this.#finish = finish;
-    if (finish.reason === 'error') {
-      return this.end(
-        new CachalotError(
-          (finish.errorCode ?? 'internal') as ErrorCode,
-          finish.errorMessage ?? 'unknown',
-        ),
-      );
-    }
+    if (finish.reason === 'error') return this.end(this.failure(finish));
     const rest = this.#stops.push(this.trimmed(this.#detokenizer.end())) + this.#stops.end();
     const last = this.#tokens.at(-1);
     if (rest !== '' && last)
       this.#tokens[this.#tokens.length - 1] = { ...last, text: last.text + rest };
     this.end(undefined);
+  }
+
+  private failure({ errorCode = 'internal', errorMessage = 'unknown' }: NativeFinish) {
+    // The engine counts from when the prompt had become tokens.
+    const message =
+      errorCode === 'deadline_exceeded'
+        ? `this request was not done within its deadline of ${this.#options.deadlineMs} ms`
+        : errorMessage;
+    return new CachalotError(errorCode as ErrorCode, message);
   }
 
   private cancel(): void {

@@ -1,5 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-
 import { Engine } from '../../lib/index.js';
 import { writeTinyModel } from '../fixtures/tiny-model.js';
 
@@ -51,7 +49,7 @@ describe('batches', () => {
     const results = await engine
       .createBatch(Array<string>(60).fill('a'), { maxTokens: 1 })
       .results();
-    await sleep(20);
+    await new Promise((resolve) => setImmediate(resolve)); // warnings come with the next turn
     process.off('warning', listen);
     expect(results.every(({ error }) => error === undefined)).toBe(true);
     expect(warnings).toEqual([]);
@@ -64,8 +62,14 @@ describe('batches', () => {
   });
 
   test('leaving the loop ends what is left', async () => {
-    // More than run at once: when the first is done, the last have not begun.
-    const batch = engine.createBatch(Array<string>(400).fill('a'), { maxTokens: 20 });
+    // Only the first has an end that is near.
+    const { path } = await writeTinyModel({ shape: { context: 65_536 } });
+    await using roomy = await Engine.load(path);
+    const prompts = Array.from({ length: 100 }, (_, i) => ({
+      prompt: 'a',
+      maxTokens: i === 0 ? 1 : 60_000,
+    }));
+    const batch = roomy.createBatch(prompts, { ignoreEos: true, schedule: 'fcfs' });
     for await (const { index } of batch) if (index >= 0) break;
     const results = await batch.results();
     const aborted = results.filter(({ error }) => error?.code === 'aborted');

@@ -71,7 +71,7 @@ describe('a session', () => {
 
   test('a turn that is left makes room for the next', async () => {
     const session = engine.createSession();
-    for await (const token of session.chat('one', { maxTokens: 400 }).tokens())
+    for await (const token of session.chat('one', { maxTokens: 400, ignoreEos: true }).tokens())
       if (token.id >= 0) break;
     const second = await session.chat('two', { maxTokens: 3 }).result;
     expect(second.tokens).toHaveLength(3);
