@@ -1,6 +1,6 @@
 // A chat service: POST /chat with { messages, maxTokens? } streams the answer as server-sent events.
 //
-//   node examples/service/server.mjs [model] [--port N] [--host H]
+//   node examples/service/server.mjs [model] [--port N] [--host H] [--max-tokens N]
 //   curl -N localhost:8080/chat -H 'content-type: application/json' -d '{"messages":[{"role":"user","content":"Hello!"}]}'
 //
 // All requests run in the same steps of one engine, and what their conversations share is computed once.
@@ -14,10 +14,11 @@ const { values, positionals } = parseArgs({
   options: {
     port: { type: 'string', default: '8080' },
     host: { type: 'string', default: '127.0.0.1' }, // nobody else, unless you say so
+    'max-tokens': { type: 'string', default: '1024' }, // the longest answer that anybody may ask for
   },
 });
 const MAX_BODY = 1 << 20;
-const MAX_TOKENS = 1024;
+const MAX_TOKENS = Number(values['max-tokens']);
 const MAX_RUNNING = 64;
 
 const engine = await Engine.load(positionals[0] ?? 'tinyllama-1.1b-chat');

@@ -28,6 +28,8 @@ describe('the service', () => {
       path,
       '--port',
       '0',
+      '--max-tokens',
+      '30000',
     ]);
     server.stderr!.pipe(process.stderr);
     url = await new Promise<string>((ready) =>
