@@ -5,41 +5,8 @@ import type { CachalotError, Context } from '../../lib/index.js';
 import { native } from '../../lib/native.js';
 import { writeTinyModel } from '../fixtures/tiny-model.js';
 import { Random } from '../random.js';
+import { COSTS, trace } from '../fixtures/traces.js';
 import { testing } from '../testing.js';
-import type { CostModel, SimulatedTrace } from '../testing.js';
-
-const COSTS: CostModel = {
-  weightBytes: 1e6,
-  kvBytesPerToken: 100,
-  operationsPerRow: 1e6,
-  operationsPerKey: 100,
-  bytesPerSecond: 1e9,
-  operationsPerSecond: 1e9,
-};
-
-/** Requests in random order, of documents that many of them begin with. */
-function trace(requests: number, documents: number, random: Random): SimulatedTrace {
-  const hashes: number[] = [];
-  const [lengths, outputs, hashEnds] = [[] as number[], [] as number[], [] as number[]];
-  let next = 100_000;
-  for (let i = 0; i < requests; i++) {
-    const document = random.below(documents);
-    const shared = 4 + (document % 12);
-    for (let block = 0; block < shared; block++) hashes.push(100 * document + block);
-    const own = 1 + random.below(3);
-    for (let block = 0; block < own; block++) hashes.push(next++);
-    lengths.push(64 * (shared + own) - random.below(64));
-    outputs.push(1 + random.below(60));
-    hashEnds.push(hashes.length);
-  }
-  return {
-    lengths: Int32Array.from(lengths),
-    outputs: Int32Array.from(outputs),
-    hashes: Int32Array.from(hashes),
-    hashEnds: Int32Array.from(hashEnds),
-    blockTokens: 64,
-  };
-}
 
 describe('schedules of batches, simulated', () => {
   const batch = trace(600, 60, new Random(5));
