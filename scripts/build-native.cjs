@@ -5,7 +5,8 @@ const { join } = require('node:path');
 
 const root = join(__dirname, '..');
 const target = process.argv[2];
-const args = [require.resolve('cmake-js/bin/cmake-js'), 'build', '-d', root, '--out', 'build-cmake'];
+const cmakeJs = require.resolve('cmake-js/bin/cmake-js');
+const args = [cmakeJs, 'build', '-d', root, '--out', 'build-cmake', '--target', 'cachalot_package'];
 const { status } = spawnSync(process.execPath, args, { stdio: 'inherit', cwd: root });
 if (status !== 0) process.exit(status ?? 1);
 const made = join(root, 'build-cmake', 'Release');

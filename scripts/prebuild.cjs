@@ -9,7 +9,7 @@ const isLinux = process.platform === 'linux';
 const isGlibc = isLinux && process.report.getReport().header.glibcVersionRuntime !== undefined;
 const tag = isLinux ? (isGlibc ? '.glibc' : '.musl') : '';
 
-execFileSync(process.execPath, [require.resolve('cmake-js/bin/cmake-js'), 'build'], {
+execFileSync(process.execPath, [require.resolve('cmake-js/bin/cmake-js'), 'build', '--target', 'cachalot_package'], {
   cwd: root,
   stdio: ['ignore', 'ignore', 'inherit'],
 });

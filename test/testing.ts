@@ -267,13 +267,24 @@ export const testing = require(
 /** The instruction paths of this machine. */
 export const paths = native().instructions();
 
-const built = (name: string) => {
+/** Where the emulator runs. A library that is missing there fails the suites that need it; elsewhere it is none. */
+const isEmulatorsPlatform = process.platform === 'linux' && ['x64', 'arm64'].includes(process.arch);
+
+function built(name: string, command: string): string | undefined {
   const path = join(__dirname, '..', 'build', 'test', name);
-  return existsSync(path) ? path : undefined;
-};
-/** CUDA's kernels on the emulator, and the same with its checker; not on every platform. See native/cuda/emu/. */
-export const emulatedLibrary = built('libcachalot_cuda_emulated.so');
-export const checkedLibrary = built('libcachalot_cuda_checked.so');
+  if (!isEmulatorsPlatform) return undefined;
+  if (!existsSync(path)) throw new Error(`${path} is missing: \`${command}\` makes it`);
+  return path;
+}
+
+/** CUDA's kernels on the emulator. See native/cuda/emu/. */
+export const emulatedLibrary = built('libcachalot_cuda_emulated.so', 'npm run build:tests');
+
+/** The same with its checker, which the sanitizers leave no room for. */
+export function checkedLibrary(): string | undefined {
+  const isSanitized = process.env['LD_PRELOAD'] !== undefined;
+  return isSanitized ? undefined : built('libcachalot_cuda_checked.so', 'npm run build:all');
+}
 
 /** The emulated GPU as a path of the testing addon. */
 export const emulated = emulatedLibrary === undefined ? [] : [`cuda:${emulatedLibrary}`];

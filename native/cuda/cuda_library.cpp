@@ -41,7 +41,8 @@ FoundDevices find_devices(const std::string& given) {
     const std::string path =
         given.empty() ? (std::filesystem::path(own_folder()) / kLibraryName).string() : given;
     if (!std::filesystem::exists(path)) {
-      found.reason = "this build has no CUDA library (" + path + " does not exist)";
+      found.reason = "this build has no CUDA library (" + path +
+                     " does not exist); in a clone with nvcc, `npm run build:cuda` makes it";
       return found;
     }
     const Library* library = open_library(path);
