@@ -10,4 +10,4 @@ test('counting oracle, concurrent sessions, memory, pools: nothing fails', async
   expect(stdout).toContain('4 passed, 0 failed');
   // Thousands of requests, or the oracle has seen too little to say anything.
   expect(Number(/counting oracle: (\d+) requests/.exec(stdout)?.[1])).toBeGreaterThan(1000);
-}, 120_000);
+});

@@ -10,7 +10,6 @@ const root = join(__dirname, '..', '..');
 async function node(script: string, ...flags: string[]): Promise<string> {
   const { stdout } = await promisify(execFile)(process.execPath, [...flags, '-e', script], {
     cwd: root,
-    timeout: 60_000,
   });
   return stdout.trim();
 }

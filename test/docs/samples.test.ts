@@ -110,7 +110,7 @@ describe('samples', () => {
   );
 
   /** A folder with what samples read, a cache with both models, and `cachalot` and `npx` on the path. */
-  function place(): { cwd: string; env: NodeJS.ProcessEnv; timeout: number } {
+  function place(): { cwd: string; env: NodeJS.ProcessEnv } {
     const folder = temporaryPath('folder');
     const models = join(folder, 'cache', 'cachalot', 'models');
     const bin = join(folder, 'bin');
@@ -132,7 +132,7 @@ describe('samples', () => {
     writeFileSync(join(folder, 'conversation.json'), CONVERSATION);
     const path = `${bin}:${process.env['PATH']}`;
     const env = { ...process.env, XDG_CACHE_HOME: join(folder, 'cache'), PATH: path };
-    return { cwd: folder, env, timeout: 60_000 };
+    return { cwd: folder, env };
   }
 
   const scripts = [...blocks('(?:js|ts)'), ...comments()];
