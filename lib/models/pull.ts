@@ -16,6 +16,7 @@ import { exclusively } from './lock.js';
 import type { FetchOptions, PullOptions } from './pull-options.js';
 import { isSource, parseSource } from './source.js';
 import type { HubSource, Source } from './source.js';
+import { checkOnline } from './sources/hub.js';
 import { findInHubCache, ggufBelow } from './sources/hub-cache.js';
 import { matching, modelsAmong, pickGguf } from './sources/hub-list.js';
 import { npmFiles } from './sources/npm.js';
@@ -64,6 +65,7 @@ export async function pullWith(model: string, options: FetchOptions): Promise<Pu
     const there = await findInHubCache(source);
     if (there) return { ...there, cached: true };
   }
+  if (source.kind === 'hf') checkOnline(source);
   source = await withFile(source, options);
   const place = path();
   await mkdir(dirname(place), { recursive: true }).catch((error: unknown) => {

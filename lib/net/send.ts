@@ -42,7 +42,8 @@ export async function send(address: string, options: SendOptions = {}): Promise<
   }
 }
 
-function redirectTarget(url: URL, location: string, redirects: number): URL {
+/** Where a redirect leads. Throws download_failed where no file should come from. */
+export function redirectTarget(url: URL, location: string, redirects: number): URL {
   const refuse = (why: string) =>
     new CachalotError('download_failed', `cannot fetch ${shown(url)}: ${why}`);
   if (redirects >= MOST_REDIRECTS)

@@ -26,12 +26,14 @@ export async function extract(
       cause,
     });
   let found: Promise<void> | undefined;
+  let taken: ReadEntry | undefined;
   let problem: CachalotError | undefined;
   const take = (entry: ReadEntry): void => {
     const isPlain = ['File', 'OldFile', 'ContiguousFile'].includes(entry.type);
     if (!isPlain) problem ??= refuse(`'${part.path}' is a ${entry.type} in it, not a file`);
     else if (found) problem ??= refuse(`'${part.path}' is in it twice`);
     if (problem) return void entry.resume();
+    taken = entry;
     found = write(entry, file, append);
     found.catch(() => undefined); // heard below
   };
@@ -46,6 +48,9 @@ export async function extract(
   try {
     await reading;
   } catch (error) {
+    // The entry gets neither more bytes nor an end now.
+    taken?.on('error', () => undefined).destroy(error as Error);
+    await found?.catch(() => undefined);
     throw (
       problem ?? (isTarError(error) ? refuse(said(error), error) : ioError(error, 'read', tarball))
     );
