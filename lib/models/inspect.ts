@@ -5,8 +5,8 @@ import { stat } from 'node:fs/promises';
 import { CachalotError, fromNative } from '../errors.js';
 import { native } from '../native.js';
 import type { GgufInfo, GgufValue, TensorInfo } from '../native.js';
-import { sourcePath } from './cache-folder.js';
 import { bytesOf } from './file-bytes.js';
+import { findLocal } from './find-local.js';
 import { withForceAdvice } from './force-advice.js';
 import { kvBytesPerToken, parametersOf, readModelInfo, totalsByType } from './model-info.js';
 import type { ModelShape, TypeTotal } from './model-info.js';
@@ -15,7 +15,6 @@ import type { PullOptions } from './pull-options.js';
 import { readRemoteHeader } from './remote-header.js';
 import { isSource, parseSource } from './source.js';
 import { hubName } from './sources/hub.js';
-import { findInHubCache } from './sources/hub-cache.js';
 import { describeHubFile } from './sources/hub-file.js';
 import { pickGguf } from './sources/hub-list.js';
 
@@ -71,11 +70,8 @@ async function remoteLocation(
 ): Promise<{ url: string; headers: Record<string, string> } | undefined> {
   if (existsSync(model) || !isSource(model)) return undefined;
   const source = parseSource(model);
-  if (source.kind === 'npm' || existsSync(sourcePath(source))) {
-    if (source.kind !== 'hf' || source.quantization === undefined) return undefined;
-  }
+  if (source.kind === 'npm' || (await findLocal(source))) return undefined;
   if (source.kind === 'https') return { url: source.url, headers: {} };
-  if (source.kind !== 'hf' || (await findInHubCache(source))) return undefined;
   const { quantization, ...whole } = source;
   const file =
     quantization === undefined

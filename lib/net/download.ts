@@ -32,7 +32,7 @@ export interface Download extends NetOptions {
 
 /** Throws download_failed, download_corrupt, io or aborted; after all but the second, a second call resumes. */
 export async function download(job: Download): Promise<void> {
-  await mkdir(dirname(job.file), { recursive: true }).catch((error: unknown) => {
+  await mkdir(dirname(job.file), { recursive: true, mode: 0o700 }).catch((error: unknown) => {
     throw ioError(error, 'make the folder', dirname(job.file));
   });
   if (job.force && !job.hash) await forget(job);
@@ -70,8 +70,11 @@ async function fetchRest(job: Download, report: (received: number) => void): Pro
   const answer = await request(job, received, tag);
   if (answer.status === 416 && received > 0) return rangeIsRefused(job, answer, received);
   if (answer.status !== 200 && answer.status !== 206) throw await refusal(answer, job.advice);
-  if (answer.status !== 206) received = 0;
-  else await checkPart(job, answer, received);
+  if (answer.status === 206) await checkPart(job, answer, received);
+  else {
+    received = 0;
+    await forget(job); // before the new tag: a kill in between must not join two files
+  }
   await keepTag(job, answer);
   const total = await totalOf(job, answer, received);
   received = await receive(job, answer, received, total, report);
@@ -100,13 +103,18 @@ async function rangeIsRefused(job: Download, answer: Answer, received: number): 
 async function checkPart(job: Download, answer: Answer, received: number): Promise<void> {
   const { first, size } = rangeOf(answer);
   const isOtherSize = job.bytes !== undefined && size !== undefined && size !== job.bytes;
-  if (received > 0 && first === received && !isOtherSize) return;
+  if (received > 0 && first === received && !isOtherSize && !isEncoded(answer)) return;
   await answer.cancel();
   const problem = `${answer.url.host} sent a part of a file (from byte ${first ?? 'unknown'})`;
   if (received === 0)
     throw corrupt(job, `${problem}, though the whole was asked for; nothing was kept`);
   await forget(job);
   throw new Interrupted(`${problem} that does not continue what was there`);
+}
+
+/** A server that packs though it was asked not to: lengths and places are of what is packed then. */
+function isEncoded({ headers }: Answer): boolean {
+  return (headers.get('content-encoding') ?? 'identity') !== 'identity';
 }
 
 function rangeOf({ headers }: Answer): { first?: number; size?: number } {
@@ -121,7 +129,9 @@ function rangeOf({ headers }: Answer): { first?: number; size?: number } {
 async function keepTag(job: Download, answer: Answer): Promise<void> {
   const etag = answer.headers.get('etag');
   const isStrong = etag !== null && etag !== '' && !etag.startsWith('W/');
-  const keeping = isStrong ? writeFile(tagOf(job), etag) : rm(tagOf(job), { force: true });
+  const keeping = isStrong
+    ? writeFile(tagOf(job), etag, { mode: 0o600 })
+    : rm(tagOf(job), { force: true });
   await keeping.catch(async (error: unknown) => {
     await answer.cancel();
     throw ioError(error, 'write', tagOf(job));
@@ -134,11 +144,10 @@ async function totalOf(
   answer: Answer,
   received: number,
 ): Promise<number | undefined> {
-  const isEncoded = (answer.headers.get('content-encoding') ?? 'identity') !== 'identity';
   const length = answer.headers.get('content-length');
   const ofPart = answer.status === 206 && rangeOf(answer).size;
   if (ofPart) return job.bytes ?? ofPart;
-  const announced = length === null || isEncoded ? undefined : received + Number(length);
+  const announced = length === null || isEncoded(answer) ? undefined : received + Number(length);
   const isWrong = job.bytes !== undefined && announced !== undefined && announced !== job.bytes;
   if (!isWrong) return job.bytes ?? announced;
   const beginning = await beginningOf(answer);
@@ -190,7 +199,7 @@ async function receive(
 
 async function openPart(job: Download, answer: Answer, received: number): Promise<FileHandle> {
   try {
-    return await open(partOf(job), received > 0 ? 'a' : 'w');
+    return await open(partOf(job), received > 0 ? 'a' : 'w', 0o600);
   } catch (error) {
     await answer.cancel();
     throw ioError(error, 'write', partOf(job));

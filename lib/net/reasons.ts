@@ -36,6 +36,10 @@ export function reasonOf(error: unknown): Reason {
   const { code, message } = innermost(error);
   const known = code === undefined ? undefined : WORDS[code];
   if (known) return { text: known[0], mayPass: known[1] };
+  if (/Proxy (Auth|response).*\b407\b/.test(message)) {
+    const text = 'the proxy wants a name and a password: write http://name:password@host:port';
+    return { text, mayPass: false };
+  }
   if (code !== undefined && CERTIFICATE.test(code)) {
     const text = `its certificate is not trusted (${message}); behind a proxy that opens TLS, name the proxy's certificate in NODE_EXTRA_CA_CERTS`;
     return { text, mayPass: false };

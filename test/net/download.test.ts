@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 
 import { download } from '../../lib/net/download.js';
 import type { Download } from '../../lib/net/download.js';
@@ -133,6 +134,29 @@ describe('going on where an earlier try ended', () => {
     };
     // The server names no validator: only the hash lets the next try go on.
     expect(await fetchTo(file, short, { hash: sha256 })).toHaveLength(3);
+    expect(readFileSync(file).equals(content)).toBe(true);
+  });
+
+  test('what was there of another file is gone before the new one is begun', async () => {
+    const file = target(Buffer.alloc(500, 'x'), '"old"');
+    const cut: Handler = (_, response) => {
+      response.writeHead(200, { etag: '"new"', 'content-length': content.length });
+      response.write(content.subarray(0, 100), () => response.destroy());
+    };
+    await expect(fetchTo(file, cut)).rejects.toMatchObject({ code: 'download_failed' });
+    expect(content.indexOf(readFileSync(`${file}.part`))).toBe(0);
+    expect(readFileSync(`${file}.part.etag`, 'utf8')).toBe('"new"');
+    expect(statSync(`${file}.part`).mode & 0o777).toBe(0o600);
+  });
+
+  test('a part that is packed is not joined to one that is not', async () => {
+    const file = target(content.subarray(0, 500), '"v1"');
+    await fetchTo(file, (request, response, count) => {
+      if (count > 0) return serve(request, response, count);
+      const range = 'bytes 500-999/1000';
+      response.writeHead(206, { 'content-range': range, 'content-encoding': 'gzip' });
+      response.end(gzipSync(content.subarray(500)));
+    });
     expect(readFileSync(file).equals(content)).toBe(true);
   });
 

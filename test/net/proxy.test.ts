@@ -116,3 +116,12 @@ test('https goes through a tunnel, and errors name the proxy', async () => {
   });
   expect(proxy.seen).toEqual([`CONNECT only.the.proxy.invalid:${server.port}`]);
 });
+
+test('a proxy that wants a password says so, and is not asked again', async () => {
+  await using proxy = await serveWith((_, response) => void response.writeHead(407).end());
+  process.env['HTTP_PROXY'] = proxy.url;
+  await expect(send('http://some.host.invalid/')).rejects.toMatchObject({
+    code: 'download_failed',
+    message: expect.stringContaining('the proxy wants a name and a password') as string,
+  });
+});

@@ -23,7 +23,7 @@ export async function fetchHubFolder(
   folder: string,
   { signal, limits, onProgress }: FetchOptions,
 ): Promise<void> {
-  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+  await mkdir(folder, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
     throw ioError(error, 'make the folder', folder);
   });
   let [part, parts] = [0, 1];
@@ -53,7 +53,7 @@ export async function fetchHubFolder(
     await need(file);
     part++;
   }
-  await writeFile(join(folder, COMPLETE), '').catch((error: unknown) => {
+  await writeFile(join(folder, COMPLETE), '', { mode: 0o600 }).catch((error: unknown) => {
     throw ioError(error, 'write', join(folder, COMPLETE));
   });
 }

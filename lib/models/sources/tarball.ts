@@ -49,7 +49,7 @@ export async function extract(
     await reading;
   } catch (error) {
     // The entry gets neither more bytes nor an end now.
-    taken?.on('error', () => undefined).destroy(error as Error);
+    taken?.on('error', () => undefined).destroy(error);
     await found?.catch(() => undefined);
     throw (
       problem ?? (isTarError(error) ? refuse(said(error), error) : ioError(error, 'read', tarball))
@@ -68,7 +68,7 @@ export async function extract(
 async function write(entry: ReadEntry, path: string, append: boolean): Promise<void> {
   let written = 0;
   try {
-    const file = await open(path, append ? 'a' : 'w').catch((error: unknown) => {
+    const file = await open(path, append ? 'a' : 'w', 0o600).catch((error: unknown) => {
       throw ioError(error, 'write', path);
     });
     try {
