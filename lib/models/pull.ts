@@ -11,7 +11,6 @@ import { ALIASES } from './aliases.js';
 import { aliasPath, sourcePath } from './cache-folder.js';
 import { fetchAlias, fetchSource } from './fetch-source.js';
 import { findAt, findLocal } from './find-local.js';
-import type { LocalModel } from './find-local.js';
 import { exclusively } from './lock.js';
 import type { FetchOptions, PullOptions } from './pull-options.js';
 import { isSource, parseSource } from './source.js';
@@ -22,7 +21,10 @@ import { partsOf } from './split-name.js';
 
 export type { PullOptions, PullProgress } from './pull-options.js';
 
-export interface PulledModel extends LocalModel {
+export interface PulledModel {
+  /** Of a split file the first part; the others lie beside it. */
+  path: string;
+  bytes: number;
   /** Whether it was there already. */
   cached: boolean;
 }

@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSyn
 import { dirname, join } from 'node:path';
 
 import { Engine, pull } from '../../lib/index.js';
+import { serveWith } from '../fixtures/http-server.js';
 import { writeHubModel } from '../fixtures/hub-model.js';
 import { useStubHub } from '../fixtures/stub-server.js';
 import { temporaryPath, writeTinyModel } from '../fixtures/tiny-model.js';
@@ -116,5 +117,16 @@ describe('what the hub and its tools agree on', () => {
       code: 'download_corrupt',
       message: expect.stringContaining(`not ${'0'.repeat(64)}`) as string,
     });
+  });
+
+  test('the storage that the hub sends us to is asked for the file only', async () => {
+    await using storage = await serveWith((request, response) => {
+      if (request.method !== 'GET') response.writeHead(405).end();
+      else response.end('GGUF');
+    });
+    const redirect = `${storage.url}/blob`;
+    hub().files.set('/o/r/resolve/main/m.gguf', { bytes: Buffer.alloc(0), redirect });
+    expect(await pull('hf:o/r/m.gguf')).toMatchObject({ bytes: 4 });
+    expect(storage.requests).toEqual(['GET /blob']);
   });
 });

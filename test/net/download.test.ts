@@ -54,7 +54,7 @@ describe('what does not arrive as it was asked for is refused, and nothing of it
     const file = target();
     const more: Handler = (_, response) => {
       response.write(content); // without a length
-      response.end('and more');
+      response.write('and more'); // and without an end
     };
     await expect(fetchTo(file, more, { bytes: content.length })).rejects.toMatchObject({
       code: 'download_corrupt',
