@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { pull } from '../../lib/index.js';
 import type { PullProgress } from '../../lib/index.js';
 import { ALIASES } from '../../lib/models/aliases.js';
+import { pullWith } from '../../lib/models/pull.js';
 import { parseSource } from '../../lib/models/source.js';
 import { serveNpm } from '../fixtures/stub-npm.js';
 import { startStubServer, useStubHub } from '../fixtures/stub-server.js';
@@ -97,6 +98,18 @@ describe('pull', () => {
       code: 'download_failed',
       message: expect.stringContaining(message) as string,
     });
+  });
+
+  test('a hub that is busy is asked again, about the file and for it', async () => {
+    const blob = serveHub();
+    const busy = { status: 503, times: 2, headers: { 'retry-after': '3' } };
+    server.files.get('/o/r/resolve/main/m.gguf')!.refuse = { ...busy };
+    blob.refuse = { ...busy, status: 429 };
+    const pauses: number[] = [];
+    const pause = async (ms: number) => void pauses.push(ms);
+    const { path } = await pullWith('hf:o/r/m.gguf', { limits: { pause } });
+    expect(readFileSync(path).equals(content)).toBe(true);
+    expect(pauses).toEqual([3000, 3000, 3000, 3000]);
   });
 
   test('two pulls of one model at once fetch it once', async () => {
