@@ -1,9 +1,10 @@
 /** Fetches a model from where it comes from to where it will lie. Leaves what can be resumed when it is interrupted, and nothing when it has failed for good. */
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, rename } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 
 import { CachalotError } from '../errors.js';
 import { ioError } from '../files/io-error.js';
+import { remove } from '../files/remove.js';
 import { download } from '../net/download.js';
 import { hashFile } from '../net/hash-file.js';
 import type { Alias } from './aliases.js';
@@ -85,12 +86,12 @@ async function replaceFolder(
   const [fresh, old] = [`${folder}${FRESH}`, `${folder}${OLD}`];
   await fetchHubFolder(source, fresh, options);
   try {
-    await rm(old, { recursive: true, force: true });
+    await remove(old);
     await rename(folder, old).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error; // there was none
     });
     await rename(fresh, folder);
-    await rm(old, { recursive: true, force: true });
+    await remove(old);
   } catch (error) {
     throw ioError(error, 'replace', folder);
   }
@@ -106,7 +107,7 @@ async function fetchPackages(
   const joined = (file: string) => `${file}.joined`;
   const tarballs = `${path}.tarballs`;
   const clean = async () => {
-    for (const file of files) await rm(joined(file), { force: true });
+    for (const file of files) await remove(joined(file));
   };
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
@@ -123,11 +124,11 @@ async function fetchPackages(
       await checkContent(joined(file), basename(parts[index]!.path));
     for (const file of files) await rename(joined(file), file);
   } catch (error) {
-    if (!canResume(error)) await rm(tarballs, { recursive: true, force: true });
+    if (!canResume(error)) await remove(tarballs);
     await clean();
     throw ioError(error, 'write', path);
   }
-  await rm(tarballs, { recursive: true, force: true });
+  await remove(tarballs);
 }
 
 function canResume(error: unknown): boolean {
@@ -144,7 +145,7 @@ export async function fetchAlias(
   options: FetchOptions,
 ): Promise<void> {
   const fetched = `${path}.fetched`;
-  if (options.force) await rm(fetched, { force: true });
+  if (options.force) await remove(fetched);
   if (!(await isFile(fetched))) await fetchSource(source, fetched, options);
   const state = { part: 0, parts: 1, receivedBytes: 0, totalBytes: alias.bytes };
   let result = fetched;
@@ -160,8 +161,8 @@ export async function fetchAlias(
     await rename(result, path).catch((error: unknown) => {
       throw ioError(error, 'write', path);
     });
-  await rm(fetched, { force: true });
-  await rm(result, { force: true });
+  await remove(fetched);
+  await remove(result);
   if (!sound) {
     throw new CachalotError(
       'download_corrupt',

@@ -1,10 +1,11 @@
 /** The models in the cache folder: which there are, and how to be rid of one. */
 import type { Dirent } from 'node:fs';
-import { readdir, rm, rmdir } from 'node:fs/promises';
+import { readdir, rmdir } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 
 import { CachalotError } from '../errors.js';
 import { ioError } from '../files/io-error.js';
+import { remove } from '../files/remove.js';
 import { ALIASES } from './aliases.js';
 import { COMPLETE, aliasPath, modelsFolder } from './cache-folder.js';
 import { bytesOf, isAbsent, isFile } from './file-bytes.js';
@@ -104,12 +105,6 @@ export async function removeModels(names: readonly string[]): Promise<InstalledM
     await removeEmptyParents(dirname(path));
   }
   return models;
-}
-
-async function remove(path: string): Promise<void> {
-  await rm(path, { recursive: true, force: true }).catch((error: unknown) => {
-    throw ioError(error, 'delete', path);
-  });
 }
 
 async function removeEmptyParents(folder: string): Promise<void> {

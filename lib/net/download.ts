@@ -1,10 +1,11 @@
 /** One file over HTTP: into FILE.part, resumed where an earlier try ended, checked, and only then given its name. */
-import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { CachalotError } from '../errors.js';
 import { ioError } from '../files/io-error.js';
+import { remove } from '../files/remove.js';
 import { writeAll } from '../files/write-all.js';
 import { hashFile } from './hash-file.js';
 import type { Hash } from './hash-file.js';
@@ -47,17 +48,14 @@ export async function download(job: Download): Promise<void> {
   await rename(partOf(job), job.file).catch((error: unknown) => {
     throw ioError(error, 'write', job.file);
   });
-  await rm(tagOf(job), { force: true });
+  await remove(tagOf(job));
 }
 
 const partOf = (job: Download) => `${job.file}.part`;
 const tagOf = (job: Download) => `${job.file}.part.etag`;
 
 async function forget(job: Download): Promise<void> {
-  for (const path of [partOf(job), tagOf(job)])
-    await rm(path, { force: true }).catch((error: unknown) => {
-      throw ioError(error, 'delete', path);
-    });
+  for (const path of [partOf(job), tagOf(job)]) await remove(path);
 }
 
 async function fetchRest(job: Download, report: (received: number) => void): Promise<void> {
@@ -129,9 +127,7 @@ function rangeOf({ headers }: Answer): { first?: number; size?: number } {
 async function keepTag(job: Download, answer: Answer): Promise<void> {
   const etag = answer.headers.get('etag');
   const isStrong = etag !== null && etag !== '' && !etag.startsWith('W/');
-  const keeping = isStrong
-    ? writeFile(tagOf(job), etag, { mode: 0o600 })
-    : rm(tagOf(job), { force: true });
+  const keeping = isStrong ? writeFile(tagOf(job), etag, { mode: 0o600 }) : remove(tagOf(job));
   await keeping.catch(async (error: unknown) => {
     await answer.cancel();
     throw ioError(error, 'write', tagOf(job));

@@ -1,9 +1,10 @@
 /** A whole model from the hub: configuration, tokenizer, and safetensors in one file or in the shards of an index. */
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { CachalotError, abortError } from '../../errors.js';
 import { ioError } from '../../files/io-error.js';
+import { remove } from '../../files/remove.js';
 import { COMPLETE } from '../cache-folder.js';
 import { isFile } from '../file-bytes.js';
 import { exclusively } from '../lock.js';
@@ -80,7 +81,7 @@ async function missing(
       `${name} has no file '${file}', which a model of safetensors needs: is the name right?`,
       { cause },
     );
-  for (const path of fetched) await rm(path, { force: true });
+  for (const path of fetched) await remove(path);
   return new CachalotError(
     'model_not_found',
     `${name} has GGUF files and no '${file}'; say which: ${describeFiles(source, files)}`,
@@ -95,7 +96,7 @@ export async function shardsOf(index: string): Promise<string[]> {
     }),
   );
   if (names) return names;
-  await rm(index, { force: true });
+  await remove(index);
   throw new CachalotError(
     'download_corrupt',
     `'${index}' was no index of safetensors files; it was deleted`,
