@@ -11,6 +11,7 @@ import { evaluate } from './evaluate.js';
 import { resolveGenerateOptions } from './generate-options.js';
 import type { GenerateOptions, ResolvedOptions } from './generate-options.js';
 import { Generation } from './generation.js';
+import { withForceAdvice } from './models/force-advice.js';
 import type { FoundLayout, LayoutCache } from './models/layout-cache.js';
 import { resolveModel } from './models/pull.js';
 import type { LoadOptions } from './load-options.js';
@@ -58,11 +59,13 @@ export class Engine implements AsyncDisposable {
   }
 
   /**
-   * Loads a model: a path to a GGUF file or a Hugging Face folder, an alias ("tinyllama-1.1b-chat", "stories-15m"), "hf:owner/repo", "hf:owner/repo/file" or
-   * "npm:name@version/path". Aliases and remote sources are downloaded once.
+   * Loads a model: a path to a GGUF file or a Hugging Face folder, an alias ("tinyllama-1.1b-chat", "stories-15m"), "hf:owner/repo", "hf:owner/repo/file",
+   * "hf:owner/repo:Q4_K_M", "npm:name@version/path" or "https://host/path/model.gguf". Aliases and remote sources are downloaded once.
    */
   static async load(model: string, options: LoadOptions = {}): Promise<Engine> {
-    return Engine.loadWith(model, options, {});
+    return Engine.loadWith(model, options, {}).catch((error: unknown) => {
+      throw withForceAdvice(error, model);
+    });
   }
 
   /** @internal With options that are not for users. */

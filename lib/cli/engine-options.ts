@@ -23,7 +23,7 @@ export function addEngineOptions(command: Command): Command {
   return command
     .option(
       '-m, --model <model>',
-      `file, alias (${Object.keys(ALIASES).join(', ')}), hf:... or npm:...`,
+      `file, alias (${Object.keys(ALIASES).join(', ')}), hf:..., npm:... or https://...`,
       DEFAULT_MODEL,
     )
     .option('-d, --device <device>', 'auto, cpu, cuda, or cuda:1 for the second GPU')

@@ -19,7 +19,7 @@ export function addInspect(program: Command): void {
     .description('what is in a model file: shape, metadata, tensors, memory per token')
     .argument(
       '<model>',
-      'file, folder, alias, hf:owner/repo/file.gguf or https://... (only the header is fetched)',
+      'file, folder, alias, hf:owner/repo/file.gguf, hf:owner/repo:Q4_K_M or https://... (only the header is fetched)',
     )
     .option('--tensors', 'list all tensors')
     .option('--json', 'print everything as one JSON object')

@@ -4,6 +4,7 @@ import { InvalidArgumentError } from 'commander';
 import { createColors } from 'picocolors';
 import type { Colors } from 'picocolors/types';
 
+import { variable } from '../environment.js';
 import { CachalotError } from '../errors.js';
 import type { PullProgress } from '../models/pull.js';
 
@@ -76,7 +77,7 @@ export function signed(text: string): number {
 
 /** Colours on a terminal that wants them. (Picocolors' own guess colours a pipe where `CI` is set.) */
 export function colorsFor(stream: NodeJS.WriteStream): Colors {
-  return createColors(Boolean(stream.isTTY) && !process.env['NO_COLOR']);
+  return createColors(Boolean(stream.isTTY) && variable('NO_COLOR') === undefined);
 }
 
 /** What is being done now: one line that changes, and only on a terminal. */

@@ -1,13 +1,31 @@
 /** Where downloaded models lie: the XDG cache folder. */
 import { createHash } from 'node:crypto';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 
-import type { Source } from './source.js';
+import { variable } from '../environment.js';
+import { CachalotError } from '../errors.js';
+import type { HubSource, Source } from './source.js';
+import { splitName } from './split-name.js';
 
+/** Stands in a folder of which every file is there. */
+export const COMPLETE = '.complete';
+
+/** Throws io where there is no home. */
 export function cacheFolder(): string {
-  const base = process.env['XDG_CACHE_HOME'] ?? '';
-  return join(base.startsWith('/') ? base : join(homedir(), '.cache'), 'cachalot');
+  return join(xdgCacheFolder(), 'cachalot');
+}
+
+/** A path in it that is not absolute is to be ignored, says the XDG specification. */
+export function xdgCacheFolder(): string {
+  const base = variable('XDG_CACHE_HOME');
+  if (base !== undefined && isAbsolute(base)) return base;
+  const home = homedir();
+  if (isAbsolute(home)) return join(home, '.cache');
+  throw new CachalotError(
+    'io',
+    'there is no home folder to keep files in: set XDG_CACHE_HOME to a folder',
+  );
 }
 
 export function modelsFolder(): string {
@@ -19,19 +37,30 @@ export function aliasPath(alias: string): string {
 }
 
 export function sourcePath(source: Source): string {
-  if (source.kind === 'hf') {
-    const repo = source.revision === 'main' ? source.repo : `${source.repo}@${source.revision}`;
-    return join(modelsFolder(), 'hf', source.owner, repo, ...(source.file?.split('/') ?? []));
-  }
+  if (source.kind === 'hf')
+    return join(repositoryFolder(source), ...(source.file?.split('/') ?? []));
+  if (source.kind === 'https') return addressPath(new URL(source.url));
   const name = source.parts
     .map((part) => `${part.name.replace('/', '__')}@${part.version}`)
     .join('+');
-  const paths = createHash('sha256').update(source.parts.map(({ path }) => path).join('\0'));
-  return join(
-    modelsFolder(),
-    'npm',
-    name,
-    paths.digest('hex').slice(0, 8),
-    ...source.parts[0]!.path.split('/'),
-  );
+  const paths = source.parts.map(({ path }) => path).join('\0');
+  return join(modelsFolder(), 'npm', name, shortHash(paths), ...source.parts[0]!.path.split('/'));
+}
+
+/** The parts of a split file share a folder. */
+function addressPath({ host, pathname, search }: URL): string {
+  const name = pathname.split('/').at(-1)!;
+  const model = splitName(pathname)?.prefix ?? pathname;
+  const plain = (text: string) => decodeURIComponent(text).replace(/[^\w.-]/g, '_');
+  const folder = shortHash(`${host}${model}${search}`);
+  return join(modelsFolder(), 'https', host.replace(/[^\w.-]/g, '_'), folder, plain(name));
+}
+
+/** Of all files of one revision. */
+export function repositoryFolder({ owner, repo, revision }: HubSource): string {
+  return join(modelsFolder(), 'hf', owner, revision === 'main' ? repo : `${repo}@${revision}`);
+}
+
+function shortHash(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 8);
 }

@@ -5,15 +5,18 @@ import { stat } from 'node:fs/promises';
 import { CachalotError, fromNative } from '../errors.js';
 import { native } from '../native.js';
 import type { GgufInfo, GgufValue, TensorInfo } from '../native.js';
-import { sourcePath } from './cache-folder.js';
 import { bytesOf } from './file-bytes.js';
-import { locate } from './hub-source.js';
+import { findLocal } from './find-local.js';
+import { withForceAdvice } from './force-advice.js';
 import { kvBytesPerToken, parametersOf, readModelInfo, totalsByType } from './model-info.js';
 import type { ModelShape, TypeTotal } from './model-info.js';
 import { resolveModel } from './pull.js';
-import type { PullOptions } from './pull.js';
+import type { PullOptions } from './pull-options.js';
 import { readRemoteHeader } from './remote-header.js';
 import { isSource, parseSource } from './source.js';
+import { hubName } from './sources/hub.js';
+import { describeHubFile } from './sources/hub-file.js';
+import { pickGguf } from './sources/hub-list.js';
 
 export interface Inspection {
   model: string;
@@ -34,13 +37,19 @@ export async function inspectModel(
   model: string,
   options: Pick<PullOptions, 'signal' | 'onProgress'> = {},
 ): Promise<Inspection> {
+  return inspect(model, options).catch((error: unknown) => {
+    throw withForceAdvice(error, model);
+  });
+}
+
+async function inspect(
+  model: string,
+  options: Pick<PullOptions, 'signal' | 'onProgress'>,
+): Promise<Inspection> {
   const remote = await remoteLocation(model, options.signal);
   if (remote) {
-    const { info, fileBytes } = await readRemoteHeader(
-      remote.location,
-      remote.headers,
-      options.signal,
-    );
+    const { url, headers } = remote;
+    const { info, fileBytes } = await readRemoteHeader(url, headers, { signal: options.signal });
     return { ...describeGguf(model, info, fileBytes), ...shapeFromMetadata(info) };
   }
   const path = await resolveModel(model, options);
@@ -54,13 +63,27 @@ export async function inspectModel(
   return { ...describeGguf(model, info, await bytesOf(path)), ...(await shapeOf(path)) };
 }
 
-async function remoteLocation(model: string, signal: AbortSignal | undefined) {
-  if (/^https?:\/\//.test(model)) return { location: model, headers: {} };
+/** Of a GGUF file that is not here yet. */
+async function remoteLocation(
+  model: string,
+  signal: AbortSignal | undefined,
+): Promise<{ url: string; headers: Record<string, string> } | undefined> {
   if (existsSync(model) || !isSource(model)) return undefined;
   const source = parseSource(model);
-  if (source.kind !== 'hf' || source.file === undefined) return undefined;
-  if (!source.file.endsWith('.gguf') || existsSync(sourcePath(source))) return undefined;
-  return locate({ ...source, file: source.file }, false, signal);
+  if (source.kind === 'npm' || (await findLocal(source))) return undefined;
+  if (source.kind === 'https') return { url: source.url, headers: {} };
+  const { quantization, ...whole } = source;
+  const file =
+    quantization === undefined
+      ? source.file
+      : await pickGguf({ ...whole, quantization }, { signal });
+  if (!file?.endsWith('.gguf')) return undefined;
+  const info = await describeHubFile({ ...whole, file }, { signal });
+  if (info) return info;
+  throw new CachalotError(
+    'download_failed',
+    `the hub has no file ${hubName({ ...whole, file })} (404): is the name right?`,
+  );
 }
 
 function describeGguf(

@@ -1,17 +1,20 @@
 /** The models in the cache folder: which there are, and how to be rid of one. */
-import { existsSync } from 'node:fs';
-import { readdir, rm, rmdir } from 'node:fs/promises';
+import type { Dirent } from 'node:fs';
+import { readdir, rmdir } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 
 import { CachalotError } from '../errors.js';
+import { ioError } from '../files/io-error.js';
+import { remove } from '../files/remove.js';
 import { ALIASES } from './aliases.js';
-import { aliasPath, modelsFolder } from './cache-folder.js';
-import { bytesOf } from './file-bytes.js';
-import { COMPLETE } from './hub-folder.js';
+import { COMPLETE, aliasPath, modelsFolder } from './cache-folder.js';
+import { bytesOf, isAbsent, isFile } from './file-bytes.js';
+import { partPath, partsOf, splitName } from './split-name.js';
 
 export interface InstalledModel {
   /** An alias, "hf:...", or a path: what `Engine.load` and `cachalot run -m` take. */
   name: string;
+  /** Of a split file the first part. */
   path: string;
   bytes: number;
   /** A download that was interrupted; the same `pull` resumes it. */
@@ -19,33 +22,63 @@ export interface InstalledModel {
 }
 
 /** What downloads leave beside a file while they are at it. */
-const WORK_FILE = /\.(part|joined|fetched|converted|tarballs)$/;
+const WORK_FILE = /\.(part|joined|fetched|converted|tarballs)$|~(fresh|old)$/;
 const NO_MODEL = /\.(lock|etag)$/;
 
 export async function installedModels(): Promise<InstalledModel[]> {
   const found: InstalledModel[] = [];
   for (const alias of Object.keys(ALIASES)) {
     const path = aliasPath(alias);
-    if (existsSync(path))
+    if (await isFile(path))
       found.push({ name: alias, path, bytes: await bytesOf(path), isPartial: false });
   }
   await walk(modelsFolder(), found);
   return found.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Folders that are one model, files that are one, and what is left of downloads. */
+/** Folders that are one model, files that are one, the parts of one, and what is left of downloads. */
 async function walk(folder: string, found: InstalledModel[]): Promise<void> {
-  for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
+  const entries = await entriesOf(folder);
+  const names = new Set(entries.map(({ name }) => name));
+  for (const entry of entries) {
     const path = join(folder, entry.name);
     const add = async (isPartial: boolean) =>
       found.push({ name: nameOf(path), path, bytes: await bytesOf(path), isPartial });
     if (found.some((model) => model.path === path) || NO_MODEL.test(entry.name)) continue;
     if (WORK_FILE.test(entry.name)) await add(true);
+    else if (!entry.isDirectory() && splitName(entry.name)) await addSplit(path, names, found);
     else if (!entry.isDirectory()) await add(false);
-    else if (existsSync(join(path, COMPLETE))) await add(false);
-    else if (existsSync(join(path, 'config.json'))) await add(true);
+    else if (await isFile(join(path, COMPLETE))) await add(false);
+    else if (await isFile(join(path, 'config.json'))) await add(true);
     else await walk(path, found);
   }
+}
+
+async function entriesOf(folder: string): Promise<Dirent[]> {
+  return readdir(folder, { withFileTypes: true }).catch((error: unknown) => {
+    if (isAbsent(error)) return [];
+    throw ioError(error, 'list', folder);
+  });
+}
+
+/** One model for all parts, by the first that is there. */
+async function addSplit(
+  part: string,
+  names: ReadonlySet<string>,
+  found: InstalledModel[],
+): Promise<void> {
+  const path = firstPart(part);
+  if (found.some((model) => model.path === path)) return;
+  const parts = partsOf(path);
+  let bytes = 0;
+  for (const each of parts) bytes += await bytesOf(each);
+  const isPartial = !parts.every((each) => names.has(basename(each)));
+  found.push({ name: nameOf(path), path, bytes, isPartial });
+}
+
+function firstPart(path: string): string {
+  const split = splitName(path);
+  return split ? partPath(split, 1) : path;
 }
 
 function nameOf(path: string): string {
@@ -65,8 +98,10 @@ export async function removeModels(names: readonly string[]): Promise<InstalledM
     );
   });
   for (const { path } of models) {
-    await rm(path, { recursive: true, force: true });
-    await rm(`${path}.etag`, { force: true });
+    for (const file of partsOf(path)) {
+      await remove(file);
+      await remove(`${file}.etag`);
+    }
     await removeEmptyParents(dirname(path));
   }
   return models;

@@ -6,25 +6,32 @@ import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { CachalotError, abortError, fromNative } from '../errors.js';
+import { CachalotError, fromNative } from '../errors.js';
+import { ioError } from '../files/io-error.js';
 import { native } from '../native.js';
 import type { GgufInfo } from '../native.js';
+import { withRetries } from '../net/retry.js';
+import type { NetOptions } from '../net/retry.js';
+import { refusal, send, shown } from '../net/send.js';
+import type { Answer } from '../net/send.js';
 
 const FIRST_BYTES = 1 << 20;
 const MOST_BYTES = 256 << 20;
 const LARGEST_FILE = 2 ** 44;
 
-/** Throws download_failed, aborted, or what reading the file would. */
+/** Throws download_failed, aborted, io, or what reading the file would. */
 export async function readRemoteHeader(
   url: string,
   headers: Record<string, string>,
-  signal?: AbortSignal,
+  options: NetOptions = {},
 ): Promise<{ info: GgufInfo; fileBytes: number }> {
-  const folder = await mkdtemp(join(tmpdir(), 'cachalot-header-'));
+  const folder = await mkdtemp(join(tmpdir(), 'cachalot-header-')).catch((error: unknown) => {
+    throw ioError(error, 'make a folder in', tmpdir());
+  });
   const path = join(folder, 'header.gguf');
   try {
     for (let bytes = FIRST_BYTES; ; bytes *= 4) {
-      const { data, total } = await fetchBeginning(url, headers, bytes, signal);
+      const { data, total } = await fetchBeginning(url, headers, bytes, options);
       const info = await tryRead(path, data, total);
       if (!(info instanceof CachalotError) && info.dataOffset <= data.length)
         return { info, fileBytes: total };
@@ -34,7 +41,7 @@ export async function readRemoteHeader(
       if (info instanceof CachalotError) throw info;
       throw new CachalotError(
         'file_truncated',
-        `the header of ${url} is longer than the ${data.length} bytes that there are of it`,
+        `the header of ${shown(url)} is longer than the ${data.length} bytes that there are of it`,
       );
     }
   } finally {
@@ -47,12 +54,16 @@ async function tryRead(
   data: Uint8Array,
   total: number,
 ): Promise<GgufInfo | CachalotError> {
-  const file = await open(path, 'w');
   try {
-    await file.writeFile(data);
-    await file.truncate(total); // a hole: it takes no room
-  } finally {
-    await file.close();
+    const file = await open(path, 'w');
+    try {
+      await file.writeFile(data);
+      await file.truncate(total); // a hole: it takes no room
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw ioError(error, 'write', path);
   }
   return native().readGguf(path).catch(fromNative);
 }
@@ -61,36 +72,38 @@ async function fetchBeginning(
   url: string,
   headers: Record<string, string>,
   bytes: number,
-  signal: AbortSignal | undefined,
+  options: NetOptions,
 ): Promise<{ data: Uint8Array; total: number }> {
-  let response: Response;
-  try {
-    response = await fetch(url, {
-      headers: { ...headers, range: `bytes=0-${bytes - 1}`, 'accept-encoding': 'identity' },
-      signal: signal ?? null,
-    });
-    if (response.status === 206) {
-      const total = Number(/\/(\d+)$/.exec(response.headers.get('content-range') ?? '')?.[1]);
-      const data = await readAtMost(response, bytes);
-      if (total <= LARGEST_FILE && data.length <= total) return { data, total };
-    }
-  } catch (error) {
-    if (signal?.aborted) throw abortError(signal);
-    const why = (error as Error).message;
-    throw new CachalotError('download_failed', `cannot reach ${url}: ${why}`, { cause: error });
-  }
-  await response.body?.cancel().catch(() => undefined);
-  const why = response.ok
-    ? 'it does not serve parts of files; pull the model first'
-    : `the server answered ${response.status} ${response.statusText}`;
-  throw new CachalotError('download_failed', `cannot read the beginning of ${url}: ${why}`);
+  const range = `bytes=0-${bytes - 1}`;
+  return withRetries(
+    `read the beginning of ${shown(url)}`,
+    async () => {
+      const answer = await send(url, {
+        ...options,
+        headers: { ...headers, range, 'accept-encoding': 'identity' },
+      });
+      if (answer.status >= 400) throw await refusal(answer, ': is the name right?');
+      const said = answer.headers.get('content-range') ?? '';
+      const total = Number(/^bytes 0-\d+\/(\d+)$/.exec(said)?.[1]);
+      if (answer.status === 206 && total <= LARGEST_FILE) {
+        const data = await readAtMost(answer, bytes);
+        if (data.length <= total) return { data, total };
+      }
+      await answer.cancel();
+      throw new CachalotError(
+        'download_failed',
+        `cannot read the beginning of ${shown(url)}: ${answer.url.host} does not serve the parts of files that it is asked for; pull the model first`,
+      );
+    },
+    options,
+  );
 }
 
 /** A server may send more than it was asked for. */
-async function readAtMost(response: Response, bytes: number): Promise<Uint8Array> {
+async function readAtMost(answer: Answer, bytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
-  for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
+  for await (const chunk of answer.body) {
     chunks.push(chunk);
     length += chunk.length;
     if (length >= bytes) break; // which cancels the rest

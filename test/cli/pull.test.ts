@@ -15,6 +15,7 @@ describe('cachalot pull', () => {
     'ended by %s in the middle, then the same command again: nothing lost, nothing fetched twice',
     async (signal) => {
       const bytes = Buffer.from(new Random(1).bytes(3_000_000));
+      bytes.write('GGUF');
       const sha256 = createHash('sha256').update(bytes).digest('hex');
       hub().files.set('/o/r/resolve/main/m.gguf', {
         bytes: Buffer.alloc(0),
@@ -48,7 +49,9 @@ describe('cachalot pull', () => {
       });
       expect(readFileSync(target).equals(bytes)).toBe(true);
       expect(hub().requests.filter((request) => request.startsWith('GET'))).toEqual([
+        'GET /o/r/resolve/main/m.gguf',
         'GET /storage/blob',
+        `GET /o/r/resolve/main/m.gguf bytes=${held}-`,
         `GET /storage/blob bytes=${held}-`,
       ]);
       for (const left of [part, `${part}.etag`, `${target}.lock`])

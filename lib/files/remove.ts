@@ -1,0 +1,11 @@
+/** Deletes a file or a folder with all in it, if it is there. */
+import { rm } from 'node:fs/promises';
+
+import { ioError } from './io-error.js';
+
+/** Throws io with the path. */
+export async function remove(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true }).catch((error: unknown) => {
+    throw ioError(error, 'delete', path);
+  });
+}

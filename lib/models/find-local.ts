@@ -1,0 +1,45 @@
+/** What is on this machine already: in our cache folder, or in that of the hub's own tools. */
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { COMPLETE, repositoryFolder, sourcePath } from './cache-folder.js';
+import { bytesOf, isFile } from './file-bytes.js';
+import type { HubSource, Source } from './source.js';
+import { findInHubCache, ggufBelow } from './sources/hub-cache.js';
+import { matching, modelsAmong } from './sources/hub-list.js';
+import { npmFiles } from './sources/npm.js';
+import { partsOf } from './split-name.js';
+
+export interface LocalModel {
+  /** Of a split file the first part. */
+  path: string;
+  bytes: number;
+}
+
+/** Undefined unless every file of the model is there. Needs no network. */
+export async function findLocal(source: Source): Promise<LocalModel | undefined> {
+  if (source.kind !== 'hf') return findAt(source, sourcePath(source));
+  const named = await withLocalFile(source);
+  const isWhich = named.quantization === undefined;
+  return (isWhich && (await findAt(named, sourcePath(named)))) || findInHubCache(source);
+}
+
+/** The same, of what would lie at `path`. */
+export async function findAt(source: Source, path: string): Promise<LocalModel | undefined> {
+  if (source.kind === 'hf' && source.file === undefined) {
+    const isThere = await isFile(join(path, COMPLETE));
+    return isThere ? { path, bytes: await bytesOf(path) } : undefined;
+  }
+  const files = source.kind === 'npm' ? npmFiles(source.parts, path) : partsOf(path);
+  for (const file of files) if (!(await isFile(file))) return undefined;
+  const sizes = await Promise.all(files.map(async (file) => (await stat(file)).size));
+  return { path: files[0]!, bytes: sizes.reduce((sum, size) => sum + size, 0) };
+}
+
+/** A short name of a GGUF file that was pulled before means that one. */
+async function withLocalFile(source: HubSource): Promise<HubSource> {
+  const { quantization, ...whole } = source;
+  if (quantization === undefined) return source;
+  const there = matching(modelsAmong(await ggufBelow(repositoryFolder(source))), quantization);
+  return there.length === 1 ? { ...whole, file: there[0]!.path } : source;
+}

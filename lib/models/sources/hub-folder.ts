@@ -1,0 +1,118 @@
+/** A whole model from the hub: configuration, tokenizer, and safetensors in one file or in the shards of an index. */
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { CachalotError, abortError } from '../../errors.js';
+import { ioError } from '../../files/io-error.js';
+import { remove } from '../../files/remove.js';
+import { COMPLETE } from '../cache-folder.js';
+import { isFile } from '../file-bytes.js';
+import { exclusively } from '../lock.js';
+import type { FetchOptions } from '../pull-options.js';
+import type { HubSource } from '../source.js';
+import { fetchHub } from './hub-file.js';
+import { describeFiles, listGguf } from './hub-list.js';
+import { hubName } from './hub.js';
+
+export const NEEDED = ['config.json', 'tokenizer.json'];
+const OPTIONAL = ['tokenizer_config.json', 'generation_config.json', 'chat_template.jinja'];
+export const INDEX = 'model.safetensors.index.json';
+
+/** Files that are there already are kept: an interrupted pull goes on with the one it was at. */
+export async function fetchHubFolder(
+  source: HubSource,
+  folder: string,
+  { signal, limits, onProgress }: FetchOptions,
+): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    throw ioError(error, 'make the folder', folder);
+  });
+  let [part, parts] = [0, 1];
+  const fetched: string[] = [];
+  const fetch = async (file: string): Promise<boolean> => {
+    const path = join(folder, file);
+    const progress = (receivedBytes: number, totalBytes: number | undefined) =>
+      onProgress?.({ phase: 'download', part, parts, receivedBytes, totalBytes });
+    // Somebody may be fetching this file alone.
+    return exclusively(path, signal, async () => {
+      if (await isFile(path)) return true;
+      const net = { signal, limits, onProgress: progress };
+      const isThere = await fetchHub({ ...source, file }, path, net);
+      if (isThere) fetched.push(path);
+      return isThere;
+    });
+  };
+  const need = async (file: string) => {
+    if (await fetch(file)) return;
+    throw await missing(source, file, fetched, { signal, limits });
+  };
+  for (const file of NEEDED) await need(file);
+  for (const file of OPTIONAL) await fetch(file);
+  const weights = (await fetch(INDEX)) ? await shardsOf(join(folder, INDEX)) : [SINGLE];
+  parts = weights.length;
+  for (const file of weights) {
+    await need(file);
+    part++;
+  }
+  await writeFile(join(folder, COMPLETE), '', { mode: 0o600 }).catch((error: unknown) => {
+    throw ioError(error, 'write', join(folder, COMPLETE));
+  });
+}
+
+const SINGLE = 'model.safetensors';
+
+/** A repository without what a folder needs may have GGUF files instead: they are named, and nothing of it is kept. */
+async function missing(
+  source: HubSource,
+  file: string,
+  fetched: readonly string[],
+  options: FetchOptions,
+): Promise<CachalotError> {
+  const name = hubName(source);
+  let cause: unknown;
+  const files = await listGguf(source, options).catch((error: unknown) => {
+    cause = error;
+    return [];
+  });
+  if (options.signal?.aborted) throw abortError(options.signal);
+  if (files.length === 0)
+    return new CachalotError(
+      'download_failed',
+      `${name} has no file '${file}', which a model of safetensors needs: is the name right?`,
+      { cause },
+    );
+  for (const path of fetched) await remove(path);
+  return new CachalotError(
+    'model_not_found',
+    `${name} has GGUF files and no '${file}'; say which: ${describeFiles(source, files)}`,
+  );
+}
+
+/** The files that an index names. Throws download_corrupt, and deletes an index that is none. */
+export async function shardsOf(index: string): Promise<string[]> {
+  const names = shardNames(
+    await readFile(index, 'utf8').catch((error: unknown) => {
+      throw ioError(error, 'read', index);
+    }),
+  );
+  if (names) return names;
+  await remove(index);
+  throw new CachalotError(
+    'download_corrupt',
+    `'${index}' was no index of safetensors files; it was deleted`,
+  );
+}
+
+/** Undefined for what is no index, or leads out of the folder. */
+export function shardNames(text: string): string[] | undefined {
+  let map: unknown;
+  try {
+    map = (JSON.parse(text) as { weight_map?: unknown } | null)?.weight_map;
+  } catch {
+    return undefined;
+  }
+  const names = typeof map === 'object' && map !== null ? [...new Set(Object.values(map))] : [];
+  const isPlain = (name: unknown) =>
+    typeof name === 'string' && /^\w[\w.-]*\.safetensors$/.test(name);
+  return names.length > 0 && names.every(isPlain) ? (names as string[]) : undefined;
+}

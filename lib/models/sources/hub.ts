@@ -1,0 +1,82 @@
+/** How the Hugging Face hub is reached: HF_ENDPOINT, the token, and HF_HUB_OFFLINE, as its own tools read them. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { isOn, variable } from '../../environment.js';
+import { CachalotError } from '../../errors.js';
+import { ioError } from '../../files/io-error.js';
+import { refusal } from '../../net/send.js';
+import type { Answer } from '../../net/send.js';
+import { modelsFolder, xdgCacheFolder } from '../cache-folder.js';
+import type { HubSource } from '../source.js';
+
+/** An address on the hub; `pieces` are not encoded yet. */
+export function hubUrl(...pieces: string[]): string {
+  const endpoint = variable('HF_ENDPOINT') ?? 'https://huggingface.co';
+  if (!/^https?:\/\//.test(endpoint) || !URL.canParse(endpoint))
+    throw new CachalotError(
+      'download_failed',
+      `HF_ENDPOINT is '${endpoint}', which is no http(s) address`,
+    );
+  return `${endpoint.replace(/\/+$/, '')}/${pieces.map(encodeURIComponent).join('/')}`;
+}
+
+/** The folder of the hub's own tools. */
+export function hubHome(): string {
+  return variable('HF_HOME') ?? join(xdgCacheFolder(), 'huggingface');
+}
+
+/** Where the hub's own tools keep what they have fetched. */
+export function hubCacheFolder(): string {
+  return variable('HF_HUB_CACHE') ?? join(hubHome(), 'hub');
+}
+
+/** HF_TOKEN, or what the hub's own tools have kept at login. */
+export function authorization(): Record<string, string> {
+  const token = variable('HF_TOKEN') ?? tokenFromFile();
+  if (token === undefined) return {};
+  if (/^[\x21-\x7e]+$/.test(token)) return { authorization: `Bearer ${token}` };
+  throw new CachalotError(
+    'download_failed',
+    'the token of the hub (HF_TOKEN, or the file of HF_TOKEN_PATH) has characters that no token has',
+  );
+}
+
+function tokenFromFile(): string | undefined {
+  const path = variable('HF_TOKEN_PATH') ?? join(hubHome(), 'token');
+  try {
+    return readFileSync(path, 'utf8').trim() || undefined;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw ioError(error, 'read the token in', path);
+  }
+}
+
+/** Throws download_failed where the user wants no network. */
+export function checkOnline(source: HubSource): void {
+  if (!isOn('HF_HUB_OFFLINE')) return;
+  throw new CachalotError(
+    'download_failed',
+    `cannot fetch ${hubName(source)}: HF_HUB_OFFLINE is set; unset it, or pull the model beforehand (looked in ${modelsFolder()} and ${hubCacheFolder()})`,
+  );
+}
+
+/** As users write it. */
+export function hubName({ owner, repo, revision, file, quantization }: HubSource): string {
+  const at = revision === 'main' ? '' : `@${revision}`;
+  const rest = file !== undefined ? `/${file}` : quantization ? `:${quantization}` : '';
+  return `hf:${owner}/${repo}${at}${rest}`;
+}
+
+/** Of an answer of the hub that is no success. */
+export async function hubRefusal(answer: Answer): Promise<Error> {
+  if (answer.status === 401 || answer.status === 403) return refusal(answer, accessAdvice());
+  return refusal(answer, ': is the name right?');
+}
+
+export function accessAdvice(): string {
+  return 'authorization' in authorization()
+    ? ": is the name right, and may this token's owner see it? For some models a licence must be accepted on the hub"
+    : ": is the name right? If the model is private or gated, accept the model's licence on the hub and set HF_TOKEN";
+}

@@ -1,0 +1,245 @@
+/** One file over HTTP: into FILE.part, resumed where an earlier try ended, checked, and only then given its name. */
+import { mkdir, open, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+import { CachalotError } from '../errors.js';
+import { ioError } from '../files/io-error.js';
+import { remove } from '../files/remove.js';
+import { writeAll } from '../files/write-all.js';
+import { hashFile } from './hash-file.js';
+import type { Hash } from './hash-file.js';
+import { quoted } from './quoted.js';
+import { Interrupted, withRetries } from './retry.js';
+import type { NetOptions } from './retry.js';
+import { refusal, send, shown } from './send.js';
+import type { Answer } from './send.js';
+
+export interface Download extends NetOptions {
+  url: string;
+  file: string;
+  headers?: Record<string, string>;
+  /** Checked when known. */
+  bytes?: number | undefined;
+  hash?: Hash | undefined;
+  /** Throws what is wrong with the file that has come; it does not get its name then, and is deleted. */
+  check?: (path: string) => Promise<void>;
+  /** Whether a part of an earlier try is continued only if a hash can tell that it is sound. */
+  force?: boolean | undefined;
+  /** Added to an answer that is a refusal. */
+  advice?: string;
+  onProgress?: ((receivedBytes: number, totalBytes: number | undefined) => void) | undefined;
+}
+
+/** Throws download_failed, download_corrupt, io or aborted; after all but the second, a second call resumes. */
+export async function download(job: Download): Promise<void> {
+  await mkdir(dirname(job.file), { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    throw ioError(error, 'make the folder', dirname(job.file));
+  });
+  if (job.force && !job.hash) await forget(job);
+  let most = 0;
+  await withRetries(
+    `download ${shown(job.url)}`,
+    () => fetchRest(job, (received) => (most = Math.max(most, received))),
+    job,
+    () => most,
+  );
+  await verify(job);
+  await rename(partOf(job), job.file).catch((error: unknown) => {
+    throw ioError(error, 'write', job.file);
+  });
+  await remove(tagOf(job));
+}
+
+const partOf = (job: Download) => `${job.file}.part`;
+const tagOf = (job: Download) => `${job.file}.part.etag`;
+
+async function forget(job: Download): Promise<void> {
+  for (const path of [partOf(job), tagOf(job)]) await remove(path);
+}
+
+async function fetchRest(job: Download, report: (received: number) => void): Promise<void> {
+  let received = await sizeOf(partOf(job));
+  const tag = await readFile(tagOf(job), 'utf8').catch(() => undefined);
+  // What is there is continued only if the server can tell that it is still the same file, or a hash can.
+  if (tag === undefined && !job.hash) received = 0;
+  if (job.bytes !== undefined && received > job.bytes) received = 0;
+  if (received > 0 && received === job.bytes) return;
+  const answer = await request(job, received, tag);
+  if (answer.status === 416 && received > 0) return rangeIsRefused(job, answer, received);
+  if (answer.status !== 200 && answer.status !== 206) throw await refusal(answer, job.advice);
+  if (answer.status === 206) await checkPart(job, answer, received);
+  else {
+    received = 0;
+    await forget(job); // before the new tag: a kill in between must not join two files
+  }
+  await keepTag(job, answer);
+  const total = await totalOf(job, answer, received);
+  received = await receive(job, answer, received, total, report);
+  if (total !== undefined && received < total) {
+    throw new Interrupted(`the connection ended after ${received} of ${total} bytes`);
+  }
+}
+
+function request(job: Download, received: number, tag: string | undefined): Promise<Answer> {
+  const headers: Record<string, string> = { ...job.headers, 'accept-encoding': 'identity' };
+  if (received > 0) headers['range'] = `bytes=${received}-`;
+  if (received > 0 && tag) headers['if-range'] = tag; // a file that has changed is sent whole
+  return send(job.url, { ...job, headers });
+}
+
+/** There is nothing behind what we have: it is the whole file, or not of this file at all. */
+async function rangeIsRefused(job: Download, answer: Answer, received: number): Promise<void> {
+  await answer.cancel();
+  const size = /\/(\d+)$/.exec(answer.headers.get('content-range') ?? '')?.[1];
+  if (size === String(received) || (job.hash && size === undefined)) return; // complete; `verify` decides
+  await forget(job);
+  throw new Interrupted('what was there is of another file');
+}
+
+/** A part must be the one that was asked for. One that begins elsewhere is not joined to what we have. */
+async function checkPart(job: Download, answer: Answer, received: number): Promise<void> {
+  const { first, size } = rangeOf(answer);
+  const isOtherSize = job.bytes !== undefined && size !== undefined && size !== job.bytes;
+  if (received > 0 && first === received && !isOtherSize && !isEncoded(answer)) return;
+  await answer.cancel();
+  const problem = `${answer.url.host} sent a part of a file (from byte ${first ?? 'unknown'})`;
+  if (received === 0)
+    throw corrupt(job, `${problem}, though the whole was asked for; nothing was kept`);
+  await forget(job);
+  throw new Interrupted(`${problem} that does not continue what was there`);
+}
+
+/** A server that packs though it was asked not to: lengths and places are of what is packed then. */
+function isEncoded({ headers }: Answer): boolean {
+  return (headers.get('content-encoding') ?? 'identity') !== 'identity';
+}
+
+function rangeOf({ headers }: Answer): { first?: number; size?: number } {
+  const [, first, size] =
+    /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers.get('content-range') ?? '') ?? [];
+  return {
+    ...(first === undefined ? {} : { first: Number(first) }),
+    ...(size === undefined || size === '*' ? {} : { size: Number(size) }),
+  };
+}
+
+async function keepTag(job: Download, answer: Answer): Promise<void> {
+  const etag = answer.headers.get('etag');
+  const isStrong = etag !== null && etag !== '' && !etag.startsWith('W/');
+  const keeping = isStrong ? writeFile(tagOf(job), etag, { mode: 0o600 }) : remove(tagOf(job));
+  await keeping.catch(async (error: unknown) => {
+    await answer.cancel();
+    throw ioError(error, 'write', tagOf(job));
+  });
+}
+
+/** How many bytes there will be in all, if anybody says so. */
+async function totalOf(
+  job: Download,
+  answer: Answer,
+  received: number,
+): Promise<number | undefined> {
+  const length = answer.headers.get('content-length');
+  const ofPart = answer.status === 206 && rangeOf(answer).size;
+  if (ofPart) return job.bytes ?? ofPart;
+  const announced = length === null || isEncoded(answer) ? undefined : received + Number(length);
+  const isWrong = job.bytes !== undefined && announced !== undefined && announced !== job.bytes;
+  if (!isWrong) return job.bytes ?? announced;
+  const beginning = await beginningOf(answer);
+  await forget(job);
+  throw corrupt(
+    job,
+    `${answer.url.host} offers ${announced} bytes, not ${job.bytes}${beginning}; nothing was kept`,
+  );
+}
+
+async function beginningOf(answer: Answer): Promise<string> {
+  try {
+    for await (const bytes of answer.body) return `, which begin with ${quoted(bytes)}`;
+  } catch {
+    // It is refused all the same.
+  }
+  return '';
+}
+
+/** Writes the body behind the first `received` bytes; returns how many there are then. */
+async function receive(
+  job: Download,
+  answer: Answer,
+  received: number,
+  total: number | undefined,
+  report: (received: number) => void,
+): Promise<number> {
+  const file = await openPart(job, answer, received);
+  try {
+    for await (const bytes of answer.body) {
+      received += bytes.length;
+      if (total !== undefined && received > total) break;
+      await writeOn(file, bytes, partOf(job));
+      report(received);
+      job.onProgress?.(received, total);
+    }
+    await file.sync().catch((error: unknown) => {
+      throw ioError(error, 'write', partOf(job));
+    });
+  } finally {
+    await file.close();
+  }
+  if (total !== undefined && received > total) {
+    await forget(job);
+    throw corrupt(job, `${answer.url.host} sent more than ${total} bytes; nothing was kept`);
+  }
+  return received;
+}
+
+async function openPart(job: Download, answer: Answer, received: number): Promise<FileHandle> {
+  try {
+    return await open(partOf(job), received > 0 ? 'a' : 'w', 0o600);
+  } catch (error) {
+    await answer.cancel();
+    throw ioError(error, 'write', partOf(job));
+  }
+}
+
+/** What is on the disk stays there when it is full: the next call goes on behind it. */
+async function writeOn(file: FileHandle, bytes: Uint8Array, path: string): Promise<void> {
+  await writeAll(file, bytes, path).catch((error: CachalotError) => {
+    const advice = 'what has come so far is kept: run the same command again to go on';
+    throw new CachalotError('io', `${error.message}; ${advice}`, { cause: error.cause });
+  });
+}
+
+async function verify(job: Download): Promise<void> {
+  const size = await sizeOf(partOf(job));
+  try {
+    if (job.bytes !== undefined && size !== job.bytes)
+      throw corrupt(job, `it has ${size} bytes, not ${job.bytes}; it was deleted`);
+    if (job.hash) {
+      const { algorithm, digest: expected } = job.hash;
+      const digest = await hashFile(partOf(job), job.hash, job.signal);
+      if (digest !== expected)
+        throw corrupt(job, `its ${algorithm} is ${digest}, not ${expected}; it was deleted`);
+    }
+    await job.check?.(partOf(job));
+  } catch (error) {
+    const isTrouble =
+      error instanceof CachalotError && (error.code === 'aborted' || error.code === 'io');
+    if (!isTrouble) await forget(job);
+    throw error;
+  }
+}
+
+function corrupt(job: Download, problem: string): CachalotError {
+  return new CachalotError(
+    'download_corrupt',
+    `${shown(job.url)} is not the expected file: ${problem}`,
+  );
+}
+
+async function sizeOf(file: string): Promise<number> {
+  return stat(file).then(
+    (info) => info.size,
+    () => 0,
+  );
+}
