@@ -1,5 +1,6 @@
 /** What sessions, batches and the cache share of their engine: its core, and the way from text to its tokens. */
-import { Context } from './context.js';
+import { isContext } from './context.js';
+import type { Context } from './context.js';
 import type { EngineCore } from './engine-core.js';
 import { CachalotError, invalidArgument } from './errors.js';
 import { TemplateRenderer, checkMessages, textOf } from './text/chat-template.js';
@@ -83,7 +84,7 @@ export class EngineContext {
 
   /** The tokens of a context of this engine. */
   tokensOf(context: Context): Int32Array {
-    if (!(context instanceof Context) || !context.belongsTo(this.core)) {
+    if (!isContext('context', context).belongsTo(this.core)) {
       throw invalidArgument('context', 'a context of this engine', context);
     }
     if (context.released) throw new CachalotError('disposed', 'this context has been released');

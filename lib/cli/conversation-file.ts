@@ -38,8 +38,7 @@ export async function loadConversation(path: string): Promise<Message[]> {
       'invalid_argument',
       `'${path}' has version ${JSON.stringify(file.version)}; this cachalot reads version ${VERSION}`,
     );
-  if (!isEmpty(file.messages)) checkMessages(file.messages);
-  return file.messages as Message[];
+  return isEmpty(file.messages) ? [] : checkMessages(file.messages);
 }
 
 /** Nothing has been said yet. */

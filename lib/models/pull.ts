@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-import { checkOptions, isFunction, isSignal, isString } from '../check-options.js';
+import { checkOptions, isFunction, isPath, isSignal } from '../check-options.js';
 import { CachalotError } from '../errors.js';
 import { ALIASES } from './aliases.js';
 import type { Alias } from './aliases.js';
@@ -46,9 +46,9 @@ export interface PulledModel {
  * @example
  * const { path } = await pull('stories-15m');
  */
-export async function pull(model: string, options: PullOptions = {}): Promise<PulledModel> {
-  isString('model', model);
-  checkOptions(options, { signal: isSignal, onProgress: isFunction });
+export async function pull(model: string, given: PullOptions = {}): Promise<PulledModel> {
+  isPath('model', model);
+  const options: PullOptions = checkOptions(given, { signal: isSignal, onProgress: isFunction });
   const alias = Object.hasOwn(ALIASES, model) ? ALIASES[model] : undefined;
   if (!alias && !isSource(model)) throw unknownModel(model);
   const source = parseSource(alias?.source ?? model);
@@ -70,6 +70,7 @@ export async function pull(model: string, options: PullOptions = {}): Promise<Pu
 
 /** The path of a model: an existing file as it is, everything else pulled. */
 export async function resolveModel(model: string, options: PullOptions = {}): Promise<string> {
+  isPath('model', model);
   if (!isSource(model) && !Object.hasOwn(ALIASES, model)) {
     if (!existsSync(model)) throw unknownModel(model);
     return model;
