@@ -117,6 +117,11 @@ export function reading<T>(name: string, read: () => T): T {
   }
 }
 
+/** An object's own keys alone, so that what it lacks is not found on a prototype that somebody has added to. */
+export function ownOnly<T extends object>(options: T): T {
+  return Object.assign(Object.create(null) as T, options);
+}
+
 /** The items of an array or typed array, each read once, whatever its iterator says. `read` gives what to keep of one. */
 export function readList<T>(
   name: string,

@@ -1,4 +1,5 @@
 /** What sessions, batches and the cache share of their engine: its core, and the way from text to its tokens. */
+import { ownOnly } from './check-options.js';
 import { isContext } from './context.js';
 import type { Context } from './context.js';
 import type { EngineCore } from './engine-core.js';
@@ -119,7 +120,7 @@ export class EngineContext {
     }
     const contents = messages.map(({ content }) => textOf(content));
     const made = await this.protect(contents, signal);
-    const given = (i: number) => messages[i]!.special === true;
+    const given = (i: number) => ownOnly(messages[i]!).special === true;
     const broken = contents.map((text, i) => (given(i) ? text : made[i]!.broken));
     const strict = contents.map((text, i) => (given(i) ? text : made[i]!.strict));
     const text = await this.renderWith(messages, broken, signal);

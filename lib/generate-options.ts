@@ -8,6 +8,7 @@ import {
   isName,
   isStopList,
   notSupportedYet,
+  ownOnly,
 } from './check-options.js';
 import type { Check } from './check-options.js';
 import { samplingChecks } from './sampling-options.js';
@@ -75,7 +76,7 @@ export function resolveGenerateOptions(given: GenerateOptions): ResolvedOptions 
 
 /** Of options as their checks have given them. */
 export function withDefaults(given: Readonly<GenerateOptions>): ResolvedOptions {
-  const options = Object.assign(Object.create(null) as GenerateOptions, given); // own keys alone
+  const options = ownOnly(given);
   return {
     maxTokens: options.maxTokens ?? 2 ** 30,
     sampling: options,

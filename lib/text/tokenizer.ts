@@ -1,4 +1,5 @@
 /** Text to token ids and back, over @huggingface/tokenizers. */
+import { ownOnly } from '../check-options.js';
 import { CachalotError } from '../errors.js';
 import { Detokenizer } from './detokenizer.js';
 import { NameBreaker } from './name-breaker.js';
@@ -76,7 +77,8 @@ export class TextTokenizer {
     return id === undefined ? '' : (this.#vocabulary.tokens[id] ?? '');
   }
 
-  encode(text: string, options: EncodeOptions = {}): Int32Array {
+  encode(text: string, given: EncodeOptions = {}): Int32Array {
+    const options = ownOnly(given);
     const { special = false, continues = false } = options;
     const ids = special ? this.specialIds(text, continues) : this.plainIds(text, continues);
     const bos = options.bos && this.#vocabulary.addBos ? this.bos : undefined;
