@@ -60,7 +60,7 @@ export class EngineContext {
     prompt: string | SaidMessage[],
     options: PromptOptions = {},
   ): Promise<Int32Array> {
-    const { context, specialTokens: special = false, signal } = options;
+    const { context, specialTokens: special = false, signal } = ownOnly(options);
     const before = context === undefined ? undefined : this.tokensOf(context);
     if (typeof prompt === 'string') {
       const continues = before !== undefined;

@@ -154,7 +154,7 @@ export class Engine implements AsyncDisposable {
     if (context !== undefined) this.#context.tokensOf(context);
     const prompt = (resolved: ResolvedOptions) =>
       this.#context.encodePrompt(text, { ...resolved, context });
-    return this.generate(withDefaults(own), prompt, { context });
+    return this.generate(withDefaults(own), prompt, false, context);
   }
 
   /** Continues a sequence of token ids. */
@@ -167,13 +167,14 @@ export class Engine implements AsyncDisposable {
   chat(messages: Message[], options: GenerateOptions = {}): Generation {
     const copy = checkMessages(messages);
     const prompt = (resolved: ResolvedOptions) => this.#context.encodePrompt(copy, resolved);
-    return this.generate(resolveGenerateOptions(options), prompt, { trimStart: true });
+    return this.generate(resolveGenerateOptions(options), prompt, true);
   }
 
   private generate(
     resolved: ResolvedOptions,
     prompt: (resolved: ResolvedOptions) => Promise<Int32Array> | Int32Array,
-    { trimStart = false, context }: { trimStart?: boolean; context?: Context | undefined } = {},
+    trimStart = false,
+    context?: Context,
   ): Generation {
     const { core, tokenizer } = this.#context;
     const namespace = this.#context.namespaceOf(resolved.namespace, context);
