@@ -1,10 +1,12 @@
 /** One prompt of a batch: what it asks, before and after it has become tokens. */
-import { isIntegerList } from './check-options.js';
+import { checkOptions, isIntegerList, reading } from './check-options.js';
+import type { Check } from './check-options.js';
+import { isContext } from './context.js';
 import type { Context } from './context.js';
 import type { EngineContext } from './engine-context.js';
 import { concatenate } from './engine-context.js';
 import { invalidArgument } from './errors.js';
-import { resolveGenerateOptions } from './generate-options.js';
+import { generateChecks, withDefaults } from './generate-options.js';
 import type { GenerateOptions, ResolvedOptions } from './generate-options.js';
 import { Generation } from './generation.js';
 import type { BatchPlace } from './generation.js';
@@ -32,70 +34,58 @@ export interface PreparedItem {
   trimStart: boolean;
 }
 
-/** What an item says now; its owner may change it while it waits. */
-export function snapshot(item: BatchItem): BatchItem {
-  if (typeof item === 'string' || typeof item !== 'object' || item === null) return item;
-  if (Array.isArray(item)) return copyMessages(item);
-  const { prompt, tokens } = item;
-  return {
-    ...copyOptions(item),
-    ...(Array.isArray(prompt) ? { prompt: copyMessages(prompt) } : {}),
-    ...(isList(tokens) ? { tokens: tokens.slice() } : {}),
-  };
+/** An item as it was when it was given: its owner may change it while it waits. A bad one fails alone, when its turn comes. */
+export type ReadItem =
+  | { prompt: string | Message[]; context: Context | undefined; own: GenerateOptions }
+  | { tokens: Int32Array; context: Context | undefined; own: GenerateOptions }
+  | { error: unknown };
+
+const itemChecks: Record<string, Check> = {
+  ...generateChecks,
+  prompt: (_, value) => (typeof value === 'string' ? value : checkMessages(value)),
+  tokens: isIntegerList,
+  context: isContext,
+};
+
+export function readItem(item: unknown, index: number): ReadItem {
+  if (item === undefined) throw invalidArgument(`prompts[${index}]`, 'a prompt', item);
+  try {
+    return reading(`prompts[${index}]`, () => readRequest(item));
+  } catch (error) {
+    return { error };
+  }
 }
 
-/** Options as they are now, with copies of lists and objects in them. */
-export function copyOptions<T extends GenerateOptions>(options: T): T {
-  const { stop, stopTokens, logitBias, dry } = options;
-  return {
-    ...options,
-    ...(Array.isArray(stop) ? { stop: [...stop] } : {}),
-    ...(isList(stopTokens) ? { stopTokens: stopTokens.slice() } : {}),
-    ...(isPlain(logitBias) ? { logitBias: { ...logitBias } } : {}),
-    ...(isPlain(dry) ? { dry: { ...dry } } : {}),
-  };
+function readRequest(item: unknown): ReadItem {
+  const isPrompt = typeof item === 'string' || Array.isArray(item);
+  const given = (isPrompt ? { prompt: item } : item) as BatchRequest;
+  const { prompt, tokens, context, ...own } = checkOptions(given, itemChecks);
+  if (prompt !== undefined && tokens === undefined) return { prompt, context, own };
+  if (tokens !== undefined && prompt === undefined)
+    return { tokens: tokens as unknown as Int32Array, context, own };
+  throw invalidArgument('prompt', 'either `prompt` or `tokens`', prompt ?? tokens);
 }
 
-const isPlain = (value: unknown) => typeof value === 'object' && value !== null;
-
-const isList = (value: unknown): value is readonly number[] =>
-  Array.isArray(value) || value instanceof Int32Array;
-
-/** What is no message stays as it is, and is refused when its turn comes. */
-function copyMessages(messages: Message[]): Message[] {
-  return messages.map((message) => {
-    if (typeof message !== 'object' || message === null) return message;
-    const { content } = message;
-    const parts = Array.isArray(content) ? content.map((part) => ({ ...part })) : content;
-    return { ...message, content: parts };
-  });
-}
-
-/** Checks an item and makes its tokens. Throws what is wrong with this item alone. */
+/** Makes the tokens of an item. Throws what is wrong with this item alone. `shared` has been checked. */
 export async function prepare(
   engine: EngineContext,
-  item: BatchItem,
+  item: ReadItem,
   shared: GenerateOptions,
 ): Promise<PreparedItem> {
-  const isPrompt = typeof item === 'string' || Array.isArray(item);
-  const request: BatchRequest = isPrompt ? { prompt: item } : { ...item };
-  const { prompt, tokens, context, ...own } = request;
-  if ((prompt === undefined) === (tokens === undefined))
-    throw invalidArgument('prompt', 'either `prompt` or `tokens`', prompt ?? tokens);
-  if (tokens !== undefined) isIntegerList('tokens', tokens);
-  else if (typeof prompt !== 'string') checkMessages(prompt);
-  const given = Object.entries(own).filter(([, value]) => value !== undefined);
-  const options = resolveGenerateOptions({ ...shared, ...Object.fromEntries(given) });
+  if ('error' in item) throw item.error;
+  const { context, own } = item;
+  const options = withDefaults({ ...shared, ...own });
   const signals = [options.signal, shared.signal].filter((signal) => signal !== undefined);
   options.signal = AbortSignal.any(signals);
+  const before = context && engine.tokensOf(context);
   const namespace = engine.namespaceOf(options.namespace, context);
   const { specialTokens, signal } = options;
-  const before = context && engine.tokensOf(context);
   const ids =
-    tokens === undefined
-      ? await engine.encodePrompt(prompt!, { context, specialTokens, signal })
-      : concatenate(before ?? new Int32Array(0), tokens);
-  return { ids, namespace, options, trimStart: Array.isArray(prompt) };
+    'tokens' in item
+      ? concatenate(before ?? new Int32Array(0), item.tokens)
+      : await engine.encodePrompt(item.prompt, { context, specialTokens, signal });
+  const trimStart = 'prompt' in item && typeof item.prompt !== 'string';
+  return { ids, namespace, options, trimStart };
 }
 
 export function startItem(

@@ -1,6 +1,6 @@
 /** Carries a batch out: makes tokens of its prompts, finds their order, and keeps the engine supplied. */
 import { prepare, startItem } from './batch-item.js';
-import type { BatchItem, PreparedItem } from './batch-item.js';
+import type { PreparedItem, ReadItem } from './batch-item.js';
 import type { EngineContext } from './engine-context.js';
 import { abortError } from './errors.js';
 import type { GenerateOptions } from './generate-options.js';
@@ -32,7 +32,7 @@ interface Unit {
 
 export class BatchRunner {
   readonly #engine: EngineContext;
-  readonly #items: (BatchItem | undefined)[]; // until they have become tokens
+  readonly #items: (ReadItem | undefined)[]; // until they have become tokens
   readonly #options: RunnerOptions;
   readonly #onEnd: (index: number, completion: number, outcome: Outcome) => void;
   readonly #prepared: (Promise<PreparedItem | { error: unknown }> | undefined)[] = [];
@@ -42,7 +42,7 @@ export class BatchRunner {
 
   constructor(
     engine: EngineContext,
-    items: readonly BatchItem[],
+    items: readonly ReadItem[],
     options: RunnerOptions,
     onEnd: (index: number, completion: number, outcome: Outcome) => void,
   ) {

@@ -1,11 +1,11 @@
 /** Many prompts at once: they run together, share what they have in common, and come back as they finish. */
 import { setMaxListeners } from 'node:events';
 
-import { copyOptions, snapshot } from './batch-item.js';
+import { readItem } from './batch-item.js';
 import type { BatchItem } from './batch-item.js';
 import { BatchRunner } from './batch-runner.js';
 import type { Outcome } from './batch-runner.js';
-import { checkOptions, integerIn, oneOf } from './check-options.js';
+import { checkOptions, integerIn, oneOf, readList } from './check-options.js';
 import { CachalotError, fromNative, invalidArgument } from './errors.js';
 import type { EngineContext } from './engine-context.js';
 import { generateChecks } from './generate-options.js';
@@ -80,22 +80,14 @@ export class Batch implements AsyncIterable<BatchResult> {
 
   /** @internal Made by `engine.createBatch`. */
   constructor(engine: EngineContext, items: readonly BatchItem[], options: BatchOptions) {
-    checkOptions(options, {
+    const checked = checkOptions(options, {
       ...generateChecks,
       n: integerIn(1, 1024),
       bestOf: integerIn(1, 1024),
       order: oneOf('finished', 'input'),
       schedule: oneOf('prefix-grouped', 'fcfs'),
     });
-    if (!Array.isArray(items)) throw invalidArgument('prompts', 'an array', items);
-    const {
-      order,
-      signal,
-      n = 1,
-      bestOf = n,
-      schedule = 'prefix-grouped',
-      ...rest
-    } = { ...options };
+    const { order, signal, n = 1, bestOf = n, schedule = 'prefix-grouped', ...rest } = checked;
     if (bestOf < n) throw invalidArgument('bestOf', `at least \`n\`, which is ${n}`, bestOf);
     this.#inOrder = order === 'input';
     this.#n = n;
@@ -104,12 +96,12 @@ export class Batch implements AsyncIterable<BatchResult> {
     const both = signal ? AbortSignal.any([signal, this.#cancel.signal]) : this.#cancel.signal;
     setMaxListeners(0, both);
     const seed = rest.seed ?? Math.floor(Math.random() * Number.MAX_SAFE_INTEGER);
-    const prompts = (items as readonly BatchItem[]).map(snapshot);
+    const prompts = readList('prompts', items, 'an array of prompts', readItem);
     this.#results = Array.from(
       { length: prompts.length * n },
       () => new Promise((resolve) => this.#settle.push(resolve)),
     );
-    const generate = { ...copyOptions(rest), seed, signal: both };
+    const generate = { ...rest, seed, signal: both };
     const runner = new BatchRunner(
       engine,
       prompts,

@@ -5,14 +5,15 @@ import {
   isBoolean,
   isFunction,
   isIntegerList,
+  isName,
   isSignal,
-  isString,
+  readList,
 } from './check-options.js';
-import { Context } from './context.js';
+import { Context, isContext } from './context.js';
 import type { EngineContext } from './engine-context.js';
-import { invalidArgument } from './errors.js';
 import { evaluate } from './evaluate.js';
 import { DEFAULT_PRIORITY } from './generate-options.js';
+import { checkMessages } from './text/chat-template.js';
 import type { Message } from './text/chat-template.js';
 
 export interface AddOptions {
@@ -54,35 +55,34 @@ export class Cache {
     input: string | Message[] | readonly number[],
     options: AddOptions = {},
   ): Promise<Context> {
-    checkOptions(options, {
+    const checked = checkOptions(options, {
       pin: isBoolean,
       priority: integerIn(0, 100),
       ttlMs: integerIn(1, 2 ** 31),
-      namespace: isString,
+      namespace: isName,
       specialTokens: isBoolean,
       signal: isSignal,
       onProgress: isFunction,
     });
-    const { pin = false, priority = DEFAULT_PRIORITY, ttlMs = 0, ...rest } = { ...options };
-    const namespace = rest.namespace ?? this.#engine.namespace;
-    const ids = await this.tokensOf(input, rest);
+    const { pin = false, priority = DEFAULT_PRIORITY, ttlMs = 0 } = checked;
+    const namespace = checked.namespace ?? this.#engine.namespace;
+    const ids = await this.tokensOf(input, checked);
     const context = new Context(this.#engine.core, ids, { namespace, priority, ttlMs });
-    await this.compute(context, pin, rest);
+    await this.compute(context, pin, checked);
     return context;
   }
 
   /** Keeps a context until it is released; computes again what has been given up meanwhile. */
   async pin(context: Context, options: { signal?: AbortSignal } = {}): Promise<void> {
-    checkOptions(options, { signal: isSignal });
+    const { signal } = checkOptions(options, { signal: isSignal });
     this.#engine.tokensOf(context);
     // A pin that has a time to live may have ended.
-    if (!context.pinned || context.ttlMs > 0) await this.compute(context, true, options);
+    if (!context.pinned || context.ttlMs > 0) await this.compute(context, true, { signal });
   }
 
   /** Lets a context go. Its keys and values become ordinary cache; the context cannot be used any more. */
   release(context: Context): void {
-    if (!(context instanceof Context)) throw invalidArgument('context', 'a context', context);
-    context.release();
+    isContext('context', context).release();
   }
 
   /** Forgets all keys and values that no request uses and nothing pins. */
@@ -94,16 +94,19 @@ export class Cache {
     input: string | Message[] | readonly number[],
     options: AddOptions,
   ): Promise<Int32Array> {
-    const isMessages = Array.isArray(input) && typeof input[0] === 'object';
-    if (typeof input === 'string' || isMessages) return this.#engine.encodePrompt(input, options);
-    isIntegerList('input', input);
-    return Int32Array.from(input as readonly number[]);
+    if (typeof input === 'string') return this.#engine.encodePrompt(input, options);
+    const items = readList('input', input, 'a text, messages or token ids', (item) => item);
+    if (typeof items[0] !== 'object') return isIntegerList('input', items);
+    return this.#engine.encodePrompt(checkMessages(items), options);
   }
 
   private async compute(
     context: Context,
     pinned: boolean,
-    { signal, onProgress }: Pick<AddOptions, 'signal' | 'onProgress'>,
+    {
+      signal,
+      onProgress,
+    }: { signal?: AbortSignal | undefined; onProgress?: AddOptions['onProgress'] },
   ): Promise<void> {
     const { core } = this.#engine;
     const { ids, namespace, priority, ttlMs } = context;

@@ -1,5 +1,7 @@
 /** A text whose keys and values are in the cache, for prompts to begin with. */
+import type { Check } from './check-options.js';
 import type { EngineCore } from './engine-core.js';
+import { invalidArgument } from './errors.js';
 
 /**
  * @example
@@ -53,6 +55,11 @@ export class Context implements Disposable {
     return this.#released;
   }
 
+  /** @internal Whether it is one indeed, and nothing made to look like one. */
+  static isOne(value: unknown): value is Context {
+    return typeof value === 'object' && value !== null && #core in value;
+  }
+
   /** @internal */
   belongsTo(core: EngineCore): boolean {
     return this.#core === core;
@@ -77,3 +84,8 @@ export class Context implements Disposable {
     this.release();
   }
 }
+
+export const isContext: Check<Context> = (name, value) => {
+  if (!Context.isOne(value)) throw invalidArgument(name, 'a context of this engine', value);
+  return value;
+};

@@ -1,14 +1,19 @@
 /** What sessions, batches and the cache share of their engine: its core, and the way from text to its tokens. */
-import { Context } from './context.js';
+import { ownOnly } from './check-options.js';
+import { isContext } from './context.js';
+import type { Context } from './context.js';
 import type { EngineCore } from './engine-core.js';
 import { CachalotError, invalidArgument } from './errors.js';
 import { TemplateRenderer, checkMessages, textOf } from './text/chat-template.js';
 import type { Message } from './text/chat-template.js';
+import type { ProtectedText } from './text/name-breaker.js';
 import { TokenizerThread } from './text/tokenizer-thread.js';
 import type { EncodeOptions, TextTokenizer } from './text/tokenizer.js';
 
 /** Longer texts are tokenized in a worker, so that the event loop stays free; and so are those for patterns of strangers. */
 const LONG_TEXT = 2 << 10;
+/** So are names of special tokens found in longer conversations. That is one pass and takes a millisecond here. */
+const LONG_CONVERSATION = 32 << 10;
 
 /** A message, and whether names of special tokens in it mean those tokens. */
 export interface SaidMessage extends Message {
@@ -55,7 +60,7 @@ export class EngineContext {
     prompt: string | SaidMessage[],
     options: PromptOptions = {},
   ): Promise<Int32Array> {
-    const { context, specialTokens: special = false, signal } = options;
+    const { context, specialTokens: special = false, signal } = ownOnly(options);
     const before = context === undefined ? undefined : this.tokensOf(context);
     if (typeof prompt === 'string') {
       const continues = before !== undefined;
@@ -83,7 +88,7 @@ export class EngineContext {
 
   /** The tokens of a context of this engine. */
   tokensOf(context: Context): Int32Array {
-    if (!(context instanceof Context) || !context.belongsTo(this.core)) {
+    if (!isContext('context', context).belongsTo(this.core)) {
       throw invalidArgument('context', 'a context of this engine', context);
     }
     if (context.released) throw new CachalotError('disposed', 'this context has been released');
@@ -106,38 +111,47 @@ export class EngineContext {
 
   /** The text of a conversation, up to where the model's answer begins. */
   async render(messages: readonly SaidMessage[], signal?: AbortSignal): Promise<string> {
-    checkMessages([...messages]);
+    checkMessages(messages);
     if (this.#template === undefined) {
       throw new CachalotError(
         'template_missing',
         'this model has no chat template; use `complete` instead of `chat`',
       );
     }
-    const { names } = this.tokenizer;
-    const text = await this.renderWith(messages, (content) => names.break(content), signal);
-    const isPlain = messages.every(
-      ({ content, special }) => special === true || !names.mayMatter(textOf(content)),
-    );
-    if (isPlain) return text;
+    const contents = messages.map(({ content }) => textOf(content));
+    const made = await this.protect(contents, signal);
+    const given = (i: number) => ownOnly(messages[i]!).special === true;
+    const broken = contents.map((text, i) => (given(i) ? text : made[i]!.broken));
+    const strict = contents.map((text, i) => (given(i) ? text : made[i]!.strict));
+    const text = await this.renderWith(messages, broken, signal);
+    if (strict.every((content, i) => content === broken[i])) return text;
     // A template may cut and join what users wrote. With every place marked where a name could begin, no name can come
     // of that; if there are as many names then, all of them are the template's own.
-    const strict = await this.renderWith(messages, (content) => names.breakAll(content), signal);
-    return names.count(text) === names.count(strict) ? text : strict;
+    const strictText = await this.renderWith(messages, strict, signal);
+    const [found, own] = await this.countNames([text, strictText], signal);
+    return found === own ? text : strictText;
+  }
+
+  private async protect(texts: string[], signal?: AbortSignal): Promise<ProtectedText[]> {
+    if (isLong(texts)) return this.#thread.ask('protect', texts, signal);
+    return texts.map((text) => this.tokenizer.names.protect(text));
+  }
+
+  private async countNames(texts: string[], signal?: AbortSignal): Promise<number[]> {
+    if (isLong(texts)) return this.#thread.ask('count', texts, signal);
+    return texts.map((text) => this.tokenizer.names.count(text));
   }
 
   private renderWith(
     messages: readonly SaidMessage[],
-    protect: (content: string) => string,
+    contents: readonly string[],
     signal: AbortSignal | undefined,
   ): Promise<string> {
     const { tokenizer } = this;
     return this.#templates.render(
       this.#template!,
       {
-        messages: messages.map(({ role, content, special }) => {
-          const text = textOf(content);
-          return { role, content: special ? text : protect(text) };
-        }),
+        messages: messages.map(({ role }, i) => ({ role, content: contents[i] })),
         add_generation_prompt: messages.at(-1)?.role !== 'assistant',
         bos_token: tokenizer.name(tokenizer.bos),
         eos_token: tokenizer.name(tokenizer.eos),
@@ -149,6 +163,11 @@ export class EngineContext {
   async dispose(): Promise<void> {
     await Promise.all([this.core.dispose(), this.#templates.dispose(), this.#thread.dispose()]);
   }
+}
+
+/** Whether all together are too long to be looked through here. */
+function isLong(texts: readonly string[]): boolean {
+  return texts.reduce((n, text) => n + text.length, 0) > LONG_CONVERSATION;
 }
 
 export function concatenate(first: Int32Array, second: ArrayLike<number>): Int32Array {

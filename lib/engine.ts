@@ -2,20 +2,30 @@
 import { Batch } from './batch.js';
 import type { BatchItem, BatchOptions } from './batch.js';
 import { Cache } from './cache.js';
-import { checkOptions, isBoolean, isIntegerList, isSignal, isString } from './check-options.js';
+import {
+  checkOptions,
+  integerIn,
+  isBoolean,
+  isIntegerList,
+  isName,
+  isPath,
+  isSignal,
+  isString,
+} from './check-options.js';
+import { isContext } from './context.js';
 import type { Context } from './context.js';
 import { EngineCore } from './engine-core.js';
 import { EngineContext } from './engine-context.js';
 import { CachalotError, abortError } from './errors.js';
 import { evaluate } from './evaluate.js';
-import { resolveGenerateOptions } from './generate-options.js';
+import { generateChecks, resolveGenerateOptions, withDefaults } from './generate-options.js';
 import type { GenerateOptions, ResolvedOptions } from './generate-options.js';
 import { Generation } from './generation.js';
 import { withForceAdvice } from './models/force-advice.js';
 import type { FoundLayout, LayoutCache } from './models/layout-cache.js';
 import { resolveModel } from './models/pull.js';
 import type { LoadOptions } from './load-options.js';
-import { isOnGpu, layoutCacheOf, resolveLoadOptions } from './load-options.js';
+import { isOnGpu, layoutCacheOf, nativeOptionsOf, readLoadOptions } from './load-options.js';
 import type {
   EngineDescription,
   EngineStats,
@@ -71,11 +81,12 @@ export class Engine implements AsyncDisposable {
   /** @internal With options that are not for users. */
   static async loadWith(
     model: string,
-    options: LoadOptions,
+    given: LoadOptions,
     internal: Partial<NativeEngineOptions>,
   ): Promise<Engine> {
-    isString('model', model);
-    const nativeOptions = { ...resolveLoadOptions(options), ...internal };
+    isPath('model', model);
+    const options = readLoadOptions(given);
+    const nativeOptions = { ...nativeOptionsOf(options), ...internal };
     const { onProgress, signal } = options;
     const path = await resolveModel(model, { onProgress, signal });
     if (signal?.aborted) throw abortError(signal);
@@ -141,35 +152,34 @@ export class Engine implements AsyncDisposable {
   /** Continues a text, after a context if there is one. */
   complete(text: string, options: CompleteOptions = {}): Generation {
     isString('text', text);
-    const { context, ...rest } = { ...options };
+    const own = checkOptions(options, { ...generateChecks, context: isContext });
+    const { context } = own;
     if (context !== undefined) this.#context.tokensOf(context);
     const prompt = (resolved: ResolvedOptions) =>
       this.#context.encodePrompt(text, { ...resolved, context });
-    return this.generate(rest, prompt, { context });
+    return this.generate(withDefaults(own), prompt, false, context);
   }
 
   /** Continues a sequence of token ids. */
   completeTokens(tokens: readonly number[], options: GenerateOptions = {}): Generation {
-    isIntegerList('tokens', tokens);
-    const ids = Int32Array.from(tokens);
-    return this.generate(options, () => ids);
+    const ids = isIntegerList('tokens', tokens);
+    return this.generate(resolveGenerateOptions(options), () => ids);
   }
 
   /** Answers a conversation that is given whole. */
   chat(messages: Message[], options: GenerateOptions = {}): Generation {
-    checkMessages(messages);
-    const copy = messages.map(({ role, content }) => structuredClone({ role, content }));
+    const copy = checkMessages(messages);
     const prompt = (resolved: ResolvedOptions) => this.#context.encodePrompt(copy, resolved);
-    return this.generate(options, prompt, { trimStart: true });
+    return this.generate(resolveGenerateOptions(options), prompt, true);
   }
 
   private generate(
-    options: GenerateOptions,
+    resolved: ResolvedOptions,
     prompt: (resolved: ResolvedOptions) => Promise<Int32Array> | Int32Array,
-    { trimStart = false, context }: { trimStart?: boolean; context?: Context | undefined } = {},
+    trimStart = false,
+    context?: Context,
   ): Generation {
     const { core, tokenizer } = this.#context;
-    const resolved = resolveGenerateOptions(options);
     const namespace = this.#context.namespaceOf(resolved.namespace, context);
     const source = { core, tokenizer, namespace, trimStart, prompt: () => prompt(resolved) };
     return new Generation(source, resolved);
@@ -180,10 +190,10 @@ export class Engine implements AsyncDisposable {
     input: string | readonly number[],
     options: { namespace?: string; signal?: AbortSignal } = {},
   ): Promise<{ tokens: number[]; logprobs: number[]; perplexity: number }> {
-    checkOptions(options, { namespace: isString, signal: isSignal });
-    const tokens = await this.tokensOf(input, options.signal);
-    const where = this.evaluated(options.namespace);
-    const { values } = await evaluate(where, { kind: 'score', tokens }, options.signal);
+    const { namespace, signal } = checkOptions(options, { namespace: isName, signal: isSignal });
+    const tokens = await this.tokensOf(input, signal);
+    const where = this.evaluated(namespace);
+    const { values } = await evaluate(where, { kind: 'score', tokens }, signal);
     const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
     return {
       tokens: Array.from(tokens),
@@ -197,14 +207,13 @@ export class Engine implements AsyncDisposable {
     input: string | readonly number[],
     options: { rows?: readonly number[]; namespace?: string; signal?: AbortSignal } = {},
   ): Promise<Float32Array[]> {
-    checkOptions(options, { rows: isIntegerList, namespace: isString, signal: isSignal });
-    const tokens = await this.tokensOf(input, options.signal);
-    const rows = Int32Array.from(options.rows ?? [tokens.length - 1]);
-    const { values } = await evaluate(
-      this.evaluated(options.namespace),
-      { kind: 'logits', tokens, rows },
-      options.signal,
-    );
+    const checks = { rows: isIntegerList, namespace: isName, signal: isSignal };
+    const { rows: given, namespace, signal } = checkOptions(options, checks);
+    const tokens = await this.tokensOf(input, signal);
+    const rows = Int32Array.from(given ?? [tokens.length - 1]);
+    for (const row of rows) integerIn(0, tokens.length - 1)('rows', row);
+    const where = this.evaluated(namespace);
+    const { values } = await evaluate(where, { kind: 'logits', tokens, rows }, signal);
     const width = values.length / rows.length;
     return Array.from(rows, (_, i) => values.subarray(i * width, (i + 1) * width));
   }
@@ -212,20 +221,19 @@ export class Engine implements AsyncDisposable {
   /** The ids of a text. Names of special tokens in it are plain text unless `special` is set. */
   tokenize(text: string, options: { special?: boolean; bos?: boolean } = {}): number[] {
     isString('text', text);
-    checkOptions(options, { special: isBoolean, bos: isBoolean });
+    const checked = checkOptions(options, { special: isBoolean, bos: isBoolean });
     if (!this.#tokenizer.isTrusted) {
       throw new CachalotError(
         'tokenizer_unsupported',
         'the patterns of this tokenizer are not of a family that we know, and might take for ever here; `engine.cache.add(text)` cuts the text in a worker and has its tokens',
       );
     }
-    return Array.from(this.#tokenizer.encode(text, options));
+    return Array.from(this.#tokenizer.encode(text, checked));
   }
 
   /** The text of some ids. */
   detokenize(tokens: readonly number[]): string {
-    isIntegerList('tokens', tokens);
-    return this.#tokenizer.decode(tokens);
+    return this.#tokenizer.decode(isIntegerList('tokens', tokens));
   }
 
   /** Counters and what is held now. */
@@ -270,8 +278,7 @@ export class Engine implements AsyncDisposable {
     signal: AbortSignal | undefined,
   ): Promise<Int32Array> {
     if (typeof input === 'string') return this.#context.encode(input, { bos: true }, signal);
-    isIntegerList('input', input);
-    return Int32Array.from(input);
+    return isIntegerList('input', input);
   }
 }
 

@@ -1,3 +1,5 @@
+import { types } from 'node:util';
+
 /** The codes of `CachalotError`. The first part mirrors native/base/error.h; the second belongs to lib/. */
 export type ErrorCode =
   | 'internal'
@@ -85,6 +87,7 @@ export function invalidArgument(name: string, expected: string, received: unknow
 function describe(value: unknown): string {
   if (typeof value === 'string')
     return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}...` : value);
+  if (types.isProxy(value)) return 'a Proxy'; // whatever else it says may throw
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (typeof value === 'object' && value !== null) return 'an object';
   if (typeof value === 'function') return 'a function';

@@ -1,4 +1,5 @@
 /** Requests that compute and generate nothing: log-probabilities of a text, logits of some rows, keys and values. */
+import { ownOnly } from './check-options.js';
 import { CachalotError, abortError } from './errors.js';
 import type { EngineCore } from './engine-core.js';
 import type { ErrorCode } from './errors.js';
@@ -18,9 +19,10 @@ export interface Evaluation {
 /** `values` of the answer holds the log-probabilities, or the rows of logits one after the other. */
 export function evaluate(
   { core, namespace }: { core: EngineCore; namespace: string },
-  { kind, tokens, rows, pin, priority, ttlMs }: Evaluation,
+  asked: Evaluation,
   given?: AbortSignal,
 ): Promise<NativeFinish> {
+  const { kind, tokens, rows, pin, priority, ttlMs } = ownOnly(asked);
   const signal = given && AbortSignal.any([given]); // many requests may share one signal
   return new Promise((resolve, reject) => {
     if (signal?.aborted) throw abortError(signal);

@@ -1,8 +1,13 @@
 /** What sequences shared in the last steps, in words. */
+import { reading } from './check-options.js';
 import type { SharedGroup, StepExplanation } from './native.js';
 
 /** A few lines for people: the last step that shared anything, and the groups in it. */
 export function describeSharing(steps: readonly StepExplanation[]): string {
+  return reading('steps', () => describeSteps(steps));
+}
+
+function describeSteps(steps: readonly StepExplanation[]): string {
   const last = steps.at(-1);
   if (!last) return 'no step has shared anything yet';
   const notRead = last.groups.reduce((sum, { bytesNotRead }) => sum + bytesNotRead, 0);

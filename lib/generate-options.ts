@@ -5,9 +5,10 @@ import {
   isIntegerList,
   isBoolean,
   isSignal,
-  isString,
+  isName,
   isStopList,
   notSupportedYet,
+  ownOnly,
 } from './check-options.js';
 import type { Check } from './check-options.js';
 import { samplingChecks } from './sampling-options.js';
@@ -46,7 +47,7 @@ export const generateChecks: Record<string, Check> = {
   specialTokens: isBoolean,
   priority: integerIn(0, 100),
   deadlineMs: integerIn(1, 2 ** 31),
-  namespace: isString,
+  namespace: isName,
   signal: isSignal,
   draft: notSupportedYet,
   adapters: notSupportedYet,
@@ -59,7 +60,7 @@ export interface ResolvedOptions {
   maxTokens: number;
   sampling: SamplingOptions;
   stop: string[];
-  stopTokens: readonly number[];
+  stopTokens: ArrayLike<number>;
   ignoreEos: boolean;
   specialTokens: boolean;
   priority: number;
@@ -68,18 +69,19 @@ export interface ResolvedOptions {
   signal: AbortSignal | undefined;
 }
 
+/** Reads and checks what is given; throws invalid_argument or not_supported. */
 export function resolveGenerateOptions(given: GenerateOptions): ResolvedOptions {
-  checkOptions(given, generateChecks);
-  const options = { ...given }; // what was checked: own keys
+  return withDefaults(checkOptions(given, generateChecks));
+}
+
+/** Of options as their checks have given them. */
+export function withDefaults(given: Readonly<GenerateOptions>): ResolvedOptions {
+  const options = ownOnly(given);
   return {
     maxTokens: options.maxTokens ?? 2 ** 30,
-    sampling: {
-      ...options,
-      ...(options.dry ? { dry: { ...options.dry } } : {}),
-      ...(options.logitBias ? { logitBias: { ...options.logitBias } } : {}),
-    },
-    stop: options.stop === undefined ? [] : [options.stop].flat(),
-    stopTokens: Array.from(options.stopTokens ?? []),
+    sampling: options,
+    stop: [options.stop ?? []].flat(),
+    stopTokens: options.stopTokens ?? [],
     ignoreEos: options.ignoreEos ?? false,
     specialTokens: options.specialTokens ?? false,
     priority: options.priority ?? DEFAULT_PRIORITY,

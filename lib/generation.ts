@@ -212,7 +212,7 @@ export class Generation implements AsyncIterable<string> {
 
   private stopTokens(): Int32Array {
     const own = this.#options.ignoreEos ? [] : this.#source.tokenizer.stopTokens;
-    return Int32Array.from([...own, ...this.#options.stopTokens]);
+    return Int32Array.from([...own, ...Array.from(this.#options.stopTokens)]);
   }
 
   private onToken({ id, logprob }: TokenLogprob, top: TokenLogprob[]): void {

@@ -8,7 +8,8 @@ import {
   isBoolean,
   isFunction,
   isSignal,
-  isString,
+  isName,
+  isPath,
   notSupportedYet,
   numberIn,
   oneOf,
@@ -58,8 +59,8 @@ export interface LoadOptions {
   checkInvariants?: boolean;
 }
 
-function isDevice(name: string, value: unknown): void {
-  if (typeof value === 'string' && /^(auto|cpu|cuda(:\d{1,3})?)$/.test(value)) return;
+function isDevice(name: string, value: unknown): string {
+  if (typeof value === 'string' && /^(auto|cpu|cuda(:\d{1,3})?)$/.test(value)) return value;
   throw invalidArgument(name, 'auto, cpu, cuda or cuda:N', value);
 }
 
@@ -84,12 +85,12 @@ const loadChecks: Record<string, Check> = {
   maxStepMs: numberIn(0, 60_000),
   sharedReads: oneOf('auto', 'always', 'never'),
   prefixCache: isBoolean,
-  namespace: isString,
-  tokenizer: isString,
+  namespace: isName,
+  tokenizer: isPath,
   layoutCache: (name, value) => {
-    if (typeof value === 'boolean') return;
+    if (typeof value === 'boolean') return value;
     const bytes = integerIn(0, Number.MAX_SAFE_INTEGER);
-    checkOptions(value as object, { maxBytes: bytes, minBytes: bytes }, `${name}.`);
+    return checkOptions(value as object, { maxBytes: bytes, minBytes: bytes }, `${name}.`);
   },
   onProgress: isFunction,
   signal: isSignal,
@@ -117,12 +118,16 @@ export function layoutCacheOf({ layoutCache = true }: LoadOptions): LayoutCache 
   }
 }
 
-/** What native code receives: everything filled in. Throws invalid_argument. */
-export function resolveLoadOptions(given: LoadOptions): NativeEngineOptions {
-  checkOptions(given, loadChecks);
-  const options = { ...given }; // what was checked: own keys
+/** What is given, read once. Throws invalid_argument or not_supported. */
+export function readLoadOptions(given: LoadOptions): Readonly<LoadOptions> {
+  const options = checkOptions(given, loadChecks);
   if (!options.device?.startsWith('cuda') && options.kv?.bytes !== undefined)
     integerIn(1, totalmem())('kv.bytes', options.kv.bytes);
+  return options;
+}
+
+/** What native code receives: everything filled in. */
+export function nativeOptionsOf(options: Readonly<LoadOptions>): NativeEngineOptions {
   return {
     device: options.device ?? 'auto',
     cudaLibrary: '',

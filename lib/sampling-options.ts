@@ -1,5 +1,12 @@
 /** How tokens are drawn: options, limits and defaults in one place. docs/engine.md says in what order they act. */
-import { checkOptions, integerIn, isStopList, numberIn } from './check-options.js';
+import {
+  checkOptions,
+  integerIn,
+  isStopList,
+  numberIn,
+  readList,
+  reading,
+} from './check-options.js';
 import type { Check } from './check-options.js';
 import { invalidArgument } from './errors.js';
 import type { NativeSampling } from './native.js';
@@ -46,24 +53,34 @@ export interface SamplingOptions {
   topLogprobs?: number;
 }
 
-const isBias: Check = (name, value) => {
-  const isPlain =
-    typeof value === 'object' &&
-    value !== null &&
-    [Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null);
-  const entries = isPlain ? Object.entries(value) : undefined;
-  const fine = ([id, bias]: [string, unknown]) =>
-    /^\d{1,9}$/.test(id) &&
-    typeof bias === 'number' &&
-    (bias === -Infinity || Math.abs(bias) <= 1000);
-  if (!entries || entries.length > 65_536 || !entries.every(fine)) {
-    throw invalidArgument(name, 'an object of numbers from -1000 to 1000 by token id', value);
-  }
-};
+const MAX_BIASES = 65_536;
 
-const isBreakers: Check = (name, value) => {
-  if (!Array.isArray(value)) throw invalidArgument(name, 'an array of strings', value);
-  if (value.length > 0) isStopList(name, value);
+const isBias: Check<Record<number, number>> = (name, value) =>
+  reading(name, () => {
+    const wrong = () =>
+      invalidArgument(name, 'an object of numbers from -1000 to 1000 by token id', value);
+    if (typeof value !== 'object' || value === null || !isPlain(value)) throw wrong();
+    const ids = Object.keys(value);
+    if (ids.length > MAX_BIASES) throw wrong();
+    const biases = Object.create(null) as Record<string, number>;
+    for (const id of ids) {
+      const bias = (value as Record<string, unknown>)[id];
+      if (!/^\d{1,9}$/.test(id) || typeof bias !== 'number') throw wrong();
+      if (bias !== -Infinity && !(Math.abs(bias) <= 1000)) throw wrong();
+      biases[id] = bias;
+    }
+    return biases;
+  });
+
+/** Not a Map, a list or an object of a class. */
+function isPlain(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value) as object | null;
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+const isBreakers: Check<string[]> = (name, value) => {
+  const items = readList(name, value, 'an array of strings', (item) => item);
+  return items.length === 0 ? [] : isStopList(name, items);
 };
 
 const MAX_COUNT = 2 ** 30;

@@ -1,7 +1,8 @@
 /** A conversation that keeps its token ids, so that a new turn computes only what is new. */
 import { randomUUID } from 'node:crypto';
 
-import { checkOptions, integerIn, isString } from './check-options.js';
+import { checkOptions, integerIn, isName, isString, readList } from './check-options.js';
+import { isContext } from './context.js';
 import type { Context } from './context.js';
 import { concatenate } from './engine-context.js';
 import type { EngineContext, SaidMessage } from './engine-context.js';
@@ -66,23 +67,28 @@ export class Session {
 
   /** @internal Made by `engine.createSession`. */
   constructor(engine: EngineContext, options: SessionOptions) {
-    const isContext = (_: string, value: unknown) => void engine.tokensOf(value as Context);
-    const isConversation = (_: string, value: unknown) => {
-      if (!Array.isArray(value) || value.length > 0) checkMessages(value); // nothing said is fine
+    const isConversation = (name: string, value: unknown) => {
+      const items = readList(name, value, 'an array of messages', (item) => item);
+      return items.length === 0 ? [] : checkMessages(items); // nothing said is fine
     };
-    checkOptions(options, {
+    const {
+      system,
+      messages: earlier = [],
+      context,
+      namespace,
+    } = checkOptions(options, {
       system: isString,
       messages: isConversation,
       context: isContext,
-      namespace: isString,
+      namespace: isName,
     });
-    const { system, messages: earlier = [], context, namespace } = { ...options };
+    if (context !== undefined) engine.tokensOf(context);
     this.#engine = engine;
     this.#context = context;
     this.#namespace = engine.namespaceOf(namespace, context);
     const messages = [
       ...(system === undefined ? [] : [{ role: 'system' as const, content: system }]),
-      ...earlier.map(({ role, content }) => structuredClone({ role, content })),
+      ...earlier,
     ];
     if (messages.filter(({ role }) => role === 'system').length > 1)
       throw new CachalotError('invalid_argument', 'a conversation has one system message at most');
@@ -118,13 +124,13 @@ export class Session {
    */
   complete(text: string, options: GenerateOptions = {}): Generation {
     isString('text', text);
-    return this.generate(this.#state, options, {
+    return this.generate(this.#state, resolveGenerateOptions(options), {
       prompt: async ({ ids, from }, { specialTokens: special, signal }) => {
         const engine = this.#engine;
         const all =
           ids.length === 0
             ? await engine.encodePrompt(text, {
-                ...this.contextOf(),
+                context: this.#context,
                 specialTokens: special,
                 signal,
               })
@@ -183,17 +189,17 @@ export class Session {
 
   private ask(from: State, message: string, options: GenerateOptions): Generation {
     isString('message', message);
-    const special = { ...options }.specialTokens === true;
+    const resolved = resolveGenerateOptions(options);
+    const special = resolved.specialTokens;
     const user: SaidMessage = { role: 'user', content: message, ...(special ? { special } : {}) };
-    return this.generate(from, options, {
+    return this.generate(from, resolved, {
       prompt: (state, { signal }) => this.turn(state, user, signal),
       messages: ({ text }) => [user, { role: 'assistant', content: text }],
       isChat: true,
     });
   }
 
-  private generate(from: State, options: GenerateOptions, turn: Turn): Generation {
-    const resolved = resolveGenerateOptions(options);
+  private generate(from: State, resolved: ResolvedOptions, turn: Turn): Generation {
     this.refuseIfBusy(false);
     const previous = this.#current;
     const follows = from === this.#state;
@@ -234,10 +240,6 @@ export class Session {
     return generation;
   }
 
-  private contextOf(): { context?: Context } {
-    return this.#context === undefined ? {} : { context: this.#context };
-  }
-
   /** The ids up to and including the beginning of the model's next answer. */
   private async turn(state: State, user: SaidMessage, signal?: AbortSignal) {
     const { ids, messages, nSaid, from, isChat } = state;
@@ -251,7 +253,7 @@ export class Session {
         return { ids: concatenate(ids, rest), from: nSaid };
       }
     }
-    const options = { ...this.contextOf(), signal };
+    const options = { context: this.#context, specialTokens: false, signal };
     return { ids: await this.#engine.encodePrompt([...messages, user], options), from: 0 };
   }
 

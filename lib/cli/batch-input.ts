@@ -1,8 +1,10 @@
 /** The lines that `cachalot batch` reads: JSON, one prompt each. */
 import type { BatchRequest } from '../batch.js';
+import { isUnicode } from '../check-options.js';
 import { CachalotError, fromNative } from '../errors.js';
 import type { GenerateOptions } from '../generate-options.js';
 import type { Message } from '../text/chat-template.js';
+import { parseJson } from '../text/parse-json.js';
 import { readStandardInput, readText } from './read-text.js';
 
 /** A line of the input, or what is wrong with it: a bad line fails alone. */
@@ -28,12 +30,13 @@ export async function readInput(path: string, signal: AbortSignal): Promise<Inpu
 function parseLine(text: string, index: number): InputLine {
   const line: InputLine = { index, text, id: undefined, prompt: [], options: {}, error: undefined };
   try {
-    const value = parse(text);
+    const value = parseJson(text, 'it', 'invalid_argument');
     const isRequest = typeof value === 'object' && value !== null && !Array.isArray(value);
     const { id, prompt, ...options } = (isRequest ? value : { prompt: value }) as {
       id?: unknown;
       prompt?: unknown;
     };
+    if (typeof id === 'string' && !isUnicode(id)) throw wrong('`id` is no Unicode text');
     if (typeof id === 'string' || typeof id === 'number') line.id = id;
     else if (id !== undefined) throw wrong('`id` is neither a string nor a number');
     if (typeof prompt !== 'string' && !Array.isArray(prompt))
@@ -41,14 +44,6 @@ function parseLine(text: string, index: number): InputLine {
     return { ...line, prompt, options };
   } catch (error) {
     return { ...line, error: fromNative(error) };
-  }
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw wrong(`it is no JSON: ${(error as Error).message}`);
   }
 }
 

@@ -16,6 +16,7 @@ import {
 import type { BatchResult } from '../batch.js';
 import { CachalotError } from '../errors.js';
 import { tryLock, unlock } from '../models/lock.js';
+import { parseJson } from '../text/parse-json.js';
 import type { InputLine } from './batch-input.js';
 
 const CHUNK_BYTES = 1 << 20;
@@ -147,7 +148,7 @@ function* readWholeLines(file: number): Generator<string, { end: number; rest: s
 
 function parse(text: string): { index?: unknown; key?: unknown; error?: unknown } {
   try {
-    return (JSON.parse(text) ?? {}) as { index?: unknown; key?: unknown; error?: unknown };
+    return (parseJson(text, 'it', 'invalid_argument') ?? {});
   } catch {
     return {};
   }

@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 
 import { CachalotError } from '../errors.js';
+import { parseJson } from '../text/parse-json.js';
 import { checkMessages } from '../text/chat-template.js';
 import type { Message } from '../text/chat-template.js';
 import { readText } from './read-text.js';
@@ -25,12 +26,11 @@ export async function saveConversation(
 /** Throws io or invalid_argument, which says what is wrong with the file. */
 export async function loadConversation(path: string): Promise<Message[]> {
   const text = await readText(path);
-  let file: { kind?: unknown; version?: unknown; messages?: unknown } | null;
-  try {
-    file = JSON.parse(text) as typeof file;
-  } catch (error) {
-    throw new CachalotError('invalid_argument', `'${path}' is no JSON`, { cause: error });
-  }
+  const file = parseJson(text, `'${path}'`, 'invalid_argument') as {
+    kind?: unknown;
+    version?: unknown;
+    messages?: unknown;
+  } | null;
   if (file?.kind !== KIND)
     throw new CachalotError('invalid_argument', `'${path}' is no conversation that /save wrote`);
   if (file.version !== VERSION)
@@ -38,8 +38,7 @@ export async function loadConversation(path: string): Promise<Message[]> {
       'invalid_argument',
       `'${path}' has version ${JSON.stringify(file.version)}; this cachalot reads version ${VERSION}`,
     );
-  if (!isEmpty(file.messages)) checkMessages(file.messages);
-  return file.messages as Message[];
+  return isEmpty(file.messages) ? [] : checkMessages(file.messages);
 }
 
 /** Nothing has been said yet. */

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-import { checkOptions, isBoolean, isFunction, isSignal, isString } from '../check-options.js';
+import { checkOptions, isBoolean, isFunction, isPath, isSignal } from '../check-options.js';
 import { CachalotError, abortError } from '../errors.js';
 import { ioError } from '../files/io-error.js';
 import { shown } from '../net/send.js';
@@ -38,9 +38,9 @@ export interface PulledModel {
  * const { path } = await pull('stories-15m');
  */
 export async function pull(model: string, options: PullOptions = {}): Promise<PulledModel> {
-  isString('model', model);
-  checkOptions(options, { signal: isSignal, onProgress: isFunction, force: isBoolean });
-  return pullWith(model, options);
+  isPath('model', model);
+  const checks = { signal: isSignal, onProgress: isFunction, force: isBoolean };
+  return pullWith(model, checkOptions(options, checks));
 }
 
 /** @internal With options that are not for users. */
@@ -74,6 +74,7 @@ export async function pullWith(model: string, options: FetchOptions): Promise<Pu
 
 /** The path of a model: an existing file as it is, everything else pulled. */
 export async function resolveModel(model: string, options: PullOptions = {}): Promise<string> {
+  isPath('model', model);
   if (!isSource(model) && !Object.hasOwn(ALIASES, model)) {
     if (!existsSync(model)) throw unknownModel(model);
     return model;

@@ -161,6 +161,8 @@ function sentencePieceJson(
 
 /** Longer pieces are no words of any language; their merges are left out, as trying every cut is quadratic. */
 const MAX_MERGED = 256;
+/** Of all pieces together, the characters of all their cuts. A vocabulary of 256,000 pieces has some 20 million. */
+const MAX_CUTS = 1 << 28;
 
 /** Every way to cut a piece into two pieces is a merge; better scores merge first, then the order of the parts. */
 function mergesFromScores(
@@ -169,6 +171,11 @@ function mergesFromScores(
   scores: Float64Array,
   vocab: Record<string, number>,
 ): [string, string][] {
+  const cuts = tokens.reduce((n, { length }) => n + (length > MAX_MERGED ? 0 : length ** 2), 0);
+  if (cuts > MAX_CUTS)
+    throw invalid(
+      `its tokens are too long: the squares of their lengths add up to ${cuts}, at most ${MAX_CUTS} are allowed`,
+    );
   const merges: { parts: [string, string]; score: number; left: number; right: number }[] = [];
   for (const [id, token] of tokens.entries()) {
     if (types[id] !== TokenType.Normal && types[id] !== TokenType.UserDefined) continue;

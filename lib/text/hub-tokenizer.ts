@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { CachalotError } from '../errors.js';
+import { parseJson } from './parse-json.js';
 import { readTokenizerJson } from './tokenizer-json.js';
 import type { Step, TokenizerJson, Vocabulary } from './vocabulary.js';
 
@@ -18,6 +19,9 @@ interface TokenizerConfig {
 interface GenerationConfig {
   eos_token_id?: number | number[];
 }
+
+/** Of ids that end an answer: each request has a copy. */
+const MAX_ENDS = 1024;
 
 export async function readHubVocabulary(folder: string, tokenizer?: string): Promise<Vocabulary> {
   const path = tokenizer ?? join(folder, 'tokenizer.json');
@@ -39,7 +43,12 @@ export async function readHubVocabulary(folder: string, tokenizer?: string): Pro
       return found < 0 ? undefined : found;
     };
     const given = [generation?.eos_token_id ?? model?.eos_token_id ?? []].flat();
-    const ends = given.filter((end) => Number.isInteger(end) && end >= 0);
+    const ends = given.filter((end) => Number.isInteger(end) && end >= 0 && end < 2 ** 31);
+    if (ends.length > MAX_ENDS)
+      throw new CachalotError(
+        'tokenizer_invalid',
+        `'${folder}' names ${ends.length} ends of text; at most ${MAX_ENDS} are allowed`,
+      );
     const bos = find(config?.bos_token);
     return {
       bos,
@@ -90,16 +99,6 @@ async function readText(path: string): Promise<string | undefined> {
 async function readJson<T>(path: string): Promise<T | undefined> {
   const text = await readText(path);
   if (text === undefined) return undefined;
-  try {
-    const value = JSON.parse(text) as T;
-    return typeof value === 'object' && value !== null ? value : undefined;
-  } catch (error) {
-    throw new CachalotError(
-      'tokenizer_invalid',
-      `'${path}' is no JSON: ${(error as Error).message}`,
-      {
-        cause: error,
-      },
-    );
-  }
+  const value = parseJson(text, `'${path}'`, 'tokenizer_invalid');
+  return typeof value === 'object' && value !== null ? (value as T) : undefined;
 }

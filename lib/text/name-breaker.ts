@@ -6,6 +6,7 @@
  */
 import { randomInt } from 'node:crypto';
 
+import { StringAutomaton } from './string-automaton.js';
 import type { Step } from './vocabulary.js';
 
 export const MARK = Array.from(
@@ -13,53 +14,76 @@ export const MARK = Array.from(
   () => String.fromCharCode(0xfdd0 + randomInt(32)), // 32 noncharacters
 ).join('');
 
+/** A text of a user, as a template may see it. */
+export interface ProtectedText {
+  /** Names in it are broken. */
+  broken: string;
+  /** So is every place where one could begin: no name can be made of it, however it is cut and joined. */
+  strict: string;
+}
+
 export class NameBreaker {
   readonly #mark: string;
-  readonly #names: readonly string[];
-  readonly #whole: RegExp | undefined;
-  readonly #first: RegExp | undefined;
+  readonly #forwards: StringAutomaton;
+  readonly #backwards: StringAutomaton;
+  readonly #longest: number;
+  readonly #first: ReadonlySet<number>; // code units with which a name begins
   readonly #prepare: (text: string) => string;
 
   /** `normalizer` is the tokenizer's: what it makes of a text must hold no name either. */
-  constructor(names: readonly string[], normalizer?: Step | null, mark: string = MARK) {
+  constructor(given: readonly string[], normalizer?: Step | null, mark: string = MARK) {
+    const names = given.filter((name) => name.length > 1);
     this.#mark = mark;
     this.#prepare = preparation(normalizer);
-    this.#names = names.filter((name) => name.length > 1).sort((a, b) => b.length - a.length);
-    if (this.#names.length === 0) return;
-    this.#whole = new RegExp(this.#names.map(escapeRegExp).join('|'), 'g');
-    const characters = new Set(this.#names.map((name) => name[0]!));
-    this.#first = new RegExp([...characters].map(escapeRegExp).join('|'), 'g');
+    this.#forwards = new StringAutomaton(names);
+    this.#backwards = new StringAutomaton(names, true);
+    this.#longest = names.reduce((n, name) => Math.max(n, name.length), 0);
+    this.#first = new Set(names.map((name) => name.charCodeAt(0)));
   }
 
-  /** Whether a text could become part of a name at all. */
-  mayMatter(text: string): boolean {
-    return this.#first !== undefined && this.#prepare(text).search(this.#first) >= 0;
+  /** What a template may see of a text, with and without its harmless beginnings of names. */
+  protect(text: string): ProtectedText {
+    return { broken: this.break(text), strict: this.breakAll(text) };
   }
 
   /** Marks whole names, and the beginning of one at the end of the text, which others might complete. */
   break(text: string): string {
-    if (!this.#whole) return text;
-    let broken = this.#prepare(text);
-    // Again until nothing is found: names may overlap.
-    while (broken.search(this.#whole) >= 0) broken = broken.replace(this.#whole, this.marked);
-    const tail = this.#names.reduce((n, name) => Math.max(n, overlap(broken, name)), 0);
-    return tail === 0 ? broken : broken.slice(0, -tail) + this.marked(broken.slice(-tail));
+    if (this.#longest === 0) return text;
+    const prepared = this.#prepare(text);
+    const places: number[] = [];
+    const lengths = this.nameLengths(prepared);
+    const { length } = prepared;
+    for (let i = 0; i < length; i++) if (lengths[i]! > 0) places.push(i + 1);
+    let state = 0;
+    for (let i = Math.max(places.at(-1) ?? 0, length - this.#longest); i < length; i++)
+      state = this.#forwards.step(state, prepared.charCodeAt(i));
+    const tail = this.#forwards.depth(state);
+    if (tail > 0) places.push(length - tail + 1);
+    return this.marked(prepared, places);
   }
 
   /** Marks every place where a name could begin: whatever is done with such a text, it holds no name. */
   breakAll(text: string): string {
-    return this.#first ? this.#prepare(text).replace(this.#first, this.marked) : text;
+    if (this.#longest === 0) return text;
+    const prepared = this.#prepare(text);
+    const places: number[] = [];
+    for (let i = 0; i < prepared.length; i++)
+      if (this.#first.has(prepared.charCodeAt(i))) places.push(i + 1);
+    return this.marked(prepared, places);
   }
 
   /** Where the first unbroken name begins, or the length of the text. */
   first(text: string): number {
-    const at = this.#whole ? text.search(this.#whole) : -1;
+    const at = this.nameLengths(text).findIndex((length) => length > 0);
     return at < 0 ? text.length : at;
   }
 
   /** How many names a text holds that are not broken. */
   count(text: string): number {
-    return this.#whole ? (text.match(this.#whole)?.length ?? 0) : 0;
+    const lengths = this.nameLengths(text);
+    let n = 0;
+    for (let at = 0; at < lengths.length; at += lengths[at]! || 1) if (lengths[at]! > 0) n++;
+    return n;
   }
 
   /** The parts of a text between its marks. */
@@ -73,14 +97,23 @@ export class NameBreaker {
     return { type: 'Sequence', pretokenizers: preTokenizer ? [unmark, preTokenizer] : [unmark] };
   }
 
-  private readonly marked = (name: string): string => `${name[0]}${this.#mark}${name.slice(1)}`;
-}
+  /** For each place of a text the length of the longest name that begins there, or 0. */
+  private nameLengths(text: string): Uint16Array {
+    const lengths = new Uint16Array(text.length); // a name is shorter, see name-limits.ts
+    if (this.#longest === 0) return lengths;
+    let state = 0;
+    for (let i = text.length - 1; i >= 0; i--) {
+      state = this.#backwards.step(state, text.charCodeAt(i));
+      lengths[i] = this.#backwards.longest(state);
+    }
+    return lengths;
+  }
 
-/** The longest end of `text` that begins `name`, without being all of it. */
-function overlap(text: string, name: string): number {
-  for (let n = Math.min(name.length - 1, text.length); n > 0; n--)
-    if (text.endsWith(name.slice(0, n))) return n;
-  return 0;
+  private marked(text: string, places: readonly number[]): string {
+    if (places.length === 0) return text;
+    const pieces = places.map((end, i) => text.slice(places[i - 1] ?? 0, end));
+    return [...pieces, text.slice(places.at(-1))].join(this.#mark);
+  }
 }
 
 /** Normal forms and cases that turn other text into names are applied before names are looked for. */
@@ -98,8 +131,4 @@ function preparation(normalizer: Step | null | undefined): (text: string) => str
     const normal = form ? text.normalize(form) : text;
     return lower ? normal.toLowerCase() : normal;
   };
-}
-
-function escapeRegExp(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
 }

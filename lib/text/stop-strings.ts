@@ -1,11 +1,14 @@
 /** Finds stop strings in text that comes in pieces. Text that may be the beginning of one is held back. */
+import { StringAutomaton } from './string-automaton.js';
+
 export class StopStrings {
-  readonly #stops: readonly string[];
+  readonly #automaton: StringAutomaton;
+  #state = 0;
   #held = '';
   #found = false;
 
   constructor(stops: readonly string[]) {
-    this.#stops = stops;
+    this.#automaton = new StringAutomaton(stops);
   }
 
   /** Whether a stop string has been seen; nothing comes out after it. */
@@ -16,34 +19,25 @@ export class StopStrings {
   /** Text that surely stands before any stop string. */
   push(piece: string): string {
     if (this.#found) return '';
-    if (this.#stops.length === 0) return piece;
+    const before = this.#held.length;
     const text = this.#held + piece;
-    const first = this.#stops.map((stop) => text.indexOf(stop)).filter((at) => at >= 0);
-    if (first.length > 0) {
-      this.#found = true;
-      this.#held = '';
-      return text.slice(0, Math.min(...first));
+    let first = Infinity; // where the earliest begins, of all that end in this piece
+    for (let i = before; i < text.length; i++) {
+      this.#state = this.#automaton.step(this.#state, text.charCodeAt(i));
+      const length = this.#automaton.longest(this.#state);
+      if (length > 0) first = Math.min(first, i + 1 - length);
     }
-    const keep = this.possibleBeginning(text);
-    this.#held = text.slice(text.length - keep);
-    return text.slice(0, text.length - keep);
+    this.#found = first < Infinity;
+    const out = this.#found ? first : text.length - this.#automaton.depth(this.#state);
+    this.#held = this.#found ? '' : text.slice(out);
+    return text.slice(0, out);
   }
 
   /** What was held back, when no more text comes. */
   end(): string {
     const rest = this.#held;
     this.#held = '';
+    this.#state = 0;
     return rest;
-  }
-
-  /** Length of the longest end of `text` that begins a stop string. */
-  private possibleBeginning(text: string): number {
-    let longest = 0;
-    for (const stop of this.#stops) {
-      for (let n = Math.min(stop.length - 1, text.length); n > longest; n--) {
-        if (text.endsWith(stop.slice(0, n))) longest = n;
-      }
-    }
-    return longest;
   }
 }

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 
 import { CachalotError } from '../errors.js';
 import { TokenType } from './vocabulary.js';
+import { parseJson } from './parse-json.js';
 import { checkPipeline } from './tokenizer-pipeline.js';
 import type { Step, TokenizerJson, Vocabulary } from './vocabulary.js';
 
@@ -13,12 +14,10 @@ export async function readTokenizerJson(
   path: string,
   model: ModelTokens | ((json: TokenizerJson, id: (token: string) => number) => ModelTokens),
 ): Promise<Vocabulary> {
-  let json: TokenizerJson;
-  try {
-    json = JSON.parse(await readFile(path, 'utf8')) as TokenizerJson;
-  } catch (error) {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
     throw invalid(path, (error as Error).message, error);
-  }
+  });
+  const json = parseJson(text, `'${path}'`, 'tokenizer_invalid');
   checkShape(path, json);
   const tokens: string[] = [];
   const types: TokenType[] = [];

@@ -43,13 +43,18 @@ export function checkPipeline(path: string, { normalizer, pre_tokenizer }: Token
       );
     }
   }
-  const growth = steps.reduce((product, step) => product * growthOf(step), 1);
+  const growth = growthBy(normalizer);
   if (!(growth <= MAX_GROWTH)) {
     throw new CachalotError(
       'tokenizer_invalid',
       `'${path}' is no usable tokenizer.json: its normalizer makes texts ${growth} times as long`,
     );
   }
+}
+
+/** How many times as long a normalizer can make a text. */
+export function growthBy(normalizer: Step | null | undefined): number {
+  return flat(normalizer).reduce((product, step) => product * growthOf(step), 1);
 }
 
 function flat(step: Step | null | undefined): Step[] {

@@ -1,4 +1,7 @@
-/** Tokenizes long texts in a worker, which loads a vocabulary of its own when it is first needed. One text at a time. */
+/**
+ * Tokenizes long texts in a worker, and finds names of special tokens in them. The worker loads a vocabulary of its own when it is
+ * first needed. One job at a time.
+ */
 import { join, resolve as absolute } from 'node:path';
 import { Worker } from 'node:worker_threads';
 
@@ -7,14 +10,19 @@ import type { ErrorCode } from '../errors.js';
 import { packageRoot } from '../native.js';
 import { MARK } from './name-breaker.js';
 import type { EncodeOptions } from './tokenizer.js';
-import type { EncodeAnswer, EncodeJob, TokenizerSource } from './tokenizer-worker.js';
+import type {
+  TextAnswer,
+  TextJob,
+  TextResults,
+  TextWork,
+  TokenizerSource,
+} from './tokenizer-worker.js';
 
 interface Job {
-  text: string;
-  options: EncodeOptions;
+  asked: TextJob;
   signal: AbortSignal | undefined;
   onAbort: () => void;
-  resolve(ids: Int32Array): void;
+  resolve(result: TextResults[keyof TextResults]): void;
   reject(error: CachalotError): void;
 }
 
@@ -35,17 +43,26 @@ export class TokenizerThread {
     this.#source = { model: absolute(model), tokenizer: file, mark: MARK };
   }
 
-  encode(text: string, options: EncodeOptions, given?: AbortSignal): Promise<Int32Array> {
+  encode(text: string, options: EncodeOptions, signal?: AbortSignal): Promise<Int32Array> {
+    return this.ask('encode', { text, options }, signal);
+  }
+
+  ask<K extends keyof TextWork>(
+    kind: K,
+    work: TextWork[K],
+    given?: AbortSignal,
+  ): Promise<TextResults[K]> {
     const signal = given && AbortSignal.any([given]); // many texts may share one signal
-    return new Promise((resolve, reject) => {
+    const answer = new Promise<TextResults[keyof TextResults]>((resolve, reject) => {
       if (this.#disposed) throw new CachalotError('disposed', 'the engine has been disposed');
       if (signal?.aborted) throw abortError(signal);
       const onAbort = () => this.abort(job);
-      const job: Job = { text, options, signal, onAbort, resolve, reject };
+      const job: Job = { asked: { kind, work } as TextJob, signal, onAbort, resolve, reject };
       signal?.addEventListener('abort', onAbort, { once: true });
       this.#queue.push(job);
       this.next();
     });
+    return answer as Promise<TextResults[K]>;
   }
 
   async dispose(): Promise<void> {
@@ -62,16 +79,16 @@ export class TokenizerThread {
     const worker = (this.#worker ??= this.start());
     worker.ref(); // a program whose last work is this text must not end before it
     this.#timer = setTimeout(() => void this.stop(overdue()), DEADLINE_MS);
-    const { text, options } = this.#current;
-    worker.postMessage({ text, options } satisfies EncodeJob);
+    worker.postMessage(this.#current.asked);
   }
 
   private start(): Worker {
     const worker = new Worker(join(packageRoot, 'dist', 'text', 'tokenizer-worker.js'), {
       workerData: this.#source,
     });
-    worker.on('message', (answer: EncodeAnswer) => {
-      if (worker === this.#worker) this.finish('ids' in answer ? answer.ids : failure(answer));
+    worker.on('message', (answer: TextAnswer) => {
+      if (worker === this.#worker)
+        this.finish('result' in answer ? answer.result : failure(answer));
     });
     worker.on('error', (error) => {
       if (worker === this.#worker)
@@ -80,7 +97,7 @@ export class TokenizerThread {
     return worker;
   }
 
-  private finish(result: Int32Array | CachalotError): void {
+  private finish(result: TextResults[keyof TextResults] | CachalotError): void {
     const job = this.#current;
     clearTimeout(this.#timer);
     this.#current = undefined;
@@ -88,7 +105,7 @@ export class TokenizerThread {
     this.next();
   }
 
-  private settle(job: Job, result: Int32Array | CachalotError): void {
+  private settle(job: Job, result: TextResults[keyof TextResults] | CachalotError): void {
     job.signal?.removeEventListener('abort', job.onAbort);
     if (result instanceof CachalotError) job.reject(result);
     else job.resolve(result);

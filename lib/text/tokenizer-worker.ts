@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 
 import { fromNative } from '../errors.js';
 import { loadVocabulary } from './load-vocabulary.js';
+import type { ProtectedText } from './name-breaker.js';
 import { TextTokenizer } from './tokenizer.js';
 import type { EncodeOptions } from './tokenizer.js';
 
@@ -13,12 +14,22 @@ export interface TokenizerSource {
   mark: string;
 }
 
-export interface EncodeJob {
-  text: string;
-  options: EncodeOptions;
+/** What is asked of the worker, and what it answers. */
+export interface TextWork {
+  encode: { text: string; options: EncodeOptions };
+  /** Breaks names of special tokens in texts. */
+  protect: string[];
+  /** How many names there are in each text. */
+  count: string[];
 }
-
-export type EncodeAnswer = { ids: Int32Array } | { code: string; message: string };
+export interface TextResults {
+  encode: Int32Array;
+  protect: ProtectedText[];
+  count: number[];
+}
+export type TextJob = { [K in keyof TextWork]: { kind: K; work: TextWork[K] } }[keyof TextWork];
+export type TextAnswer =
+  { result: TextResults[keyof TextResults] } | { code: string; message: string };
 
 let tokenizer: Promise<TextTokenizer> | undefined;
 
@@ -27,15 +38,21 @@ async function load(): Promise<TextTokenizer> {
   return new TextTokenizer(await loadVocabulary(source.model, source.tokenizer), source.mark);
 }
 
-async function answer({ text, options }: EncodeJob): Promise<void> {
+function resultOf(made: TextTokenizer, { kind, work }: TextJob): TextResults[keyof TextResults] {
+  if (kind === 'encode') return made.encode(work.text, work.options);
+  if (kind === 'protect') return work.map((text) => made.names.protect(text));
+  return work.map((text) => made.names.count(text));
+}
+
+async function answer(job: TextJob): Promise<void> {
   try {
-    const ids = (await (tokenizer ??= load())).encode(text, options);
-    const message: EncodeAnswer = { ids };
-    parentPort?.postMessage(message, [ids.buffer as ArrayBuffer]);
+    const result = resultOf(await (tokenizer ??= load()), job);
+    const moved = result instanceof Int32Array ? [result.buffer as ArrayBuffer] : [];
+    parentPort?.postMessage({ result } satisfies TextAnswer, moved);
   } catch (error) {
     const { code, message } = fromNative(error);
-    parentPort?.postMessage({ code, message } satisfies EncodeAnswer);
+    parentPort?.postMessage({ code, message } satisfies TextAnswer);
   }
 }
 
-parentPort?.on('message', (job: EncodeJob) => void answer(job));
+parentPort?.on('message', (job: TextJob) => void answer(job));

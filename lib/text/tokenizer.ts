@@ -1,8 +1,11 @@
 /** Text to token ids and back, over @huggingface/tokenizers. */
+import { ownOnly } from '../check-options.js';
 import { CachalotError } from '../errors.js';
 import { Detokenizer } from './detokenizer.js';
 import { NameBreaker } from './name-breaker.js';
+import { checkNames } from './name-limits.js';
 import { usesKnownPatterns } from './pre-tokenizers.js';
+import { growthBy } from './tokenizer-pipeline.js';
 import { TokenType } from './vocabulary.js';
 import type { TokenizerJson, Vocabulary } from './vocabulary.js';
 import { endTokens, withControlTokens } from './end-tokens.js';
@@ -25,6 +28,9 @@ export interface EncodeOptions {
   continues?: boolean;
 }
 
+/** Twice what the longest names of known families have, and more. */
+const USUAL_NAME = 128;
+
 export class TextTokenizer {
   readonly bos: number | undefined;
   readonly eos: number | undefined;
@@ -32,6 +38,7 @@ export class TextTokenizer {
   readonly #vocabulary: Vocabulary;
   readonly #breaker: NameBreaker;
   readonly #specialIds: Set<number>;
+  readonly #longestName: number;
   #beginning: Tokenizer | undefined;
   #continuing: Tokenizer | undefined;
   readonly #bytes: (Uint8Array | undefined)[] = [];
@@ -46,6 +53,7 @@ export class TextTokenizer {
     this.eos = vocabulary.eos;
     this.stopTokens = Int32Array.from(ends);
     const { added_tokens = [], normalizer } = this.#vocabulary.tokenizerJson;
+    this.#longestName = checkNames(added_tokens);
     const special = added_tokens.filter((token) => token.special);
     this.#specialIds = new Set(special.map((token) => token.id));
     const names = special.map((token) => token.content);
@@ -69,16 +77,22 @@ export class TextTokenizer {
     return id === undefined ? '' : (this.#vocabulary.tokens[id] ?? '');
   }
 
-  encode(text: string, options: EncodeOptions = {}): Int32Array {
+  encode(text: string, given: EncodeOptions = {}): Int32Array {
+    const options = ownOnly(given);
     const { special = false, continues = false } = options;
     const ids = special ? this.specialIds(text, continues) : this.plainIds(text, continues);
     const bos = options.bos && this.#vocabulary.addBos ? this.bos : undefined;
     return Int32Array.from(bos === undefined || ids[0] === bos ? ids : [bos, ...ids]);
   }
 
-  /** Whether its patterns are those of a family that we know: others may take for ever on some texts. */
+  /**
+   * Whether its patterns are those of a family that we know: others may take for ever on some texts. And whether its names are of
+   * a usual length: the library looks for each of them at every place of a text, which it may have lengthened.
+   */
   get isTrusted(): boolean {
-    return usesKnownPatterns(this.#vocabulary.tokenizerJson);
+    const { tokenizerJson } = this.#vocabulary;
+    const walk = this.#longestName * growthBy(tokenizerJson.normalizer);
+    return walk <= USUAL_NAME && usesKnownPatterns(tokenizerJson);
   }
 
   /** Tells text that holds names of special tokens, or could, from text that does not. */
@@ -92,12 +106,13 @@ export class TextTokenizer {
 
   /** The bytes that a token adds to the text; none for special tokens. */
   bytes(id: number): Uint8Array {
+    if (id >= this.size) return new Uint8Array(0); // and nothing is kept of it
     return (this.#bytes[id] ??= this.computeBytes(id));
   }
 
   /** The tokens in whose text one of `texts` is, ascending. */
   tokensWith(texts: readonly string[]): Int32Array {
-    const key = texts.join('\0');
+    const key = JSON.stringify(texts);
     let found = this.#with.get(key);
     if (!found) {
       const decoder = new TextDecoder();

@@ -217,7 +217,7 @@ describe('turns of a session', () => {
 
   test.each([
     [{ messages: [{ role: 'king', content: 'x' }] }, 'one of system, user, assistant'],
-    [{ messages: 'hello' }, 'a non-empty array of messages'],
+    [{ messages: 'hello' }, 'an array of messages'],
     [{ system: 's', messages: [{ role: 'system', content: 't' }] }, 'one system message'],
   ])('%j is refused', (options, message) => {
     expect(() => engine.createSession(options as object)).toThrow(message);
