@@ -3,11 +3,25 @@ import { createHash } from 'node:crypto';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
+import { CachalotError } from '../errors.js';
 import type { Source } from './source.js';
 
+/** Throws io where there is no home. */
 export function cacheFolder(): string {
   const base = process.env['XDG_CACHE_HOME'] ?? '';
-  return join(base.startsWith('/') ? base : join(homedir(), '.cache'), 'cachalot');
+  return join(base.startsWith('/') ? base : join(home(), '.cache'), 'cachalot');
+}
+
+function home(): string {
+  try {
+    return homedir();
+  } catch (error) {
+    throw new CachalotError(
+      'io',
+      'this user has no home folder to keep models in: set XDG_CACHE_HOME to a folder',
+      { cause: error },
+    );
+  }
 }
 
 export function modelsFolder(): string {

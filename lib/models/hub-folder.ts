@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { CachalotError } from '../errors.js';
 import { fetchHub } from './hub-source.js';
 import type { HubSource } from './hub-source.js';
-import { exclusively } from './lock.js';
+import { exclusively } from '../files/exclusively.js';
 import type { PullOptions } from './pull.js';
 
 const NEEDED = ['config.json', 'tokenizer.json'];

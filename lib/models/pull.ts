@@ -13,7 +13,7 @@ import { bytesOf } from './file-bytes.js';
 import { COMPLETE, fetchHubFolder } from './hub-folder.js';
 import { fetchHub } from './hub-source.js';
 import { convertLlama2c } from './llama2c.js';
-import { exclusively } from './lock.js';
+import { exclusively } from '../files/exclusively.js';
 import { fetchNpm } from './npm-source.js';
 import { isSource, parseSource } from './source.js';
 import type { Source } from './source.js';

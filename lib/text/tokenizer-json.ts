@@ -1,7 +1,6 @@
 /** A Hugging Face tokenizer.json: beside safetensors, or in place of the vocabulary inside a GGUF file. */
-import { readFile } from 'node:fs/promises';
-
 import { CachalotError } from '../errors.js';
+import { readTextFile } from '../files/regular-file.js';
 import { TokenType } from './vocabulary.js';
 import { checkPipeline } from './tokenizer-pipeline.js';
 import type { Step, TokenizerJson, Vocabulary } from './vocabulary.js';
@@ -13,9 +12,10 @@ export async function readTokenizerJson(
   path: string,
   model: ModelTokens | ((json: TokenizerJson, id: (token: string) => number) => ModelTokens),
 ): Promise<Vocabulary> {
+  const text = await readTextFile(path);
   let json: TokenizerJson;
   try {
-    json = JSON.parse(await readFile(path, 'utf8')) as TokenizerJson;
+    json = JSON.parse(text) as TokenizerJson;
   } catch (error) {
     throw invalid(path, (error as Error).message, error);
   }

@@ -15,6 +15,7 @@ import { create } from 'tar';
 import { pull } from '../../lib/index.js';
 import type { PullProgress } from '../../lib/index.js';
 import { ALIASES } from '../../lib/models/aliases.js';
+import { newRecord } from '../../lib/files/lock-file.js';
 import { parseSource } from '../../lib/models/source.js';
 import { startStubServer, useStubHub } from '../fixtures/stub-server.js';
 import type { StubServer } from '../fixtures/stub-server.js';
@@ -120,7 +121,7 @@ describe('pull', () => {
     serveHub();
     const lock = join(process.env['XDG_CACHE_HOME']!, 'cachalot/models/hf/o/r/m.gguf.lock');
     mkdirSync(dirname(lock), { recursive: true });
-    writeFileSync(lock, '999999999');
+    writeFileSync(lock, JSON.stringify({ ...newRecord('killed'), start: '1' }));
     expect(readFileSync((await pull('hf:o/r/m.gguf')).path)).toEqual(content);
     expect(existsSync(lock)).toBe(false);
   });
