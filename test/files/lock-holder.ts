@@ -24,8 +24,8 @@ export function startProcess(body: string, prefix: string[] = []): Holder {
     (async () => { ${body} })().catch((error) => { say('error: ' + error.code + ' ' + error.message); process.exit(1); });
   `;
   const [command, ...args] = [...prefix, process.execPath, '-e', script];
-  const child = spawn(command!, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-  const lines = createInterface({ input: child.stdout! })[Symbol.asyncIterator]();
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {
     child,
     next: async () => {

@@ -19,9 +19,11 @@ import { temporaryPath, writeTinyModel } from '../fixtures/tiny-model.js';
 const servers: Server[] = [];
 afterAll(() => servers.forEach((server) => server.close()));
 
+const makePipe = (path: string): void => void execFileSync('mkfifo', [path]);
+
 /** Puts something at `path` that is no file. */
 const KINDS: Record<string, (path: string) => Promise<void> | void> = {
-  pipe: (path) => void execFileSync('mkfifo', [path]),
+  pipe: makePipe,
   device: (path) => symlinkSync('/dev/zero', path),
   socket: async (path) => {
     const server = createServer();
@@ -50,7 +52,7 @@ describe.each(kinds)('a %s', (kind) => {
       refusal(path, kind),
     );
     const named = await plant(temporaryPath('x.safetensors'));
-    await expect(Engine.load(named)).rejects.toMatchObject(refusal(named, kind));
+    await expect(inspectModel(named)).rejects.toMatchObject(refusal(named, kind));
   });
 
   test.each([
@@ -80,7 +82,7 @@ describe.each(kinds)('a %s', (kind) => {
 
 test('more of them than there are threads hold none: another file is read meanwhile', async () => {
   const pipes = Array.from({ length: 16 }, () => temporaryPath('pipe'));
-  for (const pipe of pipes) KINDS['pipe']!(pipe);
+  for (const pipe of pipes) makePipe(pipe);
   const reads = pipes.map((pipe) => Engine.load(pipe).catch((error: unknown) => error));
   expect((await stat(__filename)).isFile()).toBe(true);
   for (const [i, error] of (await Promise.all(reads)).entries())
@@ -128,16 +130,17 @@ describe('reading a file', () => {
 describe('text for a command may come from a pipe', () => {
   test('that somebody writes, now or later', async () => {
     const path = temporaryPath('pipe');
-    KINDS['pipe']!(path);
+    makePipe(path);
     const reading = readText(path);
-    execFileSync('bash', ['-c', 'printf "%s" "$1" > "$2"', 'bash', 'péage '.repeat(30_000), path]);
+    const writer = execFile('bash', ['-c', 'cat > "$1"', 'bash', path]);
+    writer.stdin!.end('péage '.repeat(30_000));
     expect(await reading).toBe('péage '.repeat(30_000));
   });
 
   test('that nobody writes, which waits in the event loop alone and heeds its signal', async () => {
     const controller = new AbortController();
     const pipes = Array.from({ length: 8 }, () => temporaryPath('pipe'));
-    for (const pipe of pipes) KINDS['pipe']!(pipe);
+    for (const pipe of pipes) makePipe(pipe);
     const reads = pipes.map((pipe) => readText(pipe, controller.signal));
     const ended = Promise.allSettled(reads);
     expect((await stat(__filename)).isFile()).toBe(true);
@@ -157,9 +160,8 @@ describe('text for a command may come from a pipe', () => {
     const output = temporaryPath('answers');
     const line = `"$0" "$1" batch -m "$2" -n 2 -o >(cat > "$3.part"; mv "$3.part" "$3") <(printf '"the"\\n"a"\\n'); code=$?; while [ ! -e "$3" ]; do :; done; exit $code`;
     const args = ['-c', line, process.execPath, cliPath, model, output];
-    await new Promise<void>((done, fail) => {
-      execFile('bash', args, (error) => (error ? fail(error) : done()));
-    });
+    const child = execFile('bash', args);
+    expect(await new Promise((end) => child.once('exit', end))).toBe(0);
     const indices = readFileSync(output, 'utf8')
       .trim()
       .split('\n')
