@@ -34,8 +34,7 @@ bool sync(std::FILE* file) { return ::_commit(::_fileno(file)) == 0; }
 #else
 
 std::FILE* create_private(const std::string& path) {
-  const int file =
-      ::open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, S_IRUSR | S_IWUSR);
+  const int file = ::open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, S_IRUSR | S_IWUSR);
   return file < 0 ? nullptr : ::fdopen(file, "wb");
 }
 

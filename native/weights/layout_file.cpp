@@ -163,7 +163,8 @@ std::vector<LaidOutTensor> read_layout(std::span<const uint8_t> file, const std:
 
 }  // namespace
 
-LayoutFile::LayoutFile(const std::string& path, const std::string& layout) : file_(path, Writers::kOnlyUs) {
+LayoutFile::LayoutFile(const std::string& path, const std::string& layout)
+    : file_(path, Writers::kOnlyUs) {
   try {
     for (auto& tensor : read_layout(file_.bytes(), layout)) {
       std::string name = tensor.name;

@@ -5,7 +5,7 @@ import { temporaryPath } from '../fixtures/tiny-model.js';
 import { startProcess } from './lock-holder.js';
 
 const PROCESSES = 3;
-const ROUNDS = 60;
+const ROUNDS = 40;
 
 const onLinux = process.platform === 'linux' ? test : test.skip; // elsewhere nobody can tell that a process is dead
 

@@ -105,6 +105,37 @@ describe('a lock that nobody holds is taken away, and who waits was told of it',
   });
 });
 
+test.each([
+  ['the lock of a dead process', record({ start: '1' })],
+  ['an empty lock', ''], // whose inode the next lock may well have
+])(
+  'of two who find %s at once, the second does not take the first one’s lock away',
+  async (_, text) => {
+    const path = freshPath();
+    writeFileSync(`${path}.lock`, text);
+    let first: FileLock | undefined;
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- called with its own `this` below
+    const judge = LockWatch.prototype.look;
+    jest.spyOn(LockWatch.prototype, 'look').mockImplementation(async function (this: LockWatch) {
+      const seen = await judge.call(this);
+      if (seen?.isStale && !first) {
+        jest.restoreAllMocks();
+        first = await FileLock.acquire(path, { periods: QUICK }); // between the second one's look and its deed
+      }
+      return seen;
+    });
+    const told: LockHolder[] = [];
+    const onWait = (holder: LockHolder) => {
+      told.push(holder);
+      if (holder.description.startsWith('process')) void first!.release();
+    };
+    const second = await FileLock.acquire(path, { periods: QUICK, onWait });
+    expect(told.at(-1)?.description).toContain(`process ${process.pid} on`);
+    expect(first!.lost.aborted).toBe(false); // it held the lock until it gave it back
+    await second.release();
+  },
+);
+
 describe('a lock that is held', () => {
   test('is waited for, by name, until it is released', async () => {
     const path = freshPath();
