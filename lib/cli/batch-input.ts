@@ -19,7 +19,7 @@ export interface InputLine {
 }
 
 export async function readInput(path: string, signal: AbortSignal): Promise<InputLine[]> {
-  const text = path === '-' ? await readStandardInput(signal) : await readText(path);
+  const text = path === '-' ? await readStandardInput(signal) : await readText(path, signal);
   return text
     .split('\n')
     .map((line) => line.trim())

@@ -1,26 +1,22 @@
 /**
  * Where `cachalot batch` writes: one line for each finished item, whole or not at all. A file that is there already is gone on
- * with: what it holds is not computed again, and a line that a kill cut off is taken away.
+ * with: what it holds is not computed again, and a line that a kill cut off is taken away. Nothing else is ever taken from a file.
  */
 import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  fstatSync,
-  fsyncSync,
-  ftruncateSync,
-  openSync,
-  readSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 
 import type { BatchResult } from '../batch.js';
 import { CachalotError } from '../errors.js';
-import { tryLock, unlock } from '../models/lock.js';
+import { ioError } from '../files/io-error.js';
+import { FileLock } from '../files/lock.js';
+import type { LockHolder } from '../files/lock-file.js';
+import { PRIVATE_FILE } from '../files/private.js';
+import { notAFile } from '../files/regular-file.js';
+import { followLink } from '../files/write-whole.js';
 import { parseJson } from '../text/parse-json.js';
 import type { InputLine } from './batch-input.js';
-
-const CHUNK_BYTES = 1 << 20;
-const LINE_BEGINS = '{"index":';
+import { openForAnswers } from './open-for-answers.js';
+import { readWholeLines } from './whole-lines.js';
 
 /** Standard output, or a file that knows what is done. */
 export class BatchOutput {
@@ -28,36 +24,40 @@ export class BatchOutput {
   readonly done = new Set<number>();
   readonly failed = new Set<number>();
   readonly #settings: string;
+  #path = '';
   #file: number | undefined;
-  #lock: string | undefined;
+  /** Of a file that is gone on with: a pipe has none. */
+  #lock: FileLock | undefined;
 
   /** `settings`: what answers depend on besides their lines. */
   private constructor(settings: unknown) {
     this.#settings = JSON.stringify(settings);
   }
 
-  /** Throws io, or invalid_argument if the file is another's; it is then as it was. */
+  /** Throws io, aborted, or invalid_argument if the file is another's; it is then as it was. */
   static async open(
     path: string | undefined,
     lines: readonly InputLine[],
     settings: unknown,
+    signal: AbortSignal,
   ): Promise<BatchOutput> {
     const output = new BatchOutput(settings);
     if (path === undefined) return output;
+    output.#path = path;
     try {
-      output.#file = openSync(path, 'a+');
-      if (!fstatSync(output.#file).isFile()) return output; // a pipe, a device: nothing to go on with
-      const lock = `${path}.lock`;
-      if (!(await tryLock(lock)) && !(await tryLock(lock)))
-        throw refuse(`another process writes '${path}'`);
-      output.#lock = lock;
+      output.#file = openForAnswers(path);
+      if (output.#file !== undefined) return output; // nothing to go on with
+      const target = await followLink(path); // one lock, whatever links lead there
+      const onWait = (holder: LockHolder) => tellOrRefuse(holder, path);
+      output.#lock = await FileLock.acquire(target, { signal, onWait });
+      output.#file = openSync(target, 'a+', PRIVATE_FILE);
+      const status = fstatSync(output.#file);
+      if (!status.isFile()) throw notAFile('write', path, status); // it has been exchanged
       output.resume(output.#file, path, lines);
       return output;
     } catch (error) {
-      await output.close();
-      if (error instanceof CachalotError) throw error;
-      const why = (error as Error).message;
-      throw new CachalotError('io', `cannot write '${path}': ${why}`, { cause: error });
+      await output.close().catch(() => undefined); // the first error says more
+      throw ioError(error, 'write', path);
     }
   }
 
@@ -76,14 +76,27 @@ export class BatchOutput {
       if (error !== undefined) this.failed.add(line.index);
     }
     const { end, rest } = next.value;
-    if (rest === '') return;
-    const isOurs =
-      rest.startsWith(LINE_BEGINS) || (this.done.size > 0 && LINE_BEGINS.startsWith(rest));
-    if (!isOurs)
+    if (rest.length === 0) return;
+    if (!this.isBeginningOfOurs(rest, lines))
       throw refuse(
         `'${path}' does not end with an answer of \`cachalot batch\`; give another --output`,
       );
     ftruncateSync(file, end);
+  }
+
+  /** Whether a last line that was cut off is an answer of this batch: one with its key, or the first bytes of one behind others. */
+  private isBeginningOfOurs(rest: Buffer, lines: readonly InputLine[]): boolean {
+    return lines.some((line) => {
+      const head = Buffer.from(JSON.stringify(this.headOf(line)).slice(0, -1));
+      const both = Math.min(head.length, rest.length);
+      const isSame = head.subarray(0, both).equals(rest.subarray(0, both));
+      return isSame && (rest.length >= head.length || this.done.size > 0);
+    });
+  }
+
+  private headOf(line: InputLine): object {
+    const { index, id } = line;
+    return { index, ...(id === undefined ? {} : { id }), key: this.keyOf(line) };
   }
 
   /** Of a line and all that its answer depends on: a file of other answers is not gone on with. */
@@ -94,25 +107,43 @@ export class BatchOutput {
 
   /** In one piece: a kill leaves a line out, or whole, or cut off, which the next run sees. */
   write(line: InputLine, result: Pick<BatchResult, 'text' | 'error'>): void {
-    const { index, id } = line;
-    const head = { index, ...(id === undefined ? {} : { id }), key: this.keyOf(line) };
-    const text = JSON.stringify({ ...head, ...outcomeOf(result) });
+    const text = JSON.stringify({ ...this.headOf(line), ...outcomeOf(result) });
     if (this.#file === undefined) {
       process.stdout.write(`${text}\n`);
       return;
     }
+    if (this.#lock?.lost.aborted) throw this.#lock.lost.reason; // another process goes on with it
     const bytes = Buffer.from(`${text}\n`);
-    for (let at = 0; at < bytes.length;) at += writeSync(this.#file, bytes, at);
+    const before = this.#lock ? fstatSync(this.#file).size : undefined;
+    try {
+      for (let at = 0; at < bytes.length;) at += writeSync(this.#file, bytes, at);
+    } catch (error) {
+      if (before !== undefined) ftruncateSync(this.#file, before); // what found room of this line
+      throw ioError(error, 'write', this.#path);
+    }
   }
 
+  /** Throws io. */
   async close(): Promise<void> {
-    if (this.#file !== undefined) {
-      if (this.#lock !== undefined) fsyncSync(this.#file);
-      closeSync(this.#file);
-    }
-    if (this.#lock !== undefined) await unlock(this.#lock);
+    const [file, lock] = [this.#file, this.#lock];
     this.#file = this.#lock = undefined;
+    try {
+      if (file !== undefined && lock) fsyncSync(file);
+    } catch (error) {
+      throw ioError(error, 'write', this.#path);
+    } finally {
+      if (file !== undefined) closeSync(file);
+      await lock?.release();
+    }
   }
+}
+
+/** Who is known to write there is not waited for: an answer to the same question is being made. */
+function tellOrRefuse({ description, isAlive }: LockHolder, path: string): void {
+  if (isAlive) throw refuse(`another process writes '${path}': ${description}`);
+  process.stderr.write(
+    `'${path}' is locked by ${description}; this goes on when the lock shows no sign of life for a minute\n`,
+  );
 }
 
 function refuse(what: string): CachalotError {
@@ -125,30 +156,9 @@ function outcomeOf(result: Pick<BatchResult, 'text' | 'error'>): object {
   return { text, finishReason, usage };
 }
 
-/** The lines that end; then where they do, and the beginning of what is behind them. */
-function* readWholeLines(file: number): Generator<string, { end: number; rest: string }, void> {
-  const chunk = Buffer.alloc(CHUNK_BYTES);
-  let pieces: Buffer[] = [];
-  let end = 0;
-  for (let at = 0; ;) {
-    const read = readSync(file, chunk, 0, CHUNK_BYTES, at);
-    if (read === 0) break;
-    let from = 0;
-    for (let to = chunk.indexOf(0x0a); to >= 0 && to < read; to = chunk.indexOf(0x0a, from)) {
-      yield Buffer.concat([...pieces, chunk.subarray(from, to)]).toString('utf8');
-      pieces = [];
-      from = to + 1;
-      end = at + from;
-    }
-    pieces.push(Buffer.from(chunk.subarray(from, read)));
-    at += read;
-  }
-  return { end, rest: Buffer.concat(pieces).subarray(0, 100).toString('utf8') };
-}
-
 function parse(text: string): { index?: unknown; key?: unknown; error?: unknown } {
   try {
-    return (parseJson(text, 'it', 'invalid_argument') ?? {});
+    return parseJson(text, 'it', 'invalid_argument') ?? {};
   } catch {
     return {};
   }

@@ -70,7 +70,7 @@ export function addBatch(program: Command): void {
       const { signal } = interruptSignal();
       // What can be wrong quickly comes before the model.
       const lines = await readInput(input, signal);
-      const output = await BatchOutput.open(flags.output, lines, settingsOf(flags));
+      const output = await BatchOutput.open(flags.output, lines, settingsOf(flags), signal);
       try {
         const { engine } = await loadEngine(flags, signal);
         try {

@@ -16,6 +16,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 
 import { CachalotError } from '../errors.js';
+import { ioError } from '../files/io-error.js';
 import { packageRoot } from '../native.js';
 
 const TOOLS = ['cmake-js@^8.0.0', 'node-addon-api@^8.0.0'];
@@ -29,8 +30,11 @@ export function addBuild(program: Command): void {
       '\nNeeds cmake, a C++20 compiler and the npm registry (for cmake-js and node-addon-api).\n\nExamples:\n  npx cachalot build && npx cachalot doctor',
     )
     .action(() => {
-      const path = build();
-      process.stdout.write(`${path}\n`);
+      try {
+        process.stdout.write(`${build()}\n`);
+      } catch (error) {
+        throw ioError(error, 'build in', packageRoot);
+      }
     });
 }
 

@@ -1,31 +1,27 @@
 /** Conversations as files: what `/save` and `/load` of `cachalot chat` write and read. */
-import { writeFile } from 'node:fs/promises';
-
 import { CachalotError } from '../errors.js';
+import { readTextFile } from '../files/regular-file.js';
+import { writeWhole } from '../files/write-whole.js';
 import { parseJson } from '../text/parse-json.js';
 import { checkMessages } from '../text/chat-template.js';
 import type { Message } from '../text/chat-template.js';
-import { readText } from './read-text.js';
 
 const KIND = 'cachalot conversation';
 const VERSION = 1;
 
+/** An earlier conversation of that name stays until the new one is whole. Throws io. */
 export async function saveConversation(
   path: string,
   model: string,
   messages: readonly Message[],
 ): Promise<void> {
   const file = { kind: KIND, version: VERSION, model, messages };
-  await writeFile(path, `${JSON.stringify(file, undefined, 2)}\n`).catch((error: unknown) => {
-    throw new CachalotError('io', `cannot write '${path}': ${(error as Error).message}`, {
-      cause: error,
-    });
-  });
+  await writeWhole(path, `${JSON.stringify(file, undefined, 2)}\n`);
 }
 
 /** Throws io or invalid_argument, which says what is wrong with the file. */
 export async function loadConversation(path: string): Promise<Message[]> {
-  const text = await readText(path);
+  const text = await readTextFile(path);
   const file = parseJson(text, `'${path}'`, 'invalid_argument') as {
     kind?: unknown;
     version?: unknown;

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 
 import type { Command } from 'commander';
 
+import { ioError } from '../files/io-error.js';
 import { modelsFolder } from '../models/cache-folder.js';
 import { installedModels } from '../models/installed.js';
 import type { NativeBinding } from '../native.js';
@@ -84,13 +85,22 @@ const GPU_TOLERANCE = 3e-2;
 
 /** Everything in child processes: a binary that crashes is a line in the report, not the end of it. */
 async function testBinary(hasGpu: boolean): Promise<BinaryTest> {
-  const folder = mkdtempSync(join(tmpdir(), 'cachalot-doctor-'));
+  const folder = temporaryFolder();
   try {
     const model = join(folder, 'test.gguf');
     await writeTestModel(model);
     return await testPaths(model, hasGpu);
   } finally {
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function temporaryFolder(): string {
+  const path = join(tmpdir(), 'cachalot-doctor-');
+  try {
+    return mkdtempSync(path);
+  } catch (error) {
+    throw ioError(error, 'make a folder', path);
   }
 }
 

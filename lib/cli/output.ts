@@ -109,7 +109,11 @@ export function pullReporter(): { report: (progress: PullProgress) => void; end:
     : undefined;
   let last = '';
   let started = false;
-  const report = ({ phase, part, parts, receivedBytes, totalBytes }: PullProgress) => {
+  const report = ({ phase, holder, part, parts, receivedBytes, totalBytes }: PullProgress) => {
+    if (phase === 'wait') {
+      process.stderr.write(`waiting for ${holder}, which is fetching the same model\n`);
+      return;
+    }
     const label = parts > 1 ? `${phase} ${part + 1}/${parts}` : phase;
     if (bar && (phase === 'download' || phase === 'load')) {
       const total = totalBytes ?? receivedBytes;

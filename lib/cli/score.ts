@@ -31,7 +31,7 @@ export function addScore(program: Command): void {
       const text =
         flags.file === undefined
           ? await textArgument(argument, command, signal)
-          : await readText(flags.file);
+          : await readText(flags.file, signal);
       const { engine } = await loadEngine(flags, signal);
       try {
         const score = await engine.score(text, { signal });

@@ -18,6 +18,7 @@ const REASONS: Record<string, string> = {
   ELOOP: 'too many links point to one another',
   EMFILE: 'this process has too many open files',
   ENFILE: 'the system has too many open files',
+  ENXIO: 'there is nobody at the other end of the pipe or socket',
   EXDEV: 'it would move to another file system',
   EIO: 'the device failed',
   ETXTBSY: 'it is a program that is running',

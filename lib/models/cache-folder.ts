@@ -20,11 +20,24 @@ export function cacheFolder(): string {
 export function xdgCacheFolder(): string {
   const base = variable('XDG_CACHE_HOME');
   if (base !== undefined && isAbsolute(base)) return base;
-  const home = homedir();
+  const home = homeFolder();
   if (isAbsolute(home)) return join(home, '.cache');
-  throw new CachalotError(
+  throw noHome();
+}
+
+function homeFolder(): string {
+  try {
+    return homedir();
+  } catch (error) {
+    throw noHome(error);
+  }
+}
+
+function noHome(cause?: unknown): CachalotError {
+  return new CachalotError(
     'io',
-    'there is no home folder to keep files in: set XDG_CACHE_HOME to a folder',
+    'this user has no home folder to keep models in: set XDG_CACHE_HOME to a folder',
+    { cause },
   );
 }
 

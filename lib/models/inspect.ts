@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 
 import { CachalotError, fromNative } from '../errors.js';
+import { ioError } from '../files/io-error.js';
 import { native } from '../native.js';
 import type { GgufInfo, GgufValue, TensorInfo } from '../native.js';
 import { bytesOf } from './file-bytes.js';
@@ -53,7 +54,10 @@ async function inspect(
     return { ...describeGguf(model, info, fileBytes), ...shapeFromMetadata(info) };
   }
   const path = await resolveModel(model, options);
-  const isSafetensors = (await stat(path)).isDirectory() || /\.(safetensors|json)$/.test(path);
+  const status = await stat(path).catch((error: unknown) => {
+    throw ioError(error, 'read', path);
+  });
+  const isSafetensors = status.isDirectory() || /\.(safetensors|json)$/.test(path);
   if (isSafetensors) {
     return { model, container: 'safetensors', ...(await readModelInfo(path)) };
   }

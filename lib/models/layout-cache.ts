@@ -1,23 +1,18 @@
 /**
  * Weights as they were repacked by an earlier load. A layout is named by the content of the model's file and by the version
  * of the layout; which content a file has is remembered under what the file system says of it, and worked out anew when
- * any of that changes. What is found here is only an offer: native code checks it, and packs again if it is not sound.
+ * any of that changes. What is found here is only an offer: native code checks it, and packs again if it is not sound. What
+ * somebody else can have written is not even that.
  */
-import { createHash, randomUUID, webcrypto } from 'node:crypto';
-import {
-  mkdir,
-  open,
-  readFile,
-  readdir,
-  rename,
-  rm,
-  stat,
-  statfs,
-  utimes,
-  writeFile,
-} from 'node:fs/promises';
+import { createHash, webcrypto } from 'node:crypto';
+import { chmod, readdir, rm, stat, statfs, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { CachalotError } from '../errors.js';
+import { ioError } from '../files/io-error.js';
+import { PRIVATE_FOLDER, isOnlyOurs, makePrivateFolder } from '../files/private.js';
+import { openRegular, readOwnText } from '../files/regular-file.js';
+import { writeOwn } from '../files/write-whole.js';
 import { native } from '../native.js';
 import { cacheFolder } from './cache-folder.js';
 
@@ -33,8 +28,10 @@ export const LAYOUT_LIMITS: LayoutCacheLimits = { maxBytes: 20 * 2 ** 30, minByt
 const CHUNK = 8 * 2 ** 20;
 const SETTLED_MS = 2000; // a file that changed so lately could change again with the same time
 const ABANDONED_MS = 10 * 60_000;
-const UNFINISHED = /\.tmp$|\.content\.[^.]+$/;
+const UNFINISHED = /\.(tmp|part)$/;
+const KEPT = /\.(layout|content)$/;
 const CONTENT = /^[0-9a-f]{64}$/;
+const CONTENT_BYTES = 64;
 
 export const layoutsFolder = () => join(cacheFolder(), 'layouts');
 
@@ -59,8 +56,10 @@ export class LayoutCache {
   async find(model: string): Promise<FoundLayout | undefined> {
     const status = await statusOf(model);
     if (!status) return undefined;
-    const content = await readFile(this.contentPath(status), 'utf8').catch(() => '');
-    if (!CONTENT.test(content)) return { model, status };
+    const content = (await this.isTrusted())
+      ? await readOwnText(this.contentPath(status), CONTENT_BYTES)
+      : undefined;
+    if (content === undefined || !CONTENT.test(content)) return { model, status };
     const path = this.layoutPath(content);
     const now = new Date();
     return utimes(path, now, now).then(
@@ -76,9 +75,21 @@ export class LayoutCache {
 
   /**
    * Keeps a layout of `bytes`, which `write` puts where it is told, of the file that was found before it was loaded. One that is
-   * there stays unless it was found, and was refused.
+   * there stays unless it was found, and was refused. Throws io.
    */
   async save(
+    found: FoundLayout,
+    bytes: number,
+    write: (path: string) => Promise<void>,
+  ): Promise<void> {
+    try {
+      await this.keep(found, bytes, write);
+    } catch (error) {
+      throw ioError(error, 'keep weights in', this.#folder);
+    }
+  }
+
+  private async keep(
     found: FoundLayout,
     bytes: number,
     write: (path: string) => Promise<void>,
@@ -86,7 +97,7 @@ export class LayoutCache {
     const { model, status, path: refused } = found;
     if (bytes < this.#limits.minBytes || bytes > this.#limits.maxBytes) return;
     if (Date.now() - Number(status.changedMs) < SETTLED_MS) return;
-    await mkdir(this.#folder, { recursive: true });
+    await this.claimFolder();
     await this.removeUnfinished();
     if (!(await this.hasRoom(bytes))) return;
     const content = await hashOf(model);
@@ -98,10 +109,30 @@ export class LayoutCache {
       await this.evictFor(bytes);
       await write(path);
     });
-    const reference = this.contentPath(status);
-    const beside = `${reference}.${randomUUID()}`;
-    await writeFile(beside, content);
-    await rename(beside, reference);
+    await writeOwn(this.contentPath(status), content);
+  }
+
+  /** Whether nobody but us can have put anything there. */
+  private async isTrusted(): Promise<boolean> {
+    const status = await stat(this.#folder).catch(() => undefined);
+    return status !== undefined && isOnlyOurs(status);
+  }
+
+  /** Makes the folder, or closes one of ours that was open to others, without what they can have exchanged in there. */
+  private async claimFolder(): Promise<void> {
+    await makePrivateFolder(this.#folder);
+    if (await this.isTrusted()) return;
+    const { uid } = await stat(this.#folder);
+    if (uid === process.geteuid?.()) {
+      await chmod(this.#folder, PRIVATE_FOLDER);
+      const kept = (await readdir(this.#folder)).filter((name) => KEPT.test(name));
+      for (const name of kept) await rm(join(this.#folder, name), { force: true });
+      if (await this.isTrusted()) return;
+    }
+    throw new CachalotError(
+      'io',
+      `others can write to '${this.#folder}', so nothing in it is trusted: remove it, or set XDG_CACHE_HOME to a folder of your own`,
+    );
   }
 
   /** All layouts, the one used last first. */
@@ -122,7 +153,9 @@ export class LayoutCache {
   /** Deletes everything; engines that use a layout keep what they have mapped. Returns the bytes that are free now. */
   async clear(): Promise<number> {
     const bytes = (await this.list()).reduce((sum, layout) => sum + layout.bytes, 0);
-    await rm(this.#folder, { recursive: true, force: true });
+    await rm(this.#folder, { recursive: true, force: true }).catch((error: unknown) => {
+      throw ioError(error, 'delete', this.#folder);
+    });
     return bytes;
   }
 
@@ -201,7 +234,7 @@ async function statusOf(path: string): Promise<FileStatus | undefined> {
 
 /** SHA-256 of the SHA-256 of each 8 MiB: worked out beside the event loop, piece by piece. */
 async function hashOf(path: string): Promise<string> {
-  const file = await open(path);
+  const file = await openRegular(path);
   const all = createHash('sha256');
   try {
     const chunk = new Uint8Array(CHUNK);

@@ -4,9 +4,8 @@
  * The checkpoint: seven int32 (dim, hidden, layers, heads, KV heads, vocabulary - negative when the output layer is its own - and
  * context), then float32 weights, each kind for all layers. Its rotary pairs are neighbours, as in GGUF's llama.
  */
-import { readFile } from 'node:fs/promises';
-
 import { CachalotError } from '../errors.js';
+import { readRegular } from '../files/regular-file.js';
 import { TokenType } from '../text/vocabulary.js';
 import { writeGguf } from './gguf-writer.js';
 import type { GgufTensorData } from './gguf-writer.js';
@@ -22,8 +21,10 @@ interface Header {
   tied: boolean;
 }
 
+const MOST_BYTES = 2 ** 31 - 1; // of one buffer; such checkpoints are small
+
 export async function convertLlama2c(from: string, to: string, name: string): Promise<void> {
-  const bytes = await readFile(from);
+  const bytes = await readRegular(from, MOST_BYTES);
   const header = readHeader(bytes);
   const reader = new WeightReader(bytes, 28);
   const tensors = readTensors(reader, header);

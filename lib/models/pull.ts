@@ -1,17 +1,15 @@
 /** Models by name: looks in the cache, fetches what is not there, and checks it. */
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
 
 import { checkOptions, isBoolean, isFunction, isPath, isSignal } from '../check-options.js';
 import { CachalotError, abortError } from '../errors.js';
-import { ioError } from '../files/io-error.js';
+import { exclusively } from '../files/exclusively.js';
 import { shown } from '../net/send.js';
 import { ALIASES } from './aliases.js';
 import { aliasPath, sourcePath } from './cache-folder.js';
 import { fetchAlias, fetchSource } from './fetch-source.js';
 import { findAt, findLocal } from './find-local.js';
-import { exclusively } from './lock.js';
+import { whileWaiting } from './pull-options.js';
 import type { FetchOptions, PullOptions } from './pull-options.js';
 import { isSource, parseSource } from './source.js';
 import type { Source } from './source.js';
@@ -58,15 +56,12 @@ export async function pullWith(model: string, options: FetchOptions): Promise<Pu
   if (named.kind === 'hf') checkOnline(named);
   const source = await withFile(named, options);
   const place = alias ? aliasPath(model) : sourcePath(source);
-  await mkdir(dirname(place), { recursive: true, mode: 0o700 }).catch((error: unknown) => {
-    throw ioError(error, 'make the folder', dirname(place));
-  });
-  await exclusively(place, signal, async () => {
+  const fetch = async (held: AbortSignal) => {
     if (!force && (await findAt(source, place))) return; // somebody else was faster
-    await (alias
-      ? fetchAlias(model, alias, source, place, options)
-      : fetchSource(source, place, options));
-  });
+    const how = { ...options, signal: held };
+    await (alias ? fetchAlias(model, alias, source, place, how) : fetchSource(source, place, how));
+  };
+  await exclusively(place, signal, fetch, whileWaiting(options));
   const pulled = await findAt(source, place);
   if (pulled) return { ...pulled, cached: false };
   throw new CachalotError('io', `'${place}' has gone while it was fetched`);

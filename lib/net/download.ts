@@ -1,10 +1,11 @@
 /** One file over HTTP: into FILE.part, resumed where an earlier try ended, checked, and only then given its name. */
-import { mkdir, open, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { open, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { CachalotError } from '../errors.js';
 import { ioError } from '../files/io-error.js';
+import { PRIVATE_FILE, makePrivateFolder } from '../files/private.js';
 import { remove } from '../files/remove.js';
 import { writeAll } from '../files/write-all.js';
 import { hashFile } from './hash-file.js';
@@ -33,9 +34,7 @@ export interface Download extends NetOptions {
 
 /** Throws download_failed, download_corrupt, io or aborted; after all but the second, a second call resumes. */
 export async function download(job: Download): Promise<void> {
-  await mkdir(dirname(job.file), { recursive: true, mode: 0o700 }).catch((error: unknown) => {
-    throw ioError(error, 'make the folder', dirname(job.file));
-  });
+  await makePrivateFolder(dirname(job.file));
   if (job.force && !job.hash) await forget(job);
   let most = 0;
   await withRetries(
@@ -127,7 +126,9 @@ function rangeOf({ headers }: Answer): { first?: number; size?: number } {
 async function keepTag(job: Download, answer: Answer): Promise<void> {
   const etag = answer.headers.get('etag');
   const isStrong = etag !== null && etag !== '' && !etag.startsWith('W/');
-  const keeping = isStrong ? writeFile(tagOf(job), etag, { mode: 0o600 }) : remove(tagOf(job));
+  const keeping = isStrong
+    ? writeFile(tagOf(job), etag, { mode: PRIVATE_FILE })
+    : remove(tagOf(job));
   await keeping.catch(async (error: unknown) => {
     await answer.cancel();
     throw ioError(error, 'write', tagOf(job));
@@ -195,7 +196,7 @@ async function receive(
 
 async function openPart(job: Download, answer: Answer, received: number): Promise<FileHandle> {
   try {
-    return await open(partOf(job), received > 0 ? 'a' : 'w', 0o600);
+    return await open(partOf(job), received > 0 ? 'a' : 'w', PRIVATE_FILE);
   } catch (error) {
     await answer.cancel();
     throw ioError(error, 'write', partOf(job));

@@ -1,9 +1,9 @@
 /** The vocabulary of a Hugging Face folder: tokenizer.json, and what stands beside it. */
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { CachalotError } from '../errors.js';
+import { readTextIfPresent } from '../files/regular-file.js';
 import { parseJson } from './parse-json.js';
 import { readTokenizerJson } from './tokenizer-json.js';
 import type { Step, TokenizerJson, Vocabulary } from './vocabulary.js';
@@ -25,7 +25,7 @@ const MAX_ENDS = 1024;
 
 export async function readHubVocabulary(folder: string, tokenizer?: string): Promise<Vocabulary> {
   const path = tokenizer ?? join(folder, 'tokenizer.json');
-  if (!existsSync(path)) {
+  if (tokenizer === undefined && !existsSync(path)) {
     throw new CachalotError(
       'tokenizer_unsupported',
       `there is no tokenizer.json in '${folder}'; other tokenizer files are not supported`,
@@ -35,7 +35,7 @@ export async function readHubVocabulary(folder: string, tokenizer?: string): Pro
     readJson<TokenizerConfig>(join(folder, 'tokenizer_config.json')),
     readJson<GenerationConfig>(join(folder, 'generation_config.json')),
     readJson<GenerationConfig>(join(folder, 'config.json')),
-    readText(join(folder, 'chat_template.jinja')),
+    readTextIfPresent(join(folder, 'chat_template.jinja')),
   ]);
   const vocabulary = await readTokenizerJson(path, (json, id) => {
     const find = (token: TokenizerConfig['bos_token']) => {
@@ -92,12 +92,8 @@ function beginsWith({ post_processor }: TokenizerJson, token: string | undefined
   });
 }
 
-async function readText(path: string): Promise<string | undefined> {
-  return existsSync(path) ? readFile(path, 'utf8') : undefined;
-}
-
 async function readJson<T>(path: string): Promise<T | undefined> {
-  const text = await readText(path);
+  const text = await readTextIfPresent(path);
   if (text === undefined) return undefined;
   const value = parseJson(text, `'${path}'`, 'tokenizer_invalid');
   return typeof value === 'object' && value !== null ? (value as T) : undefined;

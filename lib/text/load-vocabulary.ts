@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import { fromNative } from '../errors.js';
+import { ioError } from '../files/io-error.js';
 import { native } from '../native.js';
 import type { GgufInfo } from '../native.js';
 import { readModelTokens, readVocabulary } from './gguf-tokenizer.js';
@@ -27,6 +28,10 @@ export async function loadVocabulary(path: string, tokenizer?: string): Promise<
 
 /** The Hugging Face folder that `path` is or lies in, or nothing for a GGUF file. */
 function hubFolder(path: string): string | undefined {
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return path;
+  try {
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return path;
+  } catch (error) {
+    throw ioError(error, 'read', path);
+  }
   return /\.(safetensors|json)$/.test(path) ? dirname(path) : undefined;
 }

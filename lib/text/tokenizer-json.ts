@@ -1,7 +1,6 @@
 /** A Hugging Face tokenizer.json: beside safetensors, or in place of the vocabulary inside a GGUF file. */
-import { readFile } from 'node:fs/promises';
-
 import { CachalotError } from '../errors.js';
+import { readTextFile } from '../files/regular-file.js';
 import { TokenType } from './vocabulary.js';
 import { parseJson } from './parse-json.js';
 import { checkPipeline } from './tokenizer-pipeline.js';
@@ -14,9 +13,7 @@ export async function readTokenizerJson(
   path: string,
   model: ModelTokens | ((json: TokenizerJson, id: (token: string) => number) => ModelTokens),
 ): Promise<Vocabulary> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw invalid(path, (error as Error).message, error);
-  });
+  const text = await readTextFile(path);
   const json = parseJson(text, `'${path}'`, 'tokenizer_invalid');
   checkShape(path, json);
   const tokens: string[] = [];

@@ -8,10 +8,16 @@
 
 namespace cachalot {
 
+/** Who may have written a file, and may write to it. */
+enum class Writers { kAnyone, kOnlyUs };
+
 class MappedFile {
  public:
-  /** Maps `path`. Throws Error{model_not_found | io}. */
-  explicit MappedFile(const std::string& path);
+  /** Maps `path`. Throws Error{model_not_found | io}; io also for a pipe or a device, and, with
+   * kOnlyUs, for a file that somebody else than this user and root can have put there: where file
+   * or folder are another's, or can be written by others, or the file is a link. (On Windows the
+   * user's own folders are closed to others.) */
+  explicit MappedFile(const std::string& path, Writers writers = Writers::kAnyone);
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;

@@ -21,20 +21,50 @@ struct Descriptor {
   }
 };
 
+[[noreturn]] void refuse(ErrorCode code, const std::string& path, const std::string& why) {
+  throw Error(code, "cannot open '" + path + "': " + why);
+}
+
 [[noreturn]] void fail(ErrorCode code, const std::string& path) {
-  throw Error(code, "cannot open '" + path + "': " + std::strerror(errno));
+  refuse(code, path, errno == ENXIO ? "it is a socket, not a file" : std::strerror(errno));
+}
+
+const char* kind_of(const struct stat& status) {
+  if (S_ISDIR(status.st_mode)) return "it is a folder, not a file";
+  return S_ISFIFO(status.st_mode) ? "it is a pipe, not a file" : "it is a device, not a file";
+}
+
+bool is_only_ours(const struct stat& status) {
+  const bool is_owned = status.st_uid == ::geteuid() || status.st_uid == 0;
+  return is_owned && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+/** Without waiting for the other end of a pipe, which may never come. */
+constexpr int kOpenFlags = O_RDONLY | O_CLOEXEC | O_NONBLOCK;
+
+int open_only_ours(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  const std::string folder_path = slash == path.npos ? "." : path.substr(0, slash + 1);
+  const Descriptor folder{::open(folder_path.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECTORY)};
+  if (folder.value < 0) return -1;
+  struct stat status {};
+  if (::fstat(folder.value, &status) != 0) return -1;
+  if (!is_only_ours(status)) refuse(ErrorCode::kIo, path, "others can write to its folder");
+  const std::string name = slash == path.npos ? path : path.substr(slash + 1);
+  return ::openat(folder.value, name.c_str(), kOpenFlags | O_NOFOLLOW);
 }
 
 }  // namespace
 
-MappedFile::MappedFile(const std::string& path) : path_(path) {
-  const Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+MappedFile::MappedFile(const std::string& path, Writers writers) : path_(path) {
+  const bool only_us = writers == Writers::kOnlyUs;
+  const Descriptor file{only_us ? open_only_ours(path) : ::open(path.c_str(), kOpenFlags)};
   if (file.value < 0) fail(errno == ENOENT ? ErrorCode::kModelNotFound : ErrorCode::kIo, path);
   struct stat status {};
   if (::fstat(file.value, &status) != 0) fail(ErrorCode::kIo, path);
-  if (!S_ISREG(status.st_mode)) {
-    throw Error(ErrorCode::kIo, "cannot open '" + path + "': it is not a regular file");
-  }
+  if (!S_ISREG(status.st_mode)) refuse(ErrorCode::kIo, path, kind_of(status));
+  if (only_us && !is_only_ours(status))
+    refuse(ErrorCode::kIo, path, "it is another user's, or others can write to it");
   size_ = static_cast<size_t>(status.st_size);
   if (size_ == 0) throw Error(ErrorCode::kFileTruncated, "'" + path + "' is empty");
   void* address = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.value, 0);

@@ -2,9 +2,13 @@
 
 #include <chrono>
 #include <filesystem>
-#include <fstream>
-#include <random>
+#include <optional>
+#include <sstream>
 #include <vector>
+
+#include "base/error.h"
+#include "base/mapped_file.h"
+#include "base/new_file.h"
 
 namespace cachalot {
 
@@ -127,37 +131,40 @@ std::string file_name(const std::string& key) {
   return "attention-costs-" + std::to_string(hash) + ".txt";
 }
 
-/** False unless the file is whole and has this key. */
-bool read_costs(const std::filesystem::path& path, const std::string& key, AttentionCosts* costs) {
-  std::ifstream file(path);
-  std::string line;
-  if (!std::getline(file, line) || line != key) return false;
-  const auto read = [&](double* value) { return file >> *value && *value > 0 && *value < 1e6; };
-  for (double& value : costs->tile_us) {
-    if (!read(&value)) return false;
+/** Nothing but the costs of this key, in a file that only we can have written. */
+std::optional<AttentionCosts> read_costs(const std::string& path, const std::string& key) {
+  std::string text;
+  try {
+    const MappedFile file(path, Writers::kOnlyUs);
+    text.assign(file.bytes().begin(), file.bytes().end());
+  } catch (const Error&) {
+    return std::nullopt;  // it is measured
   }
-  return read(&costs->partial_us);
+  std::istringstream lines(text);
+  std::string line;
+  if (!std::getline(lines, line) || line != key) return std::nullopt;
+  AttentionCosts costs;
+  const auto read = [&](double* value) { return lines >> *value && *value > 0 && *value < 1e6; };
+  for (double& value : costs.tile_us) {
+    if (!read(&value)) return std::nullopt;
+  }
+  if (!read(&costs.partial_us)) return std::nullopt;
+  return costs;
 }
 
-/** Written beside and renamed, so that another process never reads half of it. */
-void write_costs(const std::filesystem::path& path, const std::string& key,
-                 const AttentionCosts& costs) {
-  std::error_code ignored;
-  std::filesystem::create_directories(path.parent_path(), ignored);
-  const auto beside = path.string() + "." + std::to_string(std::random_device()());
-  {
-    std::ofstream file(beside);
-    file << key << '\n';
-    for (const double value : costs.tile_us) file << value << '\n';
-    file << costs.partial_us << '\n';
-    if (!file.good()) {
-      file.close();
-      std::filesystem::remove(beside, ignored);
-      return;
-    }
+void write_costs(const std::string& path, const std::string& key, const AttentionCosts& costs) {
+  std::ostringstream text;
+  text << key << '\n';
+  for (const double value : costs.tile_us) text << value << '\n';
+  text << costs.partial_us << '\n';
+  const std::string bytes = text.str();
+  try {
+    NewFile file(path);
+    file.write({reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()});
+    file.keep();
+  } catch (const Error&) {
+    // A folder that cannot be written costs a measurement per load, no more.
   }
-  std::filesystem::rename(beside, path, ignored);
-  if (ignored) std::filesystem::remove(beside, ignored);
 }
 
 }  // namespace
@@ -177,10 +184,11 @@ AttentionCosts load_attention_costs(Backend& backend, KvFormat format, int head_
   const std::string shape = machine + "; " + backend.description() + "; " + kv_format_name(format) +
                             "; head size " + std::to_string(head_dim);
   const std::string key = shape + "; kernels " + CACHALOT_KERNEL_HASH;
-  const auto path = std::filesystem::path(folder) / file_name(shape);  // new kernels overwrite it
-  AttentionCosts costs;
-  if (read_costs(path, key, &costs)) return costs;
-  costs = measure_attention_costs(backend, format, head_dim);
+  // New kernels overwrite it.
+  const auto path = (std::filesystem::path(folder) / file_name(shape)).string();
+  if (const auto known = read_costs(path, key)) return *known;
+  const auto costs = measure_attention_costs(backend, format, head_dim);
+  make_private_folder(folder);
   write_costs(path, key, costs);
   return costs;
 }

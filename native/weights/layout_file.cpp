@@ -1,14 +1,11 @@
 #include "weights/layout_file.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
 #include <cstring>
-#include <filesystem>
 
 #include "base/cores.h"
 #include "base/error.h"
-#include "base/sync_file.h"
+#include "base/new_file.h"
 #include "base/thread_pool.h"
 #include "weights/span_reader.h"
 
@@ -97,55 +94,13 @@ std::vector<uint8_t> header_of(const std::string& layout, const std::vector<Laid
   return header.bytes();
 }
 
-/** A file that is being written; deleted unless it is kept. */
-class NewFile {
- public:
-  NewFile(const std::string& path, const std::atomic<bool>& stop)
-      : path_(path), stop_(stop), file_(std::fopen(path.c_str(), "wb")) {
-    if (file_ == nullptr) fail();
+/** In pieces: whoever waits for the end of the engine does not wait for gigabytes. */
+void write_pieces(NewFile& file, std::span<const uint8_t> bytes, const std::atomic<bool>& stop) {
+  for (size_t at = 0; at < bytes.size(); at += kChunk) {
+    if (stop) throw Error(ErrorCode::kAborted, "writing a layout was given up");
+    file.write(bytes.subspan(at, std::min(kChunk, bytes.size() - at)));
   }
-  ~NewFile() {
-    if (file_ != nullptr) std::fclose(file_);
-    std::error_code ignored;
-    if (!kept_) std::filesystem::remove(path_, ignored);
-  }
-  NewFile(const NewFile&) = delete;
-  NewFile& operator=(const NewFile&) = delete;
-
-  void write(std::span<const uint8_t> bytes) {
-    for (size_t at = 0; at < bytes.size(); at += kChunk) {
-      if (stop_) throw Error(ErrorCode::kAborted, "writing '" + path_ + "' was given up");
-      const auto chunk = bytes.subspan(at, std::min(kChunk, bytes.size() - at));
-      if (std::fwrite(chunk.data(), 1, chunk.size(), file_) != chunk.size()) fail();
-      position_ += chunk.size();
-    }
-  }
-  void fill_to(uint64_t position) {
-    const std::vector<uint8_t> zeros(position - position_);
-    write(zeros);
-  }
-  void keep_as(const std::string& path) {
-    if (std::fflush(file_) != 0 || !sync_file(file_)) fail();
-    const int closed = std::fclose(file_);
-    file_ = nullptr;
-    if (closed != 0) fail();
-    std::error_code error;
-    std::filesystem::rename(path_, path, error);
-    if (error) throw Error(ErrorCode::kIo, "cannot rename '" + path_ + "': " + error.message());
-    kept_ = true;
-  }
-
- private:
-  [[noreturn]] void fail() const {
-    throw Error(ErrorCode::kIo, "cannot write '" + path_ + "': " + std::strerror(errno));
-  }
-
-  std::string path_;
-  const std::atomic<bool>& stop_;
-  std::FILE* file_;
-  uint64_t position_ = 0;
-  bool kept_ = false;
-};
+}
 
 struct Expected {
   LaidOutTensor tensor;
@@ -208,7 +163,8 @@ std::vector<LaidOutTensor> read_layout(std::span<const uint8_t> file, const std:
 
 }  // namespace
 
-LayoutFile::LayoutFile(const std::string& path, const std::string& layout) : file_(path) {
+LayoutFile::LayoutFile(const std::string& path, const std::string& layout)
+    : file_(path, Writers::kOnlyUs) {
   try {
     for (auto& tensor : read_layout(file_.bytes(), layout)) {
       std::string name = tensor.name;
@@ -234,9 +190,7 @@ void write_layout_file(const std::string& path, const std::string& layout,
   const auto size = header_of(layout, tensors, sums, 0).size();  // which no offset changes
   const uint64_t first_offset = round_up(kPrefix + size);
   const auto header = header_of(layout, tensors, sums, first_offset);
-  static std::atomic<unsigned> n_written{0};
-  NewFile file(
-      path + "." + std::to_string(process_id()) + "." + std::to_string(n_written++) + ".tmp", stop);
+  NewFile file(path);
   HeaderWriter prefix;
   for (const char letter : kMagic) prefix.put(letter);
   prefix.put(checksum(header));
@@ -245,11 +199,11 @@ void write_layout_file(const std::string& path, const std::string& layout,
   file.write(header);
   uint64_t offset = first_offset;
   for (const auto& tensor : tensors) {
-    file.fill_to(offset);
-    file.write(tensor.bytes);
+    file.write(std::vector<uint8_t>(offset - file.size()));
+    write_pieces(file, tensor.bytes, stop);
     offset = round_up(offset + tensor.bytes.size());
   }
-  file.keep_as(path);
+  file.keep();
 }
 
 }  // namespace cachalot

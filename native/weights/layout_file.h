@@ -30,7 +30,8 @@ struct LaidOutTensor {
 
 class LayoutFile {
  public:
-  /** Maps `path` and checks it all, bytes included. Throws Error{model_not_found | io | file_*}. */
+  /** Maps `path` and checks it all, bytes included; one that somebody else can have written is
+   * refused. Throws Error{model_not_found | io | file_*}. */
   LayoutFile(const std::string& path, const std::string& layout);
 
   /** The bytes that were made of `tensor`; empty if there are none. */
@@ -41,8 +42,8 @@ class LayoutFile {
   std::map<std::string, LaidOutTensor> tensors_;
 };
 
-/** Writes beside `path` and renames, so that no one ever sees half of it. Throws Error{io}, or
- * aborted once `stop` is set. */
+/** Writes beside `path` and renames, so that no one ever sees half of it; for this user alone.
+ * Throws Error{io}, or aborted once `stop` is set. */
 void write_layout_file(const std::string& path, const std::string& layout,
                        const std::vector<LaidOutTensor>& tensors, const std::atomic<bool>& stop);
 

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 
+import { newRecord } from '../../lib/files/lock-file.js';
 import { temporaryPath, writeTinyModel } from '../fixtures/tiny-model.js';
 import { cachalot, cliPath } from './cachalot.js';
 
@@ -83,7 +84,7 @@ describe('cachalot batch', () => {
       // As if the kill had hit in the middle of a line.
       writeFileSync(
         output,
-        `${before.map((line) => JSON.stringify(line)).join('\n')}\n{"index":59,"te`,
+        `${before.map((line) => JSON.stringify(line)).join('\n')}\n{"index":59,"id":"n59","ke`,
       );
 
       const again = await cachalot(args);
@@ -218,10 +219,12 @@ describe('cachalot batch', () => {
   test('a second process on the same output is refused; a device takes the answers', async () => {
     const input = write(['a']);
     const output = temporaryPath('output.jsonl');
-    writeFileSync(`${output}.lock`, String(process.pid));
+    const record = newRecord('ours');
+    writeFileSync(`${output}.lock`, JSON.stringify(record));
     const { code, stderr } = await cachalot(['batch', '-m', model, '-o', output, input]);
     expect([code, stderr]).toEqual([2, expect.stringMatching(/another process writes/)]);
-    writeFileSync(`${output}.lock`, '999999999'); // of a process that was killed
+    const killed = { ...record, start: '1' }; // of a process that was killed
+    writeFileSync(`${output}.lock`, JSON.stringify(killed));
     expect((await cachalot(['batch', '-m', model, '-n', '2', '-o', output, input])).code).toBe(0);
     expect(existsSync(`${output}.lock`)).toBe(false);
     expect((await cachalot(['batch', '-m', model, '-n', '2', '-o', '/dev/null', input])).code).toBe(

@@ -169,7 +169,7 @@ test('the layout that was used longest ago goes first', async () => {
 
 test('what killed processes left is swept away, what others are writing is not', async () => {
   mkdirSync(layoutsFolder(), { recursive: true });
-  const left = ['x.layout.1.0.tmp', 'y.content.0-1'].map((name) => join(layoutsFolder(), name));
+  const left = ['x.layout.1.0.tmp', '.cachalot-0a.part'].map((name) => join(layoutsFolder(), name));
   const written = join(layoutsFolder(), 'z.layout.1.0.tmp');
   for (const path of [...left, written]) writeFileSync(path, 'half');
   const earlier = new Date(Date.now() - 3_600_000);

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { pull } from '../../lib/index.js';
 import type { PullProgress } from '../../lib/index.js';
 import { ALIASES } from '../../lib/models/aliases.js';
+import { newRecord } from '../../lib/files/lock-file.js';
 import { pullWith } from '../../lib/models/pull.js';
 import { parseSource } from '../../lib/models/source.js';
 import { serveNpm } from '../fixtures/stub-npm.js';
@@ -124,7 +125,7 @@ describe('pull', () => {
     serveHub();
     const lock = join(process.env['XDG_CACHE_HOME']!, 'cachalot/models/hf/o/r/m.gguf.lock');
     mkdirSync(dirname(lock), { recursive: true });
-    writeFileSync(lock, '999999999');
+    writeFileSync(lock, JSON.stringify({ ...newRecord('killed'), start: '1' }));
     expect(readFileSync((await pull('hf:o/r/m.gguf')).path).equals(content)).toBe(true);
     expect(existsSync(lock)).toBe(false);
   });

@@ -66,7 +66,8 @@ describe('a tokenizer.json', () => {
       code: 'tokenizer_invalid',
     });
     await expect(Engine.load(path, { tokenizer: '/no/such' })).rejects.toMatchObject({
-      code: 'tokenizer_invalid',
+      code: 'io',
+      message: "cannot read '/no/such': there is no such file or folder",
     });
   });
 });

@@ -1,13 +1,16 @@
 /** A whole model from the hub: configuration, tokenizer, and safetensors in one file or in the shards of an index. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { CachalotError, abortError } from '../../errors.js';
-import { ioError } from '../../files/io-error.js';
+import { exclusively } from '../../files/exclusively.js';
+import { makePrivateFolder } from '../../files/private.js';
+import { readTextFile } from '../../files/regular-file.js';
 import { remove } from '../../files/remove.js';
+import { writeOwn } from '../../files/write-whole.js';
+import { parseJson } from '../../text/parse-json.js';
 import { COMPLETE } from '../cache-folder.js';
 import { isFile } from '../file-bytes.js';
-import { exclusively } from '../lock.js';
+import { whileWaiting } from '../pull-options.js';
 import type { FetchOptions } from '../pull-options.js';
 import type { HubSource } from '../source.js';
 import { fetchHub } from './hub-file.js';
@@ -24,9 +27,7 @@ export async function fetchHubFolder(
   folder: string,
   { signal, limits, onProgress }: FetchOptions,
 ): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
-    throw ioError(error, 'make the folder', folder);
-  });
+  await makePrivateFolder(folder);
   let [part, parts] = [0, 1];
   const fetched: string[] = [];
   const fetch = async (file: string): Promise<boolean> => {
@@ -34,13 +35,14 @@ export async function fetchHubFolder(
     const progress = (receivedBytes: number, totalBytes: number | undefined) =>
       onProgress?.({ phase: 'download', part, parts, receivedBytes, totalBytes });
     // Somebody may be fetching this file alone.
-    return exclusively(path, signal, async () => {
+    const once = async (held: AbortSignal) => {
       if (await isFile(path)) return true;
-      const net = { signal, limits, onProgress: progress };
+      const net = { signal: held, limits, onProgress: progress };
       const isThere = await fetchHub({ ...source, file }, path, net);
       if (isThere) fetched.push(path);
       return isThere;
-    });
+    };
+    return exclusively(path, signal, once, whileWaiting({ onProgress }));
   };
   const need = async (file: string) => {
     if (await fetch(file)) return;
@@ -54,9 +56,7 @@ export async function fetchHubFolder(
     await need(file);
     part++;
   }
-  await writeFile(join(folder, COMPLETE), '', { mode: 0o600 }).catch((error: unknown) => {
-    throw ioError(error, 'write', join(folder, COMPLETE));
-  });
+  await writeOwn(join(folder, COMPLETE), '');
 }
 
 const SINGLE = 'model.safetensors';
@@ -90,11 +90,7 @@ async function missing(
 
 /** The files that an index names. Throws download_corrupt, and deletes an index that is none. */
 export async function shardsOf(index: string): Promise<string[]> {
-  const names = shardNames(
-    await readFile(index, 'utf8').catch((error: unknown) => {
-      throw ioError(error, 'read', index);
-    }),
-  );
+  const names = shardNames(await readTextFile(index));
   if (names) return names;
   await remove(index);
   throw new CachalotError(
@@ -107,7 +103,8 @@ export async function shardsOf(index: string): Promise<string[]> {
 export function shardNames(text: string): string[] | undefined {
   let map: unknown;
   try {
-    map = (JSON.parse(text) as { weight_map?: unknown } | null)?.weight_map;
+    const index = parseJson(text, 'the index', 'download_corrupt');
+    map = (index as { weight_map?: unknown } | null)?.weight_map;
   } catch {
     return undefined;
   }

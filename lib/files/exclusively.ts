@@ -1,0 +1,68 @@
+/** One at a time for each path: in this process by a promise, between processes by a lock. */
+import { dirname, resolve } from 'node:path';
+
+import { abortError } from '../errors.js';
+import { FileLock, lostError } from './lock.js';
+import type { LockOptions } from './lock.js';
+import { makePrivateFolder } from './private.js';
+
+const running = new Map<string, Promise<unknown>>();
+
+/**
+ * Runs `work` when nobody else does so for the same path. Its signal is the caller's, and ends the work when the lock is lost.
+ * Throws io, aborted, or what the work throws.
+ */
+export async function exclusively<T>(
+  path: string,
+  signal: AbortSignal | undefined,
+  work: (signal: AbortSignal) => Promise<T>,
+  options: Pick<LockOptions, 'onWait' | 'periods'> = {},
+): Promise<T> {
+  const key = resolve(path);
+  for (let other = running.get(key), told = false; other; other = running.get(key)) {
+    if (!told) options.onWait?.({ description: 'another call in this process', isAlive: true });
+    told = true;
+    await settled(other, signal);
+  }
+  const result = underLock(key, signal, work, options);
+  running.set(key, result);
+  try {
+    return await result;
+  } finally {
+    running.delete(key);
+  }
+}
+
+async function underLock<T>(
+  path: string,
+  signal: AbortSignal | undefined,
+  work: (signal: AbortSignal) => Promise<T>,
+  options: Pick<LockOptions, 'onWait' | 'periods'>,
+): Promise<T> {
+  await makePrivateFolder(dirname(path));
+  const lock = await FileLock.acquire(path, { signal, ...options });
+  let result: T;
+  try {
+    result = await work(signal ? AbortSignal.any([signal, lock.lost]) : lock.lost);
+  } catch (error) {
+    await lock.release().catch(() => undefined); // the work's own error says more
+    throw lock.lost.aborted && !signal?.aborted ? lostError(`${path}.lock`) : error;
+  }
+  await lock.release();
+  if (lock.lost.aborted) throw lostError(`${path}.lock`); // two have written the same files
+  return result;
+}
+
+/** However it ends, or sooner with an abort. */
+async function settled(other: Promise<unknown>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal?.aborted) throw abortError(signal);
+  await new Promise<void>((done, fail) => {
+    const abort = () => fail(abortError(signal));
+    signal?.addEventListener('abort', abort, { once: true });
+    const end = () => {
+      signal?.removeEventListener('abort', abort);
+      done();
+    };
+    other.then(end, end);
+  });
+}
