@@ -263,6 +263,8 @@ export interface NativeBinding {
   instructions(): string[];
   /** GPUs, or in one line why there are none. */
   cuda(library: string): { devices: CudaDevice[]; reason: string };
+  /** Bytes of memory that this process can have: of the machine, within the limits of its container. */
+  memoryLimit(): number;
   /** Names the layout of packed weights: it changes when they do. */
   layoutName(): string;
 }

@@ -1,5 +1,8 @@
 // What the engine is told from other threads, and how the loop takes it.
 
+#include <new>
+#include <utility>
+
 #include "engine/engine.h"
 #include "engine/validate.h"
 
@@ -7,6 +10,10 @@ namespace cachalot {
 
 void Engine::submit(Request request) {
   validate_request(request, config(), context_length());
+  std::map<uint64_t, OpenRequest> open;
+  FinishEvent& end = open[request.id].end.emplace_back();
+  end.id = request.id;
+  end.prompt_tokens = static_cast<int>(request.tokens.size());
   auto sequence = std::make_unique<Sequence>();
   sequence->tokens = request.tokens;
   sequence->request = std::move(request);
@@ -14,7 +21,11 @@ void Engine::submit(Request request) {
   {
     const std::lock_guard lock(mutex_);
     if (failure_) throw *failure_;
+    if (open_.contains(end.id))
+      throw Error(ErrorCode::kInvalidArgument,
+                  "there is a request " + std::to_string(end.id) + " that has not ended");
     submitted_.push_back(std::move(sequence));
+    open_.merge(open);  // needs no memory
   }
   wake_.notify_all();
 }
@@ -22,7 +33,9 @@ void Engine::submit(Request request) {
 void Engine::cancel(uint64_t id) {
   {
     const std::lock_guard lock(mutex_);
-    cancelled_.push_back(id);
+    const auto open = open_.find(id);
+    if (open == open_.end()) return;
+    open->second.is_cancelled = cancel_requested_ = true;
   }
   wake_.notify_all();
 }
@@ -49,6 +62,7 @@ EngineStats Engine::stats() const {
 }
 
 void Engine::begin_batch(uint64_t batch, std::vector<int32_t> shared_with_next) {
+  validate_batch(batch, shared_with_next);
   if (shared_with_next.empty()) return;
   const std::lock_guard lock(mutex_);
   begun_batches_.emplace_back(batch, std::move(shared_with_next));
@@ -68,8 +82,8 @@ std::vector<StepReport> Engine::explain() const {
 }
 
 bool Engine::has_commands() const {
-  return !submitted_.empty() || !cancelled_.empty() || !unpinned_.empty() || !skipped_.empty() ||
-         clear_requested_;
+  return !submitted_.empty() || !unpinned_.empty() || !skipped_.empty() || clear_requested_ ||
+         cancel_requested_;
 }
 
 void Engine::take_commands(StepEvents* events) {
@@ -81,8 +95,11 @@ void Engine::take_commands(StepEvents* events) {
   bool clear = false;
   {
     const std::lock_guard lock(mutex_);
+    if (std::exchange(cancel_requested_, false)) {
+      for (const auto& [id, request] : open_)
+        if (request.is_cancelled) cancelled.push_back(id);
+    }
     submitted.swap(submitted_);
-    cancelled.swap(cancelled_);
     unpinned.swap(unpinned_);
     begun.swap(begun_batches_);
     skipped.swap(skipped_);
@@ -97,7 +114,7 @@ void Engine::take_commands(StepEvents* events) {
   for (const uint64_t id : cancelled) {
     Sequence* sequence = scheduler_.find(id);
     if (sequence != nullptr)
-      finish(scheduler_.remove(sequence), FinishReason::kAborted, nullptr, events);
+      finish(*scheduler_.remove(sequence), FinishReason::kAborted, nullptr, events);
   }
   for (const uint64_t id : unpinned) {
     if (const auto pinned = pins_.extract(id)) parts_.tree->unpin(pinned.mapped().segment);
@@ -111,7 +128,11 @@ void Engine::add(std::unique_ptr<Sequence> sequence, StepEvents* events) {
     sequence->order = batch->second.first_order + static_cast<uint64_t>(request.batch_rank);
   if (request.deadline_ms != 0)
     sequence->deadline_ms = on_clock(sequence->submitted) + request.deadline_ms;
-  if (!scheduler_.add(sequence)) refuse(std::move(sequence), events);
+  try {
+    if (!scheduler_.add(sequence)) refuse(*sequence, events);
+  } catch (const std::bad_alloc&) {  // the sequence is still here, and nobody else needs to end
+    finish(*sequence, FinishReason::kError, &out_of_memory(), events);
+  }
 }
 
 /** The request's tokens have just been computed, and nothing has been evicted since. */

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "base/check.h"
+#include "tests/allocations.h"
 #include "tests/pools.h"
 #include "tests/traffic.h"
 
@@ -131,6 +132,10 @@ std::string pools(const Settings& settings) {
   return pools_share_cores(settings.seconds / 2, settings.seed);
 }
 
+std::string allocations(const Settings& settings) {
+  return every_allocation_may_fail(settings.seconds, settings.seed);
+}
+
 struct Test {
   const char* name;
   std::string (*run)(const Settings&);
@@ -138,7 +143,8 @@ struct Test {
 constexpr Test kTests[] = {{"counting oracle", counting_oracle},
                            {"concurrent sessions", concurrent_sessions},
                            {"memory returns", memory_returns},
-                           {"pools share cores", pools}};
+                           {"pools share cores", pools},
+                           {"every allocation may fail", allocations}};
 
 int run_all(const Settings& settings) {
   int n_failed = 0, n_passed = 0;
