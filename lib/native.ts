@@ -65,13 +65,13 @@ export interface NativeFinish {
 }
 
 /**
- * All that happened in one step. `tokens` is flat, repeated: request id, token id, log-probability, n, and n times
+ * All that happened in one step, or in those since JavaScript last looked. `tokens` is flat, repeated: request id, token id, log-probability, n, and n times
  * (token id, log-probability) of the likeliest tokens.
  */
 export interface NativeEvents {
   tokens: Float64Array;
   finished: NativeFinish[];
-  /** While the model is loaded: how many bytes of its weights are ready. */
+  /** While the model is loaded: how many bytes of its weights are ready; the last may come with the first tokens. */
   loadedBytes?: number;
   totalBytes?: number;
 }
