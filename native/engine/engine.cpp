@@ -212,6 +212,7 @@ void Engine::finish(Sequence& sequence, FinishReason reason, const Error* error,
     CHECK(open != open_.end(), "a request ends once");
     end.splice(end.end(), open->second.end);
     open_.erase(open);
+    if (sequence.request.pin != 0 && reason != FinishReason::kDone) n_pins_--;
   }
   FinishEvent& event = end.front();
   event.reason = reason;

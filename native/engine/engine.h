@@ -83,7 +83,7 @@ class Engine {
    * tokens ranks i and i + 1 have in common. They are taken in the order of their ranks, and what
    * no later one shares is given up first. */
   void begin_batch(uint64_t batch, std::vector<int32_t> shared_with_next);
-  /** An item that will never be submitted. */
+  /** An item that will never be submitted. Like `cancel` and `unpin` it needs no memory. */
   void skip_batch_item(uint64_t batch, int rank);
   /** Lets a pinned context go: its KV becomes ordinary cache. Unknown ids are ignored. */
   void unpin(uint64_t pin);
@@ -140,6 +140,7 @@ class Engine {
   StepEvents undelivered_;  // of the step before
   struct Batch {
     uint64_t first_order;
+    size_t n_items;
     BatchUsers users;
   };
   struct Pin {
@@ -159,9 +160,11 @@ class Engine {
   };
   std::map<uint64_t, OpenRequest> open_;
   std::vector<std::unique_ptr<Sequence>> submitted_;
+  // What lets go must not fail: there is room for as many as can be let go.
   std::vector<uint64_t> unpinned_;
   std::vector<std::pair<uint64_t, std::vector<int32_t>>> begun_batches_;
   std::vector<std::pair<uint64_t, int>> skipped_;
+  size_t n_pins_ = 0, n_batch_items_ = 0;  // that nobody has let go
   Explanation explanation_;
   bool clear_requested_ = false, cancel_requested_ = false;
   bool stopping_ = false;

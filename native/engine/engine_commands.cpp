@@ -1,5 +1,7 @@
 // What the engine is told from other threads, and how the loop takes it.
 
+#include <algorithm>
+#include <iterator>
 #include <new>
 #include <utility>
 
@@ -8,12 +10,32 @@
 
 namespace cachalot {
 
+namespace {
+
+/** Makes room for n more, and does not make it anew each time. */
+template <typename T>
+void reserve_more(std::vector<T>* list, size_t n) {
+  if (list->capacity() < list->size() + n) list->reserve(2 * (list->size() + n));
+}
+
+/** Takes what is there and leaves the room. */
+template <typename T>
+std::vector<T> take(std::vector<T>* list) {
+  std::vector<T> taken(std::make_move_iterator(list->begin()),
+                       std::make_move_iterator(list->end()));
+  list->clear();
+  return taken;
+}
+
+}  // namespace
+
 void Engine::submit(Request request) {
   validate_request(request, config(), context_length());
   std::map<uint64_t, OpenRequest> open;
   FinishEvent& end = open[request.id].end.emplace_back();
   end.id = request.id;
   end.prompt_tokens = static_cast<int>(request.tokens.size());
+  const bool has_pin = request.pin != 0;
   auto sequence = std::make_unique<Sequence>();
   sequence->tokens = request.tokens;
   sequence->request = std::move(request);
@@ -24,7 +46,9 @@ void Engine::submit(Request request) {
     if (open_.contains(end.id))
       throw Error(ErrorCode::kInvalidArgument,
                   "there is a request " + std::to_string(end.id) + " that has not ended");
+    if (has_pin) reserve_more(&unpinned_, n_pins_ + 1);
     submitted_.push_back(std::move(sequence));
+    n_pins_ += has_pin ? 1 : 0;
     open_.merge(open);  // needs no memory
   }
   wake_.notify_all();
@@ -43,6 +67,7 @@ void Engine::cancel(uint64_t id) {
 void Engine::unpin(uint64_t pin) {
   {
     const std::lock_guard lock(mutex_);
+    if (failure_) return;
     unpinned_.push_back(pin);
   }
   wake_.notify_all();
@@ -64,13 +89,17 @@ EngineStats Engine::stats() const {
 void Engine::begin_batch(uint64_t batch, std::vector<int32_t> shared_with_next) {
   validate_batch(batch, shared_with_next);
   if (shared_with_next.empty()) return;
+  const size_t n = shared_with_next.size();
   const std::lock_guard lock(mutex_);
+  reserve_more(&skipped_, n_batch_items_ + n);
   begun_batches_.emplace_back(batch, std::move(shared_with_next));
+  n_batch_items_ += n;
 }
 
 void Engine::skip_batch_item(uint64_t batch, int rank) {
   {
     const std::lock_guard lock(mutex_);
+    if (failure_) return;
     skipped_.emplace_back(batch, rank);
   }
   wake_.notify_all();
@@ -100,14 +129,16 @@ void Engine::take_commands(StepEvents* events) {
         if (request.is_cancelled) cancelled.push_back(id);
     }
     submitted.swap(submitted_);
-    unpinned.swap(unpinned_);
+    unpinned = take(&unpinned_);
+    n_pins_ -= std::min(n_pins_, unpinned.size());
     begun.swap(begun_batches_);
-    skipped.swap(skipped_);
+    skipped = take(&skipped_);
     std::swap(clear, clear_requested_);
   }
   for (auto& [batch, shared] : begun) {
-    const uint64_t first = scheduler_.reserve_order(static_cast<int>(shared.size()));
-    batches_.emplace(batch, Batch{first, BatchUsers(std::move(shared))});
+    const size_t n = shared.size();
+    const uint64_t first = scheduler_.reserve_order(static_cast<int>(n));
+    batches_.emplace(batch, Batch{first, n, BatchUsers(std::move(shared))});
   }
   for (auto& sequence : submitted) add(std::move(sequence), events);
   for (const auto& [batch, rank] : skipped) end_batch_item(batch, rank, nullptr);
@@ -151,7 +182,12 @@ void Engine::end_batch_item(uint64_t batch, int rank, const Sequence* sequence) 
   const int keep = found->second.users.finish(rank);
   if (sequence != nullptr && sequence->cached_tokens >= 0)
     parts_.tree->give_up(sequence->request.name_space, sequence->tokens, keep);
-  if (found->second.users.empty()) batches_.erase(found);
+  if (!found->second.users.empty()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    n_batch_items_ -= std::min(n_batch_items_, found->second.n_items);
+  }
+  batches_.erase(found);
 }
 
 void Engine::report(const Step& step, const StepOutcome& outcome, double host_us, double step_ms) {
