@@ -75,12 +75,14 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("load", Napi::Function::New(env, guard_promise<EngineWrap::load>, "load"));
   exports.Set("PromptGrouper", PromptGrouper::define(env));
   exports.Set("readGguf", Napi::Function::New(env, guard_promise<read_gguf>, "readGguf"));
-  exports.Set("inspectModel", Napi::Function::New(env, guard_promise<inspect_model>, "inspectModel"));
+  exports.Set("inspectModel",
+              Napi::Function::New(env, guard_promise<inspect_model>, "inspectModel"));
   exports.Set("instructions", Napi::Function::New(env, guard<instructions>, "instructions"));
   exports.Set("cuda", Napi::Function::New(env, guard<cuda_devices>, "cuda"));
   exports.Set("memoryLimit", Napi::Function::New(env, guard<memory_limit>, "memoryLimit"));
   exports.Set("layoutName", Napi::Function::New(env, guard<layout_name>, "layoutName"));
-  exports.Set("measurePeaks", Napi::Function::New(env, guard_promise<measure_peaks>, "measurePeaks"));
+  exports.Set("measurePeaks",
+              Napi::Function::New(env, guard_promise<measure_peaks>, "measurePeaks"));
   return exports;
 }
 

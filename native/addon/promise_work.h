@@ -20,8 +20,8 @@ class PromiseWork final : public Napi::AsyncWorker {
   using Finish = std::function<Napi::Value(Napi::Env, Result)>;
 
   static Napi::Promise run(Napi::Env env, Work work, Finish finish) {
-    auto self = std::unique_ptr<PromiseWork>(
-        new PromiseWork(env, std::move(work), std::move(finish)));
+    auto self =
+        std::unique_ptr<PromiseWork>(new PromiseWork(env, std::move(work), std::move(finish)));
     const Napi::Promise promise = self->deferred_.Promise();
     self->Queue();
     self.release();  // AsyncWorker deletes itself

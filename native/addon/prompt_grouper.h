@@ -11,8 +11,7 @@ class PromptGrouper final : public Napi::ObjectWrap<PromptGrouper> {
  public:
   static Napi::Function define(Napi::Env env);
 
-  explicit PromptGrouper(const Napi::CallbackInfo& info)
-      : Napi::ObjectWrap<PromptGrouper>(info) {}
+  explicit PromptGrouper(const Napi::CallbackInfo& info) : Napi::ObjectWrap<PromptGrouper>(info) {}
 
  private:
   struct Prompts {

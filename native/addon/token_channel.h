@@ -25,7 +25,7 @@ class TokenChannel {
         napi_create_threadsafe_function(env, callback, nullptr, name, 0, 1, context.get(), let_go,
                                         context.get(), deliver, &function_);
     if (status != napi_ok) throw Napi::Error::New(env);
-    context.release();        // to `let_go`
+    context.release();       // to `let_go`
     keep_alive(env, false);  // an idle engine does not keep the process alive
   }
   // Only after the engine's thread has ended.

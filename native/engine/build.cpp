@@ -99,6 +99,7 @@ std::shared_ptr<const LayoutFile> open_layout(const std::string& path, const Bac
 
 std::unique_ptr<Engine> build_engine(const std::string& path, const EngineOptions& options,
                                      std::function<void(StepEvents)> sink) {
+  validate_options(options);
   if (options.device.starts_with("cuda"))
     return assemble_engine(open_model(path), gpu_backend(options, options.device), options, sink);
   std::string note;
@@ -122,7 +123,6 @@ std::unique_ptr<Engine> assemble_engine(ModelFiles files, std::unique_ptr<Backen
     events.loading = {bytes, total_bytes};
     sink(std::move(events));
   };
-  validate_options(options);
   EngineParts parts;
   parts.options = options;
   parts.device_note = device_note;

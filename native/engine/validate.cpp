@@ -70,8 +70,7 @@ void check_rows(const Request& request, int vocabulary) {
   }
   if (rows.size() * static_cast<size_t>(vocabulary) > kMaxLogits) {
     fail(ErrorCode::kInvalidArgument, "`rows` asks for " + std::to_string(rows.size()) + " x " +
-                                          std::to_string(vocabulary) +
-                                          " logits; ask for at most " +
+                                          std::to_string(vocabulary) + " logits; ask for at most " +
                                           std::to_string(kMaxLogits) + " at once");
   }
 }

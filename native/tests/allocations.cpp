@@ -72,8 +72,7 @@ void submit_all(Client& client, std::vector<uint64_t>* ids) {
   submit(request(RequestKind::kPrefill, 70, 7));
   submit(request(RequestKind::kScore, 50, 2));
   submit(request(RequestKind::kLogits, 45, 3));
-  const bool has_batch =
-      !is_out_of_memory([&] { client.engine().begin_batch(1, {40, 40, 0}); });
+  const bool has_batch = !is_out_of_memory([&] { client.engine().begin_batch(1, {40, 40, 0}); });
   for (int rank = 0; rank < 2; rank++) {
     Request item = request(RequestKind::kGenerate, 64, 10 + rank);
     item.batch = 1;
@@ -135,8 +134,7 @@ bool run_with_failure(int64_t n, bool for_ever, Count* count) {
 }  // namespace
 
 std::string every_allocation_may_fail(double seconds, uint64_t seed) {
-  const auto end =
-      std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
   const MayFail no(false);
   Count count;
   // In strides that meet at each point in the end, so that any time that there is reaches far.

@@ -6,9 +6,9 @@
 
 namespace cachalot::tests {
 
-/** Each allocation of a small job of all kinds of requests fails in turn, alone or with all after it:
- * every request ends, with the oracle's answer or with out_of_memory, and the engine goes on or says
- * that it has failed. Returns what was done. */
+/** Each allocation of a small job of all kinds of requests fails in turn, alone or with all after
+ * it: every request ends, with the oracle's answer or with out_of_memory, and the engine goes on or
+ * says that it has failed. Returns what was done. */
 std::string every_allocation_may_fail(double seconds, uint64_t seed);
 
 }  // namespace cachalot::tests

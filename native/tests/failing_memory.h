@@ -5,8 +5,8 @@
 
 namespace cachalot::tests {
 
-/** As long as it lives, the n-th allocation on threads that may fail (n >= 1), or that and all later
- * ones, throws std::bad_alloc. One at a time. */
+/** As long as it lives, the n-th allocation on threads that may fail (n >= 1), or that and all
+ * later ones, throws std::bad_alloc. One at a time. */
 class FailingMemory {
  public:
   FailingMemory(int64_t n, bool for_ever);

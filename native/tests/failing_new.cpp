@@ -34,8 +34,8 @@ int find_ranges(dl_phdr_info* info, size_t, void*) {
     const size_t n = std::strlen(info->dlpi_name), m = std::strlen(end);
     return n >= m && std::strcmp(info->dlpi_name + n - m, end) == 0;
   };
-  Range* range = ends_with("/cachalot.node")           ? &addon
-                 : ends_with("/libstdc++.so.6")        ? &standard_library
+  Range* range = ends_with("/cachalot.node")            ? &addon
+                 : ends_with("/libstdc++.so.6")         ? &standard_library
                  : ends_with("cachalot_failing_new.so") ? &own
                                                         : nullptr;
   if (range == nullptr) return 0;
@@ -67,8 +67,8 @@ bool fails() {
 
 }  // namespace
 
-/** From now on the n-th allocation fails, alone or with all after it; 0: none does. Returns how many
- * there were since the last call. */
+/** From now on the n-th allocation fails, alone or with all after it; 0: none does. Returns how
+ * many there were since the last call. */
 extern "C" __attribute__((visibility("default"))) int64_t cachalot_fail_allocation(int64_t n,
                                                                                    bool for_ever) {
   armed = false;
@@ -87,8 +87,7 @@ __attribute__((visibility("default"))) void* operator new(size_t size) {
 }
 __attribute__((visibility("default"))) void* operator new(size_t size, std::align_val_t alignment) {
   const auto align = static_cast<size_t>(alignment);
-  void* memory =
-      fails() ? nullptr : std::aligned_alloc(align, (size + align - 1) / align * align);
+  void* memory = fails() ? nullptr : std::aligned_alloc(align, (size + align - 1) / align * align);
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }

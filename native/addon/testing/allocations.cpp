@@ -19,8 +19,8 @@ Napi::Value fail_allocation(const Napi::CallbackInfo& info) {
   void* found = ::dlsym(RTLD_DEFAULT, "cachalot_fail_allocation");
   if (found == nullptr) throw Napi::Error::New(info.Env(), "start it with LD_PRELOAD");
   const auto fail = reinterpret_cast<Fail*>(found);
-  return Napi::Number::New(
-      info.Env(), static_cast<double>(fail(integer_of(info[0]), info[1].ToBoolean())));
+  return Napi::Number::New(info.Env(),
+                           static_cast<double>(fail(integer_of(info[0]), info[1].ToBoolean())));
 #else
   throw Napi::Error::New(info.Env(), "on Linux only");
 #endif
