@@ -77,7 +77,6 @@ export interface NativeEvents {
 }
 
 export interface NativeEngineOptions {
-  /** "auto", "cpu", "cuda" or "cuda:1", ... */
   device: string;
   /** The CUDA library; '' for the one beside the addon. Tests bring an emulated one. */
   cudaLibrary: string;

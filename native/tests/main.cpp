@@ -133,11 +133,11 @@ std::string memory_returns(const Settings& settings) {
 /** While a request has not ended, another of its id is refused: whose end would be whose? */
 std::string ids_are_unique(const Settings&) {
   std::mutex gate;  // the first token waits at it, and the request cannot end before
-  std::unique_lock closed(gate);
   const EngineOptions engine_options = options(512, 64, 40);
   const auto engine =
       assemble_engine(scripted_model(512), std::make_unique<ScriptedBackend>(), engine_options,
                       [&](StepEvents) { const std::lock_guard wait(gate); });
+  std::unique_lock closed(gate);  // not before: loading reports its progress, too
   Request request;
   request.id = 7;
   request.tokens = {1, 2, 3};
