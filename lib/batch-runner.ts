@@ -2,7 +2,7 @@
 import { prepare, startItem } from './batch-item.js';
 import type { PreparedItem, ReadItem } from './batch-item.js';
 import type { EngineContext } from './engine-context.js';
-import { abortError } from './errors.js';
+import { abortError, withOurErrors } from './errors.js';
 import type { GenerateOptions } from './generate-options.js';
 import type { BatchPlace, GenerationResult } from './generation.js';
 import { native } from './native.js';
@@ -80,7 +80,7 @@ export class BatchRunner {
   /** All prompts become tokens first; then what they share says who runs with whom. */
   private async grouped(): Promise<Unit[]> {
     const { completions } = this.#options;
-    const grouper = new (native().PromptGrouper)();
+    const grouper = withOurErrors(new (native().PromptGrouper)());
     const indices: number[] = []; // of prompts that may run
     const lengths: number[] = [];
     const failed: Unit[] = [];

@@ -1,5 +1,5 @@
 /** The engine as lib/ sees it: requests in, their events out. Knows nothing of text. */
-import { CachalotError, fromNative } from './errors.js';
+import { CachalotError, fromNative, withOurErrors } from './errors.js';
 import { native } from './native.js';
 import type { FoundLayout, LayoutCache } from './models/layout-cache.js';
 import type {
@@ -38,7 +38,7 @@ export class EngineCore {
   #saving: Promise<void> = Promise.resolve();
 
   private constructor(engine: NativeEngine) {
-    this.#engine = engine;
+    this.#engine = withOurErrors(engine);
   }
 
   static async load(
@@ -52,13 +52,15 @@ export class EngineCore {
     const core: { made?: WeakRef<EngineCore>; onLoading?: typeof onLoading } = { onLoading };
     const thrown: unknown[] = []; // by the listener, whom nobody else would hear
     const onEvents = (events: NativeEvents) => {
-      if (events.loadedBytes === undefined) return core.made?.deref()?.dispatch(events);
-      if (thrown.length > 0) return;
-      try {
-        core.onLoading?.(events.loadedBytes, events.totalBytes!);
-      } catch (error) {
-        thrown.push(error);
+      // Both may come at once: what JavaScript has not heard yet is one message.
+      if (events.loadedBytes !== undefined && thrown.length === 0) {
+        try {
+          core.onLoading?.(events.loadedBytes, events.totalBytes!);
+        } catch (error) {
+          thrown.push(error);
+        }
       }
+      core.made?.deref()?.dispatch(events);
     };
     const engine = await native()
       .load(path, options, onEvents)
@@ -84,11 +86,7 @@ export class EngineCore {
   /** Queues a request and returns its id. Throws if the request can never run. */
   submit(request: Omit<NativeRequest, 'id'>, handlers: RequestHandlers): number {
     const id = this.#nextId++;
-    try {
-      this.native.submit({ ...request, id });
-    } catch (error) {
-      throw fromNative(error);
-    }
+    this.native.submit({ ...request, id });
     this.#handlers.set(id, handlers);
     if (this.#handlers.size === 1) {
       busy.add(this);

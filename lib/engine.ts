@@ -110,14 +110,11 @@ export class Engine implements AsyncDisposable {
       throw abortError(signal);
     }
     const tokenizer = new TextTokenizer(vocabulary);
-    const { vocabulary: size } = core.native.description();
-    // A model may have a few more rows than tokens, to fill up a multiple of something.
-    if (tokenizer.size > size || tokenizer.size < 0.9 * size) {
+    try {
+      checkSizes(tokenizer.size, core.native.description().vocabulary);
+    } catch (error) {
       await core.dispose();
-      throw new CachalotError(
-        'tokenizer_invalid',
-        `the tokenizer has ${tokenizer.size} tokens, the model ${size}`,
-      );
+      throw error;
     }
     const context = new EngineContext(core, tokenizer, {
       namespace: options.namespace ?? '',
@@ -298,4 +295,13 @@ async function loadCore(
   if (!found?.path || (await layouts!.isUnchanged(found))) return core;
   await core.dispose(); // the file was replaced while it was opened
   return EngineCore.load(path, options, onLoading);
+}
+
+/** A model may have a few more rows than tokens, to fill up a multiple of something. */
+function checkSizes(tokens: number, rows: number): void {
+  if (tokens <= rows && tokens >= 0.9 * rows) return;
+  throw new CachalotError(
+    'tokenizer_invalid',
+    `the tokenizer has ${tokens} tokens, the model ${rows}`,
+  );
 }

@@ -76,6 +76,27 @@ export function fromNative(error: unknown): CachalotError {
   });
 }
 
+/** The same object of the addon, whose methods throw, and reject with, errors of ours. */
+export function withOurErrors<T extends object>(target: T): T {
+  const ours = (error: unknown) => {
+    throw fromNative(error);
+  };
+  return new Proxy(target, {
+    get(object, key) {
+      const method: unknown = Reflect.get(object, key);
+      if (typeof method !== 'function') return method;
+      return (...given: unknown[]) => {
+        try {
+          const result: unknown = Reflect.apply(method, object, given);
+          return result instanceof Promise ? result.catch(ours) : result;
+        } catch (error) {
+          return ours(error);
+        }
+      };
+    },
+  });
+}
+
 /** "expected X for `name`, received Y" */
 export function invalidArgument(name: string, expected: string, received: unknown): CachalotError {
   return new CachalotError(

@@ -1,5 +1,5 @@
 /** Options of `Engine.load`, with their defaults and limits in one place. */
-import { cpus, totalmem } from 'node:os';
+import { cpus } from 'node:os';
 import { join } from 'node:path';
 
 import {
@@ -29,8 +29,8 @@ export interface LoadOptions {
   threads?: number;
   /** The most tokens of one context. Default: what the model was trained for. */
   contextLength?: number;
-  /** Memory for keys and values: `bytes` (default: a quarter of the machine's memory - of a GPU what the weights have
-   *  left - or 16 full contexts, whichever is less) and `format` (default: bf16; f32 on the portable path). */
+  /** Memory for keys and values: `bytes` (default: a quarter of what the machine or the container has, at most half of
+   *  what is left of it - of a GPU what the weights have left - or 16 full contexts, whichever is less) and `format` (default: bf16; f32 on the portable path). */
   kv?: { bytes?: number; format?: 'auto' | 'f32' | 'bf16' };
   /** CPU instructions. Default: the best that this machine has. Results differ in the last bits between paths. */
   instructions?: 'auto' | 'avx512' | 'avxvnni' | 'avx2' | 'portable';
@@ -65,8 +65,10 @@ function isDevice(name: string, value: unknown): string {
 }
 
 /** Whether an engine with these options will be on a GPU. */
-export function isOnGpu({ device, cudaLibrary }: NativeEngineOptions): boolean {
+export function isOnGpu(options: NativeEngineOptions): boolean {
+  const { device, cudaLibrary, instructions, kvFormat } = options;
   if (device !== 'auto') return device !== 'cpu';
+  if (instructions !== 'auto' || kvFormat === 'f32') return false; // said of the CPU only
   return native().cuda(cudaLibrary).devices.length > 0;
 }
 
@@ -121,14 +123,12 @@ export function layoutCacheOf({ layoutCache = true }: LoadOptions): LayoutCache 
 /** What is given, read once. Throws invalid_argument or not_supported. */
 export function readLoadOptions(given: LoadOptions): Readonly<LoadOptions> {
   const options = checkOptions(given, loadChecks);
-  if (!options.device?.startsWith('cuda') && options.kv?.bytes !== undefined)
-    integerIn(1, totalmem())('kv.bytes', options.kv.bytes);
   return options;
 }
 
-/** What native code receives: everything filled in. */
+/** What native code receives: everything filled in. Throws invalid_argument for more keys and values than memory can hold. */
 export function nativeOptionsOf(options: Readonly<LoadOptions>): NativeEngineOptions {
-  return {
+  const resolved: NativeEngineOptions = {
     device: options.device ?? 'auto',
     cudaLibrary: '',
     instructions: options.instructions ?? 'auto',
@@ -146,4 +146,7 @@ export function nativeOptionsOf(options: Readonly<LoadOptions>): NativeEngineOpt
     takeTurns: false,
     checkInvariants: options.checkInvariants ?? false,
   };
+  if (resolved.kvBytes !== 0 && !isOnGpu(resolved))
+    integerIn(1, native().memoryLimit())('kv.bytes', resolved.kvBytes);
+  return resolved;
 }

@@ -65,19 +65,18 @@ export interface NativeFinish {
 }
 
 /**
- * All that happened in one step. `tokens` is flat, repeated: request id, token id, log-probability, n, and n times
+ * All that happened in one step, or in those since JavaScript last looked. `tokens` is flat, repeated: request id, token id, log-probability, n, and n times
  * (token id, log-probability) of the likeliest tokens.
  */
 export interface NativeEvents {
   tokens: Float64Array;
   finished: NativeFinish[];
-  /** While the model is loaded: how many bytes of its weights are ready. */
+  /** While the model is loaded: how many bytes of its weights are ready; the last may come with the first tokens. */
   loadedBytes?: number;
   totalBytes?: number;
 }
 
 export interface NativeEngineOptions {
-  /** "auto", "cpu", "cuda" or "cuda:1", ... */
   device: string;
   /** The CUDA library; '' for the one beside the addon. Tests bring an emulated one. */
   cudaLibrary: string;
@@ -263,6 +262,8 @@ export interface NativeBinding {
   instructions(): string[];
   /** GPUs, or in one line why there are none. */
   cuda(library: string): { devices: CudaDevice[]; reason: string };
+  /** Bytes of memory that this process can have: of the machine, within the limits of its container. */
+  memoryLimit(): number;
   /** Names the layout of packed weights: it changes when they do. */
   layoutName(): string;
 }

@@ -219,6 +219,10 @@ export interface TestingBinding extends EmulatorBinding {
   ): Float32Array;
   /** Physical cores that this process may run on, as a file system with this root says. */
   usableCores(root: string): number;
+  /** See native/tests/failing_new.cpp; only in a process that was started with it. */
+  failAllocation(n: number, forEver: boolean): number;
+  /** Bytes that this process can have, and what is left of them, as a file system with this root says. */
+  systemMemory(root: string): { limit: number; left: number };
   plan(sequences: PlanSequence[], options: PlanOptions): Plan;
   /** The scheduler without a model; see native/addon/testing/simulation.cpp. */
   simulate(trace: SimulatedTrace, options: SimulationOptions, costs: CostModel): Simulated;

@@ -3,9 +3,11 @@
 #include <napi.h>
 
 #include "addon/addon_data.h"
+#include "addon/arguments.h"
 #include "addon/engine_wrap.h"
 #include "addon/promise_work.h"
 #include "addon/prompt_grouper.h"
+#include "base/system_memory.h"
 #include "cpu/cpu_backend.h"
 #include "cpu/instructions.h"
 #include "cpu/machine_peaks.h"
@@ -17,7 +19,7 @@ namespace {
 
 /** readGguf(path): Promise<{version, metadata, tensors}> */
 Napi::Value read_gguf(const Napi::CallbackInfo& info) {
-  const std::string path = info[0].ToString();
+  const std::string path = string_from(info[0], "path");
   using File = std::shared_ptr<GgufFile>;
   return PromiseWork<File>::run(
       info.Env(), [path] { return std::make_shared<GgufFile>(cachalot::read_gguf(path)); },
@@ -26,7 +28,7 @@ Napi::Value read_gguf(const Napi::CallbackInfo& info) {
 
 /** inspectModel(path): Promise<the configuration and the tensors of a model in any container> */
 Napi::Value inspect_model(const Napi::CallbackInfo& info) {
-  const std::string path = info[0].ToString();
+  const std::string path = string_from(info[0], "path");
   using Model = std::shared_ptr<ModelFiles>;
   return PromiseWork<Model>::run(
       info.Env(), [path] { return std::make_shared<ModelFiles>(open_model(path)); },
@@ -43,7 +45,12 @@ Napi::Value instructions(const Napi::CallbackInfo& info) {
 
 /** cuda(library or ""): the GPUs that can be used, or why there are none */
 Napi::Value cuda_devices(const Napi::CallbackInfo& info) {
-  return to_js(info.Env(), cuda::find_devices(info[0].ToString()));
+  return to_js(info.Env(), cuda::find_devices(string_from(info[0], "library")));
+}
+
+/** memoryLimit(): bytes that this process can have, of its machine and within its container */
+Napi::Value memory_limit(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(system_memory().limit));
 }
 
 /** layoutName(): names the layout of packed weights */
@@ -53,8 +60,9 @@ Napi::Value layout_name(const Napi::CallbackInfo& info) {
 
 /** measurePeaks(instructions, threads, file or ""): Promise<MachinePeaks> */
 Napi::Value measure_peaks(const Napi::CallbackInfo& info) {
-  const std::string path = info[0].ToString(), file = info[2].ToString();
-  const int threads = info[1].ToNumber().Int32Value();
+  const std::string path = string_from(info[0], "instructions");
+  const auto threads = integer_from<int32_t>(info[1], "threads");
+  const std::string file = string_from(info[2], "file");
   return PromiseWork<cpu::MachinePeaks>::run(
       info.Env(), [path, threads, file] { return cpu::measure_peaks(path, threads, file); },
       [](Napi::Env env, const cpu::MachinePeaks& peaks) { return to_js(env, peaks); });
@@ -64,14 +72,17 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   auto data = std::make_unique<AddonData>();
   data->engine_class = Napi::Persistent(EngineWrap::define(env));
   env.SetInstanceData(data.release());  // owned and deleted by the environment
-  exports.Set("load", Napi::Function::New(env, EngineWrap::load, "load"));
+  exports.Set("load", Napi::Function::New(env, guard_promise<EngineWrap::load>, "load"));
   exports.Set("PromptGrouper", PromptGrouper::define(env));
-  exports.Set("readGguf", Napi::Function::New(env, read_gguf, "readGguf"));
-  exports.Set("inspectModel", Napi::Function::New(env, inspect_model, "inspectModel"));
-  exports.Set("instructions", Napi::Function::New(env, instructions, "instructions"));
-  exports.Set("cuda", Napi::Function::New(env, cuda_devices, "cuda"));
-  exports.Set("layoutName", Napi::Function::New(env, layout_name, "layoutName"));
-  exports.Set("measurePeaks", Napi::Function::New(env, measure_peaks, "measurePeaks"));
+  exports.Set("readGguf", Napi::Function::New(env, guard_promise<read_gguf>, "readGguf"));
+  exports.Set("inspectModel",
+              Napi::Function::New(env, guard_promise<inspect_model>, "inspectModel"));
+  exports.Set("instructions", Napi::Function::New(env, guard<instructions>, "instructions"));
+  exports.Set("cuda", Napi::Function::New(env, guard<cuda_devices>, "cuda"));
+  exports.Set("memoryLimit", Napi::Function::New(env, guard<memory_limit>, "memoryLimit"));
+  exports.Set("layoutName", Napi::Function::New(env, guard<layout_name>, "layoutName"));
+  exports.Set("measurePeaks",
+              Napi::Function::New(env, guard_promise<measure_peaks>, "measurePeaks"));
   return exports;
 }
 

@@ -3,29 +3,40 @@
 #include <algorithm>
 #include <cstring>
 
+#include "addon/arguments.h"
+
 namespace cachalot::addon {
 
 namespace {
 
-std::vector<int32_t> integers_from(const Napi::Value& value) {
-  const auto array = value.As<Napi::Int32Array>();
-  return {array.Data(), array.Data() + array.ElementLength()};
-}
-
 RequestKind kind_from(const std::string& name) {
+  if (name == "generate") return RequestKind::kGenerate;
   if (name == "score") return RequestKind::kScore;
   if (name == "logits") return RequestKind::kLogits;
   if (name == "prefill") return RequestKind::kPrefill;
-  return RequestKind::kGenerate;
+  refuse("kind", "generate, score, logits or prefill");
 }
 
-float real(const Napi::Object& object, const char* key) {
-  return object.Get(key).ToNumber().FloatValue();
-}
+/** The fields of an object, each read once. */
+class Fields {
+ public:
+  Fields(const Napi::Value& value, const char* name) : object_(object_from(value, name)) {}
+  Napi::Value get(const char* key) const { return object_.Get(key); }
+  template <typename Integer = int32_t>
+  Integer integer(const char* key) const {
+    return integer_from<Integer>(get(key), key);
+  }
+  float real(const char* key) const { return float_from(get(key), key); }
+  std::string string(const char* key) const { return string_from(get(key), key); }
+  bool is(const char* key) const { return get(key).ToBoolean(); }
+  template <typename Element = int32_t>
+  std::vector<Element> array(const char* key) const {
+    return array_from<Element>(get(key), key);
+  }
 
-int integer(const Napi::Object& object, const char* key) {
-  return object.Get(key).ToNumber().Int32Value();
-}
+ private:
+  Napi::Object object_;
+};
 
 const char* reason_name(FinishReason reason) {
   switch (reason) {
@@ -38,10 +49,6 @@ const char* reason_name(FinishReason reason) {
   return "error";
 }
 
-double number(const Napi::Object& object, const char* key) {
-  return object.Get(key).ToNumber().DoubleValue();
-}
-
 Napi::Float32Array floats_to_js(Napi::Env env, const std::vector<float>& values) {
   auto array = Napi::Float32Array::New(env, values.size());
   if (!values.empty()) std::memcpy(array.Data(), values.data(), values.size() * sizeof(float));
@@ -52,9 +59,9 @@ Napi::Object to_js(Napi::Env env, const FinishEvent& event) {
   auto object = Napi::Object::New(env);
   object.Set("id", static_cast<double>(event.id));
   object.Set("reason", reason_name(event.reason));
-  if (event.reason == FinishReason::kError) {
-    object.Set("errorCode", event.error_code);
-    object.Set("errorMessage", event.error_message);
+  if (event.error) {
+    object.Set("errorCode", error_code_name(event.error->code()));
+    object.Set("errorMessage", event.error->what());
   }
   object.Set("promptTokens", event.prompt_tokens);
   object.Set("cachedTokens", event.cached_tokens);
@@ -98,68 +105,72 @@ struct ValueToJs {
 
 }  // namespace
 
-SamplingOptions sampling_from(const Napi::Object& object) {
+SamplingOptions sampling_from(const Napi::Value& value) {
+  const Fields fields(value, "sampling");
   SamplingOptions sampling;
-  const auto tokens = integers_from(object.Get("biasTokens"));
-  const auto values = object.Get("biasValues").As<Napi::Float32Array>();
+  const auto tokens = fields.array("biasTokens");
+  const auto values = fields.array<float>("biasValues");
+  if (tokens.size() != values.size()) refuse("biasValues", "as many as `biasTokens`");
   for (size_t i = 0; i < tokens.size(); i++) sampling.bias.emplace_back(tokens[i], values[i]);
-  sampling.repetition_penalty = real(object, "repetitionPenalty");
-  sampling.frequency_penalty = real(object, "frequencyPenalty");
-  sampling.presence_penalty = real(object, "presencePenalty");
-  sampling.penalty_window = integer(object, "penaltyWindow");
-  sampling.dry.multiplier = real(object, "dryMultiplier");
-  sampling.dry.base = real(object, "dryBase");
-  sampling.dry.allowed_length = integer(object, "dryAllowedLength");
-  sampling.dry.window = integer(object, "dryWindow");
-  sampling.dry.breakers = integers_from(object.Get("dryBreakers"));
-  sampling.temperature = real(object, "temperature");
-  sampling.top_k = integer(object, "topK");
-  sampling.typical_p = real(object, "typicalP");
-  sampling.top_p = real(object, "topP");
-  sampling.min_p = real(object, "minP");
-  sampling.seed = static_cast<uint64_t>(object.Get("seed").ToNumber().DoubleValue());
-  sampling.completion = object.Get("completion").ToNumber().Uint32Value();
-  sampling.n_top = integer(object, "topLogprobs");
+  sampling.repetition_penalty = fields.real("repetitionPenalty");
+  sampling.frequency_penalty = fields.real("frequencyPenalty");
+  sampling.presence_penalty = fields.real("presencePenalty");
+  sampling.penalty_window = fields.integer("penaltyWindow");
+  sampling.dry.multiplier = fields.real("dryMultiplier");
+  sampling.dry.base = fields.real("dryBase");
+  sampling.dry.allowed_length = fields.integer("dryAllowedLength");
+  sampling.dry.window = fields.integer("dryWindow");
+  sampling.dry.breakers = fields.array("dryBreakers");
+  sampling.temperature = fields.real("temperature");
+  sampling.top_k = fields.integer("topK");
+  sampling.typical_p = fields.real("typicalP");
+  sampling.top_p = fields.real("topP");
+  sampling.min_p = fields.real("minP");
+  sampling.seed = fields.integer<uint64_t>("seed");
+  sampling.completion = fields.integer<uint32_t>("completion");
+  sampling.n_top = fields.integer("topLogprobs");
   return sampling;
 }
 
-Request request_from(const Napi::Object& object) {
+Request request_from(const Napi::Value& value) {
+  const Fields fields(value, "request");
   Request request;
-  request.id = static_cast<uint64_t>(number(object, "id"));
-  request.kind = kind_from(object.Get("kind").ToString());
-  request.name_space = object.Get("namespace").ToString();
-  request.tokens = integers_from(object.Get("tokens"));
-  request.max_tokens = static_cast<int>(number(object, "maxTokens"));
-  request.sampling = sampling_from(object.Get("sampling").As<Napi::Object>());
-  request.stop_tokens = integers_from(object.Get("stopTokens"));
-  request.rows = integers_from(object.Get("rows"));
-  request.pin = static_cast<uint64_t>(number(object, "pin"));
-  request.priority = integer(object, "priority");
-  request.ttl_ms = static_cast<int64_t>(number(object, "ttlMs"));
-  request.deadline_ms = static_cast<int64_t>(number(object, "deadlineMs"));
-  request.batch = static_cast<uint64_t>(number(object, "batch"));
-  request.batch_rank = integer(object, "batchRank");
+  request.id = fields.integer<uint64_t>("id");
+  request.kind = kind_from(fields.string("kind"));
+  request.name_space = fields.string("namespace");
+  request.tokens = fields.array("tokens");
+  request.max_tokens = fields.integer("maxTokens");
+  request.sampling = sampling_from(fields.get("sampling"));
+  request.stop_tokens = fields.array("stopTokens");
+  request.rows = fields.array("rows");
+  request.pin = fields.integer<uint64_t>("pin");
+  request.priority = fields.integer("priority");
+  request.ttl_ms = fields.integer<int64_t>("ttlMs");
+  request.deadline_ms = fields.integer<int64_t>("deadlineMs");
+  request.batch = fields.integer<uint64_t>("batch");
+  request.batch_rank = fields.integer("batchRank");
   return request;
 }
 
-EngineOptions engine_options_from(const Napi::Object& object) {
+EngineOptions engine_options_from(const Napi::Value& value) {
+  const Fields fields(value, "options");
   EngineOptions options;
-  options.device = object.Get("device").ToString();
-  options.cuda_library = object.Get("cudaLibrary").ToString();
-  options.instructions = object.Get("instructions").ToString();
-  options.threads = static_cast<int>(number(object, "threads"));
-  options.context_length = static_cast<int>(number(object, "contextLength"));
-  options.step_tokens = static_cast<int>(number(object, "stepTokens"));
-  options.kv_bytes = static_cast<uint64_t>(number(object, "kvBytes"));
-  options.kv_format = object.Get("kvFormat").ToString();
-  options.max_step_ms = number(object, "maxStepMs");
-  options.grouping = object.Get("sharedReads").ToString();
-  options.costs_folder = object.Get("costsFolder").ToString();
-  options.layout_path = object.Get("layoutPath").ToString();
-  options.machine = object.Get("machine").ToString();
-  options.reuse = object.Get("prefixCache").ToBoolean();
-  options.take_turns = object.Get("takeTurns").ToBoolean();
-  options.check_invariants = object.Get("checkInvariants").ToBoolean();
+  options.device = fields.string("device");
+  options.cuda_library = fields.string("cudaLibrary");
+  options.instructions = fields.string("instructions");
+  options.threads = fields.integer("threads");
+  options.context_length = fields.integer("contextLength");
+  options.step_tokens = fields.integer("stepTokens");
+  options.kv_bytes = fields.integer<uint64_t>("kvBytes");
+  options.kv_format = fields.string("kvFormat");
+  options.max_step_ms = fields.real("maxStepMs");
+  options.grouping = fields.string("sharedReads");
+  options.costs_folder = fields.string("costsFolder");
+  options.layout_path = fields.string("layoutPath");
+  options.machine = fields.string("machine");
+  options.reuse = fields.is("prefixCache");
+  options.take_turns = fields.is("takeTurns");
+  options.check_invariants = fields.is("checkInvariants");
   return options;
 }
 
@@ -181,8 +192,8 @@ Napi::Object to_js(Napi::Env env, const StepEvents& events) {
     }
   }
   auto finished = Napi::Array::New(env, events.finished.size());
-  for (uint32_t i = 0; i < events.finished.size(); i++)
-    finished.Set(i, to_js(env, events.finished[i]));
+  uint32_t i = 0;
+  for (const auto& event : events.finished) finished.Set(i++, to_js(env, event));
   auto object = Napi::Object::New(env);
   object.Set("tokens", tokens);
   object.Set("finished", finished);

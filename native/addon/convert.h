@@ -1,5 +1,5 @@
 // JavaScript values <-> C++ structs: the only place that knows the names of JavaScript fields.
-// lib/native.ts declares the same shapes and guarantees that what arrives here has the right types.
+// lib/native.ts declares the same shapes.
 #pragma once
 
 #include <napi.h>
@@ -12,9 +12,11 @@
 
 namespace cachalot::addon {
 
-SamplingOptions sampling_from(const Napi::Object& object);
-Request request_from(const Napi::Object& object);
-EngineOptions engine_options_from(const Napi::Object& object);
+/** These throw invalid_argument for what is of another type, or not within the range of its type.
+ */
+SamplingOptions sampling_from(const Napi::Value& value);
+Request request_from(const Napi::Value& value);
+EngineOptions engine_options_from(const Napi::Value& value);
 
 Napi::Object to_js(Napi::Env env, const StepEvents& events);
 Napi::Object to_js(Napi::Env env, const EngineStats& stats);

@@ -1,7 +1,10 @@
 #include "addon/engine_wrap.h"
 
+#include <new>
+#include <utility>
+
 #include "addon/addon_data.h"
-#include "addon/guarded.h"
+#include "addon/arguments.h"
 #include "addon/promise_work.h"
 #include "engine/build.h"
 
@@ -10,25 +13,22 @@ namespace cachalot::addon {
 Napi::Function EngineWrap::define(Napi::Env env) {
   return DefineClass(
       env, "NativeEngine",
-      {InstanceMethod<&EngineWrap::submit>("submit"), InstanceMethod<&EngineWrap::cancel>("cancel"),
-       InstanceMethod<&EngineWrap::unpin>("unpin"),
-       InstanceMethod<&EngineWrap::begin_batch>("beginBatch"),
-       InstanceMethod<&EngineWrap::skip_batch_item>("skipBatchItem"),
-       InstanceMethod<&EngineWrap::clear_cache>("clearCache"),
-       InstanceMethod<&EngineWrap::explain>("explain"),
-       InstanceMethod<&EngineWrap::keep_alive>("keepAlive"),
-       InstanceMethod<&EngineWrap::stats>("stats"),
-       InstanceMethod<&EngineWrap::description>("description"),
-       InstanceMethod<&EngineWrap::save_layout>("saveLayout"),
-       InstanceMethod<&EngineWrap::dispose>("dispose")});
+      {method<&EngineWrap::submit>("submit"), method<&EngineWrap::cancel>("cancel"),
+       method<&EngineWrap::unpin>("unpin"), method<&EngineWrap::begin_batch>("beginBatch"),
+       method<&EngineWrap::skip_batch_item>("skipBatchItem"),
+       method<&EngineWrap::clear_cache>("clearCache"), method<&EngineWrap::explain>("explain"),
+       method<&EngineWrap::keep_alive>("keepAlive"), method<&EngineWrap::stats>("stats"),
+       method<&EngineWrap::description>("description"),
+       InstanceMethod<&EngineWrap::promise<&EngineWrap::save_layout>>("saveLayout"),
+       InstanceMethod<&EngineWrap::promise<&EngineWrap::dispose>>("dispose")});
 }
 
 Napi::Value EngineWrap::load(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  const std::string path = info[0].ToString();
-  const EngineOptions options = engine_options_from(info[1].As<Napi::Object>());
+  const std::string path = string_from(info[0], "path");
+  const EngineOptions options = engine_options_from(info[1]);
   auto handle = std::make_shared<EngineHandle>();
-  handle->channel = std::make_unique<TokenChannel>(env, info[2].As<Napi::Function>());
+  handle->channel = std::make_unique<TokenChannel>(env, function_from(info[2], "onEvents"));
   const auto work = [path, options, handle] {
     TokenChannel* channel = handle->channel.get();
     handle->engine = build_engine(
@@ -71,48 +71,47 @@ Engine& EngineWrap::engine() {
   return *handle_->engine;
 }
 
+// Arguments are read before the engine is looked for: what reads them may call JavaScript, and that
+// may dispose the engine.
 Napi::Value EngineWrap::submit(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    engine().submit(request_from(info[0].As<Napi::Object>()));
-    return info.Env().Undefined();
-  });
+  Request request = request_from(info[0]);
+  engine().submit(std::move(request));
+  return info.Env().Undefined();
 }
 
 Napi::Value EngineWrap::cancel(const Napi::CallbackInfo& info) {
-  if (handle_ != nullptr) engine().cancel(static_cast<uint64_t>(info[0].ToNumber().DoubleValue()));
+  const auto id = integer_from<uint64_t>(info[0], "id");
+  if (handle_ != nullptr) engine().cancel(id);
   return info.Env().Undefined();
 }
 
 Napi::Value EngineWrap::unpin(const Napi::CallbackInfo& info) {
-  if (handle_ != nullptr) engine().unpin(static_cast<uint64_t>(info[0].ToNumber().DoubleValue()));
+  const auto pin = integer_from<uint64_t>(info[0], "pin");
+  if (handle_ != nullptr) engine().unpin(pin);
   return info.Env().Undefined();
 }
 
 Napi::Value EngineWrap::begin_batch(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    const auto shared = info[1].As<Napi::Int32Array>();
-    engine().begin_batch(static_cast<uint64_t>(info[0].ToNumber().DoubleValue()),
-                         {shared.Data(), shared.Data() + shared.ElementLength()});
-    return info.Env().Undefined();
-  });
+  const auto batch = integer_from<uint64_t>(info[0], "batch");
+  auto shared = array_from<int32_t>(info[1], "sharedWithNext");
+  engine().begin_batch(batch, std::move(shared));
+  return info.Env().Undefined();
 }
 
 Napi::Value EngineWrap::skip_batch_item(const Napi::CallbackInfo& info) {
-  if (handle_ != nullptr)
-    engine().skip_batch_item(static_cast<uint64_t>(info[0].ToNumber().DoubleValue()),
-                             info[1].ToNumber().Int32Value());
+  const auto batch = integer_from<uint64_t>(info[0], "batch");
+  const auto rank = integer_from<int32_t>(info[1], "rank");
+  if (handle_ != nullptr) engine().skip_batch_item(batch, rank);
   return info.Env().Undefined();
 }
 
 Napi::Value EngineWrap::explain(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] { return to_js(info.Env(), engine().explain()); });
+  return to_js(info.Env(), engine().explain());
 }
 
 Napi::Value EngineWrap::clear_cache(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    engine().clear_cache();
-    return info.Env().Undefined();
-  });
+  engine().clear_cache();
+  return info.Env().Undefined();
 }
 
 Napi::Value EngineWrap::keep_alive(const Napi::CallbackInfo& info) {
@@ -121,27 +120,25 @@ Napi::Value EngineWrap::keep_alive(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value EngineWrap::stats(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] { return to_js(info.Env(), engine().stats()); });
+  return to_js(info.Env(), engine().stats());
 }
 
 Napi::Value EngineWrap::description(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&] {
-    auto object = Napi::Object::New(info.Env());
-    object.Set("device", engine().device());
-    object.Set("weights", engine().weights());
-    object.Set("kvFormat", kv_format_name(engine().kv_format()));
-    object.Set("kvBytesPerToken", static_cast<double>(engine().kv_bytes_per_token()));
-    object.Set("contextLength", engine().context_length());
-    object.Set("vocabulary", engine().config().vocabulary);
-    object.Set("architecture", engine().config().architecture);
-    object.Set("layers", engine().config().n_layers());
-    return object;
-  });
+  auto object = Napi::Object::New(info.Env());
+  object.Set("device", engine().device());
+  object.Set("weights", engine().weights());
+  object.Set("kvFormat", kv_format_name(engine().kv_format()));
+  object.Set("kvBytesPerToken", static_cast<double>(engine().kv_bytes_per_token()));
+  object.Set("contextLength", engine().context_length());
+  object.Set("vocabulary", engine().config().vocabulary);
+  object.Set("architecture", engine().config().architecture);
+  object.Set("layers", engine().config().n_layers());
+  return object;
 }
 
 /** saveLayout(path): Promise; the engine goes on meanwhile. */
 Napi::Value EngineWrap::save_layout(const Napi::CallbackInfo& info) {
-  const auto work = [handle = handle_, path = info[0].ToString().Utf8Value()] {
+  const auto work = [handle = handle_, path = string_from(info[0], "path")] {
     if (handle == nullptr) throw Error(ErrorCode::kDisposed, "this engine has been disposed");
     const std::lock_guard lock(handle->saving);
     if (handle->engine == nullptr) throw Error(ErrorCode::kDisposed, "the engine was disposed");
@@ -152,21 +149,35 @@ Napi::Value EngineWrap::save_layout(const Napi::CallbackInfo& info) {
   return PromiseWork<std::shared_ptr<EngineHandle>>::run(info.Env(), work, finish);
 }
 
-/** Ends the thread off the JavaScript thread: a step in flight may take a while. */
+/** Ends the thread off the JavaScript thread: a step in flight may take a while. Where there is no
+ * memory even for that, it ends here. */
 Napi::Value EngineWrap::dispose(const Napi::CallbackInfo& info) {
-  auto handle = std::move(handle_);
-  handle_ = nullptr;
+  const Napi::Env env = info.Env();
+  const auto handle = std::exchange(handle_, nullptr);
   if (handle != nullptr) napi_remove_env_cleanup_hook(env_, end_with_environment, this);
   const auto work = [handle] {
-    if (handle != nullptr) {
-      handle->stop_saving = true;
-      const std::lock_guard lock(handle->saving);
-      handle->engine.reset();
-    }
+    end(handle);
     return handle;
   };
-  const auto finish = [](Napi::Env env, std::shared_ptr<EngineHandle>) { return env.Undefined(); };
-  return PromiseWork<std::shared_ptr<EngineHandle>>::run(info.Env(), work, finish);
+  const auto finish = [](Napi::Env after, std::shared_ptr<EngineHandle>) {
+    return after.Undefined();
+  };
+  try {
+    return PromiseWork<std::shared_ptr<EngineHandle>>::run(env, work, finish);
+  } catch (const std::bad_alloc&) {
+    end(handle);
+  }
+  const auto deferred = Napi::Promise::Deferred::New(env);
+  deferred.Resolve(env.Undefined());
+  return deferred.Promise();
+}
+
+/** Null is allowed. */
+void EngineWrap::end(const std::shared_ptr<EngineHandle>& handle) {
+  if (handle == nullptr) return;
+  handle->stop_saving = true;
+  const std::lock_guard lock(handle->saving);
+  handle->engine.reset();
 }
 
 }  // namespace cachalot::addon

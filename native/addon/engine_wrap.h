@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 
+#include "addon/guarded.h"
 #include "addon/token_channel.h"
 #include "engine/engine.h"
 
@@ -30,6 +31,21 @@ class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
   ~EngineWrap() override;
 
  private:
+  using Method = Napi::Value (EngineWrap::*)(const Napi::CallbackInfo&);
+  /** Methods as JavaScript may call them. */
+  template <Method body>
+  Napi::Value guard(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&] { return (this->*body)(info); });
+  }
+  template <Method body>
+  Napi::Value promise(const Napi::CallbackInfo& info) {
+    return promised(info.Env(), [&] { return (this->*body)(info); });
+  }
+  template <Method body>
+  static PropertyDescriptor method(const char* name) {
+    return InstanceMethod<&EngineWrap::guard<body>>(name);
+  }
+
   Napi::Value submit(const Napi::CallbackInfo& info);
   Napi::Value cancel(const Napi::CallbackInfo& info);
   Napi::Value unpin(const Napi::CallbackInfo& info);
@@ -44,6 +60,7 @@ class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
   Napi::Value dispose(const Napi::CallbackInfo& info);
 
   Engine& engine();
+  static void end(const std::shared_ptr<EngineHandle>& handle);
   static void end_with_environment(void* self);
 
   napi_env env_;

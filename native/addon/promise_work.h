@@ -4,10 +4,11 @@
 #include <napi.h>
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <utility>
 
-#include "addon/convert.h"
+#include "addon/guarded.h"
 
 namespace cachalot::addon {
 
@@ -19,10 +20,11 @@ class PromiseWork final : public Napi::AsyncWorker {
   using Finish = std::function<Napi::Value(Napi::Env, Result)>;
 
   static Napi::Promise run(Napi::Env env, Work work, Finish finish) {
-    auto* self =
-        new PromiseWork(env, std::move(work), std::move(finish));  // AsyncWorker deletes itself
+    auto self =
+        std::unique_ptr<PromiseWork>(new PromiseWork(env, std::move(work), std::move(finish)));
     const Napi::Promise promise = self->deferred_.Promise();
     self->Queue();
+    self.release();  // AsyncWorker deletes itself
     return promise;
   }
 
@@ -36,17 +38,15 @@ class PromiseWork final : public Napi::AsyncWorker {
   void Execute() override {
     try {
       result_.emplace(work_());
-    } catch (const Error& error) {
-      error_.emplace(error);
-    } catch (const std::exception& error) {
-      error_.emplace(ErrorCode::kInternal, error.what());
+    } catch (...) {
+      error_ = current_error();
     }
   }
 
   void OnOK() override {
     if (error_) return deferred_.Reject(to_js(Env(), *error_).Value());
     try {
-      deferred_.Resolve(finish_(Env(), std::move(*result_)));
+      deferred_.Resolve(guarded(Env(), [&] { return finish_(Env(), std::move(*result_)); }));
     } catch (const Napi::Error& error) {  // a result that JavaScript cannot hold
       if (!error.IsEmpty()) deferred_.Reject(error.Value());
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "addon/arguments.h"
 #include "addon/guarded.h"
 #include "addon/promise_work.h"
 #include "engine/group_prompts.h"
@@ -27,24 +28,29 @@ Napi::Function PromptGrouper::define(Napi::Env env) {
 
 Napi::Value PromptGrouper::add(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
-    const auto tokens = info[0].As<Napi::Int32Array>();
-    prompts_->tokens.emplace_back(tokens.Data(), tokens.Data() + tokens.ElementLength());
-    prompts_->max_tokens.push_back(info[1].ToNumber().Int32Value());
+    auto tokens = array_from<int32_t>(info[0], "tokens");
+    const auto max_tokens = integer_from<int32_t>(info[1], "maxTokens");
+    prompts_.max_tokens.resize(prompts_.tokens.size());  // without what a failed call has left
+    prompts_.max_tokens.push_back(max_tokens);
+    prompts_.tokens.push_back(std::move(tokens));
     return info.Env().Undefined();
   });
 }
 
 Napi::Value PromptGrouper::group(const Napi::CallbackInfo& info) {
-  const auto prompts = std::exchange(prompts_, std::make_shared<Prompts>());
-  return PromiseWork<BatchOrder>::run(
-      info.Env(), [prompts] { return group_prompts(prompts->tokens, prompts->max_tokens); },
-      [](Napi::Env env, const BatchOrder& grouped) -> Napi::Value {
-        auto object = Napi::Object::New(env);
-        object.Set("order", integers_to_js(env, grouped.order));
-        object.Set("sharedWithNext", integers_to_js(env, grouped.shared_with_next));
-        object.Set("distinctTokens", static_cast<double>(grouped.distinct_tokens));
-        return object;
-      });
+  return promised(info.Env(), [&]() -> Napi::Value {
+    prompts_.max_tokens.resize(prompts_.tokens.size());
+    const auto prompts = std::make_shared<Prompts>(std::exchange(prompts_, {}));
+    return PromiseWork<BatchOrder>::run(
+        info.Env(), [prompts] { return group_prompts(prompts->tokens, prompts->max_tokens); },
+        [](Napi::Env env, const BatchOrder& grouped) -> Napi::Value {
+          auto object = Napi::Object::New(env);
+          object.Set("order", integers_to_js(env, grouped.order));
+          object.Set("sharedWithNext", integers_to_js(env, grouped.shared_with_next));
+          object.Set("distinctTokens", static_cast<double>(grouped.distinct_tokens));
+          return object;
+        });
+  });
 }
 
 }  // namespace cachalot::addon

@@ -3,7 +3,6 @@
 
 #include <napi.h>
 
-#include <memory>
 #include <vector>
 
 namespace cachalot::addon {
@@ -12,8 +11,7 @@ class PromptGrouper final : public Napi::ObjectWrap<PromptGrouper> {
  public:
   static Napi::Function define(Napi::Env env);
 
-  explicit PromptGrouper(const Napi::CallbackInfo& info)
-      : Napi::ObjectWrap<PromptGrouper>(info), prompts_(std::make_shared<Prompts>()) {}
+  explicit PromptGrouper(const Napi::CallbackInfo& info) : Napi::ObjectWrap<PromptGrouper>(info) {}
 
  private:
   struct Prompts {
@@ -25,7 +23,7 @@ class PromptGrouper final : public Napi::ObjectWrap<PromptGrouper> {
   /** group(): Promise<{ order, sharedWithNext, distinctTokens }>; the prompts are gone then. */
   Napi::Value group(const Napi::CallbackInfo& info);
 
-  std::shared_ptr<Prompts> prompts_;
+  Prompts prompts_;
 };
 
 }  // namespace cachalot::addon

@@ -1,10 +1,13 @@
 // The one way from the engine's thread to JavaScript: called once per step with all sequences' new
-// tokens.
+// tokens. What is sent waits in a mailbox until JavaScript looks, so that nothing is lost where
+// there is no memory for a message.
 #pragma once
 
 #include <napi.h>
 
 #include <memory>
+#include <mutex>
+#include <utility>
 
 #include "addon/convert.h"
 
@@ -14,11 +17,15 @@ namespace cachalot::addon {
 // the environment ends.
 class TokenChannel {
  public:
-  TokenChannel(Napi::Env env, const Napi::Function& callback) {
+  TokenChannel(Napi::Env env, const Napi::Function& callback)
+      : mailbox_(std::make_shared<Mailbox>()) {
     const auto name = Napi::String::New(env, "cachalot");
-    const napi_status status = napi_create_threadsafe_function(
-        env, callback, nullptr, name, 0, 1, nullptr, nullptr, nullptr, deliver, &function_);
+    auto context = std::make_unique<std::shared_ptr<Mailbox>>(mailbox_);
+    const napi_status status =
+        napi_create_threadsafe_function(env, callback, nullptr, name, 0, 1, context.get(), let_go,
+                                        context.get(), deliver, &function_);
     if (status != napi_ok) throw Napi::Error::New(env);
+    context.release();       // to `let_go`
     keep_alive(env, false);  // an idle engine does not keep the process alive
   }
   // Only after the engine's thread has ended.
@@ -27,11 +34,12 @@ class TokenChannel {
   TokenChannel& operator=(const TokenChannel&) = delete;
 
   /** On the engine's thread, or before there is one on that which loads it. Never blocks. */
-  void send(StepEvents events) {
-    auto message = std::make_unique<StepEvents>(std::move(events));
-    const auto status =
-        napi_call_threadsafe_function(function_, message.get(), napi_tsfn_nonblocking);
-    if (status == napi_ok) message.release();  // to `deliver`
+  void send(StepEvents events) noexcept {
+    const std::lock_guard lock(mailbox_->mutex);
+    mailbox_->events.append(std::move(events));
+    if (mailbox_->is_announced) return;
+    mailbox_->is_announced =
+        napi_call_threadsafe_function(function_, nullptr, napi_tsfn_nonblocking) == napi_ok;
   }
 
   void keep_alive(Napi::Env env, bool alive) {
@@ -40,19 +48,35 @@ class TokenChannel {
   }
 
  private:
-  /** On the JavaScript thread; `env` is null when the environment ends, and the message is only
-   * freed. */
-  static void deliver(napi_env env, napi_value callback, void* /*context*/, void* data) {
-    const std::unique_ptr<StepEvents> events(static_cast<StepEvents*>(data));
+  struct Mailbox {
+    std::mutex mutex;
+    StepEvents events;
+    bool is_announced = false;  // JavaScript will look
+
+    StepEvents take() {
+      const std::lock_guard lock(mutex);
+      is_announced = false;
+      return std::exchange(events, {});
+    }
+  };
+
+  /** On the JavaScript thread; `env` is null when the environment ends. */
+  static void deliver(napi_env env, napi_value callback, void* context, void* /*data*/) {
     if (env == nullptr) return;
+    const StepEvents events = (*static_cast<std::shared_ptr<Mailbox>*>(context))->take();
     try {
       const Napi::HandleScope scope(env);
-      Napi::Function(env, callback).Call({to_js(env, *events)});
+      Napi::Function(env, callback).Call({to_js(env, events)});
     } catch (const Napi::Error& error) {
       error.ThrowAsJavaScriptException();
     }
   }
 
+  static void let_go(napi_env /*env*/, void* context, void* /*hint*/) {
+    delete static_cast<std::shared_ptr<Mailbox>*>(context);
+  }
+
+  std::shared_ptr<Mailbox> mailbox_;  // which may outlive either end
   napi_threadsafe_function function_ = nullptr;
 };
 

@@ -24,6 +24,8 @@ class Backend {
   virtual std::unique_ptr<Buffer> allocate(size_t bytes) = 0;
   /** Bytes that KV may take if nobody says how much: of what is free now. */
   virtual uint64_t memory_for_kv() const = 0;
+  /** Bytes that KV may take at most, whoever says how much; UINT64_MAX where `allocate` knows. */
+  virtual uint64_t kv_limit() const = 0;
   /** Names the layout of weights: what one process laid out, another may use under this name. */
   virtual std::string layout() const = 0;
   /** The weight may read `tensor` in place, so the tensor must outlive it; and so `laid_out`, if it

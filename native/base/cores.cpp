@@ -4,11 +4,12 @@
 #include <cmath>
 #include <fstream>
 #include <set>
-#include <sstream>
 #include <thread>
 
 #ifdef __linux__
 #include <sched.h>
+
+#include "base/control_groups.h"
 #endif
 
 namespace cachalot {
@@ -42,23 +43,23 @@ int physical_cores(const std::string& root, const std::set<int>& processors) {
   return static_cast<int>(cores.size());
 }
 
-/** Processors' worth of time, or infinity. The file says "max 100000" or "150000 100000". */
+/** Processors' worth of time that a group may use, or infinity. Version 2 says "max 100000" or
+ * "150000 100000", version 1 has -1 for no limit. */
 double quota_of(const std::string& folder) {
   double time = 0, period = 0;  // a failed read, of "max" too, leaves 0
   std::ifstream(folder + "/cpu.max") >> time >> period;
+  if (time <= 0) {
+    time = number_in(folder + "/cpu.cfs_quota_us").value_or(0);
+    period = number_in(folder + "/cpu.cfs_period_us").value_or(0);
+  }
   return time > 0 && period > 0 ? time / period : INFINITY;
 }
 
-/** The least quota of our group and those it is in (cgroup v2). */
+/** The least quota of our group and those it is in. */
 double cpu_quota(const std::string& root) {
-  const std::string top = root + "/sys/fs/cgroup";
-  double least = quota_of(top);
-  std::string line;
-  for (std::ifstream groups(root + "/proc/self/cgroup"); std::getline(groups, line);) {
-    if (line.rfind("0::/", 0) != 0) continue;
-    for (std::string path = line.substr(3); path.size() > 1; path.resize(path.rfind('/')))
-      least = std::min(least, quota_of(top + path));
-  }
+  double least = INFINITY;
+  for (const std::string& folder : control_group_folders("cpu", root))
+    least = std::min(least, quota_of(folder));
   return least;
 }
 
@@ -69,9 +70,8 @@ double cpu_quota(const std::string& root) {
 int usable_cores(const std::string& root) {
 #ifdef __linux__
   const std::set<int> processors = allowed_processors();
-  if (processors.empty()) return logical_cores();
+  const int cores = processors.empty() ? logical_cores() : physical_cores(root, processors);
   const double quota = std::max(1.0, std::round(cpu_quota(root)));
-  const int cores = physical_cores(root, processors);
   return quota < cores ? static_cast<int>(quota) : cores;
 #else
   (void)root;

@@ -1,6 +1,17 @@
 #include "base/error.h"
 
+#include <new>
+
 namespace cachalot {
+
+namespace {
+
+const Error kOutOfMemoryError(ErrorCode::kOutOfMemory,
+                              "there is not enough memory for this; close other programs, or lower "
+                              "`kv.bytes` or what is asked for at once");
+const Error kUnknownError(ErrorCode::kInternal, "internal error: an unknown exception");
+
+}  // namespace
 
 const char* error_code_name(ErrorCode code) {
   switch (code) {
@@ -35,6 +46,25 @@ const char* error_code_name(ErrorCode code) {
     case ErrorCode::kDisposed: return "disposed";
   }
   return "internal";
+}
+
+const Error& out_of_memory() { return kOutOfMemoryError; }
+
+Error current_error() noexcept {
+  try {
+    try {
+      throw;
+    } catch (const Error& ours) {
+      return ours;
+    } catch (const std::exception& other) {
+      if (dynamic_cast<const std::bad_alloc*>(&other) != nullptr) return kOutOfMemoryError;
+      return {ErrorCode::kInternal, other.what()};
+    }
+  } catch (const std::bad_alloc&) {
+    return kOutOfMemoryError;
+  } catch (...) {
+    return kUnknownError;
+  }
 }
 
 }  // namespace cachalot

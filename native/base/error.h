@@ -42,6 +42,7 @@ enum class ErrorCode {
 /** The code as users see it: `CachalotError.code`. */
 const char* error_code_name(ErrorCode code);
 
+/** Copies share their message, so that none is made where memory has run out. */
 class Error : public std::runtime_error {
  public:
   Error(ErrorCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
@@ -50,5 +51,11 @@ class Error : public std::runtime_error {
  private:
   ErrorCode code_;
 };
+
+/** What a std::bad_alloc is to users; made beforehand, because nothing can be made then. */
+const Error& out_of_memory();
+
+/** The exception that is being handled, whatever it is, as one of ours. */
+Error current_error() noexcept;
 
 }  // namespace cachalot

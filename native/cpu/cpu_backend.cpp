@@ -1,5 +1,6 @@
 #include "cpu/cpu_backend.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/system_memory.h"
@@ -57,7 +58,12 @@ std::unique_ptr<Weight> CpuBackend::prepare_table(const Tensor& tensor) {
   return std::make_unique<CpuTable>(tensor);
 }
 
-// The rest is for the system's file cache and for everybody else.
-uint64_t CpuBackend::memory_for_kv() const { return system_memory() / 4; }
+// The rest is for weights that are read in place, for JavaScript and for everybody else.
+uint64_t CpuBackend::memory_for_kv() const {
+  const SystemMemory memory = system_memory();
+  return std::min(memory.limit / 4, memory.left / 2);
+}
+
+uint64_t CpuBackend::kv_limit() const { return system_memory().limit; }
 
 }  // namespace cachalot::cpu

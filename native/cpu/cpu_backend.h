@@ -28,6 +28,7 @@ class CpuBackend final : public Backend {
                                          std::span<const uint8_t> laid_out) override;
   std::unique_ptr<Weight> prepare_table(const Tensor& tensor) override;
   uint64_t memory_for_kv() const override;
+  uint64_t kv_limit() const override;
 
   // Ops run when they are called, on memory that is the host's.
   void begin_step(const StepTables&) override {}

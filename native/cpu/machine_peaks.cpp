@@ -61,7 +61,7 @@ double read_rate_of_file(ThreadPool& pool, const Kernels& kernels, const std::st
 }
 
 double read_rate_of_memory(ThreadPool& pool, const Kernels& kernels) {
-  const uint64_t room = std::min(kReadBytes, system_memory() / 8);
+  const uint64_t room = std::min(kReadBytes, system_memory().left / 8);
   const auto pieces = static_cast<int>(room / kPieceBytes);
   const MemoryRegion region(static_cast<size_t>(pieces) * kPieceBytes);
   pool.parallel_for(pieces, [&](int piece, int) {  // really there, and near who reads it

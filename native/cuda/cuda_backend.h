@@ -54,6 +54,7 @@ class CudaBackend final : public Backend {
   KvFormat preferred_kv_format() const override { return KvFormat::kBF16; }
   void check_kv(KvFormat format, int head_dim) const override;
   uint64_t memory_for_kv() const override;
+  uint64_t kv_limit() const override { return UINT64_MAX; }
 
   std::unique_ptr<Buffer> allocate(size_t bytes) override;
   std::string layout() const override { return "cuda"; }

@@ -6,6 +6,7 @@
 #include "cuda/cuda_backend.h"
 #include "cuda/cuda_library.h"
 #include "engine/measure_costs.h"
+#include "engine/validate.h"
 
 namespace cachalot {
 
@@ -22,7 +23,11 @@ std::unique_ptr<Backend> cpu_backend(const EngineOptions& options) {
 /** "cuda" or "cuda:1". */
 std::unique_ptr<Backend> gpu_backend(const EngineOptions& options, const std::string& device) {
   const size_t colon = device.find(':');
-  const int index = colon == std::string::npos ? 0 : std::stoi(device.substr(colon + 1));
+  const std::string digits = colon == std::string::npos ? "0" : device.substr(colon + 1);
+  const bool is_number = !digits.empty() && digits.size() <= 3 &&
+                         digits.find_first_not_of("0123456789") == std::string::npos;
+  if (!is_number) throw Error(ErrorCode::kInvalidArgument, "there is no device '" + device + "'");
+  const int index = std::stoi(digits);
   return std::make_unique<cuda::CudaBackend>(options.cuda_library, index);
 }
 
@@ -56,13 +61,19 @@ Grouping choose_grouping(const std::string& name) {
               "expected auto, always or never for `sharedReads`, received '" + name + "'");
 }
 
-size_t choose_bytes(uint64_t asked, const KvShape& shape, int context_length, uint64_t available) {
+size_t choose_bytes(uint64_t asked, const KvShape& shape, int context_length,
+                    const Backend& backend) {
+  if (asked > backend.kv_limit()) {
+    throw Error(ErrorCode::kInvalidArgument,
+                "`kv.bytes` is " + std::to_string(asked) + ", but this process can have at most " +
+                    std::to_string(backend.kv_limit()) + " bytes of memory");
+  }
   if (asked != 0) return asked;
   const uint64_t token_bytes =
       2 * static_cast<uint64_t>(shape.n_layers) * static_cast<uint64_t>(shape.n_kv_heads) *
       static_cast<uint64_t>(shape.head_dim) * kv_element_bytes(shape.format);
   const uint64_t contexts = kDefaultContexts * static_cast<uint64_t>(context_length) * token_bytes;
-  return std::max<uint64_t>(std::min(available, contexts), 64 * token_bytes);
+  return std::max<uint64_t>(std::min(backend.memory_for_kv(), contexts), 64 * token_bytes);
 }
 
 int choose_context(int asked, const ModelConfig& config) {
@@ -88,6 +99,7 @@ std::shared_ptr<const LayoutFile> open_layout(const std::string& path, const Bac
 
 std::unique_ptr<Engine> build_engine(const std::string& path, const EngineOptions& options,
                                      std::function<void(StepEvents)> sink) {
+  validate_options(options);
   if (options.device.starts_with("cuda"))
     return assemble_engine(open_model(path), gpu_backend(options, options.device), options, sink);
   std::string note;
@@ -129,7 +141,7 @@ std::unique_ptr<Engine> assemble_engine(ModelFiles files, std::unique_ptr<Backen
   // Last, of what the weights have left.
   parts.pool = std::make_unique<KvPool>(
       *parts.backend, shape,
-      choose_bytes(options.kv_bytes, shape, parts.context_length, parts.backend->memory_for_kv()));
+      choose_bytes(options.kv_bytes, shape, parts.context_length, *parts.backend));
   if (options.check_invariants) parts.pool->poison_freed_runs();
   parts.execute = {choose_grouping(options.grouping), {}};
   if (parts.execute.grouping == Grouping::kAuto)

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <exception>
+#include <system_error>
 #include <utility>
 
+#include "base/check.h"
 #include "engine/execute.h"
 
 namespace cachalot {
@@ -13,6 +14,18 @@ namespace {
 
 double milliseconds(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double, std::milli>(to - from).count();
+}
+
+Error failure_of_engine(const Error& why) noexcept {
+  // What CUDA has lost, it has lost for the whole process.
+  const char* advice = why.code() == ErrorCode::kDeviceFailed
+                           ? "); start the process again, or go on with device \"cpu\""
+                           : "); load it again";
+  try {
+    return {why.code(), std::string("the engine has failed (") + why.what() + advice};
+  } catch (...) {
+    return why;  // no memory for more words
+  }
 }
 
 }  // namespace
@@ -24,7 +37,12 @@ Engine::Engine(EngineParts parts, std::function<void(StepEvents)> sink)
                   parts_.options.reuse}),
       sink_(std::move(sink)) {
   publish_stats();
-  thread_ = std::thread([this] { loop(); });
+  try {
+    thread_ = std::thread([this] { loop(); });
+  } catch (const std::system_error& error) {
+    throw Error(ErrorCode::kOutOfMemory,
+                std::string("cannot start a thread (") + error.what() + "); end other programs");
+  }
 }
 
 Engine::~Engine() {
@@ -54,16 +72,14 @@ void Engine::loop() {
       pass_time(&events);
       run_step(&events);
       publish_stats();
-    } catch (const Error& error) {
-      fail_engine(error, &events);
-    } catch (const std::exception& error) {
-      fail_engine(Error(ErrorCode::kInternal, error.what()), &events);
+    } catch (...) {
+      fail_engine(current_error(), &events);
     }
     deliver();
     undelivered_ = std::move(events);
     // A device that works by itself gets the next step first, if there is one.
     if (!parts_.backend->works_by_itself() || scheduler_.idle()) deliver();
-    if (scheduler_.abandoned()) break;
+    if (failure_) break;  // written by this thread only
   }
   deliver();
 }
@@ -73,35 +89,26 @@ void Engine::deliver() {
 }
 
 /** A broken rule of our own, a device that has failed, or no memory for the loop itself: nothing
- * here can be trusted now. */
-void Engine::fail_engine(const Error& why, StepEvents* events) {
-  // What CUDA has lost, it has lost for the whole process.
-  const char* advice = why.code() == ErrorCode::kDeviceFailed
-                           ? "); start the process again, or go on with device \"cpu\""
-                           : "); load it again";
-  const Error error(why.code(), std::string("the engine has failed (") + why.what() + advice);
-  batches_.clear();  // the tree is not touched any more
-  auto sequences = scheduler_.abandon();
-  for (auto& sequence : std::exchange(unserviceable_, {})) sequences.push_back(std::move(sequence));
-  {
-    const std::lock_guard lock(mutex_);
-    failure_ = error;
-    for (auto& sequence : submitted_) sequences.push_back(std::move(sequence));
-    submitted_.clear();
+ * here can be trusted now, and nothing is touched any more. Needs no memory. */
+void Engine::fail_engine(const Error& why, StepEvents* events) noexcept {
+  const Error error = failure_of_engine(why);
+  const std::lock_guard lock(mutex_);
+  failure_ = error;
+  for (auto& [id, request] : open_) {
+    request.end.front().error = error;
+    events->finished.splice(events->finished.end(), request.end);
   }
-  for (auto& sequence : sequences) {
-    finish(std::move(sequence), FinishReason::kError, &error, events);
-  }
+  open_.clear();
 }
 
 /** A request that can never run. */
-void Engine::refuse(std::unique_ptr<Sequence> sequence, StepEvents* events) {
+void Engine::refuse(Sequence& sequence, StepEvents* events) {
   const Error error(ErrorCode::kKvBudgetExceeded,
-                    "this request needs the KV of " + std::to_string(sequence->tokens.size() + 1) +
+                    "this request needs the KV of " + std::to_string(sequence.tokens.size() + 1) +
                         " tokens, but `kv.bytes` has room for " +
                         std::to_string(parts_.pool->n_runs() * kTileTokens) +
                         (pins_.empty() ? "" : ", some of it pinned by contexts"));
-  finish(std::move(sequence), FinishReason::kError, &error, events);
+  finish(sequence, FinishReason::kError, &error, events);
 }
 
 /** Times to live and deadlines. */
@@ -119,35 +126,31 @@ void Engine::pass_time(StepEvents* events) {
     const Error error(ErrorCode::kDeadlineExceeded,
                       "this request was not done within its deadline of " +
                           std::to_string(sequence->request.deadline_ms) + " ms");
-    finish(std::move(sequence), FinishReason::kError, &error, events);
+    finish(*sequence, FinishReason::kError, &error, events);
   }
 }
 
 void Engine::run_step(StepEvents* events) {
   const auto start = Clock::now();
-  const Step step = scheduler_.plan(&unserviceable_);
+  std::vector<std::unique_ptr<Sequence>> unserviceable;
+  const Step step = scheduler_.plan(&unserviceable);
   const double schedule_us = 1000 * milliseconds(start, Clock::now());
-  for (auto& sequence : std::exchange(unserviceable_, {})) refuse(std::move(sequence), events);
+  for (auto& sequence : unserviceable) refuse(*sequence, events);
   if (step.entries.empty()) return;
   std::optional<StepOutcome> outcome;
   std::optional<Error> error;
   try {
     outcome = execute_step(step, parts_.execute, mode(), *parts_.model, *parts_.backend,
                            parts_.pool->store(), [this] { deliver(); });
-  } catch (const Error& known) {
-    error = known;
-  } catch (const std::exception& unknown) {
-    error = Error(ErrorCode::kInternal, unknown.what());
-  }
-  if (error && error->code() == ErrorCode::kDeviceFailed) return fail_engine(*error, events);
-  if (error) {
-    fail_step(step, *error, events);
-  } else {
     const double step_ms = milliseconds(start, Clock::now());
     scheduler_.learn(step, step_ms);
     report(step, *outcome, schedule_us + outcome->plan_us, step_ms);
-    settle(step, *outcome, events);
+  } catch (...) {
+    error = current_error();
   }
+  if (error && error->code() == ErrorCode::kDeviceFailed) return fail_engine(*error, events);
+  if (error) fail_step(step, *error, events);
+  else settle(step, *outcome, events);
   if (parts_.options.check_invariants) {
     parts_.tree->check_invariants();
     scheduler_.check_invariants();
@@ -163,20 +166,15 @@ void Engine::settle(const Step& step, const StepOutcome& outcome, StepEvents* ev
     std::optional<Error> error;
     try {
       reason = settle_entry(entry, outcome, output, events);
-    } catch (const Error& known) {
-      error = known;
-    } catch (const std::bad_alloc&) {
-      error = Error(ErrorCode::kOutOfMemory, "there is no memory for the results of this request");
+    } catch (...) {
+      error = current_error();
     }
     if (error) {
-      finish(scheduler_.remove(entry.sequence, true), FinishReason::kError, &*error, events);
+      finish(*scheduler_.remove(entry.sequence, true), FinishReason::kError, &*error, events);
     } else if (reason) {
-      auto sequence = scheduler_.remove(entry.sequence);
-      const auto kept = sequence->request.kind == RequestKind::kPrefill
-                            ? std::optional(sequence->request)
-                            : std::nullopt;
-      finish(std::move(sequence), *reason, nullptr, events);
-      if (kept) keep(*kept);
+      const auto sequence = scheduler_.remove(entry.sequence);
+      finish(*sequence, *reason, nullptr, events);
+      if (sequence->request.kind == RequestKind::kPrefill) keep(sequence->request);
     }
     output += entry.output_nodes.size();
   }
@@ -200,35 +198,39 @@ std::optional<FinishReason> Engine::settle_entry(const StepEntry& entry, const S
 }
 
 void Engine::fail_step(const Step& step, const Error& error, StepEvents* events) {
-  for (const auto& entry : step.entries) {
-    finish(scheduler_.remove(entry.sequence, true), FinishReason::kError, &error, events);
-  }
+  for (const auto& entry : step.entries)
+    finish(*scheduler_.remove(entry.sequence, true), FinishReason::kError, &error, events);
 }
 
-void Engine::finish(std::unique_ptr<Sequence> sequence, FinishReason reason, const Error* error,
+/** The last word on a request that the scheduler has let go. */
+void Engine::finish(Sequence& sequence, FinishReason reason, const Error* error,
                     StepEvents* events) {
-  FinishEvent event{};
-  event.id = sequence->request.id;
+  std::list<FinishEvent> end;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto open = open_.find(sequence.request.id);
+    CHECK(open != open_.end(), "a request ends once");
+    end.splice(end.end(), open->second.end);
+    open_.erase(open);
+    if (sequence.request.pin != 0 && reason != FinishReason::kDone) n_pins_--;
+  }
+  FinishEvent& event = end.front();
   event.reason = reason;
-  if (error != nullptr) {
-    event.error_code = error_code_name(error->code());
-    event.error_message = error->what();
-  }
-  event.prompt_tokens = sequence->n_prompt();
-  event.cached_tokens = std::max(0, sequence->cached_tokens);
-  event.generated_tokens = sequence->n_generated();
+  if (error != nullptr) event.error = *error;
+  event.cached_tokens = std::max(0, sequence.cached_tokens);
+  event.generated_tokens = sequence.n_generated();
   const auto now = Clock::now();
-  if (sequence->cached_tokens >= 0) {
-    const auto first = sequence->n_generated() > 0 ? sequence->first_token : now;
-    event.timings = {milliseconds(sequence->submitted, sequence->started),
-                     milliseconds(sequence->started, first), milliseconds(first, now)};
+  if (sequence.cached_tokens >= 0) {
+    const auto first = sequence.n_generated() > 0 ? sequence.first_token : now;
+    event.timings = {milliseconds(sequence.submitted, sequence.started),
+                     milliseconds(sequence.started, first), milliseconds(first, now)};
   }
-  event.values = std::move(sequence->values);
-  end_batch_item(sequence->request.batch, sequence->request.batch_rank, sequence.get());
+  event.values = std::move(sequence.values);
   counters_.prompt_tokens += static_cast<uint64_t>(event.prompt_tokens);
   counters_.cached_tokens += static_cast<uint64_t>(event.cached_tokens);
   counters_.generated_tokens += static_cast<uint64_t>(event.generated_tokens);
-  events->finished.push_back(std::move(event));
+  events->finished.splice(events->finished.end(), end);
+  end_batch_item(sequence.request.batch, sequence.request.batch_rank, &sequence);
 }
 
 }  // namespace cachalot

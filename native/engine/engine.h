@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -28,8 +29,9 @@ struct EngineOptions {
   int threads = 0;                    // 0: one per core
   int context_length = 0;             // 0: what the model was trained for
   int step_tokens = 512;              // rows of a step
-  uint64_t kv_bytes = 0;  // 0: a quarter of the machine's memory, or of a GPU's what the weights
-                          // leave; at most what the contexts need
+  uint64_t kv_bytes = 0;  // 0: a quarter of the memory that the process can have and at most half
+                          // of what is left of it, or of a GPU's what the weights leave; at most
+                          // what the contexts need
   std::string kv_format = "auto";  // "auto", "f32", "bf16"
   double max_step_ms = 0;          // target for the time between tokens; 0: none
   std::string grouping = "auto";   // shared prefixes are read together: "auto", "always", "never"
@@ -66,13 +68,14 @@ struct EngineParts {
 class Engine {
  public:
   /** `sink` is called on the engine's thread, once per step and only with something to say; before
-   * there is an engine, on the thread that loads it, with its progress. */
+   * there is an engine, on the thread that loads it, with its progress. It must not throw. */
   Engine(EngineParts parts, std::function<void(StepEvents)> sink);
   ~Engine();  // waits for the step in flight; what is unfinished ends silently
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  /** Queues a request. Throws invalid_argument or context_overflow. */
+  /** Queues a request, whose id no other that has not ended may have. Throws invalid_argument,
+   * context_overflow or out_of_memory, and then nothing is queued. */
   void submit(Request request);
   /** Ends a request at the next step boundary with reason aborted; unknown ids are ignored. */
   void cancel(uint64_t id);
@@ -80,7 +83,7 @@ class Engine {
    * tokens ranks i and i + 1 have in common. They are taken in the order of their ranks, and what
    * no later one shares is given up first. */
   void begin_batch(uint64_t batch, std::vector<int32_t> shared_with_next);
-  /** An item that will never be submitted. */
+  /** An item that will never be submitted. Like `cancel` and `unpin` it needs no memory. */
   void skip_batch_item(uint64_t batch, int rank);
   /** Lets a pinned context go: its KV becomes ordinary cache. Unknown ids are ignored. */
   void unpin(uint64_t pin);
@@ -110,17 +113,16 @@ class Engine {
   std::optional<FinishReason> settle_entry(const StepEntry& entry, const StepOutcome& outcome,
                                            size_t output, StepEvents* events);
   void deliver();
-  void fail_engine(const Error& error, StepEvents* events);
+  void fail_engine(const Error& why, StepEvents* events) noexcept;
   void fail_step(const Step& step, const Error& error, StepEvents* events);
-  void finish(std::unique_ptr<Sequence> sequence, FinishReason reason, const Error* error,
-              StepEvents* events);
+  void finish(Sequence& sequence, FinishReason reason, const Error* error, StepEvents* events);
   bool has_commands() const;
   /** Milliseconds since the engine was made: the clock of deadlines and times to live. */
   int64_t on_clock(Clock::time_point time) const {
     return std::chrono::duration_cast<std::chrono::milliseconds>(time - made_).count() + 1;
   }
   void add(std::unique_ptr<Sequence> sequence, StepEvents* events);
-  void refuse(std::unique_ptr<Sequence> sequence, StepEvents* events);
+  void refuse(Sequence& sequence, StepEvents* events);
   void pass_time(StepEvents* events);
   void keep(const Request& request);
   void end_batch_item(uint64_t batch, int rank, const Sequence* sequence);
@@ -138,6 +140,7 @@ class Engine {
   StepEvents undelivered_;  // of the step before
   struct Batch {
     uint64_t first_order;
+    size_t n_items;
     BatchUsers users;
   };
   struct Pin {
@@ -146,16 +149,24 @@ class Engine {
   };
   std::map<uint64_t, Pin> pins_;
   std::map<uint64_t, Batch> batches_;
-  std::vector<std::unique_ptr<Sequence>> unserviceable_;  // by the plan of this step
 
   mutable std::mutex mutex_;  // guards what follows, to the thread
   std::condition_variable wake_;
+  /** A request that has not ended. Its end is made when it is submitted: whatever fails later, and
+   * whoever holds its sequence then, it can be told. */
+  struct OpenRequest {
+    std::list<FinishEvent> end;  // one
+    bool is_cancelled = false;
+  };
+  std::map<uint64_t, OpenRequest> open_;
   std::vector<std::unique_ptr<Sequence>> submitted_;
-  std::vector<uint64_t> cancelled_, unpinned_;
+  // What lets go must not fail: there is room for as many as can be let go.
+  std::vector<uint64_t> unpinned_;
   std::vector<std::pair<uint64_t, std::vector<int32_t>>> begun_batches_;
   std::vector<std::pair<uint64_t, int>> skipped_;
+  size_t n_pins_ = 0, n_batch_items_ = 0;  // that nobody has let go
   Explanation explanation_;
-  bool clear_requested_ = false;
+  bool clear_requested_ = false, cancel_requested_ = false;
   bool stopping_ = false;
   std::optional<Error> failure_;  // once the loop has ended by itself
   EngineStats published_{};

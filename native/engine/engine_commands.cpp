@@ -1,12 +1,41 @@
 // What the engine is told from other threads, and how the loop takes it.
 
+#include <algorithm>
+#include <iterator>
+#include <new>
+#include <utility>
+
 #include "engine/engine.h"
 #include "engine/validate.h"
 
 namespace cachalot {
 
+namespace {
+
+/** Makes room for n more, and does not make it anew each time. */
+template <typename T>
+void reserve_more(std::vector<T>* list, size_t n) {
+  if (list->capacity() < list->size() + n) list->reserve(2 * (list->size() + n));
+}
+
+/** Takes what is there and leaves the room. */
+template <typename T>
+std::vector<T> take(std::vector<T>* list) {
+  std::vector<T> taken(std::make_move_iterator(list->begin()),
+                       std::make_move_iterator(list->end()));
+  list->clear();
+  return taken;
+}
+
+}  // namespace
+
 void Engine::submit(Request request) {
   validate_request(request, config(), context_length());
+  std::map<uint64_t, OpenRequest> open;
+  FinishEvent& end = open[request.id].end.emplace_back();
+  end.id = request.id;
+  end.prompt_tokens = static_cast<int>(request.tokens.size());
+  const bool has_pin = request.pin != 0;
   auto sequence = std::make_unique<Sequence>();
   sequence->tokens = request.tokens;
   sequence->request = std::move(request);
@@ -14,7 +43,13 @@ void Engine::submit(Request request) {
   {
     const std::lock_guard lock(mutex_);
     if (failure_) throw *failure_;
+    if (open_.contains(end.id))
+      throw Error(ErrorCode::kInvalidArgument,
+                  "there is a request " + std::to_string(end.id) + " that has not ended");
+    if (has_pin) reserve_more(&unpinned_, n_pins_ + 1);
     submitted_.push_back(std::move(sequence));
+    n_pins_ += has_pin ? 1 : 0;
+    open_.merge(open);  // needs no memory
   }
   wake_.notify_all();
 }
@@ -22,7 +57,9 @@ void Engine::submit(Request request) {
 void Engine::cancel(uint64_t id) {
   {
     const std::lock_guard lock(mutex_);
-    cancelled_.push_back(id);
+    const auto open = open_.find(id);
+    if (open == open_.end()) return;
+    open->second.is_cancelled = cancel_requested_ = true;
   }
   wake_.notify_all();
 }
@@ -30,6 +67,7 @@ void Engine::cancel(uint64_t id) {
 void Engine::unpin(uint64_t pin) {
   {
     const std::lock_guard lock(mutex_);
+    if (failure_) return;
     unpinned_.push_back(pin);
   }
   wake_.notify_all();
@@ -49,14 +87,19 @@ EngineStats Engine::stats() const {
 }
 
 void Engine::begin_batch(uint64_t batch, std::vector<int32_t> shared_with_next) {
+  validate_batch(batch, shared_with_next);
   if (shared_with_next.empty()) return;
+  const size_t n = shared_with_next.size();
   const std::lock_guard lock(mutex_);
+  reserve_more(&skipped_, n_batch_items_ + n);
   begun_batches_.emplace_back(batch, std::move(shared_with_next));
+  n_batch_items_ += n;
 }
 
 void Engine::skip_batch_item(uint64_t batch, int rank) {
   {
     const std::lock_guard lock(mutex_);
+    if (failure_) return;
     skipped_.emplace_back(batch, rank);
   }
   wake_.notify_all();
@@ -68,8 +111,8 @@ std::vector<StepReport> Engine::explain() const {
 }
 
 bool Engine::has_commands() const {
-  return !submitted_.empty() || !cancelled_.empty() || !unpinned_.empty() || !skipped_.empty() ||
-         clear_requested_;
+  return !submitted_.empty() || !unpinned_.empty() || !skipped_.empty() || clear_requested_ ||
+         cancel_requested_;
 }
 
 void Engine::take_commands(StepEvents* events) {
@@ -81,23 +124,28 @@ void Engine::take_commands(StepEvents* events) {
   bool clear = false;
   {
     const std::lock_guard lock(mutex_);
+    if (std::exchange(cancel_requested_, false)) {
+      for (const auto& [id, request] : open_)
+        if (request.is_cancelled) cancelled.push_back(id);
+    }
     submitted.swap(submitted_);
-    cancelled.swap(cancelled_);
-    unpinned.swap(unpinned_);
+    unpinned = take(&unpinned_);
+    n_pins_ -= std::min(n_pins_, unpinned.size());
     begun.swap(begun_batches_);
-    skipped.swap(skipped_);
+    skipped = take(&skipped_);
     std::swap(clear, clear_requested_);
   }
   for (auto& [batch, shared] : begun) {
-    const uint64_t first = scheduler_.reserve_order(static_cast<int>(shared.size()));
-    batches_.emplace(batch, Batch{first, BatchUsers(std::move(shared))});
+    const size_t n = shared.size();
+    const uint64_t first = scheduler_.reserve_order(static_cast<int>(n));
+    batches_.emplace(batch, Batch{first, n, BatchUsers(std::move(shared))});
   }
   for (auto& sequence : submitted) add(std::move(sequence), events);
   for (const auto& [batch, rank] : skipped) end_batch_item(batch, rank, nullptr);
   for (const uint64_t id : cancelled) {
     Sequence* sequence = scheduler_.find(id);
     if (sequence != nullptr)
-      finish(scheduler_.remove(sequence), FinishReason::kAborted, nullptr, events);
+      finish(*scheduler_.remove(sequence), FinishReason::kAborted, nullptr, events);
   }
   for (const uint64_t id : unpinned) {
     if (const auto pinned = pins_.extract(id)) parts_.tree->unpin(pinned.mapped().segment);
@@ -111,7 +159,11 @@ void Engine::add(std::unique_ptr<Sequence> sequence, StepEvents* events) {
     sequence->order = batch->second.first_order + static_cast<uint64_t>(request.batch_rank);
   if (request.deadline_ms != 0)
     sequence->deadline_ms = on_clock(sequence->submitted) + request.deadline_ms;
-  if (!scheduler_.add(sequence)) refuse(std::move(sequence), events);
+  try {
+    if (!scheduler_.add(sequence)) refuse(*sequence, events);
+  } catch (const std::bad_alloc&) {  // the sequence is still here, and nobody else needs to end
+    finish(*sequence, FinishReason::kError, &out_of_memory(), events);
+  }
 }
 
 /** The request's tokens have just been computed, and nothing has been evicted since. */
@@ -130,7 +182,12 @@ void Engine::end_batch_item(uint64_t batch, int rank, const Sequence* sequence) 
   const int keep = found->second.users.finish(rank);
   if (sequence != nullptr && sequence->cached_tokens >= 0)
     parts_.tree->give_up(sequence->request.name_space, sequence->tokens, keep);
-  if (found->second.users.empty()) batches_.erase(found);
+  if (!found->second.users.empty()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    n_batch_items_ -= std::min(n_batch_items_, found->second.n_items);
+  }
+  batches_.erase(found);
 }
 
 void Engine::report(const Step& step, const StepOutcome& outcome, double host_us, double step_ms) {

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <list>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/error.h"
 #include "kv/segment.h"
 
 namespace cachalot {
@@ -82,10 +84,10 @@ struct RequestTimings {
 enum class FinishReason { kStop, kLength, kDone, kAborted, kError };
 
 struct FinishEvent {
-  uint64_t id;
-  FinishReason reason;
-  std::string error_code, error_message;  // when reason is kError
-  int prompt_tokens, cached_tokens, generated_tokens;
+  uint64_t id = 0;
+  FinishReason reason = FinishReason::kError;
+  std::optional<Error> error;  // when reason is kError
+  int prompt_tokens = 0, cached_tokens = 0, generated_tokens = 0;
   RequestTimings timings;
   std::vector<float> values;  // kScore: log-probabilities; kLogits: rows of logits
 };
@@ -95,12 +97,20 @@ struct LoadProgress {
   uint64_t bytes, total_bytes;
 };
 
-/** What happened in one step: crosses to JavaScript at once. */
+/** What happened in one step, or in several that nobody has looked at yet: crosses to JavaScript at
+ * once. Lists, because the ends of requests are made beforehand, and put here and passed on without
+ * needing memory: nobody may wait for ever because there is none. */
 struct StepEvents {
-  std::vector<TokenEvent> tokens;
-  std::vector<FinishEvent> finished;
+  std::list<TokenEvent> tokens;
+  std::list<FinishEvent> finished;
   std::optional<LoadProgress> loading;
   bool empty() const { return tokens.empty() && finished.empty() && !loading; }
+  /** What happened later. */
+  void append(StepEvents&& later) noexcept {
+    tokens.splice(tokens.end(), later.tokens);
+    finished.splice(finished.end(), later.finished);
+    if (later.loading) loading = std::exchange(later.loading, std::nullopt);
+  }
 };
 
 }  // namespace cachalot

@@ -18,8 +18,9 @@ bool Scheduler::add(std::unique_ptr<Sequence>& sequence) {
   if (n_runs_for(tokens_to_compute(*sequence)) > pool_.n_runs()) return false;
   const Request& request = sequence->request;
   if (request.batch == 0) sequence->order = reserve_order(1);
-  if (sequence->deadline_ms != 0) n_deadlines_++;
+  const bool has_deadline = sequence->deadline_ms != 0;
   waiting_.add(std::move(sequence));
+  if (has_deadline) n_deadlines_++;
   return true;
 }
 
@@ -180,16 +181,6 @@ void Scheduler::check_invariants() const {
     CHECK(sequence->leaf == nullptr, "who waits holds nothing");
   CHECK(tree_.n_writers() == static_cast<int>(running_.size()),
         "every open segment is a running sequence's");
-}
-
-std::vector<std::unique_ptr<Sequence>> Scheduler::abandon() {
-  std::vector<std::unique_ptr<Sequence>> all;
-  for (auto& sequence : running_) all.push_back(std::move(sequence));
-  for (auto& [key, sequence] : waiting_) all.push_back(std::move(sequence));
-  running_.clear();
-  waiting_.clear();
-  abandoned_ = true;
-  return all;
 }
 
 std::unique_ptr<Sequence> Scheduler::remove(Sequence* sequence, bool discard) {

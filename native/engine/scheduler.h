@@ -58,10 +58,6 @@ class Scheduler {
   /** Throws internal if a rule is broken: test builds call it after every step. */
   void check_invariants() const;
 
-  /** Gives all sequences up without touching the tree: the engine has failed. */
-  std::vector<std::unique_ptr<Sequence>> abandon();
-  bool abandoned() const { return abandoned_; }
-
   /** Takes a sequence out, its leaf released (or, if its KV cannot be trusted, discarded). */
   std::unique_ptr<Sequence> remove(Sequence* sequence, bool discard = false);
 
@@ -96,7 +92,6 @@ class Scheduler {
   int64_t now_ms_ = 0;
   int n_deadlines_ = 0;        // of the sequences here
   double mean_generated_ = 0;  // tokens, of those that have ended
-  bool abandoned_ = false;
 };
 
 }  // namespace cachalot

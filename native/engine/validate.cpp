@@ -1,6 +1,7 @@
 #include "engine/validate.h"
 
 #include <algorithm>
+#include <cfloat>
 #include <functional>
 
 #include "backend/params.h"
@@ -11,29 +12,76 @@ namespace cachalot {
 namespace {
 
 constexpr size_t kMaxLogits = size_t{1} << 28;  // 1 GiB of floats in one answer
+constexpr int kMaxThreads = 1024, kMaxStepTokens = 4096;
+
+/** Throws invalid_argument unless what is said holds. */
+void expect(bool holds, const char* expected) {
+  if (!holds) throw Error(ErrorCode::kInvalidArgument, std::string("expected ") + expected);
+}
+
+[[noreturn]] void fail(ErrorCode code, const std::string& message) { throw Error(code, message); }
+
+void check_tokens(const Request& request, int vocabulary) {
+  for (const int32_t token : request.tokens) {
+    if (token < 0 || token >= vocabulary) {
+      fail(ErrorCode::kInvalidArgument, "token " + std::to_string(token) +
+                                            " is not in the vocabulary of " +
+                                            std::to_string(vocabulary));
+    }
+  }
+  for (const auto& [token, bias] : request.sampling.bias) {
+    if (token < 0 || token >= vocabulary)
+      fail(ErrorCode::kInvalidArgument, "`logitBias` names the token " + std::to_string(token) +
+                                            ", which is not in the vocabulary of " +
+                                            std::to_string(vocabulary));
+    if (!(bias <= FLT_MAX))
+      fail(ErrorCode::kInvalidArgument, "`logitBias` holds something that is not a number");
+  }
+}
+
+/** What the scheduler and the sampler take for granted. */
+void check_ranges(const Request& request) {
+  const SamplingOptions& sampling = request.sampling;
+  const auto& breakers = sampling.dry.breakers;
+  const auto is_share = [](float share) { return share >= 0 && share <= 1; };
+  expect(request.priority >= 0 && request.priority <= 100, "a `priority` from 0 to 100");
+  expect(request.max_tokens >= 0, "a `maxTokens` of at least 0");
+  expect(request.deadline_ms >= 0 && request.ttl_ms >= 0, "times of at least 0");
+  expect(request.batch_rank >= 0, "a `batchRank` of at least 0");
+  expect(sampling.n_top >= 0 && sampling.n_top <= kMaxTopTokens,
+         "at most 20 tokens for `topLogprobs`");
+  expect(sampling.temperature >= 0, "a `temperature` of at least 0");
+  expect(sampling.top_k >= 0, "a `topK` of at least 0");
+  expect(is_share(sampling.top_p) && is_share(sampling.min_p) && is_share(sampling.typical_p),
+         "shares from 0 to 1 for `topP`, `minP` and `typicalP`");
+  expect(sampling.repetition_penalty > 0, "a `repetitionPenalty` above 0");
+  expect(sampling.penalty_window >= 0 && sampling.dry.window >= 0, "windows of at least 0");
+  expect(sampling.dry.allowed_length >= 1, "a `dry.allowedLength` of at least 1");
+  expect(std::is_sorted(breakers.begin(), breakers.end()), "ascending tokens for `dry.breakers`");
+}
+
+void check_rows(const Request& request, int vocabulary) {
+  const auto& rows = request.rows;
+  const auto n = static_cast<int64_t>(request.tokens.size());
+  const bool ascending =
+      std::adjacent_find(rows.begin(), rows.end(), std::greater_equal<>()) == rows.end();
+  if (rows.empty() || !ascending || rows.front() < 0 || rows.back() >= n) {
+    fail(ErrorCode::kInvalidArgument, "`rows` must be ascending indices of tokens of the prompt");
+  }
+  if (rows.size() * static_cast<size_t>(vocabulary) > kMaxLogits) {
+    fail(ErrorCode::kInvalidArgument, "`rows` asks for " + std::to_string(rows.size()) + " x " +
+                                          std::to_string(vocabulary) + " logits; ask for at most " +
+                                          std::to_string(kMaxLogits) + " at once");
+  }
+}
 
 }  // namespace
 
 void validate_request(const Request& request, const ModelConfig& config, int context_length) {
-  const auto fail = [](ErrorCode code, const std::string& message) { throw Error(code, message); };
   if (request.tokens.empty())
     fail(ErrorCode::kInvalidArgument, "the prompt is empty: it must hold at least one token");
-  for (const int32_t token : request.tokens) {
-    if (token < 0 || token >= config.vocabulary) {
-      fail(ErrorCode::kInvalidArgument, "token " + std::to_string(token) +
-                                            " is not in the vocabulary of " +
-                                            std::to_string(config.vocabulary));
-    }
-  }
-  for (const auto& [token, bias] : request.sampling.bias) {
-    if (token < 0 || token >= config.vocabulary)
-      fail(ErrorCode::kInvalidArgument, "`logitBias` names the token " + std::to_string(token) +
-                                            ", which is not in the vocabulary of " +
-                                            std::to_string(config.vocabulary));
-  }
-  const SamplingOptions& sampling = request.sampling;
-  if (sampling.n_top < 0 || sampling.n_top > kMaxTopTokens || sampling.dry.allowed_length < 1)
-    fail(ErrorCode::kInvalidArgument, "`topLogprobs` or `dry.allowedLength` is out of its range");
+  check_tokens(request, config.vocabulary);
+  check_ranges(request);
   const int n = static_cast<int>(std::min<size_t>(request.tokens.size(), INT32_MAX));
   const int room = request.kind == RequestKind::kGenerate ? context_length - 1 : context_length;
   if (n > room) {
@@ -44,20 +92,22 @@ void validate_request(const Request& request, const ModelConfig& config, int con
   }
   if (request.kind == RequestKind::kScore && n < 2)
     fail(ErrorCode::kInvalidArgument, "scoring needs at least two tokens");
-  if (request.kind == RequestKind::kLogits) {
-    const auto& rows = request.rows;
-    const bool ascending =
-        std::adjacent_find(rows.begin(), rows.end(), std::greater_equal<>()) == rows.end();
-    if (rows.empty() || !ascending || rows.front() < 0 || rows.back() >= n) {
-      fail(ErrorCode::kInvalidArgument, "`rows` must be ascending indices of tokens of the prompt");
-    }
-    if (rows.size() * static_cast<size_t>(config.vocabulary) > kMaxLogits) {
-      fail(ErrorCode::kInvalidArgument, "`rows` asks for " + std::to_string(rows.size()) + " x " +
-                                            std::to_string(config.vocabulary) +
-                                            " logits; ask for at most " +
-                                            std::to_string(kMaxLogits) + " at once");
-    }
-  }
+  if (request.kind == RequestKind::kLogits) check_rows(request, config.vocabulary);
+}
+
+void validate_options(const EngineOptions& options) {
+  expect(options.threads >= 0 && options.threads <= kMaxThreads, "at most 1024 `threads`");
+  expect(options.context_length >= 0, "a `contextLength` of at least 0");
+  expect(options.step_tokens >= 1 && options.step_tokens <= kMaxStepTokens,
+         "from 1 to 4096 `stepTokens`");
+  expect(options.max_step_ms >= 0, "a `maxStepMs` of at least 0");
+}
+
+void validate_batch(uint64_t batch, std::span<const int32_t> shared_with_next) {
+  expect(batch != 0, "a batch's number that is not 0");
+  const auto is_negative = [](int32_t n) { return n < 0; };
+  expect(std::none_of(shared_with_next.begin(), shared_with_next.end(), is_negative),
+         "counts of shared tokens of at least 0");
 }
 
 }  // namespace cachalot

@@ -1,6 +1,10 @@
-// What a request may ask for: checked once more below JavaScript, before it is queued.
+// What a request, an engine's options and a batch may ask for: checked once more below JavaScript,
+// before anything relies on it.
 #pragma once
 
+#include <span>
+
+#include "engine/engine.h"
 #include "engine/request.h"
 #include "model/config.h"
 
@@ -8,5 +12,11 @@ namespace cachalot {
 
 /** Throws invalid_argument or context_overflow. */
 void validate_request(const Request& request, const ModelConfig& config, int context_length);
+
+/** The same for options. */
+void validate_options(const EngineOptions& options);
+
+/** The same for Engine::begin_batch. */
+void validate_batch(uint64_t batch, std::span<const int32_t> shared_with_next);
 
 }  // namespace cachalot

@@ -16,7 +16,8 @@ class WaitingQueue {
   using Key = std::tuple<int, int64_t, uint64_t, uint64_t>;
   using Map = std::map<Key, std::unique_ptr<Sequence>>;
 
-  void add(std::unique_ptr<Sequence> sequence) {
+  /** If there is no memory for it, the sequence stays where it is. */
+  void add(std::unique_ptr<Sequence>&& sequence) {
     const int64_t deadline =
         sequence->deadline_ms == 0 ? std::numeric_limits<int64_t>::max() : sequence->deadline_ms;
     const Key key{-sequence->request.priority, deadline, sequence->order, sequence->request.id};

@@ -28,6 +28,9 @@ KvPool::KvPool(Backend& backend, const KvShape& shape, size_t bytes) {
   buffer_ = backend.allocate(static_cast<size_t>(n_runs_) * run_bytes_);
   store_ = {buffer_->data(),  shape.format,   shape.n_layers,
             shape.n_kv_heads, shape.head_dim, block_units};
+  // So that giving a run back needs no memory.
+  warm_.reserve(static_cast<size_t>(n_runs_));
+  cold_.reserve(static_cast<size_t>(n_runs_));
 }
 
 std::optional<uint32_t> KvPool::take() {

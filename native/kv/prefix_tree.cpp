@@ -20,15 +20,18 @@ int common_prefix(std::span<const int32_t> a, std::span<const int32_t> b) {
 PrefixTree::PrefixTree(KvPool& pool, std::function<void(const KvCopy&)> copy)
     : pool_(pool), copy_(std::move(copy)) {}
 
-// Children first would be a recursion as deep as the tree.
+// Children first, by the pointers to parents: a recursion would be as deep as the tree, and a list
+// of what is left to do would need memory.
 PrefixTree::~PrefixTree() {
-  std::vector<std::unique_ptr<KvSegment>> segments;
-  for (auto& [key, root] : roots_) segments.push_back(std::move(root));
-  while (!segments.empty()) {
-    const auto segment = std::move(segments.back());
-    segments.pop_back();
-    for (auto& child : segment->children) segments.push_back(std::move(child));
-    segment->children.clear();
+  for (auto& [key, root] : roots_) {
+    for (KvSegment* segment = root.get(); segment != nullptr;) {
+      if (!segment->children.empty()) {
+        segment = segment->children.back().get();
+      } else {
+        segment = segment->parent;
+        if (segment != nullptr) segment->children.pop_back();
+      }
+    }
   }
 }
 
@@ -50,9 +53,9 @@ void PrefixTree::leave(KvSegment* segment) {
 }
 
 KvSegment* PrefixTree::root(const std::string& key) {
-  auto& slot = roots_[key];
-  if (slot == nullptr) slot = std::make_unique<KvSegment>();
-  return slot.get();
+  const auto found = roots_.find(key);
+  if (found != roots_.end()) return found->second.get();
+  return roots_.emplace(key, std::make_unique<KvSegment>()).first->second.get();
 }
 
 // Sequences that compute the same text at the same time are siblings that begin alike, for as long
@@ -135,6 +138,7 @@ KvSegment* PrefixTree::split(KvSegment* segment, int n_tokens) {
   upper->n_users = segment->n_users > 0 ? 1 : 0;
   upper->tokens.assign(segment->tokens.begin(), segment->tokens.begin() + n_tokens);
   upper->runs.assign(segment->runs.begin(), segment->runs.begin() + n_runs);
+  upper->children.reserve(1);  // from here on no memory is needed, and the tree stays whole
   segment->tokens.erase(segment->tokens.begin(), segment->tokens.begin() + n_tokens);
   segment->runs.erase(segment->runs.begin(), segment->runs.begin() + n_runs);
   segment->begin += n_tokens;

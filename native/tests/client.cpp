@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "tests/failing_memory.h"
 
 namespace cachalot::tests {
 
@@ -53,13 +54,23 @@ Client::Client(const EngineOptions& options)
 
 uint64_t Client::submit(Request request) {
   const std::lock_guard lock(mutex_);
-  request.id = next_id_++;
-  answers_[request.id].request = request;
-  engine_->submit(request);
-  return request.id;
+  const uint64_t id = next_id_++;
+  request.id = id;
+  {
+    const MayFail no(false);
+    answers_[id].request = request;
+  }
+  try {
+    engine_->submit(std::move(request));
+  } catch (...) {
+    answers_.erase(id);
+    throw;
+  }
+  return id;
 }
 
 void Client::receive(StepEvents events) {
+  const MayFail no(false);
   const std::lock_guard lock(mutex_);
   for (const auto& event : events.tokens) {
     Answer& answer = answers_.at(event.id);
@@ -99,11 +110,10 @@ void check_answer(const Answer& answer) {
   const auto& tokens = answer.request.tokens;
   const bool poisoned = std::find(tokens.begin(), tokens.end(), kPoisonedToken) != tokens.end();
   if (finish.reason == FinishReason::kError) {
-    CHECK((poisoned && finish.error_code == "not_a_number") ||
-              finish.error_code == "kv_budget_exceeded" ||
-              (answer.request.deadline_ms != 0 && finish.error_code == "deadline_exceeded"),
-          "a request fails for a reason of its own: " + finish.error_code + ", " +
-              finish.error_message);
+    const ErrorCode code = finish.error->code();
+    CHECK((poisoned && code == ErrorCode::kNotANumber) || code == ErrorCode::kKvBudgetExceeded ||
+              (answer.request.deadline_ms != 0 && code == ErrorCode::kDeadlineExceeded),
+          std::string("a request fails for a reason of its own: ") + finish.error->what());
     return;
   }
   const bool generates = answer.request.kind == RequestKind::kGenerate;

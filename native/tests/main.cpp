@@ -7,12 +7,14 @@
 #include <cstdio>
 #include <cstring>
 #include <functional>
-#include <random>
 #include <mutex>
+#include <optional>
+#include <random>
 #include <string>
 #include <thread>
 
 #include "base/check.h"
+#include "tests/allocations.h"
 #include "tests/effort.h"
 #include "tests/pools.h"
 #include "tests/traffic.h"
@@ -128,18 +130,46 @@ std::string memory_returns(const Settings& settings) {
   return std::to_string(stats.steps) + " steps";
 }
 
+/** While a request has not ended, another of its id is refused: whose end would be whose? */
+std::string ids_are_unique(const Settings&) {
+  std::mutex gate;  // the first token waits at it, and the request cannot end before
+  const EngineOptions engine_options = options(512, 64, 40);
+  const auto engine =
+      assemble_engine(scripted_model(512), std::make_unique<ScriptedBackend>(), engine_options,
+                      [&](StepEvents) { const std::lock_guard wait(gate); });
+  std::unique_lock closed(gate);  // not before: loading reports its progress, too
+  Request request;
+  request.id = 7;
+  request.tokens = {1, 2, 3};
+  request.max_tokens = 50;
+  engine->submit(request);
+  std::optional<ErrorCode> refused;
+  try {
+    engine->submit(request);
+  } catch (const Error& error) {
+    refused = error.code();
+  }
+  closed.unlock();
+  CHECK(refused == ErrorCode::kInvalidArgument, "an id in use is refused");
+  return "refused";
+}
+
 std::string pools(const Settings& settings) {
   return pools_share_cores(settings.effort, settings.seed);
+}
+
+std::string allocations(const Settings& settings) {
+  return every_allocation_may_fail(settings.effort, settings.seed);
 }
 
 struct Test {
   const char* name;
   std::string (*run)(const Settings&);
 };
-constexpr Test kTests[] = {{"counting oracle", counting_oracle},
-                           {"concurrent sessions", concurrent_sessions},
-                           {"memory returns", memory_returns},
-                           {"pools share cores", pools}};
+constexpr Test kTests[] = {
+    {"counting oracle", counting_oracle}, {"concurrent sessions", concurrent_sessions},
+    {"memory returns", memory_returns},   {"ids are unique", ids_are_unique},
+    {"pools share cores", pools},         {"every allocation may fail", allocations}};
 
 int run_all(const Settings& settings) {
   int n_failed = 0, n_passed = 0;

@@ -49,6 +49,7 @@ class ScriptedBackend final : public Backend {
                                          std::span<const uint8_t> laid_out) override;
   std::unique_ptr<Weight> prepare_table(const Tensor& tensor) override;
   uint64_t memory_for_kv() const override { return uint64_t{1} << 30; }
+  uint64_t kv_limit() const override { return UINT64_MAX; }
   void check_kv(KvFormat, int) const override {}
   void begin_step(const StepTables&) override {}
   void start() override {}

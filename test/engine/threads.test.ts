@@ -1,9 +1,9 @@
 /** How many threads, and that they change nothing. native/tests/pools.cpp has the pools' own promises. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
 
 import { Engine } from '../../lib/index.js';
-import { temporaryPath, writeTinyModel } from '../fixtures/tiny-model.js';
+import { fileSystem } from '../fixtures/file-system.js';
+import { writeTinyModel } from '../fixtures/tiny-model.js';
 import { testing } from '../testing.js';
 
 const onLinux = process.platform === 'linux' ? describe : describe.skip;
@@ -16,16 +16,6 @@ function allowed(): number[] {
     const [first, last = first] = range.split('-').map(Number) as [number, number?];
     return Array.from({ length: last - first + 1 }, (_, i) => first + i);
   });
-}
-
-/** The root of a file system that has these files only. */
-function fileSystem(files: Record<string, string>): string {
-  const root = temporaryPath('root');
-  for (const [path, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(root, path)), { recursive: true });
-    writeFileSync(join(root, path), text);
-  }
-  return root;
 }
 
 const siblings = (processor: number) =>

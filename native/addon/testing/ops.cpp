@@ -7,6 +7,7 @@
 #include "addon/testing/device.h"
 #include "backend/block_codes.h"
 #include "base/cores.h"
+#include "base/system_memory.h"
 #include "engine/logit_edits.h"
 
 namespace cachalot::addon {
@@ -191,7 +192,7 @@ Napi::Value sample(const Napi::CallbackInfo& info) {
 
 // logitEdits(native sampling options, tokens, n of the prompt): [{ token, repetition, add }]
 Napi::Value edits(const Napi::CallbackInfo& info) {
-  const auto sampling = sampling_from(info[0].As<Napi::Object>());
+  const auto sampling = sampling_from(info[0]);
   const auto tokens = integers_of(info[1]);
   auto result = Napi::Array::New(info.Env());
   for (const LogitEdit& edit : logit_edits(sampling, tokens, integer_of(info[2]))) {
@@ -209,6 +210,15 @@ Napi::Value cores(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), usable_cores(info[0].ToString().Utf8Value()));
 }
 
+// systemMemory(root of the file system): what the process can have, and what is left of it
+Napi::Value memory(const Napi::CallbackInfo& info) {
+  const SystemMemory found = system_memory(info[0].ToString().Utf8Value());
+  auto object = Napi::Object::New(info.Env());
+  object.Set("limit", static_cast<double>(found.limit));
+  object.Set("left", static_cast<double>(found.left));
+  return object;
+}
+
 }  // namespace
 
 void export_ops(Napi::Env env, Napi::Object exports) {
@@ -221,6 +231,7 @@ void export_ops(Napi::Env env, Napi::Object exports) {
   exports.Set("siluMul", Napi::Function::New(env, silu_mul));
   exports.Set("logitEdits", Napi::Function::New(env, edits));
   exports.Set("usableCores", Napi::Function::New(env, cores));
+  exports.Set("systemMemory", Napi::Function::New(env, memory));
   exports.Set("sample", Napi::Function::New(env, sample));
 }
 

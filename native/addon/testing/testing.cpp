@@ -11,6 +11,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   export_simulation(env, exports);
   export_timing(env, exports);
   export_emulator(env, exports);
+  export_allocations(env, exports);
   return exports;
 }
 
