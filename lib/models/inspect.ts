@@ -6,14 +6,22 @@ import { CachalotError, fromNative } from '../errors.js';
 import { native } from '../native.js';
 import type { GgufInfo, GgufValue, TensorInfo } from '../native.js';
 import { sourcePath } from './cache-folder.js';
-import { bytesOf } from './file-bytes.js';
+import { modelBytes } from './file-bytes.js';
 import { locate } from './hub-source.js';
-import { kvBytesPerToken, parametersOf, readModelInfo, totalsByType } from './model-info.js';
+import type { HubFile } from './hub-source.js';
+import {
+  LONGEST_LIST,
+  kvBytesPerToken,
+  parametersOf,
+  readModelInfo,
+  totalsByType,
+} from './model-info.js';
 import type { ModelShape, TypeTotal } from './model-info.js';
 import { resolveModel } from './pull.js';
 import type { PullOptions } from './pull.js';
 import { readRemoteHeader } from './remote-header.js';
 import { isSource, parseSource } from './source.js';
+import { splitParts } from './split-parts.js';
 
 export interface Inspection {
   model: string;
@@ -34,13 +42,8 @@ export async function inspectModel(
   model: string,
   options: Pick<PullOptions, 'signal' | 'onProgress'> = {},
 ): Promise<Inspection> {
-  const remote = await remoteLocation(model, options.signal);
-  if (remote) {
-    const { info, fileBytes } = await readRemoteHeader(
-      remote.location,
-      remote.headers,
-      options.signal,
-    );
+  if (isRemote(model)) {
+    const { info, fileBytes } = await readRemoteModel(model, options.signal);
     return { ...describeGguf(model, info, fileBytes), ...shapeFromMetadata(info) };
   }
   const path = await resolveModel(model, options);
@@ -49,18 +52,43 @@ export async function inspectModel(
     return { model, container: 'safetensors', ...(await readModelInfo(path)) };
   }
   const info = await native()
-    .readGguf(path)
+    .readGguf(path, { longestList: LONGEST_LIST })
     .catch((error: unknown) => Promise.reject(fromNative(error)));
-  return { ...describeGguf(model, info, await bytesOf(path)), ...(await shapeOf(path)) };
+  return { ...describeGguf(model, info, await modelBytes(path)), ...(await shapeOf(path)) };
 }
 
-async function remoteLocation(model: string, signal: AbortSignal | undefined) {
-  if (/^https?:\/\//.test(model)) return { location: model, headers: {} };
-  if (existsSync(model) || !isSource(model)) return undefined;
+/** Whether only headers are fetched: of a GGUF file that is not here yet. */
+function isRemote(model: string): boolean {
+  if (isAddress(model)) return true;
+  if (existsSync(model) || !isSource(model)) return false;
   const source = parseSource(model);
-  if (source.kind !== 'hf' || source.file === undefined) return undefined;
-  if (!source.file.endsWith('.gguf') || existsSync(sourcePath(source))) return undefined;
-  return locate({ ...source, file: source.file }, false, signal);
+  if (source.kind !== 'hf' || source.file === undefined) return false;
+  return source.file.endsWith('.gguf') && !existsSync(sourcePath(source));
+}
+
+const isAddress = (model: string) => /^https?:\/\//.test(model);
+
+type RemoteHeader = Awaited<ReturnType<typeof readRemoteHeader>>;
+
+/** The header of a file; of the first part of a split model, with what the other parts have. */
+async function readRemoteModel(model: string, signal?: AbortSignal): Promise<RemoteHeader> {
+  const { info, fileBytes } = await readRemoteFile(model, signal);
+  const parts = splitParts(model);
+  const whole = { info: { ...info, tensors: [...info.tensors] }, fileBytes };
+  if (info.metadata['split.count'] !== parts.length) return whole;
+  for (const part of parts.slice(1)) {
+    const other = await readRemoteFile(part, signal);
+    for (const tensor of other.info.tensors) whole.info.tensors.push(tensor);
+    whole.fileBytes += other.fileBytes;
+  }
+  return whole;
+}
+
+async function readRemoteFile(model: string, signal?: AbortSignal): Promise<RemoteHeader> {
+  if (isAddress(model)) return readRemoteHeader(model, {}, signal);
+  const source = parseSource(model) as HubFile; // isRemote has seen to that
+  const { location, headers } = (await locate(source, false, signal))!;
+  return readRemoteHeader(location, headers, signal);
 }
 
 function describeGguf(
@@ -94,7 +122,7 @@ function shapeFromMetadata({ metadata, tensors }: GgufInfo): Pick<Inspection, 's
   if (typeof architecture !== 'string') return {};
   const number = (key: string) => {
     const value = metadata[`${architecture}.${key}`];
-    if (value instanceof Float64Array) return Math.max(0, ...value); // one for each layer
+    if (value instanceof Float64Array) return value.reduce((a, b) => Math.max(a, b), 0); // one for each layer
     return typeof value === 'number' ? value : 0;
   };
   const [layers, width, heads] = [

@@ -20,6 +20,7 @@ import { join } from 'node:path';
 
 import { native } from '../native.js';
 import { cacheFolder } from './cache-folder.js';
+import { splitParts } from './split-parts.js';
 
 export interface LayoutCacheLimits {
   /** Room for all layouts together; those used longest ago go first. */
@@ -89,7 +90,7 @@ export class LayoutCache {
     await mkdir(this.#folder, { recursive: true });
     await this.removeUnfinished();
     if (!(await this.hasRoom(bytes))) return;
-    const content = await hashOf(model);
+    const content = await contentOf(model);
     if (!(await this.isUnchanged(found))) return; // it is another file by now
     const path = this.layoutPath(content);
     await oneAfterAnother(path, async () => {
@@ -188,8 +189,18 @@ interface FileStatus {
   changedMs: bigint;
 }
 
-/** Of a file; folders of safetensors hold nothing that is repacked. */
+/** Of a file, or of all parts of a split one; folders of safetensors hold nothing that is repacked. */
 async function statusOf(path: string): Promise<FileStatus | undefined> {
+  const parts = await Promise.all(splitParts(path).map(statusOfFile));
+  const found = parts.filter((part) => part !== undefined);
+  if (found.length < parts.length) return undefined;
+  return {
+    identity: found.map(({ identity }) => identity).join('\n'),
+    changedMs: found.reduce((last, { changedMs }) => (changedMs > last ? changedMs : last), 0n),
+  };
+}
+
+async function statusOfFile(path: string): Promise<FileStatus | undefined> {
   const status = await stat(path, { bigint: true }).catch(() => undefined);
   if (!status?.isFile()) return undefined;
   const { dev, ino, size, mtimeNs, ctimeNs } = status;
@@ -197,6 +208,17 @@ async function statusOf(path: string): Promise<FileStatus | undefined> {
     identity: [dev, ino, size, mtimeNs, ctimeNs].join(' '),
     changedMs: ctimeNs / 1_000_000n,
   };
+}
+
+/** Of a file, or of all parts of a split one. */
+async function contentOf(path: string): Promise<string> {
+  const [first, ...rest] = splitParts(path) as [string, ...string[]];
+  let content = await hashOf(first);
+  for (const part of rest)
+    content = createHash('sha256')
+      .update(`${content} ${await hashOf(part)}`)
+      .digest('hex');
+  return content;
 }
 
 /** SHA-256 of the SHA-256 of each 8 MiB: worked out beside the event loop, piece by piece. */

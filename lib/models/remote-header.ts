@@ -8,6 +8,7 @@ import { join } from 'node:path';
 
 import { CachalotError, abortError, fromNative } from '../errors.js';
 import { native } from '../native.js';
+import { LONGEST_LIST } from './model-info.js';
 import type { GgufInfo } from '../native.js';
 
 const FIRST_BYTES = 1 << 20;
@@ -54,7 +55,7 @@ async function tryRead(
   } finally {
     await file.close();
   }
-  return native().readGguf(path).catch(fromNative);
+  return native().readGguf(path, { longestList: LONGEST_LIST, alone: true }).catch(fromNative);
 }
 
 async function fetchBeginning(

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { CachalotError } from '../errors.js';
+import type { ErrorCode } from '../errors.js';
 import { readTokenizerJson } from './tokenizer-json.js';
 import type { Step, TokenizerJson, Vocabulary } from './vocabulary.js';
 
@@ -28,9 +29,9 @@ export async function readHubVocabulary(folder: string, tokenizer?: string): Pro
     );
   }
   const [config, generation, model, template] = await Promise.all([
-    readJson<TokenizerConfig>(join(folder, 'tokenizer_config.json')),
-    readJson<GenerationConfig>(join(folder, 'generation_config.json')),
-    readJson<GenerationConfig>(join(folder, 'config.json')),
+    readJson<TokenizerConfig>(join(folder, 'tokenizer_config.json'), 'tokenizer_invalid'),
+    readJson<GenerationConfig>(join(folder, 'generation_config.json'), 'file_bad_metadata'),
+    readJson<GenerationConfig>(join(folder, 'config.json'), 'file_bad_metadata'),
     readText(join(folder, 'chat_template.jinja')),
   ]);
   const vocabulary = await readTokenizerJson(path, (json, id) => {
@@ -87,19 +88,15 @@ async function readText(path: string): Promise<string | undefined> {
   return existsSync(path) ? readFile(path, 'utf8') : undefined;
 }
 
-async function readJson<T>(path: string): Promise<T | undefined> {
+/** `code`: of the error if it is no JSON. Only one of these files is the tokenizer's. */
+async function readJson<T>(path: string, code: ErrorCode): Promise<T | undefined> {
   const text = await readText(path);
   if (text === undefined) return undefined;
   try {
     const value = JSON.parse(text) as T;
     return typeof value === 'object' && value !== null ? value : undefined;
   } catch (error) {
-    throw new CachalotError(
-      'tokenizer_invalid',
-      `'${path}' is no JSON: ${(error as Error).message}`,
-      {
-        cause: error,
-      },
-    );
+    const why = (error as Error).message;
+    throw new CachalotError(code, `'${path}' is no JSON: ${why}`, { cause: error });
   }
 }

@@ -15,6 +15,7 @@ namespace cachalot::addon {
 SamplingOptions sampling_from(const Napi::Object& object);
 Request request_from(const Napi::Object& object);
 EngineOptions engine_options_from(const Napi::Object& object);
+WantedMetadata wanted_metadata_from(const Napi::Object& object);
 
 Napi::Object to_js(Napi::Env env, const StepEvents& events);
 Napi::Object to_js(Napi::Env env, const EngineStats& stats);

@@ -139,7 +139,9 @@ void Engine::run_step(StepEvents* events) {
   } catch (const std::exception& unknown) {
     error = Error(ErrorCode::kInternal, unknown.what());
   }
-  if (error && error->code() == ErrorCode::kDeviceFailed) return fail_engine(*error, events);
+  const bool is_lasting = error && (error->code() == ErrorCode::kDeviceFailed ||
+                                    error->code() == ErrorCode::kModelChanged);
+  if (is_lasting) return fail_engine(*error, events);
   if (error) {
     fail_step(step, *error, events);
   } else {
