@@ -16,7 +16,8 @@ namespace cachalot::addon {
 
 namespace {
 
-/** readGguf(path, {keys, longestList, alone} or undefined): Promise<{version, metadata, tensors}> */
+/** readGguf(path, {keys, longestList, alone} or undefined): Promise<{version, metadata, tensors}>
+ */
 Napi::Value read_gguf(const Napi::CallbackInfo& info) {
   const std::string path = info[0].ToString();
   const auto options =
@@ -26,9 +27,8 @@ Napi::Value read_gguf(const Napi::CallbackInfo& info) {
     return std::make_shared<GgufFile>(read(path, wanted));
   };
   using File = std::shared_ptr<GgufFile>;
-  return PromiseWork<File>::run(info.Env(), work, [](Napi::Env env, const File& file) {
-    return to_js(env, *file);
-  });
+  return PromiseWork<File>::run(info.Env(), work,
+                                [](Napi::Env env, const File& file) { return to_js(env, *file); });
 }
 
 /** inspectModel(path): Promise<the configuration and the tensors of a model in any container> */

@@ -160,8 +160,7 @@ WantedMetadata wanted_metadata_from(const Napi::Object& object) {
   if (keys.IsArray()) {
     wanted.prefixes.clear();
     const auto list = keys.As<Napi::Array>();
-    for (uint32_t i = 0; i < list.Length(); i++)
-      wanted.prefixes.push_back(list.Get(i).ToString());
+    for (uint32_t i = 0; i < list.Length(); i++) wanted.prefixes.push_back(list.Get(i).ToString());
   }
   if (longest.IsNumber())
     wanted.longest_array = static_cast<uint64_t>(longest.As<Napi::Number>().Int64Value());

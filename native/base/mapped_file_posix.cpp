@@ -67,11 +67,10 @@ MappedFile::~MappedFile() {
 
 void MappedFile::read(uint64_t offset, std::span<uint8_t> out) const {
   while (!out.empty()) {
-    const ssize_t n = ::pread(file_, out.data(), std::min(out.size(), kReadBytes),
-                              static_cast<off_t>(offset));
+    const ssize_t n =
+        ::pread(file_, out.data(), std::min(out.size(), kReadBytes), static_cast<off_t>(offset));
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0)
-      throw Error(ErrorCode::kIo, "cannot read '" + path_ + "': " + std::strerror(errno));
+    if (n < 0) throw Error(ErrorCode::kIo, "cannot read '" + path_ + "': " + std::strerror(errno));
     if (n == 0) {
       throw Error(ErrorCode::kFileTruncated,
                   "'" + path_ + "' was cut off at byte " + std::to_string(offset) +

@@ -1,5 +1,5 @@
-// MappedFile over CreateFileMapping. The system lets nobody write to a file, or shorten it, that was
-// opened for reading only to be shared, and while it is mapped: there is nothing to watch.
+// MappedFile over CreateFileMapping. The system lets nobody write to a file, or shorten it, that
+// was opened for reading only to be shared, and while it is mapped: there is nothing to watch.
 
 #include <windows.h>
 
@@ -40,7 +40,7 @@ std::wstring wide(const std::string& text) {
 
 MappedFile::MappedFile(const std::string& path) : path_(path) {
   Handle file{::CreateFileW(wide(path).c_str(), GENERIC_READ, FILE_SHARE_READ, nullptr,
-                                  OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr)};
+                            OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr)};
   if (file.value == INVALID_HANDLE_VALUE) fail(path);
   LARGE_INTEGER size{};
   if (::GetFileSizeEx(file.value, &size) == 0) fail(path);
@@ -67,8 +67,8 @@ void MappedFile::read(uint64_t offset, std::span<uint8_t> out) const {
     DWORD n = 0;
     const auto wanted = static_cast<DWORD>(std::min(out.size(), kReadBytes));
     if (::ReadFile(file_, out.data(), wanted, &n, &at) == 0 || n == 0)
-      throw Error(ErrorCode::kIo, "cannot read '" + path_ + "': Windows error " +
-                                      std::to_string(::GetLastError()));
+      throw Error(ErrorCode::kIo,
+                  "cannot read '" + path_ + "': Windows error " + std::to_string(::GetLastError()));
     out = out.subspan(n);
     offset += n;
   }

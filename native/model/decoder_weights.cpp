@@ -36,7 +36,8 @@ class Loader {
     const bool tied = !tensors_.contains("output.weight");
     weights_.output = projection(tied ? "token_embd" : "output", c.vocabulary, c.width, false);
     const Weight* same = tied ? weights_.output.weight.get() : nullptr;
-    const bool is_there = tied && !backend_.reads_in_place(embedding.tensor.dtype, WeightUse::kTable);
+    const bool is_there =
+        tied && !backend_.reads_in_place(embedding.tensor.dtype, WeightUse::kTable);
     weights_.embedding = backend_.prepare_table(
         is_there ? embedding.tensor : reader_.read(embedding, WeightUse::kTable), same);
     if (!tied) advance(embedding);
@@ -90,8 +91,7 @@ class Loader {
     const auto before = weights_.layout == nullptr
                             ? std::span<const uint8_t>()
                             : weights_.layout->find(stored.name, stored.tensor);
-    const Tensor source =
-        before.empty() ? reader_.read(stored, WeightUse::kLinear) : stored.tensor;
+    const Tensor source = before.empty() ? reader_.read(stored, WeightUse::kLinear) : stored.tensor;
     Projection result{backend_.prepare_weight(source, before), nullptr};
     advance(stored);
     const auto laid_out = result.weight->laid_out();

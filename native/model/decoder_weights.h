@@ -47,13 +47,13 @@ struct DecoderWeights {
 
   /** Throws model_changed if what is read from files can no longer be trusted, or read. */
   void check_files() const;
-  /** Bytes of packed weights; those read in place from the map are not counted. */
+  /** Bytes of packed weights; floats that are read as they are in the file are not counted. */
   int64_t resident_bytes() const;
 };
 
-/** What weights read in place stays mapped; `tensors` may go. `layout`: of an earlier load, or null. Throws
- * model_missing_tensor, model_bad_shape, model_changed, or unsupported_architecture for a
- * tensor that nothing uses. `on_progress` is told how many bytes of the tensors are ready. */
+/** What weights read in place stays mapped; `tensors` may go. `layout`: of an earlier load, or
+ * null. Throws model_missing_tensor, model_bad_shape, model_changed, or unsupported_architecture
+ * for a tensor that nothing uses. `on_progress` is told how many bytes of the tensors are ready. */
 DecoderWeights load_decoder_weights(
     const TensorMap& tensors, const ModelConfig& config, Backend& backend,
     std::shared_ptr<const LayoutFile> layout,

@@ -6,9 +6,10 @@ namespace cachalot {
 
 namespace {
 
-// A step reads all floats, so in memory of our own they take no more room than mapped. They are read
-// in a tenth of a second, and processes that load the same model no longer share them: for more than
-// this, both would be felt. Tables of quantized models stay mapped: a text touches few of their rows.
+// A step reads all matrices of floats, so in memory of our own they take no more room than mapped.
+// They are read in a tenth of a second, and processes that load the same model no longer share
+// them: of more than this, both would be felt. Tables of quantized models stay mapped: a text
+// touches few of their rows.
 constexpr uint64_t kMaxFloatsInMemory = uint64_t{256} << 20;
 
 std::span<uint8_t> beginning(const MemoryRegion& region, uint64_t bytes) {
@@ -40,6 +41,7 @@ Tensor TensorReader::read(const StoredTensor& stored, WeightUse use) {
   if (stored.file == nullptr) return tensor;
   if (!backend_.reads_in_place(tensor.dtype, use)) {
     if (scratch_.size() < stored.bytes()) scratch_ = MemoryRegion(stored.bytes());
+    scratch_.decommit(stored.bytes(), scratch_.size() - stored.bytes());  // of a larger one before
     stored.read(beginning(scratch_, stored.bytes()));
     tensor.data = scratch_.data();
   } else if (is_float(tensor.dtype) && float_bytes_ <= kMaxFloatsInMemory) {

@@ -10,7 +10,7 @@ namespace cachalot {
 
 namespace {
 
-constexpr uint32_t kMagic = 0x46554747;  // "GGUF"
+constexpr uint32_t kMagic = 0x46554747;         // "GGUF"
 constexpr uint32_t kSwappedMagic = 0x47475546;  // "FUGG"
 constexpr uint64_t kMaxDimensions = 4;
 constexpr uint64_t kMaxTensors = 1 << 18;  // the largest mixtures of experts have some 40,000

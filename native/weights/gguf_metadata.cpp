@@ -12,11 +12,11 @@ namespace cachalot {
 namespace {
 
 // Limits for a whole header, as files with holes cost nothing and what is made of them does. The
-// largest vocabularies, of 256K tokens with scores, types and twice as many merges, have 1.3 million
-// elements and 15 MB of text; models have some 50 keys.
+// largest vocabularies, of 256K tokens with scores, types and twice as many merges, have 1.3
+// million elements and 15 MB of text; models have some 50 keys.
 constexpr uint64_t kMaxEntries = 1 << 16;
 constexpr uint64_t kMaxElements = 1 << 23;
-constexpr uint64_t kMaxTextBytes = uint64_t{128} << 20;  // JavaScript can hold it as one string, too
+constexpr uint64_t kMaxTextBytes = 1 << 27;  // which JavaScript can hold as one string, too
 constexpr uint64_t kMaxNameBytes = 1024;
 constexpr uint64_t kMinEntryBytes = 8 + 4;  // key length, type
 constexpr uint64_t kExcerpt = 4;            // elements of an array that is not kept whole
@@ -69,9 +69,9 @@ class MetadataReader {
   GgufMetadata read(uint64_t n_entries) {
     reader_.need(checked_multiply(n_entries, kMinEntryBytes).value_or(UINT64_MAX), "the metadata");
     if (n_entries > kMaxEntries) {
-      throw Error(ErrorCode::kFileBadMetadata,
-                  "the file has " + std::to_string(n_entries) + " metadata entries; at most " +
-                      std::to_string(kMaxEntries) + " are allowed");
+      throw Error(ErrorCode::kFileBadMetadata, "the file has " + std::to_string(n_entries) +
+                                                   " metadata entries; at most " +
+                                                   std::to_string(kMaxEntries) + " are allowed");
     }
     GgufMetadata metadata;
     for (uint64_t i = 0; i < n_entries; i++) {
@@ -130,8 +130,8 @@ class MetadataReader {
     const bool strings = array->type == GgufType::kString;
     const uint64_t element = strings ? 8 : scalar_bytes(array->type);
     if (element == 0)
-      bad_metadata(key, "is an array of unknown type " +
-                            std::to_string(static_cast<uint32_t>(array->type)));
+      bad_metadata(
+          key, "is an array of unknown type " + std::to_string(static_cast<uint32_t>(array->type)));
     const auto bytes = checked_multiply(array->n_elements, element);
     reader_.need(bytes.value_or(UINT64_MAX), "metadata array '" + key + "'");
     count_elements(key, array->n_elements);
@@ -180,8 +180,8 @@ class MetadataReader {
 
   void count_elements(const std::string& key, uint64_t n) {
     if (n > kMaxElements - n_elements_) {
-      bad_metadata(key, "is an array of " + std::to_string(n) + " elements, which goes beyond the " +
-                            std::to_string(kMaxElements) +
+      bad_metadata(key, "is an array of " + std::to_string(n) +
+                            " elements, which goes beyond the " + std::to_string(kMaxElements) +
                             " that the metadata of a file may have in all");
     }
     n_elements_ += n;

@@ -1,5 +1,5 @@
-// The metadata of a GGUF file: keys with scalars, texts and arrays. All of it is checked, and counted
-// against limits for the whole header; only what is asked for is kept.
+// The metadata of a GGUF file: keys with scalars, texts and arrays. All of it is checked, and
+// counted against limits for the whole header; only what is asked for is kept.
 #pragma once
 
 #include <cstdint>
@@ -37,10 +37,10 @@ const char* gguf_type_name(GgufType type);
 /** An array of one element type, or its beginning; arrays of arrays are refused. */
 struct GgufArray {
   GgufType type;
-  uint64_t n_elements;             // in the file
-  std::vector<double> numbers;     // those that are kept, unless they are strings
-  std::string text;                // all strings that are kept, one after the other
-  std::vector<uint64_t> text_ends;  // where each ends: a std::string for each takes several times that
+  uint64_t n_elements;              // in the file
+  std::vector<double> numbers;      // those that are kept, unless they are strings
+  std::string text;                 // all strings that are kept, one after the other
+  std::vector<uint64_t> text_ends;  // where each ends: strings of their own would take more
 
   uint64_t n_kept() const { return type == GgufType::kString ? text_ends.size() : numbers.size(); }
   bool is_whole() const { return n_kept() == n_elements; }

@@ -52,10 +52,9 @@ std::string prefix_of(const std::string& path, const Part& part) {
   if (part.number != 0) {
     const std::string first =
         is_named_so ? "'" + prefix + ending(0, part.count) + "'" : "the first part";
-    throw Error(ErrorCode::kInvalidArgument, "'" + path + "' is " +
-                                                 in_words(part.number, part.count) +
-                                                 " of a model: load " + first +
-                                                 ", and the others are found beside it");
+    throw Error(ErrorCode::kInvalidArgument,
+                "'" + path + "' is " + in_words(part.number, part.count) + " of a model: load " +
+                    first + ", and the others are found beside it");
   }
   if (!is_named_so) {
     throw Error(ErrorCode::kInvalidArgument,
@@ -79,8 +78,8 @@ GgufFile read_part(const std::string& path, uint64_t number, const Part& first,
     throw Error(ErrorCode::kFileBadMetadata,
                 "'" + path + "' is not " + expected + ", but " +
                     (part ? in_words(part->number, part->count) + " of a model of " +
-                                std::to_string(part->n_tensors) + " tensors (expected: " +
-                                std::to_string(first.n_tensors) + ")"
+                                std::to_string(part->n_tensors) +
+                                " tensors (expected: " + std::to_string(first.n_tensors) + ")"
                           : "a model of its own"));
   }
   return file;
@@ -101,8 +100,8 @@ GgufFile read_gguf(const std::string& path, const WantedMetadata& wanted) {
       const auto [found, is_new] = found_in.emplace(tensor.name, part_path);
       if (!is_new) {
         throw Error(ErrorCode::kFileDuplicateTensor, "tensor '" + tensor.name + "' is in '" +
-                                                         part_path + "', and in '" +
-                                                         found->second + "' as well");
+                                                         part_path + "', and in '" + found->second +
+                                                         "' as well");
       }
       model.tensors.push_back(std::move(tensor));
     }
@@ -110,8 +109,9 @@ GgufFile read_gguf(const std::string& path, const WantedMetadata& wanted) {
   if (model.tensors.size() != first->n_tensors) {
     throw Error(ErrorCode::kFileBadMetadata,
                 "the " + std::to_string(first->count) + " parts of '" + path + "' have " +
-                    std::to_string(model.tensors.size()) + " tensors together, but say that it is " +
-                    std::to_string(first->n_tensors) + ": one of them is of another model");
+                    std::to_string(model.tensors.size()) +
+                    " tensors together, but say that it is " + std::to_string(first->n_tensors) +
+                    ": one of them is of another model");
   }
   return model;
 }
