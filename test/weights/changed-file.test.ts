@@ -91,20 +91,21 @@ describe('a model of few floats', () => {
 
 describe('a model of which something is read in its file', () => {
   test.each(['Q8_0', 'Q4_K'])(
-    '(%s) that is overwritten fails every request, running and later ones',
+    '(%s) that is overwritten fails every request: those that run, that wait, and later ones',
     async (type) => {
       const path = await tiny(type);
       await using engine = await Engine.load(path);
-      const running = engine.completeTokens(PROMPT, { maxTokens: 400 });
-      const error = await (async () => {
-        for await (const _ of running.tokens()) overwrite(path);
-      })().catch((failed: unknown) => failed);
-      expect(error).toMatchObject({
+      overwrite(path);
+      const failed = {
         name: 'CachalotError',
         code: 'model_changed',
         message: expect.stringContaining(path) as string,
-      });
-      await expect(engine.logits(PROMPT)).rejects.toMatchObject({ code: 'model_changed' });
+      };
+      const requests = [5, 6, 7].map((token) =>
+        engine.completeTokens([...PROMPT, token], { maxTokens: 40 }),
+      );
+      for (const { result } of requests) await expect(result).rejects.toMatchObject(failed);
+      await expect(engine.logits(PROMPT)).rejects.toMatchObject(failed);
     },
   );
 
@@ -185,16 +186,21 @@ test('a layout that is cut off while it is mapped fails with a code, and the pro
   const layout = `${path}.layout`;
   const script = `
     const { EngineCore } = require('./dist/engine-core.js');
+    const { evaluate } = require('./dist/evaluate.js');
     const options = require('./dist/load-options.js').resolveLoadOptions({});
-    const first = await EngineCore.load(path, options);
-    await first.native.saveLayout(${JSON.stringify(layout)});
-    const engine = await Engine.loadWith(path, {}, { layoutPath: ${JSON.stringify(layout)} });
-    const weights = engine.description.weights;
-    fs.truncateSync(${JSON.stringify(layout)}, 5000);
-    return { weights, code: await codeOf(logits(engine)) };`;
-  expect(await inProcess(path, script, { layoutCache: false })).toEqual({
+    const layoutPath = ${JSON.stringify(layout)};
+    await (await EngineCore.load(path, options)).native.saveLayout(layoutPath);
+    const core = await EngineCore.load(path, { ...options, layoutPath });
+    const { weights } = core.native.description();
+    const [tokens, rows] = [Int32Array.of(3, 1, 4), Int32Array.of(2)];
+    const ask = () => evaluate({ core, namespace: '' }, { kind: 'logits', tokens, rows });
+    const before = await codeOf(ask());
+    fs.truncateSync(layoutPath, 5000);
+    return { weights, before, after: await codeOf(ask()) };`;
+  expect(await inProcess(path, script)).toEqual({
     weights: 'mapped',
-    code: 'model_changed',
+    before: 'accepted',
+    after: 'model_changed',
   });
 });
 
