@@ -59,7 +59,9 @@ TensorMap by_name(std::vector<StoredTensor> tensors) {
 
 JsonValue read_config(const std::string& path) {
   try {
-    return parse_json(read_whole_file(path, kMaxConfigBytes));
+    JsonValue json = parse_json(read_whole_file(path, kMaxConfigBytes));
+    if (json.object() == nullptr) throw Error(ErrorCode::kFileBadMetadata, "it is no JSON object");
+    return json;
   } catch (const Error& error) {
     if (error.code() == ErrorCode::kModelNotFound) {
       throw Error(error.code(),

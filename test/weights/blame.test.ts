@@ -56,7 +56,7 @@ describe('a folder', () => {
   test.each([
     ['no JSON', '{"model_type":', 'file_bad_metadata'],
     ['empty', '', 'file_truncated'],
-    ['no object', '[]', 'model_missing_key'],
+    ['no object', '[]', 'file_bad_metadata'],
     ['without fields', '{}', 'model_missing_key'],
   ])('whose config.json is %s: it is blamed', async (_, text, code) => {
     expect(await failure(Engine.load(withConfig(text)))).toEqual(blamed(code));

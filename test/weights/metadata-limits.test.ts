@@ -145,16 +145,6 @@ describe('metadata', () => {
     expect(stdout).toContain('junk = ["", "", "", "", ... 3000000 in all]');
   }, 30_000);
 
-  test('of one number for each of a million layers are shown, and not computed with', async () => {
-    const count = 1_000_000;
-    const list = Buffer.concat([text('llama.block_count'), u32(9), u32(4), u64(count)]);
-    const path = withEntries(
-      [Buffer.concat([text('general.architecture'), u32(8), text('llama')])],
-      [list, 4 * count],
-    );
-    expect((await inspectModel(path)).problem).toContain('llama.block_count');
-  });
-
   test('of 128K tokens and 280K merges are read as they are', async () => {
     const strings = (n: number, of: (i: number) => string) =>
       Array.from({ length: n }, (_, i) => of(i));
@@ -173,8 +163,9 @@ describe('metadata', () => {
       ),
     );
     const { metadata } = await native().readGguf(path, { keys: ['tokenizer.ggml.'] });
-    expect(metadata['tokenizer.ggml.tokens']).toEqual(tokens);
-    expect(metadata['tokenizer.ggml.merges']).toEqual(merges);
+    const same = (key: string, list: string[]) =>
+      JSON.stringify(metadata[`tokenizer.ggml.${key}`]) === JSON.stringify(list);
+    expect([same('tokens', tokens), same('merges', merges)]).toEqual([true, true]);
     expect(metadata['tokenizer.ggml.token_type']).toHaveLength(tokens.length);
   });
 });
