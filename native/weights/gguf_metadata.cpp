@@ -169,7 +169,7 @@ class MetadataReader {
   /** Of text that is there and may be read. */
   uint64_t read_text_length(const std::string& key) {
     const auto length = reader_.read<uint64_t>(key);
-    reader_.need(length, "the text of metadata '" + key + "'");
+    reader_.need(length, key);
     if (length > kMaxTextBytes - n_text_bytes_) {
       bad_metadata(key, "goes beyond the " + std::to_string(kMaxTextBytes) +
                             " bytes of text that the metadata of a file may have in all");

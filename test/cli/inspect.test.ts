@@ -139,7 +139,8 @@ describe('the header of a remote file', () => {
       'llama.embedding_length': { u32: 8 },
       'llama.attention.head_count': { u32: 2 },
     };
-    hub().files.set('/o/r/resolve/main/m.gguf', { bytes: Buffer.from(ggufHeader(metadata, [])) });
+    const bytes = Buffer.concat([ggufHeader(metadata, []), Buffer.alloc(32)]);
+    hub().files.set('/o/r/resolve/main/m.gguf', { bytes });
     expect((await inspectModel(MODEL)).shape).toMatchObject({ layers: 3, width: 8 });
   });
 
