@@ -38,6 +38,7 @@ import { checkMessages } from './text/chat-template.js';
 import type { Message } from './text/chat-template.js';
 import { loadVocabulary } from './text/load-vocabulary.js';
 import { TextTokenizer } from './text/tokenizer.js';
+import type { Vocabulary } from './text/vocabulary.js';
 
 export interface CompleteOptions extends GenerateOptions {
   /** What stands before the text: its keys and values are shared by all who use it. */
@@ -96,15 +97,7 @@ export class Engine implements AsyncDisposable {
     const loading = loadCore(path, nativeOptions, layouts, found, (bytes, totalBytes) =>
       onProgress?.({ phase: 'load', part: 0, parts: 1, receivedBytes: bytes, totalBytes }),
     );
-    loading.catch(() => undefined); // heard below
-    const abandon = () => loading.then((loaded) => loaded.dispose()).catch(() => undefined);
-    const vocabulary = await loadVocabulary(path, options.tokenizer).catch(
-      async (error: unknown) => {
-        await abandon();
-        throw error;
-      },
-    );
-    const core = await loading;
+    const { core, vocabulary } = await bothOf(loading, loadVocabulary(path, options.tokenizer));
     if (signal?.aborted) {
       await core.dispose();
       throw abortError(signal);
@@ -277,6 +270,15 @@ export class Engine implements AsyncDisposable {
     if (typeof input === 'string') return this.#context.encode(input, { bos: true }, signal);
     return isIntegerList('input', input);
   }
+}
+
+/** Both halves of a model. If both fail, the weights' error is told: what is wrong with the files is wrong for the vocabulary, too. */
+async function bothOf(loading: Promise<EngineCore>, reading: Promise<Vocabulary>) {
+  const [core, vocabulary] = await Promise.allSettled([loading, reading]);
+  if (core.status === 'rejected') throw core.reason;
+  if (vocabulary.status === 'fulfilled') return { core: core.value, vocabulary: vocabulary.value };
+  await core.value.dispose();
+  throw vocabulary.reason;
 }
 
 /** The engine's core, with the weights that an earlier load has laid out if they are of the very file that is loaded. */

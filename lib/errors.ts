@@ -22,6 +22,7 @@ export type ErrorCode =
   | 'model_bad_value'
   | 'model_missing_tensor'
   | 'model_bad_shape'
+  | 'model_changed'
   | 'context_overflow'
   | 'kv_budget_exceeded'
   | 'deadline_exceeded'

@@ -4,6 +4,9 @@ import { join, sep } from 'node:path';
 
 import { CachalotError } from './errors.js';
 import type { CudaDevice } from './cuda-device.js';
+import type { GgufInfo, GgufOptions, TensorInfo } from './gguf-info.js';
+
+export type { GgufExcerpt, GgufInfo, GgufValue, TensorInfo } from './gguf-info.js';
 
 export interface NativeRequest {
   id: number;
@@ -159,9 +162,9 @@ export interface StepExplanation {
 export interface EngineDescription {
   /** "cpu, avx512, 2 threads" */
   device: string;
-  /** Where weights are: read in place in the model's file, packed into memory, mapped as an earlier load packed them, or
-   *  in a GPU's memory. */
-  weights: 'in place' | 'packed' | 'mapped' | 'on the device';
+  /** Where weights are: floats are read in place in the model's file, or in memory if they are few; quantized ones are packed
+   *  into memory, or mapped as an earlier load packed them; or all are in a GPU's memory. */
+  weights: 'in place' | 'in memory' | 'packed' | 'mapped' | 'on the device';
   kvFormat: string;
   kvBytesPerToken: number;
   /** The longest context, in tokens. */
@@ -190,25 +193,6 @@ export interface NativeEngine {
   /** Writes what weights were packed into; the engine goes on meanwhile. */
   saveLayout(path: string): Promise<void>;
   dispose(): Promise<void>;
-}
-
-/** Lists of numbers and of truth values come as Float64Array. */
-export type GgufValue = number | boolean | string | string[] | Float64Array;
-
-/** A tensor in a file; its shape begins with the fastest-running dimension. */
-export interface TensorInfo {
-  name: string;
-  type: string;
-  shape: number[];
-  bytes: number;
-}
-
-export interface GgufInfo {
-  version: number;
-  /** Bytes of the header: where the tensors begin. */
-  dataOffset: number;
-  metadata: Record<string, GgufValue>;
-  tensors: TensorInfo[];
 }
 
 /** What a model is, whatever its container; tensors under GGUF's names. */
@@ -255,7 +239,8 @@ export interface NativeBinding {
     options: NativeEngineOptions,
     onEvents: (events: NativeEvents) => void,
   ): Promise<NativeEngine>;
-  readGguf(path: string): Promise<GgufInfo>;
+  /** Of a split model, its first part gives the tensors of all. */
+  readGguf(path: string, options?: GgufOptions): Promise<GgufInfo>;
   inspectModel(path: string): Promise<NativeModelInfo>;
   /** `file`: a large one whose pages are read as well; '' for none. */
   measurePeaks(instructions: string, threads: number, file: string): Promise<MachinePeaks>;

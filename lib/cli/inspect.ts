@@ -111,6 +111,7 @@ function shortened(value: GgufValue): string {
     return JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}...` : value);
   if (typeof value === 'number') return String(Number(value.toPrecision(7))); // floats are 32-bit mostly
   if (typeof value === 'boolean') return String(value);
-  const first = [...value.slice(0, 4)].map((item) => JSON.stringify(item)).join(', ');
+  const beginning = 'first' in value ? value.first : value;
+  const first = [...beginning.slice(0, 4)].map((item) => JSON.stringify(item)).join(', ');
   return value.length > 4 ? `[${first}, ... ${value.length} in all]` : `[${first}]`;
 }

@@ -3,6 +3,7 @@ import { lstat, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { ioError } from '../files/io-error.js';
+import { allParts } from './split-name.js';
 
 /** Nothing of that name, or a file where a folder should be on the way to it. */
 export function isAbsent(error: unknown): boolean {
@@ -18,6 +19,13 @@ export async function isFile(path: string): Promise<boolean> {
     if (isAbsent(error)) return false;
     throw ioError(error, 'look at', path);
   }
+}
+
+/** Of a model: a folder, a file, or the first of a split one, which stands for all. */
+export async function modelBytes(path: string): Promise<number> {
+  let sum = 0;
+  for (const part of allParts(path)) sum += await bytesOf(part);
+  return sum;
 }
 
 /** Of a file, or of all files below a folder; links count as themselves, and what has just gone as nothing. */

@@ -6,10 +6,16 @@ import { CachalotError, fromNative } from '../errors.js';
 import { ioError } from '../files/io-error.js';
 import { native } from '../native.js';
 import type { GgufInfo, GgufValue, TensorInfo } from '../native.js';
-import { bytesOf } from './file-bytes.js';
+import { modelBytes } from './file-bytes.js';
 import { findLocal } from './find-local.js';
 import { withForceAdvice } from './force-advice.js';
-import { kvBytesPerToken, parametersOf, readModelInfo, totalsByType } from './model-info.js';
+import {
+  LONGEST_LIST,
+  kvBytesPerToken,
+  parametersOf,
+  readModelInfo,
+  totalsByType,
+} from './model-info.js';
 import type { ModelShape, TypeTotal } from './model-info.js';
 import { resolveModel } from './pull.js';
 import type { PullOptions } from './pull-options.js';
@@ -17,7 +23,9 @@ import { readRemoteHeader } from './remote-header.js';
 import { isSource, parseSource } from './source.js';
 import { hubName } from './sources/hub.js';
 import { describeHubFile } from './sources/hub-file.js';
+import type { HubFile } from './sources/hub-file.js';
 import { pickGguf } from './sources/hub-list.js';
+import { partsOf } from './split-name.js';
 
 export interface Inspection {
   model: string;
@@ -47,10 +55,9 @@ async function inspect(
   model: string,
   options: Pick<PullOptions, 'signal' | 'onProgress'>,
 ): Promise<Inspection> {
-  const remote = await remoteLocation(model, options.signal);
+  const remote = await remoteParts(model, options.signal);
   if (remote) {
-    const { url, headers } = remote;
-    const { info, fileBytes } = await readRemoteHeader(url, headers, { signal: options.signal });
+    const { info, fileBytes } = await readRemoteModel(remote, options.signal);
     return { ...describeGguf(model, info, fileBytes), ...shapeFromMetadata(info) };
   }
   const path = await resolveModel(model, options);
@@ -62,32 +69,62 @@ async function inspect(
     return { model, container: 'safetensors', ...(await readModelInfo(path)) };
   }
   const info = await native()
-    .readGguf(path)
+    .readGguf(path, { longestList: LONGEST_LIST })
     .catch((error: unknown) => Promise.reject(fromNative(error)));
-  return { ...describeGguf(model, info, await bytesOf(path)), ...(await shapeOf(path)) };
+  return { ...describeGguf(model, info, await modelBytes(path)), ...(await shapeOf(path)) };
 }
 
-/** Of a GGUF file that is not here yet. */
-async function remoteLocation(
+interface RemotePart {
+  url: string;
+  headers: Record<string, string>;
+}
+
+/** Of a GGUF file that is not here yet: where its parts lie. */
+async function remoteParts(
   model: string,
   signal: AbortSignal | undefined,
-): Promise<{ url: string; headers: Record<string, string> } | undefined> {
+): Promise<RemotePart[] | undefined> {
   if (existsSync(model) || !isSource(model)) return undefined;
   const source = parseSource(model);
   if (source.kind === 'npm' || (await findLocal(source))) return undefined;
-  if (source.kind === 'https') return { url: source.url, headers: {} };
+  if (source.kind === 'https') {
+    const { url } = source;
+    return partsOf(new URL(url).pathname).map((pathname) => {
+      const part = new URL(url);
+      part.pathname = pathname;
+      return { url: part.href, headers: {} };
+    });
+  }
   const { quantization, ...whole } = source;
   const file =
     quantization === undefined
       ? source.file
       : await pickGguf({ ...whole, quantization }, { signal });
   if (!file?.endsWith('.gguf')) return undefined;
-  const info = await describeHubFile({ ...whole, file }, { signal });
+  return Promise.all(partsOf(file).map((part) => hubPart({ ...whole, file: part }, signal)));
+}
+
+async function hubPart(file: HubFile, signal: AbortSignal | undefined): Promise<RemotePart> {
+  const info = await describeHubFile(file, { signal });
   if (info) return info;
   throw new CachalotError(
     'download_failed',
-    `the hub has no file ${hubName({ ...whole, file })} (404): is the name right?`,
+    `the hub has no file ${hubName(file)} (404): is the name right?`,
   );
+}
+
+/** The header of the first part, with the tensors that the others have. */
+async function readRemoteModel(
+  parts: readonly RemotePart[],
+  signal: AbortSignal | undefined,
+): Promise<{ info: GgufInfo; fileBytes: number }> {
+  const [first, ...others] = await Promise.all(
+    parts.map(({ url, headers }) => readRemoteHeader(url, headers, { signal })),
+  );
+  const all = [first!, ...others];
+  const tensors = all.flatMap(({ info }) => info.tensors);
+  const fileBytes = all.reduce((sum, part) => sum + part.fileBytes, 0);
+  return { info: { ...first!.info, tensors }, fileBytes };
 }
 
 function describeGguf(
@@ -121,7 +158,7 @@ function shapeFromMetadata({ metadata, tensors }: GgufInfo): Pick<Inspection, 's
   if (typeof architecture !== 'string') return {};
   const number = (key: string) => {
     const value = metadata[`${architecture}.${key}`];
-    if (value instanceof Float64Array) return Math.max(0, ...value); // one for each layer
+    if (value instanceof Float64Array) return value.reduce((a, b) => Math.max(a, b), 0); // one for each layer
     return typeof value === 'number' ? value : 0;
   };
   const [layers, width, heads] = [

@@ -15,6 +15,7 @@ import { openRegular, readOwnText } from '../files/regular-file.js';
 import { writeOwn } from '../files/write-whole.js';
 import { native } from '../native.js';
 import { cacheFolder } from './cache-folder.js';
+import { allParts } from './split-name.js';
 
 export interface LayoutCacheLimits {
   /** Room for all layouts together; those used longest ago go first. */
@@ -100,7 +101,7 @@ export class LayoutCache {
     await this.claimFolder();
     await this.removeUnfinished();
     if (!(await this.hasRoom(bytes))) return;
-    const content = await hashOf(model);
+    const content = await contentOf(model);
     if (!(await this.isUnchanged(found))) return; // it is another file by now
     const path = this.layoutPath(content);
     await oneAfterAnother(path, async () => {
@@ -221,8 +222,18 @@ interface FileStatus {
   changedMs: bigint;
 }
 
-/** Of a file; folders of safetensors hold nothing that is repacked. */
+/** Of a file, or of all parts of a split one; folders of safetensors hold nothing that is repacked. */
 async function statusOf(path: string): Promise<FileStatus | undefined> {
+  const parts = await Promise.all(allParts(path).map(statusOfFile));
+  const found = parts.filter((part) => part !== undefined);
+  if (found.length < parts.length) return undefined;
+  return {
+    identity: found.map(({ identity }) => identity).join('\n'),
+    changedMs: found.reduce((last, { changedMs }) => (changedMs > last ? changedMs : last), 0n),
+  };
+}
+
+async function statusOfFile(path: string): Promise<FileStatus | undefined> {
   const status = await stat(path, { bigint: true }).catch(() => undefined);
   if (!status?.isFile()) return undefined;
   const { dev, ino, size, mtimeNs, ctimeNs } = status;
@@ -230,6 +241,17 @@ async function statusOf(path: string): Promise<FileStatus | undefined> {
     identity: [dev, ino, size, mtimeNs, ctimeNs].join(' '),
     changedMs: ctimeNs / 1_000_000n,
   };
+}
+
+/** Of a file, or of all parts of a split one. */
+async function contentOf(path: string): Promise<string> {
+  const [first, ...rest] = allParts(path) as [string, ...string[]];
+  let content = await hashOf(first);
+  for (const part of rest)
+    content = createHash('sha256')
+      .update(`${content} ${await hashOf(part)}`)
+      .digest('hex');
+  return content;
 }
 
 /** SHA-256 of the SHA-256 of each 8 MiB: worked out beside the event loop, piece by piece. */

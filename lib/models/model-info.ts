@@ -1,6 +1,6 @@
 /** What a model on disk is: for `inspect`, and to count what running it must cost. */
 import { fromNative } from '../errors.js';
-import { bytesOf } from './file-bytes.js';
+import { modelBytes } from './file-bytes.js';
 import { native } from '../native.js';
 import type { NativeModelInfo, TensorInfo } from '../native.js';
 
@@ -25,13 +25,16 @@ export interface ModelInfo {
   tensors: TensorInfo[];
 }
 
+/** Of longer lists in metadata only the beginning is shown: no vocabulary has as many tokens. */
+export const LONGEST_LIST = 2 ** 20;
+
 /** Of a GGUF file or a Hugging Face folder that this version can run. Throws what loading it would. */
 export async function readModelInfo(path: string): Promise<ModelInfo> {
   const { tensors, ...shape } = await native()
     .inspectModel(path)
     .catch((error: unknown) => Promise.reject(fromNative(error)));
   return {
-    fileBytes: await bytesOf(path),
+    fileBytes: await modelBytes(path),
     parameters: tensors.reduce((sum, tensor) => sum + parametersOf(tensor), 0),
     types: totalsByType(tensors),
     shape: { ...shape, kvBytesPerToken: kvBytesPerToken(shape) },

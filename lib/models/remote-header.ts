@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { CachalotError, fromNative } from '../errors.js';
 import { ioError } from '../files/io-error.js';
 import { native } from '../native.js';
+import { LONGEST_LIST } from './model-info.js';
 import type { GgufInfo } from '../native.js';
 import { withRetries } from '../net/retry.js';
 import type { NetOptions } from '../net/retry.js';
@@ -65,7 +66,7 @@ async function tryRead(
   } catch (error) {
     throw ioError(error, 'write', path);
   }
-  return native().readGguf(path).catch(fromNative);
+  return native().readGguf(path, { longestList: LONGEST_LIST, alone: true }).catch(fromNative);
 }
 
 async function fetchBeginning(

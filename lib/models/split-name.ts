@@ -33,3 +33,8 @@ export function partsOf(path: string): string[] {
     );
   return Array.from({ length: split.parts }, (_, index) => partPath(split, index + 1));
 }
+
+/** The same for any path: a file that is whole, or is not the first part, stands for itself. */
+export function allParts(path: string): string[] {
+  return (splitName(path)?.part ?? 1) === 1 ? partsOf(path) : [path];
+}

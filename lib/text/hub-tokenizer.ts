@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { CachalotError } from '../errors.js';
+import type { ErrorCode } from '../errors.js';
 import { readTextIfPresent } from '../files/regular-file.js';
 import { parseJson } from './parse-json.js';
 import { readTokenizerJson } from './tokenizer-json.js';
@@ -32,9 +33,9 @@ export async function readHubVocabulary(folder: string, tokenizer?: string): Pro
     );
   }
   const [config, generation, model, template] = await Promise.all([
-    readJson<TokenizerConfig>(join(folder, 'tokenizer_config.json')),
-    readJson<GenerationConfig>(join(folder, 'generation_config.json')),
-    readJson<GenerationConfig>(join(folder, 'config.json')),
+    readJson<TokenizerConfig>(join(folder, 'tokenizer_config.json'), 'tokenizer_invalid'),
+    readJson<GenerationConfig>(join(folder, 'generation_config.json'), 'file_bad_metadata'),
+    readJson<GenerationConfig>(join(folder, 'config.json'), 'file_bad_metadata'),
     readTextIfPresent(join(folder, 'chat_template.jinja')),
   ]);
   const vocabulary = await readTokenizerJson(path, (json, id) => {
@@ -92,9 +93,10 @@ function beginsWith({ post_processor }: TokenizerJson, token: string | undefined
   });
 }
 
-async function readJson<T>(path: string): Promise<T | undefined> {
+/** `code`: of the error if it is no JSON. Only one of these files is the tokenizer's. */
+async function readJson<T>(path: string, code: ErrorCode): Promise<T | undefined> {
   const text = await readTextIfPresent(path);
   if (text === undefined) return undefined;
-  const value = parseJson(text, `'${path}'`, 'tokenizer_invalid');
+  const value = parseJson(text, `'${path}'`, code);
   return typeof value === 'object' && value !== null ? (value as T) : undefined;
 }

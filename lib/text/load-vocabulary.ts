@@ -11,13 +11,16 @@ import { readHubVocabulary } from './hub-tokenizer.js';
 import { readTokenizerJson } from './tokenizer-json.js';
 import type { Vocabulary } from './vocabulary.js';
 
+/** Of the metadata: models also have their tokenizer.json in there, which is long and not read. */
+const KEYS = ['tokenizer.ggml.', 'tokenizer.chat_template'];
+
 /** `tokenizer` is a tokenizer.json to use instead of the model's own. */
 export async function loadVocabulary(path: string, tokenizer?: string): Promise<Vocabulary> {
   const folder = hubFolder(path);
   if (folder !== undefined) return readHubVocabulary(folder, tokenizer);
   let file: GgufInfo;
   try {
-    file = await native().readGguf(path);
+    file = await native().readGguf(path, { keys: KEYS });
   } catch (error) {
     throw fromNative(error);
   }

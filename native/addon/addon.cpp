@@ -12,18 +12,24 @@
 #include "cpu/instructions.h"
 #include "cpu/machine_peaks.h"
 #include "cuda/cuda_library.h"
+#include "weights/gguf_split.h"
 
 namespace cachalot::addon {
 
 namespace {
 
-/** readGguf(path): Promise<{version, metadata, tensors}> */
+/** readGguf(path, {keys, longestList, alone} or undefined): Promise<{version, metadata, tensors}>
+ */
 Napi::Value read_gguf(const Napi::CallbackInfo& info) {
   const std::string path = string_from(info[0], "path");
+  const bool is_alone = info[1].IsObject() && info[1].As<Napi::Object>().Get("alone").ToBoolean();
+  const auto read = is_alone ? read_gguf_file : cachalot::read_gguf;
+  const auto work = [path, read, wanted = wanted_metadata_from(info[1])] {
+    return std::make_shared<GgufFile>(read(path, wanted));
+  };
   using File = std::shared_ptr<GgufFile>;
-  return PromiseWork<File>::run(
-      info.Env(), [path] { return std::make_shared<GgufFile>(cachalot::read_gguf(path)); },
-      [](Napi::Env env, const File& file) { return to_js(env, *file); });
+  return PromiseWork<File>::run(info.Env(), work,
+                                [](Napi::Env env, const File& file) { return to_js(env, *file); });
 }
 
 /** inspectModel(path): Promise<the configuration and the tensors of a model in any container> */

@@ -74,17 +74,29 @@ Napi::Object to_js(Napi::Env env, const FinishEvent& event) {
 }
 
 /** Lists of numbers become a Float64Array: a vocabulary has hundreds of thousands. */
-Napi::Value array_to_js(Napi::Env env, const GgufArray& array) {
+Napi::Value elements_to_js(Napi::Env env, const GgufArray& array) {
   if (array.type != GgufType::kString) {
     auto numbers = Napi::Float64Array::New(env, array.numbers.size());
     std::copy(array.numbers.begin(), array.numbers.end(), numbers.Data());
     return numbers;
   }
-  auto strings = Napi::Array::New(env, array.size());
-  for (uint32_t i = 0; i < array.size(); i++) {
-    strings.Set(i, Napi::String::New(env, array.strings[i]));
+  auto strings = Napi::Array::New(env, array.text_ends.size());
+  size_t start = 0;
+  for (uint32_t i = 0; i < array.text_ends.size(); i++) {
+    const Napi::HandleScope scope(env);  // handles of millions would stay until the end
+    strings.Set(i, Napi::String::New(env, array.text.data() + start, array.text_ends[i] - start));
+    start = array.text_ends[i];
   }
   return strings;
+}
+
+Napi::Value array_to_js(Napi::Env env, const GgufArray& array) {
+  if (array.is_whole()) return elements_to_js(env, array);
+  auto excerpt = Napi::Object::New(env);
+  excerpt.Set("type", gguf_type_name(array.type));
+  excerpt.Set("length", static_cast<double>(array.n_elements));
+  excerpt.Set("first", elements_to_js(env, array));
+  return excerpt;
 }
 
 struct ValueToJs {
@@ -98,7 +110,7 @@ struct ValueToJs {
   Napi::Value operator()(double value) const { return Napi::Number::New(env, value); }
   Napi::Value operator()(bool value) const { return Napi::Boolean::New(env, value); }
   Napi::Value operator()(const std::string& value) const { return Napi::String::New(env, value); }
-  Napi::Value operator()(const std::shared_ptr<GgufArray>& value) const {
+  Napi::Value operator()(const std::shared_ptr<const GgufArray>& value) const {
     return array_to_js(env, *value);
   }
 };
@@ -150,6 +162,21 @@ Request request_from(const Napi::Value& value) {
   request.batch = fields.integer<uint64_t>("batch");
   request.batch_rank = fields.integer("batchRank");
   return request;
+}
+
+WantedMetadata wanted_metadata_from(const Napi::Value& value) {
+  WantedMetadata wanted;
+  if (!value.IsObject()) return wanted;
+  const auto object = value.As<Napi::Object>();
+  const Napi::Value keys = object.Get("keys"), longest = object.Get("longestList");
+  if (keys.IsArray()) {
+    wanted.prefixes.clear();
+    const auto list = keys.As<Napi::Array>();
+    for (uint32_t i = 0; i < list.Length(); i++)
+      wanted.prefixes.push_back(string_from(list.Get(i), "keys"));
+  }
+  if (longest.IsNumber()) wanted.longest_array = integer_from<uint64_t>(longest, "longestList");
+  return wanted;
 }
 
 EngineOptions engine_options_from(const Napi::Value& value) {

@@ -17,6 +17,7 @@ namespace cachalot::addon {
 SamplingOptions sampling_from(const Napi::Value& value);
 Request request_from(const Napi::Value& value);
 EngineOptions engine_options_from(const Napi::Value& value);
+WantedMetadata wanted_metadata_from(const Napi::Value& value);
 
 Napi::Object to_js(Napi::Env env, const StepEvents& events);
 Napi::Object to_js(Napi::Env env, const EngineStats& stats);

@@ -28,12 +28,15 @@ class Backend {
   virtual uint64_t kv_limit() const = 0;
   /** Names the layout of weights: what one process laid out, another may use under this name. */
   virtual std::string layout() const = 0;
-  /** The weight may read `tensor` in place, so the tensor must outlive it; and so `laid_out`, if it
-   * is not empty: what an earlier weight made of an equal tensor had. */
+  /** Whether weights, or tables, of this type go on reading the tensor they were made of. */
+  virtual bool reads_in_place(DType dtype, WeightUse use) const = 0;
+  /** `laid_out`: what an earlier weight made of an equal tensor had, or empty; it must outlive the
+   * weight. So must `tensor`, if weights of its type read it in place. */
   virtual std::unique_ptr<Weight> prepare_weight(const Tensor& tensor,
                                                  std::span<const uint8_t> laid_out) = 0;
-  /** The same for `gather_rows`. A tensor that is a weight, too, may be kept once for both. */
-  virtual std::unique_ptr<Weight> prepare_table(const Tensor& tensor) = 0;
+  /** The same for `gather_rows`. `same`: a weight of the same tensor, with which it may share what
+   * was made of it, or null. */
+  virtual std::unique_ptr<Weight> prepare_table(const Tensor& tensor, const Weight* same) = 0;
 
   /** Takes over what the ops up to `wait` read of the host's arrays; they name those same arrays.
    */

@@ -35,6 +35,9 @@ class Weight {
   virtual std::span<const uint8_t> laid_out() const { return {}; }
 };
 
+/** What a weight is for: a matrix product, or rows that are looked up. */
+enum class WeightUse { kLinear, kTable };
+
 /** Memory of a device, zeroed, released with the object. */
 class Buffer {
  public:

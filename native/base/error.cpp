@@ -35,6 +35,7 @@ const char* error_code_name(ErrorCode code) {
     case ErrorCode::kModelBadValue: return "model_bad_value";
     case ErrorCode::kModelMissingTensor: return "model_missing_tensor";
     case ErrorCode::kModelBadShape: return "model_bad_shape";
+    case ErrorCode::kModelChanged: return "model_changed";
     case ErrorCode::kContextOverflow: return "context_overflow";
     case ErrorCode::kKvBudgetExceeded: return "kv_budget_exceeded";
     case ErrorCode::kDeadlineExceeded: return "deadline_exceeded";

@@ -28,6 +28,7 @@ enum class ErrorCode {
   kModelBadValue,
   kModelMissingTensor,
   kModelBadShape,
+  kModelChanged,
   kContextOverflow,
   kKvBudgetExceeded,
   kDeadlineExceeded,

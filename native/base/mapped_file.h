@@ -1,10 +1,13 @@
-// A read-only memory map of a whole file, released with the object.
+// A read-only memory map of a whole file, released with the object. A map is as good as its file:
+// when somebody shortens the file, touching the map beyond the new end ends the process. So what is
+// copied is read from the file itself, and who goes on reading the map asks whether it still may.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace cachalot {
 
@@ -25,13 +28,29 @@ class MappedFile {
   std::span<const uint8_t> bytes() const { return {data_, size_}; }
   const std::string& path() const { return path_; }
 
-  /** Tells the system that these bytes are not needed soon: their pages leave our resident set. */
-  void drop_pages(const uint8_t* begin, size_t size) const;
+  /** Copies bytes of the file, not through the map. Throws Error{file_truncated} where there are
+   * none any more, or io. */
+  void read(uint64_t offset, std::span<uint8_t> out) const;
+  /** Whether the file has another size than when it was opened: its map may end the process. */
+  bool is_resized() const;
+  /** Whether the file has another size or was written to since it was opened. A file that was
+   * renamed, deleted or replaced by another is still what it was, and so is its map. */
+  bool is_modified() const;
 
  private:
   std::string path_;
   const uint8_t* data_ = nullptr;
   size_t size_ = 0;
+#ifdef _WIN32
+  void* file_ = nullptr;
+#else
+  int file_ = -1;
+  int64_t written_seconds_ = 0, written_nanoseconds_ = 0;  // when the content changed last
+#endif
 };
+
+/** A file of at most `max` bytes, whole. Throws what MappedFile does, and file_bad_metadata for a
+ * larger one. */
+std::vector<uint8_t> read_whole_file(const std::string& path, uint64_t max);
 
 }  // namespace cachalot

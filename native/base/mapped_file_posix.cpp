@@ -3,8 +3,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "base/error.h"
 #include "base/mapped_file.h"
@@ -13,13 +15,24 @@ namespace cachalot {
 
 namespace {
 
-/** Closes the descriptor when the scope ends; the map outlives it. */
+/** Closes the descriptor when the scope ends, unless somebody has taken it. */
 struct Descriptor {
   int value;
   ~Descriptor() {
     if (value >= 0) ::close(value);
   }
 };
+
+// Systems read at most 2 GiB at once.
+constexpr size_t kReadBytes = size_t{1} << 30;
+
+const timespec& written_at(const struct stat& status) {
+#ifdef __APPLE__
+  return status.st_mtimespec;
+#else
+  return status.st_mtim;
+#endif
+}
 
 [[noreturn]] void refuse(ErrorCode code, const std::string& path, const std::string& why) {
   throw Error(code, "cannot open '" + path + "': " + why);
@@ -67,20 +80,49 @@ MappedFile::MappedFile(const std::string& path, Writers writers) : path_(path) {
     refuse(ErrorCode::kIo, path, "it is another user's, or others can write to it");
   size_ = static_cast<size_t>(status.st_size);
   if (size_ == 0) throw Error(ErrorCode::kFileTruncated, "'" + path + "' is empty");
+  written_seconds_ = written_at(status).tv_sec;
+  written_nanoseconds_ = written_at(status).tv_nsec;
+  Descriptor kept{::fcntl(file.value, F_DUPFD_CLOEXEC, 0)};  // to read from, and to ask
+  if (kept.value < 0) fail(ErrorCode::kIo, path);
   void* address = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.value, 0);
   if (address == MAP_FAILED) fail(ErrorCode::kIo, path);
   data_ = static_cast<const uint8_t*>(address);
+  file_ = std::exchange(kept.value, -1);
 }
 
 MappedFile::~MappedFile() {
-  if (data_ != nullptr) ::munmap(const_cast<uint8_t*>(data_), size_);
+  ::munmap(const_cast<uint8_t*>(data_), size_);
+  ::close(file_);
 }
 
-void MappedFile::drop_pages(const uint8_t* begin, size_t size) const {
-  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const auto first = (reinterpret_cast<uintptr_t>(begin) + page - 1) / page * page;
-  const auto last = (reinterpret_cast<uintptr_t>(begin) + size) / page * page;
-  if (last > first) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+void MappedFile::read(uint64_t offset, std::span<uint8_t> out) const {
+  while (!out.empty()) {
+    const ssize_t n =
+        ::pread(file_, out.data(), std::min(out.size(), kReadBytes), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) throw Error(ErrorCode::kIo, "cannot read '" + path_ + "': " + std::strerror(errno));
+    if (n == 0) {
+      throw Error(ErrorCode::kFileTruncated,
+                  "'" + path_ + "' was cut off at byte " + std::to_string(offset) +
+                      " while it was read; it had " + std::to_string(size_) + " bytes");
+    }
+    out = out.subspan(static_cast<size_t>(n));
+    offset += static_cast<uint64_t>(n);
+  }
+}
+
+// A file that cannot be asked any more - a share that is gone - can hardly be read, either.
+bool MappedFile::is_resized() const {
+  struct stat status {};
+  return ::fstat(file_, &status) != 0 || static_cast<size_t>(status.st_size) != size_;
+}
+
+// Not the time of the last change of status: renaming and deleting change that, and harm nobody.
+bool MappedFile::is_modified() const {
+  struct stat status {};
+  return ::fstat(file_, &status) != 0 || static_cast<size_t>(status.st_size) != size_ ||
+         written_at(status).tv_sec != written_seconds_ ||
+         written_at(status).tv_nsec != written_nanoseconds_;
 }
 
 }  // namespace cachalot

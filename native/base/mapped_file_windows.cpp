@@ -1,6 +1,10 @@
-// MappedFile over CreateFileMapping.
+// MappedFile over CreateFileMapping. The system lets nobody write to a file, or shorten it, that
+// was opened for reading only to be shared, and while it is mapped: there is nothing to watch.
 
 #include <windows.h>
+
+#include <algorithm>
+#include <utility>
 
 #include "base/error.h"
 #include "base/mapped_file.h"
@@ -9,7 +13,7 @@ namespace cachalot {
 
 namespace {
 
-/** Closes the handle when the scope ends; the view outlives it. */
+/** Closes the handle when the scope ends, unless somebody has taken it. */
 struct Handle {
   HANDLE value;
   ~Handle() {
@@ -35,7 +39,7 @@ std::wstring wide(const std::string& text) {
 }  // namespace
 
 MappedFile::MappedFile(const std::string& path, Writers) : path_(path) {
-  const Handle file{::CreateFileW(wide(path).c_str(), GENERIC_READ, FILE_SHARE_READ, nullptr,
+  Handle file{::CreateFileW(wide(path).c_str(), GENERIC_READ, FILE_SHARE_READ, nullptr,
                                   OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr)};
   if (file.value == INVALID_HANDLE_VALUE) fail(path);
   LARGE_INTEGER size{};
@@ -46,15 +50,31 @@ MappedFile::MappedFile(const std::string& path, Writers) : path_(path) {
   if (mapping.value == nullptr) fail(path);
   data_ = static_cast<const uint8_t*>(::MapViewOfFile(mapping.value, FILE_MAP_READ, 0, 0, 0));
   if (data_ == nullptr) fail(path);
+  file_ = std::exchange(file.value, nullptr);
 }
 
 MappedFile::~MappedFile() {
-  if (data_ != nullptr) ::UnmapViewOfFile(data_);
+  ::UnmapViewOfFile(data_);
+  ::CloseHandle(file_);
 }
 
-// Unlocking pages that are not locked takes them out of the working set: it fails, and does so.
-void MappedFile::drop_pages(const uint8_t* begin, size_t size) const {
-  ::VirtualUnlock(const_cast<uint8_t*>(begin), size);
+void MappedFile::read(uint64_t offset, std::span<uint8_t> out) const {
+  constexpr size_t kReadBytes = size_t{1} << 30;
+  while (!out.empty()) {
+    OVERLAPPED at{};
+    at.Offset = static_cast<DWORD>(offset);
+    at.OffsetHigh = static_cast<DWORD>(offset >> 32);
+    DWORD n = 0;
+    const auto wanted = static_cast<DWORD>(std::min(out.size(), kReadBytes));
+    if (::ReadFile(file_, out.data(), wanted, &n, &at) == 0 || n == 0)
+      throw Error(ErrorCode::kIo,
+                  "cannot read '" + path_ + "': Windows error " + std::to_string(::GetLastError()));
+    out = out.subspan(n);
+    offset += n;
+  }
 }
+
+bool MappedFile::is_resized() const { return false; }
+bool MappedFile::is_modified() const { return false; }
 
 }  // namespace cachalot

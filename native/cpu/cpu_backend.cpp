@@ -54,7 +54,7 @@ std::unique_ptr<Weight> CpuBackend::prepare_weight(const Tensor& tensor,
   return std::make_unique<CpuWeight>(tensor, laid_out, pool_);
 }
 
-std::unique_ptr<Weight> CpuBackend::prepare_table(const Tensor& tensor) {
+std::unique_ptr<Weight> CpuBackend::prepare_table(const Tensor& tensor, const Weight*) {
   return std::make_unique<CpuTable>(tensor);
 }
 

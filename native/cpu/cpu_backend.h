@@ -24,9 +24,12 @@ class CpuBackend final : public Backend {
 
   std::unique_ptr<Buffer> allocate(size_t bytes) override;
   std::string layout() const override { return layout_name(); }
+  bool reads_in_place(DType dtype, WeightUse use) const override {
+    return use == WeightUse::kTable || is_float(dtype);
+  }
   std::unique_ptr<Weight> prepare_weight(const Tensor& tensor,
                                          std::span<const uint8_t> laid_out) override;
-  std::unique_ptr<Weight> prepare_table(const Tensor& tensor) override;
+  std::unique_ptr<Weight> prepare_table(const Tensor& tensor, const Weight* same) override;
   uint64_t memory_for_kv() const override;
   uint64_t kv_limit() const override;
 

@@ -69,18 +69,11 @@ std::unique_ptr<Buffer> CudaBackend::allocate(size_t bytes) {
   return std::make_unique<CudaBuffer>(device_, bytes);
 }
 
-std::shared_ptr<const DeviceMatrix> CudaBackend::upload(const Tensor& tensor) {
-  auto& known = uploaded_[tensor.data];
-  if (auto matrix = known.lock()) {
-    CHECK(matrix->n_rows == tensor.n_rows && matrix->n_cols == tensor.n_cols,
-          "a tensor's bytes have one shape");
-    return matrix;
-  }
+std::shared_ptr<const DeviceMatrix> CudaBackend::upload(const Tensor& tensor) const {
   auto matrix = std::make_shared<DeviceMatrix>(device_, format_of(tensor.dtype), tensor);
   ThreadPool pool(usable_cores());
   const MemoryRegion packed = pack_weight(tensor, pool);
   matrix->buffer.write(0, std::span<const uint8_t>(packed.data(), packed.size()));
-  known = matrix;
   return matrix;
 }
 
@@ -89,8 +82,9 @@ std::unique_ptr<Weight> CudaBackend::prepare_weight(const Tensor& tensor,
   return std::make_unique<CudaWeight>(upload(tensor));
 }
 
-std::unique_ptr<Weight> CudaBackend::prepare_table(const Tensor& tensor) {
-  return std::make_unique<CudaWeight>(upload(tensor));
+std::unique_ptr<Weight> CudaBackend::prepare_table(const Tensor& tensor, const Weight* same) {
+  const auto* shared = static_cast<const CudaWeight*>(same);
+  return std::make_unique<CudaWeight>(same == nullptr ? upload(tensor) : shared->shared_matrix());
 }
 
 void CudaBackend::begin_step(const StepTables& tables) {

@@ -4,7 +4,6 @@
 // wait.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -38,6 +37,7 @@ class CudaWeight final : public Weight {
   int64_t n_cols() const override { return matrix_->n_cols; }
   int64_t resident_bytes() const override { return static_cast<int64_t>(matrix_->buffer.size()); }
   const DeviceMatrix& matrix() const { return *matrix_; }
+  const std::shared_ptr<const DeviceMatrix>& shared_matrix() const { return matrix_; }
 
  private:
   std::shared_ptr<const DeviceMatrix> matrix_;
@@ -58,9 +58,10 @@ class CudaBackend final : public Backend {
 
   std::unique_ptr<Buffer> allocate(size_t bytes) override;
   std::string layout() const override { return "cuda"; }
+  bool reads_in_place(DType, WeightUse) const override { return false; }
   std::unique_ptr<Weight> prepare_weight(const Tensor& tensor,
                                          std::span<const uint8_t> laid_out) override;
-  std::unique_ptr<Weight> prepare_table(const Tensor& tensor) override;
+  std::unique_ptr<Weight> prepare_table(const Tensor& tensor, const Weight* same) override;
 
   void begin_step(const StepTables& tables) override;
   void start() override;
@@ -94,7 +95,7 @@ class CudaBackend final : public Backend {
   }
   const StepHeader* step() const;
   DeviceKv kv(const KvStore& store) const;
-  std::shared_ptr<const DeviceMatrix> upload(const Tensor& tensor);
+  std::shared_ptr<const DeviceMatrix> upload(const Tensor& tensor) const;
   PreparedRows prepare_rows(const float* x, RowKind kind, int32_t n_rows, int64_t n_inputs);
   bool prepared_by_writer(const float* x, const PreparedRows& rows);
   void record_linear(const PreparedRows& rows, int32_t n_rows,
@@ -104,7 +105,6 @@ class CudaBackend final : public Backend {
   void end_step();
 
   std::shared_ptr<const CudaDevice> device_;
-  std::map<const uint8_t*, std::weak_ptr<const DeviceMatrix>> uploaded_;  // by their source
 
   StepBuilder builder_;
   std::vector<Launch> launches_;

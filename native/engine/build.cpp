@@ -138,6 +138,7 @@ std::unique_ptr<Engine> assemble_engine(ModelFiles files, std::unique_ptr<Backen
                            open_layout(options.layout_path, *parts.backend), on_progress),
       config, *parts.backend, parts.context_length, options.step_tokens,
       std::min(kMaxOutputs, options.step_tokens));
+  parts.files.tensors.clear();  // what is not read in place need not stay open
   // Last, of what the weights have left.
   parts.pool = std::make_unique<KvPool>(
       *parts.backend, shape,

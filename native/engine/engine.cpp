@@ -148,7 +148,9 @@ void Engine::run_step(StepEvents* events) {
   } catch (...) {
     error = current_error();
   }
-  if (error && error->code() == ErrorCode::kDeviceFailed) return fail_engine(*error, events);
+  const bool is_lasting = error && (error->code() == ErrorCode::kDeviceFailed ||
+                                    error->code() == ErrorCode::kModelChanged);
+  if (is_lasting) return fail_engine(*error, events);
   if (error) fail_step(step, *error, events);
   else settle(step, *outcome, events);
   if (parts_.options.check_invariants) {

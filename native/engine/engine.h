@@ -93,8 +93,8 @@ class Engine {
   EngineStats stats() const;
   /** What was shared in the last steps that shared anything, oldest first. */
   std::vector<StepReport> explain() const;
-  /** Where weights are: "in place" in the model's file, "packed" into memory, "mapped" from a
-   * layout, or "on the device". */
+  /** Where weights are: "in place" in the model's file, "in memory", "packed" there, "mapped" from
+   * a layout, or "on the device". */
   std::string weights() const;
   /** Writes what weights were packed into; may run beside the loop. Throws io, or aborted once
    * `stop` is set. */

@@ -221,7 +221,7 @@ void Engine::publish_stats() {
 std::string Engine::weights() const {
   const DecoderWeights& weights = parts_.model->weights();
   if (parts_.backend->works_by_itself()) return "on the device";
-  if (weights.laid_out.empty()) return "in place";
+  if (weights.laid_out.empty()) return weights.floats.empty() ? "in place" : "in memory";
   return weights.resident_bytes() == 0 ? "mapped" : "packed";
 }
 

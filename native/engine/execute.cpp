@@ -60,6 +60,7 @@ StepOutcome execute_step(const Step& step, const ExecuteOptions& options, StepMo
                          Decoder& model, Backend& backend, const KvStore& store,
                          const std::function<void()>& meanwhile) {
   const auto start = Clock::now();
+  model.weights().check_files();
   StepOutcome outcome;
   const StepRows rows(step);
   const auto plans =
@@ -76,6 +77,7 @@ StepOutcome execute_step(const Step& step, const ExecuteOptions& options, StepMo
   backend.start();
   if (backend.works_by_itself()) meanwhile();
   backend.wait();
+  model.weights().check_files();  // again: what changed meanwhile must not be told, or kept
   if (wants_logits(step))
     outcome.output.logits = backend.host_view(
         outcome.output.logits, plan.rows.size() * static_cast<size_t>(model.config().vocabulary));

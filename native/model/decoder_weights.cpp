@@ -18,7 +18,11 @@ class Loader {
  public:
   Loader(const TensorMap& tensors, const ModelConfig& config, Backend& backend,
          std::shared_ptr<const LayoutFile> layout, const OnProgress& on_progress)
-      : tensors_(tensors), config_(config), backend_(backend), on_progress_(on_progress) {
+      : tensors_(tensors),
+        config_(config),
+        backend_(backend),
+        on_progress_(on_progress),
+        reader_(tensors, backend) {
     weights_.layout = std::move(layout);
     for (const auto& [name, stored] : tensors)
       if (name != kRopeDivisors) total_bytes_ += stored.tensor.bytes();
@@ -27,14 +31,21 @@ class Loader {
   DecoderWeights load() {
     const ModelConfig& c = config_;
     used_.insert(kRopeDivisors);  // read with the configuration
-    const Tensor& embedding = tensor("token_embd.weight", c.vocabulary, c.width).tensor;
+    const StoredTensor& embedding = tensor("token_embd.weight", c.vocabulary, c.width);
     weights_.output_norm = vector("output_norm.weight", c.width);
     const bool tied = !tensors_.contains("output.weight");
     weights_.output = projection(tied ? "token_embd" : "output", c.vocabulary, c.width, false);
-    weights_.embedding = backend_.prepare_table(embedding);
-    if (!tied) advance(tensor("token_embd.weight", c.vocabulary, c.width));
+    const Weight* same = tied ? weights_.output.weight.get() : nullptr;
+    const bool is_there =
+        tied && !backend_.reads_in_place(embedding.tensor.dtype, WeightUse::kTable);
+    weights_.embedding = backend_.prepare_table(
+        is_there ? embedding.tensor : reader_.read(embedding, WeightUse::kTable), same);
+    if (!tied) advance(embedding);
     for (int i = 0; i < c.n_layers(); i++) load_layer("blk." + std::to_string(i) + ".");
     refuse_unused();
+    reader_.check_all();  // what was read in the meantime may be of two models
+    weights_.floats = std::move(reader_.kept());
+    weights_.files = std::move(reader_.watched());
     return std::move(weights_);
   }
 
@@ -80,10 +91,9 @@ class Loader {
     const auto before = weights_.layout == nullptr
                             ? std::span<const uint8_t>()
                             : weights_.layout->find(stored.name, stored.tensor);
-    Projection result{backend_.prepare_weight(stored.tensor, before), nullptr};
+    const Tensor source = before.empty() ? reader_.read(stored, WeightUse::kLinear) : stored.tensor;
+    Projection result{backend_.prepare_weight(source, before), nullptr};
     advance(stored);
-    // A packed weight is a copy: the pages of its source need not stay resident.
-    if (result.weight->resident_bytes() > 0) stored.drop_pages();
     const auto laid_out = result.weight->laid_out();
     if (!laid_out.empty())
       weights_.laid_out.push_back(
@@ -101,8 +111,10 @@ class Loader {
   const float* vector(const std::string& name, int64_t n) {
     const StoredTensor& stored = tensor(name, 1, n);
     weights_.vectors.push_back(backend_.allocate(static_cast<size_t>(n) * sizeof(float)));
+    std::vector<uint8_t> bytes(stored.bytes());
+    stored.read(bytes);
     std::vector<float> values(static_cast<size_t>(n));
-    dequantize_row(stored.tensor.dtype, stored.tensor.data, n, values.data());
+    dequantize_row(stored.tensor.dtype, bytes.data(), n, values.data());
     weights_.vectors.back()->write(0, values);
     advance(stored);
     return weights_.vectors.back()->floats();
@@ -122,6 +134,7 @@ class Loader {
   const ModelConfig& config_;
   Backend& backend_;
   const OnProgress& on_progress_;
+  TensorReader reader_;
   int64_t total_bytes_ = 0, ready_bytes_ = 0;
   std::set<std::string> used_;
   DecoderWeights weights_;
@@ -134,6 +147,14 @@ DecoderWeights load_decoder_weights(
     std::shared_ptr<const LayoutFile> layout,
     const std::function<void(uint64_t bytes, uint64_t total_bytes)>& on_progress) {
   return Loader(tensors, config, backend, std::move(layout), on_progress).load();
+}
+
+void DecoderWeights::check_files() const {
+  files.check();
+  if (layout != nullptr && layout->is_resized()) {
+    throw Error(ErrorCode::kModelChanged,
+                "'" + layout->path() + "', where packed weights are kept, was cut off");
+  }
 }
 
 int64_t DecoderWeights::resident_bytes() const {

@@ -7,6 +7,7 @@
 
 #include "backend/backend.h"
 #include "model/config.h"
+#include "model/tensor_reader.h"
 #include "weights/layout_file.h"
 
 namespace cachalot {
@@ -41,14 +42,18 @@ struct DecoderWeights {
   std::vector<std::unique_ptr<Buffer>> vectors;  // norms and biases in f32
   std::vector<LaidOutTensor> laid_out;           // of the projections that are not read in place
   std::shared_ptr<const LayoutFile> layout;      // where they are mapped from, or null
+  std::map<std::string, MemoryRegion> floats;    // those that were read into memory
+  WatchedFiles files;                            // of the model, that are read in place
 
-  /** Bytes of packed weights; those read in place from the map are not counted. */
+  /** Throws model_changed if what is read from files can no longer be trusted, or read. */
+  void check_files() const;
+  /** Bytes of packed weights; floats that are read as they are in the file are not counted. */
   int64_t resident_bytes() const;
 };
 
-/** `tensors` must outlive what is returned. `layout`: of an earlier load, or null. Throws
- * model_missing_tensor, model_bad_shape, or unsupported_architecture for a tensor that nothing
- * uses. `on_progress` is told how many bytes of the tensors are ready. */
+/** What weights read in place stays mapped; `tensors` may go. `layout`: of an earlier load, or
+ * null. Throws model_missing_tensor, model_bad_shape, model_changed, or unsupported_architecture
+ * for a tensor that nothing uses. `on_progress` is told how many bytes of the tensors are ready. */
 DecoderWeights load_decoder_weights(
     const TensorMap& tensors, const ModelConfig& config, Backend& backend,
     std::shared_ptr<const LayoutFile> layout,

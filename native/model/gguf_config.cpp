@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include "base/error.h"
 #include "model/config.h"
@@ -111,7 +110,8 @@ std::vector<float> read_divisors(const TensorMap& tensors, int rope_dims) {
   if (tensor.dtype != DType::kF32 || tensor.n_rows != 1 || tensor.n_cols != rope_dims / 2)
     bad_value("rope_freqs.weight", std::to_string(rope_dims / 2) + " numbers of type F32");
   std::vector<float> divisors(static_cast<size_t>(tensor.n_cols));
-  std::memcpy(divisors.data(), tensor.data, divisors.size() * sizeof(float));
+  found->second.read(
+      {reinterpret_cast<uint8_t*>(divisors.data()), divisors.size() * sizeof(float)});
   for (const float divisor : divisors) {
     if (!std::isfinite(divisor) || divisor <= 0)
       bad_value("rope_freqs.weight", "positive numbers only");

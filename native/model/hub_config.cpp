@@ -61,6 +61,8 @@ std::string text_or(const JsonValue& json, const std::string& key, const std::st
 }
 
 std::string read_architecture(const JsonValue& json) {
+  if (json.find("model_type") == nullptr)
+    throw Error(ErrorCode::kModelMissingKey, "'model_type' is missing in config.json");
   const std::string name = text_or(json, "model_type", "");
   if (name != "llama" && name != "mistral" && name != "qwen2" && name != "qwen3") {
     unsupported("model type '" + name +

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "weights/gguf_split.h"
 #include "weights/safetensors.h"
 
 namespace cachalot {
@@ -14,6 +15,8 @@ namespace cachalot {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr uint64_t kMaxConfigBytes = 16 << 20;  // some thousand times as many as there are
 
 using Names = std::pair<std::string_view, std::string_view>;
 constexpr std::array kTopNames{Names{"model.embed_tokens.", "token_embd."},
@@ -54,11 +57,26 @@ TensorMap by_name(std::vector<StoredTensor> tensors) {
   return map;
 }
 
+JsonValue read_config(const std::string& path) {
+  try {
+    JsonValue json = parse_json(read_whole_file(path, kMaxConfigBytes));
+    if (json.object() == nullptr) throw Error(ErrorCode::kFileBadMetadata, "it is no JSON object");
+    return json;
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::kModelNotFound) {
+      throw Error(error.code(),
+                  "there is no config.json beside the weights, which says what model "
+                  "they are: expected it at '" +
+                      path + "'");
+    }
+    throw Error(error.code(), "cannot read '" + path + "': " + error.what());
+  }
+}
+
 ModelFiles open_folder(const fs::path& folder, std::vector<StoredTensor> tensors) {
-  const std::string config_path = (folder / "config.json").string();
+  const JsonValue json = read_config((folder / "config.json").string());
   ModelFiles model;
   try {
-    const JsonValue json = parse_json(MappedFile(config_path).bytes());
     const JsonValue* tied = json.find("tie_word_embeddings");
     const bool is_tied = tied != nullptr && tied->boolean() != nullptr && *tied->boolean();
     for (auto& tensor : tensors) {
@@ -72,12 +90,6 @@ ModelFiles open_folder(const fs::path& folder, std::vector<StoredTensor> tensors
     }
     model.config = read_hub_config(json, model.tensors);
   } catch (const Error& error) {
-    if (error.code() == ErrorCode::kModelNotFound) {
-      throw Error(error.code(),
-                  "there is no config.json beside the weights, which says what model "
-                  "they are: expected it at '" +
-                      config_path + "'");
-    }
     throw Error(error.code(), "cannot use '" + folder.string() + "': " + error.what());
   }
   return model;
@@ -98,7 +110,7 @@ ModelFiles open_model(const std::string& path) {
         file.parent_path(),
         is_shard ? read_safetensors_folder(file.parent_path().string()) : read_safetensors(path));
   }
-  GgufFile gguf = read_gguf(path);
+  GgufFile gguf = read_gguf(path, {{""}, 0});  // the vocabulary is for others
   try {
     TensorMap tensors = by_name(gguf.tensors);
     ModelConfig config = read_gguf_config(gguf, tensors);

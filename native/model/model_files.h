@@ -12,8 +12,8 @@ struct ModelFiles {
   TensorMap tensors;
 };
 
-/** `path` is a GGUF file, a Hugging Face folder, or a safetensors file or index in one. Throws
- * Error that names the file. */
+/** `path` is a GGUF file or the first of a split one, a Hugging Face folder, or a safetensors file
+ * or index in one. Throws Error that names the file. */
 ModelFiles open_model(const std::string& path);
 
 }  // namespace cachalot

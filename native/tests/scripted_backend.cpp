@@ -127,7 +127,7 @@ std::unique_ptr<Weight> ScriptedBackend::prepare_weight(const Tensor& tensor,
   return std::make_unique<NoWeight>(tensor);
 }
 
-std::unique_ptr<Weight> ScriptedBackend::prepare_table(const Tensor& tensor) {
+std::unique_ptr<Weight> ScriptedBackend::prepare_table(const Tensor& tensor, const Weight*) {
   return std::make_unique<NoWeight>(tensor);
 }
 

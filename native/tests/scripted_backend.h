@@ -45,9 +45,10 @@ class ScriptedBackend final : public Backend {
   KvFormat preferred_kv_format() const override { return KvFormat::kF32; }
   std::unique_ptr<Buffer> allocate(size_t bytes) override;
   std::string layout() const override { return "scripted"; }
+  bool reads_in_place(DType, WeightUse) const override { return true; }
   std::unique_ptr<Weight> prepare_weight(const Tensor& tensor,
                                          std::span<const uint8_t> laid_out) override;
-  std::unique_ptr<Weight> prepare_table(const Tensor& tensor) override;
+  std::unique_ptr<Weight> prepare_table(const Tensor& tensor, const Weight* same) override;
   uint64_t memory_for_kv() const override { return uint64_t{1} << 30; }
   uint64_t kv_limit() const override { return UINT64_MAX; }
   void check_kv(KvFormat, int) const override {}

@@ -5,20 +5,16 @@
 #include <set>
 
 #include "base/checked_math.h"
-#include "weights/span_reader.h"
 
 namespace cachalot {
 
 namespace {
 
-constexpr uint32_t kMagic = 0x46554747;  // "GGUF"
-constexpr uint64_t kMaxNameBytes = 1024;
-constexpr uint64_t kMaxTextBytes = uint64_t{64}
-                                   << 20;  // what JavaScript surely holds as one string
+constexpr uint32_t kMagic = 0x46554747;         // "GGUF"
+constexpr uint32_t kSwappedMagic = 0x47475546;  // "FUGG"
 constexpr uint64_t kMaxDimensions = 4;
-constexpr uint64_t kMaxElements = 1 << 23;  // of an array: twenty times the largest vocabulary
+constexpr uint64_t kMaxTensors = 1 << 18;  // the largest mixtures of experts have some 40,000
 constexpr uint64_t kMaxAlignment = 1 << 20;
-constexpr uint64_t kMinEntryBytes = 8 + 4;               // of a metadata entry: key length, type
 constexpr uint64_t kMinTensorBytes = 8 + 4 + 8 + 4 + 8;  // of a tensor's entry, one dimension
 
 /** A tensor and where its data stand, from the start of all tensor data. */
@@ -27,105 +23,7 @@ struct Entry {
   uint64_t offset, bytes;
 };
 
-/** Bytes of a metadata scalar; 0 for strings, arrays and unknown types. */
-uint64_t scalar_bytes(GgufType type) {
-  switch (type) {
-    case GgufType::kU8:
-    case GgufType::kI8:
-    case GgufType::kBool: return 1;
-    case GgufType::kU16:
-    case GgufType::kI16: return 2;
-    case GgufType::kU32:
-    case GgufType::kI32:
-    case GgufType::kF32: return 4;
-    case GgufType::kU64:
-    case GgufType::kI64:
-    case GgufType::kF64: return 8;
-    default: return 0;
-  }
-}
-
-GgufValue read_scalar(SpanReader& reader, GgufType type, const std::string& key) {
-  switch (type) {
-    case GgufType::kU8: return uint64_t{reader.read<uint8_t>(key)};
-    case GgufType::kU16: return uint64_t{reader.read<uint16_t>(key)};
-    case GgufType::kU32: return uint64_t{reader.read<uint32_t>(key)};
-    case GgufType::kU64: return reader.read<uint64_t>(key);
-    case GgufType::kI8: return int64_t{reader.read<int8_t>(key)};
-    case GgufType::kI16: return int64_t{reader.read<int16_t>(key)};
-    case GgufType::kI32: return int64_t{reader.read<int32_t>(key)};
-    case GgufType::kI64: return reader.read<int64_t>(key);
-    case GgufType::kF32: return double{reader.read<float>(key)};
-    case GgufType::kF64: return reader.read<double>(key);
-    case GgufType::kBool: return reader.read<uint8_t>(key) != 0;
-    default:
-      throw Error(ErrorCode::kFileBadMetadata, "metadata '" + key + "' has unknown value type " +
-                                                   std::to_string(static_cast<uint32_t>(type)));
-  }
-}
-
-double as_number(const GgufValue& value) {
-  if (const auto* u = std::get_if<uint64_t>(&value)) return static_cast<double>(*u);
-  if (const auto* i = std::get_if<int64_t>(&value)) return static_cast<double>(*i);
-  if (const auto* b = std::get_if<bool>(&value)) return *b ? 1 : 0;
-  return std::get<double>(value);
-}
-
-std::string read_text(SpanReader& reader, const std::string& what) {
-  std::string text = reader.read_string(kMaxTextBytes, what);
-  if (text.size() > kMaxTextBytes) {
-    throw Error(ErrorCode::kFileBadMetadata,
-                what + " is longer than " + std::to_string(kMaxTextBytes) + " bytes");
-  }
-  return text;
-}
-
-GgufValue read_array(SpanReader& reader, const std::string& key) {
-  auto array = std::make_shared<GgufArray>();
-  array->type = static_cast<GgufType>(reader.read<uint32_t>(key));
-  const auto count = reader.read<uint64_t>(key);
-  const bool strings = array->type == GgufType::kString;
-  const uint64_t element = strings ? 8 : scalar_bytes(array->type);
-  if (element == 0) {
-    throw Error(ErrorCode::kFileBadMetadata,
-                "metadata '" + key + "' is an array of unsupported type " +
-                    std::to_string(static_cast<uint32_t>(array->type)));
-  }
-  const auto bytes = checked_multiply(count, element);
-  reader.need(bytes.value_or(UINT64_MAX),
-              "metadata array '" + key + "'");  // before anything is reserved for it
-  if (count > kMaxElements) {  // sparse files cost nothing, what is read from them does
-    throw Error(ErrorCode::kFileBadMetadata, "metadata array '" + key + "' has " +
-                                                 std::to_string(count) + " elements; at most " +
-                                                 std::to_string(kMaxElements) + " are allowed");
-  }
-  if (strings) array->strings.reserve(count);
-  else array->numbers.reserve(count);
-  for (uint64_t i = 0; i < count; i++) {
-    if (strings) array->strings.push_back(read_text(reader, key));
-    else array->numbers.push_back(as_number(read_scalar(reader, array->type, key)));
-  }
-  return array;
-}
-
-GgufValue read_value(SpanReader& reader, const std::string& key) {
-  const auto type =
-      static_cast<GgufType>(reader.read<uint32_t>("the type of metadata '" + key + "'"));
-  if (type == GgufType::kString) return read_text(reader, "metadata '" + key + "'");
-  if (type == GgufType::kArray) return read_array(reader, key);
-  return read_scalar(reader, type, key);
-}
-
-std::string read_name(SpanReader& reader, ErrorCode code, const std::string& what) {
-  std::string name = reader.read_string(kMaxNameBytes, what);
-  if (name.empty() || name.size() > kMaxNameBytes || name.find('\0') != std::string::npos) {
-    throw Error(code, what + " is empty, longer than " + std::to_string(kMaxNameBytes) +
-                          " bytes or holds a zero byte");
-  }
-  return name;
-}
-
-uint64_t read_alignment(const std::map<std::string, GgufValue>& metadata) {
+uint64_t read_alignment(const GgufMetadata& metadata) {
   const auto found = metadata.find("general.alignment");
   if (found == metadata.end()) return 32;
   const auto* value = std::get_if<uint64_t>(&found->second);
@@ -157,10 +55,10 @@ uint64_t tensor_bytes(const StoredTensor& tensor, const DTypeInfo& type) {
   return *bytes;
 }
 
-Entry read_tensor_entry(SpanReader& reader, uint64_t alignment) {
+Entry read_tensor_entry(ByteReader& reader, uint64_t alignment) {
   Entry entry{};
   StoredTensor& stored = entry.stored;
-  stored.name = read_name(reader, ErrorCode::kFileBadTensor, "the name of a tensor");
+  stored.name = read_gguf_name(reader, ErrorCode::kFileBadTensor, "the name of a tensor");
   const std::string what = "tensor '" + stored.name + "'";
   const auto n_dimensions = reader.read<uint32_t>(what);
   if (n_dimensions == 0 || n_dimensions > kMaxDimensions) {
@@ -223,20 +121,14 @@ void check_placement(const std::vector<Entry>& entries, uint64_t data_bytes, uin
   }
 }
 
-void read_metadata(SpanReader& reader, uint64_t n_entries, GgufFile* file) {
-  reader.need(checked_multiply(n_entries, kMinEntryBytes).value_or(UINT64_MAX), "the metadata");
-  for (uint64_t i = 0; i < n_entries; i++) {
-    std::string key = read_name(reader, ErrorCode::kFileBadMetadata, "a metadata key");
-    GgufValue value = read_value(reader, key);
-    if (!file->metadata.emplace(key, std::move(value)).second) {
-      throw Error(ErrorCode::kFileDuplicateKey, "metadata '" + key + "' appears twice");
-    }
-  }
-}
-
-std::vector<Entry> read_tensor_entries(SpanReader& reader, uint64_t n_tensors, uint64_t alignment) {
+std::vector<Entry> read_tensor_entries(ByteReader& reader, uint64_t n_tensors, uint64_t alignment) {
   reader.need(checked_multiply(n_tensors, kMinTensorBytes).value_or(UINT64_MAX),
               "the list of tensors");
+  if (n_tensors > kMaxTensors) {
+    throw Error(ErrorCode::kFileBadTensor, "the file has " + std::to_string(n_tensors) +
+                                               " tensors; at most " + std::to_string(kMaxTensors) +
+                                               " are allowed");
+  }
   std::vector<Entry> entries;
   std::set<std::string> names;
   for (uint64_t i = 0; i < n_tensors; i++) {
@@ -249,24 +141,34 @@ std::vector<Entry> read_tensor_entries(SpanReader& reader, uint64_t n_tensors, u
   return entries;
 }
 
-}  // namespace
-
-GgufFile parse_gguf(std::span<const uint8_t> bytes) {
-  GgufFile file;
-  SpanReader reader(bytes);
-  if (reader.remaining() < 4 || reader.read<uint32_t>("the magic number") != kMagic) {
+uint32_t read_version(ByteReader& reader) {
+  const uint32_t magic = reader.remaining() < 4 ? 0 : reader.read<uint32_t>("the magic number");
+  if (magic != kMagic && magic != kSwappedMagic) {
     throw Error(ErrorCode::kFileBadMagic,
                 "it does not begin with 'GGUF', so it is not a GGUF model");
   }
-  file.version = reader.read<uint32_t>("the version");
-  if (file.version != 2 && file.version != 3) {
+  const auto version = reader.read<uint32_t>("the version");
+  // Files of big-endian machines have the same four letters, and all numbers the other way round.
+  if (magic == kSwappedMagic || (version != 0 && (version & 0xffff) == 0)) {
     throw Error(ErrorCode::kFileBadVersion,
-                "GGUF version " + std::to_string(file.version) +
+                "this GGUF file is big-endian, and only little-endian ones are supported; convert "
+                "it with gguf_convert_endian.py of llama.cpp, or get the little-endian file");
+  }
+  if (version != 2 && version != 3) {
+    throw Error(ErrorCode::kFileBadVersion,
+                "GGUF version " + std::to_string(version) +
                     " is not supported; versions 2 and 3 (little-endian) are");
   }
+  return version;
+}
+
+/** `bytes`: of the whole file, which tensors will point into and nobody reads here. */
+GgufFile parse(ByteReader& reader, std::span<const uint8_t> bytes, const WantedMetadata& wanted) {
+  GgufFile file;
+  file.version = read_version(reader);
   const auto n_tensors = reader.read<uint64_t>("the number of tensors");
   const auto n_entries = reader.read<uint64_t>("the number of metadata entries");
-  read_metadata(reader, n_entries, &file);
+  file.metadata = read_gguf_metadata(reader, n_entries, wanted);
   const uint64_t alignment = read_alignment(file.metadata);
   auto entries = read_tensor_entries(reader, n_tensors, alignment);
   const uint64_t data_start = *checked_round_up(reader.position(), alignment);
@@ -279,10 +181,18 @@ GgufFile parse_gguf(std::span<const uint8_t> bytes) {
   return file;
 }
 
-GgufFile read_gguf(const std::string& path) {
+}  // namespace
+
+GgufFile parse_gguf(std::span<const uint8_t> bytes, const WantedMetadata& wanted) {
+  ByteReader reader(bytes);
+  return parse(reader, bytes, wanted);
+}
+
+GgufFile read_gguf_file(const std::string& path, const WantedMetadata& wanted) {
   const auto mapped = std::make_shared<const MappedFile>(path);
   try {
-    GgufFile file = parse_gguf(mapped->bytes());
+    ByteReader reader(*mapped);
+    GgufFile file = parse(reader, mapped->bytes(), wanted);
     for (auto& tensor : file.tensors) tensor.file = mapped;
     return file;
   } catch (const Error& error) {

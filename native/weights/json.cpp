@@ -11,7 +11,9 @@ namespace cachalot {
 namespace {
 
 constexpr int kMaxDepth = 32;
-constexpr int kMaxValues = 1 << 22;  // a value takes some 30 times the bytes of the shortest text
+// A value takes some 30 times the bytes of the shortest text. The largest headers name some 40,000
+// tensors, with 8 values each.
+constexpr int kMaxValues = 1 << 20;
 
 void append_utf8(std::string* text, uint32_t code) {
   const auto push = [&](uint32_t byte) { text->push_back(static_cast<char>(byte)); };
@@ -72,8 +74,8 @@ class Parser {
   }
 
   JsonValue parse_value(int depth) {
-    if (depth > kMaxDepth) fail("at most " + std::to_string(kMaxDepth) + " levels");
-    if (++n_values_ > kMaxValues) fail("at most " + std::to_string(kMaxValues) + " values");
+    if (depth > kMaxDepth) fail("values nested at most " + std::to_string(kMaxDepth) + " deep");
+    if (++n_values_ > kMaxValues) fail("at most " + std::to_string(kMaxValues) + " values in all");
     skip_space();
     switch (peek()) {
       case '{': return {parse_object(depth)};

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/new_file.h"
 #include "base/thread_pool.h"
-#include "weights/span_reader.h"
+#include "weights/byte_reader.h"
 
 namespace cachalot {
 
@@ -108,7 +108,7 @@ struct Expected {
 };
 
 /** `previous_end`: tensors follow each other, so that all together are no more than the file. */
-Expected read_entry(SpanReader& reader, std::span<const uint8_t> file, uint64_t* previous_end) {
+Expected read_entry(ByteReader& reader, std::span<const uint8_t> file, uint64_t* previous_end) {
   Expected entry;
   LaidOutTensor& tensor = entry.tensor;
   tensor.name = reader.read_string(kMaxName, "a tensor's name");
@@ -128,19 +128,22 @@ Expected read_entry(SpanReader& reader, std::span<const uint8_t> file, uint64_t*
 }
 
 std::span<const uint8_t> checked_header(std::span<const uint8_t> file) {
-  SpanReader reader(file);
-  if (std::memcmp(reader.read_bytes(sizeof kMagic, "the magic").data(), kMagic, sizeof kMagic) != 0)
+  ByteReader reader(file);
+  uint8_t magic[sizeof kMagic];
+  reader.read_into(magic, "the magic");
+  if (std::memcmp(magic, kMagic, sizeof kMagic) != 0)
     throw Error(ErrorCode::kFileBadMagic, "it does not begin as a layout does");
   const auto sum = reader.read<uint64_t>("the header's checksum");
   const auto size = reader.read<uint64_t>("the header's length");
-  const auto header = reader.read_bytes(size, "the header");
+  reader.need(size, "the header");
+  const auto header = file.subspan(reader.position(), size);
   if (checksum(header) != sum) throw Error(ErrorCode::kFileBadMetadata, "its header is damaged");
   return header;
 }
 
 /** All of it, or an error. */
 std::vector<LaidOutTensor> read_layout(std::span<const uint8_t> file, const std::string& layout) {
-  SpanReader reader(checked_header(file));
+  ByteReader reader(checked_header(file));
   if (reader.read_string(kMaxName, "the layout's name") != layout)
     throw Error(ErrorCode::kFileBadVersion, "it is of another layout");
   const auto count = reader.read<uint32_t>("the number of tensors");

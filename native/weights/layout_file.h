@@ -37,6 +37,11 @@ class LayoutFile {
   /** The bytes that were made of `tensor`; empty if there are none. */
   std::span<const uint8_t> find(const std::string& name, const Tensor& tensor) const;
 
+  /** Its content is ours alone, and written once; times say when it was used. But a file that is
+   * cut off while it is mapped ends the process. */
+  bool is_resized() const { return file_.is_resized(); }
+  const std::string& path() const { return file_.path(); }
+
  private:
   MappedFile file_;
   std::map<std::string, LaidOutTensor> tensors_;

@@ -1,13 +1,13 @@
 #include "weights/safetensors.h"
 
 #include <algorithm>
-#include <cstring>
 #include <filesystem>
 #include <optional>
 #include <set>
 
 #include "base/checked_math.h"
 #include "base/error.h"
+#include "weights/byte_reader.h"
 #include "weights/json.h"
 
 namespace cachalot {
@@ -136,27 +136,36 @@ std::string in_file(const std::string& path, const Error& error) {
   return "cannot read '" + path + "': " + error.what();
 }
 
-}  // namespace
-
-std::vector<StoredTensor> parse_safetensors(std::span<const uint8_t> bytes) {
-  uint64_t header_bytes = 0;
-  if (bytes.size() < 8 + 2) throw Error(ErrorCode::kFileTruncated, "the file has no header");
-  std::memcpy(&header_bytes, bytes.data(), 8);
-  if (bytes[8] != '{' || header_bytes > kMaxHeaderBytes) {
+JsonValue read_header(ByteReader& reader) {
+  if (reader.remaining() < 8 + 2) throw Error(ErrorCode::kFileTruncated, "the file has no header");
+  const auto header_bytes = reader.read<uint64_t>("the header's size");
+  if (header_bytes > kMaxHeaderBytes) {
     throw Error(ErrorCode::kFileBadMagic,
                 "it does not begin with a JSON header, so it is not a safetensors file");
   }
-  if (header_bytes > bytes.size() - 8) {
+  if (header_bytes > reader.remaining()) {
     throw Error(ErrorCode::kFileTruncated,
                 "the header of " + std::to_string(header_bytes) + " bytes is cut off");
+  }
+  std::vector<uint8_t> text(header_bytes);
+  reader.read_into(text, "the header");
+  if (text.empty() || text.front() != '{') {
+    throw Error(ErrorCode::kFileBadMagic,
+                "it does not begin with a JSON header, so it is not a safetensors file");
   }
   if (header_bytes % 4 != 0) {  // the data follow it, and floats must be aligned
     throw Error(ErrorCode::kFileBadAlignment, "the header's size is not a multiple of 4");
   }
-  const JsonValue header = parse_json(bytes.subspan(8, header_bytes));
-  const auto data = bytes.subspan(8 + header_bytes);
+  JsonValue header = parse_json(text);
   if (header.object() == nullptr)
     throw Error(ErrorCode::kFileBadMetadata, "the header is no JSON object");
+  return header;
+}
+
+/** `bytes`: of the whole file, which tensors will point into and nobody reads here. */
+std::vector<StoredTensor> parse(ByteReader& reader, std::span<const uint8_t> bytes) {
+  const JsonValue header = read_header(reader);
+  const auto data = bytes.subspan(reader.position());
   std::vector<Entry> entries;
   for (const auto& [name, entry] : *header.object()) {
     if (name == "__metadata__") continue;
@@ -171,10 +180,18 @@ std::vector<StoredTensor> parse_safetensors(std::span<const uint8_t> bytes) {
   return tensors;
 }
 
+}  // namespace
+
+std::vector<StoredTensor> parse_safetensors(std::span<const uint8_t> bytes) {
+  ByteReader reader(bytes);
+  return parse(reader, bytes);
+}
+
 std::vector<StoredTensor> read_safetensors(const std::string& path) {
   const auto mapped = std::make_shared<const MappedFile>(path);
   try {
-    auto tensors = parse_safetensors(mapped->bytes());
+    ByteReader reader(*mapped);
+    auto tensors = parse(reader, mapped->bytes());
     for (auto& tensor : tensors) tensor.file = mapped;
     return tensors;
   } catch (const Error& error) {
@@ -210,7 +227,7 @@ std::vector<StoredTensor> read_safetensors_folder(const std::string& folder) {
   }
   std::map<std::string, std::string> shards;
   try {
-    shards = parse_shard_index(MappedFile(index_path).bytes());
+    shards = parse_shard_index(read_whole_file(index_path, kMaxHeaderBytes));
   } catch (const Error& error) {
     throw Error(error.code(), in_file(index_path, error));
   }

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,12 +19,13 @@ struct StoredTensor {
   std::string name;
   std::vector<uint64_t> shape;             // fastest-running dimension first
   Tensor tensor;                           // shape[0] columns, all other dimensions as rows
-  std::shared_ptr<const MappedFile> file;  // keeps the bytes mapped
+  std::shared_ptr<const MappedFile> file;  // keeps the bytes mapped; null for bytes in memory
 
   uint64_t bytes() const { return static_cast<uint64_t>(tensor.bytes()); }
-  /** Tells the system that the bytes have been copied elsewhere. */
-  void drop_pages() const {
-    if (file != nullptr) file->drop_pages(tensor.data, bytes());
+  /** Copies the first bytes, from the file if there is one: see MappedFile::read. */
+  void read(std::span<uint8_t> out) const {
+    if (file == nullptr) std::memcpy(out.data(), tensor.data, out.size());
+    else file->read(static_cast<uint64_t>(tensor.data - file->bytes().data()), out);
   }
 };
 

@@ -130,6 +130,20 @@ describe('the header of a remote file', () => {
     await expect(inspectModel(MODEL)).rejects.toMatchObject({ code: 'download_failed' });
   });
 
+  test('with a number for each of very many layers is shown', async () => {
+    const count = 300_000; // more than a call can have arguments
+    const layers = { i32s: new Array<number>(count).fill(3) };
+    const metadata = {
+      'general.architecture': { string: 'llama' },
+      'llama.block_count': layers,
+      'llama.embedding_length': { u32: 8 },
+      'llama.attention.head_count': { u32: 2 },
+    };
+    const bytes = Buffer.concat([ggufHeader(metadata, []), Buffer.alloc(32)]);
+    hub().files.set('/o/r/resolve/main/m.gguf', { bytes });
+    expect((await inspectModel(MODEL)).shape).toMatchObject({ layers: 3, width: 8 });
+  });
+
   test('one that is cut off is refused', async () => {
     const { bytes } = await serve();
     hub().files.set('/o/r/resolve/main/m.gguf', { bytes: bytes.subarray(0, 2000) });

@@ -1,7 +1,7 @@
 /** The addon by itself, without lib/ before it: what would make it read out of bounds is refused, by name. */
 import type { NativeEngine, NativeEngineOptions, NativeEvents } from '../../lib/native.js';
 import { native } from '../../lib/native.js';
-import { resolveLoadOptions } from '../../lib/load-options.js';
+import { nativeOptionsOf, readLoadOptions } from '../../lib/load-options.js';
 import { GREEDY } from '../../lib/sampling-options.js';
 import { writeTinyModel } from '../fixtures/tiny-model.js';
 
@@ -12,7 +12,7 @@ let engine: NativeEngine;
 let ends: Map<number, (reason: string) => void>;
 
 const options: NativeEngineOptions = {
-  ...resolveLoadOptions({ contextLength: CONTEXT, sharedReads: 'always', checkInvariants: true }),
+  ...nativeOptionsOf(readLoadOptions({ contextLength: CONTEXT, sharedReads: 'always', checkInvariants: true })),
   costsFolder: '',
 };
 const hear = ({ finished }: NativeEvents) => {
@@ -371,11 +371,11 @@ test('more memory for keys and values than the process can have is refused with 
     code: 'invalid_argument',
     message: expect.stringContaining(String(limit)) as string,
   });
-  expect(() => resolveLoadOptions({ device: 'cpu', kv: { bytes: limit + 1 } })).toThrow(
+  expect(() => nativeOptionsOf(readLoadOptions({ device: 'cpu', kv: { bytes: limit + 1 } }))).toThrow(
     `\`kv.bytes\``,
   );
-  expect(() => resolveLoadOptions({ device: 'cpu', kv: { bytes: limit + 1 } })).toThrow(
+  expect(() => nativeOptionsOf(readLoadOptions({ device: 'cpu', kv: { bytes: limit + 1 } }))).toThrow(
     String(limit),
   );
-  expect(resolveLoadOptions({ device: 'cuda', kv: { bytes: limit + 1 } }).kvBytes).toBe(limit + 1); // the GPU's own
+  expect(nativeOptionsOf(readLoadOptions({ device: 'cuda', kv: { bytes: limit + 1 } })).kvBytes).toBe(limit + 1); // the GPU's own
 });

@@ -68,9 +68,9 @@ test.each(['Q8_0', 'Q4_K', 'IQ2_XXS'])(
   },
 );
 
-test('models that are read in place keep nothing', async () => {
+test('models that are not repacked keep nothing', async () => {
   const { path } = await writeTinyModel({ type: 'BF16' });
-  expect((await load(path)).weights).toBe('in place');
+  expect((await load(path)).weights).toBe('in memory');
   expect(layouts()).toEqual([]);
 });
 

@@ -43,7 +43,7 @@ Napi::Value gather_rows(const Napi::CallbackInfo& info) {
   const Tensor tensor = tensor_of(info, 2);
   const auto ids = integers_of(info[6]);
   const DeviceFloats out(*backend, ids.size() * static_cast<size_t>(tensor.n_cols));
-  const auto table = backend->prepare_table(tensor);
+  const auto table = backend->prepare_table(tensor, nullptr);
   backend->begin_step({.tokens = ids});
   backend->gather_rows({table.get(), ids.data(), static_cast<int32_t>(ids.size()), out.data()});
   return floats_to(info.Env(), out.read());
