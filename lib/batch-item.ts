@@ -1,4 +1,5 @@
 /** One prompt of a batch: what it asks, before and after it has become tokens. */
+import { either } from './abort.js';
 import { isIntegerList } from './check-options.js';
 import type { Context } from './context.js';
 import type { EngineContext } from './engine-context.js';
@@ -7,7 +8,7 @@ import { invalidArgument } from './errors.js';
 import { resolveGenerateOptions } from './generate-options.js';
 import type { GenerateOptions, ResolvedOptions } from './generate-options.js';
 import { Generation } from './generation.js';
-import type { BatchPlace } from './generation.js';
+import type { GenerationSource } from './generation.js';
 import { checkMessages } from './text/chat-template.js';
 import type { Message } from './text/chat-template.js';
 
@@ -86,24 +87,28 @@ export async function prepare(
   else if (typeof prompt !== 'string') checkMessages(prompt);
   const given = Object.entries(own).filter(([, value]) => value !== undefined);
   const options = resolveGenerateOptions({ ...shared, ...Object.fromEntries(given) });
-  const signals = [options.signal, shared.signal].filter((signal) => signal !== undefined);
-  options.signal = AbortSignal.any(signals);
   const namespace = engine.namespaceOf(options.namespace, context);
-  const { specialTokens, signal } = options;
   const before = context && engine.tokensOf(context);
-  const ids =
-    tokens === undefined
-      ? await engine.encodePrompt(prompt!, { context, specialTokens, signal })
-      : concatenate(before ?? new Int32Array(0), tokens);
-  return { ids, namespace, options, trimStart: Array.isArray(prompt) };
+  const trimStart = Array.isArray(prompt);
+  if (tokens !== undefined) {
+    const ids = concatenate(before ?? new Int32Array(0), tokens);
+    return { ids, namespace, options, trimStart };
+  }
+  const { signal, release } = either(options.signal, shared.signal);
+  try {
+    const { specialTokens } = options;
+    const ids = await engine.encodePrompt(prompt!, { context, specialTokens, signal });
+    return { ids, namespace, options, trimStart };
+  } finally {
+    release();
+  }
 }
 
 export function startItem(
-  { core, tokenizer }: EngineContext,
+  { core, tokenizer, tokensWith }: EngineContext,
   { ids, namespace, options, trimStart }: PreparedItem,
-  completion: number,
-  place: BatchPlace | undefined,
+  { completion, place, signal }: Pick<GenerationSource, 'completion' | 'place' | 'signal'>,
 ): Generation {
-  const source = { core, tokenizer, namespace, completion, trimStart, prompt: () => ids };
-  return new Generation(place ? { ...source, place } : source, options);
+  const text = { tokenizer, tokensWith, trimStart, prompt: () => ids };
+  return new Generation({ core, namespace, completion, place, signal, ...text }, options);
 }

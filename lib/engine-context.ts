@@ -4,11 +4,9 @@ import type { EngineCore } from './engine-core.js';
 import { CachalotError, invalidArgument } from './errors.js';
 import { TemplateRenderer, checkMessages, textOf } from './text/chat-template.js';
 import type { Message } from './text/chat-template.js';
-import { TokenizerThread } from './text/tokenizer-thread.js';
-import type { EncodeOptions, TextTokenizer } from './text/tokenizer.js';
-
-/** Longer texts are tokenized in a worker, so that the event loop stays free; and so are those for patterns of strangers. */
-const LONG_TEXT = 2 << 10;
+import type { TokenTable } from './text/token-table.js';
+import type { TokenizerThread } from './text/tokenizer-thread.js';
+import type { EncodeOptions } from './text/tokenizer.js';
 
 /** A message, and whether names of special tokens in it mean those tokens. */
 export interface SaidMessage extends Message {
@@ -23,31 +21,20 @@ export interface PromptOptions {
 
 export class EngineContext {
   readonly core: EngineCore;
-  readonly tokenizer: TextTokenizer;
+  readonly tokenizer: TokenTable;
   readonly namespace: string;
-  readonly #template: string | undefined;
   readonly #templates = new TemplateRenderer();
   readonly #thread: TokenizerThread;
 
-  constructor(
-    core: EngineCore,
-    tokenizer: TextTokenizer,
-    options: {
-      namespace: string;
-      chatTemplate: string | undefined;
-      model: string;
-      tokenizer: string | undefined;
-    },
-  ) {
+  constructor(core: EngineCore, thread: TokenizerThread, namespace: string) {
     this.core = core;
-    this.tokenizer = tokenizer;
-    this.namespace = options.namespace;
-    this.#template = options.chatTemplate;
-    this.#thread = new TokenizerThread(options.model, options.tokenizer);
+    this.tokenizer = thread.table;
+    this.namespace = namespace;
+    this.#thread = thread;
   }
 
   get canChat(): boolean {
-    return this.#template !== undefined;
+    return this.#thread.chatTemplate !== undefined;
   }
 
   /** The ids of a prompt: text to continue, or a conversation; after those of a context, if there is one. */
@@ -99,15 +86,21 @@ export class EngineContext {
         `the prompt has ${text.length} characters, more than a context of ${contextLength} tokens can hold`,
       );
     }
-    if (text.length <= LONG_TEXT && this.tokenizer.isTrusted)
-      return this.tokenizer.encode(text, options);
     return this.#thread.encode(text, options, signal);
   }
+
+  /** Blocks this thread for as long as the text takes. */
+  encodeNow(text: string, options: EncodeOptions): Int32Array {
+    return this.#thread.encodeNow(text, options);
+  }
+
+  /** The tokens in whose text one of `texts` is. */
+  readonly tokensWith = (texts: readonly string[]) => this.#thread.tokensWith(texts);
 
   /** The text of a conversation, up to where the model's answer begins. */
   async render(messages: readonly SaidMessage[], signal?: AbortSignal): Promise<string> {
     checkMessages([...messages]);
-    if (this.#template === undefined) {
+    if (!this.canChat) {
       throw new CachalotError(
         'template_missing',
         'this model has no chat template; use `complete` instead of `chat`',
@@ -131,18 +124,20 @@ export class EngineContext {
     signal: AbortSignal | undefined,
   ): Promise<string> {
     const { tokenizer } = this;
+    const safe = messages.map(({ role, content, special }) => {
+      const text = textOf(content);
+      return { role, content: special ? text : protect(text) };
+    });
     return this.#templates.render(
-      this.#template!,
+      this.#thread.chatTemplate!,
       {
-        messages: messages.map(({ role, content, special }) => {
-          const text = textOf(content);
-          return { role, content: special ? text : protect(text) };
-        }),
+        messages: safe,
         add_generation_prompt: messages.at(-1)?.role !== 'assistant',
         bos_token: tokenizer.name(tokenizer.bos),
         eos_token: tokenizer.name(tokenizer.eos),
       },
       signal,
+      safe.reduce((size, { content }) => size + content.length, 0),
     );
   }
 

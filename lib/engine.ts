@@ -25,8 +25,7 @@ import { Session } from './session.js';
 import type { SessionOptions } from './session.js';
 import { checkMessages } from './text/chat-template.js';
 import type { Message } from './text/chat-template.js';
-import { loadVocabulary } from './text/load-vocabulary.js';
-import { TextTokenizer } from './text/tokenizer.js';
+import { TokenizerThread } from './text/tokenizer-thread.js';
 
 export interface CompleteOptions extends GenerateOptions {
   /** What stands before the text: its keys and values are shared by all who use it. */
@@ -45,14 +44,12 @@ export class Engine implements AsyncDisposable {
   /** What is kept on purpose: contexts. */
   readonly cache: Cache;
   readonly #core: EngineCore;
-  readonly #tokenizer: TextTokenizer;
   readonly #model: string;
   readonly #context: EngineContext;
 
   private constructor(context: EngineContext, model: string) {
     this.#context = context;
     this.#core = context.core;
-    this.#tokenizer = context.tokenizer;
     this.#model = model;
     this.cache = new Cache(context);
   }
@@ -78,39 +75,20 @@ export class Engine implements AsyncDisposable {
     if (signal?.aborted) throw abortError(signal);
     const layouts = isOnGpu(nativeOptions) ? undefined : layoutCacheOf(options);
     const found = await layouts?.find(path);
-    // The vocabulary is made here while weights are packed elsewhere.
+    // The vocabulary is read in one thread while weights are packed in others.
     const loading = loadCore(path, nativeOptions, layouts, found, (bytes, totalBytes) =>
       onProgress?.({ phase: 'load', part: 0, parts: 1, receivedBytes: bytes, totalBytes }),
     );
-    loading.catch(() => undefined); // heard below
-    const abandon = () => loading.then((loaded) => loaded.dispose()).catch(() => undefined);
-    const vocabulary = await loadVocabulary(path, options.tokenizer).catch(
-      async (error: unknown) => {
-        await abandon();
-        throw error;
-      },
-    );
-    const core = await loading;
-    if (signal?.aborted) {
-      await core.dispose();
-      throw abortError(signal);
+    const opening = TokenizerThread.open(path, options.tokenizer, signal);
+    const { core, thread } = await both(loading, opening);
+    const context = new EngineContext(core, thread, options.namespace ?? '');
+    try {
+      if (signal?.aborted) throw abortError(signal);
+      checkSizes(thread.table.size, core.native.description().vocabulary);
+    } catch (error) {
+      await context.dispose();
+      throw error;
     }
-    const tokenizer = new TextTokenizer(vocabulary);
-    const { vocabulary: size } = core.native.description();
-    // A model may have a few more rows than tokens, to fill up a multiple of something.
-    if (tokenizer.size > size || tokenizer.size < 0.9 * size) {
-      await core.dispose();
-      throw new CachalotError(
-        'tokenizer_invalid',
-        `the tokenizer has ${tokenizer.size} tokens, the model ${size}`,
-      );
-    }
-    const context = new EngineContext(core, tokenizer, {
-      namespace: options.namespace ?? '',
-      chatTemplate: vocabulary.chatTemplate,
-      model: path,
-      tokenizer: options.tokenizer,
-    });
     if (layouts && found) core.keepLayout(layouts, found);
     return new Engine(context, path);
   }
@@ -165,11 +143,11 @@ export class Engine implements AsyncDisposable {
     prompt: (resolved: ResolvedOptions) => Promise<Int32Array> | Int32Array,
     { trimStart = false, context }: { trimStart?: boolean; context?: Context | undefined } = {},
   ): Generation {
-    const { core, tokenizer } = this.#context;
+    const { core, tokenizer, tokensWith } = this.#context;
     const resolved = resolveGenerateOptions(options);
     const namespace = this.#context.namespaceOf(resolved.namespace, context);
-    const source = { core, tokenizer, namespace, trimStart, prompt: () => prompt(resolved) };
-    return new Generation(source, resolved);
+    const text = { tokenizer, tokensWith, trimStart, prompt: () => prompt(resolved) };
+    return new Generation({ core, namespace, ...text }, resolved);
   }
 
   /** Log-probability of each token after the first, given those before it; text begins with the model's first token. */
@@ -210,19 +188,19 @@ export class Engine implements AsyncDisposable {
   tokenize(text: string, options: { special?: boolean; bos?: boolean } = {}): number[] {
     isString('text', text);
     checkOptions(options, { special: isBoolean, bos: isBoolean });
-    if (!this.#tokenizer.isTrusted) {
+    if (!this.#context.tokenizer.isTrusted) {
       throw new CachalotError(
         'tokenizer_unsupported',
         'the patterns of this tokenizer are not of a family that we know, and might take for ever here; `engine.cache.add(text)` cuts the text in a worker and has its tokens',
       );
     }
-    return Array.from(this.#tokenizer.encode(text, options));
+    return Array.from(this.#context.encodeNow(text, options));
   }
 
   /** The text of some ids. */
   detokenize(tokens: readonly number[]): string {
     isIntegerList('tokens', tokens);
-    return this.#tokenizer.decode(tokens);
+    return this.#context.tokenizer.decode(tokens);
   }
 
   /** Counters and what is held now. */
@@ -270,6 +248,28 @@ export class Engine implements AsyncDisposable {
     isIntegerList('input', input);
     return Int32Array.from(input);
   }
+}
+
+/** If one of them fails, the other is ended. */
+async function both(
+  loading: Promise<EngineCore>,
+  opening: Promise<TokenizerThread>,
+): Promise<{ core: EngineCore; thread: TokenizerThread }> {
+  const [opened, loaded] = await Promise.allSettled([opening, loading]);
+  if (opened.status === 'fulfilled' && loaded.status === 'fulfilled')
+    return { core: loaded.value, thread: opened.value };
+  const ended = [opened, loaded].map((half) => half.status === 'fulfilled' && half.value.dispose());
+  await Promise.all(ended);
+  throw opened.status === 'rejected' ? opened.reason : (loaded as PromiseRejectedResult).reason;
+}
+
+/** A model may have a few more rows than tokens, to fill up a multiple of something. */
+function checkSizes(tokens: number, rows: number): void {
+  if (tokens <= rows && tokens >= 0.9 * rows) return;
+  throw new CachalotError(
+    'tokenizer_invalid',
+    `the tokenizer has ${tokens} tokens, the model ${rows}`,
+  );
 }
 
 /** The engine's core, with the weights that an earlier load has laid out if they are of the very file that is loaded. */

@@ -205,12 +205,13 @@ export class Session {
       begun = await turn.prompt(state, resolved);
       return begun.ids;
     };
-    const { core, tokenizer } = this.#engine;
+    const { core, tokenizer, tokensWith } = this.#engine;
     const namespace = resolved.namespace ?? this.#namespace;
     if (namespace !== this.#namespace)
       throw invalidArgument('namespace', `that of the session, "${this.#namespace}"`, namespace);
     const trimStart = turn.isChat;
-    const generation = new Generation({ core, tokenizer, namespace, prompt, trimStart }, resolved);
+    const text = { tokenizer, tokensWith, prompt, trimStart };
+    const generation = new Generation({ core, namespace, ...text }, resolved);
     const committed = generation.result.then((result) => {
       if (result.finishReason !== 'aborted' || result.text !== '') {
         const messages = [...state.messages, ...turn.messages(result)];

@@ -1,8 +1,10 @@
-/** The worker of TokenizerThread. */
-import { parentPort, workerData } from 'node:worker_threads';
+/** The worker of TokenizerThread: it has a vocabulary of its own. */
+import { workerData } from 'node:worker_threads';
 
-import { fromNative } from '../errors.js';
+import { serve } from './lane-worker.js';
+import type { Transfer } from './lane-worker.js';
 import { loadVocabulary } from './load-vocabulary.js';
+import type { TokenTableData } from './token-table.js';
 import { TextTokenizer } from './tokenizer.js';
 import type { EncodeOptions } from './tokenizer.js';
 
@@ -13,29 +15,37 @@ export interface TokenizerSource {
   mark: string;
 }
 
-export interface EncodeJob {
-  text: string;
-  options: EncodeOptions;
+export type TokenizerJob =
+  | { kind: 'open' }
+  | { kind: 'encode'; text: string; options: EncodeOptions }
+  | { kind: 'tokensWith'; texts: readonly string[] };
+
+export interface Opened {
+  table: TokenTableData;
+  chatTemplate: string | undefined;
 }
 
-export type EncodeAnswer = { ids: Int32Array } | { code: string; message: string };
+export type TokenizerAnswer = Opened | Int32Array;
 
-let tokenizer: Promise<TextTokenizer> | undefined;
-
-async function load(): Promise<TextTokenizer> {
+async function load() {
   const source = workerData as TokenizerSource;
-  return new TextTokenizer(await loadVocabulary(source.model, source.tokenizer), source.mark);
+  const vocabulary = await loadVocabulary(source.model, source.tokenizer);
+  const tokenizer = new TextTokenizer(vocabulary, source.mark);
+  tokenizer.warm();
+  return (job: TokenizerJob, transfer: Transfer): TokenizerAnswer => {
+    if (job.kind === 'open') {
+      const table = tokenizer.tableData();
+      transfer(table.bytes.buffer);
+      transfer(table.ends.buffer);
+      return { table, chatTemplate: vocabulary.chatTemplate };
+    }
+    const ids =
+      job.kind === 'encode'
+        ? tokenizer.encode(job.text, job.options)
+        : tokenizer.table.tokensWith(job.texts);
+    transfer(ids.buffer as ArrayBuffer);
+    return ids;
+  };
 }
 
-async function answer({ text, options }: EncodeJob): Promise<void> {
-  try {
-    const ids = (await (tokenizer ??= load())).encode(text, options);
-    const message: EncodeAnswer = { ids };
-    parentPort?.postMessage(message, [ids.buffer as ArrayBuffer]);
-  } catch (error) {
-    const { code, message } = fromNative(error);
-    parentPort?.postMessage({ code, message } satisfies EncodeAnswer);
-  }
-}
-
-parentPort?.on('message', (job: EncodeJob) => void answer(job));
+serve(load());
