@@ -258,8 +258,7 @@ async function both(
   const [opened, loaded] = await Promise.allSettled([opening, loading]);
   if (opened.status === 'fulfilled' && loaded.status === 'fulfilled')
     return { core: loaded.value, thread: opened.value };
-  const ended = [opened, loaded].map((half) => half.status === 'fulfilled' && half.value.dispose());
-  await Promise.all(ended);
+  for (const half of [opened, loaded]) if (half.status === 'fulfilled') await half.value.dispose();
   throw opened.status === 'rejected' ? opened.reason : (loaded as PromiseRejectedResult).reason;
 }
 

@@ -1,6 +1,6 @@
 /** A running generation: iterate it for text as it comes, or await its result. */
 import { onAbort } from './abort.js';
-import { CachalotError, abortError } from './errors.js';
+import { CachalotError, abortError, fromNative } from './errors.js';
 import type { EngineCore, TokenLogprob } from './engine-core.js';
 import type { ErrorCode } from './errors.js';
 import type { ResolvedOptions } from './generate-options.js';
@@ -59,7 +59,7 @@ export interface GenerationSource {
   core: EngineCore;
   tokenizer: TokenTable;
   /** The tokens in whose text one of some strings is. */
-  tokensWith(texts: readonly string[]): Promise<Int32Array>;
+  tokensWith: (texts: readonly string[]) => Promise<Int32Array>;
   namespace: string;
   /** Which of several completions of the same prompt this is: its draws are its own. Default 0. */
   completion?: number | undefined;
@@ -68,7 +68,7 @@ export interface GenerationSource {
   /** Of the batch; the request's own is in its options. */
   signal?: AbortSignal | undefined;
   /** The ids of the prompt; may take a while (templates). */
-  prompt(): Promise<Int32Array> | Int32Array;
+  prompt: () => Promise<Int32Array> | Int32Array;
   /** Takes white space off the beginning of the text: templates leave it to the model. */
   trimStart?: boolean;
 }
@@ -194,11 +194,7 @@ export class Generation implements AsyncIterable<string> {
         },
       );
     } catch (error) {
-      this.end(
-        error instanceof CachalotError
-          ? error
-          : new CachalotError('internal', String(error), { cause: error }),
-      );
+      this.end(fromNative(error));
     }
   }
 

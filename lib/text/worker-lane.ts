@@ -20,9 +20,9 @@ export interface LaneOptions {
   /** Stops a worker that has had nothing to do for so long. Default: never. */
   idleMs?: number;
   /** What a job fails with whose deadline passes. */
-  overdue(): CachalotError;
+  overdue: () => CachalotError;
   /** What a job fails with whose worker dies of `error`. */
-  died(error: NodeJS.ErrnoException): CachalotError;
+  died: (error: NodeJS.ErrnoException) => CachalotError;
 }
 
 /** What a worker gets. `now` is of a caller that blocks until the answer is there. */
@@ -74,7 +74,7 @@ export class WorkerLane<Request, Answer> {
 
   /** Rejects at once when `signal` is aborted. */
   run(request: Request, signal?: AbortSignal): Promise<Answer> {
-    return new Promise((resolve, reject) => {
+    const result = new Promise<Answer>((resolve, reject) => {
       if (this.#disposed) throw disposed();
       if (signal?.aborted) throw abortError(signal);
       const job: Job<Request, Answer> = {
@@ -86,6 +86,8 @@ export class WorkerLane<Request, Answer> {
       this.#queue.add(job);
       this.next();
     });
+    result.catch(() => undefined); // also of a caller who disposes before he looks
+    return result;
   }
 
   /** Blocks this thread until the answer is there; the job that the worker has comes first, no other. */
@@ -97,10 +99,11 @@ export class WorkerLane<Request, Answer> {
     const message: LaneMessage<Request> = { request, now: { port: port2, done } };
     worker.postMessage(message, [port2]);
     Atomics.wait(done, 0, 0, this.#options.deadlineMs);
-    const received = receiveMessageOnPort(port1) as { message: LaneAnswer<Answer> } | undefined;
+    const received: { message?: unknown } | undefined = receiveMessageOnPort(port1);
     port1.close();
-    if (received && 'answer' in received.message) return received.message.answer;
-    if (received && 'error' in received.message) throw fromWorker(received.message.error);
+    const said = received?.message as LaneAnswer<Answer> | undefined;
+    if (said && 'answer' in said) return said.answer;
+    if (said && 'error' in said) throw fromWorker(said.error);
     const overdue = this.#options.overdue();
     this.stop(overdue);
     throw overdue;
