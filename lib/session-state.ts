@@ -4,7 +4,7 @@
  */
 import type { SaidMessage } from './engine-context.js';
 
-/** Never changed: turns, forks and rewinds only go from one to another. */
+/** Turns, forks and rewinds only go from one to another. */
 export interface State {
   /** The last turn, undefined where the conversation begins. */
   readonly before: State | undefined;
@@ -21,6 +21,8 @@ export interface State {
   /** The context, which the cache is asked for, is the first so many ids of that before, and then these. */
   readonly kept: number;
   readonly ids: Int32Array;
+  /** The whole context, where no turn has followed yet: the next one begins with it. */
+  whole: Int32Array | undefined;
 }
 
 /** What a turn makes of a conversation. */
@@ -29,32 +31,26 @@ export interface Change extends Pick<State, 'added' | 'nSaid' | 'from' | 'isChat
   ids: Int32Array;
 }
 
-export function firstState(messages: readonly SaidMessage[]): State {
-  const ids = new Int32Array(0);
-  return {
-    before: undefined,
-    turns: 0,
-    added: messages,
-    nSaid: 0,
-    from: 0,
-    isChat: true,
-    kept: 0,
-    ids,
-  };
+export function firstState(added: readonly SaidMessage[]): State {
+  const whole = new Int32Array(0);
+  const nothing = { before: undefined, turns: 0, nSaid: 0, from: 0, isChat: true, kept: 0 };
+  return { ...nothing, added, ids: whole, whole };
 }
 
 export function nextState(before: State, { ids, ...change }: Change): State {
   const kept = commonLength(idsOf(before), ids);
-  return { ...change, before, turns: before.turns + 1, kept, ids: ids.slice(kept) };
+  before.whole = undefined;
+  return { ...change, before, turns: before.turns + 1, kept, ids: ids.slice(kept), whole: ids };
 }
 
-/** All ids of the context so far. */
+/** All ids of the context so far; not to be changed. */
 export function idsOf(state: State): Int32Array {
+  if (state.whole) return state.whole;
   const all = new Int32Array(state.kept + state.ids.length);
   let missing = all.length;
   for (let at: State | undefined = state; at && missing > 0; at = at.before) {
     if (at.kept >= missing) continue; // a later turn has changed all that this one added
-    all.set(at.ids.subarray(0, missing - at.kept), at.kept);
+    for (let i = at.kept; i < missing; i++) all[i] = at.ids[i - at.kept]!;
     missing = at.kept;
   }
   return all;
