@@ -39,11 +39,11 @@ test('engines that nobody holds leave no worker behind', async () => {
     `async function use() {
       const engine = await Engine.load(model, { threads: 1 });
       await engine.createSession().chat('the', { maxTokens: 2, dry: { multiplier: 1 } }).result;
-      await engine.cache.add('the '.repeat(20_000)).catch(() => 'too long'); // in a second worker
+      await engine.cache.add('the '.repeat(16_500)).catch(() => 'too long'); // in a second worker
     }
     for (let i = 0; i < 3; i++) await use();
     const most = workers();
-    while (workers() > 0) { gc(); await sleep(5); } // for ever, if one of them stays
+    while (workers() > 0) { gc(); await sleep(20); } // for ever, if one of them stays
     console.log(JSON.stringify([most > 0, workers()]));`,
   );
   expect(counts).toEqual([true, 0]);
@@ -52,10 +52,10 @@ test('engines that nobody holds leave no worker behind', async () => {
 test('an engine is kept while a text of its is on the way', async () => {
   const code = await program(
     model,
-    `const adding = (await Engine.load(model)).cache.add('the '.repeat(20_000));
+    `const adding = (await Engine.load(model)).cache.add('the '.repeat(16_500));
     let code;
     void adding.catch((error) => (code = error.code));
-    while (code === undefined) { gc(); await sleep(5); }
+    while (code === undefined) { gc(); await sleep(20); }
     console.log(JSON.stringify(code));`,
   );
   expect(code).toBe('context_overflow'); // known once it has become tokens
