@@ -184,7 +184,7 @@ export class Engine implements AsyncDisposable {
     return Array.from(rows, (_, i) => values.subarray(i * width, (i + 1) * width));
   }
 
-  /** The ids of a text. Names of special tokens in it are plain text unless `special` is set. */
+  /** The ids of a text. Names of special tokens in it are plain text unless `special` is set. Blocks while the text is cut. */
   tokenize(text: string, options: { special?: boolean; bos?: boolean } = {}): number[] {
     isString('text', text);
     checkOptions(options, { special: isBoolean, bos: isBoolean });

@@ -66,6 +66,7 @@ export class WorkerLane<Request, Answer> {
   #started = 0;
   #startMs: number | undefined; // how long its start took, once it is ready
   #timer: NodeJS.Timeout | undefined;
+  #ending: Promise<unknown> = Promise.resolve(); // of workers that were stopped
   #disposed = false;
 
   constructor(options: LaneOptions) {
@@ -111,9 +112,8 @@ export class WorkerLane<Request, Answer> {
 
   async dispose(): Promise<void> {
     this.#disposed = true;
-    const worker = this.#worker;
     this.stop(disposed(), [...this.#queue]);
-    await worker?.terminate();
+    await this.#ending;
   }
 
   private next(): void {
@@ -205,7 +205,8 @@ export class WorkerLane<Request, Answer> {
     this.#startMs = undefined;
     if (worker) {
       forgotten.unregister(worker);
-      void worker.terminate();
+      const [earlier, ended] = [this.#ending, worker.terminate()];
+      this.#ending = earlier.then(() => ended);
     }
     current?.reject(reason);
     for (const job of jobs) {

@@ -39,14 +39,32 @@ test('engines that nobody holds leave no worker behind', async () => {
     `async function use() {
       const engine = await Engine.load(model, { threads: 1 });
       await engine.createSession().chat('the', { maxTokens: 2, dry: { multiplier: 1 } }).result;
-      await engine.cache.add('the '.repeat(16_500)).catch(() => 'too long'); // in a second worker
+      return engine;
     }
-    for (let i = 0; i < 3; i++) await use();
+    // In a second worker.
+    await (await use()).cache.add('the '.repeat(16_500)).catch(() => 'too long');
+    await use();
     const most = workers();
     while (workers() > 0) { gc(); await sleep(20); } // for ever, if one of them stays
     console.log(JSON.stringify([most > 0, workers()]));`,
   );
   expect(counts).toEqual([true, 0]);
+});
+
+test('a load that fails or is aborted leaves no worker behind', async () => {
+  const counts = await program(
+    model,
+    `const { writeFileSync } = require('node:fs');
+    const small = model + '.json';
+    const bpe = { type: 'BPE', vocab: { a: 0 }, merges: [] };
+    writeFileSync(small, JSON.stringify({ model: bpe, added_tokens: [], decoder: null, normalizer: null, pre_tokenizer: null, post_processor: null }));
+    const codes = [];
+    for (const [path, options] of [
+      [model, { tokenizer: small }], [model, { tokenizer: model }], [__filename, {}], [model, { signal: AbortSignal.timeout(1) }],
+    ]) await Engine.load(path, options).then((engine) => engine.dispose(), ({ code }) => codes.push(code));
+    console.log(JSON.stringify([codes.slice(0, 2), workers()]));`,
+  );
+  expect(counts).toEqual([['tokenizer_invalid', 'tokenizer_invalid'], 0]);
 });
 
 test('an engine is kept while a text of its is on the way', async () => {

@@ -127,6 +127,18 @@ describe('a lane', () => {
     expect(second.threadId).toBe(first.threadId);
   });
 
+  test('an idle worker ends, and another answers later', async () => {
+    const brief = new WorkerLane<Request, Answer>({ ...options, idleMs: 1 });
+    const first = await brief.run({ kind: 'count' });
+    let next = first;
+    while (next.threadId === first.threadId) {
+      await new Promise((turn) => setTimeout(turn, 5));
+      next = await brief.run({ kind: 'count' });
+    }
+    expect(next.done).toBe(1);
+    await brief.dispose();
+  });
+
   test('disposing fails what runs and what waits', async () => {
     const endless = gatedJob();
     const jobs = [lane.run(endless.request), lane.run({ kind: 'count' })].map(codeOf);
