@@ -1,4 +1,5 @@
 /** One prompt of a batch: what it asks, before and after it has become tokens. */
+import { either } from './abort.js';
 import { checkOptions, isIntegerList, reading } from './check-options.js';
 import type { Check } from './check-options.js';
 import { isContext } from './context.js';
@@ -9,7 +10,7 @@ import { invalidArgument } from './errors.js';
 import { generateChecks, withDefaults } from './generate-options.js';
 import type { GenerateOptions, ResolvedOptions } from './generate-options.js';
 import { Generation } from './generation.js';
-import type { BatchPlace } from './generation.js';
+import type { GenerationSource } from './generation.js';
 import { checkMessages } from './text/chat-template.js';
 import type { Message } from './text/chat-template.js';
 
@@ -75,25 +76,27 @@ export async function prepare(
   if ('error' in item) throw item.error;
   const { context, own } = item;
   const options = withDefaults({ ...shared, ...own });
-  const signals = [options.signal, shared.signal].filter((signal) => signal !== undefined);
-  options.signal = AbortSignal.any(signals);
   const before = context && engine.tokensOf(context);
   const namespace = engine.namespaceOf(options.namespace, context);
-  const { specialTokens, signal } = options;
-  const ids =
-    'tokens' in item
-      ? concatenate(before ?? new Int32Array(0), item.tokens)
-      : await engine.encodePrompt(item.prompt, { context, specialTokens, signal });
-  const trimStart = 'prompt' in item && typeof item.prompt !== 'string';
-  return { ids, namespace, options, trimStart };
+  if ('tokens' in item) {
+    const ids = concatenate(before ?? new Int32Array(0), item.tokens);
+    return { ids, namespace, options, trimStart: false };
+  }
+  const { signal, release } = either(options.signal, shared.signal);
+  try {
+    const { specialTokens } = options;
+    const ids = await engine.encodePrompt(item.prompt, { context, specialTokens, signal });
+    return { ids, namespace, options, trimStart: typeof item.prompt !== 'string' };
+  } finally {
+    release();
+  }
 }
 
 export function startItem(
-  { core, tokenizer }: EngineContext,
+  { core, tokenizer, tokensWith }: EngineContext,
   { ids, namespace, options, trimStart }: PreparedItem,
-  completion: number,
-  place: BatchPlace | undefined,
+  { completion, place, signal }: Pick<GenerationSource, 'completion' | 'place' | 'signal'>,
 ): Generation {
-  const source = { core, tokenizer, namespace, completion, trimStart, prompt: () => ids };
-  return new Generation(place ? { ...source, place } : source, options);
+  const text = { tokenizer, tokensWith, trimStart, prompt: () => ids };
+  return new Generation({ core, namespace, completion, place, signal, ...text }, options);
 }

@@ -146,7 +146,8 @@ export class BatchRunner {
       if (completion + 1 === this.#options.completions) this.#prepared[index] = undefined; // the last to ask
       const prepared = await preparing;
       if ('error' in prepared) return prepared;
-      return { result: await startItem(this.#engine, prepared, completion, place).result };
+      const generation = startItem(this.#engine, prepared, { completion, place, signal });
+      return { result: await generation.result };
     } catch (error) {
       return { error };
     }

@@ -1,6 +1,5 @@
 /** Many prompts at once: they run together, share what they have in common, and come back as they finish. */
-import { setMaxListeners } from 'node:events';
-
+import { onAbort } from './abort.js';
 import { readItem } from './batch-item.js';
 import type { BatchItem } from './batch-item.js';
 import { BatchRunner } from './batch-runner.js';
@@ -93,22 +92,22 @@ export class Batch implements AsyncIterable<BatchResult> {
     this.#n = n;
     this.#drawn = bestOf;
     this.#kvBytesPerToken = engine.core.native.description().kvBytesPerToken;
-    const both = signal ? AbortSignal.any([signal, this.#cancel.signal]) : this.#cancel.signal;
-    setMaxListeners(0, both);
+    if (signal?.aborted) this.#cancel.abort(signal.reason);
+    const release = onAbort(signal, () => this.#cancel.abort(signal!.reason));
     const seed = rest.seed ?? Math.floor(Math.random() * Number.MAX_SAFE_INTEGER);
     const prompts = readList('prompts', items, 'an array of prompts', readItem);
     this.#results = Array.from(
       { length: prompts.length * n },
       () => new Promise((resolve) => this.#settle.push(resolve)),
     );
-    const generate = { ...rest, seed, signal: both };
+    const generate = { ...rest, seed, signal: this.#cancel.signal };
     const runner = new BatchRunner(
       engine,
       prompts,
       { schedule, completions: bestOf, generate },
       (index, completion, outcome) => this.take(index, completion, outcome),
     );
-    void runner.run();
+    void runner.run().then(release);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<BatchResult, void, void> {

@@ -7,12 +7,12 @@ import { CachalotError, invalidArgument } from './errors.js';
 import { TemplateRenderer, checkMessages, textOf } from './text/chat-template.js';
 import type { Message } from './text/chat-template.js';
 import type { ProtectedText } from './text/name-breaker.js';
-import { TokenizerThread } from './text/tokenizer-thread.js';
-import type { EncodeOptions, TextTokenizer } from './text/tokenizer.js';
+import type { TokenTable } from './text/token-table.js';
+import type { TokenizerThread } from './text/tokenizer-thread.js';
+import type { EncodeOptions } from './text/tokenizer.js';
+import { totalLength } from './text/total-length.js';
 
-/** Longer texts are tokenized in a worker, so that the event loop stays free; and so are those for patterns of strangers. */
-const LONG_TEXT = 2 << 10;
-/** So are names of special tokens found in longer conversations. That is one pass and takes a millisecond here. */
+/** Names of special tokens in longer conversations are found in a worker. Here that is one pass, of a millisecond. */
 const LONG_CONVERSATION = 32 << 10;
 
 /** A message, and whether names of special tokens in it mean those tokens. */
@@ -28,31 +28,20 @@ export interface PromptOptions {
 
 export class EngineContext {
   readonly core: EngineCore;
-  readonly tokenizer: TextTokenizer;
+  readonly tokenizer: TokenTable;
   readonly namespace: string;
-  readonly #template: string | undefined;
   readonly #templates = new TemplateRenderer();
   readonly #thread: TokenizerThread;
 
-  constructor(
-    core: EngineCore,
-    tokenizer: TextTokenizer,
-    options: {
-      namespace: string;
-      chatTemplate: string | undefined;
-      model: string;
-      tokenizer: string | undefined;
-    },
-  ) {
+  constructor(core: EngineCore, thread: TokenizerThread, namespace: string) {
     this.core = core;
-    this.tokenizer = tokenizer;
-    this.namespace = options.namespace;
-    this.#template = options.chatTemplate;
-    this.#thread = new TokenizerThread(options.model, options.tokenizer);
+    this.tokenizer = thread.table;
+    this.namespace = namespace;
+    this.#thread = thread;
   }
 
   get canChat(): boolean {
-    return this.#template !== undefined;
+    return this.#thread.chatTemplate !== undefined;
   }
 
   /** The ids of a prompt: text to continue, or a conversation; after those of a context, if there is one. */
@@ -104,15 +93,21 @@ export class EngineContext {
         `the prompt has ${text.length} characters, more than a context of ${contextLength} tokens can hold`,
       );
     }
-    if (text.length <= LONG_TEXT && this.tokenizer.isTrusted)
-      return this.tokenizer.encode(text, options);
     return this.#thread.encode(text, options, signal);
   }
+
+  /** Blocks this thread for as long as the text takes. */
+  encodeNow(text: string, options: EncodeOptions): Int32Array {
+    return this.#thread.encodeNow(text, options);
+  }
+
+  /** The tokens in whose text one of `texts` is. */
+  readonly tokensWith = (texts: readonly string[]) => this.#thread.tokensWith(texts);
 
   /** The text of a conversation, up to where the model's answer begins. */
   async render(messages: readonly SaidMessage[], signal?: AbortSignal): Promise<string> {
     checkMessages(messages);
-    if (this.#template === undefined) {
+    if (!this.canChat) {
       throw new CachalotError(
         'template_missing',
         'this model has no chat template; use `complete` instead of `chat`',
@@ -133,12 +128,12 @@ export class EngineContext {
   }
 
   private async protect(texts: string[], signal?: AbortSignal): Promise<ProtectedText[]> {
-    if (isLong(texts)) return this.#thread.ask('protect', texts, signal);
+    if (isLong(texts)) return this.#thread.protect(texts, signal);
     return texts.map((text) => this.tokenizer.names.protect(text));
   }
 
   private async countNames(texts: string[], signal?: AbortSignal): Promise<number[]> {
-    if (isLong(texts)) return this.#thread.ask('count', texts, signal);
+    if (isLong(texts)) return this.#thread.count(texts, signal);
     return texts.map((text) => this.tokenizer.names.count(text));
   }
 
@@ -149,7 +144,7 @@ export class EngineContext {
   ): Promise<string> {
     const { tokenizer } = this;
     return this.#templates.render(
-      this.#template!,
+      this.#thread.chatTemplate!,
       {
         messages: messages.map(({ role }, i) => ({ role, content: contents[i] })),
         add_generation_prompt: messages.at(-1)?.role !== 'assistant',
@@ -157,6 +152,7 @@ export class EngineContext {
         eos_token: tokenizer.name(tokenizer.eos),
       },
       signal,
+      totalLength(contents),
     );
   }
 
@@ -167,7 +163,7 @@ export class EngineContext {
 
 /** Whether all together are too long to be looked through here. */
 function isLong(texts: readonly string[]): boolean {
-  return texts.reduce((n, text) => n + text.length, 0) > LONG_CONVERSATION;
+  return totalLength(texts) > LONG_CONVERSATION;
 }
 
 export function concatenate(first: Int32Array, second: ArrayLike<number>): Int32Array {

@@ -36,9 +36,7 @@ import { Session } from './session.js';
 import type { SessionOptions } from './session.js';
 import { checkMessages } from './text/chat-template.js';
 import type { Message } from './text/chat-template.js';
-import { loadVocabulary } from './text/load-vocabulary.js';
-import { TextTokenizer } from './text/tokenizer.js';
-import type { Vocabulary } from './text/vocabulary.js';
+import { TokenizerThread } from './text/tokenizer-thread.js';
 
 export interface CompleteOptions extends GenerateOptions {
   /** What stands before the text: its keys and values are shared by all who use it. */
@@ -57,14 +55,12 @@ export class Engine implements AsyncDisposable {
   /** What is kept on purpose: contexts. */
   readonly cache: Cache;
   readonly #core: EngineCore;
-  readonly #tokenizer: TextTokenizer;
   readonly #model: string;
   readonly #context: EngineContext;
 
   private constructor(context: EngineContext, model: string) {
     this.#context = context;
     this.#core = context.core;
-    this.#tokenizer = context.tokenizer;
     this.#model = model;
     this.cache = new Cache(context);
   }
@@ -93,28 +89,20 @@ export class Engine implements AsyncDisposable {
     if (signal?.aborted) throw abortError(signal);
     const layouts = isOnGpu(nativeOptions) ? undefined : layoutCacheOf(options);
     const found = await layouts?.find(path);
-    // The vocabulary is made here while weights are packed elsewhere.
+    // The vocabulary is read in one thread while weights are packed in others.
     const loading = loadCore(path, nativeOptions, layouts, found, (bytes, totalBytes) =>
       onProgress?.({ phase: 'load', part: 0, parts: 1, receivedBytes: bytes, totalBytes }),
     );
-    const { core, vocabulary } = await bothOf(loading, loadVocabulary(path, options.tokenizer));
-    if (signal?.aborted) {
-      await core.dispose();
-      throw abortError(signal);
-    }
-    const tokenizer = new TextTokenizer(vocabulary);
+    const opening = TokenizerThread.open(path, options.tokenizer, signal);
+    const { core, thread } = await bothOf(loading, opening);
+    const context = new EngineContext(core, thread, options.namespace ?? '');
     try {
-      checkSizes(tokenizer.size, core.native.description().vocabulary);
+      if (signal?.aborted) throw abortError(signal);
+      checkSizes(thread.table.size, core.native.description().vocabulary);
     } catch (error) {
-      await core.dispose();
+      await context.dispose();
       throw error;
     }
-    const context = new EngineContext(core, tokenizer, {
-      namespace: options.namespace ?? '',
-      chatTemplate: vocabulary.chatTemplate,
-      model: path,
-      tokenizer: options.tokenizer,
-    });
     if (layouts && found) core.keepLayout(layouts, found);
     return new Engine(context, path);
   }
@@ -169,10 +157,10 @@ export class Engine implements AsyncDisposable {
     trimStart = false,
     context?: Context,
   ): Generation {
-    const { core, tokenizer } = this.#context;
+    const { core, tokenizer, tokensWith } = this.#context;
     const namespace = this.#context.namespaceOf(resolved.namespace, context);
-    const source = { core, tokenizer, namespace, trimStart, prompt: () => prompt(resolved) };
-    return new Generation(source, resolved);
+    const text = { tokenizer, tokensWith, trimStart, prompt: () => prompt(resolved) };
+    return new Generation({ core, namespace, ...text }, resolved);
   }
 
   /** Log-probability of each token after the first, given those before it; text begins with the model's first token. */
@@ -208,22 +196,22 @@ export class Engine implements AsyncDisposable {
     return Array.from(rows, (_, i) => values.subarray(i * width, (i + 1) * width));
   }
 
-  /** The ids of a text. Names of special tokens in it are plain text unless `special` is set. */
+  /** The ids of a text. Names of special tokens in it are plain text unless `special` is set. Blocks while the text is cut. */
   tokenize(text: string, options: { special?: boolean; bos?: boolean } = {}): number[] {
     isString('text', text);
     const checked = checkOptions(options, { special: isBoolean, bos: isBoolean });
-    if (!this.#tokenizer.isTrusted) {
+    if (!this.#context.tokenizer.isTrusted) {
       throw new CachalotError(
         'tokenizer_unsupported',
         'the patterns of this tokenizer are not of a family that we know, and might take for ever here; `engine.cache.add(text)` cuts the text in a worker and has its tokens',
       );
     }
-    return Array.from(this.#tokenizer.encode(text, checked));
+    return Array.from(this.#context.encodeNow(text, checked));
   }
 
   /** The text of some ids. */
   detokenize(tokens: readonly number[]): string {
-    return this.#tokenizer.decode(isIntegerList('tokens', tokens));
+    return this.#context.tokenizer.decode(isIntegerList('tokens', tokens));
   }
 
   /** Counters and what is held now. */
@@ -272,13 +260,16 @@ export class Engine implements AsyncDisposable {
   }
 }
 
-/** Both halves of a model. If both fail, the weights' error is told: what is wrong with the files is wrong for the vocabulary, too. */
-async function bothOf(loading: Promise<EngineCore>, reading: Promise<Vocabulary>) {
-  const [core, vocabulary] = await Promise.allSettled([loading, reading]);
-  if (core.status === 'rejected') throw core.reason;
-  if (vocabulary.status === 'fulfilled') return { core: core.value, vocabulary: vocabulary.value };
-  await core.value.dispose();
-  throw vocabulary.reason;
+/**
+ * Both halves of a model; if one of them fails, the other is ended. If both do, the weights' error is told: what is wrong with the
+ * files is wrong for the vocabulary, too.
+ */
+async function bothOf(loading: Promise<EngineCore>, opening: Promise<TokenizerThread>) {
+  const [core, thread] = await Promise.allSettled([loading, opening]);
+  if (core.status === 'fulfilled' && thread.status === 'fulfilled')
+    return { core: core.value, thread: thread.value };
+  for (const half of [core, thread]) if (half.status === 'fulfilled') await half.value.dispose();
+  throw core.status === 'rejected' ? core.reason : (thread as PromiseRejectedResult).reason;
 }
 
 /** The engine's core, with the weights that an earlier load has laid out if they are of the very file that is loaded. */

@@ -1,4 +1,5 @@
 /** Requests that compute and generate nothing: log-probabilities of a text, logits of some rows, keys and values. */
+import { onAbort } from './abort.js';
 import { ownOnly } from './check-options.js';
 import { CachalotError, abortError } from './errors.js';
 import type { EngineCore } from './engine-core.js';
@@ -20,13 +21,11 @@ export interface Evaluation {
 export function evaluate(
   { core, namespace }: { core: EngineCore; namespace: string },
   asked: Evaluation,
-  given?: AbortSignal,
+  signal?: AbortSignal,
 ): Promise<NativeFinish> {
   const { kind, tokens, rows, pin, priority, ttlMs } = ownOnly(asked);
-  const signal = given && AbortSignal.any([given]); // many requests may share one signal
   return new Promise((resolve, reject) => {
     if (signal?.aborted) throw abortError(signal);
-    const onAbort = () => core.cancel(id);
     const id: number = core.submit(
       {
         kind,
@@ -46,13 +45,13 @@ export function evaluate(
       {
         onToken: () => undefined,
         onFinish: (finish) => {
-          signal?.removeEventListener('abort', onAbort);
+          release();
           if (finish.reason === 'done') resolve(finish);
           else if (finish.reason !== 'error') reject(abortError(signal));
           else reject(new CachalotError(finish.errorCode as ErrorCode, finish.errorMessage ?? ''));
         },
       },
     );
-    signal?.addEventListener('abort', onAbort, { once: true });
+    const release = onAbort(signal, () => core.cancel(id));
   });
 }

@@ -1,12 +1,13 @@
 /** A running generation: iterate it for text as it comes, or await its result. */
-import { CachalotError, abortError } from './errors.js';
+import { onAbort } from './abort.js';
+import { CachalotError, abortError, fromNative } from './errors.js';
 import type { EngineCore, TokenLogprob } from './engine-core.js';
 import type { ErrorCode } from './errors.js';
 import type { ResolvedOptions } from './generate-options.js';
 import type { NativeFinish, NativeSampling } from './native.js';
-import { resolveSampling } from './sampling-options.js';
+import { dryBreakers, resolveSampling } from './sampling-options.js';
 import { StopStrings } from './text/stop-strings.js';
-import type { TextTokenizer } from './text/tokenizer.js';
+import type { TokenTable } from './text/token-table.js';
 
 /** Why a generation ended: the model stopped (or a stop string came), a limit was reached, or its reader left. */
 export type FinishReason = 'stop' | 'length' | 'aborted';
@@ -56,14 +57,18 @@ export interface BatchPlace {
 /** What a generation needs from the engine. */
 export interface GenerationSource {
   core: EngineCore;
-  tokenizer: TextTokenizer;
+  tokenizer: TokenTable;
+  /** The tokens in whose text one of some strings is. */
+  tokensWith: (texts: readonly string[]) => Promise<Int32Array>;
   namespace: string;
   /** Which of several completions of the same prompt this is: its draws are its own. Default 0. */
-  completion?: number;
+  completion?: number | undefined;
   /** Its place in a batch that the engine knows of. */
-  place?: BatchPlace;
+  place?: BatchPlace | undefined;
+  /** Of the batch; the request's own is in its options. */
+  signal?: AbortSignal | undefined;
   /** The ids of the prompt; may take a while (templates). */
-  prompt(): Promise<Int32Array> | Int32Array;
+  prompt: () => Promise<Int32Array> | Int32Array;
   /** Takes white space off the beginning of the text: templates leave it to the model. */
   trimStart?: boolean;
 }
@@ -80,7 +85,7 @@ export class Generation implements AsyncIterable<string> {
   /** Settles when the generation has ended. Rejects with the error that ended it, "aborted" included. */
   readonly result: Promise<GenerationResult>;
 
-  readonly #source: GenerationSource;
+  readonly #source: Omit<GenerationSource, 'prompt'>;
   readonly #options: ResolvedOptions;
   readonly #detokenizer;
   readonly #stops: StopStrings;
@@ -95,11 +100,10 @@ export class Generation implements AsyncIterable<string> {
   #error: CachalotError | undefined;
   #wake: (() => void)[] = [];
   #settle!: { resolve: (result: GenerationResult) => void; reject: (error: CachalotError) => void };
-  readonly #signal: AbortSignal | undefined;
-  readonly #onAbort = () => this.abort();
+  readonly #releases: (() => void)[]; // of the signals
 
   /** @internal Made by sessions, batches and the engine. */
-  constructor(source: GenerationSource, options: ResolvedOptions) {
+  constructor({ prompt, ...source }: GenerationSource, options: ResolvedOptions) {
     this.#source = source;
     this.#options = options;
     this.#detokenizer = source.tokenizer.detokenizer();
@@ -107,10 +111,11 @@ export class Generation implements AsyncIterable<string> {
     this.#trim = source.trimStart ?? false;
     this.result = new Promise((resolve, reject) => (this.#settle = { resolve, reject }));
     this.result.catch(() => undefined); // a reader of the text hears of the error there
-    // A signal of its own: many requests may share one signal without a warning about its listeners.
-    this.#signal = options.signal && AbortSignal.any([options.signal]);
-    this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
-    void this.start();
+    const signals = [options.signal, source.signal].filter((signal) => signal !== undefined);
+    this.#releases = signals.map((signal) => onAbort(signal, () => this.abort(signal)));
+    const aborted = signals.find((signal) => signal.aborted);
+    if (aborted) this.abort(aborted);
+    else void this.start(prompt); // not kept: it may hold a whole conversation
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<string, void, void> {
@@ -162,18 +167,18 @@ export class Generation implements AsyncIterable<string> {
     }
   }
 
-  private async start(): Promise<void> {
+  private async start(prompt: GenerationSource['prompt']): Promise<void> {
     try {
-      if (this.#options.signal?.aborted) throw abortError(this.#options.signal);
-      const prompt = await this.#source.prompt();
+      const tokens = await prompt();
+      const sampling = await this.sampling();
       if (this.#ended) return;
       this.#request = this.#source.core.submit(
         {
           kind: 'generate',
           namespace: this.#source.namespace,
-          tokens: prompt,
+          tokens,
           maxTokens: this.#options.maxTokens,
-          sampling: this.sampling(),
+          sampling,
           stopTokens: this.stopTokens(),
           rows: new Int32Array(0),
           pin: 0,
@@ -189,11 +194,7 @@ export class Generation implements AsyncIterable<string> {
         },
       );
     } catch (error) {
-      this.end(
-        error instanceof CachalotError
-          ? error
-          : new CachalotError('internal', String(error), { cause: error }),
-      );
+      this.end(fromNative(error));
     }
   }
 
@@ -204,10 +205,12 @@ export class Generation implements AsyncIterable<string> {
     return Math.max(1, Math.round(deadlineMs - (performance.now() - this.#created)));
   }
 
-  private sampling(): NativeSampling {
-    const { tokenizer, completion = 0 } = this.#source;
-    const options = resolveSampling(this.#options.sampling, (texts) => tokenizer.tokensWith(texts));
-    return { ...options, completion };
+  private async sampling(): Promise<NativeSampling> {
+    const { sampling } = this.#options;
+    const { completion = 0 } = this.#source;
+    const breakers = dryBreakers(sampling);
+    const tokens = breakers && (await this.#source.tokensWith(breakers));
+    return { ...resolveSampling(sampling, tokens), completion };
   }
 
   private stopTokens(): Int32Array {
@@ -254,16 +257,16 @@ export class Generation implements AsyncIterable<string> {
     if (this.#request !== undefined) this.#source.core.cancel(this.#request);
   }
 
-  private abort(): void {
+  private abort(signal: AbortSignal): void {
     this.cancel();
-    this.end(abortError(this.#options.signal));
+    this.end(abortError(signal));
   }
 
   private end(error: CachalotError | undefined): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#error = error;
-    this.#signal?.removeEventListener('abort', this.#onAbort);
+    for (const release of this.#releases) release();
     if (error) this.#settle.reject(error);
     else this.#settle.resolve(this.summary());
     this.notify();

@@ -134,17 +134,21 @@ export const GREEDY: NativeSampling = {
 
 export const DRY_BREAKERS = ['\n', ':', '"', '*'];
 
-/** `options` have been checked. `tokensWith` finds the tokens in whose text one of some strings is. */
+/** The strings whose tokens end a repetition for DRY, if it acts at all. */
+export function dryBreakers({ dry }: SamplingOptions): readonly string[] | undefined {
+  return (dry?.multiplier ?? 0) > 0 ? (dry?.breakers ?? DRY_BREAKERS) : undefined;
+}
+
+/** `options` have been checked; `breakers` are the tokens that `dryBreakers` are in. */
 export function resolveSampling(
   options: SamplingOptions,
-  tokensWith: (texts: readonly string[]) => Int32Array,
+  breakers: Int32Array | undefined,
 ): NativeSampling {
   const { dry, logitBias } = options;
   const bias = Object.entries(logitBias ?? {});
   const given = Object.fromEntries(
     Object.entries(options).filter(([key, value]) => key in GREEDY && value !== undefined),
   ) as Partial<NativeSampling>;
-  const isDry = (dry?.multiplier ?? 0) > 0;
   return {
     ...GREEDY,
     seed: Math.floor(Math.random() * Number.MAX_SAFE_INTEGER),
@@ -155,6 +159,6 @@ export function resolveSampling(
     dryBase: dry?.base ?? GREEDY.dryBase,
     dryAllowedLength: dry?.allowedLength ?? GREEDY.dryAllowedLength,
     dryWindow: dry?.window ?? GREEDY.dryWindow,
-    dryBreakers: isDry ? tokensWith(dry?.breakers ?? DRY_BREAKERS) : GREEDY.dryBreakers,
+    dryBreakers: breakers ?? GREEDY.dryBreakers,
   };
 }

@@ -11,6 +11,8 @@ import { resolveGenerateOptions } from './generate-options.js';
 import type { GenerateOptions, ResolvedOptions } from './generate-options.js';
 import { Generation } from './generation.js';
 import type { GenerationResult } from './generation.js';
+import { firstState, idsOf, messagesOf, nextState } from './session-state.js';
+import type { State } from './session-state.js';
 import { checkMessages } from './text/chat-template.js';
 import type { Message } from './text/chat-template.js';
 
@@ -23,16 +25,6 @@ export interface SessionOptions {
   context?: Context;
   /** Part of what the cache finds by. Default: the context's, or the engine's. */
   namespace?: string;
-}
-
-/** Where a conversation stands. Never changed: turns, forks and rewinds only go from one to another. */
-interface State {
-  readonly messages: readonly SaidMessage[];
-  readonly nSaid: number; // messages that are part of `ids`
-  readonly from: number; // `ids` end with what the template makes of the messages from here on
-  readonly isChat: boolean; // ... and with no other text after it
-  readonly ids: Int32Array; // the context so far: what the cache is asked for
-  readonly before: State | undefined; // the last turn
 }
 
 /** A turn that was begun, those before it that may not have ended yet, and when all of them have. */
@@ -92,25 +84,22 @@ export class Session {
     ];
     if (messages.filter(({ role }) => role === 'system').length > 1)
       throw new CachalotError('invalid_argument', 'a conversation has one system message at most');
-    const ids = new Int32Array(0);
-    this.#state = { messages, nSaid: 0, from: 0, isChat: true, ids, before: undefined };
+    this.#state = firstState(messages);
   }
 
   /** The conversation so far, a copy. */
   get messages(): Message[] {
-    return this.#state.messages.map(({ role, content }) => structuredClone({ role, content }));
+    return messagesOf(this.#state).map(({ role, content }) => structuredClone({ role, content }));
   }
 
   /** The token ids of the context so far, a copy. */
   get tokens(): number[] {
-    return Array.from(this.#state.ids);
+    return Array.from(idsOf(this.#state));
   }
 
   /** How many turns (answers) the session holds. */
   get turns(): number {
-    let n = 0;
-    for (let state = this.#state.before; state; state = state.before) n++;
-    return n;
+    return this.#state.turns;
   }
 
   /** Asks the model, which answers within the conversation. One answer at a time. */
@@ -125,8 +114,9 @@ export class Session {
   complete(text: string, options: GenerateOptions = {}): Generation {
     isString('text', text);
     return this.generate(this.#state, resolveGenerateOptions(options), {
-      prompt: async ({ ids, from }, { specialTokens: special, signal }) => {
+      prompt: async (state, { specialTokens: special, signal }) => {
         const engine = this.#engine;
+        const [ids, from] = [idsOf(state), state.from];
         const all =
           ids.length === 0
             ? await engine.encodePrompt(text, {
@@ -211,26 +201,27 @@ export class Session {
       begun = await turn.prompt(state, resolved);
       return begun.ids;
     };
-    const { core, tokenizer } = this.#engine;
+    const { core, tokenizer, tokensWith } = this.#engine;
     const namespace = resolved.namespace ?? this.#namespace;
     if (namespace !== this.#namespace)
       throw invalidArgument('namespace', `that of the session, "${this.#namespace}"`, namespace);
     const trimStart = turn.isChat;
-    const generation = new Generation({ core, tokenizer, namespace, prompt, trimStart }, resolved);
+    const text = { tokenizer, tokensWith, prompt, trimStart };
+    const generation = new Generation({ core, namespace, ...text }, resolved);
     const committed = generation.result.then((result) => {
       if (result.finishReason !== 'aborted' || result.text !== '') {
-        const messages = [...state.messages, ...turn.messages(result)];
-        this.#state = {
-          messages,
-          nSaid: turn.isChat ? messages.length : state.nSaid,
+        const added = turn.messages(result);
+        this.#state = nextState(state, {
+          added,
+          nSaid: turn.isChat ? messagesOf(state).length + added.length : state.nSaid,
           from: begun.from,
           isChat: turn.isChat,
           ids: concatenate(begun.ids, result.tokens),
-          before: state,
-        };
+        });
       }
     });
-    const settled = Promise.allSettled([previous?.settled, committed]);
+    // Its value must not hold those of all turns before.
+    const settled = Promise.allSettled([previous?.settled, committed]).then(() => undefined);
     const current: RunningTurn = { generation, previous, settled };
     this.#current = current;
     void settled.then(() => {
@@ -242,14 +233,16 @@ export class Session {
 
   /** The ids up to and including the beginning of the model's next answer. */
   private async turn(state: State, user: SaidMessage, signal?: AbortSignal) {
-    const { ids, messages, nSaid, from, isChat } = state;
+    const { nSaid, from, isChat } = state;
+    const [ids, messages] = [idsOf(state), messagesOf(state)];
     if (ids.length > 0) {
-      const added = isChat ? await this.suffix(state, user, signal) : undefined;
+      const said = messages.slice(from);
+      const added = isChat ? await this.suffix(said, ids.at(-1)!, user, signal) : undefined;
       if (added !== undefined) return { ids: concatenate(ids, added), from };
       // Text that no message tells of stays; what has not been said goes after it.
       if (!isChat || from > 0) {
         const text = await this.#engine.render([...messages.slice(nSaid), user], signal);
-        const rest = this.#engine.withoutBos(await this.encodeAfter(ids, text, signal));
+        const rest = this.#engine.withoutBos(await this.encodeAfter(ids.at(-1)!, text, signal));
         return { ids: concatenate(ids, rest), from: nSaid };
       }
     }
@@ -257,20 +250,19 @@ export class Session {
     return { ids: await this.#engine.encodePrompt([...messages, user], options), from: 0 };
   }
 
-  /** Text of the template that goes on from some ids: it begins with a space only after a special token. */
-  private encodeAfter(ids: Int32Array, text: string, signal?: AbortSignal): Promise<Int32Array> {
-    const last = ids.at(-1);
-    const continues = last !== undefined && !this.#engine.tokenizer.isSpecial(last);
+  /** Text of the template that goes on from token `last`: it begins with a space only after a special token. */
+  private encodeAfter(last: number, text: string, signal?: AbortSignal): Promise<Int32Array> {
+    const continues = !this.#engine.tokenizer.isSpecial(last);
     return this.#engine.encode(text, { special: true, continues }, signal);
   }
 
   /** The ids between the last answer and the next, or nothing if the template changes what came before. */
   private async suffix(
-    { messages: all, ids, from }: State,
+    messages: readonly SaidMessage[],
+    last: number,
     user: SaidMessage,
     signal?: AbortSignal,
   ): Promise<Int32Array | undefined> {
-    const messages = all.slice(from);
     if (messages.at(-1)?.role !== 'assistant') return undefined;
     const before = messages.slice(0, -1);
     const mark = randomUUID();
@@ -287,11 +279,10 @@ export class Session {
     // The template ends an answer with the token that the model has already given, perhaps after a space.
     const suffix = text.slice(at + mark.length);
     const { tokenizer } = this.#engine;
-    const last = ids.at(-1)!;
     const name = tokenizer.name(last);
     const rest = suffix.trimStart();
     const isRepeated = tokenizer.stopTokens.includes(last) && name !== '' && rest.startsWith(name);
-    if (!isRepeated) return this.encodeAfter(ids, suffix, signal);
+    if (!isRepeated) return this.encodeAfter(last, suffix, signal);
     return (await this.#engine.encode(rest, { special: true }, signal)).subarray(1);
   }
 }

@@ -9,10 +9,14 @@ const isLinux = process.platform === 'linux';
 const isGlibc = isLinux && process.report.getReport().header.glibcVersionRuntime !== undefined;
 const tag = isLinux ? (isGlibc ? '.glibc' : '.musl') : '';
 
-execFileSync(process.execPath, [require.resolve('cmake-js/bin/cmake-js'), 'build', '--target', 'cachalot_package'], {
-  cwd: root,
-  stdio: ['ignore', 'ignore', 'inherit'],
-});
+execFileSync(
+  process.execPath,
+  [require.resolve('cmake-js/bin/cmake-js'), 'build', '--target', 'cachalot_package'],
+  {
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  },
+);
 const folder = join(root, 'prebuilds', `${process.platform}-${process.arch}`);
 const target = join(folder, `cachalot${tag}.node`);
 mkdirSync(folder, { recursive: true });

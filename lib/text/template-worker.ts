@@ -1,18 +1,14 @@
 /** Renders chat templates in a worker: a template is a program from a model file, and may loop for ever. */
-import { parentPort } from 'node:worker_threads';
-
 import { Template } from '@huggingface/jinja';
 
+import { CachalotError } from '../errors.js';
+import { serve } from './lane-worker.js';
 import { LIMIT_MESSAGE, limitTemplates, resetLimits } from './template-limits.js';
 
 export interface RenderJob {
-  id: number;
   template: string;
   variables: Record<string, unknown>;
 }
-
-export type RenderAnswer =
-  { id: number; text: string } | { id: number; error: string; tooLarge: boolean };
 
 const templates = new Map<string, Template>();
 
@@ -28,15 +24,18 @@ function render({ template, variables }: RenderJob): string {
 }
 
 limitTemplates();
-parentPort?.on('message', (job: RenderJob) => {
-  let answer: RenderAnswer;
-  try {
-    answer = { id: job.id, text: render(job) };
-  } catch (error) {
-    const { message } = error as Error;
-    // V8's own limit on strings is met within one step.
-    const tooLarge = message === LIMIT_MESSAGE || message === 'Invalid string length';
-    answer = { id: job.id, error: message, tooLarge };
-  }
-  parentPort?.postMessage(answer);
-});
+serve(
+  Promise.resolve((job: RenderJob) => {
+    try {
+      return render(job);
+    } catch (error) {
+      const { message } = error as Error;
+      // V8's own limit on strings is met within one step.
+      const tooLarge = message === LIMIT_MESSAGE || message === 'Invalid string length';
+      throw new CachalotError(
+        tooLarge ? 'template_too_large' : 'template_failed',
+        `the chat template failed: ${message}`,
+      );
+    }
+  }),
+);

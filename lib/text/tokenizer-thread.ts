@@ -1,134 +1,102 @@
-/**
- * Tokenizes long texts in a worker, and finds names of special tokens in them. The worker loads a vocabulary of its own when it is
- * first needed. One job at a time.
- */
-import { join, resolve as absolute } from 'node:path';
-import { Worker } from 'node:worker_threads';
+/** Text becomes tokens in workers, which load vocabularies of their own; here is what their engine knows of them. */
+import { resolve as absolute } from 'node:path';
 
-import { CachalotError, abortError } from '../errors.js';
-import type { ErrorCode } from '../errors.js';
-import { packageRoot } from '../native.js';
+import { CachalotError } from '../errors.js';
 import { MARK } from './name-breaker.js';
+import type { ProtectedText } from './name-breaker.js';
+import { TokenTable } from './token-table.js';
 import type { EncodeOptions } from './tokenizer.js';
-import type {
-  TextAnswer,
-  TextJob,
-  TextResults,
-  TextWork,
-  TokenizerSource,
-} from './tokenizer-worker.js';
-
-interface Job {
-  asked: TextJob;
-  signal: AbortSignal | undefined;
-  onAbort: () => void;
-  resolve(result: TextResults[keyof TextResults]): void;
-  reject(error: CachalotError): void;
-}
+import type { Opened, TokenizerAnswer, TokenizerJob, TokenizerSource } from './tokenizer-worker.js';
+import { totalLength } from './total-length.js';
+import { WorkerLanes } from './worker-lanes.js';
 
 /** The largest texts take seconds; what takes longer is a pattern that was made to. Counts for each text alone. */
 const DEADLINE_MS = 60_000;
 
+/** How many answers of `tokensWith` are kept. */
+const MAX_FOUND = 16;
+
+type Lanes = WorkerLanes<TokenizerJob, TokenizerAnswer>;
+
 export class TokenizerThread {
-  readonly #source: TokenizerSource;
-  #queue: Job[] = [];
-  #current: Job | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #worker: Worker | undefined;
-  #disposed = false;
+  readonly table: TokenTable;
+  readonly chatTemplate: string | undefined;
+  readonly #lanes: Lanes;
+  readonly #found = new Map<string, Promise<Int32Array>>();
 
-  constructor(model: string, tokenizer: string | undefined) {
-    // The program may change its folder before the worker starts.
+  private constructor(lanes: Lanes, { table, chatTemplate }: Opened) {
+    this.#lanes = lanes;
+    this.table = new TokenTable(table);
+    this.chatTemplate = chatTemplate;
+  }
+
+  /** Reads a vocabulary: that of a model, or `tokenizer`, a tokenizer.json to use instead. */
+  static async open(
+    model: string,
+    tokenizer?: string,
+    signal?: AbortSignal,
+  ): Promise<TokenizerThread> {
+    // The program may change its folder before a worker starts.
     const file = tokenizer === undefined ? undefined : absolute(tokenizer);
-    this.#source = { model: absolute(model), tokenizer: file, mark: MARK };
-  }
-
-  encode(text: string, options: EncodeOptions, signal?: AbortSignal): Promise<Int32Array> {
-    return this.ask('encode', { text, options }, signal);
-  }
-
-  ask<K extends keyof TextWork>(
-    kind: K,
-    work: TextWork[K],
-    given?: AbortSignal,
-  ): Promise<TextResults[K]> {
-    const signal = given && AbortSignal.any([given]); // many texts may share one signal
-    const answer = new Promise<TextResults[keyof TextResults]>((resolve, reject) => {
-      if (this.#disposed) throw new CachalotError('disposed', 'the engine has been disposed');
-      if (signal?.aborted) throw abortError(signal);
-      const onAbort = () => this.abort(job);
-      const job: Job = { asked: { kind, work } as TextJob, signal, onAbort, resolve, reject };
-      signal?.addEventListener('abort', onAbort, { once: true });
-      this.#queue.push(job);
-      this.next();
+    const source: TokenizerSource = { model: absolute(model), tokenizer: file, mark: MARK };
+    const lanes: Lanes = new WorkerLanes({
+      script: 'tokenizer-worker.js',
+      worker: { workerData: source },
+      deadlineMs: DEADLINE_MS,
+      overdue,
+      died,
     });
-    return answer as Promise<TextResults[K]>;
+    try {
+      const opened = await lanes.first.run({ kind: 'open' }, signal);
+      return new TokenizerThread(lanes, opened as Opened);
+    } catch (error) {
+      await lanes.dispose();
+      throw error;
+    }
   }
 
-  async dispose(): Promise<void> {
-    this.#disposed = true;
-    const reason = new CachalotError('disposed', 'the engine has been disposed');
-    for (const job of this.#queue.splice(0)) this.settle(job, reason);
-    await this.stop(reason);
+  async encode(text: string, options: EncodeOptions, signal?: AbortSignal): Promise<Int32Array> {
+    const job = { kind: 'encode', text, options } as const;
+    return (await this.#lanes.run(job, text.length, signal)) as Int32Array;
   }
 
-  private next(): void {
-    if (this.#current) return;
-    this.#current = this.#queue.shift();
-    if (!this.#current) return this.#worker?.unref();
-    const worker = (this.#worker ??= this.start());
-    worker.ref(); // a program whose last work is this text must not end before it
-    this.#timer = setTimeout(() => void this.stop(overdue()), DEADLINE_MS);
-    worker.postMessage(this.#current.asked);
+  /** Breaks names of special tokens in texts. */
+  async protect(texts: string[], signal?: AbortSignal): Promise<ProtectedText[]> {
+    const answer = await this.#lanes.run({ kind: 'protect', texts }, totalLength(texts), signal);
+    return answer as ProtectedText[];
   }
 
-  private start(): Worker {
-    const worker = new Worker(join(packageRoot, 'dist', 'text', 'tokenizer-worker.js'), {
-      workerData: this.#source,
-    });
-    worker.on('message', (answer: TextAnswer) => {
-      if (worker === this.#worker)
-        this.finish('result' in answer ? answer.result : failure(answer));
-    });
-    worker.on('error', (error) => {
-      if (worker === this.#worker)
-        void this.stop(failure({ code: 'internal', message: error.message }));
-    });
-    return worker;
+  /** How many names of special tokens there are in each text. */
+  async count(texts: string[], signal?: AbortSignal): Promise<number[]> {
+    const answer = await this.#lanes.run({ kind: 'count', texts }, totalLength(texts), signal);
+    return answer as number[];
   }
 
-  private finish(result: TextResults[keyof TextResults] | CachalotError): void {
-    const job = this.#current;
-    clearTimeout(this.#timer);
-    this.#current = undefined;
-    if (job) this.settle(job, result);
-    this.next();
+  /** Blocks this thread for as long as the text takes. */
+  encodeNow(text: string, options: EncodeOptions): Int32Array {
+    return this.#lanes.first.runNow({ kind: 'encode', text, options }) as Int32Array;
   }
 
-  private settle(job: Job, result: TextResults[keyof TextResults] | CachalotError): void {
-    job.signal?.removeEventListener('abort', job.onAbort);
-    if (result instanceof CachalotError) job.reject(result);
-    else job.resolve(result);
+  /** The tokens in whose text one of `texts` is, ascending. */
+  tokensWith(texts: readonly string[]): Promise<Int32Array> {
+    const key = JSON.stringify(texts);
+    const known = this.#found.get(key);
+    if (known) return known;
+    const found = this.#lanes.first.run({ kind: 'tokensWith', texts }) as Promise<Int32Array>;
+    found.catch(() => this.#found.delete(key));
+    const [oldest] = this.#found.keys();
+    if (this.#found.size >= MAX_FOUND) this.#found.delete(oldest!);
+    this.#found.set(key, found);
+    return found;
   }
 
-  /** A text that waits is dropped; one that is being cut is let finish, as a new worker would cost more. */
-  private abort(job: Job): void {
-    this.#queue = this.#queue.filter((other) => other !== job);
-    job.reject(abortError(job.signal));
-  }
-
-  /** Ends the worker and the text it is at; those that wait get a new one. */
-  private async stop(reason: CachalotError): Promise<void> {
-    const worker = this.#worker;
-    this.#worker = undefined;
-    this.finish(reason);
-    await worker?.terminate();
+  dispose(): Promise<void> {
+    return this.#lanes.dispose();
   }
 }
 
-function failure({ code, message }: { code: string; message: string }): CachalotError {
-  const text = code === 'internal' ? `the tokenizer's worker failed: ${message}` : message;
-  return new CachalotError(code as ErrorCode, text);
+function died({ message }: Error): CachalotError {
+  return new CachalotError('internal', `the tokenizer's worker failed: ${message}`);
 }
 
 function overdue(): CachalotError {

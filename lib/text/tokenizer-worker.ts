@@ -1,9 +1,11 @@
-/** The worker of TokenizerThread. */
-import { parentPort, workerData } from 'node:worker_threads';
+/** The worker of TokenizerThread: it has a vocabulary of its own. */
+import { workerData } from 'node:worker_threads';
 
-import { fromNative } from '../errors.js';
+import { serve } from './lane-worker.js';
+import type { Transfer } from './lane-worker.js';
 import { loadVocabulary } from './load-vocabulary.js';
 import type { ProtectedText } from './name-breaker.js';
+import type { TokenTableData } from './token-table.js';
 import { TextTokenizer } from './tokenizer.js';
 import type { EncodeOptions } from './tokenizer.js';
 
@@ -14,45 +16,44 @@ export interface TokenizerSource {
   mark: string;
 }
 
-/** What is asked of the worker, and what it answers. */
-export interface TextWork {
-  encode: { text: string; options: EncodeOptions };
+export type TokenizerJob =
+  | { kind: 'open' }
+  | { kind: 'encode'; text: string; options: EncodeOptions }
+  | { kind: 'tokensWith'; texts: readonly string[] }
   /** Breaks names of special tokens in texts. */
-  protect: string[];
+  | { kind: 'protect'; texts: readonly string[] }
   /** How many names there are in each text. */
-  count: string[];
-}
-export interface TextResults {
-  encode: Int32Array;
-  protect: ProtectedText[];
-  count: number[];
-}
-export type TextJob = { [K in keyof TextWork]: { kind: K; work: TextWork[K] } }[keyof TextWork];
-export type TextAnswer =
-  { result: TextResults[keyof TextResults] } | { code: string; message: string };
+  | { kind: 'count'; texts: readonly string[] };
 
-let tokenizer: Promise<TextTokenizer> | undefined;
+export interface Opened {
+  table: TokenTableData;
+  chatTemplate: string | undefined;
+}
 
-async function load(): Promise<TextTokenizer> {
+export type TokenizerAnswer = Opened | Int32Array | ProtectedText[] | number[];
+
+async function load() {
   const source = workerData as TokenizerSource;
-  return new TextTokenizer(await loadVocabulary(source.model, source.tokenizer), source.mark);
+  const vocabulary = await loadVocabulary(source.model, source.tokenizer);
+  const tokenizer = new TextTokenizer(vocabulary, source.mark);
+  tokenizer.warm();
+  return (job: TokenizerJob, transfer: Transfer): TokenizerAnswer => {
+    if (job.kind === 'open') {
+      const table = tokenizer.tableData();
+      transfer(table.bytes.buffer);
+      transfer(table.ends.buffer);
+      return { table, chatTemplate: vocabulary.chatTemplate };
+    }
+    const { names } = tokenizer.table;
+    if (job.kind === 'protect') return job.texts.map((text) => names.protect(text));
+    if (job.kind === 'count') return job.texts.map((text) => names.count(text));
+    const ids =
+      job.kind === 'encode'
+        ? tokenizer.encode(job.text, job.options)
+        : tokenizer.table.tokensWith(job.texts);
+    transfer(ids.buffer as ArrayBuffer);
+    return ids;
+  };
 }
 
-function resultOf(made: TextTokenizer, { kind, work }: TextJob): TextResults[keyof TextResults] {
-  if (kind === 'encode') return made.encode(work.text, work.options);
-  if (kind === 'protect') return work.map((text) => made.names.protect(text));
-  return work.map((text) => made.names.count(text));
-}
-
-async function answer(job: TextJob): Promise<void> {
-  try {
-    const result = resultOf(await (tokenizer ??= load()), job);
-    const moved = result instanceof Int32Array ? [result.buffer as ArrayBuffer] : [];
-    parentPort?.postMessage({ result } satisfies TextAnswer, moved);
-  } catch (error) {
-    const { code, message } = fromNative(error);
-    parentPort?.postMessage({ code, message } satisfies TextAnswer);
-  }
-}
-
-parentPort?.on('message', (job: TextJob) => void answer(job));
+serve(load());

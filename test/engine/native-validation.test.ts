@@ -12,7 +12,9 @@ let engine: NativeEngine;
 let ends: Map<number, (reason: string) => void>;
 
 const options: NativeEngineOptions = {
-  ...nativeOptionsOf(readLoadOptions({ contextLength: CONTEXT, sharedReads: 'always', checkInvariants: true })),
+  ...nativeOptionsOf(
+    readLoadOptions({ contextLength: CONTEXT, sharedReads: 'always', checkInvariants: true }),
+  ),
   costsFolder: '',
 };
 const hear = ({ finished }: NativeEvents) => {
@@ -371,11 +373,13 @@ test('more memory for keys and values than the process can have is refused with 
     code: 'invalid_argument',
     message: expect.stringContaining(String(limit)) as string,
   });
-  expect(() => nativeOptionsOf(readLoadOptions({ device: 'cpu', kv: { bytes: limit + 1 } }))).toThrow(
-    `\`kv.bytes\``,
-  );
-  expect(() => nativeOptionsOf(readLoadOptions({ device: 'cpu', kv: { bytes: limit + 1 } }))).toThrow(
-    String(limit),
-  );
-  expect(nativeOptionsOf(readLoadOptions({ device: 'cuda', kv: { bytes: limit + 1 } })).kvBytes).toBe(limit + 1); // the GPU's own
+  expect(() =>
+    nativeOptionsOf(readLoadOptions({ device: 'cpu', kv: { bytes: limit + 1 } })),
+  ).toThrow(`\`kv.bytes\``);
+  expect(() =>
+    nativeOptionsOf(readLoadOptions({ device: 'cpu', kv: { bytes: limit + 1 } })),
+  ).toThrow(String(limit));
+  expect(
+    nativeOptionsOf(readLoadOptions({ device: 'cuda', kv: { bytes: limit + 1 } })).kvBytes,
+  ).toBe(limit + 1); // the GPU's own
 });

@@ -8,6 +8,7 @@ import { checkNames } from '../../lib/text/name-limits.js';
 import { StopStrings } from '../../lib/text/stop-strings.js';
 import { StringAutomaton } from '../../lib/text/string-automaton.js';
 import { TextTokenizer } from '../../lib/text/tokenizer.js';
+import { TokenizerThread } from '../../lib/text/tokenizer-thread.js';
 import { readVocabulary } from '../../lib/text/gguf-tokenizer.js';
 import { writeTinyModel } from '../fixtures/tiny-model.js';
 import { readTinyVocabulary } from '../fixtures/tiny-vocabulary.js';
@@ -140,9 +141,9 @@ test('a vocabulary with a hostile name is refused when its tokenizer is made', (
 
 test('text for a vocabulary with unusually long names is cut in the worker', () => {
   const vocabulary = readTinyVocabulary();
-  expect(new TextTokenizer(vocabulary).isTrusted).toBe(true);
+  expect(new TextTokenizer(vocabulary).table.isTrusted).toBe(true);
   vocabulary.tokenizerJson.added_tokens!.push({ id: 5, content: 'a'.repeat(200), special: true });
-  expect(new TextTokenizer(vocabulary).isTrusted).toBe(false);
+  expect(new TextTokenizer(vocabulary).table.isTrusted).toBe(false);
 });
 
 test('names in long conversations are looked for in the worker, with the same answer', async () => {
@@ -152,9 +153,8 @@ test('names in long conversations are looked for in the worker, with the same an
     native: { description: () => ({ contextLength: 1e6 }) },
     dispose: () => undefined,
   };
-  const made = { namespace: '', chatTemplate: template, model: path, tokenizer: undefined };
-  const tokenizer = new TextTokenizer(readTinyVocabulary());
-  const context = new EngineContext(core as unknown as EngineCore, tokenizer, made);
+  const thread = await TokenizerThread.open(path);
+  const context = new EngineContext(core as unknown as EngineCore, thread, '');
   const here = jest.spyOn(NameBreaker.prototype, 'protect');
   const counts = jest.spyOn(NameBreaker.prototype, 'count');
   const ends = async (content: string) =>
@@ -224,9 +224,11 @@ test('a long stop string takes a few steps per character of the answer', () => {
   expect(steps).toBeLessThan(3 * 4000 + 3 * 64 * 66 + 3 * 2000);
 });
 
-test('lists of texts at which repetitions end are told apart by what they hold', () => {
-  const tokenizer = new TextTokenizer(readTinyVocabulary());
-  const one = tokenizer.tokensWith(['a\0b']);
-  const two = tokenizer.tokensWith(['a', 'b']);
+test('lists of texts at which repetitions end are told apart by what they hold', async () => {
+  const { path } = await writeTinyModel();
+  const thread = await TokenizerThread.open(path);
+  const one = await thread.tokensWith(['a\0b']);
+  const two = await thread.tokensWith(['a', 'b']);
+  await thread.dispose();
   expect(two.length).toBeGreaterThan(one.length);
 });

@@ -118,7 +118,7 @@ test('patterns that we do not know run in the worker only', async () => {
 
 test('a text that is aborted while it waits is dropped, and the others go on', async () => {
   const { path } = await writeTinyModel();
-  const thread = new TokenizerThread(path, undefined);
+  const thread = await TokenizerThread.open(path);
   const abort = new AbortController();
   const texts = Array.from({ length: 4 }, (_, i) => 'the and '.repeat(2000 + i));
   const results = texts.map((text, i) =>
