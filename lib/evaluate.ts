@@ -1,9 +1,9 @@
 /** Requests that compute and generate nothing: log-probabilities of a text, logits of some rows, keys and values. */
 import { onAbort } from './abort.js';
 import { ownOnly } from './check-options.js';
-import { CachalotError, abortError } from './errors.js';
+import { abortError } from './errors.js';
 import type { EngineCore } from './engine-core.js';
-import type { ErrorCode } from './errors.js';
+import { finishError } from './finish-error.js';
 import { DEFAULT_PRIORITY } from './generate-options.js';
 import { GREEDY } from './sampling-options.js';
 import type { NativeFinish } from './native.js';
@@ -48,7 +48,7 @@ export function evaluate(
           release();
           if (finish.reason === 'done') resolve(finish);
           else if (finish.reason !== 'error') reject(abortError(signal));
-          else reject(new CachalotError(finish.errorCode as ErrorCode, finish.errorMessage ?? ''));
+          else reject(finishError(finish));
         },
       },
     );

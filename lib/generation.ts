@@ -2,7 +2,7 @@
 import { onAbort } from './abort.js';
 import { CachalotError, abortError, fromNative } from './errors.js';
 import type { EngineCore, TokenLogprob } from './engine-core.js';
-import type { ErrorCode } from './errors.js';
+import { finishError } from './finish-error.js';
 import type { ResolvedOptions } from './generate-options.js';
 import type { NativeFinish, NativeSampling } from './native.js';
 import { dryBreakers, resolveSampling } from './sampling-options.js';
@@ -235,21 +235,14 @@ export class Generation implements AsyncIterable<string> {
 
   private onFinish(finish: NativeFinish): void {
     this.#finish = finish;
-    if (finish.reason === 'error') return this.end(this.failure(finish));
+    if (finish.reason === 'error') {
+      return this.end(finishError(finish, this.#options.deadlineMs));
+    }
     const rest = this.#stops.push(this.trimmed(this.#detokenizer.end())) + this.#stops.end();
     const last = this.#tokens.at(-1);
     if (rest !== '' && last)
       this.#tokens[this.#tokens.length - 1] = { ...last, text: last.text + rest };
     this.end(undefined);
-  }
-
-  private failure({ errorCode = 'internal', errorMessage = 'unknown' }: NativeFinish) {
-    // The engine counts from when the prompt had become tokens.
-    const message =
-      errorCode === 'deadline_exceeded'
-        ? `this request was not done within its deadline of ${this.#options.deadlineMs} ms`
-        : errorMessage;
-    return new CachalotError(errorCode as ErrorCode, message);
   }
 
   private cancel(): void {

@@ -75,7 +75,7 @@ async function checkSafetensors(
 /** A part of another model, or one that is another part than its name says, would be found out at loading only. */
 async function checkSplit(path: string, name: string, { part, parts }: SplitName): Promise<void> {
   const { metadata } = await native()
-    .readGguf(path)
+    .readGguf(path, { keys: ['split.'], alone: true })
     .catch((error: unknown) => Promise.reject(fromNative(error)));
   const [number, count] = [metadata['split.no'], metadata['split.count']];
   if (number === part - 1 && count === parts) return;

@@ -93,17 +93,18 @@ describe('every reader refuses what is nested too deep, and says where', () => {
     });
   });
 
-  test.each(['tokenizer_config.json', 'generation_config.json', 'config.json'])(
-    '%s of a folder',
-    async (name) => {
-      const { path } = writeHubModel();
-      writeFileSync(join(path, name), deep);
-      await expect(readHubVocabulary(path)).rejects.toMatchObject({
-        code: 'tokenizer_invalid',
-        message: expect.stringContaining(name) as string,
-      });
-    },
-  );
+  test.each([
+    ['tokenizer_config.json', 'tokenizer_invalid'],
+    ['generation_config.json', 'file_bad_metadata'],
+    ['config.json', 'file_bad_metadata'],
+  ])('%s of a folder', async (name, code) => {
+    const { path } = writeHubModel();
+    writeFileSync(join(path, name), deep);
+    await expect(readHubVocabulary(path)).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining(name) as string,
+    });
+  });
 
   test('a conversation', async () => {
     await expect(loadConversation(write('chat.json', deep))).rejects.toMatchObject({

@@ -187,7 +187,8 @@ test('a layout that is cut off while it is mapped fails with a code, and the pro
   const script = `
     const { EngineCore } = require('./dist/engine-core.js');
     const { evaluate } = require('./dist/evaluate.js');
-    const options = require('./dist/load-options.js').resolveLoadOptions({});
+    const { nativeOptionsOf, readLoadOptions } = require('./dist/load-options.js');
+    const options = nativeOptionsOf(readLoadOptions({}));
     const layoutPath = ${JSON.stringify(layout)};
     await (await EngineCore.load(path, options)).native.saveLayout(layoutPath);
     const core = await EngineCore.load(path, { ...options, layoutPath });
