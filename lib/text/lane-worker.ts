@@ -2,6 +2,7 @@
 import { parentPort } from 'node:worker_threads';
 
 import { fromNative } from '../errors.js';
+import { ownThread } from './thread-clock.js';
 import type { LaneAnswer, LaneMessage } from './worker-lane.js';
 
 /** Buffers that go to the other thread with an answer, rather than copies of them. */
@@ -28,7 +29,7 @@ export function serve<Request, Answer>(
       });
   });
   ready.then(
-    () => say(parentPort, { ready: true }),
+    () => say(parentPort, { ready: true, thread: ownThread() }),
     (error: unknown) => say(parentPort, failure(error)),
   );
 }

@@ -10,12 +10,13 @@ import { onAbort } from '../abort.js';
 import { CachalotError, abortError } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
 import { packageRoot } from '../native.js';
+import { cpuMsOf } from './thread-clock.js';
 
 export interface LaneOptions {
   /** The worker's file in dist/text. */
   script: string;
   worker?: WorkerOptions;
-  /** Of one job, from when the worker has it. */
+  /** Of one job: CPU time of the worker where the system tells it, else time from when the worker has the job. */
   deadlineMs: number;
   /** Stops a worker that has had nothing to do for so long. Default: never. */
   idleMs?: number;
@@ -37,7 +38,8 @@ export interface LaneError {
 }
 
 /** What a worker says: first that it is ready, then the answer to each job in turn. */
-export type LaneAnswer<Answer> = { ready: true } | { answer: Answer } | { error: LaneError };
+export type LaneAnswer<Answer> =
+  { ready: true; thread: string | undefined } | { answer: Answer } | { error: LaneError };
 
 interface Job<Request, Answer> {
   request: Request;
@@ -47,6 +49,10 @@ interface Job<Request, Answer> {
 
 /** Starting takes a fraction of a second, and seconds with the largest vocabularies. */
 const START_MS = 120_000;
+
+/** A worker that gets no CPU time for so many times its deadline is given up all the same, and never sooner than in a minute. */
+const PATIENCE = 10;
+const LEAST_PATIENCE_MS = 60_000;
 
 /** Lanes with jobs: nobody else may hold them. */
 const busy = new Set<object>();
@@ -65,6 +71,7 @@ export class WorkerLane<Request, Answer> {
   #worker: Worker | undefined;
   #started = 0;
   #startMs: number | undefined; // how long its start took, once it is ready
+  #thread: string | undefined; // the worker's
   #timer: NodeJS.Timeout | undefined;
   #ending: Promise<unknown> = Promise.resolve(); // of workers that were stopped
   #disposed = false;
@@ -126,7 +133,7 @@ export class WorkerLane<Request, Answer> {
     const [job] = this.#queue;
     this.#queue.delete(job!);
     this.#current = job;
-    this.setTimer(this.#options.deadlineMs, this.#options.overdue);
+    this.watch(job!);
     worker.postMessage({ request: job!.request } satisfies LaneMessage<Request>);
   }
 
@@ -138,13 +145,31 @@ export class WorkerLane<Request, Answer> {
       this.#timer = stopLater(new WeakRef(this), idleMs);
   }
 
+  /** Stops the worker when a job has used up its time. */
+  private watch(job: Job<Request, Answer>): void {
+    const { deadlineMs, overdue } = this.#options;
+    const [begun, cpuBegun] = [performance.now(), cpuMsOf(this.#thread)];
+    const check = () => {
+      if (this.#current !== job) return;
+      const cpu = cpuMsOf(this.#thread);
+      const waited = performance.now() - begun;
+      const used = cpu === undefined || cpuBegun === undefined ? waited : cpu - cpuBegun;
+      const isOver =
+        used >= deadlineMs || waited >= Math.max(PATIENCE * deadlineMs, LEAST_PATIENCE_MS);
+      if (isOver) return this.stop(overdue());
+      this.afterwards(Math.max(1, deadlineMs - used), check);
+    };
+    this.afterwards(deadlineMs, check);
+  }
+
   /** Not in time: an answer may lie in the queue while this thread was busy with something else, so look there first. */
   private setTimer(ms: number, reason: () => CachalotError): void {
+    this.afterwards(ms, () => this.stop(reason()));
+  }
+
+  private afterwards(ms: number, action: () => void): void {
     clearTimeout(this.#timer);
-    const timer = setTimeout(
-      () => setImmediate(() => timer === this.#timer && this.stop(reason())),
-      ms,
-    );
+    const timer = setTimeout(() => setImmediate(() => timer === this.#timer && action()), ms);
     this.#timer = timer;
   }
 
@@ -166,8 +191,10 @@ export class WorkerLane<Request, Answer> {
     this.clearTimer();
     const job = this.#current;
     this.#current = undefined;
-    if ('ready' in message) this.#startMs = performance.now() - this.#started;
-    else if ('answer' in message) job?.resolve(message.answer);
+    if ('ready' in message) {
+      this.#startMs = performance.now() - this.#started;
+      this.#thread = message.thread;
+    } else if ('answer' in message) job?.resolve(message.answer);
     else if (job) job.reject(fromWorker(message.error));
     // It did not start, and would not for the others.
     else return this.stop(fromWorker(message.error), [...this.#queue]);
