@@ -18,17 +18,23 @@ const relativeOf = (type: WeightType, isCuda: boolean) =>
   // On a GPU both factors are taken apart into two bf16 numbers, and the product of the lesser ones is left out.
   isCuda && type.name === 'F32' ? 3e-5 : 3e-6;
 
-/** On the emulated GPU, where a product takes a while, `onGpu` names the types. */
-export function describeLinear(onGpu: readonly string[]): void {
+const COUNTS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 48];
+
+/** On the emulated GPU, where a product takes a while, `onGpu` names the types and `counts` how many rows come first. */
+export function describeLinear(onGpu: readonly string[], counts: readonly number[] = COUNTS): void {
   describe.each(devices)('linear on $name', (device) => {
     const types = WEIGHT_TYPES.filter(({ name }) => !device.isCuda || onGpu.includes(name));
     describe.each(types.map((type) => [type.name, type] as const))('%s', (_, type) =>
-      describeType(type, device),
+      describeType(type, device, device.isCuda ? counts : COUNTS),
     );
   });
 }
 
-function describeType(type: WeightType, { path, isCuda }: (typeof devices)[number]): void {
+function describeType(
+  type: WeightType,
+  { path, isCuda }: (typeof devices)[number],
+  counts: readonly number[],
+): void {
   const relative = relativeOf(type, isCuda);
   // K: one block, an odd number of blocks; for floats also a tail. N: 1, a panel, past a panel.
   const block = Math.max(type.blockSize, 32);
@@ -90,7 +96,7 @@ function describeType(type: WeightType, { path, isCuda }: (typeof devices)[numbe
     const weight = randomWeight(type, n * k, random);
     const x = random.normals(rows * k);
     const all = testing.linear(path, 2, weight, type.type, n, k, x);
-    for (const count of [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 48]) {
+    for (const count of counts) {
       const some = testing.linear(path, 2, weight, type.type, n, k, x.slice(0, count * k));
       expect(some).toEqual(all.slice(0, count * n));
     }

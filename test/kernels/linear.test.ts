@@ -5,7 +5,7 @@ import { paths, testing } from '../testing.js';
 import { describeLinear } from './linear-suite.js';
 
 // One of each kind of product that a GPU has; linear.exhaustive.test.ts has all.
-describeLinear(['F32', 'BF16', 'Q8_0', 'Q4_K', 'Q5_1']);
+describeLinear(['F32', 'BF16', 'Q8_0', 'Q4_K', 'Q5_1'], [1, 9, 33]);
 
 const both = paths.includes('avxvnni') ? test : test.skip;
 both.each(

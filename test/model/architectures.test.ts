@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 import { Engine } from '../../lib/index.js';
 import { writeHubModel } from '../fixtures/hub-model.js';
 import { writeTinyModel } from '../fixtures/tiny-model.js';
@@ -7,11 +9,23 @@ import { forward } from '../reference/forward.js';
 import { paths } from '../testing.js';
 
 const random = new Random(5);
-const tokens = Array.from({ length: 90 }, () => 3 + random.below(300));
+const tokens = Array.from({ length: 64 }, () => 3 + random.below(300));
+
+/** A model of the same weights is asked for once for each path. */
+const known = new Map<string, Float64Array[]>();
+function reference(model: TinyModel): Float64Array[] {
+  const { tensors } = model;
+  const weights = createHash('sha256');
+  for (const [name, { data }] of tensors) weights.update(name).update(data);
+  const key = weights.digest('hex') + JSON.stringify({ ...model, path: '', tensors: [] });
+  const made = known.get(key) ?? forward(model, tokens);
+  known.set(key, made);
+  return made;
+}
 
 /** Largest difference from the float64 forward pass, as a share of the largest logit. */
 async function error(model: TinyModel, instructions: string): Promise<number> {
-  const expected = forward(model, tokens);
+  const expected = reference(model);
   await using engine = await Engine.load(model.path, {
     instructions: instructions as 'auto',
     kv: { format: 'f32' },

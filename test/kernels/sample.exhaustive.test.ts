@@ -1,0 +1,3 @@
+import { describeSample } from './sample-suite.js';
+
+describeSample(1000);
