@@ -74,6 +74,7 @@ export class Batch implements AsyncIterable<BatchResult> {
   readonly #finished: BatchResult[] = [];
   readonly #inOrder: boolean;
   readonly #cancel = new AbortController();
+  readonly #release: () => void; // lets go of the user's signal
   readonly #started = performance.now();
   #wake: (() => void)[] = [];
 
@@ -93,7 +94,7 @@ export class Batch implements AsyncIterable<BatchResult> {
     this.#drawn = bestOf;
     this.#kvBytesPerToken = engine.core.native.description().kvBytesPerToken;
     if (signal?.aborted) this.#cancel.abort(signal.reason);
-    const release = onAbort(signal, () => this.#cancel.abort(signal!.reason));
+    this.#release = onAbort(signal, () => this.#cancel.abort(signal!.reason));
     const seed = rest.seed ?? Math.floor(Math.random() * Number.MAX_SAFE_INTEGER);
     const prompts = readList('prompts', items, 'an array of prompts', readItem);
     this.#results = Array.from(
@@ -107,7 +108,7 @@ export class Batch implements AsyncIterable<BatchResult> {
       { schedule, completions: bestOf, generate },
       (index, completion, outcome) => this.take(index, completion, outcome),
     );
-    void runner.run().then(release);
+    void runner.run().then(this.#release);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<BatchResult, void, void> {
@@ -150,6 +151,7 @@ export class Batch implements AsyncIterable<BatchResult> {
     this.stats.finished++;
     if (result.error) this.stats.failed++;
     this.#finished.push(result);
+    if (this.#finished.length === this.#results.length) this.#release();
     this.#settle[index * this.#n + completion]!(result);
     const wake = this.#wake;
     this.#wake = [];

@@ -26,7 +26,17 @@ interface BatchFlags extends EngineFlags, GenerateFlags {
 }
 
 /** Not of an item, but of everything: such a failure ends the batch, and the item is asked again next time. */
-const FATAL: readonly ErrorCode[] = ['internal', 'disposed', 'out_of_memory', 'no_binary', 'io'];
+const FATAL: readonly ErrorCode[] = [
+  'internal',
+  'disposed',
+  'out_of_memory',
+  'no_binary',
+  'io',
+  'model_changed',
+  'model_not_found',
+  'device_failed',
+  'device_unavailable',
+];
 
 const NOTES = `
 Each line of the input is a JSON string, an array of messages, or an object with a "prompt" (either), an "id" that comes back with

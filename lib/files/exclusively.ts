@@ -48,7 +48,8 @@ async function underLock<T>(
     await lock.release().catch(() => undefined); // the work's own error says more
     throw lock.lost.aborted && !signal?.aborted ? lostError(`${path}.lock`) : error;
   }
-  await lock.release();
+  // What is done is done, also where the disk has no room left for what a release takes.
+  await lock.release().catch(() => undefined);
   if (lock.lost.aborted) throw lostError(`${path}.lock`); // two have written the same files
   return result;
 }

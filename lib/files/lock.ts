@@ -84,7 +84,7 @@ export class FileLock {
       const { ino } = await this.#file.stat({ bigint: true });
       const isOurs = ({ status }: Sighting) => status.ino === ino; // no other has it while ours is open
       const guard = new LockWatch(guardOf(this.#path), this.#periods);
-      while (!this.lost.aborted && !(await takeAwayIf(this.#path, isOurs, guard)))
+      while (!this.lost.aborted && !(await takeAwayIf(this.#path, isOurs, guard, true)))
         await sleep(this.#periods.pollMs);
     } catch (error) {
       throw ioError(error, 'remove the lock', this.#path);
@@ -162,8 +162,16 @@ async function takeAwayIf(
   lock: string,
   isJudged: (now: Sighting) => boolean,
   guard: LockWatch,
+  isOwn = false,
 ): Promise<boolean> {
-  const held = await openNew(guardOf(lock));
+  const held = await openNew(guardOf(lock)).catch(async (error: unknown) => {
+    // There is no room for a guard: a lock of our own, which nobody may judge yet, goes without.
+    const now = isOwn ? await sight(lock) : undefined;
+    if (!now || !isJudged(now)) throw error;
+    await remove(lock, now);
+    return null;
+  });
+  if (held === null) return true;
   if (!held) {
     // It is held for moments: one that stays is of a process that was killed in one of them.
     const seen = await guard.look();

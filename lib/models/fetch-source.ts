@@ -1,6 +1,6 @@
 /** Fetches a model from where it comes from to where it will lie. Leaves what can be resumed when it is interrupted, and nothing when it has failed for good. */
-import { rename } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
+import { readdir, rename } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 
 import { CachalotError } from '../errors.js';
 import { ioError } from '../files/io-error.js';
@@ -92,10 +92,18 @@ async function replaceFolder(
       if (error.code !== 'ENOENT') throw error; // there was none
     });
     await rename(fresh, folder);
+    await keepOthers(old, folder);
     await remove(old);
   } catch (error) {
     throw ioError(error, 'replace', folder);
   }
+}
+
+/** Files of the same repository that were pulled by themselves, GGUF files say, are no part of what is replaced. */
+async function keepOthers(old: string, folder: string): Promise<void> {
+  const there = new Set(await readdir(folder));
+  for (const name of await readdir(old).catch(() => []))
+    if (!there.has(name)) await rename(join(old, name), join(folder, name));
 }
 
 /** The files get their names when all of them are there. */

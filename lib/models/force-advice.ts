@@ -1,5 +1,6 @@
 /** A model that was fetched and is damaged: how to be rid of it. */
 import { CachalotError } from '../errors.js';
+import { shown } from '../net/send.js';
 import { ALIASES } from './aliases.js';
 import { isSource } from './source.js';
 
@@ -9,6 +10,8 @@ export function withForceAdvice(error: unknown, model: unknown): unknown {
   const isOurs = isSource(model) || Object.hasOwn(ALIASES, model);
   if (!isOurs || !(error instanceof CachalotError)) return error;
   if (!/^(file_|tokenizer_invalid$)/.test(error.code)) return error;
-  const advice = `if what was fetched is damaged, \`cachalot pull --force ${model}\` fetches it anew`;
+  // An address may hold a signature, which belongs into no log.
+  const name = /^https?:/.test(model) ? shown(model) : model;
+  const advice = `if what was fetched is damaged, \`cachalot pull --force ${name}\` fetches it anew`;
   return new CachalotError(error.code, `${error.message}; ${advice}`, { cause: error });
 }

@@ -10,12 +10,13 @@ export function ownThread(): string | undefined {
   }
 }
 
-/** Milliseconds of CPU time that a thread has had. */
+/** Milliseconds of CPU time that a thread has had; undefined where nobody counts, which some kernels say as 0. */
 export function cpuMsOf(thread: string | undefined): number | undefined {
   if (thread === undefined) return undefined;
   try {
     const [nanoseconds] = readFileSync(`/proc/self/task/${thread}/schedstat`, 'utf8').split(' ');
-    return Number(nanoseconds) / 1e6;
+    const ms = Number(nanoseconds) / 1e6;
+    return ms > 0 ? ms : undefined;
   } catch {
     return undefined;
   }

@@ -6,6 +6,7 @@ import { MARK } from './name-breaker.js';
 import type { ProtectedText } from './name-breaker.js';
 import { TokenTable } from './token-table.js';
 import type { EncodeOptions } from './tokenizer.js';
+import { identityOf } from './vocabulary-identity.js';
 import type { Opened, TokenizerAnswer, TokenizerJob, TokenizerSource } from './tokenizer-worker.js';
 import { totalLength } from './total-length.js';
 import { WorkerLanes } from './worker-lanes.js';
@@ -38,7 +39,9 @@ export class TokenizerThread {
   ): Promise<TokenizerThread> {
     // The program may change its folder before a worker starts.
     const file = tokenizer === undefined ? undefined : absolute(tokenizer);
-    const source: TokenizerSource = { model: absolute(model), tokenizer: file, mark: MARK };
+    const path = absolute(model);
+    const identity = identityOf(path, file);
+    const source: TokenizerSource = { model: path, tokenizer: file, identity, mark: MARK };
     const lanes: Lanes = new WorkerLanes({
       script: 'tokenizer-worker.js',
       worker: { workerData: source },

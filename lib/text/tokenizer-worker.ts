@@ -1,6 +1,7 @@
 /** The worker of TokenizerThread: it has a vocabulary of its own. */
 import { workerData } from 'node:worker_threads';
 
+import { CachalotError } from '../errors.js';
 import { serve } from './lane-worker.js';
 import type { Transfer } from './lane-worker.js';
 import { loadVocabulary } from './load-vocabulary.js';
@@ -8,10 +9,13 @@ import type { ProtectedText } from './name-breaker.js';
 import type { TokenTableData } from './token-table.js';
 import { TextTokenizer } from './tokenizer.js';
 import type { EncodeOptions } from './tokenizer.js';
+import { identityOf } from './vocabulary-identity.js';
 
 export interface TokenizerSource {
   model: string;
   tokenizer: string | undefined;
+  /** Of the files when the engine was loaded. */
+  identity: string;
   /** What breaks the names of special tokens in text that comes from the other thread. */
   mark: string;
 }
@@ -32,9 +36,23 @@ export interface Opened {
 
 export type TokenizerAnswer = Opened | Int32Array | ProtectedText[] | number[];
 
+function checkUnchanged({ model, tokenizer, identity }: TokenizerSource): void {
+  if (identityOf(model, tokenizer) === identity) return;
+  throw new CachalotError(
+    'model_changed',
+    `'${model}' or its tokenizer has been changed or removed since it was loaded: load it again`,
+  );
+}
+
 async function load() {
   const source = workerData as TokenizerSource;
-  const vocabulary = await loadVocabulary(source.model, source.tokenizer);
+  const vocabulary = await loadVocabulary(source.model, source.tokenizer).catch(
+    (error: unknown) => {
+      checkUnchanged(source); // or it says more than the error
+      throw error;
+    },
+  );
+  checkUnchanged(source);
   const tokenizer = new TextTokenizer(vocabulary, source.mark);
   tokenizer.warm();
   return (job: TokenizerJob, transfer: Transfer): TokenizerAnswer => {

@@ -18,6 +18,8 @@ export interface LaneOptions {
   worker?: WorkerOptions;
   /** Of one job: CPU time of the worker where the system tells it, else time from when the worker has the job. */
   deadlineMs: number;
+  /** For tests. Default: two minutes, as a start takes seconds with the largest vocabularies. */
+  startMs?: number;
   /** Stops a worker that has had nothing to do for so long. Default: never. */
   idleMs?: number;
   /** What a job fails with whose deadline passes. */
@@ -47,12 +49,14 @@ interface Job<Request, Answer> {
   reject(error: CachalotError): void;
 }
 
-/** Starting takes a fraction of a second, and seconds with the largest vocabularies. */
 const START_MS = 120_000;
 
 /** A worker that gets no CPU time for so many times its deadline is given up all the same, and never sooner than in a minute. */
 const PATIENCE = 10;
 const LEAST_PATIENCE_MS = 60_000;
+
+/** A thread that waits looks so often whether the worker still lives. */
+const SLICE_MS = 250;
 
 /** Lanes with jobs: nobody else may hold them. */
 const busy = new Set<object>();
@@ -106,7 +110,7 @@ export class WorkerLane<Request, Answer> {
     const done = new Int32Array(new SharedArrayBuffer(4));
     const message: LaneMessage<Request> = { request, now: { port: port2, done } };
     worker.postMessage(message, [port2]);
-    Atomics.wait(done, 0, 0, this.#options.deadlineMs);
+    this.wait(done);
     const received: { message?: unknown } | undefined = receiveMessageOnPort(port1);
     port1.close();
     const said = received?.message as LaneAnswer<Answer> | undefined;
@@ -115,6 +119,13 @@ export class WorkerLane<Request, Answer> {
     const overdue = this.#options.overdue();
     this.stop(overdue);
     throw overdue;
+  }
+
+  /** Until the answer is there, the deadline is over, or the worker's thread has gone. */
+  private wait(done: Int32Array): void {
+    const end = performance.now() + this.#options.deadlineMs;
+    while (Atomics.wait(done, 0, 0, SLICE_MS) === 'timed-out' && performance.now() < end)
+      if (this.#thread !== undefined && cpuMsOf(this.#thread) === undefined) return;
   }
 
   async dispose(): Promise<void> {
@@ -127,14 +138,32 @@ export class WorkerLane<Request, Answer> {
     if (this.#current) return;
     if (this.#queue.size === 0) return this.rest();
     busy.add(this);
-    const worker = (this.#worker ??= this.start());
-    worker.ref(); // a program whose last work is this job must not end before it
-    if (this.#startMs === undefined) return;
-    const [job] = this.#queue;
-    this.#queue.delete(job!);
-    this.#current = job;
-    this.watch(job!);
-    worker.postMessage({ request: job!.request } satisfies LaneMessage<Request>);
+    try {
+      const worker = (this.#worker ??= this.start());
+      worker.ref(); // a program whose last work is this job must not end before it
+      if (this.#startMs === undefined) return;
+      const [job] = this.#queue;
+      this.#queue.delete(job!);
+      this.#current = job;
+      this.watch(job!);
+      worker.postMessage({ request: job!.request } satisfies LaneMessage<Request>);
+    } catch (error) {
+      this.cannotGoOn(error as Error);
+    }
+  }
+
+  /** There is no thread for a worker, or no memory for a message: nobody waits for what will not come. */
+  private cannotGoOn(error: Error): void {
+    const reason = this.#options.died(error);
+    const [current, waiting] = [this.#current, [...this.#queue]];
+    this.clearTimer();
+    this.#current = undefined;
+    current?.reject(reason);
+    if (!this.#worker) {
+      this.#queue.clear();
+      for (const job of waiting) job.reject(reason);
+    }
+    this.next();
   }
 
   private rest(): void {
@@ -174,11 +203,13 @@ export class WorkerLane<Request, Answer> {
   }
 
   private start(): Worker {
-    const { script, worker: options, died } = this.#options;
+    const { script, worker: options, died, startMs = START_MS } = this.#options;
     const worker = new Worker(join(packageRoot, 'dist', 'text', script), options);
     worker.unref();
     this.#started = performance.now();
-    this.setTimer(START_MS, () => died(new Error('it did not start')));
+    this.afterwards(startMs, () =>
+      this.stop(died(new Error('it did not start in time')), [...this.#queue]),
+    );
     this.#timer?.unref();
     listen(worker, new WeakRef(this));
     forgotten.register(this, worker, worker);
@@ -230,6 +261,7 @@ export class WorkerLane<Request, Answer> {
     this.#worker = undefined;
     this.#current = undefined;
     this.#startMs = undefined;
+    this.#thread = undefined;
     if (worker) {
       forgotten.unregister(worker);
       const [earlier, ended] = [this.#ending, worker.terminate()];

@@ -53,6 +53,7 @@ describe('what was fetched and is damaged', () => {
       });
     const { path } = await pull('hf:o/r');
     writeFileSync(join(path, 'tokenizer.json'), '{');
+    writeFileSync(join(path, 'alone-Q8_0.gguf'), 'GGUF'); // pulled by itself, of the same repository
     const last = '/o/r/resolve/main/model-00002-of-00002.safetensors';
     const whole = hub().files.get(last)!;
     hub().files.set(last, { ...whole, status: 404 });
@@ -65,6 +66,7 @@ describe('what was fetched and is damaged', () => {
     const sound = readFileSync(join(source.path, 'tokenizer.json'), 'utf8');
     expect(readFileSync(join(path, 'tokenizer.json'), 'utf8')).toBe(sound);
     expect(readdirSync(dirname(path))).toEqual(['r']);
+    expect(readFileSync(join(path, 'alone-Q8_0.gguf'), 'utf8')).toBe('GGUF');
     await (await Engine.load('hf:o/r')).dispose();
   });
 

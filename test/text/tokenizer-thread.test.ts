@@ -1,6 +1,6 @@
 /** Text becomes tokens in workers: what that leaves to the JavaScript thread, and which texts wait for which. */
 import { execFile } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -78,4 +78,20 @@ describe('a text that takes for ever', () => {
     await expect(first).rejects.toMatchObject({ code: 'aborted' });
     expect((await next).length).toBeGreaterThan(17_000);
   });
+});
+
+test('workers that start later read the files that were loaded, or say that there are others now', async () => {
+  const { path } = await writeTinyModel();
+  const thread = await TokenizerThread.open(path);
+  try {
+    const long = 'the '.repeat(20_000); // for a worker of its own
+    const other = await writeTinyModel({ seed: 9 });
+    renameSync(other.path, path);
+    expect((await thread.encode('the', {})).length).toBe(1);
+    await expect(thread.encode(long, {})).rejects.toMatchObject({ code: 'model_changed' });
+    rmSync(path);
+    await expect(thread.encode(long, {})).rejects.toMatchObject({ code: 'model_changed' });
+  } finally {
+    await thread.dispose();
+  }
 });

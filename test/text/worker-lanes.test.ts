@@ -119,6 +119,37 @@ describe('a lane', () => {
     await broken.dispose();
   });
 
+  test('a worker that does not start in time fails all who wait for it, once', async () => {
+    const died = jest.fn(options.died);
+    const never = {
+      ...options,
+      script: '../../test/fixtures/silent-worker.cjs',
+      startMs: 50,
+      died,
+    };
+    const silent = new WorkerLane<Request, Answer>(never);
+    const jobs = [1, 2].map(() => codeOf(silent.run({ kind: 'count' })));
+    expect(await Promise.all(jobs)).toEqual(['internal', 'internal']);
+    expect(died).toHaveBeenCalledTimes(1);
+    await silent.dispose();
+  });
+
+  test('a worker that cannot be made, and a job that cannot be sent, fail with a code, and others run', async () => {
+    const impossible = { ...options, worker: { resourceLimits: 7 as never, execArgv: ['--no'] } };
+    const none = new WorkerLane<Request, Answer>(impossible);
+    expect(await codeOf(none.run({ kind: 'count' }))).toBe('internal');
+    await none.dispose();
+    const unsendable = { kind: 'count', gate: (() => 0) as never } as Request;
+    const jobs = [lane.run(unsendable), lane.run({ kind: 'count' })].map(codeOf);
+    expect(await Promise.all(jobs)).toEqual(['internal', 'done']);
+  });
+
+  test('a blocking call whose worker dies does not wait for its deadline', async () => {
+    await lane.run({ kind: 'count' });
+    expect(() => lane.runNow({ kind: 'exit' })).toThrow(CachalotError);
+    expect((await lane.run({ kind: 'count' })).done).toBe(1);
+  });
+
   test('a blocking call is answered by the same worker, started or not', async () => {
     const first = lane.runNow({ kind: 'count' });
     const second = await lane.run({ kind: 'count' });
