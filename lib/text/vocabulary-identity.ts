@@ -22,11 +22,20 @@ export function identityOf(model: string, tokenizer: string | undefined): string
 }
 
 function folderOf(model: string): string {
-  return statSync(model, { throwIfNoEntry: false })?.isDirectory() ? model : dirname(model);
+  return statusOf(model)?.isDirectory() ? model : dirname(model);
+}
+
+/** What cannot be looked at is refused by who reads it. */
+function statusOf(path: string) {
+  try {
+    return statSync(path, { bigint: true });
+  } catch {
+    return undefined;
+  }
 }
 
 function describe(path: string): string {
-  const status = statSync(path, { bigint: true, throwIfNoEntry: false });
+  const status = statusOf(path);
   if (!status) return 'none';
   if (status.isDirectory()) return 'a folder'; // its times change with files that are not ours
   return [status.dev, status.ino, status.size, status.mtimeNs].join(' ');

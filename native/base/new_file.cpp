@@ -35,7 +35,12 @@ bool sync(std::FILE* file) { return ::_commit(::_fileno(file)) == 0; }
 
 std::FILE* create_private(const std::string& path) {
   const int file = ::open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, S_IRUSR | S_IWUSR);
-  return file < 0 ? nullptr : ::fdopen(file, "wb");
+  if (file < 0) return nullptr;
+  if (std::FILE* stream = ::fdopen(file, "wb")) return stream;
+  ::close(file);
+  ::unlink(path.c_str());
+  errno = ENOMEM;
+  return nullptr;
 }
 
 bool sync(std::FILE* file) { return ::fsync(::fileno(file)) == 0; }
@@ -56,8 +61,7 @@ NewFile::NewFile(const std::string& path)
 
 NewFile::~NewFile() {
   if (file_ != nullptr) std::fclose(file_);
-  std::error_code ignored;
-  if (!kept_) std::filesystem::remove(beside_, ignored);
+  if (!kept_) std::remove(beside_.c_str());  // not std::filesystem: its paths need memory
 }
 
 void NewFile::write(std::span<const uint8_t> bytes) {

@@ -18,12 +18,14 @@ const relativeOf = (type: WeightType, isCuda: boolean) =>
   // On a GPU both factors are taken apart into two bf16 numbers, and the product of the lesser ones is left out.
   isCuda && type.name === 'F32' ? 3e-5 : 3e-6;
 
+const isSlow = ({ path, isCuda }: (typeof devices)[number]) => isCuda || path === 'portable';
+
 const COUNTS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 48];
 
-/** On the emulated GPU, where a product takes a while, `onGpu` names the types and `counts` how many rows come first. */
-export function describeLinear(onGpu: readonly string[], counts: readonly number[] = COUNTS): void {
+/** On the emulated GPU and on the portable path, where a product takes a while, `slow` names the types; `counts` says how many rows come first. */
+export function describeLinear(slow: readonly string[], counts: readonly number[] = COUNTS): void {
   describe.each(devices)('linear on $name', (device) => {
-    const types = WEIGHT_TYPES.filter(({ name }) => !device.isCuda || onGpu.includes(name));
+    const types = WEIGHT_TYPES.filter(({ name }) => !isSlow(device) || slow.includes(name));
     describe.each(types.map((type) => [type.name, type] as const))('%s', (_, type) =>
       describeType(type, device, device.isCuda ? counts : COUNTS),
     );
