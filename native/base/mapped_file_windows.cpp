@@ -40,7 +40,7 @@ std::wstring wide(const std::string& text) {
 
 MappedFile::MappedFile(const std::string& path, Writers) : path_(path) {
   Handle file{::CreateFileW(wide(path).c_str(), GENERIC_READ, FILE_SHARE_READ, nullptr,
-                                  OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr)};
+                            OPEN_EXISTING, FILE_ATTRIBUTE_NORMAL, nullptr)};
   if (file.value == INVALID_HANDLE_VALUE) fail(path);
   LARGE_INTEGER size{};
   if (::GetFileSizeEx(file.value, &size) == 0) fail(path);

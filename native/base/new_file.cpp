@@ -49,7 +49,10 @@ bool sync(std::FILE* file) { return ::fsync(::fileno(file)) == 0; }
 
 std::string random_suffix() {
   std::random_device random;
-  return "." + std::to_string(random()) + std::to_string(random()) + ".tmp";
+  std::string suffix = ".";
+  suffix += std::to_string(random());
+  suffix += std::to_string(random());
+  return suffix + ".tmp";
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// How much a test does: a number of turns, which is the same on every machine, or whatever a time allows.
+// How much a test does: a number of turns, which is the same on every machine, or whatever a time
+// allows.
 #pragma once
 
 #include <chrono>
@@ -14,8 +15,9 @@ struct Effort {
 class Deadline {
  public:
   explicit Deadline(const Effort& effort)
-      : effort_(effort), end_(Clock::now() + std::chrono::duration_cast<Clock::duration>(
-                                                 std::chrono::duration<double>(effort.seconds))) {}
+      : effort_(effort),
+        end_(Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                std::chrono::duration<double>(effort.seconds))) {}
 
   /** Whether there is another turn after so many. */
   bool allows(int turns) const {

@@ -56,7 +56,8 @@ std::vector<uint32_t> write_context(Backend* backend, KvPool* pool, const RopeTa
   return runs;
 }
 
-/** Bytes that hold all contexts, if nothing is shared; with some blocks to spare for pages begun. */
+/** Bytes that hold all contexts, if nothing is shared; with some blocks to spare for pages begun.
+ */
 size_t room_for(const Napi::Array& contexts, const Case& c) {
   const size_t token_bytes = size_t{2} * 4 * static_cast<size_t>(c.n_kv_heads * c.head_dim);
   size_t bytes = size_t{4} << 20;
