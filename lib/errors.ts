@@ -72,7 +72,9 @@ export function fromNative(error: unknown): CachalotError {
   if (error instanceof CachalotError) return error;
   const { code, message } = error as { code?: unknown; message?: unknown };
   const text = typeof message === 'string' ? message : String(error);
-  return new CachalotError(typeof code === 'string' ? (code as ErrorCode) : 'internal', text, {
+  // What no code of ours has caught on its way says no more than this.
+  const known = text === 'std::bad_alloc' ? 'out_of_memory' : code;
+  return new CachalotError(typeof known === 'string' ? (known as ErrorCode) : 'internal', text, {
     cause: error,
   });
 }

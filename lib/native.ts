@@ -271,6 +271,8 @@ function loadBinding(): NativeBinding {
     const load = require('node-gyp-build') as (directory: string) => NativeBinding;
     return load(packageRoot);
   } catch (error) {
+    if (isOutOfMemory(error))
+      throw new CachalotError('out_of_memory', String(error), { cause: error });
     const inClone =
       existsSync(join(packageRoot, 'CMakeLists.txt')) && existsSync(join(packageRoot, 'lib'));
     const way = inClone
@@ -282,4 +284,10 @@ function loadBinding(): NativeBinding {
       { cause: error },
     );
   }
+}
+
+/** The addon was found, and there was no memory to begin with it. */
+function isOutOfMemory(error: unknown): boolean {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  return code === 'out_of_memory' || /bad_alloc|not enough memory/.test(String(message));
 }

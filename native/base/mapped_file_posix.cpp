@@ -85,7 +85,7 @@ MappedFile::MappedFile(const std::string& path, Writers writers) : path_(path) {
   Descriptor kept{::fcntl(file.value, F_DUPFD_CLOEXEC, 0)};  // to read from, and to ask
   if (kept.value < 0) fail(ErrorCode::kIo, path);
   void* address = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.value, 0);
-  if (address == MAP_FAILED) fail(ErrorCode::kIo, path);
+  if (address == MAP_FAILED) fail(errno == ENOMEM ? ErrorCode::kOutOfMemory : ErrorCode::kIo, path);
   data_ = static_cast<const uint8_t*>(address);
   file_ = std::exchange(kept.value, -1);
 }
