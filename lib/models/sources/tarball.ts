@@ -6,6 +6,7 @@ import type { ReadEntry } from 'tar';
 
 import { CachalotError } from '../../errors.js';
 import { ioError } from '../../files/io-error.js';
+import { PRIVATE_FILE } from '../../files/private.js';
 import { writeAll } from '../../files/write-all.js';
 import type { NpmPart } from '../source.js';
 
@@ -68,7 +69,7 @@ export async function extract(
 async function write(entry: ReadEntry, path: string, append: boolean): Promise<void> {
   let written = 0;
   try {
-    const file = await open(path, append ? 'a' : 'w', 0o600).catch((error: unknown) => {
+    const file = await open(path, append ? 'a' : 'w', PRIVATE_FILE).catch((error: unknown) => {
       throw ioError(error, 'write', path);
     });
     try {
