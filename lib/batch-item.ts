@@ -11,8 +11,8 @@ import { generateChecks, withDefaults } from './generate-options.js';
 import type { GenerateOptions, ResolvedOptions } from './generate-options.js';
 import { Generation } from './generation.js';
 import type { GenerationSource } from './generation.js';
-import { checkMessages } from './text/chat-template.js';
-import type { Message } from './text/chat-template.js';
+import { checkMessages } from './text/messages.js';
+import type { Message } from './text/messages.js';
 
 /** A prompt with options of its own, which come before those of the batch. */
 export interface BatchRequest extends GenerateOptions {

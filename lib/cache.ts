@@ -13,8 +13,8 @@ import { Context, isContext } from './context.js';
 import type { EngineContext } from './engine-context.js';
 import { evaluate } from './evaluate.js';
 import { DEFAULT_PRIORITY } from './generate-options.js';
-import { checkMessages } from './text/chat-template.js';
-import type { Message } from './text/chat-template.js';
+import { checkMessages } from './text/messages.js';
+import type { Message } from './text/messages.js';
 
 export interface AddOptions {
   /** Keeps it until it is released. Otherwise it stays as long as there is room. Default false. */

@@ -34,8 +34,8 @@ import type {
 } from './native.js';
 import { Session } from './session.js';
 import type { SessionOptions } from './session.js';
-import { checkMessages } from './text/chat-template.js';
-import type { Message } from './text/chat-template.js';
+import { checkMessages } from './text/messages.js';
+import type { Message } from './text/messages.js';
 import { TokenizerThread } from './text/tokenizer-thread.js';
 
 export interface CompleteOptions extends GenerateOptions {

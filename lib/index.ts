@@ -20,7 +20,7 @@ export type {
 } from './generation.js';
 export type { GenerateOptions } from './generate-options.js';
 export type { DryOptions, SamplingOptions } from './sampling-options.js';
-export type { Message, TextPart } from './text/chat-template.js';
+export type { Message, TextPart } from './text/messages.js';
 export type { EngineDescription, EngineStats, SharedGroup, StepExplanation } from './native.js';
 export { describeSharing } from './explain.js';
 export { CachalotError } from './errors.js';

@@ -13,8 +13,8 @@ import { Generation } from './generation.js';
 import type { GenerationResult } from './generation.js';
 import { firstState, idsOf, messagesOf, nextState } from './session-state.js';
 import type { State } from './session-state.js';
-import { checkMessages } from './text/chat-template.js';
-import type { Message } from './text/chat-template.js';
+import { checkMessages } from './text/messages.js';
+import type { Message } from './text/messages.js';
 
 export interface SessionOptions {
   /** What the model is told before the conversation. */

@@ -3,7 +3,7 @@ import type { BatchRequest } from '../batch.js';
 import { isUnicode } from '../check-options.js';
 import { CachalotError, fromNative } from '../errors.js';
 import type { GenerateOptions } from '../generate-options.js';
-import type { Message } from '../text/chat-template.js';
+import type { Message } from '../text/messages.js';
 import { parseJson } from '../text/parse-json.js';
 import { readStandardInput, readText } from './read-text.js';
 

@@ -3,8 +3,8 @@ import { CachalotError } from '../errors.js';
 import { readTextFile } from '../files/regular-file.js';
 import { writeWhole } from '../files/write-whole.js';
 import { parseJson } from '../text/parse-json.js';
-import { checkMessages } from '../text/chat-template.js';
-import type { Message } from '../text/chat-template.js';
+import { checkMessages } from '../text/messages.js';
+import type { Message } from '../text/messages.js';
 
 const KIND = 'cachalot conversation';
 const VERSION = 1;

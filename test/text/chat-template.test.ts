@@ -1,5 +1,6 @@
 import { CachalotError } from '../../lib/index.js';
-import { TemplateRenderer, checkMessages } from '../../lib/text/chat-template.js';
+import { TemplateRenderer } from '../../lib/text/chat-template.js';
+import { checkMessages } from '../../lib/text/messages.js';
 
 const messages = [{ role: 'user', content: 'Hi' }];
 
