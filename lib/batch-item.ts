@@ -7,17 +7,17 @@ import type { Context } from './context.js';
 import type { EngineContext } from './engine-context.js';
 import { concatenate } from './engine-context.js';
 import { invalidArgument } from './errors.js';
-import { generateChecks, withDefaults } from './generate-options.js';
-import type { GenerateOptions, ResolvedOptions } from './generate-options.js';
+import { chatChecks, withDefaults } from './generate-options.js';
+import type { ChatOptions, ResolvedOptions } from './generate-options.js';
 import { Generation } from './generation.js';
-import type { GenerationSource } from './generation.js';
+import type { GenerationSource, Prompt } from './generation.js';
 import { checkMessages } from './text/messages.js';
 import type { Message } from './text/messages.js';
 
 /** A prompt with options of its own, which come before those of the batch. */
-export interface BatchRequest extends GenerateOptions {
+export interface BatchRequest extends ChatOptions {
   /** Text to continue, or messages for the model's chat template. */
-  prompt?: string | Message[];
+  prompt?: string | readonly Message[];
   /** Or the prompt as token ids. */
   tokens?: readonly number[];
   /** What stands before the prompt: its keys and values are shared by all who use it. */
@@ -25,24 +25,23 @@ export interface BatchRequest extends GenerateOptions {
 }
 
 /** A string is text to continue; messages are put into the model's chat template. */
-export type BatchItem = string | Message[] | BatchRequest;
+export type BatchItem = string | readonly Message[] | BatchRequest;
 
 /** A prompt that may run. */
 export interface PreparedItem {
-  ids: Int32Array;
+  prompt: Prompt;
   namespace: string;
   options: ResolvedOptions;
-  trimStart: boolean;
 }
 
 /** An item as it was when it was given: its owner may change it while it waits. A bad one fails alone, when its turn comes. */
 export type ReadItem =
-  | { prompt: string | Message[]; context: Context | undefined; own: GenerateOptions }
-  | { tokens: Int32Array; context: Context | undefined; own: GenerateOptions }
+  | { prompt: string | readonly Message[]; context: Context | undefined; own: ChatOptions }
+  | { tokens: Int32Array; context: Context | undefined; own: ChatOptions }
   | { error: unknown };
 
 const itemChecks: Record<string, Check> = {
-  ...generateChecks,
+  ...chatChecks,
   prompt: (_, value) => (typeof value === 'string' ? value : checkMessages(value)),
   tokens: isIntegerList,
   context: isContext,
@@ -71,7 +70,7 @@ function readRequest(item: unknown): ReadItem {
 export async function prepare(
   engine: EngineContext,
   item: ReadItem,
-  shared: GenerateOptions,
+  shared: ChatOptions,
 ): Promise<PreparedItem> {
   if ('error' in item) throw item.error;
   const { context, own } = item;
@@ -80,13 +79,17 @@ export async function prepare(
   const namespace = engine.namespaceOf(options.namespace, context);
   if ('tokens' in item) {
     const ids = concatenate(before ?? new Int32Array(0), item.tokens);
-    return { ids, namespace, options, trimStart: false };
+    return { prompt: { ids }, namespace, options };
   }
   const { signal, release } = either(options.signal, shared.signal);
   try {
-    const { specialTokens } = options;
-    const ids = await engine.encodePrompt(item.prompt, { context, specialTokens, signal });
-    return { ids, namespace, options, trimStart: typeof item.prompt !== 'string' };
+    const { specialTokens, templateOptions } = options;
+    const how = { context, specialTokens, templateOptions, signal };
+    const prompt =
+      typeof item.prompt === 'string'
+        ? { ids: await engine.encodeText(item.prompt, how) }
+        : await engine.encodeConversation(item.prompt, how);
+    return { prompt, namespace, options };
   } finally {
     release();
   }
@@ -94,9 +97,9 @@ export async function prepare(
 
 export function startItem(
   { core, tokenizer, tokensWith }: EngineContext,
-  { ids, namespace, options, trimStart }: PreparedItem,
+  { prompt, namespace, options }: PreparedItem,
   { completion, place, signal }: Pick<GenerationSource, 'completion' | 'place' | 'signal'>,
 ): Generation {
-  const text = { tokenizer, tokensWith, trimStart, prompt: () => ids };
+  const text = { tokenizer, tokensWith, prompt: () => prompt };
   return new Generation({ core, namespace, completion, place, signal, ...text }, options);
 }

@@ -3,8 +3,9 @@ import { prepare, startItem } from './batch-item.js';
 import type { PreparedItem, ReadItem } from './batch-item.js';
 import type { EngineContext } from './engine-context.js';
 import { abortError, withOurErrors } from './errors.js';
-import type { GenerateOptions } from './generate-options.js';
-import type { BatchPlace, GenerationResult } from './generation.js';
+import type { ChatOptions } from './generate-options.js';
+import type { BatchPlace } from './generation.js';
+import type { GenerationResult } from './generation-result.js';
 import { native } from './native.js';
 
 /** How many generations the engine holds at once: more than run together, so that it always has a choice. */
@@ -17,7 +18,7 @@ export interface RunnerOptions {
   /** Completions of each prompt. */
   completions: number;
   /** Of all items; the signal, too. */
-  generate: GenerateOptions & { signal: AbortSignal };
+  generate: ChatOptions & { signal: AbortSignal };
 }
 
 /** What becomes of one completion. */
@@ -91,7 +92,8 @@ export class BatchRunner {
           ...Array.from({ length: completions }, (_, completion) => ({ index, completion })),
         );
       } else {
-        const { ids, namespace, options: own } = prepared;
+        const { prompt, namespace, options: own } = prepared;
+        const { ids } = prompt;
         grouper.add(this.keyed(namespace, ids), own.maxTokens);
         indices.push(index);
         lengths[index] = ids.length;

@@ -7,13 +7,13 @@ import type { Outcome } from './batch-runner.js';
 import { checkOptions, integerIn, oneOf, readList } from './check-options.js';
 import { CachalotError, fromNative, invalidArgument } from './errors.js';
 import type { EngineContext } from './engine-context.js';
-import { generateChecks } from './generate-options.js';
-import type { GenerateOptions } from './generate-options.js';
-import type { GenerationResult } from './generation.js';
+import { chatChecks } from './generate-options.js';
+import type { ChatOptions } from './generate-options.js';
+import type { GenerationResult } from './generation-result.js';
 
 export type { BatchItem, BatchRequest } from './batch-item.js';
 
-export interface BatchOptions extends GenerateOptions {
+export interface BatchOptions extends ChatOptions {
   /** How many completions of each prompt to give. Default 1. */
   n?: number;
   /** Of so many completions of each prompt, the `n` of the highest mean log-probability are given. Default `n`. */
@@ -81,7 +81,7 @@ export class Batch implements AsyncIterable<BatchResult> {
   /** @internal Made by `engine.createBatch`. */
   constructor(engine: EngineContext, items: readonly BatchItem[], options: BatchOptions) {
     const checked = checkOptions(options, {
-      ...generateChecks,
+      ...chatChecks,
       n: integerIn(1, 1024),
       bestOf: integerIn(1, 1024),
       order: oneOf('finished', 'input'),

@@ -15,6 +15,8 @@ import { evaluate } from './evaluate.js';
 import { DEFAULT_PRIORITY } from './generate-options.js';
 import { checkMessages } from './text/messages.js';
 import type { Message } from './text/messages.js';
+import { isTemplateOptions } from './text/template-options.js';
+import type { TemplateOptions } from './text/template-options.js';
 
 export interface AddOptions {
   /** Keeps it until it is released. Otherwise it stays as long as there is room. Default false. */
@@ -27,6 +29,8 @@ export interface AddOptions {
   namespace?: string;
   /** Whether names of special tokens in a text mean those tokens. Default false. */
   specialTokens?: boolean;
+  /** Of a conversation: variables of the chat template. */
+  templateOptions?: TemplateOptions;
   signal?: AbortSignal;
   /** Called as the text is computed, with tokens done and tokens in all. */
   onProgress?: (progress: { tokens: number; totalTokens: number }) => void;
@@ -52,7 +56,7 @@ export class Cache {
    * const batch = engine.createBatch(questions.map((prompt) => ({ context: doc, prompt })));
    */
   async add(
-    input: string | Message[] | readonly number[],
+    input: string | readonly Message[] | readonly number[],
     options: AddOptions = {},
   ): Promise<Context> {
     const checked = checkOptions(options, {
@@ -61,6 +65,7 @@ export class Cache {
       ttlMs: integerIn(1, 2 ** 31),
       namespace: isName,
       specialTokens: isBoolean,
+      templateOptions: isTemplateOptions,
       signal: isSignal,
       onProgress: isFunction,
     });
@@ -91,13 +96,13 @@ export class Cache {
   }
 
   private async tokensOf(
-    input: string | Message[] | readonly number[],
+    input: string | readonly Message[] | readonly number[],
     options: AddOptions,
   ): Promise<Int32Array> {
-    if (typeof input === 'string') return this.#engine.encodePrompt(input, options);
+    if (typeof input === 'string') return this.#engine.encodeText(input, options);
     const items = readList('input', input, 'a text, messages or token ids', (item) => item);
     if (typeof items[0] !== 'object') return isIntegerList('input', items);
-    return this.#engine.encodePrompt(checkMessages(items), options);
+    return this.#engine.encodeWhole(checkMessages(items), options);
   }
 
   private async compute(

@@ -55,6 +55,11 @@ export function isUnicode(text: string): boolean {
   return !/\p{Surrogate}/u.test(text);
 }
 
+/** A text that says nothing. */
+export function isBlank(text: string): boolean {
+  return text.trim() === '';
+}
+
 /** What things are found by: two different ones must stay different. */
 export const isName: Check<string> = (name, value) => {
   const text = isString(name, value);

@@ -1,64 +1,82 @@
 /** What sessions, batches and the cache share of their engine: its core, and the way from text to its tokens. */
 import { ownOnly } from './check-options.js';
+import { Conversations } from './chat/conversations.js';
+import type { RenderOptions } from './chat/conversations.js';
+import type { SaidMessage } from './chat/guard-names.js';
 import { isContext } from './context.js';
 import type { Context } from './context.js';
 import type { EngineCore } from './engine-core.js';
 import { CachalotError, invalidArgument } from './errors.js';
-import { TemplateRenderer } from './text/chat-template.js';
-import { checkMessages, textOf } from './text/messages.js';
-import type { Message } from './text/messages.js';
-import type { ProtectedText } from './text/name-breaker.js';
+import type { Prompt } from './generation.js';
 import type { TokenTable } from './text/token-table.js';
 import type { TokenizerThread } from './text/tokenizer-thread.js';
 import type { EncodeOptions } from './text/tokenizer.js';
-import { totalLength } from './text/total-length.js';
 
-/** Names of special tokens in longer conversations are found in a worker. Here that is one pass, of a millisecond. */
-const LONG_CONVERSATION = 32 << 10;
-
-/** A message, and whether names of special tokens in it mean those tokens. */
-export interface SaidMessage extends Message {
-  special?: boolean;
-}
-
-export interface PromptOptions {
+export interface PromptOptions extends RenderOptions {
   context?: Context | undefined;
   specialTokens?: boolean;
-  signal?: AbortSignal | undefined;
 }
 
 export class EngineContext {
   readonly core: EngineCore;
   readonly tokenizer: TokenTable;
   readonly namespace: string;
-  readonly #templates = new TemplateRenderer();
+  readonly conversations: Conversations;
   readonly #thread: TokenizerThread;
 
-  constructor(core: EngineCore, thread: TokenizerThread, namespace: string) {
+  constructor(
+    core: EngineCore,
+    thread: TokenizerThread,
+    { namespace, chatTemplate }: { namespace: string; chatTemplate: string | undefined },
+  ) {
     this.core = core;
     this.tokenizer = thread.table;
     this.namespace = namespace;
     this.#thread = thread;
+    this.conversations = new Conversations(thread, chatTemplate);
   }
 
-  get canChat(): boolean {
-    return this.#thread.chatTemplate !== undefined;
-  }
-
-  /** The ids of a prompt: text to continue, or a conversation; after those of a context, if there is one. */
-  async encodePrompt(
-    prompt: string | SaidMessage[],
-    options: PromptOptions = {},
-  ): Promise<Int32Array> {
+  /** The ids of a text to continue, after those of a context, if there is one. */
+  async encodeText(text: string, options: PromptOptions = {}): Promise<Int32Array> {
     const { context, specialTokens: special = false, signal } = ownOnly(options);
     const before = context === undefined ? undefined : this.tokensOf(context);
-    if (typeof prompt === 'string') {
-      const continues = before !== undefined;
-      const ids = await this.encode(prompt, { special, bos: !continues, continues }, signal);
-      return before ? concatenate(before, ids) : ids;
-    }
-    const said = special ? prompt.map((message) => ({ ...message, special })) : prompt;
-    const text = await this.render(said, signal);
+    const continues = before !== undefined;
+    const ids = await this.encode(text, { special, bos: !continues, continues }, signal);
+    return before ? concatenate(before, ids) : ids;
+  }
+
+  /** What a model is asked that is to answer a conversation, or to go on with its answer. */
+  async encodeConversation(
+    messages: readonly SaidMessage[],
+    given: PromptOptions = {},
+  ): Promise<Prompt> {
+    const options = ownOnly(given);
+    const said = options.specialTokens ? messages.map(special) : messages;
+    const [{ text, systemMerged }, gap] = await Promise.all([
+      this.conversations.prompt(said, options),
+      said.at(-1)?.role === 'assistant' ? undefined : this.conversations.gap(options),
+    ]);
+    const ids = await this.encodeRendered(text, options);
+    return { ids, systemMerged, gap: gap?.said ?? '' };
+  }
+
+  /** The ids of a conversation as it stands, for others to begin with. */
+  async encodeWhole(
+    messages: readonly SaidMessage[],
+    given: PromptOptions = {},
+  ): Promise<Int32Array> {
+    const options = ownOnly(given);
+    const said = options.specialTokens ? messages.map(special) : messages;
+    const { text } = await this.conversations.whole(said, options);
+    return this.encodeRendered(text, options);
+  }
+
+  /** The ids of what a template has made, after those of a context, if there is one. */
+  async encodeRendered(
+    text: string,
+    { context, signal }: Pick<PromptOptions, 'context' | 'signal'>,
+  ): Promise<Int32Array> {
+    const before = context === undefined ? undefined : this.tokensOf(context);
     const ids = await this.encode(text, { special: true, bos: before === undefined }, signal);
     return before ? concatenate(before, this.withoutBos(ids)) : ids;
   }
@@ -97,6 +115,9 @@ export class EngineContext {
     return this.#thread.encode(text, options, signal);
   }
 
+  /** The ids of a text that goes on from other text. */
+  readonly encodeRest = (text: string) => this.encode(text, { continues: true });
+
   /** Blocks this thread for as long as the text takes. */
   encodeNow(text: string, options: EncodeOptions): Int32Array {
     return this.#thread.encodeNow(text, options);
@@ -105,66 +126,9 @@ export class EngineContext {
   /** The tokens in whose text one of `texts` is. */
   readonly tokensWith = (texts: readonly string[]) => this.#thread.tokensWith(texts);
 
-  /** The text of a conversation, up to where the model's answer begins. */
-  async render(messages: readonly SaidMessage[], signal?: AbortSignal): Promise<string> {
-    checkMessages(messages);
-    if (!this.canChat) {
-      throw new CachalotError(
-        'template_missing',
-        'this model has no chat template; use `complete` instead of `chat`',
-      );
-    }
-    const contents = messages.map(({ content }) => textOf(content));
-    const made = await this.protect(contents, signal);
-    const given = (i: number) => ownOnly(messages[i]!).special === true;
-    const broken = contents.map((text, i) => (given(i) ? text : made[i]!.broken));
-    const strict = contents.map((text, i) => (given(i) ? text : made[i]!.strict));
-    const text = await this.renderWith(messages, broken, signal);
-    if (strict.every((content, i) => content === broken[i])) return text;
-    // A template may cut and join what users wrote. With every place marked where a name could begin, no name can come
-    // of that; if there are as many names then, all of them are the template's own.
-    const strictText = await this.renderWith(messages, strict, signal);
-    const [found, own] = await this.countNames([text, strictText], signal);
-    return found === own ? text : strictText;
-  }
-
-  private async protect(texts: string[], signal?: AbortSignal): Promise<ProtectedText[]> {
-    if (isLong(texts)) return this.#thread.protect(texts, signal);
-    return texts.map((text) => this.tokenizer.names.protect(text));
-  }
-
-  private async countNames(texts: string[], signal?: AbortSignal): Promise<number[]> {
-    if (isLong(texts)) return this.#thread.count(texts, signal);
-    return texts.map((text) => this.tokenizer.names.count(text));
-  }
-
-  private renderWith(
-    messages: readonly SaidMessage[],
-    contents: readonly string[],
-    signal: AbortSignal | undefined,
-  ): Promise<string> {
-    const { tokenizer } = this;
-    return this.#templates.render(
-      this.#thread.chatTemplate!,
-      {
-        messages: messages.map(({ role }, i) => ({ role, content: contents[i] })),
-        add_generation_prompt: messages.at(-1)?.role !== 'assistant',
-        bos_token: tokenizer.name(tokenizer.bos),
-        eos_token: tokenizer.name(tokenizer.eos),
-      },
-      signal,
-      totalLength(contents),
-    );
-  }
-
   async dispose(): Promise<void> {
-    await Promise.all([this.core.dispose(), this.#templates.dispose(), this.#thread.dispose()]);
+    await Promise.all([this.core.dispose(), this.conversations.dispose(), this.#thread.dispose()]);
   }
-}
-
-/** Whether all together are too long to be looked through here. */
-function isLong(texts: readonly string[]): boolean {
-  return totalLength(texts) > LONG_CONVERSATION;
 }
 
 export function concatenate(first: Int32Array, second: ArrayLike<number>): Int32Array {
@@ -172,4 +136,9 @@ export function concatenate(first: Int32Array, second: ArrayLike<number>): Int32
   all.set(first);
   all.set(second, first.length);
   return all;
+}
+
+/** Names of special tokens in the message mean those tokens. */
+function special(message: SaidMessage): SaidMessage {
+  return { ...message, special: true };
 }

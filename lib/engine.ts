@@ -14,17 +14,23 @@ import {
 } from './check-options.js';
 import { isContext } from './context.js';
 import type { Context } from './context.js';
-import { EngineCore } from './engine-core.js';
+import type { EngineCore } from './engine-core.js';
 import { EngineContext } from './engine-context.js';
 import { CachalotError, abortError } from './errors.js';
 import { evaluate } from './evaluate.js';
-import { generateChecks, resolveGenerateOptions, withDefaults } from './generate-options.js';
-import type { GenerateOptions, ResolvedOptions } from './generate-options.js';
+import {
+  generateChecks,
+  resolveChatOptions,
+  resolveGenerateOptions,
+  withDefaults,
+} from './generate-options.js';
+import type { ChatOptions, GenerateOptions, ResolvedOptions } from './generate-options.js';
 import { Generation } from './generation.js';
+import type { Prompt } from './generation.js';
 import { withForceAdvice } from './models/force-advice.js';
-import type { FoundLayout, LayoutCache } from './models/layout-cache.js';
 import { resolveModel } from './models/pull.js';
 import type { LoadOptions } from './load-options.js';
+import { bothOf, checkSizes, loadCore } from './load-parts.js';
 import { isOnGpu, layoutCacheOf, nativeOptionsOf, readLoadOptions } from './load-options.js';
 import type {
   EngineDescription,
@@ -95,7 +101,8 @@ export class Engine implements AsyncDisposable {
     );
     const opening = TokenizerThread.open(path, options.tokenizer, signal);
     const { core, thread } = await bothOf(loading, opening);
-    const context = new EngineContext(core, thread, options.namespace ?? '');
+    const { namespace = '', chatTemplate } = options;
+    const context = new EngineContext(core, thread, { namespace, chatTemplate });
     try {
       if (signal?.aborted) throw abortError(signal);
       checkSizes(thread.table.size, core.native.description().vocabulary);
@@ -114,7 +121,7 @@ export class Engine implements AsyncDisposable {
 
   /** Whether the model has a chat template, so that `chat` works. */
   get canChat(): boolean {
-    return this.#context.canChat;
+    return this.#context.conversations.areKnown;
   }
 
   /** A conversation of its own. */
@@ -133,33 +140,33 @@ export class Engine implements AsyncDisposable {
     const own = checkOptions(options, { ...generateChecks, context: isContext });
     const { context } = own;
     if (context !== undefined) this.#context.tokensOf(context);
-    const prompt = (resolved: ResolvedOptions) =>
-      this.#context.encodePrompt(text, { ...resolved, context });
-    return this.generate(withDefaults(own), prompt, false, context);
+    const prompt = async (resolved: ResolvedOptions) => ({
+      ids: await this.#context.encodeText(text, { ...resolved, context }),
+    });
+    return this.generate(withDefaults(own), prompt, context);
   }
 
   /** Continues a sequence of token ids. */
   completeTokens(tokens: readonly number[], options: GenerateOptions = {}): Generation {
     const ids = isIntegerList('tokens', tokens);
-    return this.generate(resolveGenerateOptions(options), () => ids);
+    return this.generate(resolveGenerateOptions(options), () => ({ ids }));
   }
 
-  /** Answers a conversation that is given whole. */
-  chat(messages: Message[], options: GenerateOptions = {}): Generation {
+  /** Answers a conversation that is given whole. If it ends with an answer, goes on with that: the text is what comes after it. */
+  chat(messages: readonly Message[], options: ChatOptions = {}): Generation {
     const copy = checkMessages(messages);
-    const prompt = (resolved: ResolvedOptions) => this.#context.encodePrompt(copy, resolved);
-    return this.generate(resolveGenerateOptions(options), prompt, true);
+    const prompt = (resolved: ResolvedOptions) => this.#context.encodeConversation(copy, resolved);
+    return this.generate(resolveChatOptions(options), prompt);
   }
 
   private generate(
     resolved: ResolvedOptions,
-    prompt: (resolved: ResolvedOptions) => Promise<Int32Array> | Int32Array,
-    trimStart = false,
+    prompt: (resolved: ResolvedOptions) => Promise<Prompt> | Prompt,
     context?: Context,
   ): Generation {
     const { core, tokenizer, tokensWith } = this.#context;
     const namespace = this.#context.namespaceOf(resolved.namespace, context);
-    const text = { tokenizer, tokensWith, trimStart, prompt: () => prompt(resolved) };
+    const text = { tokenizer, tokensWith, prompt: () => prompt(resolved) };
     return new Generation({ core, namespace, ...text }, resolved);
   }
 
@@ -258,43 +265,4 @@ export class Engine implements AsyncDisposable {
     if (typeof input === 'string') return this.#context.encode(input, { bos: true }, signal);
     return isIntegerList('input', input);
   }
-}
-
-/**
- * Both halves of a model; if one of them fails, the other is ended. If both do, the weights' error is told: what is wrong with the
- * files is wrong for the vocabulary, too.
- */
-async function bothOf(loading: Promise<EngineCore>, opening: Promise<TokenizerThread>) {
-  const [core, thread] = await Promise.allSettled([loading, opening]);
-  if (core.status === 'fulfilled' && thread.status === 'fulfilled')
-    return { core: core.value, thread: thread.value };
-  for (const half of [core, thread]) if (half.status === 'fulfilled') await half.value.dispose();
-  throw core.status === 'rejected' ? core.reason : (thread as PromiseRejectedResult).reason;
-}
-
-/** The engine's core, with the weights that an earlier load has laid out if they are of the very file that is loaded. */
-async function loadCore(
-  path: string,
-  options: NativeEngineOptions,
-  layouts: LayoutCache | undefined,
-  found: FoundLayout | undefined,
-  onLoading: (bytes: number, totalBytes: number) => void,
-): Promise<EngineCore> {
-  const core = await EngineCore.load(
-    path,
-    { ...options, layoutPath: found?.path ?? '' },
-    onLoading,
-  );
-  if (!found?.path || (await layouts!.isUnchanged(found))) return core;
-  await core.dispose(); // the file was replaced while it was opened
-  return EngineCore.load(path, options, onLoading);
-}
-
-/** A model may have a few more rows than tokens, to fill up a multiple of something. */
-function checkSizes(tokens: number, rows: number): void {
-  if (tokens <= rows && tokens >= 0.9 * rows) return;
-  throw new CachalotError(
-    'tokenizer_invalid',
-    `the tokenizer has ${tokens} tokens, the model ${rows}`,
-  );
 }

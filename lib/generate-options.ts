@@ -13,6 +13,8 @@ import {
 import type { Check } from './check-options.js';
 import { samplingChecks } from './sampling-options.js';
 import type { SamplingOptions } from './sampling-options.js';
+import { isTemplateOptions } from './text/template-options.js';
+import type { TemplateOptions } from './text/template-options.js';
 
 /** Of 0 to 100, as native/kv/segment.h has it. */
 export const DEFAULT_PRIORITY = 35;
@@ -38,6 +40,11 @@ export interface GenerateOptions extends SamplingOptions {
   signal?: AbortSignal;
 }
 
+export interface ChatOptions extends GenerateOptions {
+  /** Variables of the chat template, such as `enable_thinking`. */
+  templateOptions?: TemplateOptions;
+}
+
 export const generateChecks: Record<string, Check> = {
   maxTokens: integerIn(1, 2 ** 30),
   ...samplingChecks,
@@ -56,6 +63,11 @@ export const generateChecks: Record<string, Check> = {
   logitsProcessor: notSupportedYet,
 };
 
+export const chatChecks: Record<string, Check> = {
+  ...generateChecks,
+  templateOptions: isTemplateOptions,
+};
+
 export interface ResolvedOptions {
   maxTokens: number;
   sampling: SamplingOptions;
@@ -63,6 +75,7 @@ export interface ResolvedOptions {
   stopTokens: ArrayLike<number>;
   ignoreEos: boolean;
   specialTokens: boolean;
+  templateOptions: TemplateOptions;
   priority: number;
   deadlineMs: number;
   namespace: string | undefined;
@@ -74,8 +87,13 @@ export function resolveGenerateOptions(given: GenerateOptions): ResolvedOptions 
   return withDefaults(checkOptions(given, generateChecks));
 }
 
+/** The same of options for a conversation. */
+export function resolveChatOptions(given: ChatOptions): ResolvedOptions {
+  return withDefaults(checkOptions(given, chatChecks));
+}
+
 /** Of options as their checks have given them. */
-export function withDefaults(given: Readonly<GenerateOptions>): ResolvedOptions {
+export function withDefaults(given: Readonly<ChatOptions>): ResolvedOptions {
   const options = ownOnly(given);
   return {
     maxTokens: options.maxTokens ?? 2 ** 30,
@@ -84,6 +102,7 @@ export function withDefaults(given: Readonly<GenerateOptions>): ResolvedOptions 
     stopTokens: options.stopTokens ?? [],
     ignoreEos: options.ignoreEos ?? false,
     specialTokens: options.specialTokens ?? false,
+    templateOptions: options.templateOptions ?? {},
     priority: options.priority ?? DEFAULT_PRIORITY,
     deadlineMs: options.deadlineMs ?? 0,
     namespace: options.namespace,

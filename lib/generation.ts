@@ -1,52 +1,25 @@
 /** A running generation: iterate it for text as it comes, or await its result. */
 import { onAbort } from './abort.js';
-import { CachalotError, abortError, fromNative } from './errors.js';
+import { Answer } from './answer.js';
+import type { GeneratedToken } from './answer.js';
+import { abortError, fromNative } from './errors.js';
+import type { CachalotError } from './errors.js';
 import type { EngineCore, TokenLogprob } from './engine-core.js';
 import { finishError } from './finish-error.js';
 import type { ResolvedOptions } from './generate-options.js';
+import { summarize } from './generation-result.js';
+import type { GenerationResult } from './generation-result.js';
 import type { NativeFinish, NativeSampling } from './native.js';
 import { dryBreakers, resolveSampling } from './sampling-options.js';
-import { StopStrings } from './text/stop-strings.js';
 import type { TokenTable } from './text/token-table.js';
 
-/** Why a generation ended: the model stopped (or a stop string came), a limit was reached, or its reader left. */
-export type FinishReason = 'stop' | 'length' | 'aborted';
-
-export interface GeneratedToken {
-  id: number;
-  /** The text that became complete with this token; empty for special tokens and parts of characters. */
-  text: string;
-  /** Natural logarithm of the token's probability under the model, before sampling options act. */
-  logprob: number;
-  /** The likeliest tokens at this place, likeliest first, if `topLogprobs` asks for them. */
-  top?: TokenLogprob[];
-}
-
-export interface Usage {
-  promptTokens: number;
-  /** Tokens of the prompt whose keys and values were found in the cache. */
-  cachedTokens: number;
-  completionTokens: number;
-}
-
-export interface Timings {
-  /** From submission to the first step. */
-  queuedMs: number;
-  /** From then to the first token. */
-  prefillMs: number;
-  /** From the first token to the last. */
-  decodeMs: number;
-}
-
-export interface GenerationResult {
-  text: string;
-  /** All generated ids, the one that stopped the model included. */
-  tokens: number[];
-  finishReason: FinishReason;
-  usage: Usage;
-  timings: Timings;
-  /** Sum of the tokens' log-probabilities. */
-  logprob: number;
+/** What a generation goes on from. */
+export interface Prompt {
+  ids: Int32Array;
+  /** White space that the template writes before an answer, and this prompt leaves to the model. */
+  gap?: string;
+  /** See `GenerationResult`. */
+  systemMerged?: boolean;
 }
 
 export interface BatchPlace {
@@ -67,10 +40,10 @@ export interface GenerationSource {
   place?: BatchPlace | undefined;
   /** Of the batch; the request's own is in its options. */
   signal?: AbortSignal | undefined;
-  /** The ids of the prompt; may take a while (templates). */
-  prompt: () => Promise<Int32Array> | Int32Array;
-  /** Takes white space off the beginning of the text: templates leave it to the model. */
-  trimStart?: boolean;
+  /** May take a while (templates). */
+  prompt: () => Promise<Prompt> | Prompt;
+  /** Ids of text that goes on from other text: given where `said` is asked for. */
+  encodeRest?: (text: string) => Promise<Int32Array>;
 }
 
 /**
@@ -87,13 +60,13 @@ export class Generation implements AsyncIterable<string> {
 
   readonly #source: Omit<GenerationSource, 'prompt'>;
   readonly #options: ResolvedOptions;
-  readonly #detokenizer;
-  readonly #stops: StopStrings;
-  readonly #tokens: GeneratedToken[] = [];
+  readonly #answer: Answer;
   readonly #created = performance.now();
   #request: number | undefined;
-  #trim: boolean;
-  #stopped = false; // by a stop string or by the reader, before the engine knows
+  #said: Int32Array = new Int32Array(0);
+  #systemMerged = false;
+  #given = 0; // tokens whose text a loop has given out
+  #ignores = false; // what still comes: a stop string was found, or the reader has left
   #left = false;
   #finish: NativeFinish | undefined;
   #ended = false;
@@ -106,9 +79,7 @@ export class Generation implements AsyncIterable<string> {
   constructor({ prompt, ...source }: GenerationSource, options: ResolvedOptions) {
     this.#source = source;
     this.#options = options;
-    this.#detokenizer = source.tokenizer.detokenizer();
-    this.#stops = new StopStrings(options.stop);
-    this.#trim = source.trimStart ?? false;
+    this.#answer = new Answer(source.tokenizer.detokenizer(), options.stop);
     this.result = new Promise((resolve, reject) => (this.#settle = { resolve, reject }));
     this.result.catch(() => undefined); // a reader of the text hears of the error there
     const signals = [options.signal, source.signal].filter((signal) => signal !== undefined);
@@ -119,9 +90,13 @@ export class Generation implements AsyncIterable<string> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<string, void, void> {
-    for await (const { text } of this.tokens()) {
-      if (text !== '') yield text;
-    }
+    const { pieces } = this.#answer;
+    const given = (i: number) => pieces[i]!.nTokens;
+    yield* this.follow(
+      () => pieces.length,
+      (i) => pieces[i]!.text,
+      given,
+    );
   }
 
   /** Whether its reader left before the end; it then ends at the engine's next step. */
@@ -134,12 +109,22 @@ export class Generation implements AsyncIterable<string> {
     return this.#ended;
   }
 
+  /** @internal The ids of the text, known once it has ended: without those of a stop string, or of what nobody has read. */
+  get said(): Int32Array {
+    return this.#said;
+  }
+
+  /** @internal Whether the answer began as the template would have begun it. */
+  get followsTemplate(): boolean {
+    return this.#answer.followsTemplate;
+  }
+
   /**
-   * Ends the generation at the engine's next step, as leaving its loop does: its loops end, and its result holds what there
-   * is, with finishReason "aborted". An aborted `signal`, in contrast, makes it fail.
+   * Ends the generation at the engine's next step: its loops give what there is and end, and its result holds the same,
+   * with finishReason "aborted". An aborted `signal`, in contrast, makes it fail.
    */
   stop(): void {
-    if (this.#ended) return;
+    if (this.#ended || this.#finish) return;
     this.#left = true;
     if (this.#request === undefined)
       this.end(undefined); // nothing has been asked of the engine yet
@@ -148,19 +133,34 @@ export class Generation implements AsyncIterable<string> {
 
   /** The generation token by token, with ids and log-probabilities. */
   async *tokens(): AsyncGenerator<GeneratedToken, void, void> {
+    const answer = this.#answer;
+    yield* this.follow(
+      () => answer.nReady,
+      (i) => answer.tokens[i]!,
+      (i) => i + 1,
+    );
+  }
+
+  /** What there is, as it comes. A loop that is left has read all that was said. */
+  private async *follow<T>(
+    nReady: () => number,
+    item: (index: number) => T,
+    nTokens: (index: number) => number,
+  ): AsyncGenerator<T, void, void> {
     let complete = false;
     try {
       for (let i = 0; ; i++) {
-        while (i >= this.#tokens.length && !this.#ended)
+        while (i >= nReady() && !this.#ended)
           await new Promise<void>((wake) => this.#wake.push(wake));
-        const token = this.#tokens[i];
-        if (token === undefined) break;
-        yield token;
+        if (i >= nReady()) break;
+        this.#given = Math.max(this.#given, nTokens(i));
+        yield item(i);
       }
       complete = true;
       if (this.#error) throw this.#error;
     } finally {
       if (!complete) {
+        if (!this.#ended && !this.#finish) this.#answer.endAfter(this.#given);
         this.stop();
         await this.result.catch(() => undefined); // it has ended when the loop has
       }
@@ -169,7 +169,9 @@ export class Generation implements AsyncIterable<string> {
 
   private async start(prompt: GenerationSource['prompt']): Promise<void> {
     try {
-      const tokens = await prompt();
+      const { ids: tokens, gap = '', systemMerged = false } = await prompt();
+      this.#answer.gap = gap;
+      this.#systemMerged = systemMerged;
       const sampling = await this.sampling();
       if (this.#ended) return;
       this.#request = this.#source.core.submit(
@@ -213,40 +215,44 @@ export class Generation implements AsyncIterable<string> {
     return { ...resolveSampling(sampling, tokens), completion };
   }
 
+  /** A stop string that is a special token's name is never part of a text: that token stops. */
   private stopTokens(): Int32Array {
-    const own = this.#options.ignoreEos ? [] : this.#source.tokenizer.stopTokens;
-    return Int32Array.from([...own, ...Array.from(this.#options.stopTokens)]);
+    const { tokenizer } = this.#source;
+    const { ignoreEos, stop, stopTokens } = this.#options;
+    const named = stop.flatMap((name) => tokenizer.specialId(name) ?? []);
+    const own = ignoreEos ? [] : tokenizer.stopTokens;
+    return Int32Array.from([...own, ...named, ...Array.from(stopTokens)]);
   }
 
-  private onToken({ id, logprob }: TokenLogprob, top: TokenLogprob[]): void {
-    if (this.#stopped || this.#ended) return; // a step was already on its way
-    const text = this.#stops.push(this.trimmed(this.#detokenizer.push(id)));
-    this.#tokens.push({ id, text, logprob, ...(top.length === 0 ? {} : { top }) });
-    if (this.#stops.found) this.cancel();
+  private onToken(token: TokenLogprob, top: TokenLogprob[]): void {
+    if (this.#ignores || this.#ended) return; // a step was already on its way
+    this.#answer.push(token, top);
+    if (this.#answer.isStopped) this.cancel();
     this.notify();
-  }
-
-  private trimmed(text: string): string {
-    if (!this.#trim) return text;
-    const rest = text.trimStart();
-    this.#trim = rest === '';
-    return rest;
   }
 
   private onFinish(finish: NativeFinish): void {
     this.#finish = finish;
-    if (finish.reason === 'error') {
-      return this.end(finishError(finish, this.#options.deadlineMs));
+    if (finish.reason === 'error') return this.end(finishError(finish, this.#options.deadlineMs));
+    this.#answer.end();
+    void this.conclude();
+  }
+
+  /** Ends where the ids of all that was said are known. */
+  private async conclude(): Promise<void> {
+    const { encodeRest } = this.#source;
+    if (!encodeRest) return this.end(undefined);
+    try {
+      const { ids, rest } = this.#answer.said();
+      this.#said = rest === '' ? ids : Int32Array.from([...ids, ...(await encodeRest(rest))]);
+      this.end(undefined);
+    } catch (error) {
+      this.end(fromNative(error));
     }
-    const rest = this.#stops.push(this.trimmed(this.#detokenizer.end())) + this.#stops.end();
-    const last = this.#tokens.at(-1);
-    if (rest !== '' && last)
-      this.#tokens[this.#tokens.length - 1] = { ...last, text: last.text + rest };
-    this.end(undefined);
   }
 
   private cancel(): void {
-    this.#stopped = true;
+    this.#ignores = true;
     if (this.#request !== undefined) this.#source.core.cancel(this.#request);
   }
 
@@ -266,24 +272,8 @@ export class Generation implements AsyncIterable<string> {
   }
 
   private summary(): GenerationResult {
-    const finish = this.#finish;
-    const reason = this.#stops.found ? 'stop' : (finish?.reason ?? 'aborted');
-    return {
-      text: this.#tokens.map((token) => token.text).join(''),
-      tokens: this.#tokens.map((token) => token.id),
-      finishReason: reason === 'stop' || reason === 'length' ? reason : 'aborted',
-      usage: {
-        promptTokens: finish?.promptTokens ?? 0,
-        cachedTokens: finish?.cachedTokens ?? 0,
-        completionTokens: this.#tokens.length,
-      },
-      timings: {
-        queuedMs: finish?.queuedMs ?? 0,
-        prefillMs: finish?.prefillMs ?? 0,
-        decodeMs: finish?.decodeMs ?? 0,
-      },
-      logprob: this.#tokens.reduce((sum, { logprob }) => sum + logprob, 0),
-    };
+    const [hasLeft, systemMerged] = [this.#left, this.#systemMerged];
+    return summarize(this.#answer, this.#finish, { hasLeft, systemMerged });
   }
 
   private notify(): void {

@@ -10,6 +10,7 @@ import {
   isSignal,
   isName,
   isPath,
+  isString,
   notSupportedYet,
   numberIn,
   oneOf,
@@ -48,6 +49,8 @@ export interface LoadOptions {
   namespace?: string;
   /** A Hugging Face tokenizer.json to use instead of the vocabulary in the model file. */
   tokenizer?: string;
+  /** A chat template (in the Jinja language) to use instead of the model's own. What is blank is absent. */
+  chatTemplate?: string;
   /** Whether weights are kept as they were repacked, so that later loads of the same file only map them: true (default), false,
    *  or how much room such files may take on the disk (default: 20 GiB), least recently used first to go. */
   layoutCache?: boolean | { maxBytes?: number; minBytes?: number };
@@ -72,6 +75,15 @@ export function isOnGpu(options: NativeEngineOptions): boolean {
   return native().cuda(cudaLibrary).devices.length > 0;
 }
 
+const MAX_TEMPLATE = 1 << 20;
+
+const isTemplate: Check<string> = (name, value) => {
+  const text = isString(name, value);
+  if (text.length > MAX_TEMPLATE)
+    throw invalidArgument(name, `a template of at most ${MAX_TEMPLATE} characters`, text);
+  return text;
+};
+
 const loadChecks: Record<string, Check> = {
   device: isDevice,
   threads: integerIn(1, 1024),
@@ -89,6 +101,7 @@ const loadChecks: Record<string, Check> = {
   prefixCache: isBoolean,
   namespace: isName,
   tokenizer: isPath,
+  chatTemplate: isTemplate,
   layoutCache: (name, value) => {
     if (typeof value === 'boolean') return value;
     const bytes = integerIn(0, Number.MAX_SAFE_INTEGER);

@@ -1,26 +1,40 @@
 /** A conversation that keeps its token ids, so that a new turn computes only what is new. */
-import { randomUUID } from 'node:crypto';
-
-import { checkOptions, integerIn, isName, isString, readList } from './check-options.js';
+import {
+  checkOptions,
+  integerIn,
+  isBlank,
+  isName,
+  isString,
+  readList,
+  reading,
+} from './check-options.js';
+import { ownMessage } from './chat/guard-names.js';
+import type { SaidMessage } from './chat/guard-names.js';
 import { isContext } from './context.js';
 import type { Context } from './context.js';
 import { concatenate } from './engine-context.js';
-import type { EngineContext, SaidMessage } from './engine-context.js';
+import type { EngineContext } from './engine-context.js';
 import { CachalotError, invalidArgument } from './errors.js';
-import { resolveGenerateOptions } from './generate-options.js';
-import type { GenerateOptions, ResolvedOptions } from './generate-options.js';
+import { resolveChatOptions, resolveGenerateOptions } from './generate-options.js';
+import type { ChatOptions, GenerateOptions, ResolvedOptions } from './generate-options.js';
 import { Generation } from './generation.js';
-import type { GenerationResult } from './generation.js';
-import { firstState, idsOf, messagesOf, nextState } from './session-state.js';
+import type { GenerationResult } from './generation-result.js';
+import { firstState, idsOf, messagesOf } from './session-state.js';
 import type { State } from './session-state.js';
+import { beginChat, stateAfter } from './session-turn.js';
+import type { Begun } from './session-turn.js';
 import { checkMessages } from './text/messages.js';
 import type { Message } from './text/messages.js';
+import { isTemplateOptions } from './text/template-options.js';
+import type { TemplateOptions } from './text/template-options.js';
 
 export interface SessionOptions {
   /** What the model is told before the conversation. */
   system?: string;
   /** A conversation so far, to go on from, as `session.messages` gave it; with a system message of its own, if any. */
   messages?: readonly Message[];
+  /** Variables of the chat template, such as `enable_thinking`. A turn may have others. */
+  templateOptions?: TemplateOptions;
   /** What stands before everything: its keys and values are shared by all who use it. */
   context?: Context;
   /** Part of what the cache finds by. Default: the context's, or the engine's. */
@@ -34,12 +48,14 @@ interface RunningTurn {
   settled: Promise<unknown>;
 }
 
-/** A turn: the ids up to where the answer begins, and the messages that it adds. */
+/** A turn: what it asks, and the messages that it adds. */
 interface Turn {
-  prompt(state: State, options: ResolvedOptions): Promise<{ ids: Int32Array; from: number }>;
+  begin(state: State, options: ResolvedOptions): Promise<Begun>;
   messages(result: GenerationResult): SaidMessage[];
-  isChat: boolean;
 }
+
+/** What a user says: text, or messages with roles of their own, as what tools have answered. */
+export type ChatInput = string | Message | readonly Message[];
 
 /**
  * A conversation with the model.
@@ -52,6 +68,7 @@ interface Turn {
  */
 export class Session {
   readonly #engine: EngineContext;
+  #templateOptions: TemplateOptions;
   #context: Context | undefined;
   #namespace: string;
   #state: State;
@@ -66,20 +83,25 @@ export class Session {
     const {
       system,
       messages: earlier = [],
+      templateOptions = {},
       context,
       namespace,
     } = checkOptions(options, {
       system: isString,
       messages: isConversation,
+      templateOptions: isTemplateOptions,
       context: isContext,
       namespace: isName,
     });
     if (context !== undefined) engine.tokensOf(context);
     this.#engine = engine;
+    this.#templateOptions = templateOptions;
     this.#context = context;
     this.#namespace = engine.namespaceOf(namespace, context);
     const messages = [
-      ...(system === undefined ? [] : [{ role: 'system' as const, content: system }]),
+      ...(system === undefined || isBlank(system)
+        ? []
+        : [{ role: 'system' as const, content: system }]),
       ...earlier,
     ];
     if (messages.filter(({ role }) => role === 'system').length > 1)
@@ -89,7 +111,7 @@ export class Session {
 
   /** The conversation so far, a copy. */
   get messages(): Message[] {
-    return messagesOf(this.#state).map(({ role, content }) => structuredClone({ role, content }));
+    return messagesOf(this.#state).map(ownMessage);
   }
 
   /** The token ids of the context so far, a copy. */
@@ -103,7 +125,7 @@ export class Session {
   }
 
   /** Asks the model, which answers within the conversation. One answer at a time. */
-  chat(message: string, options: GenerateOptions = {}): Generation {
+  chat(message: ChatInput, options: ChatOptions = {}): Generation {
     return this.ask(this.#state, message, options);
   }
 
@@ -114,26 +136,24 @@ export class Session {
   complete(text: string, options: GenerateOptions = {}): Generation {
     isString('text', text);
     return this.generate(this.#state, resolveGenerateOptions(options), {
-      prompt: async (state, { specialTokens: special, signal }) => {
+      begin: async (state, { specialTokens: special, signal }) => {
         const engine = this.#engine;
-        const [ids, from] = [idsOf(state), state.from];
-        const all =
-          ids.length === 0
-            ? await engine.encodePrompt(text, {
-                context: this.#context,
-                specialTokens: special,
-                signal,
-              })
-            : concatenate(ids, await engine.encode(text, { special, continues: true }, signal));
-        return { ids: all, from };
+        const { start, from } = state;
+        const context = this.#context;
+        const ids = idsOf(state);
+        if (ids.length === 0) {
+          const all = await engine.encodeText(text, { context, specialTokens: special, signal });
+          return { ids: all, start, from };
+        }
+        const added = await engine.encode(text, { special, continues: true }, signal);
+        return { ids: concatenate(ids, added), start, from };
       },
       messages: () => [],
-      isChat: false,
     });
   }
 
   /** Asks something else in place of the last turn. If this fails, the session stays as it was. */
-  edit(message: string, options: GenerateOptions = {}): Generation {
+  edit(message: ChatInput, options: ChatOptions = {}): Generation {
     this.refuseIfBusy(true);
     return this.ask(this.stateBefore(1), message, options);
   }
@@ -149,6 +169,7 @@ export class Session {
   fork(): Session {
     this.refuseIfBusy(true);
     const fork = new Session(this.#engine, {});
+    fork.#templateOptions = this.#templateOptions;
     fork.#context = this.#context;
     fork.#namespace = this.#namespace;
     fork.#state = this.#state;
@@ -177,15 +198,18 @@ export class Session {
     }
   }
 
-  private ask(from: State, message: string, options: GenerateOptions): Generation {
-    isString('message', message);
-    const resolved = resolveGenerateOptions(options);
-    const special = resolved.specialTokens;
-    const user: SaidMessage = { role: 'user', content: message, ...(special ? { special } : {}) };
+  private ask(from: State, message: ChatInput, options: ChatOptions): Generation {
+    const resolved = resolveChatOptions(options);
+    const special = resolved.specialTokens ? { special: true } : {};
+    const asked = readInput(message).map((one): SaidMessage => ({ ...one, ...special }));
     return this.generate(from, resolved, {
-      prompt: (state, { signal }) => this.turn(state, user, signal),
-      messages: ({ text }) => [user, { role: 'assistant', content: text }],
-      isChat: true,
+      begin: (state, { signal, templateOptions }) =>
+        beginChat(this.#engine, state, asked, {
+          context: this.#context,
+          templateOptions: { ...this.#templateOptions, ...templateOptions },
+          signal,
+        }),
+      messages: ({ text }) => [...asked, { role: 'assistant', content: text }],
     });
   }
 
@@ -194,31 +218,22 @@ export class Session {
     const previous = this.#current;
     const follows = from === this.#state;
     let state = from;
-    let begun: { ids: Int32Array; from: number } = { ids: new Int32Array(0), from: 0 };
+    let begun: Begun = { ids: new Int32Array(0), start: 0, from: 0 };
     const prompt = async () => {
       await previous?.settled;
       if (follows) state = this.#state; // with what a turn that was left has added
-      begun = await turn.prompt(state, resolved);
-      return begun.ids;
+      return (begun = await turn.begin(state, resolved));
     };
-    const { core, tokenizer, tokensWith } = this.#engine;
+    const engine = this.#engine;
+    const { core, tokenizer, tokensWith, encodeRest } = engine; // a closure of this call would hold all turns before
     const namespace = resolved.namespace ?? this.#namespace;
     if (namespace !== this.#namespace)
       throw invalidArgument('namespace', `that of the session, "${this.#namespace}"`, namespace);
-    const trimStart = turn.isChat;
-    const text = { tokenizer, tokensWith, prompt, trimStart };
-    const generation = new Generation({ core, namespace, ...text }, resolved);
+    const source = { core, namespace, tokenizer, tokensWith, prompt, encodeRest };
+    const generation = new Generation(source, resolved);
     const committed = generation.result.then((result) => {
-      if (result.finishReason !== 'aborted' || result.text !== '') {
-        const added = turn.messages(result);
-        this.#state = nextState(state, {
-          added,
-          nSaid: turn.isChat ? messagesOf(state).length + added.length : state.nSaid,
-          from: begun.from,
-          isChat: turn.isChat,
-          ids: concatenate(begun.ids, result.tokens),
-        });
-      }
+      if (result.finishReason !== 'aborted' || result.text !== '')
+        this.#state = stateAfter(state, begun, generation, turn.messages(result));
     });
     // Its value must not hold those of all turns before.
     const settled = Promise.allSettled([previous?.settled, committed]).then(() => undefined);
@@ -230,59 +245,13 @@ export class Session {
     });
     return generation;
   }
+}
 
-  /** The ids up to and including the beginning of the model's next answer. */
-  private async turn(state: State, user: SaidMessage, signal?: AbortSignal) {
-    const { nSaid, from, isChat } = state;
-    const [ids, messages] = [idsOf(state), messagesOf(state)];
-    if (ids.length > 0) {
-      const said = messages.slice(from);
-      const added = isChat ? await this.suffix(said, ids.at(-1)!, user, signal) : undefined;
-      if (added !== undefined) return { ids: concatenate(ids, added), from };
-      // Text that no message tells of stays; what has not been said goes after it.
-      if (!isChat || from > 0) {
-        const text = await this.#engine.render([...messages.slice(nSaid), user], signal);
-        const rest = this.#engine.withoutBos(await this.encodeAfter(ids.at(-1)!, text, signal));
-        return { ids: concatenate(ids, rest), from: nSaid };
-      }
-    }
-    const options = { context: this.#context, specialTokens: false, signal };
-    return { ids: await this.#engine.encodePrompt([...messages, user], options), from: 0 };
-  }
-
-  /** Text of the template that goes on from token `last`: it begins with a space only after a special token. */
-  private encodeAfter(last: number, text: string, signal?: AbortSignal): Promise<Int32Array> {
-    const continues = !this.#engine.tokenizer.isSpecial(last);
-    return this.#engine.encode(text, { special: true, continues }, signal);
-  }
-
-  /** The ids between the last answer and the next, or nothing if the template changes what came before. */
-  private async suffix(
-    messages: readonly SaidMessage[],
-    last: number,
-    user: SaidMessage,
-    signal?: AbortSignal,
-  ): Promise<Int32Array | undefined> {
-    if (messages.at(-1)?.role !== 'assistant') return undefined;
-    const before = messages.slice(0, -1);
-    const mark = randomUUID();
-    const marked: SaidMessage[] = [...before, { role: 'assistant', content: mark }, user];
-    const [text, previous] = await Promise.all([
-      this.#engine.render(marked, signal),
-      this.#engine.render(before, signal),
-    ]);
-    const at = text.indexOf(mark);
-    // Some templates put white space before an answer that the prompt for it leaves to the model.
-    const same =
-      at >= 0 && text.startsWith(previous) && text.slice(previous.length, at).trim() === '';
-    if (!same) return undefined;
-    // The template ends an answer with the token that the model has already given, perhaps after a space.
-    const suffix = text.slice(at + mark.length);
-    const { tokenizer } = this.#engine;
-    const name = tokenizer.name(last);
-    const rest = suffix.trimStart();
-    const isRepeated = tokenizer.stopTokens.includes(last) && name !== '' && rest.startsWith(name);
-    if (!isRepeated) return this.encodeAfter(last, suffix, signal);
-    return (await this.#engine.encode(rest, { special: true }, signal)).subarray(1);
-  }
+function readInput(input: ChatInput): Message[] {
+  if (typeof input === 'string') return [{ role: 'user', content: input }];
+  const isList = reading('message', () => Array.isArray(input));
+  const messages = checkMessages(isList ? input : [input]);
+  if (messages.at(-1)?.role === 'assistant')
+    throw invalidArgument('message', 'something that the model can answer', 'an answer');
+  return messages;
 }

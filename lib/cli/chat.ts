@@ -6,7 +6,8 @@ import type { Command } from 'commander';
 
 import type { Engine } from '../engine.js';
 import { CachalotError } from '../errors.js';
-import type { Generation, GenerationResult } from '../generation.js';
+import type { Generation } from '../generation.js';
+import type { GenerationResult } from '../generation-result.js';
 import type { Session } from '../session.js';
 import { loadConversation, saveConversation } from './conversation-file.js';
 import { addEngineOptions, loadEngine } from './engine-options.js';

@@ -2,7 +2,8 @@
 import type { Command } from 'commander';
 
 import type { Engine } from '../engine.js';
-import type { Generation, GenerationResult } from '../generation.js';
+import type { Generation } from '../generation.js';
+import type { GenerationResult } from '../generation-result.js';
 import { addEngineOptions, loadEngine, textArgument } from './engine-options.js';
 import type { EngineFlags } from './engine-options.js';
 import { addGenerateFlags, generateOptions, isChat } from './generate-flags.js';

@@ -1,61 +1,153 @@
 /** The messages of a conversation, as users give them. */
-import { readList } from '../check-options.js';
+import { checkOptions, isString, ownOnly, readList } from '../check-options.js';
+import type { Check } from '../check-options.js';
 import { CachalotError, invalidArgument } from '../errors.js';
+import { copyJsonObject } from './json-value.js';
+import type { JsonValue } from './json-value.js';
 import { MAX_TEXT } from './template-size.js';
 
 /** A part of a message. */
 export interface TextPart {
-  type: 'text';
-  text: string;
+  readonly type: 'text';
+  readonly text: string;
 }
 
-/** One message of a conversation. */
+/** A call of a tool that the model has asked for. */
+export interface ToolCall {
+  readonly id?: string;
+  readonly type?: 'function';
+  readonly function: {
+    readonly name: string;
+    /** As an object, or as the JSON that says it. Templates see the object. */
+    readonly arguments: string | { readonly [name: string]: JsonValue };
+  };
+}
+
+/** One message of a conversation. Fields beside role and content reach the chat template, which says what it makes of them. */
 export interface Message {
-  role: 'system' | 'user' | 'assistant' | 'tool';
-  content: string | TextPart[];
+  readonly role: 'system' | 'developer' | 'user' | 'assistant' | 'tool';
+  /** May be null only where there are tool calls. */
+  readonly content: string | readonly TextPart[] | null;
+  /** Of who says it, or of the tool that answers. */
+  readonly name?: string;
+  /** What an assistant's message asks for. */
+  readonly tool_calls?: readonly ToolCall[];
+  /** Of the call that a tool's message answers. */
+  readonly tool_call_id?: string;
+  /** What an assistant thought before it answered. */
+  readonly reasoning_content?: string;
 }
 
 export function textOf(content: Message['content']): string {
+  if (content === null) return '';
   return typeof content === 'string' ? content : content.map((part) => part.text).join('');
 }
 
-const ROLES = ['system', 'user', 'assistant', 'tool'];
+const ROLES = ['system', 'developer', 'user', 'assistant', 'tool'];
 const MAX_MESSAGES = 1 << 16;
+const MAX_CALLS = 256;
 
 /** Of their owner's messages a copy, each field read once. Throws invalid_argument, or template_too_large if they are too long. */
 export function checkMessages(given: unknown): Message[] {
   const expected = 'a non-empty array of messages';
   const messages = readList('messages', given, expected, readMessage, MAX_MESSAGES);
   if (messages.length === 0) throw invalidArgument('messages', expected, given);
-  const length = messages.reduce((n, { content }) => n + lengthOf(content), 0);
+  checkLength(messages);
+  return messages;
+}
+
+/** Throws template_too_large. */
+export function checkLength(messages: readonly Message[]): void {
+  const length = messages.reduce((n, message) => n + lengthOf(message), 0);
   if (length > MAX_TEXT) {
     throw new CachalotError(
       'template_too_large',
       `the conversation has ${length} characters; at most ${MAX_TEXT} are allowed`,
     );
   }
-  return messages;
 }
 
-function readMessage(given: unknown, index: number): Message {
-  const message = given as Partial<Message> | null | undefined;
-  const role = message?.role;
-  const content: unknown = message?.content;
-  if (typeof role !== 'string' || !ROLES.includes(role))
-    throw invalidArgument(`messages[${index}].role`, `one of ${ROLES.join(', ')}`, role);
-  if (typeof content === 'string') return { role, content };
-  const name = `messages[${index}].content`;
+const isRole: Check<string> = (name, value) => {
+  if (typeof value !== 'string' || !ROLES.includes(value))
+    throw invalidArgument(name, `one of ${ROLES.join(', ')}`, value);
+  return value;
+};
+
+const isContent: Check<Message['content']> = (name, value) => {
+  if (typeof value === 'string' || value === null) return value;
   const expected = 'a string or an array of text parts';
   const readPart = (part: unknown): TextPart => {
     const { type, text } = (part ?? {}) as Partial<TextPart>;
-    if (type !== 'text' || typeof text !== 'string') throw invalidArgument(name, expected, content);
+    if (type !== 'text' || typeof text !== 'string') throw invalidArgument(name, expected, value);
     return { type, text };
   };
-  return { role, content: readList(name, content, expected, readPart, MAX_MESSAGES) };
+  return readList(name, value, expected, readPart, MAX_MESSAGES);
+};
+
+const isArguments: Check<JsonValue> = (name, value) =>
+  typeof value === 'string' ? value : copyJsonObject(name, value);
+
+const isFunctionType: Check<string> = (name, value) => {
+  if (value !== 'function') throw invalidArgument(name, '"function"', value);
+  return value;
+};
+
+function readCall(name: string, given: unknown): ToolCall {
+  const call = checkOptions(
+    given as ToolCall,
+    {
+      id: isString,
+      type: isFunctionType,
+      function: (at, value) =>
+        checkOptions(value as object, { name: isString, arguments: isArguments }, `${at}.`),
+    },
+    `${name}.`,
+  );
+  if (call.function?.name === undefined)
+    throw invalidArgument(`${name}.function.name`, 'a string', undefined);
+  return ownOnly({
+    ...call,
+    function: ownOnly({ ...call.function, arguments: call.function.arguments ?? {} }),
+  });
+}
+
+const isCallList: Check<ToolCall[]> = (name, value) =>
+  readList(
+    name,
+    value,
+    'an array of tool calls',
+    (call, i) => readCall(`${name}[${i}]`, call),
+    MAX_CALLS,
+  );
+
+const messageChecks: Record<string, Check> = {
+  role: isRole,
+  content: isContent,
+  name: isString,
+  tool_calls: isCallList,
+  tool_call_id: isString,
+  reasoning_content: isString,
+};
+
+function readMessage(given: unknown, index: number): Message {
+  const name = `messages[${index}]`;
+  const message = checkOptions(given as Message, messageChecks, `${name}.`);
+  isRole(`${name}.role`, message.role);
+  const hasCalls = (message.tool_calls?.length ?? 0) > 0;
+  if (message.content === undefined && hasCalls) return ownOnly({ ...message, content: null });
+  if (message.content == null && !hasCalls)
+    throw invalidArgument(`${name}.content`, 'a string or an array of text parts', message.content);
+  return message;
 }
 
 /** Added up before it is joined: many parts may be one long string that is given many times. */
-function lengthOf(content: Message['content']): number {
-  if (typeof content === 'string') return content.length;
-  return content.reduce((n, { text }) => n + text.length, 0);
+function lengthOf({ content, tool_calls, ...rest }: Message): number {
+  const parts = typeof content === 'string' ? content.length : partsLength(content ?? []);
+  const fields = [rest.name, rest.tool_call_id, rest.reasoning_content];
+  const others = fields.reduce((n, text) => n + (text?.length ?? 0), 0);
+  return parts + others + (tool_calls ? JSON.stringify(tool_calls).length : 0);
+}
+
+function partsLength(parts: readonly TextPart[]): number {
+  return parts.reduce((n, { text }) => n + text.length, 0);
 }

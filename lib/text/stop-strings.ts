@@ -16,6 +16,11 @@ export class StopStrings {
     return this.#found;
   }
 
+  /** Whether text is held back. */
+  get holds(): boolean {
+    return this.#held !== '';
+  }
+
   /** Text that surely stands before any stop string. */
   push(piece: string): string {
     if (this.#found) return '';

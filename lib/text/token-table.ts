@@ -36,6 +36,7 @@ export class TokenTable {
   readonly names: NameBreaker;
   readonly #data: TokenTableData;
   readonly #all: Buffer;
+  #specialByName: Map<string, number> | undefined;
 
   /** `mark` is what breaks names in text from another thread, see NameBreaker. */
   constructor(data: TokenTableData, mark?: string) {
@@ -60,6 +61,15 @@ export class TokenTable {
 
   isSpecial(id: number): boolean {
     return this.#data.specialIds.has(id);
+  }
+
+  /** The special token of a name: its text, where others have theirs, is empty. */
+  specialId(name: string): number | undefined {
+    if (!this.#specialByName) {
+      const special = [...this.#data.names].filter(([id]) => this.isSpecial(id));
+      this.#specialByName = new Map(special.map(([id, text]) => [text, id]));
+    }
+    return this.#specialByName.get(name);
   }
 
   /** The bytes that a token adds to the text; none for special tokens. */

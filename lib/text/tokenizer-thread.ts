@@ -2,6 +2,7 @@
 import { resolve as absolute } from 'node:path';
 
 import { CachalotError } from '../errors.js';
+import { Memo } from '../memo.js';
 import { MARK } from './name-breaker.js';
 import type { ProtectedText } from './name-breaker.js';
 import { TokenTable } from './token-table.js';
@@ -23,7 +24,7 @@ export class TokenizerThread {
   readonly table: TokenTable;
   readonly chatTemplate: string | undefined;
   readonly #lanes: Lanes;
-  readonly #found = new Map<string, Promise<Int32Array>>();
+  readonly #found = new Memo<Int32Array>(MAX_FOUND);
 
   private constructor(lanes: Lanes, { table, chatTemplate }: Opened) {
     this.#lanes = lanes;
@@ -82,15 +83,10 @@ export class TokenizerThread {
 
   /** The tokens in whose text one of `texts` is, ascending. */
   tokensWith(texts: readonly string[]): Promise<Int32Array> {
-    const key = JSON.stringify(texts);
-    const known = this.#found.get(key);
-    if (known) return known;
-    const found = this.#lanes.first.run({ kind: 'tokensWith', texts }) as Promise<Int32Array>;
-    found.catch(() => this.#found.delete(key));
-    const [oldest] = this.#found.keys();
-    if (this.#found.size >= MAX_FOUND) this.#found.delete(oldest!);
-    this.#found.set(key, found);
-    return found;
+    return this.#found.get(
+      JSON.stringify(texts),
+      () => this.#lanes.first.run({ kind: 'tokensWith', texts }) as Promise<Int32Array>,
+    );
   }
 
   dispose(): Promise<void> {

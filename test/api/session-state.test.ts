@@ -9,6 +9,7 @@ interface Plain {
   messages: string[];
 }
 
+const nothing = { nSaid: 0, start: 0, from: 0, isChat: true, lastAnswer: undefined };
 const said = (content: string) => ({ role: 'user' as const, content });
 
 /** Adds tokens and a message; one turn in some changes the context from somewhere on, as some templates do. */
@@ -16,7 +17,7 @@ function turn({ state, ids, messages }: Plain, random: Random): Plain {
   const kept = random.below(4) === 0 ? ids.slice(0, random.below(ids.length + 1)) : ids;
   const all = [...kept, ...Array.from({ length: random.below(6) }, () => random.below(3))];
   const text = String(random.next());
-  const change = { added: [said(text)], nSaid: 0, from: 0, isChat: true };
+  const change = { ...nothing, added: [said(text)] };
   return {
     state: nextState(state, { ...change, ids: Int32Array.from(all) }),
     ids: all,
@@ -45,7 +46,7 @@ test('thousands of turns hold each token and each message once', () => {
   for (let i = 0; i < 2000; i++) {
     const ids = all.slice(0, 2 * i + 2);
     const added = [said('a'), said('b')];
-    state = nextState(state, { added, nSaid: 0, from: 0, isChat: true, ids });
+    state = nextState(state, { ...nothing, added, ids });
   }
   let [tokens, bytes, messages, wholes] = [0, 0, 0, 0];
   for (let at: State | undefined = state; at; at = at.before) {

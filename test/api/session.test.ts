@@ -4,10 +4,9 @@ import { CachalotError, Engine } from '../../lib/index.js';
 import { writeTinyModel } from '../fixtures/tiny-model.js';
 import { sharedModels } from '../real-models.js';
 
-/** Like TinyLlama's: the prompt for an answer leaves the line break to the model. */
 const TEMPLATE =
   "{% for m in messages %}{% if m.role == 'assistant' %}{{ 'a:\n' + m.content + eos_token }}{% else %}{{ m.role + ': ' + m.content + eos_token }}{% endif %}" +
-  "{% if loop.last and add_generation_prompt %}{{ 'a:' }}{% endif %}{% endfor %}";
+  "{% if loop.last and add_generation_prompt %}{{ 'a:\n' }}{% endif %}{% endfor %}";
 
 describe('a session', () => {
   let engine: Engine;

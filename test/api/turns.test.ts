@@ -202,7 +202,7 @@ describe('turns of a session', () => {
     const session = engine.createSession({ messages });
     const asked = [...structuredClone(messages), { role: 'user' as const, content: 'two' }];
     const whole = await engine.chat(asked, { maxTokens: 6 }).result;
-    messages[1]!.content = 'changed later';
+    Object.assign(messages[1]!, { content: 'changed later' });
     const { text, usage } = await session.chat('two', { maxTokens: 6 }).result;
     expect(text).toBe(whole.text);
     expect(usage.promptTokens).toBe(whole.usage.promptTokens);
@@ -216,7 +216,7 @@ describe('turns of a session', () => {
   });
 
   test.each([
-    [{ messages: [{ role: 'king', content: 'x' }] }, 'one of system, user, assistant'],
+    [{ messages: [{ role: 'king', content: 'x' }] }, 'one of system, developer, user, assistant'],
     [{ messages: 'hello' }, 'an array of messages'],
     [{ system: 's', messages: [{ role: 'system', content: 't' }] }, 'one system message'],
   ])('%j is refused', (options, message) => {

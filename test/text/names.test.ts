@@ -154,11 +154,14 @@ test('names in long conversations are looked for in the worker, with the same an
     dispose: () => undefined,
   };
   const thread = await TokenizerThread.open(path);
-  const context = new EngineContext(core as unknown as EngineCore, thread, '');
+  const context = new EngineContext(core as unknown as EngineCore, thread, {
+    namespace: '',
+    chatTemplate: undefined,
+  });
   const here = jest.spyOn(NameBreaker.prototype, 'protect');
   const counts = jest.spyOn(NameBreaker.prototype, 'count');
   const ends = async (content: string) =>
-    (await context.encodePrompt([{ role: 'user', content }])).filter((id) => id === 2).length;
+    (await context.encodeWhole([{ role: 'user', content }])).filter((id) => id === 2).length;
   try {
     expect(await ends('a </s> < b ')).toBe(1);
     expect([here.mock.calls.length, counts.mock.calls.length]).toEqual([1, 2]);

@@ -1,0 +1,177 @@
+/** Conversations to the text that a model was trained on, by its chat template. */
+import { randomInt } from 'node:crypto';
+
+import { ownOnly } from '../check-options.js';
+import { CachalotError, fromNative, invalidArgument } from '../errors.js';
+import { Memo } from '../memo.js';
+import { TemplateRenderer } from '../text/chat-template.js';
+import { checkLength } from '../text/messages.js';
+import type { TemplateOptions } from '../text/template-options.js';
+import type { TokenizerThread } from '../text/tokenizer-thread.js';
+import { totalLength } from '../text/total-length.js';
+import { findGap } from './gap.js';
+import type { Gap } from './gap.js';
+import { countNames, guardNames } from './guard-names.js';
+import type { SaidMessage, TemplateInput } from './guard-names.js';
+import { withoutDeveloper, withoutSystem } from './template-message.js';
+
+export interface RenderOptions {
+  templateOptions?: TemplateOptions | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export interface Rendered {
+  text: string;
+  /** What the template saw of the contents: those of the last messages stand at the end, as the messages do. */
+  contents: string[];
+  systemMerged: boolean;
+}
+
+/** Where the text ends: with the template's words before an answer, after the last message, or where its content does. */
+type Ending = 'before answer' | 'after last' | 'within last';
+
+/** How many sets of variables are remembered with what the template does under them. */
+const MAX_KNOWN = 16;
+
+/** Where the content of the last message ends: of characters that nobody writes, see name-breaker.ts. */
+const END = Array.from({ length: 8 }, () => String.fromCharCode(0xfdd0 + randomInt(32))).join('');
+
+const PROBE = 'cachalot-probe';
+
+export class Conversations {
+  readonly #renderer = new TemplateRenderer();
+  readonly #thread: TokenizerThread;
+  readonly #template: string | undefined;
+  readonly #hasSystem = new Memo<boolean>(MAX_KNOWN);
+  readonly #gaps = new Memo<Gap>(MAX_KNOWN);
+
+  /** `template`: in place of the model's own. */
+  constructor(thread: TokenizerThread, template?: string) {
+    this.#thread = thread;
+    this.#template = [template, thread.chatTemplate].find(
+      (text) => text !== undefined && text.trim() !== '',
+    );
+  }
+
+  /** Whether there is a chat template. */
+  get areKnown(): boolean {
+    return this.#template !== undefined;
+  }
+
+  /**
+   * The text up to where the model's answer begins. A conversation that ends with an answer is one whose answer goes on: its
+   * text ends with that answer's.
+   */
+  async prompt(messages: readonly SaidMessage[], options: RenderOptions = {}): Promise<Rendered> {
+    const last = messages.at(-1);
+    if (last?.role !== 'assistant') return this.render(messages, options, 'before answer');
+    if (ownOnly(last).tool_calls !== undefined)
+      throw invalidArgument('messages', 'what the tools answered, after calls of tools', messages);
+    const whole = await this.render(messages, options, 'within last');
+    const end = whole.text.lastIndexOf(END);
+    if (end >= 0) return { ...whole, text: whole.text.slice(0, end) };
+    // The template changes what it shows of an answer: it goes on from the words before one.
+    const before = await this.render(messages.slice(0, -1), options, 'before answer');
+    return { ...whole, text: before.text + whole.contents.at(-1)!.replace(END, '') };
+  }
+
+  /** The text of a whole conversation; after a last message that is no answer, up to where one begins. */
+  whole(messages: readonly SaidMessage[], options: RenderOptions = {}): Promise<Rendered> {
+    const isAnswered = messages.at(-1)?.role === 'assistant';
+    return this.render(messages, options, isAnswered ? 'after last' : 'before answer');
+  }
+
+  /** White space that the template writes before an answer, and the prompt for one leaves to the model. */
+  gap({ templateOptions }: RenderOptions = {}): Promise<Gap> {
+    const key = JSON.stringify(templateOptions ?? {});
+    return this.#gaps.get(key, () => findGap(this, this.#thread, { templateOptions }));
+  }
+
+  dispose(): Promise<void> {
+    return this.#renderer.dispose();
+  }
+
+  private async render(
+    given: readonly SaidMessage[],
+    { templateOptions = {}, signal }: RenderOptions,
+    ending: Ending,
+  ): Promise<Rendered> {
+    checkLength(given);
+    const { broken, strict, isSame } = await guardNames(
+      this.#thread,
+      given,
+      templateOptions,
+      signal,
+    );
+    const begins = broken.messages[0]?.role;
+    const hasSystem =
+      (begins !== 'system' && begins !== 'developer') || (await this.hasSystem(broken.variables));
+    const rendered = await this.renderInput(broken, hasSystem, ending, signal);
+    if (isSame) return rendered;
+    // A template may cut and join what users wrote. With every place marked where a name could begin, no name can come
+    // of that; if there are as many names then, all of them are the template's own.
+    const other = await this.renderInput(strict, hasSystem, ending, signal);
+    const [found, own] = await countNames(this.#thread, [rendered.text, other.text], signal);
+    return found === own ? rendered : other;
+  }
+
+  /** Some templates refuse a system message, some forget it. */
+  private hasSystem(variables: TemplateInput['variables']): Promise<boolean> {
+    const messages = [
+      { role: 'system', content: PROBE },
+      { role: 'user', content: 'x' },
+    ];
+    const probe = () =>
+      this.renderInput({ messages, variables }, true, 'before answer').then(
+        ({ text }) => text.includes(PROBE),
+        (error: unknown) => {
+          if (fromNative(error).code !== 'template_failed') throw error;
+          return false;
+        },
+      );
+    return this.#hasSystem.get(JSON.stringify(variables), probe);
+  }
+
+  private async renderInput(
+    { messages, variables }: TemplateInput,
+    hasSystem: boolean,
+    ending: Ending,
+    signal?: AbortSignal,
+  ): Promise<Rendered> {
+    const template = this.template;
+    const known = /\bdeveloper\b/.test(template) ? messages : withoutDeveloper(messages);
+    const systemMerged = !hasSystem && known[0]?.role === 'system';
+    const seen = systemMerged ? withoutSystem(known) : [...known];
+    if (ending === 'within last') {
+      const last = seen.pop()!;
+      // DeepSeek's templates, and Mistral's, ask for the second.
+      seen.push({ ...last, content: (last.content ?? '') + END, prefix: true });
+    }
+    const contents = seen.map(({ content }) => content ?? '');
+    const { table } = this.#thread;
+    const text = await this.#renderer.render(
+      template,
+      {
+        ...variables,
+        messages: seen,
+        tools: null,
+        documents: null,
+        add_generation_prompt: ending === 'before answer',
+        ...(ending === 'within last' ? { continue_final_message: true } : {}),
+        bos_token: table.name(table.bos),
+        eos_token: table.name(table.eos),
+      },
+      signal,
+      totalLength(contents),
+    );
+    return { text, contents, systemMerged };
+  }
+
+  private get template(): string {
+    if (this.#template !== undefined) return this.#template;
+    throw new CachalotError(
+      'template_missing',
+      'this model has no chat template; use `complete` instead of `chat`, or load it with `chatTemplate`',
+    );
+  }
+}

@@ -1,0 +1,45 @@
+/** What a template writes before an answer, and the prompt for one leaves to the model: white space, where it is anything. */
+import { fromNative } from '../errors.js';
+import type { TokenizerThread } from '../text/tokenizer-thread.js';
+import type { Conversations, RenderOptions } from './conversations.js';
+
+const ANSWER = 'cachalot-answer';
+
+/** As the template writes it, and as tokens say it: some tokenizers add a space of their own. */
+export interface Gap {
+  text: string;
+  said: string;
+}
+
+const NO_GAP: Gap = { text: '', said: '' };
+
+export async function findGap(
+  conversations: Conversations,
+  thread: TokenizerThread,
+  options: RenderOptions,
+): Promise<Gap> {
+  const user = { role: 'user', content: 'x' } as const;
+  const answered = [user, { role: 'assistant', content: ANSWER } as const, user];
+  try {
+    const [before, all] = await Promise.all([
+      conversations.prompt([user], options),
+      conversations.prompt(answered, options),
+    ]);
+    const until = all.text.slice(0, all.text.indexOf(ANSWER) + ANSWER.length);
+    const encode = async (text: string) =>
+      thread.table.decode(await thread.encode(text, { special: true }));
+    const [saidBefore, saidUntil] = await Promise.all([encode(before.text), encode(until)]);
+    const text = blankBetween(before.text, until);
+    const said = blankBetween(saidBefore, saidUntil);
+    return text === undefined || said === undefined ? NO_GAP : { text, said };
+  } catch (error) {
+    if (fromNative(error).code !== 'template_failed') throw error;
+    return NO_GAP; // a template that wants something else: it will say what
+  }
+}
+
+function blankBetween(before: string, whole: string): string | undefined {
+  if (!whole.startsWith(before) || !whole.endsWith(ANSWER)) return undefined;
+  const between = whole.slice(before.length, -ANSWER.length);
+  return between.trim() === '' ? between : undefined;
+}

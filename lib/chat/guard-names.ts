@@ -1,0 +1,91 @@
+/** Names of special tokens in what users wrote, before a chat template sees it: see docs/decisions/0005. */
+import { ownOnly } from '../check-options.js';
+import { mapTexts } from '../text/json-value.js';
+import type { JsonValue } from '../text/json-value.js';
+import type { Message } from '../text/messages.js';
+import type { ProtectedText } from '../text/name-breaker.js';
+import type { TemplateOptions } from '../text/template-options.js';
+import type { TokenizerThread } from '../text/tokenizer-thread.js';
+import { totalLength } from '../text/total-length.js';
+import { templateMessage } from './template-message.js';
+import type { TemplateMessage } from './template-message.js';
+
+/** Names in longer conversations are found in a worker. Here that is one pass, of a millisecond. */
+const LONG_CONVERSATION = 32 << 10;
+
+/** A message, and whether names of special tokens in it mean those tokens. */
+export interface SaidMessage extends Message {
+  readonly special?: boolean;
+}
+
+/** The message as its owner knows it, a copy. */
+export function ownMessage(said: SaidMessage): Message {
+  const message: { special?: boolean } & Message = structuredClone(said);
+  delete message.special;
+  return message;
+}
+
+/** What users give a template. */
+export interface TemplateInput {
+  messages: TemplateMessage[];
+  variables: Record<string, JsonValue>;
+}
+
+export interface GuardedInput {
+  /** Names in it are broken. */
+  broken: TemplateInput;
+  /** So is every place where one could begin. */
+  strict: TemplateInput;
+  isSame: boolean;
+}
+
+export async function guardNames(
+  thread: TokenizerThread,
+  messages: readonly SaidMessage[],
+  options: TemplateOptions,
+  signal?: AbortSignal,
+): Promise<GuardedInput> {
+  const texts: string[] = [];
+  inputOf(messages, options, (text) => (texts.push(text), text));
+  const { names } = thread.table;
+  const made: ProtectedText[] = isLong(texts)
+    ? await thread.protect(texts, signal)
+    : texts.map((text) => names.protect(text));
+  const take = (kind: keyof ProtectedText) => {
+    let next = 0; // texts come in the same order again
+    return inputOf(messages, options, () => made[next++]![kind]);
+  };
+  const isSame = made.every(({ broken, strict }) => broken === strict);
+  return { broken: take('broken'), strict: take('strict'), isSame };
+}
+
+/** How many names there are in each text. */
+export async function countNames(
+  thread: TokenizerThread,
+  texts: string[],
+  signal?: AbortSignal,
+): Promise<number[]> {
+  if (isLong(texts)) return thread.count(texts, signal);
+  return texts.map((text) => thread.table.names.count(text));
+}
+
+function inputOf(
+  messages: readonly SaidMessage[],
+  options: TemplateOptions,
+  change: (text: string) => string,
+): TemplateInput {
+  const same = (text: string) => text;
+  return {
+    messages: messages.map((message) =>
+      templateMessage(message, ownOnly(message).special ? same : change),
+    ),
+    variables: Object.fromEntries(
+      Object.entries(options).map(([name, value]) => [name, mapTexts(value, change)]),
+    ),
+  };
+}
+
+/** Whether all together are too long to be looked through here. */
+function isLong(texts: readonly string[]): boolean {
+  return totalLength(texts) > LONG_CONVERSATION;
+}

@@ -1,0 +1,86 @@
+/**
+ * A message as a chat template sees it. What a template lacks is made up for as others do: a developer's message is the
+ * system's, and a system message that it has no place for stands at the beginning of the first user's.
+ */
+import { ownOnly } from '../check-options.js';
+import { mapTexts } from '../text/json-value.js';
+import type { JsonValue } from '../text/json-value.js';
+import { textOf } from '../text/messages.js';
+import type { Message, ToolCall } from '../text/messages.js';
+import { parseJson } from '../text/parse-json.js';
+
+export interface TemplateMessage {
+  role: string;
+  content: string | null;
+  [field: string]: JsonValue;
+}
+
+/** The message with each text that somebody wrote changed by `change`. */
+export function templateMessage(
+  message: Message,
+  change: (text: string) => string,
+): TemplateMessage {
+  const { role, content, name, tool_calls, tool_call_id, reasoning_content } = ownOnly(message);
+  return {
+    role,
+    content: content === null ? null : change(textOf(content)),
+    ...(name === undefined ? {} : { name: change(name) }),
+    ...(tool_calls === undefined
+      ? {}
+      : { tool_calls: tool_calls.map((call) => templateCall(call, change)) }),
+    ...(tool_call_id === undefined ? {} : { tool_call_id: change(tool_call_id) }),
+    ...(reasoning_content === undefined ? {} : { reasoning_content: change(reasoning_content) }),
+  };
+}
+
+/** Templates are written for arguments as an object; whoever speaks OpenAI's language has them as JSON. */
+function templateCall(call: ToolCall, change: (text: string) => string): JsonValue {
+  const { id, type = 'function', function: called } = ownOnly(call);
+  return {
+    ...(id === undefined ? {} : { id: change(id) }),
+    type,
+    function: {
+      name: change(called.name),
+      arguments: mapTexts(readArguments(called.arguments), change),
+    },
+  };
+}
+
+function readArguments(given: ToolCall['function']['arguments']): JsonValue {
+  if (typeof given !== 'string') return given;
+  try {
+    const value = parseJson(given, 'it', 'invalid_argument');
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+    return isObject ? (value as JsonValue) : given;
+  } catch {
+    return given; // a model may have written it: the template shall see it as it is
+  }
+}
+
+/** For a template that does not know the role `developer`; those that begin the conversation are one message. */
+export function withoutDeveloper(messages: readonly TemplateMessage[]): TemplateMessage[] {
+  if (messages.every(({ role }) => role !== 'developer')) return [...messages];
+  const renamed = messages.map((message) =>
+    message.role === 'developer' ? { ...message, role: 'system' } : message,
+  );
+  const first = renamed.findIndex(({ role }) => role !== 'system');
+  const nLeading = first < 0 ? renamed.length : first;
+  if (nLeading < 2) return renamed;
+  const content = joined(renamed.slice(0, nLeading));
+  return [{ ...renamed[0]!, content }, ...renamed.slice(nLeading)];
+}
+
+/** For a template that has no place for a system message at the beginning. */
+export function withoutSystem(messages: readonly TemplateMessage[]): TemplateMessage[] {
+  const [system, first, ...rest] = messages;
+  if (system?.role !== 'system') return [...messages];
+  if (first?.role === 'user') return [{ ...first, content: joined([system, first]) }, ...rest];
+  return [{ ...system, role: 'user' }, ...messages.slice(1)];
+}
+
+function joined(messages: readonly TemplateMessage[]): string {
+  return messages
+    .map(({ content }) => content ?? '')
+    .filter((content) => content !== '')
+    .join('\n\n');
+}

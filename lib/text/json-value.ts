@@ -1,0 +1,58 @@
+/** Values of JSON that come as objects: tools' arguments, variables of a template. Copied, each part read once. */
+import { types } from 'node:util';
+
+import { invalidArgument } from '../errors.js';
+
+export type JsonValue =
+  string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
+
+/** As in JSON of strangers, see parse-json.ts: whatever walks the value later may do so by calling itself. */
+const MAX_DEPTH = 64;
+const MAX_VALUES = 1 << 16;
+
+/** Of a value of JSON a copy. Throws invalid_argument, which says where the first wrong part is. */
+export function copyJson(name: string, given: unknown): JsonValue {
+  let values = 0;
+  const copy = (at: string, value: unknown, depth: number): JsonValue => {
+    if (++values > MAX_VALUES || depth > MAX_DEPTH)
+      throw invalidArgument(
+        name,
+        `at most ${MAX_VALUES} values, at most ${MAX_DEPTH} deep in each other`,
+        given,
+      );
+    if (typeof value === 'string' || typeof value === 'boolean' || value === null) return value;
+    if (typeof value === 'number' && Number.isFinite(value)) return value;
+    if (Array.isArray(value))
+      return Array.from(value, (item, i) => copy(`${at}[${i}]`, item, depth + 1));
+    if (!isPlain(value)) throw invalidArgument(at, 'a value of JSON', value);
+    const entries = Object.entries(value).filter(([, part]) => part !== undefined);
+    return Object.fromEntries(
+      entries.map(([key, part]) => [key, copy(`${at}.${key}`, part, depth + 1)]),
+    );
+  };
+  return copy(name, given, 0);
+}
+
+/** An object of JSON: not a list, and of no class. */
+export function copyJsonObject(name: string, given: unknown): Record<string, JsonValue> {
+  if (!isPlain(given)) throw invalidArgument(name, 'an object', given);
+  return copyJson(name, given) as Record<string, JsonValue>;
+}
+
+/** The value with each of its texts, keys included, changed by `change`. */
+export function mapTexts(value: JsonValue, change: (text: string) => string): JsonValue {
+  if (typeof value === 'string') return change(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map((item: JsonValue) => mapTexts(item, change));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, part]) => [change(key), mapTexts(part, change)]),
+  );
+}
+
+function isPlain(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null || types.isProxy(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype === null) return true;
+  // Of any realm: what has no prototype of its own is Object's.
+  return Object.getPrototypeOf(prototype) === null && !ArrayBuffer.isView(value);
+}

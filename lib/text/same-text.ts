@@ -1,0 +1,71 @@
+/**
+ * How far two lists of ids say the same text. One text can be cut into tokens in many ways: a model's answer need not be cut
+ * as the tokenizer would cut it. Special tokens say themselves only.
+ */
+import { Detokenizer } from './detokenizer.js';
+import type { TokenTable } from './token-table.js';
+
+/** The last places, in both, up to which they say the same and where a token ends in both. */
+export interface Place {
+  first: number;
+  second: number;
+}
+
+type Tokens = Pick<TokenTable, 'bytes' | 'isSpecial'>;
+
+export function sameText(table: Tokens, first: Int32Array, second: Int32Array): Place {
+  const place: Place = { first: 0, second: 0 };
+  for (;;) {
+    while (place.first < first.length && first[place.first] === second[place.second]) {
+      place.first++;
+      place.second++;
+    }
+    const step = stepOf(table, first.subarray(place.first), second.subarray(place.second));
+    if (!step) return place;
+    place.first += step.first;
+    place.second += step.second;
+  }
+}
+
+/** The fewest tokens of both that say the same, or nothing if they do not, or if one ends before. */
+function stepOf(table: Tokens, first: Int32Array, second: Int32Array): Place | undefined {
+  const [a, b] = [new Reader(table, first), new Reader(table, second)];
+  for (;;) {
+    const shorter = a.text.length <= b.text.length ? a : b;
+    const longer = shorter === a ? b : a;
+    if (!shorter.read()) return undefined;
+    if (!longer.text.startsWith(shorter.text) && !shorter.text.startsWith(longer.text))
+      return undefined;
+    if (a.text === b.text && a.isWhole && b.isWhole && a.count > 0 && b.count > 0)
+      return { first: a.count, second: b.count };
+  }
+}
+
+/** Text of tokens up to the next special one. */
+class Reader {
+  text = '';
+  count = 0;
+  readonly #table: Tokens;
+  readonly #ids: Int32Array;
+  readonly #detokenizer: Detokenizer;
+
+  constructor(table: Tokens, ids: Int32Array) {
+    this.#table = table;
+    this.#ids = ids;
+    this.#detokenizer = new Detokenizer((id) => table.bytes(id));
+  }
+
+  /** Whether a character ends here: bytes that are none are read as one when something else follows them. */
+  get isWhole(): boolean {
+    return this.#detokenizer.isWhole;
+  }
+
+  /** One token more. False where there is none, or a special one. */
+  read(): boolean {
+    const id = this.#ids[this.count];
+    if (id === undefined || this.#table.isSpecial(id)) return false;
+    this.text += this.#detokenizer.push(id);
+    this.count++;
+    return true;
+  }
+}

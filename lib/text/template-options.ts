@@ -1,0 +1,33 @@
+/** Variables that a user gives a chat template. */
+import type { Check } from '../check-options.js';
+import { CachalotError, invalidArgument } from '../errors.js';
+import { copyJsonObject } from './json-value.js';
+import type { JsonValue } from './json-value.js';
+import { MAX_TEXT } from './template-size.js';
+
+/** Such as `enable_thinking`: what a template reads beside the messages. */
+export type TemplateOptions = Readonly<Record<string, JsonValue>>;
+
+/** What the engine says itself. */
+const OURS = new Set([
+  'messages',
+  'tools',
+  'documents',
+  'add_generation_prompt',
+  'continue_final_message',
+  'bos_token',
+  'eos_token',
+]);
+
+export const isTemplateOptions: Check<TemplateOptions> = (name, value) => {
+  const options = copyJsonObject(name, value);
+  const ours = Object.keys(options).find((key) => OURS.has(key));
+  if (ours !== undefined)
+    throw new CachalotError(
+      'invalid_argument',
+      `\`${name}.${ours}\` cannot be given: the engine sets it for every template`,
+    );
+  if (JSON.stringify(options).length > MAX_TEXT)
+    throw invalidArgument(name, `at most ${MAX_TEXT} characters of JSON`, options);
+  return options;
+};
