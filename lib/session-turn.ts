@@ -44,7 +44,7 @@ export async function beginChat(
   const all =
     rest === undefined
       ? await merged(engine, ids, before, text, options)
-      : await continued(engine, ids, rest, options);
+      : await continued(engine, state, rest, options);
   const start = before.length;
   return { ids: all, gap: gap.said, systemMerged, start, from, rendered: { text, gap: gap.text } };
 }
@@ -102,16 +102,16 @@ function restOf(
 /** The context with what the template says after the last answer. */
 async function continued(
   engine: EngineContext,
-  ids: Int32Array,
+  state: State,
   rest: string,
   { signal }: TurnOptions,
 ): Promise<Int32Array> {
-  const { tokenizer } = engine;
-  const last = ids.at(-1)!;
-  if (!tokenizer.isSpecial(last))
-    return concatenate(ids, await encodeAfter(engine, last, rest, signal));
+  const ids = idsOf(state);
+  const last = state.lastAnswer!.ids.at(-1);
+  if (last === undefined || !engine.tokenizer.isSpecial(last))
+    return concatenate(ids, await encodeAfter(engine, ids.at(-1)!, rest, signal));
   // The answer ended with a token of the model's. The template ends it so, too, or otherwise.
-  const name = tokenizer.name(last);
+  const name = engine.tokenizer.name(last);
   const isSame = name !== '' && rest.startsWith(name);
   const encoded = isSame ? await engine.encode(rest, { special: true }, signal) : undefined;
   if (encoded?.[0] === last) return concatenate(ids, encoded.subarray(1));
