@@ -212,7 +212,8 @@ export class Generation implements AsyncIterable<string> {
     const { completion = 0 } = this.#source;
     const breakers = dryBreakers(sampling);
     const tokens = breakers && (await this.#source.tokensWith(breakers));
-    return { ...resolveSampling(sampling, tokens), completion };
+    const vocabulary = this.#source.core.native.description().vocabulary;
+    return { ...resolveSampling(sampling, tokens, vocabulary), completion };
   }
 
   /** A stop string that is a special token's name is never part of a text: that token stops. */

@@ -8,7 +8,7 @@ import {
   reading,
 } from './check-options.js';
 import type { Check } from './check-options.js';
-import { invalidArgument } from './errors.js';
+import { CachalotError, invalidArgument } from './errors.js';
 import type { NativeSampling } from './native.js';
 
 /** Don't Repeat Yourself: makes what would lengthen a repetition less likely, the more so the longer it is. */
@@ -143,9 +143,16 @@ export function dryBreakers({ dry }: SamplingOptions): readonly string[] | undef
 export function resolveSampling(
   options: SamplingOptions,
   breakers: Int32Array | undefined,
+  vocabulary: number,
 ): NativeSampling {
   const { dry, logitBias } = options;
   const bias = Object.entries(logitBias ?? {});
+  const nForbidden = bias.filter(([, value]) => value === -Infinity).length;
+  if (nForbidden >= vocabulary)
+    throw new CachalotError(
+      'invalid_argument',
+      `\`logitBias\` forbids every token of the vocabulary, which has ${vocabulary}`,
+    );
   const given = Object.fromEntries(
     Object.entries(options).filter(([key, value]) => key in GREEDY && value !== undefined),
   ) as Partial<NativeSampling>;

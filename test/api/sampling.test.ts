@@ -51,6 +51,19 @@ describe('sampling options', () => {
     });
   });
 
+  test('biases that forbid every token are blamed, and not the weights', async () => {
+    const { vocabulary } = engine.description;
+    const all = Object.fromEntries(Array.from({ length: vocabulary }, (_, id) => [id, -Infinity]));
+    const forbidden = {
+      code: 'invalid_argument',
+      message: expect.stringContaining('logitBias') as string,
+    };
+    for (const temperature of [0, 1])
+      await expect(draw({ temperature, logitBias: all })).rejects.toMatchObject(forbidden);
+    const one = { ...all, 300: 0 };
+    expect(new Set(await draw({ logitBias: one }))).toEqual(new Set([300]));
+  });
+
   test('penalties and DRY break the repetitions of greedy decoding', async () => {
     const common = { temperature: 0, maxTokens: 200 };
     const kinds = async (options: object) => new Set(await draw({ ...common, ...options })).size;
