@@ -1,13 +1,16 @@
 /** The engine as lib/ sees it: requests in, their events out. Knows nothing of text. */
+import { cpuName } from './device.js';
 import { CachalotError, fromNative, withOurErrors } from './errors.js';
 import { native } from './native.js';
 import type { FoundLayout, LayoutCache } from './models/layout-cache.js';
 import type {
+  EngineDescription,
   NativeEngine,
   NativeEngineOptions,
   NativeEvents,
   NativeFinish,
   NativeRequest,
+  NativeStart,
 } from './native.js';
 
 /** A likely token and the natural logarithm of its probability. */
@@ -17,6 +20,8 @@ export interface TokenLogprob {
 }
 
 export interface RequestHandlers {
+  /** Called before the request's first step, if it is there. */
+  onStart?: ((start: NativeStart) => void) | undefined;
   onToken(token: TokenLogprob, top: TokenLogprob[]): void;
   /** The last call for a request, whatever happened. */
   onFinish(finish: NativeFinish): void;
@@ -83,10 +88,15 @@ export class EngineCore {
     return this.#engine;
   }
 
+  description(): Omit<EngineDescription, 'model'> {
+    const { device, ...rest } = this.native.description();
+    return { device: { ...device, name: device.name || cpuName() }, ...rest };
+  }
+
   /** Queues a request and returns its id. Throws if the request can never run. */
-  submit(request: Omit<NativeRequest, 'id'>, handlers: RequestHandlers): number {
+  submit(request: Omit<NativeRequest, 'id' | 'tellStart'>, handlers: RequestHandlers): number {
     const id = this.#nextId++;
-    this.native.submit({ ...request, id });
+    this.native.submit({ ...request, id, tellStart: handlers.onStart !== undefined });
     this.#handlers.set(id, handlers);
     if (this.#handlers.size === 1) {
       busy.add(this);
@@ -123,7 +133,11 @@ export class EngineCore {
   }
 
   private dispatch(events: NativeEvents): void {
-    const { tokens, finished } = events;
+    const { started = [], tokens, finished } = events;
+    for (const start of started) {
+      const handlers = this.#handlers.get(start.id);
+      if (handlers) this.guard(start.id, () => handlers.onStart?.(start));
+    }
     for (let i = 0; i < tokens.length;) {
       const request = tokens[i]!;
       const n = tokens[i + 3]!;

@@ -109,7 +109,7 @@ export class Engine implements AsyncDisposable {
 
   /** What is running, where and how. */
   get description(): EngineDescription {
-    return { ...this.#core.native.description(), model: this.#model };
+    return { ...this.#core.description(), model: this.#model };
   }
 
   /** Whether the model has a chat template, so that `chat` works. */

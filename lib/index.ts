@@ -23,6 +23,8 @@ export type { DryOptions, SamplingOptions } from './sampling-options.js';
 export type { Message, TextPart } from './text/messages.js';
 export type { EngineDescription, EngineStats, SharedGroup, StepExplanation } from './native.js';
 export { describeSharing } from './explain.js';
+export { describeDevice } from './device.js';
+export type { EngineDevice } from './device.js';
 export { CachalotError } from './errors.js';
 export type { ErrorCode } from './errors.js';
 export { pull } from './models/pull.js';

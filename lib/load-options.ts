@@ -15,6 +15,7 @@ import {
   oneOf,
 } from './check-options.js';
 import type { Check } from './check-options.js';
+import { cpuName } from './device.js';
 import { cacheFolder } from './models/cache-folder.js';
 import { invalidArgument } from './errors.js';
 import { LayoutCache, layoutsFolder } from './models/layout-cache.js';
@@ -141,7 +142,7 @@ export function nativeOptionsOf(options: Readonly<LoadOptions>): NativeEngineOpt
     sharedReads: options.sharedReads ?? 'auto',
     costsFolder: costsFolder(),
     layoutPath: '',
-    machine: `${cpus()[0]?.model ?? 'unknown'}, ${cpus().length} cores`,
+    machine: `${cpuName()}, ${cpus().length} cores`,
     prefixCache: options.prefixCache ?? true,
     takeTurns: false,
     checkInvariants: options.checkInvariants ?? false,

@@ -4,6 +4,7 @@ import { join, sep } from 'node:path';
 
 import { CachalotError } from './errors.js';
 import type { CudaDevice } from './cuda-device.js';
+import type { EngineDevice } from './device.js';
 import type { GgufInfo, GgufOptions, TensorInfo } from './gguf-info.js';
 
 export type { GgufExcerpt, GgufInfo, GgufValue, TensorInfo } from './gguf-info.js';
@@ -28,6 +29,15 @@ export interface NativeRequest {
   /** Not 0: an item of that batch, and its place in the batch's order. */
   batch: number;
   batchRank: number;
+  /** Whether to tell when it is in its first step. */
+  tellStart: boolean;
+}
+
+/** A request is in its first step. */
+export interface NativeStart {
+  id: number;
+  cachedTokens: number;
+  queuedMs: number;
 }
 
 /** backend/params.h and engine/request.h say what each does. */
@@ -72,6 +82,8 @@ export interface NativeFinish {
  * (token id, log-probability) of the likeliest tokens.
  */
 export interface NativeEvents {
+  /** Of those that asked for it. */
+  started?: NativeStart[];
   tokens: Float64Array;
   finished: NativeFinish[];
   /** While the model is loaded: how many bytes of its weights are ready; the last may come with the first tokens. */
@@ -160,8 +172,7 @@ export interface StepExplanation {
 
 /** What is running, where and how. */
 export interface EngineDescription {
-  /** "cpu, avx512, 2 threads" */
-  device: string;
+  device: EngineDevice;
   /** Where weights are: floats are read in place in the model's file, or in memory if they are few; quantized ones are packed
    *  into memory, or mapped as an earlier load packed them; or all are in a GPU's memory. */
   weights: 'in place' | 'in memory' | 'packed' | 'mapped' | 'on the device';
@@ -189,6 +200,7 @@ export interface NativeEngine {
   explain(): StepExplanation[];
   keepAlive(alive: boolean): void;
   stats(): EngineStats;
+  /** The name of a CPU is empty: ask `EngineCore`. */
   description(): Omit<EngineDescription, 'model'>;
   /** Writes what weights were packed into; the engine goes on meanwhile. */
   saveLayout(path: string): Promise<void>;
