@@ -1,17 +1,17 @@
 /** The engine as lib/ sees it: requests in, their events out. Knows nothing of text. */
-import { cpuName } from './device.js';
+import { cpuName } from './engine-description.js';
+import type { EngineDescription } from './engine-description.js';
 import { CachalotError, fromNative, withOurErrors } from './errors.js';
 import { native } from './native.js';
 import type { FoundLayout, LayoutCache } from './models/layout-cache.js';
 import type {
-  EngineDescription,
   NativeEngine,
   NativeEngineOptions,
   NativeEvents,
   NativeFinish,
   NativeRequest,
-  NativeStart,
 } from './native.js';
+import type { RequestEvents } from './request-events.js';
 
 /** A likely token and the natural logarithm of its probability. */
 export interface TokenLogprob {
@@ -20,8 +20,8 @@ export interface TokenLogprob {
 }
 
 export interface RequestHandlers {
-  /** Called before the request's first step, if it is there. */
-  onStart?: ((start: NativeStart) => void) | undefined;
+  /** Who listens to the course of requests, if anybody does. */
+  events?: RequestEvents | undefined;
   onToken(token: TokenLogprob, top: TokenLogprob[]): void;
   /** The last call for a request, whatever happened. */
   onFinish(finish: NativeFinish): void;
@@ -96,12 +96,14 @@ export class EngineCore {
   /** Queues a request and returns its id. Throws if the request can never run. */
   submit(request: Omit<NativeRequest, 'id' | 'tellStart'>, handlers: RequestHandlers): number {
     const id = this.#nextId++;
-    this.native.submit({ ...request, id, tellStart: handlers.onStart !== undefined });
+    const { events } = handlers;
+    this.native.submit({ ...request, id, tellStart: events !== undefined });
     this.#handlers.set(id, handlers);
     if (this.#handlers.size === 1) {
       busy.add(this);
       this.#engine.keepAlive(true);
     }
+    events?.queued();
     return id;
   }
 
@@ -134,10 +136,7 @@ export class EngineCore {
 
   private dispatch(events: NativeEvents): void {
     const { started = [], tokens, finished } = events;
-    for (const start of started) {
-      const handlers = this.#handlers.get(start.id);
-      if (handlers) this.guard(start.id, () => handlers.onStart?.(start));
-    }
+    for (const start of started) this.#handlers.get(start.id)?.events?.started(start);
     for (let i = 0; i < tokens.length;) {
       const request = tokens[i]!;
       const n = tokens[i + 3]!;

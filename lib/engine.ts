@@ -16,6 +16,7 @@ import { isContext } from './context.js';
 import type { Context } from './context.js';
 import { EngineCore } from './engine-core.js';
 import { EngineContext } from './engine-context.js';
+import type { EngineDescription } from './engine-description.js';
 import { CachalotError, abortError } from './errors.js';
 import { evaluate } from './evaluate.js';
 import { generateChecks, resolveGenerateOptions, withDefaults } from './generate-options.js';
@@ -26,12 +27,7 @@ import type { FoundLayout, LayoutCache } from './models/layout-cache.js';
 import { resolveModel } from './models/pull.js';
 import type { LoadOptions } from './load-options.js';
 import { isOnGpu, layoutCacheOf, nativeOptionsOf, readLoadOptions } from './load-options.js';
-import type {
-  EngineDescription,
-  EngineStats,
-  NativeEngineOptions,
-  StepExplanation,
-} from './native.js';
+import type { EngineStats, NativeEngineOptions, StepExplanation } from './native.js';
 import { Session } from './session.js';
 import type { SessionOptions } from './session.js';
 import { checkMessages } from './text/messages.js';
@@ -160,7 +156,8 @@ export class Engine implements AsyncDisposable {
     const { core, tokenizer, tokensWith } = this.#context;
     const namespace = this.#context.namespaceOf(resolved.namespace, context);
     const text = { tokenizer, tokensWith, trimStart, prompt: () => prompt(resolved) };
-    return new Generation({ core, namespace, ...text }, resolved);
+    const kind = trimStart ? 'chat' : 'complete';
+    return new Generation({ kind, core, namespace, ...text }, resolved);
   }
 
   /** Log-probability of each token after the first, given those before it; text begins with the model's first token. */
@@ -280,11 +277,8 @@ async function loadCore(
   found: FoundLayout | undefined,
   onLoading: (bytes: number, totalBytes: number) => void,
 ): Promise<EngineCore> {
-  const core = await EngineCore.load(
-    path,
-    { ...options, layoutPath: found?.path ?? '' },
-    onLoading,
-  );
+  const laidOut = { ...options, layoutPath: found?.path ?? '' };
+  const core = await EngineCore.load(path, laidOut, onLoading);
   if (!found?.path || (await layouts!.isUnchanged(found))) return core;
   await core.dispose(); // the file was replaced while it was opened
   return EngineCore.load(path, options, onLoading);

@@ -5,6 +5,8 @@ import type { EngineCore, TokenLogprob } from './engine-core.js';
 import { finishError } from './finish-error.js';
 import type { ResolvedOptions } from './generate-options.js';
 import type { NativeFinish, NativeSampling } from './native.js';
+import { watchRequest } from './request-events.js';
+import type { RequestEvents, RequestKind } from './request-events.js';
 import { dryBreakers, resolveSampling } from './sampling-options.js';
 import { StopStrings } from './text/stop-strings.js';
 import type { TokenTable } from './text/token-table.js';
@@ -56,6 +58,7 @@ export interface BatchPlace {
 
 /** What a generation needs from the engine. */
 export interface GenerationSource {
+  kind: RequestKind;
   core: EngineCore;
   tokenizer: TokenTable;
   /** The tokens in whose text one of some strings is. */
@@ -98,7 +101,8 @@ export class Generation implements AsyncIterable<string> {
   #finish: NativeFinish | undefined;
   #ended = false;
   #error: CachalotError | undefined;
-  #wake: (() => void)[] = [];
+  #events: RequestEvents | undefined;
+  readonly #wake: (() => void)[] = [];
   #settle!: { resolve: (result: GenerationResult) => void; reject: (error: CachalotError) => void };
   readonly #releases: (() => void)[]; // of the signals
 
@@ -189,6 +193,7 @@ export class Generation implements AsyncIterable<string> {
           batchRank: this.#source.place?.rank ?? 0,
         },
         {
+          events: (this.#events = watchRequest(this.#source.kind, tokens.length)),
           onToken: (token, top) => this.onToken(token, top),
           onFinish: (finish) => this.onFinish(finish),
         },
@@ -221,6 +226,7 @@ export class Generation implements AsyncIterable<string> {
   private onToken({ id, logprob }: TokenLogprob, top: TokenLogprob[]): void {
     if (this.#stopped || this.#ended) return; // a step was already on its way
     const text = this.#stops.push(this.trimmed(this.#detokenizer.push(id)));
+    this.#events?.token();
     this.#tokens.push({ id, text, logprob, ...(top.length === 0 ? {} : { top }) });
     if (this.#stops.found) this.cancel();
     this.notify();
@@ -260,6 +266,7 @@ export class Generation implements AsyncIterable<string> {
     this.#ended = true;
     this.#error = error;
     for (const release of this.#releases) release();
+    this.#events?.finished(error ?? this.summary(), this.#finish);
     if (error) this.#settle.reject(error);
     else this.#settle.resolve(this.summary());
     this.notify();
@@ -287,8 +294,6 @@ export class Generation implements AsyncIterable<string> {
   }
 
   private notify(): void {
-    const wake = this.#wake;
-    this.#wake = [];
-    for (const resolve of wake) resolve();
+    for (const resolve of this.#wake.splice(0)) resolve();
   }
 }

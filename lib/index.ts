@@ -21,10 +21,11 @@ export type {
 export type { GenerateOptions } from './generate-options.js';
 export type { DryOptions, SamplingOptions } from './sampling-options.js';
 export type { Message, TextPart } from './text/messages.js';
-export type { EngineDescription, EngineStats, SharedGroup, StepExplanation } from './native.js';
+export type { EngineStats, SharedGroup, StepExplanation } from './native.js';
 export { describeSharing } from './explain.js';
-export { describeDevice } from './device.js';
-export type { EngineDevice } from './device.js';
+export { describeDevice } from './engine-description.js';
+export type { EngineDescription, EngineDevice } from './engine-description.js';
+export type { RequestEvent, RequestKind } from './request-events.js';
 export { CachalotError } from './errors.js';
 export type { ErrorCode } from './errors.js';
 export { pull } from './models/pull.js';

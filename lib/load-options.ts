@@ -15,7 +15,7 @@ import {
   oneOf,
 } from './check-options.js';
 import type { Check } from './check-options.js';
-import { cpuName } from './device.js';
+import { cpuName } from './engine-description.js';
 import { cacheFolder } from './models/cache-folder.js';
 import { invalidArgument } from './errors.js';
 import { LayoutCache, layoutsFolder } from './models/layout-cache.js';

@@ -4,7 +4,7 @@ import { join, sep } from 'node:path';
 
 import { CachalotError } from './errors.js';
 import type { CudaDevice } from './cuda-device.js';
-import type { EngineDevice } from './device.js';
+import type { EngineDescription } from './engine-description.js';
 import type { GgufInfo, GgufOptions, TensorInfo } from './gguf-info.js';
 
 export type { GgufExcerpt, GgufInfo, GgufValue, TensorInfo } from './gguf-info.js';
@@ -168,24 +168,6 @@ export interface StepExplanation {
   hostUs: number;
   stepMs: number;
   groups: SharedGroup[];
-}
-
-/** What is running, where and how. */
-export interface EngineDescription {
-  device: EngineDevice;
-  /** Where weights are: floats are read in place in the model's file, or in memory if they are few; quantized ones are packed
-   *  into memory, or mapped as an earlier load packed them; or all are in a GPU's memory. */
-  weights: 'in place' | 'in memory' | 'packed' | 'mapped' | 'on the device';
-  kvFormat: string;
-  kvBytesPerToken: number;
-  /** The longest context, in tokens. */
-  contextLength: number;
-  /** How many logits a row has. */
-  vocabulary: number;
-  architecture: string;
-  layers: number;
-  /** Path of the file or folder. */
-  model: string;
 }
 
 export interface NativeEngine {

@@ -207,7 +207,8 @@ export class Session {
       throw invalidArgument('namespace', `that of the session, "${this.#namespace}"`, namespace);
     const trimStart = turn.isChat;
     const text = { tokenizer, tokensWith, prompt, trimStart };
-    const generation = new Generation({ core, namespace, ...text }, resolved);
+    const kind = turn.isChat ? 'chat' : 'complete';
+    const generation = new Generation({ kind, core, namespace, ...text }, resolved);
     const committed = generation.result.then((result) => {
       if (result.finishReason !== 'aborted' || result.text !== '') {
         const added = turn.messages(result);

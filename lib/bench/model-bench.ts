@@ -1,8 +1,8 @@
 /** The benchmark of one model on this machine: every figure with its share of what the machine could do. */
 import { readFileSync, statSync } from 'node:fs';
 
-import { cpuName } from '../device.js';
-import type { EngineDevice } from '../device.js';
+import { cpuName } from '../engine-description.js';
+import type { EngineDevice } from '../engine-description.js';
 import { Engine } from '../engine.js';
 import type { LoadOptions } from '../load-options.js';
 import { readModelInfo } from '../models/model-info.js';

@@ -4,7 +4,7 @@ import type { Interface } from 'node:readline/promises';
 
 import type { Command } from 'commander';
 
-import { describeDevice } from '../device.js';
+import { describeDevice } from '../engine-description.js';
 import type { Engine } from '../engine.js';
 import { CachalotError } from '../errors.js';
 import type { Generation, GenerationResult } from '../generation.js';

@@ -1,7 +1,7 @@
 /** `cachalot run`: one prompt, one answer, streamed. */
 import type { Command } from 'commander';
 
-import { describeDevice } from '../device.js';
+import { describeDevice } from '../engine-description.js';
 import type { Engine } from '../engine.js';
 import type { Generation, GenerationResult } from '../generation.js';
 import { addEngineOptions, loadEngine, textArgument } from './engine-options.js';

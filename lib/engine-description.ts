@@ -1,4 +1,4 @@
-/** What computes: as the engine tells it, and in words. */
+/** What an engine says of itself, as data and in words. */
 import { cpus } from 'node:os';
 
 export interface EngineDevice {
@@ -11,6 +11,24 @@ export interface EngineDevice {
   threads: number;
   /** Why it is not another device, where "auto" would rather have had one. */
   note?: string;
+}
+
+/** What is running, where and how. */
+export interface EngineDescription {
+  device: EngineDevice;
+  /** Where weights are: floats are read in place in the model's file, or in memory if they are few; quantized ones are packed
+   *  into memory, or mapped as an earlier load packed them; or all are in a GPU's memory. */
+  weights: 'in place' | 'in memory' | 'packed' | 'mapped' | 'on the device';
+  kvFormat: string;
+  kvBytesPerToken: number;
+  /** The longest context, in tokens. */
+  contextLength: number;
+  /** How many logits a row has. */
+  vocabulary: number;
+  architecture: string;
+  layers: number;
+  /** Path of the file or folder. */
+  model: string;
 }
 
 /**
