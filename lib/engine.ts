@@ -80,8 +80,8 @@ export class Engine implements AsyncDisposable {
     isPath('model', model);
     const options = readLoadOptions(given);
     const nativeOptions = { ...nativeOptionsOf(options), ...internal };
-    const { onProgress, signal } = options;
-    const path = await resolveModel(model, { onProgress, signal });
+    const { onProgress, signal, cacheDir } = options;
+    const path = await resolveModel(model, { onProgress, signal, cacheDir });
     if (signal?.aborted) throw abortError(signal);
     const layouts = isOnGpu(nativeOptions) ? undefined : layoutCacheOf(options);
     const found = await layouts?.find(path);

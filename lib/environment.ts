@@ -5,6 +5,11 @@ export function variable(name: string): string | undefined {
   return value === '' ? undefined : value;
 }
 
+/** For this process and those that it starts. */
+export function setVariable(name: string, value: string): void {
+  process.env[name] = value;
+}
+
 /** Whether a switch is on, as the hub's own tools read it. */
 export function isOn(name: string): boolean {
   return /^(1|on|yes|true)$/i.test(variable(name) ?? '');
