@@ -35,6 +35,7 @@ export interface EngineDescription {
  * A device in words: "cpu, avx512, 2 threads".
  *
  * @example
+ * import { describeDevice } from 'cachalot';
  * console.log(describeDevice(engine.description.device));
  */
 export function describeDevice({ kind, name, instructions, threads, note }: EngineDevice): string {
