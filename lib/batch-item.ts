@@ -101,5 +101,8 @@ export function startItem(
   { completion, place, signal }: Pick<GenerationSource, 'completion' | 'place' | 'signal'>,
 ): Generation {
   const text = { tokenizer, tokensWith, prompt: () => prompt };
-  return new Generation({ core, namespace, completion, place, signal, ...text }, options);
+  return new Generation(
+    { kind: 'batch', core, namespace, completion, place, signal, ...text },
+    options,
+  );
 }

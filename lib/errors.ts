@@ -48,7 +48,8 @@ export type ErrorCode =
   | 'download_corrupt';
 
 /**
- * Every error this package throws. `code` is for programs; the message says what, where and what to do.
+ * Every error this package throws. `code` is for programs; the message says what, where and what to do. One of an aborted
+ * signal has the code "aborted", the signal's reason as `cause`, and the name that all of JavaScript gives it: AbortError.
  *
  * @example
  * try {
@@ -58,11 +59,12 @@ export type ErrorCode =
  * }
  */
 export class CachalotError extends Error {
-  override readonly name = 'CachalotError';
+  override readonly name: 'CachalotError' | 'AbortError';
   readonly code: ErrorCode;
 
   constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options);
+    this.name = code === 'aborted' ? 'AbortError' : 'CachalotError';
     this.code = code;
   }
 }

@@ -10,6 +10,8 @@ import type { ResolvedOptions } from './generate-options.js';
 import { summarize } from './generation-result.js';
 import type { GenerationResult } from './generation-result.js';
 import type { NativeFinish, NativeSampling } from './native.js';
+import { watchRequest } from './request-events.js';
+import type { RequestEvents, RequestKind } from './request-events.js';
 import { dryBreakers, resolveSampling } from './sampling-options.js';
 import type { TokenTable } from './text/token-table.js';
 
@@ -29,6 +31,7 @@ export interface BatchPlace {
 
 /** What a generation needs from the engine. */
 export interface GenerationSource {
+  kind: RequestKind;
   core: EngineCore;
   tokenizer: TokenTable;
   /** The tokens in whose text one of some strings is. */
@@ -71,7 +74,8 @@ export class Generation implements AsyncIterable<string> {
   #finish: NativeFinish | undefined;
   #ended = false;
   #error: CachalotError | undefined;
-  #wake: (() => void)[] = [];
+  #events: RequestEvents | undefined;
+  readonly #wake: (() => void)[] = [];
   #settle!: { resolve: (result: GenerationResult) => void; reject: (error: CachalotError) => void };
   readonly #releases: (() => void)[]; // of the signals
 
@@ -191,6 +195,7 @@ export class Generation implements AsyncIterable<string> {
           batchRank: this.#source.place?.rank ?? 0,
         },
         {
+          events: (this.#events = watchRequest(this.#source.kind, tokens.length)),
           onToken: (token, top) => this.onToken(token, top),
           onFinish: (finish) => this.onFinish(finish),
         },
@@ -228,6 +233,7 @@ export class Generation implements AsyncIterable<string> {
   private onToken(token: TokenLogprob, top: TokenLogprob[]): void {
     if (this.#ignores || this.#ended) return; // a step was already on its way
     this.#answer.push(token, top);
+    this.#events?.token();
     if (this.#answer.isStopped) this.cancel();
     this.notify();
   }
@@ -267,6 +273,7 @@ export class Generation implements AsyncIterable<string> {
     this.#ended = true;
     this.#error = error;
     for (const release of this.#releases) release();
+    this.#events?.finished(error ?? this.summary(), this.#finish);
     if (error) this.#settle.reject(error);
     else this.#settle.resolve(this.summary());
     this.notify();
@@ -278,8 +285,6 @@ export class Generation implements AsyncIterable<string> {
   }
 
   private notify(): void {
-    const wake = this.#wake;
-    this.#wake = [];
-    for (const resolve of wake) resolve();
+    for (const resolve of this.#wake.splice(0)) resolve();
   }
 }

@@ -16,6 +16,7 @@ import {
   oneOf,
 } from './check-options.js';
 import type { Check } from './check-options.js';
+import { cpuName } from './engine-description.js';
 import { cacheFolder } from './models/cache-folder.js';
 import { invalidArgument } from './errors.js';
 import { LayoutCache, layoutsFolder } from './models/layout-cache.js';
@@ -54,6 +55,9 @@ export interface LoadOptions {
   /** Whether weights are kept as they were repacked, so that later loads of the same file only map them: true (default), false,
    *  or how much room such files may take on the disk (default: 20 GiB), least recently used first to go. */
   layoutCache?: boolean | { maxBytes?: number; minBytes?: number };
+  /** The folder of downloaded models, repacked weights and measured costs. Default: CACHALOT_CACHE, or `cachalot` in the user's
+   *  cache folder ($XDG_CACHE_HOME, ~/.cache). */
+  cacheDir?: string;
   /** Ends a download, or the loading once the current part is done. */
   signal?: AbortSignal;
   /** Progress of a download, if there is one, and then of the weights being prepared (phase "load"). */
@@ -107,6 +111,7 @@ const loadChecks: Record<string, Check> = {
     const bytes = integerIn(0, Number.MAX_SAFE_INTEGER);
     return checkOptions(value as object, { maxBytes: bytes, minBytes: bytes }, `${name}.`);
   },
+  cacheDir: isPath,
   onProgress: isFunction,
   signal: isSignal,
   checkInvariants: isBoolean,
@@ -115,19 +120,22 @@ const loadChecks: Record<string, Check> = {
 };
 
 /** Empty where there is no home: costs are measured at each load then. */
-function costsFolder(): string {
+function costsFolder(cacheDir: string | undefined): string {
   try {
-    return join(cacheFolder(), 'costs');
+    return join(cacheFolder(cacheDir), 'costs');
   } catch {
     return '';
   }
 }
 
 /** Undefined where it is not wanted, or where there is no home. */
-export function layoutCacheOf({ layoutCache = true }: LoadOptions): LayoutCache | undefined {
+export function layoutCacheOf({
+  layoutCache = true,
+  cacheDir,
+}: LoadOptions): LayoutCache | undefined {
   if (layoutCache === false) return undefined;
   try {
-    return new LayoutCache(layoutsFolder(), layoutCache === true ? {} : layoutCache);
+    return new LayoutCache(layoutsFolder(cacheDir), layoutCache === true ? {} : layoutCache);
   } catch {
     return undefined;
   }
@@ -152,9 +160,9 @@ export function nativeOptionsOf(options: Readonly<LoadOptions>): NativeEngineOpt
     kvFormat: options.kv?.format ?? 'auto',
     maxStepMs: options.maxStepMs ?? 0,
     sharedReads: options.sharedReads ?? 'auto',
-    costsFolder: costsFolder(),
+    costsFolder: costsFolder(options.cacheDir),
     layoutPath: '',
-    machine: `${cpus()[0]?.model ?? 'unknown'}, ${cpus().length} cores`,
+    machine: `${cpuName()}, ${cpus().length} cores`,
     prefixCache: options.prefixCache ?? true,
     takeTurns: false,
     checkInvariants: options.checkInvariants ?? false,

@@ -50,6 +50,7 @@ interface RunningTurn {
 
 /** A turn: what it asks, and the messages that it adds. */
 interface Turn {
+  kind: 'chat' | 'complete';
   begin(state: State, options: ResolvedOptions): Promise<Begun>;
   messages(result: GenerationResult): SaidMessage[];
 }
@@ -136,6 +137,7 @@ export class Session {
   complete(text: string, options: GenerateOptions = {}): Generation {
     isString('text', text);
     return this.generate(this.#state, resolveGenerateOptions(options), {
+      kind: 'complete',
       begin: async (state, { specialTokens: special, signal }) => {
         const engine = this.#engine;
         const { start, from } = state;
@@ -203,6 +205,7 @@ export class Session {
     const special = resolved.specialTokens ? { special: true } : {};
     const asked = readInput(message).map((one): SaidMessage => ({ ...one, ...special }));
     return this.generate(from, resolved, {
+      kind: 'chat',
       begin: (state, { signal, templateOptions }) =>
         beginChat(this.#engine, state, asked, {
           context: this.#context,
@@ -230,7 +233,7 @@ export class Session {
     if (namespace !== this.#namespace)
       throw invalidArgument('namespace', `that of the session, "${this.#namespace}"`, namespace);
     const source = { core, namespace, tokenizer, tokensWith, prompt, encodeRest };
-    const generation = new Generation(source, resolved);
+    const generation = new Generation({ kind: turn.kind, ...source }, resolved);
     const committed = generation.result.then((result) => {
       if (result.finishReason !== 'aborted' || result.text !== '')
         this.#state = stateAfter(state, begun, generation, turn.messages(result));

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 
 import { benchModel } from '../bench/model-bench.js';
 import type { BenchReport, BenchRow } from '../bench/model-bench.js';
+import { describeDevice } from '../engine-description.js';
 import { resolveModel } from '../models/pull.js';
 import { addEngineOptions, loadOptions } from './engine-options.js';
 import type { EngineFlags } from './engine-options.js';
@@ -48,7 +49,7 @@ const billions = (rate: number) => (rate / 1e9).toFixed(0);
 function describe(report: BenchReport): string {
   const { peaks } = report;
   return [
-    `${report.model} (${sizeText(report.fileBytes)}), ${report.device}, KV ${report.kvFormat}; ${report.cpu}, Node ${report.node}`,
+    `${report.model} (${sizeText(report.fileBytes)}), ${describeDevice(report.device)}, KV ${report.kvFormat}; ${report.cpu}, Node ${report.node}`,
     `load ${report.loadMs.toFixed(0)} ms, peak memory ${sizeText(report.peakRssBytes)}`,
     ...(peaks ? [`this machine: ${describePeaks(peaks)}`] : []),
     '',

@@ -4,6 +4,7 @@ import type { Interface } from 'node:readline/promises';
 
 import type { Command } from 'commander';
 
+import { describeDevice } from '../engine-description.js';
 import type { Engine } from '../engine.js';
 import { CachalotError } from '../errors.js';
 import type { Generation } from '../generation.js';
@@ -78,7 +79,7 @@ class Chat {
   async talk(): Promise<void> {
     if (this.#flags.load !== undefined) await this.load(this.#flags.load);
     this.listen();
-    if (this.#isTerminal) this.say(`${this.#engine.description.device}; /help`);
+    if (this.#isTerminal) this.say(`${describeDevice(this.#engine.description.device)}; /help`);
     this.prompt();
     for await (const line of this.#input) {
       if (this.#isLeaving || !(await this.take(line.trim()))) break;

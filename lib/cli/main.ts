@@ -2,6 +2,8 @@
 /** The command line; every command has a file. Text goes to stdout, everything else to stderr. */
 import { Command, CommanderError } from 'commander';
 
+import { isPath } from '../check-options.js';
+import { setVariable } from '../environment.js';
 import { addBatch } from './batch.js';
 import { addBench } from './bench.js';
 import { addBuild } from './build.js';
@@ -34,6 +36,14 @@ function build(): Command {
     .description('Run language models in Node.js; the KV cache is a first-class object.')
     .version(version)
     .option('--debug', 'show where an error came from')
+    .option(
+      '--cache-dir <folder>',
+      'of models and of what loading keeps (default: $CACHALOT_CACHE, or cachalot in the cache folder of the user)',
+    )
+    .hook('preAction', (root) => {
+      const { cacheDir } = root.opts<{ cacheDir?: string }>();
+      if (cacheDir !== undefined) setVariable('CACHALOT_CACHE', isPath('--cache-dir', cacheDir));
+    })
     .showHelpAfterError('(see --help)')
     .exitOverride();
   for (const add of COMMANDS) add(program);

@@ -1,6 +1,7 @@
 /** `cachalot run`: one prompt, one answer, streamed. */
 import type { Command } from 'commander';
 
+import { describeDevice } from '../engine-description.js';
 import type { Engine } from '../engine.js';
 import type { Generation } from '../generation.js';
 import type { GenerationResult } from '../generation-result.js';
@@ -61,7 +62,7 @@ async function answer(
   if (flags.json) process.stdout.write(`${JSON.stringify(summarize(result, loadMs))}\n`);
   if (flags.stats)
     process.stderr.write(
-      `load ${loadMs.toFixed(0)} ms; ${describeSpeed(result)}\n${engine.description.device}\n`,
+      `load ${loadMs.toFixed(0)} ms; ${describeSpeed(result)}\n${describeDevice(engine.description.device)}\n`,
     );
 }
 
