@@ -1,5 +1,5 @@
 /** What sessions, batches and the cache share of their engine: its core, and the way from text to its tokens. */
-import { ownOnly } from './check-options.js';
+import { checkIds, ownOnly } from './check-options.js';
 import { isContext } from './context.js';
 import type { Context } from './context.js';
 import type { EngineCore } from './engine-core.js';
@@ -100,6 +100,12 @@ export class EngineContext {
   /** Blocks this thread for as long as the text takes. */
   encodeNow(text: string, options: EncodeOptions): Int32Array {
     return this.#thread.encodeNow(text, options);
+  }
+
+  /** The text of tokens that the model has. */
+  decode(tokens: Int32Array): string {
+    checkIds('tokens', tokens, this.core.native.description().vocabulary);
+    return this.tokenizer.decode(tokens);
   }
 
   /** The tokens in whose text one of `texts` is. */

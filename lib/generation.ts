@@ -1,5 +1,6 @@
 /** A running generation: iterate it for text as it comes, or await its result. */
 import { onAbort } from './abort.js';
+import { checkIds } from './check-options.js';
 import { CachalotError, abortError, fromNative } from './errors.js';
 import type { EngineCore, TokenLogprob } from './engine-core.js';
 import { finishError } from './finish-error.js';
@@ -214,7 +215,9 @@ export class Generation implements AsyncIterable<string> {
   }
 
   private stopTokens(): Int32Array {
-    const own = this.#options.ignoreEos ? [] : this.#source.tokenizer.stopTokens;
+    const { core, tokenizer } = this.#source;
+    const own = this.#options.ignoreEos ? [] : tokenizer.stopTokens;
+    checkIds('stopTokens', this.#options.stopTokens, core.native.description().vocabulary);
     return Int32Array.from([...own, ...Array.from(this.#options.stopTokens)]);
   }
 

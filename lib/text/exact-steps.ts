@@ -134,7 +134,7 @@ const isolate = (pattern: string): Step => ({
 });
 
 function patternOf(step: Step): { Regex?: string; String?: string } {
-  return (step['pattern'] ?? {}) as { Regex?: string; String?: string };
+  return (step['pattern'] ?? {});
 }
 
 function escaped(text: string): string {
