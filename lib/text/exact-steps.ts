@@ -4,7 +4,7 @@
  * library has some otherwise (digits, white space, punctuation, behaviors of Split); all of them can be said as patterns.
  */
 import { CachalotError } from '../errors.js';
-import { withCaseFolding } from './case-folding.js';
+import { fromOniguruma } from './oniguruma.js';
 import type { Step, TokenizerJson } from './vocabulary.js';
 
 /** What "ByteLevel" cuts by unless it is told not to: GPT-2's pattern. */
@@ -13,6 +13,8 @@ const BYTE_LEVEL =
 /** \w of Rust's regular expressions, which "Whitespace" uses; Oniguruma's, which "Split" uses, is another. */
 const WORD = '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}';
 const PUNCTUATION = '[\\p{P}$+<=>^`|~]';
+/** Of DeepSeek's, which JavaScript tries anew at each space of a run, and what finds the same in one pass. */
+const [AT_END, AT_END_ONCE] = ['\\s+$', '(?<!\\s)\\s+$'];
 
 export function exactPipeline<T extends TokenizerJson>(json: T): T {
   return {
@@ -34,12 +36,12 @@ function exactNormalizer(step: Step | null | undefined): Step | null {
         type: 'Sequence',
         normalizers: [
           ...(step['strip_left'] ? [replace({ Regex: '\\A\\s+' }, '')] : []),
-          ...(step['strip_right'] ? [replace({ Regex: '\\s+\\z' }, '')] : []),
+          ...(step['strip_right'] ? [replace({ Regex: '(?<!\\s)\\s+\\z' }, '')] : []),
         ],
       };
     case 'Replace': {
       const { Regex } = patternOf(step);
-      return Regex === undefined ? step : { ...step, pattern: { Regex: withCaseFolding(Regex) } };
+      return Regex === undefined ? step : { ...step, pattern: { Regex: fromOniguruma(Regex) } };
     }
     default:
       return step;
@@ -69,8 +71,12 @@ function exactPreTokenizer(step: Step | null | undefined): Step | null {
       return exactMetaspace(step);
     case 'Split': {
       const { Regex, String: text = '' } = patternOf(step);
-      const pattern = Regex === undefined ? escaped(text) : withCaseFolding(Regex);
-      return exactSplit(pattern, step['behavior'], step['invert'] === true);
+      const pattern = Regex === undefined ? escaped(text) : fromOniguruma(Regex);
+      return exactSplit(
+        pattern === AT_END ? AT_END_ONCE : pattern,
+        step['behavior'],
+        step['invert'] === true,
+      );
     }
     default:
       return step;
@@ -134,7 +140,7 @@ const isolate = (pattern: string): Step => ({
 });
 
 function patternOf(step: Step): { Regex?: string; String?: string } {
-  return (step['pattern'] ?? {});
+  return step['pattern'] ?? {};
 }
 
 function escaped(text: string): string {

@@ -184,6 +184,12 @@ test('the space that ByteLevel puts first is not put after other text', () => {
   expect([textOf(false), textOf(true)]).toEqual([' a', 'a']);
 });
 
+// Tried anew at each of the spaces this would take many minutes.
+test('a long run of spaces before a character is looked at once', () => {
+  const tokenizer = tokenizerFor(' 日', 'deepseek-llm');
+  expect(tokenizer.encode(`${' '.repeat(500_000)}日`)).toHaveLength(500_001);
+});
+
 test('half a pair of surrogates is cut as the character that its bytes are', () => {
   const text = '=\ufffd';
   const ids = tokenizerFor(text, 'deepseek-v3').encode('=\ud800');
