@@ -216,7 +216,7 @@ export class Engine implements AsyncDisposable {
 
   /** The text of some ids. */
   detokenize(tokens: readonly number[]): string {
-    return this.#context.tokenizer.decode(isIntegerList('tokens', tokens));
+    return this.#context.decode(isIntegerList('tokens', tokens));
   }
 
   /** Counters and what is held now. */

