@@ -47,6 +47,8 @@ export interface GenerationResult {
   timings: Timings;
   /** Sum of the tokens' log-probabilities. */
   logprob: number;
+  /** Of each token, if `topLogprobs` is given; 0 gives those of the generated tokens alone. */
+  logprobs?: GeneratedToken[];
 }
 
 export interface BatchPlace {
@@ -283,6 +285,7 @@ export class Generation implements AsyncIterable<string> {
         decodeMs: finish?.decodeMs ?? 0,
       },
       logprob: this.#tokens.reduce((sum, { logprob }) => sum + logprob, 0),
+      ...(this.#options.sampling.topLogprobs === undefined ? {} : { logprobs: [...this.#tokens] }),
     };
   }
 

@@ -1,17 +1,17 @@
 /** `cachalot chat`: a conversation at the terminal. Also takes its lines from a pipe. */
-import { createInterface } from 'node:readline/promises';
-import type { Interface } from 'node:readline/promises';
-
 import type { Command } from 'commander';
 
 import type { Engine } from '../engine.js';
 import { CachalotError } from '../errors.js';
 import type { Generation, GenerationResult } from '../generation.js';
 import type { Session } from '../session.js';
+import { PipeInput, TerminalInput } from './chat-input.js';
+import type { ChatInput } from './chat-input.js';
+import type { Said } from './chat-lines.js';
 import { loadConversation, saveConversation } from './conversation-file.js';
 import { addEngineOptions, loadEngine } from './engine-options.js';
 import type { EngineFlags } from './engine-options.js';
-import { addGenerateFlags, generateOptions } from './generate-flags.js';
+import { addGenerateFlags, generateOptions, systemOf, warnOfIdle } from './generate-flags.js';
 import type { GenerateFlags } from './generate-flags.js';
 import { colorsFor, ExitCode, interruptSignal, reportError } from './output.js';
 import { sizeText } from './sizes.js';
@@ -24,7 +24,8 @@ interface ChatFlags extends EngineFlags, GenerateFlags {
 const HELP = `/save FILE  write the conversation      /load FILE  go on with one
 /stats      speed and cache of the engine /undo       take the last turn back
 /new        begin again                   /exit       leave (also Ctrl-D)
-Ctrl-C stops an answer; twice, it leaves.`;
+"""         begins and ends a message of several lines; several pasted lines are one message, too.
+Ctrl-C stops an answer, or drops what is typed; twice, it leaves.`;
 
 export function addChat(program: Command): void {
   const command = program.command('chat').description('talk with a model');
@@ -46,6 +47,7 @@ export function addChat(program: Command): void {
             'this model has no chat template; use `cachalot run`',
           );
         const { debug = false } = program.opts<{ debug?: boolean }>();
+        warnOfIdle(flags);
         await new Chat(engine, flags, debug).talk();
       } finally {
         await engine.dispose();
@@ -59,12 +61,11 @@ class Chat {
   readonly #debug: boolean;
   readonly #isTerminal = Boolean(process.stdin.isTTY && process.stdout.isTTY);
   readonly #colors = colorsFor(process.stderr);
-  #input!: Interface; // there from `listen` on
+  #input!: ChatInput; // there from `talk` on
   #session: Session;
   #last: GenerationResult | undefined;
   #answering: Generation | undefined;
   #interrupted = false; // once already
-  #isOpen = true;
   #isLeaving = false;
 
   constructor(engine: Engine, flags: ChatFlags, debug: boolean) {
@@ -76,42 +77,35 @@ class Chat {
 
   async talk(): Promise<void> {
     if (this.#flags.load !== undefined) await this.load(this.#flags.load);
-    this.listen();
+    this.#input = this.listen();
     if (this.#isTerminal) this.say(`${this.#engine.description.device}; /help`);
-    this.prompt();
-    for await (const line of this.#input) {
-      if (this.#isLeaving || !(await this.take(line.trim()))) break;
-      this.prompt();
+    this.#input.prompt();
+    for await (const said of this.#input) {
+      if (this.#isLeaving || !(await this.take(said))) break;
+      this.#input.prompt();
     }
     this.#input.close();
   }
 
-  /** Begins to read: what comes before somebody iterates would be lost. */
-  private listen(): void {
-    const colors = colorsFor(process.stdout);
-    this.#input = createInterface({
-      input: process.stdin,
-      ...(this.#isTerminal ? { output: process.stdout, terminal: true } : {}),
-      prompt: this.#isTerminal ? colors.cyan('> ') : '',
-    });
-    this.#input.once('close', () => (this.#isOpen = false));
+  /** Begins to read. */
+  private listen(): ChatInput {
     const interrupt = () => this.interrupt();
-    if (this.#isTerminal) this.#input.on('SIGINT', interrupt);
-    else process.on('SIGINT', interrupt);
-    process.once('SIGTERM', () => this.leave());
+    process.once('SIGTERM', () => this.leave(ExitCode.Terminated));
+    if (this.#isTerminal) {
+      const colors = colorsFor(process.stdout);
+      const prompts = { first: colors.cyan('> '), more: colors.cyan('... ') };
+      return new TerminalInput(prompts, interrupt);
+    }
+    process.on('SIGINT', interrupt);
+    return new PipeInput();
   }
 
-  private prompt(): void {
-    if (this.#isTerminal && this.#isOpen) this.#input.prompt();
-  }
-
-  /** False when it was the last line. */
-  private async take(text: string): Promise<boolean> {
+  /** False when it was the last. */
+  private async take({ text, isCommand }: Said): Promise<boolean> {
     if (this.#isTerminal) this.#interrupted = false;
-    if (text === '/exit' || text === '/quit') return false;
+    if (isCommand && (text === '/exit' || text === '/quit')) return false;
     try {
-      if (text.startsWith('/')) await this.obey(text);
-      else if (text !== '') await this.answer(text);
+      await (isCommand ? this.obey(text) : this.answer(text));
     } catch (error) {
       const code = reportError(error, this.#debug);
       if (this.#isTerminal) return true;
@@ -122,7 +116,7 @@ class Chat {
   }
 
   private begin(): Session {
-    const { system } = this.#flags;
+    const system = systemOf(this.#flags);
     return this.#engine.createSession(system === undefined ? {} : { system });
   }
 
@@ -138,18 +132,23 @@ class Chat {
     }
   }
 
-  /** The first stops the answer, if there is one; the second in a row leaves. */
+  /** The first stops the answer or drops what is typed, if there is one; the second in a row leaves. */
   private interrupt(): void {
-    if (this.#interrupted) return this.leave();
-    this.#interrupted = true;
-    if (this.#answering) return this.#answering.stop(); // what has been said stays
-    this.say('\nCtrl-C again to leave');
-    this.prompt();
+    if (this.#interrupted) return this.leave(ExitCode.Interrupted);
+    if (this.#answering) {
+      this.#interrupted = true;
+      return this.#answering.stop(); // what has been said stays
+    }
+    if (!this.#input.clear()) {
+      this.#interrupted = true;
+      this.say('\nCtrl-C again to leave');
+    } else process.stdout.write('\n');
+    this.#input.prompt();
   }
 
-  private leave(): void {
+  private leave(code: ExitCode): void {
     this.#isLeaving = true;
-    process.exitCode = ExitCode.Interrupted;
+    process.exitCode = code;
     this.#answering?.stop();
     this.#input.close();
   }
@@ -183,7 +182,7 @@ class Chat {
 
   private async load(path: string): Promise<void> {
     const messages = await loadConversation(path);
-    const { system } = this.#flags;
+    const system = systemOf(this.#flags);
     const isTold = messages.some(({ role }) => role === 'system') || system === undefined;
     this.#session = this.#engine.createSession({ messages, ...(isTold ? {} : { system }) });
     this.say(`${messages.length} messages`);
