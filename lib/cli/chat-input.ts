@@ -1,11 +1,14 @@
 /** Where a chat hears what somebody says: a terminal, with a prompt and pasting, or a pipe. */
+import { isUtf8 } from 'node:buffer';
 import { createInterface } from 'node:readline';
 import type { Interface } from 'node:readline';
 
 import { CachalotError } from '../errors.js';
+import { ioError } from '../files/io-error.js';
 import { ChatLines } from './chat-lines.js';
 import type { Said } from './chat-lines.js';
-import { ioError } from '../files/io-error.js';
+import { STANDARD_INPUT } from './read-text.js';
+import { decodeText, linesOf } from './text-bytes.js';
 
 export interface ChatInput extends AsyncIterable<Said> {
   /** Asks for the next message, where somebody sees it. */
@@ -42,23 +45,24 @@ export class PipeInput implements ChatInput {
 
 /** As they come. A byte-order mark is no part of them. */
 async function* readLines(): AsyncGenerator<string, void, void> {
-  const decoder = new TextDecoder('utf-8', { fatal: true });
-  let rest = '';
+  let rest: Buffer = Buffer.alloc(0);
+  let number = 1;
+  const decode = (bytes: Buffer) => {
+    const text = number++ === 1 ? decodeText(bytes, STANDARD_INPUT) : bytes.toString('utf8');
+    if (isUtf8(bytes)) return text.replace(/\r$/, '');
+    throw new CachalotError('io', `cannot read ${STANDARD_INPUT}: line ${number - 1} is not UTF-8`);
+  };
   try {
     for await (const chunk of process.stdin) {
-      const lines = (rest + decoder.decode(chunk as Buffer, { stream: true })).split('\n');
+      const lines = linesOf(Buffer.concat([rest, chunk as Buffer]));
       rest = lines.pop()!;
-      for (const line of lines) yield line.replace(/\r$/, '');
+      for (const line of lines) yield decode(line);
     }
-    rest += decoder.decode();
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ERR_STREAM_PREMATURE_CLOSE') return; // we have left
-    if (code !== 'ERR_ENCODING_INVALID_ENCODED_DATA')
-      throw ioError(error, 'read', 'standard input');
-    throw new CachalotError('io', 'cannot read standard input: it is not UTF-8', { cause: error });
+    if ((error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE') return; // we have left
+    throw ioError(error, 'read', STANDARD_INPUT);
   }
-  if (rest !== '') yield rest;
+  if (rest.length > 0) yield decode(rest);
 }
 
 /** Terminals mark what is pasted when they are asked to. */

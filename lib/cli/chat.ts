@@ -14,6 +14,7 @@ import type { EngineFlags } from './engine-options.js';
 import { addGenerateFlags, generateOptions, systemOf, warnOfIdle } from './generate-flags.js';
 import type { GenerateFlags } from './generate-flags.js';
 import { colorsFor, ExitCode, interruptSignal, reportError } from './output.js';
+import { pickModel } from './pick-model.js';
 import { sizeText } from './sizes.js';
 import { describeSpeed } from './speed.js';
 
@@ -33,10 +34,12 @@ export function addChat(program: Command): void {
     .option('--load <file>', 'go on with a conversation that /save wrote')
     .addHelpText(
       'after',
-      `\nIn a conversation:\n${HELP.replace(/^/gm, '  ')}\n\nExamples:\n  cachalot chat --system "You are terse."\n` +
+      `\nWithout -m, a terminal asks which model, if there are others than the default in the cache.\n\nIn a conversation:\n${HELP.replace(/^/gm, '  ')}\n\nExamples:\n  cachalot chat --system "You are terse."\n` +
         '  printf "Hello!\\nAnd again, please.\\n" | cachalot chat',
     )
-    .action(async (flags: ChatFlags) => {
+    .action(async (given: ChatFlags) => {
+      const isAsked = isTerminal() && command.getOptionValueSource('model') === 'default';
+      const flags = isAsked ? { ...given, model: await pickModel() } : given;
       const starting = interruptSignal();
       const { engine } = await loadEngine(flags, starting.signal);
       starting.release();
@@ -55,11 +58,16 @@ export function addChat(program: Command): void {
     });
 }
 
+/** Whether somebody sits there. */
+function isTerminal(): boolean {
+  return Boolean(process.stdin.isTTY && process.stdout.isTTY);
+}
+
 class Chat {
   readonly #engine: Engine;
   readonly #flags: ChatFlags;
   readonly #debug: boolean;
-  readonly #isTerminal = Boolean(process.stdin.isTTY && process.stdout.isTTY);
+  readonly #isTerminal = isTerminal();
   readonly #colors = colorsFor(process.stderr);
   #input!: ChatInput; // there from `talk` on
   #session: Session;

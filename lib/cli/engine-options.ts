@@ -4,7 +4,7 @@ import { Command, Option } from 'commander';
 import { Engine } from '../engine.js';
 import type { LoadOptions } from '../load-options.js';
 import { ALIASES, DEFAULT_MODEL } from '../models/aliases.js';
-import { loadValue, notEmpty, number, threads } from './flag-values.js';
+import { loadValue, notEmpty, threads } from './flag-values.js';
 import { pullReporter } from './output.js';
 
 export interface EngineFlags {
@@ -30,13 +30,13 @@ export function addEngineOptions(command: Command): Command {
     .option(
       '-d, --device <device>',
       'auto, cpu, cuda, or cuda:1 for the second GPU',
-      loadValue('device', (text) => text as LoadOptions['device']),
+      loadValue('device'),
     )
     .option('-t, --threads <n>', 'CPU threads (default: one per physical core)', threads)
     .option(
       '-c, --context <tokens>',
       'longest context (default: what the model was trained for)',
-      loadValue('contextLength', number),
+      loadValue('contextLength'),
     )
     .addOption(
       new Option('--kv-format <format>', 'how keys and values are stored').choices([
@@ -60,11 +60,7 @@ export function addEngineOptions(command: Command): Command {
         'read what sequences share together; never changes an answer',
       ).choices(['auto', 'always', 'never']),
     )
-    .option(
-      '--max-step-ms <ms>',
-      'target for the time between tokens',
-      loadValue('maxStepMs', number),
-    )
+    .option('--max-step-ms <ms>', 'target for the time between tokens', loadValue('maxStepMs'))
     .option('--no-layout-cache', 'repack weights at each load; keep no file of them');
 }
 

@@ -4,16 +4,16 @@ import { availableParallelism, cpus } from 'node:os';
 import { InvalidArgumentError } from 'commander';
 
 import type { Check } from '../check-options.js';
-import { integerIn, isStopList, numberIn } from '../check-options.js';
+import { integerIn, isStopList } from '../check-options.js';
 import { CachalotError } from '../errors.js';
 import { readLoadOptions } from '../load-options.js';
 import type { LoadOptions } from '../load-options.js';
 
-/** Plain decimals, with an exponent if need be: no blanks, "0x10" or "Infinity". */
-export function number(text: string): number {
-  const value = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : NaN;
-  if (!Number.isFinite(value)) throw new InvalidArgumentError('expected a number.');
-  return value;
+const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
+/** Plain decimals, with an exponent if need be; what is none ("", " 5", "0x10", "Infinity") stays as it is, for a check to refuse. */
+function read(text: string): number | string {
+  return DECIMAL.test(text) ? Number(text) : text;
 }
 
 /** Throws what a check of the engine's options says as an error of the flag. */
@@ -28,27 +28,16 @@ function refusing<T>(read: () => T): T {
 
 /** A number that passes a check. */
 export function numberBy(check: Check): (text: string) => number {
-  return (text) => {
-    const value = number(text);
-    return refusing(() => check('', value) as number);
-  };
+  return (text) => refusing(() => check('', read(text)) as number);
 }
 
 export function integer(min: number, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
   return numberBy(integerIn(min, max));
 }
 
-export const decimal = numberBy(numberIn(0, Number.MAX_VALUE));
-
-/** A value that `Engine.load` takes for an option. */
-export function loadValue<K extends keyof LoadOptions>(
-  name: K,
-  read: (text: string) => LoadOptions[K],
-): (text: string) => LoadOptions[K] {
-  return (text) => {
-    const value = read(text);
-    return refusing(() => readLoadOptions({ [name]: value })[name]);
-  };
+/** What `Engine.load` takes for an option; numbers are read as such. */
+export function loadValue<K extends keyof LoadOptions>(name: K): (text: string) => LoadOptions[K] {
+  return (text) => refusing(() => readLoadOptions({ [name]: read(text) })[name]);
 }
 
 /** So many threads per logical processor, or so many in all, are no slip of the hand yet. */
@@ -58,12 +47,12 @@ const FEW_THREADS = 16;
 export function threads(text: string): number {
   const processors = Math.max(availableParallelism(), cpus().length);
   const most = Math.max(THREADS_PER_PROCESSOR * processors, FEW_THREADS);
-  const count = integer(1)(text);
-  if (count > most)
+  const count = read(text);
+  if (typeof count === 'number' && count > most)
     throw new InvalidArgumentError(
       `expected at most ${most} threads: this machine has ${processors} logical processors.`,
     );
-  return count;
+  return integer(1, most)(text);
 }
 
 /** For options that may be given several times. */
@@ -72,7 +61,7 @@ export function collect(value: string, earlier: string[] = []): string[] {
 }
 
 export function notEmpty(text: string): string {
-  if (text === '') throw new InvalidArgumentError('expected a name, received nothing.');
+  if (text === '') throw new InvalidArgumentError('it is empty.');
   return text;
 }
 
@@ -80,7 +69,7 @@ const ESCAPES: Record<string, string> = { n: '\n', t: '\t', r: '\r', '\\': '\\' 
 
 /** A stop string, in which \n, \t and \r are signs that shells make hard to type. */
 export function stopText(value: string, earlier: string[] = []): string[] {
-  const text = value.replace(/\\([^]?)/g, (escape, letter: string) => {
+  const text = notEmpty(value).replace(/\\([^]?)/g, (escape, letter: string) => {
     const sign = ESCAPES[letter];
     if (sign !== undefined) return sign;
     throw new InvalidArgumentError(

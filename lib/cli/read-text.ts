@@ -10,7 +10,8 @@ import { ioError } from '../files/io-error.js';
 import { TEXT_BYTES, notAFile, readRegular, tooLarge } from '../files/regular-file.js';
 import { decodeText } from './text-bytes.js';
 
-const STANDARD_INPUT = 'standard input';
+/** What errors call it. */
+export const STANDARD_INPUT = 'standard input';
 /** After which a person is told what is being waited for. */
 const PATIENCE_MS = 2000;
 
@@ -24,7 +25,7 @@ export async function readText(path: string, signal?: AbortSignal): Promise<stri
   return decodeText(await readBytes(path, signal), nameOf(path));
 }
 
-/** What errors call it. */
+/** What errors call a file or pipe. */
 export function nameOf(path: string): string {
   return isStandardInput(path) ? STANDARD_INPUT : `'${path}'`;
 }

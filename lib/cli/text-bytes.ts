@@ -19,7 +19,8 @@ export function textLines(bytes: Buffer, name: string): Buffer[] {
   return linesOf(utf16 ? Buffer.from(decodeUtf16(bytes, utf16, name)) : withoutMark(bytes));
 }
 
-function linesOf(bytes: Buffer): Buffer[] {
+/** What stands between new lines. */
+export function linesOf(bytes: Buffer): Buffer[] {
   const lines: Buffer[] = [];
   let from = 0;
   for (let to = bytes.indexOf(0x0a); to >= 0; to = bytes.indexOf(0x0a, from)) {
