@@ -87,8 +87,9 @@ export class TerminalInput implements ChatInput {
       if (key?.name === 'paste-start') this.#isPasting = true;
       if (key?.name === 'paste-end') this.#isPasting = false;
     });
-    const unmark = () => void output.write(MARK_NO_PASTES);
-    output.write(MARK_PASTES);
+    const mark = (text: string) => process.env['TERM'] !== 'dumb' && output.write(text);
+    const unmark = () => void mark(MARK_NO_PASTES);
+    mark(MARK_PASTES);
     process.once('exit', unmark); // a shell would be told of pastes, too
     this.#readline.once('close', () => {
       process.off('exit', unmark);

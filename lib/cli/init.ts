@@ -40,9 +40,11 @@ async function writeProject(folder: string, model: string): Promise<string[]> {
   const files = Object.keys(contents);
   const there = files.find((name) => existsSync(join(folder, name)));
   if (there !== undefined) throw refuse(folder, there);
+  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+    throw ioError(error, 'make the folder', folder);
+  });
   const written: string[] = [];
   try {
-    await mkdir(folder, { recursive: true });
     for (const [name, text] of Object.entries(contents)) {
       await writeFile(join(folder, name), text, { flag: 'wx' });
       written.push(name);
