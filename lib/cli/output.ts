@@ -6,6 +6,7 @@ import type { Colors } from 'picocolors/types';
 import { variable } from '../environment.js';
 import { CachalotError } from '../errors.js';
 import type { PullProgress } from '../models/pull.js';
+import { timeText } from './sizes.js';
 
 export enum ExitCode {
   Error = 1,
@@ -84,6 +85,7 @@ export function pullReporter(): { report: (progress: PullProgress) => void; end:
         stream: process.stderr,
         clearOnComplete: true,
         hideCursor: true,
+        formatTime: timeText,
       })
     : undefined;
   let last = '';
