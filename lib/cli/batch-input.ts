@@ -79,7 +79,8 @@ function parseValue(text: string, seen: Parsed): Partial<InputLine> {
     throw wrong(`\`${name}\` is neither a string nor a number`);
   if (raw !== undefined) seen.id = raw;
   if (seen.form === 'openai') return { ...seen, ...readOpenAiLine(value, members) };
-  const { id: _, prompt, ...options } = value as { id?: unknown; prompt?: unknown };
+  const { prompt, ...rest } = value as { prompt?: unknown };
+  const options = Object.fromEntries(Object.entries(rest).filter(([key]) => key !== 'id'));
   return { ...seen, prompt: checkPrompt(prompt), options };
 }
 

@@ -24,7 +24,7 @@ import {
 } from './generate-flags.js';
 import type { GenerateFlags } from './generate-flags.js';
 import { ExitCode, interruptSignal } from './output.js';
-import { isStandardInput } from './read-text.js';
+import { isStandardInput, standardInputKind } from './read-text.js';
 
 interface BatchFlags extends EngineFlags, GenerateFlags {
   output?: string;
@@ -105,7 +105,7 @@ function inputsOf(
   command: Command,
 ): string[] {
   const refuse = (what: string) => command.error(`error: ${what}`, { exitCode: 2 });
-  if (named.length === 0 && process.stdin.isTTY)
+  if (named.length === 0 && standardInputKind() === 'nothing')
     return refuse('give a file of JSON lines, or pipe them in');
   const inputs = named.length === 0 ? ['-'] : [...named];
   if (inputs.filter(isStandardInput).length > 1) return refuse('standard input can be given once');

@@ -28,6 +28,18 @@ const HELP = `/save FILE  write the conversation      /load FILE  go on with one
 """         begins and ends a message of several lines; several pasted lines are one message, too.
 Ctrl-C stops an answer, or drops what is typed; twice, it leaves.`;
 
+/** The commands, and whether they need a file. */
+const NEEDS_FILE: Record<string, boolean> = {
+  save: true,
+  load: true,
+  stats: false,
+  undo: false,
+  new: false,
+  help: false,
+  exit: false,
+  quit: false,
+};
+
 export function addChat(program: Command): void {
   const command = program.command('chat').description('talk with a model');
   addGenerateFlags(addEngineOptions(command))
@@ -162,19 +174,20 @@ class Chat {
   }
 
   private async obey(command: string): Promise<void> {
-    const [, name, rest = ''] = /^\/(\S*)\s*(.*)$/.exec(command)!;
-    const file = () => {
-      if (rest === '') throw new CachalotError('invalid_argument', `/${name} needs a file name`);
-      return rest;
-    };
+    const [, name = '', rest = ''] = /^\/(\S*)\s*(.*)$/.exec(command)!;
+    const needsFile = Object.hasOwn(NEEDS_FILE, name) ? NEEDS_FILE[name] : undefined;
+    const wrong = (what: string) => new CachalotError('invalid_argument', what);
+    if (needsFile === undefined) throw wrong(`there is no /${name}; try /help`);
+    if (needsFile && rest === '') throw wrong(`/${name} needs a file name`);
+    if (!needsFile && rest !== '') throw wrong(`/${name} stands alone, without '${rest}'`);
     switch (name) {
       case 'help':
         return this.say(HELP);
       case 'save':
-        await saveConversation(file(), this.#flags.model, this.#session.messages);
+        await saveConversation(rest, this.#flags.model, this.#session.messages);
         return this.say(`saved to ${rest}`);
       case 'load':
-        return this.load(file());
+        return this.load(rest);
       case 'stats':
         return this.stats();
       case 'undo':
@@ -183,8 +196,6 @@ class Chat {
       case 'new':
         this.#session = this.begin();
         return;
-      default:
-        throw new CachalotError('invalid_argument', `there is no /${name}; try /help`);
     }
   }
 

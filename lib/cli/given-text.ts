@@ -2,8 +2,6 @@
  * The text that `run` and `score` work on. All that is given is used: files first, then what is piped in, then the argument, with
  * a blank line between them. (A question is best asked last, and questions about one text begin alike: it is computed once.)
  */
-import { fstatSync } from 'node:fs';
-
 import type { Command } from 'commander';
 
 import { CachalotError } from '../errors.js';
@@ -13,6 +11,7 @@ import {
   readStandardInput,
   readStandardInputQuietly,
   readText,
+  standardInputKind,
 } from './read-text.js';
 import { decodeText } from './text-bytes.js';
 
@@ -62,17 +61,6 @@ function joined(parts: readonly (string | undefined)[]): string {
   return texts
     .map((text, i) => (i + 1 < texts.length ? text.replace(/[\r\n]+$/, '') : text))
     .join('\n\n');
-}
-
-/** What a terminal or `/dev/null` has is asked for by "-" alone. */
-function standardInputKind(): 'nothing' | 'pipe' | 'socket' {
-  try {
-    const status = fstatSync(0);
-    if (status.isSocket()) return 'socket';
-    return status.isFIFO() || status.isFile() ? 'pipe' : 'nothing';
-  } catch {
-    return 'nothing'; // it is closed
-  }
 }
 
 export class GivenText {

@@ -86,9 +86,11 @@ export function readOpenAi(line: object): OpenAiRequest {
   if (method !== 'POST') throw wrong('`method` is not "POST"');
   if (typeof body !== 'object' || body === null || Array.isArray(body))
     throw wrong('`body` is no object');
-  const given = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null));
+  const given: Body = Object.fromEntries(
+    Object.entries(body).filter(([, value]) => value !== null),
+  );
   const isChat = isChatUrl(url) ?? Object.hasOwn(given, 'messages');
-  const { model, messages, prompt, n = 1, logprobs, top_logprobs, ...rest } = given as Body;
+  const { model, messages, prompt, n = 1, logprobs, top_logprobs, ...rest } = given;
   if (model !== undefined && typeof model !== 'string') throw wrong('`body.model` is no string');
   if ((isChat ? prompt : messages) !== undefined)
     throw wrong(
@@ -123,15 +125,15 @@ function chatPrompt(messages: unknown): Pick<OpenAiRequest, 'prompt' | 'tokens'>
 
 /** A string, or token ids. */
 function textPrompt(given: unknown): Pick<OpenAiRequest, 'prompt' | 'tokens'> {
-  const prompt: unknown =
-    Array.isArray(given) && given.length === 1 && typeof given[0] === 'string' ? given[0] : given;
+  const list: unknown[] = Array.isArray(given) ? given : [];
+  const prompt = list.length === 1 && typeof list[0] === 'string' ? list[0] : given;
   if (typeof prompt === 'string') return { prompt, tokens: undefined };
   if (!Array.isArray(prompt)) throw wrong('`body` has no `messages` and no `prompt`');
   if (prompt.some((item) => typeof item !== 'number'))
     throw wrong('`body.prompt` is no string and no array of token ids; give each prompt a line');
   return {
     prompt: undefined,
-    tokens: Array.from(isIntegerList('body.prompt', prompt) as Int32Array),
+    tokens: Array.from(isIntegerList('body.prompt', prompt)),
   };
 }
 

@@ -20,6 +20,17 @@ export function isStandardInput(path: string): boolean {
   return path === '-' || path === '/dev/stdin';
 }
 
+/** What a terminal or `/dev/null` has is asked for by "-" alone. */
+export function standardInputKind(): 'nothing' | 'pipe' | 'socket' {
+  try {
+    const status = fstatSync(0);
+    if (status.isSocket()) return 'socket';
+    return status.isFIFO() || status.isFile() ? 'pipe' : 'nothing';
+  } catch {
+    return 'nothing'; // it is closed
+  }
+}
+
 /** As `readBytes`; a byte-order mark is no part of it. */
 export async function readText(path: string, signal?: AbortSignal): Promise<string> {
   return decodeText(await readBytes(path, signal), nameOf(path));

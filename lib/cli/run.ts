@@ -74,10 +74,15 @@ async function answer(
 ): Promise<void> {
   const generation = begin(engine, text, flags, signal);
   if (!flags.json) {
+    let end = ''; // of a line that has begun
     try {
-      for await (const piece of generation) process.stdout.write(piece);
+      for await (const piece of generation) {
+        process.stdout.write(piece);
+        end = '\n';
+      }
+      end = '\n';
     } finally {
-      process.stdout.write('\n');
+      process.stdout.write(end);
     }
   }
   const result = await generation.result;

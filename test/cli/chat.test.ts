@@ -102,12 +102,13 @@ describe('cachalot chat', () => {
     expect(await new Promise((exit) => child.once('exit', exit))).toBe(143);
   });
 
-  test('/undo and /new take back; an unknown command ends a script', async () => {
+  test('/undo and /new take back; a command that is wrong ends a script', async () => {
     const { stdout, stderr } = await chat('the\n/undo\nthe\n/new\nthe\n/stats\n');
     const answers = stdout.trim().split('\n');
     expect(new Set(answers).size).toBe(1);
     expect(stderr).toContain('0 turns');
-    expect(await chat('/dance\nthe\n')).toMatchObject({ code: 2, stdout: '' });
+    for (const wrong of ['/dance', '/exit now', '/undo 3', '/save'])
+      expect(await chat(`${wrong}\nthe\n`)).toMatchObject({ code: 2, stdout: '' });
   });
 
   test('a model without a template is refused', async () => {

@@ -86,10 +86,16 @@ describe('the text of run and score', () => {
     ['run', '-f / < /dev/null', 1, /cannot read '\/': it is a folder/],
     ['run', 'x < <(printf "a\\n\\xe9")', 1, /cannot read standard input: line 2 is not UTF-8/],
     ['score', '< /dev/null', 2, /give a text/],
+    ['batch', '< /dev/null', 2, /give a file of JSON lines/],
   ])('%s %s is refused before a model is loaded', async (command, rest, code, message) => {
     const outcome = await shell(`"$0" "$1" ${command} -m /no/such.gguf ${rest}`);
     expect([outcome.code, outcome.stderr]).toEqual([code, expect.stringMatching(message)]);
     expect(outcome.stdout).toBe('');
+  });
+
+  test('that does not fit is an error, with nothing on stdout', async () => {
+    const args = ['run', '-m', model, '-c', '4', 'far more than four tokens'];
+    expect(await cachalot(args)).toMatchObject({ code: 1, stdout: '' });
   });
 
   test('with --raw may be blank, if it is said', async () => {
