@@ -282,8 +282,12 @@ export class Generation implements AsyncIterable<string> {
   }
 
   private summary(): GenerationResult {
-    const [hasLeft, systemMerged] = [this.#left, this.#systemMerged];
-    return summarize(this.#answer, this.#finish, { hasLeft, systemMerged });
+    const wantsLogprobs = this.#options.sampling.topLogprobs !== undefined;
+    return summarize(this.#answer, this.#finish, {
+      hasLeft: this.#left,
+      systemMerged: this.#systemMerged,
+      wantsLogprobs,
+    });
   }
 
   private notify(): void {

@@ -85,7 +85,7 @@ const isBreakers: Check<string[]> = (name, value) => {
 
 const MAX_COUNT = 2 ** 30;
 
-const dryChecks: Record<string, Check> = {
+export const dryChecks: Record<string, Check> = {
   multiplier: numberIn(0, 100),
   base: numberIn(1, 10),
   allowedLength: integerIn(1, MAX_COUNT),

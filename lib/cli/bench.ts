@@ -8,7 +8,8 @@ import { describeDevice } from '../engine-description.js';
 import { resolveModel } from '../models/pull.js';
 import { addEngineOptions, loadOptions } from './engine-options.js';
 import type { EngineFlags } from './engine-options.js';
-import { integer, interruptSignal, pullReporter, statusLine } from './output.js';
+import { integer } from './flag-values.js';
+import { interruptSignal, pullReporter, statusLine } from './output.js';
 import { sizeText } from './sizes.js';
 import { table } from './table.js';
 

@@ -9,14 +9,17 @@ import { addBench } from './bench.js';
 import { addBuild } from './build.js';
 import { addChat } from './chat.js';
 import { addDoctor } from './doctor.js';
+import { addInit } from './init.js';
 import { addInspect } from './inspect.js';
 import { addModels } from './models.js';
 import { ExitCode, reportError } from './output.js';
 import { addPull } from './pull.js';
 import { addRun } from './run.js';
 import { addScore } from './score.js';
+import { version } from './version.js';
 
-const { version } = require('../../package.json') as { version: string };
+/** Options of which all values count. */
+const REPEATED = ['stop', 'file'];
 
 const COMMANDS = [
   addRun,
@@ -29,6 +32,7 @@ const COMMANDS = [
   addBench,
   addDoctor,
   addBuild,
+  addInit,
 ];
 
 function build(): Command {
@@ -49,15 +53,30 @@ function build(): Command {
   for (const add of COMMANDS) add(program);
   program.addHelpText(
     'after',
-    '\nExit codes: 0 success, 1 error, 2 wrong usage, 130 interrupted.\n\nExamples:\n' +
+    '\nExit codes: 0 success, 1 error, 2 wrong usage, 130 interrupted by Ctrl-C, 143 by SIGTERM.\n\nExamples:\n' +
       '  cachalot run "What is the capital of France? Answer in one sentence."\n' +
       '  cachalot chat --system "You are terse."\n' +
       '  cachalot batch questions.jsonl --output answers.jsonl\n' +
       '  cachalot pull tinyllama-1.1b-chat',
   );
   for (const command of program.commands)
-    for (const each of [command, ...command.commands]) each.exitOverride();
+    for (const each of [command, ...command.commands]) refuseTwice(each.exitOverride());
   return program;
+}
+
+/** Of values given to one option the last would count, and the others say nothing. */
+function refuseTwice(command: Command): void {
+  for (const option of command.options) {
+    if (!option.required || REPEATED.includes(option.name())) continue;
+    let isGiven = false;
+    command.on(`option:${option.name()}`, () => {
+      if (isGiven)
+        command.error(`error: option '${option.flags}' is given twice`, {
+          exitCode: ExitCode.Usage,
+        });
+      isGiven = true;
+    });
+  }
 }
 
 async function main(): Promise<void> {
