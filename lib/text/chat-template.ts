@@ -5,7 +5,7 @@ import { WorkerLanes } from './worker-lanes.js';
 
 /** Real templates take a few milliseconds. */
 const DEADLINE_MS = 500;
-/** Never reached, see template-limits.ts: a heap that is full can end the process, and not just the worker. */
+/** Never reached, see jinja/budget.ts: a heap that is full can end the process, and not just the worker. */
 const HEAP_MB = 4096;
 
 /** Renders in workers; a long conversation holds up no short one. */

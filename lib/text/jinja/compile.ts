@@ -1,0 +1,284 @@
+/** Statements to functions. */
+import { chargeItems, collect, step } from './budget.js';
+import { ExpressionCompiler } from './compile-expression.js';
+import type { Evaluate, Used } from './compile-expression.js';
+import { TemplateError } from './errors.js';
+import { Loop } from './loop.js';
+import { isTrue, iterate } from './operators.js';
+import { print } from './print.js';
+import { Output, Scope } from './scope.js';
+import type { Expression, Filter, For, Parameter, Statement, Target } from './syntax.js';
+import { Callable, Dict, Namespace, Stream, Tuple, Undefined } from './values.js';
+import type { Arguments, Value } from './values.js';
+
+/** How a statement ends. */
+enum Ends {
+  Here,
+  Loop,
+  Turn,
+}
+
+type Run = (scope: Scope, output: Output) => Ends;
+type Assign = (scope: Scope, value: Value) => void;
+
+/** The line that is being rendered, for errors. */
+export const position = { line: 0 };
+
+export function compile(statements: Statement[]): Run {
+  return new Compiler().block(statements);
+}
+
+type Of<Type> = Extract<Statement, { type: Type }>;
+
+class Compiler extends ExpressionCompiler {
+  block(statements: Statement[]): Run {
+    const runs = statements.map((statement) => {
+      const run = this.statement(statement);
+      const { line } = statement;
+      return (scope: Scope, output: Output) => {
+        step();
+        position.line = line;
+        return run(scope, output);
+      };
+    });
+    return (scope, output) => {
+      for (const run of runs) {
+        const ends = run(scope, output);
+        if (ends !== Ends.Here) return ends;
+      }
+      return Ends.Here;
+    };
+  }
+
+  /** One that conditions around it have no say in: see `conditional`. */
+  private inner(statements: Statement[]): Run {
+    return this.under(false, () => this.block(statements));
+  }
+
+  private statement(source: Statement): Run {
+    switch (source.type) {
+      case 'text':
+        return (_, output) => (output.write(source.text), Ends.Here);
+      case 'print': {
+        const value = this.expression(source.value);
+        return (scope, output) => (output.write(print(value(scope))), Ends.Here);
+      }
+      case 'set': {
+        const [value, assign] = [this.expression(source.value), this.target(source.target)];
+        return (scope) => (assign(scope, value(scope)), Ends.Here);
+      }
+      case 'set block':
+        return this.setBlock(source);
+      case 'if':
+        return this.if(source);
+      case 'for':
+        return this.for(source);
+      case 'break':
+        return () => Ends.Loop;
+      case 'continue':
+        return () => Ends.Turn;
+      case 'macro': {
+        const macro = this.macro(source.name, source.parameters, source.body);
+        return (scope) => (scope.set(source.name, macro(scope)), Ends.Here);
+      }
+      case 'call block': {
+        const caller = this.macro('caller', source.parameters, source.body);
+        const value = this.call(source.call, caller);
+        return (scope, output) => (output.write(print(value(scope))), Ends.Here);
+      }
+      case 'filter block':
+        return this.filterBlock(source);
+      case 'with':
+        return this.with(source);
+      case 'generation': {
+        const body = this.inner(source.body);
+        return (scope, output) => body(new Scope(scope), output);
+      }
+    }
+  }
+
+  private target(target: Target): Assign {
+    if (target.type === 'name') return (scope, value) => scope.set(target.name, value);
+    if (target.type === 'field') {
+      const { name, field } = target;
+      return (scope, value) => {
+        const namespace = scope.find(name);
+        if (!(namespace instanceof Namespace))
+          throw new TemplateError('cannot assign attribute on non-namespace object');
+        namespace.fields.set(field, value);
+      };
+    }
+    const targets = target.items.map((item) => this.target(item));
+    return (scope, value) => {
+      const values = collect(iterate(value));
+      if (values.length !== targets.length)
+        throw new TemplateError(`expected ${targets.length} values, ${values.length} were given`);
+      targets.forEach((assign, i) => assign(scope, values[i]!));
+    };
+  }
+
+  /** Runs a body and gives its text; what filters do with it is in `filter`. */
+  private captured(body: Run, filter: Filter | null, before: Run) {
+    let text = '';
+    const chain = filter && this.filterChain(filter, () => text);
+    return (scope: Scope, apply: (value: Value) => void): Ends => {
+      const [inner, output] = [new Scope(scope), new Output()];
+      const ends = before(inner, output) || body(inner, output);
+      if (ends !== Ends.Here) return ends;
+      text = output.text;
+      apply(chain ? chain(inner) : text);
+      return Ends.Here;
+    };
+  }
+
+  private filterChain(filter: Filter, text: Evaluate): Evaluate {
+    const of = filter.of;
+    return this.filter(filter, of ? this.filterChain(of as Filter, text) : text);
+  }
+
+  private setBlock(source: Of<'set block'>): Run {
+    const assign = this.target(source.target);
+    const capture = this.under(false, () =>
+      this.captured(this.block(source.body), source.filter, () => Ends.Here),
+    );
+    return (scope) => capture(scope, (value) => assign(scope, value));
+  }
+
+  private filterBlock(source: Of<'filter block'>): Run {
+    const capture = this.under(false, () =>
+      this.captured(this.block(source.body), source.filter, () => Ends.Here),
+    );
+    return (scope, output) => capture(scope, (value) => output.write(print(value)));
+  }
+
+  private with(source: Of<'with'>): Run {
+    const pairs = source.pairs.map(([target, value]) => ({
+      assign: this.target(target),
+      value: this.expression(value),
+    }));
+    const body = this.inner(source.body);
+    return (scope, output) => {
+      const inner = new Scope(scope);
+      for (const { assign, value } of pairs) assign(inner, value(scope));
+      return body(inner, output);
+    };
+  }
+
+  private if(source: Of<'if'>): Run {
+    return this.under(true, () => {
+      const branches = source.branches.map(({ test, body }) => ({
+        test: this.expression(test),
+        body: this.block(body),
+      }));
+      const otherwise = this.block(source.otherwise);
+      return (scope: Scope, output: Output) => {
+        for (const { test, body } of branches)
+          if (isTrue(test(scope))) return body(scope, output);
+        return otherwise(scope, output);
+      };
+    });
+  }
+
+  private for(source: For): Run {
+    const items = this.expression(source.items);
+    const passes = source.test && this.under(false, () => this.expression(source.test!));
+    const [assign, body] = [this.target(source.target), this.inner(source.body)];
+    const otherwise = this.inner(source.otherwise);
+    const run = (scope: Scope, output: Output, of: Value, depth: number): Ends => {
+      const again = (inner: Value, deeper: number) => {
+        const text = new Output();
+        run(scope, text, inner, deeper);
+        return text.text;
+      };
+      const chosen = passes ? new Stream(filtered(scope, of, assign, passes)) : of;
+      const loop = new Loop(chosen, depth, source.recursive ? again : undefined);
+      let isEmpty = true; // also where no turn comes to its end: so does jinja2
+      for (let item = loop.next(); item !== undefined; item = loop.next()) {
+        step();
+        const turn = new Scope(scope);
+        turn.set('loop', loop);
+        assign(turn, item);
+        const ends = body(turn, output);
+        if (ends === Ends.Loop) break;
+        if (ends === Ends.Here) isEmpty = false;
+      }
+      return isEmpty ? otherwise(new Scope(scope), output) : Ends.Here;
+    };
+    return (scope, output) => run(scope, output, items(scope), 0);
+  }
+
+  /** Makes the macro of a scope, whose variables it sees as they are when it is called. */
+  private macro(name: string, parameters: Parameter[], statements: Statement[]) {
+    const used: Used = new Set();
+    this.used.push(used);
+    const defaults = parameters.map((one) => ({
+      name: one.name,
+      make: one.default && this.under(false, () => this.expression(one.default as Expression)),
+    }));
+    const body = this.inner(statements);
+    this.used.pop();
+    return (scope: Scope): Callable =>
+      new Callable(
+        name,
+        (given) => {
+          const inner = new Scope(scope);
+          bindMacro(name, defaults, used, given, inner);
+          const output = new Output();
+          body(inner, output);
+          return output.text;
+        },
+        `<Macro '${name}'>`,
+      );
+  }
+}
+
+function* filtered(
+  scope: Scope,
+  items: Value,
+  assign: Assign,
+  passes: Evaluate,
+): Generator<Value> {
+  for (const item of iterate(items)) {
+    step();
+    const inner = new Scope(scope);
+    assign(inner, item);
+    if (isTrue(passes(inner))) yield item;
+  }
+}
+
+interface MacroParameter {
+  name: string;
+  make: Evaluate | null;
+}
+
+function bindMacro(
+  macro: string,
+  parameters: MacroParameter[],
+  used: Used,
+  { positional, named }: Arguments,
+  scope: Scope,
+): void {
+  const rest = new Map(named);
+  const unset: MacroParameter[] = [];
+  parameters.forEach((parameter, i) => {
+    const value = i < positional.length ? positional[i] : rest.get(parameter.name);
+    if (i >= positional.length) rest.delete(parameter.name);
+    if (value === undefined) unset.push(parameter);
+    else scope.set(parameter.name, value);
+  });
+  if (used.has('caller')) {
+    scope.set('caller', rest.get('caller') ?? new Undefined('No caller defined'));
+    rest.delete('caller');
+  }
+  if (used.has('kwargs')) scope.set('kwargs', Dict.of(rest));
+  else
+    for (const name of rest.keys())
+      throw new TemplateError(`macro '${macro}' takes no keyword argument '${name}'`);
+  const more = positional.slice(parameters.length);
+  chargeItems(more.length);
+  if (used.has('varargs')) scope.set('varargs', new Tuple(more));
+  else if (more.length > 0)
+    throw new TemplateError(`macro '${macro}' takes not more than ${parameters.length} argument(s)`);
+  for (const { name, make } of unset)
+    scope.set(name, make ? make(scope) : new Undefined(`parameter '${name}' was not provided`));
+}
