@@ -18,6 +18,7 @@ import {
   isInteger,
   toIndex,
   typeName,
+  wrongType,
 } from './values.js';
 import type { Value } from './values.js';
 
@@ -49,6 +50,7 @@ export function attributeOf(of: Value, name: string): Value {
 
 export function itemOf(of: Value, key: Value): Value {
   const found = ownItem(of, key);
+  if (found === undefined && key instanceof Slice) throw wrongType('a slice', 'text or a list', of);
   if (found !== undefined) return found;
   const attribute = typeof key === 'string' ? ownAttribute(of, key) : undefined;
   return attribute === undefined ? missing(of, key) : attribute;
@@ -111,7 +113,6 @@ function isHashable(key: Value): boolean {
 
 function slice(of: string | Value[] | Tuple | Range, bounds: Slice): Value | undefined {
   const whole = (value: Value) => value === null || isInteger(value);
-  // Python's own error makes jinja2 look for an attribute of that name, of which there is none.
   if (![bounds.start, bounds.stop, bounds.step].every(whole)) return undefined;
   const step = bounds.step === null ? 1 : toIndex(bounds.step, 'a step');
   if (step === 0) throw new TemplateError('slice step cannot be zero');

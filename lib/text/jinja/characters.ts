@@ -104,6 +104,7 @@ export const CLASSES: Record<string, (text: string) => boolean> = {
   isnumeric: noOtherNumbers('isnumeric', every('\\p{Nd}')),
   isidentifier: (text) => /^[\p{ID_Start}_]\p{ID_Continue}*$/u.test(text),
   isspace: isBlank,
+  istitle: (text) => /[\p{Lowercase}\p{Uppercase}\p{Lt}]/u.test(text) && titleOf(text) === text,
   islower: hasNoOther(/\p{Lowercase}/u, /[\p{Uppercase}\p{Lt}]/u),
   isupper: hasNoOther(/\p{Uppercase}/u, /[\p{Lowercase}\p{Lt}]/u),
 };

@@ -3,6 +3,7 @@ import { chargeItems, collect, step } from './budget.js';
 import { ExpressionCompiler } from './compile-expression.js';
 import type { Evaluate, Used } from './compile-expression.js';
 import { TemplateError } from './errors.js';
+import { Frame } from './frames.js';
 import { Loop } from './loop.js';
 import { isTrue, iterate } from './operators.js';
 import { print } from './print.js';
@@ -25,13 +26,27 @@ type Assign = (scope: Scope, value: Value) => void;
 export const position = { line: 0 };
 
 export function compile(statements: Statement[]): Run {
-  return new Compiler().block(statements);
+  return new Compiler().template(statements);
+}
+
+/** A body with variables of its own. */
+interface Body {
+  run: Run;
+  /** The variables that it begins with. */
+  begin(outer: Scope): Scope;
 }
 
 type Of<Type> = Extract<Statement, { type: Type }>;
 
 class Compiler extends ExpressionCompiler {
-  block(statements: Statement[]): Run {
+  #frame = new Frame();
+
+  template(statements: Statement[]): Run {
+    const { run, begin } = this.frame((frame) => frame.body(statements), statements);
+    return (scope, output) => run(begin(scope), output);
+  }
+
+  private block(statements: Statement[]): Run {
     const runs = statements.map((statement) => {
       const run = this.statement(statement);
       const { line } = statement;
@@ -50,9 +65,25 @@ class Compiler extends ExpressionCompiler {
     };
   }
 
-  /** One that conditions around it have no say in: see `conditional`. */
-  private inner(statements: Statement[]): Run {
-    return this.under(false, () => this.block(statements));
+  /** `look`: shows the frame what belongs to it. Conditions around it have no say in it: see `conditional`. */
+  private frame(look: (frame: Frame) => void, statements: Statement[], parameters?: string[]): Body {
+    const outer = this.#frame;
+    const frame = new Frame(outer, parameters);
+    look(frame);
+    this.#frame = frame;
+    const run = this.under(false, () => this.block(statements));
+    this.#frame = outer;
+    const { empty } = frame;
+    const begin = (scope: Scope) => {
+      const inner = new Scope(scope);
+      for (const name of empty) inner.set(name, new Undefined(`'${name}' is undefined`));
+      return inner;
+    };
+    return { run, begin };
+  }
+
+  private body(statements: Statement[], parameters?: string[]): Body {
+    return this.frame((frame) => frame.body(statements), statements, parameters);
   }
 
   private statement(source: Statement): Run {
@@ -91,8 +122,8 @@ class Compiler extends ExpressionCompiler {
       case 'with':
         return this.with(source);
       case 'generation': {
-        const body = this.inner(source.body);
-        return (scope, output) => body(new Scope(scope), output);
+        const { run, begin } = this.body(source.body);
+        return (scope, output) => run(begin(scope), output);
       }
     }
   }
@@ -117,13 +148,17 @@ class Compiler extends ExpressionCompiler {
     };
   }
 
-  /** Runs a body and gives its text; what filters do with it is in `filter`. */
-  private captured(body: Run, filter: Filter | null, before: Run) {
+  /** Runs a body, and hands on its text with what the filters make of it. */
+  private captured(statements: Statement[], filter: Filter | null) {
     let text = '';
-    const chain = filter && this.filterChain(filter, () => text);
+    const { run, begin } = this.frame((frame) => {
+      frame.body(statements);
+      frame.read(filter);
+    }, statements);
+    const chain = filter && this.under(false, () => this.filterChain(filter, () => text));
     return (scope: Scope, apply: (value: Value) => void): Ends => {
-      const [inner, output] = [new Scope(scope), new Output()];
-      const ends = before(inner, output) || body(inner, output);
+      const [inner, output] = [begin(scope), new Output()];
+      const ends = run(inner, output);
       if (ends !== Ends.Here) return ends;
       text = output.text;
       apply(chain ? chain(inner) : text);
@@ -132,22 +167,17 @@ class Compiler extends ExpressionCompiler {
   }
 
   private filterChain(filter: Filter, text: Evaluate): Evaluate {
-    const of = filter.of;
-    return this.filter(filter, of ? this.filterChain(of as Filter, text) : text);
+    return this.filter(filter, filter.of ? this.filterChain(filter.of as Filter, text) : text);
   }
 
   private setBlock(source: Of<'set block'>): Run {
     const assign = this.target(source.target);
-    const capture = this.under(false, () =>
-      this.captured(this.block(source.body), source.filter, () => Ends.Here),
-    );
+    const capture = this.captured(source.body, source.filter);
     return (scope) => capture(scope, (value) => assign(scope, value));
   }
 
   private filterBlock(source: Of<'filter block'>): Run {
-    const capture = this.under(false, () =>
-      this.captured(this.block(source.body), source.filter, () => Ends.Here),
-    );
+    const capture = this.captured(source.body, source.filter);
     return (scope, output) => capture(scope, (value) => output.write(print(value)));
   }
 
@@ -156,11 +186,12 @@ class Compiler extends ExpressionCompiler {
       assign: this.target(target),
       value: this.expression(value),
     }));
-    const body = this.inner(source.body);
+    const names = source.pairs.flatMap(([target]) => namesOf(target));
+    const { run, begin } = this.body(source.body, names);
     return (scope, output) => {
-      const inner = new Scope(scope);
+      const inner = begin(scope);
       for (const { assign, value } of pairs) assign(inner, value(scope));
-      return body(inner, output);
+      return run(inner, output);
     };
   }
 
@@ -182,8 +213,9 @@ class Compiler extends ExpressionCompiler {
   private for(source: For): Run {
     const items = this.expression(source.items);
     const passes = source.test && this.under(false, () => this.expression(source.test!));
-    const [assign, body] = [this.target(source.target), this.inner(source.body)];
-    const otherwise = this.inner(source.otherwise);
+    const assign = this.target(source.target);
+    const body = this.body(source.body, ['loop', ...namesOf(source.target)]);
+    const otherwise = this.body(source.otherwise);
     const run = (scope: Scope, output: Output, of: Value, depth: number): Ends => {
       const again = (inner: Value, deeper: number) => {
         const text = new Output();
@@ -195,14 +227,14 @@ class Compiler extends ExpressionCompiler {
       let isEmpty = true; // also where no turn comes to its end: so does jinja2
       for (let item = loop.next(); item !== undefined; item = loop.next()) {
         step();
-        const turn = new Scope(scope);
+        const turn = body.begin(scope);
         turn.set('loop', loop);
         assign(turn, item);
-        const ends = body(turn, output);
+        const ends = body.run(turn, output);
         if (ends === Ends.Loop) break;
         if (ends === Ends.Here) isEmpty = false;
       }
-      return isEmpty ? otherwise(new Scope(scope), output) : Ends.Here;
+      return isEmpty ? otherwise.run(otherwise.begin(scope), output) : Ends.Here;
     };
     return (scope, output) => run(scope, output, items(scope), 0);
   }
@@ -215,21 +247,26 @@ class Compiler extends ExpressionCompiler {
       name: one.name,
       make: one.default && this.under(false, () => this.expression(one.default as Expression)),
     }));
-    const body = this.inner(statements);
+    const names = parameters.map((one) => one.name);
+    const { run, begin } = this.body(statements, names);
     this.used.pop();
     return (scope: Scope): Callable =>
       new Callable(
         name,
         (given) => {
-          const inner = new Scope(scope);
+          const inner = begin(scope);
           bindMacro(name, defaults, used, given, inner);
           const output = new Output();
-          body(inner, output);
+          run(inner, output);
           return output.text;
         },
         `<Macro '${name}'>`,
       );
   }
+}
+
+function namesOf(target: Target): string[] {
+  return target.type === 'targets' ? target.items.flatMap(namesOf) : [target.name];
 }
 
 function* filtered(

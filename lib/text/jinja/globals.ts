@@ -1,7 +1,7 @@
 /** The functions that a chat template finds: jinja2's, and those that transformers adds. */
 import { Bound } from './arguments.js';
 import { collect } from './budget.js';
-import { RaisedError, TemplateError, unsupported } from './errors.js';
+import { RaisedError, TemplateError, TooLargeError, unsupported } from './errors.js';
 import { iterate } from './operators.js';
 import { print } from './print.js';
 import { strftime } from './strftime.js';
@@ -19,7 +19,7 @@ function range(given: Arguments): Value {
   if (step === 0) throw new TemplateError('range() arg 3 must not be zero');
   const made = new Range(start, stop, step);
   if (!(made.length <= MAX_RANGE))
-    throw new TemplateError(`range() makes ${made.length} numbers, more than ${MAX_RANGE}`);
+    throw new TooLargeError(`makes a range of ${made.length} numbers; at most ${MAX_RANGE} are allowed`);
   return made;
 }
 

@@ -46,7 +46,7 @@ function dictSort(value: Value, given: Arguments): Value {
   if (by !== 'key' && by !== 'value') throw new TemplateError('dictsort sorts by "key" or "value"');
   const key = getter(by === 'key' ? 0 : 1, null, !bound.flag('case_sensitive'));
   const items = collect(new View(value, 'items')) as Tuple[];
-  return sorted(items, key, bound.flag('reverse'));
+  return sorted(items, key, bound.index('reverse', 0) !== 0);
 }
 
 function sort(value: Value, given: Arguments): Value {
@@ -55,7 +55,7 @@ function sort(value: Value, given: Arguments): Value {
   const names = typeof attribute === 'string' ? attribute.split(',') : [attribute];
   const getters = names.map((name) => getter(name, null, !bound.flag('case_sensitive')));
   const key = (item: Value) => getters.map((get) => get(item));
-  return sorted(collect(iterate(value)), key, bound.flag('reverse'));
+  return sorted(collect(iterate(value)), key, bound.index('reverse', 0) !== 0);
 }
 
 function groupBy(value: Value, given: Arguments): Value {

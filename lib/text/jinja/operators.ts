@@ -59,7 +59,7 @@ export function iterated(value: Value): Iterable<Value> | undefined {
 
 export function iterate(value: Value): Iterable<Value> {
   const items = iterated(value);
-  if (!items) throw new TemplateError(`'${typeName(value)}' object is not iterable`);
+  if (items === undefined) throw new TemplateError(`'${typeName(value)}' object is not iterable`);
   return items;
 }
 
@@ -130,7 +130,7 @@ export function contains(container: Value, item: Value): boolean {
   }
   if (container instanceof Dict) return container.get(item) !== undefined;
   const items = iterated(container);
-  if (!items) throw new TemplateError(`argument of type '${typeName(container)}' is not iterable`);
+  if (items === undefined) throw new TemplateError(`argument of type '${typeName(container)}' is not iterable`);
   for (const one of items) if (isEqual(one, item)) return true;
   return false;
 }

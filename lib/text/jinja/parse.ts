@@ -159,6 +159,8 @@ class Parser extends ExpressionParser {
       const initial = this.tokens.skipOperator('=') ? this.expression() : null;
       if (!initial && parameters.at(-1)?.default)
         throw this.tokens.error(`the parameter "${name}" needs a default, as those before it have`);
+      if (parameters.some((one) => one.name === name))
+        throw this.tokens.error(`the parameter "${name}" stands there twice`);
       parameters.push({ name, default: initial });
     }
     this.tokens.expectOperator(')');

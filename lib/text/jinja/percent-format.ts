@@ -3,6 +3,7 @@ import { chargeText, joined, repeated } from './budget.js';
 import { charactersOf, lengthOf } from './characters.js';
 import { TemplateError, unsupported } from './errors.js';
 import { toFixed, toNumber, truncate } from './numbers.js';
+import { isSequence } from './operators.js';
 import { print, represent } from './print.js';
 import { Dict, Float, Tuple, isInteger, isNumber, toIndex, wrongType } from './values.js';
 import type { Value } from './values.js';
@@ -35,7 +36,9 @@ export function formatPercent(form: string, given: Value): string {
     }
   }
   parts.push(form.slice(at));
-  if (used < items.length && !dict)
+  // Python lets pass whatever has items, also of names.
+  const hasItems = typeof given !== 'string' && !(given instanceof Tuple) && isSequence(given);
+  if (used < items.length && !hasItems)
     throw new TemplateError('not all arguments converted during string formatting');
   return joined(parts);
 }
@@ -112,7 +115,8 @@ export function formatSpec(value: Value, spec: string): string {
   const found = SPEC.exec(spec);
   if (!found) throw new TemplateError(`the format "${spec}" is wrong`);
   const [, fill, align, sign = '', sharp, zero, width = '0', comma, precision, type] = found;
-  const isNumeric = isNumber(value) && typeof value !== 'boolean';
+  if (typeof value === 'boolean') return formatSpec(Number(value), spec);
+  const isNumeric = isNumber(value);
   if (sharp || (!isNumeric && typeof value !== 'string'))
     throw unsupported(`the format "${spec}" of ${represent(value)}`);
   let text: string;

@@ -13,6 +13,7 @@ import {
   Markup,
   Opaque,
   Undefined,
+  identityOf,
   isInteger,
   isNumber,
 } from './values.js';
@@ -39,7 +40,7 @@ const PLAIN: Record<string, (value: Value) => boolean> = {
   escaped: (value) => value instanceof Markup,
   even: (value) => isEven(value),
   false: (value) => value === false,
-  filter: (value) => findFilter(print(value)) !== undefined,
+  filter: (value) => isNamed(value, findFilter),
   float: (value) => value instanceof Float,
   integer: (value) => isInteger(value) && typeof value !== 'boolean',
   iterable: (value) => value instanceof Markup || iterated(value) !== undefined,
@@ -50,7 +51,7 @@ const PLAIN: Record<string, (value: Value) => boolean> = {
   odd: (value) => isEven(value, 2, 1),
   sequence: isSequence,
   string: (value) => typeof value === 'string' || value instanceof Markup,
-  test: (value) => findTest(print(value)) !== undefined,
+  test: (value) => isNamed(value, findTest),
   true: (value) => value === true,
   undefined: (value) => value instanceof Undefined,
   upper: (value) => CLASSES['isupper']!(print(value)),
@@ -91,6 +92,11 @@ function isSame(value: Value, other: Value): boolean {
   if ((isPlain(value) || value instanceof Float) && isEqual(value, other))
     throw new TemplateError('the test sameas of text or numbers is not supported');
   return value === other;
+}
+
+function isNamed(value: Value, find: (name: string) => unknown): boolean {
+  identityOf(value); // what cannot be looked up is an error
+  return typeof value === 'string' && find(value) !== undefined;
 }
 
 export function findTest(name: string): Test | undefined {

@@ -187,7 +187,7 @@ const METHODS: Record<string, TextMethod> = {
   rstrip: stripper('rstrip', 'right'),
   split: splitter('split', false),
   splitlines: (text, given) =>
-    texts(splitLines(text, new Bound('splitlines', given, 'keepends').flag('keepends'))),
+    texts(splitLines(text, new Bound('splitlines', given, 'keepends').index('keepends', 0) !== 0)),
   startswith: affix('startswith', (text, begin) => text.startsWith(begin)),
   strip: stripper('strip', 'both'),
   swapcase: plain('swapcase', swapCase),
