@@ -41,11 +41,17 @@ const UNKNOWN = new Map(
   Object.entries(OTHERS).map(([type, names]) => [type, new Set(names.split(' '))]),
 );
 
+/** Names that a dict does not look up among its keys first. */
+const isOfDicts = (name: string) =>
+  Object.hasOwn(METHODS['dict']!, name) || UNKNOWN.get('dict')!.has(name) || isUnsafe(name);
+
 export function attributeOf(of: Value, name: string): Value {
-  const found = ownAttribute(of, name);
-  if (found !== undefined) return found;
-  const item = of instanceof Dict ? of.get(name) : undefined;
-  return item ?? (item === null ? null : missing(of, name));
+  // Nearly every attribute in a template is a key.
+  if (of instanceof Dict && !isOfDicts(name)) {
+    const item = of.get(name);
+    return item === undefined ? missing(of, name) : item;
+  }
+  return attributeOnly(of, name);
 }
 
 export function itemOf(of: Value, key: Value): Value {
@@ -58,7 +64,8 @@ export function itemOf(of: Value, key: Value): Value {
 
 /** An attribute that is no item, for the filter `attr`. */
 export function attributeOnly(of: Value, name: string): Value {
-  return ownAttribute(of, name) ?? missing(of, name);
+  const found = ownAttribute(of, name);
+  return found === undefined ? missing(of, name) : found;
 }
 
 function missing(of: Value, key: Value): Undefined {
@@ -70,10 +77,11 @@ function missing(of: Value, key: Value): Undefined {
   );
 }
 
+const isUnsafe = (name: string) => name.startsWith('__') && name.endsWith('__');
+
 function ownAttribute(of: Value, name: string): Value | undefined {
   if (of instanceof Undefined) throw new TemplateError(of.message);
-  if (name.startsWith('__') && name.endsWith('__'))
-    throw new TemplateError(`access to the attribute "${name}" is unsafe`);
+  if (isUnsafe(name)) throw new TemplateError(`access to the attribute "${name}" is unsafe`);
   if (of instanceof Opaque) return of.attribute(name);
   if (of instanceof Namespace) return of.fields.get(name);
   if (of instanceof Tuple && of.names.includes(name)) return of.items[of.names.indexOf(name)];
@@ -132,8 +140,11 @@ function slice(of: string | Value[] | Tuple | Range, bounds: Slice): Value | und
     return new Range(source.at(start), source.at(stop), Number(calculate('*', source.step, step)));
   const items = source instanceof Tuple ? source.items : source;
   chargeItems(count);
-  const taken = Array.from({ length: count }, (_, i) => items[start + i * step]!);
+  const taken = (
+    step === 1 && typeof source !== 'string'
+      ? items.slice(start, start + count)
+      : Array.from({ length: count }, (_, i) => items[start + i * step])
+  ) as Value[];
   if (typeof of === 'string') return measured(taken.join(''));
-  return of instanceof Tuple ? new Tuple(taken as Value[]) : (taken as Value[]);
+  return of instanceof Tuple ? new Tuple(taken) : taken;
 }
-

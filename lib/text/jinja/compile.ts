@@ -1,16 +1,17 @@
 /** Statements to functions. */
-import { chargeItems, collect, step } from './budget.js';
+import { collect, step } from './budget.js';
 import { ExpressionCompiler } from './compile-expression.js';
 import type { Evaluate, Used } from './compile-expression.js';
 import { TemplateError } from './errors.js';
 import { Frame } from './frames.js';
 import { Loop } from './loop.js';
+import { bindMacro } from './macro.js';
 import { isTrue, iterate } from './operators.js';
 import { print } from './print.js';
 import { Output, Scope } from './scope.js';
 import type { Expression, Filter, For, Parameter, Statement, Target } from './syntax.js';
-import { Callable, Dict, Namespace, Stream, Tuple, Undefined } from './values.js';
-import type { Arguments, Value } from './values.js';
+import { Callable, Namespace, Stream, Undefined } from './values.js';
+import type { Value } from './values.js';
 
 /** How a statement ends. */
 enum Ends {
@@ -66,7 +67,11 @@ class Compiler extends ExpressionCompiler {
   }
 
   /** `look`: shows the frame what belongs to it. Conditions around it have no say in it: see `conditional`. */
-  private frame(look: (frame: Frame) => void, statements: Statement[], parameters?: string[]): Body {
+  private frame(
+    look: (frame: Frame) => void,
+    statements: Statement[],
+    parameters?: string[],
+  ): Body {
     const outer = this.#frame;
     const frame = new Frame(outer, parameters);
     look(frame);
@@ -203,8 +208,7 @@ class Compiler extends ExpressionCompiler {
       }));
       const otherwise = this.block(source.otherwise);
       return (scope: Scope, output: Output) => {
-        for (const { test, body } of branches)
-          if (isTrue(test(scope))) return body(scope, output);
+        for (const { test, body } of branches) if (isTrue(test(scope))) return body(scope, output);
         return otherwise(scope, output);
       };
     });
@@ -269,53 +273,11 @@ function namesOf(target: Target): string[] {
   return target.type === 'targets' ? target.items.flatMap(namesOf) : [target.name];
 }
 
-function* filtered(
-  scope: Scope,
-  items: Value,
-  assign: Assign,
-  passes: Evaluate,
-): Generator<Value> {
+function* filtered(scope: Scope, items: Value, assign: Assign, passes: Evaluate): Generator<Value> {
   for (const item of iterate(items)) {
     step();
     const inner = new Scope(scope);
     assign(inner, item);
     if (isTrue(passes(inner))) yield item;
   }
-}
-
-interface MacroParameter {
-  name: string;
-  make: Evaluate | null;
-}
-
-function bindMacro(
-  macro: string,
-  parameters: MacroParameter[],
-  used: Used,
-  { positional, named }: Arguments,
-  scope: Scope,
-): void {
-  const rest = new Map(named);
-  const unset: MacroParameter[] = [];
-  parameters.forEach((parameter, i) => {
-    const value = i < positional.length ? positional[i] : rest.get(parameter.name);
-    if (i >= positional.length) rest.delete(parameter.name);
-    if (value === undefined) unset.push(parameter);
-    else scope.set(parameter.name, value);
-  });
-  if (used.has('caller')) {
-    scope.set('caller', rest.get('caller') ?? new Undefined('No caller defined'));
-    rest.delete('caller');
-  }
-  if (used.has('kwargs')) scope.set('kwargs', Dict.of(rest));
-  else
-    for (const name of rest.keys())
-      throw new TemplateError(`macro '${macro}' takes no keyword argument '${name}'`);
-  const more = positional.slice(parameters.length);
-  chargeItems(more.length);
-  if (used.has('varargs')) scope.set('varargs', new Tuple(more));
-  else if (more.length > 0)
-    throw new TemplateError(`macro '${macro}' takes not more than ${parameters.length} argument(s)`);
-  for (const { name, make } of unset)
-    scope.set(name, make ? make(scope) : new Undefined(`parameter '${name}' was not provided`));
 }

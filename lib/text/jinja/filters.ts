@@ -2,14 +2,7 @@
 import { attributeOnly } from './access.js';
 import { Bound } from './arguments.js';
 import { joined, measured, repeated } from './budget.js';
-import {
-  capitalize,
-  charactersOf,
-  lengthOf,
-  splitLines,
-  strip,
-  titleCase,
-} from './characters.js';
+import { capitalize, charactersOf, lengthOf, splitLines, strip, titleCase } from './characters.js';
 import { TemplateError, unsupported } from './errors.js';
 import { toJson } from './json.js';
 import { LIST_FILTERS } from './list-filters.js';
@@ -73,7 +66,10 @@ const TEXT: Record<string, Filter> = {
     const [old, by] = [print(bound.get('old')!), print(bound.get('new')!)];
     return replaceText(print(value), old, by, bound.optionalIndex('count') ?? -1);
   },
-  title: (value, given) => (void new Bound('title', given, ''), measured(title(plain(value, 'title')))),
+  title: (value, given) => (
+    void new Bound('title', given, ''),
+    measured(title(plain(value, 'title')))
+  ),
   trim(value, given) {
     const chars = new Bound('trim', given, 'chars').optionalText('chars');
     const made = measured(strip(print(value), chars, 'both'));
@@ -81,7 +77,11 @@ const TEXT: Record<string, Filter> = {
   },
   truncate(value, given) {
     const bound = new Bound('truncate', given, 'length killwords end leeway');
-    const [text, length, end] = [toText(value, 'truncate'), bound.index('length', 255), bound.text('end', '...')];
+    const [text, length, end] = [
+      toText(value, 'truncate'),
+      bound.index('length', 255),
+      bound.text('end', '...'),
+    ];
     const leeway = bound.optionalIndex('leeway') ?? 5;
     const kept = length - lengthOf(end);
     if (kept < 0 || leeway < 0) throw new TemplateError('truncate is given a wrong length');
@@ -155,8 +155,7 @@ const NUMBERS: Record<string, Filter> = {
 };
 
 const OTHERS: Record<string, Filter> = {
-  attr: (value, given) =>
-    attributeOnly(value, new Bound('attr', given, 'name!').text('name')),
+  attr: (value, given) => attributeOnly(value, new Bound('attr', given, 'name!').text('name')),
   d: byDefault,
   default: byDefault,
   e: escape,

@@ -104,7 +104,9 @@ function namesIn(source: Expression): string[] {
     case 'item':
       return [...namesIn(source.of), ...namesIn(source.key)];
     case 'slice':
-      return [source.start, source.stop, source.step].flatMap((part) => (part ? namesIn(part) : []));
+      return [source.start, source.stop, source.step].flatMap((part) =>
+        part ? namesIn(part) : [],
+      );
     case 'call':
       return [...namesIn(source.callee), ...namesGiven(source.given)];
     case 'filter':

@@ -14,12 +14,15 @@ const MAX_RANGE = 100_000;
 function range(given: Arguments): Value {
   const bound = new Bound('range', given, 'start! stop step /');
   const first = bound.index('start', 0);
-  const [start, stop] = bound.get('stop') === undefined ? [0, first] : [first, bound.index('stop', 0)];
+  const [start, stop] =
+    bound.get('stop') === undefined ? [0, first] : [first, bound.index('stop', 0)];
   const step = bound.index('step', 1);
   if (step === 0) throw new TemplateError('range() arg 3 must not be zero');
   const made = new Range(start, stop, step);
   if (!(made.length <= MAX_RANGE))
-    throw new TooLargeError(`makes a range of ${made.length} numbers; at most ${MAX_RANGE} are allowed`);
+    throw new TooLargeError(
+      `makes a range of ${made.length} numbers; at most ${MAX_RANGE} are allowed`,
+    );
   return made;
 }
 
@@ -58,7 +61,8 @@ export function makeGlobals(now: Date): Map<string, Value> {
     namespace,
     dict: (given) => dict('dict', given),
     raise_exception: raise,
-    strftime_now: (given) => strftime(now, new Bound('strftime_now', given, 'format!').text('format')),
+    strftime_now: (given) =>
+      strftime(now, new Bound('strftime_now', given, 'format!').text('format')),
     lipsum: refuse('lipsum'),
     cycler: refuse('cycler'),
     joiner: refuse('joiner'),
@@ -67,4 +71,3 @@ export function makeGlobals(now: Date): Map<string, Value> {
     Object.entries(functions).map(([name, act]) => [name, new Callable(name, act)] as const),
   );
 }
-

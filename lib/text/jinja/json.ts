@@ -22,11 +22,17 @@ export function toJson(value: Value, given: Arguments): string {
   const given2 = separators instanceof Tuple ? separators.items : separators;
   if (given2 !== null && !(Array.isArray(given2) && given2.every((one) => typeof one === 'string')))
     throw new TemplateError('tojson expects two texts for "separators"');
-  const [between, afterKey, ...more] = (given2 as string[] | null) ?? [indent === null ? ', ' : ',', ': '];
+  const [between, afterKey, ...more] = (given2 as string[] | null) ?? [
+    indent === null ? ', ' : ',',
+    ': ',
+  ];
   if (afterKey === undefined || more.length > 0)
     throw new TemplateError('tojson expects two texts for "separators"');
   const writer = new JsonWriter({
-    indent: typeof indent === 'string' || indent === null ? (indent ?? undefined) : ' '.repeat(Math.min(1000, Math.max(0, bound.index('indent', 0)))),
+    indent:
+      typeof indent === 'string' || indent === null
+        ? (indent ?? undefined)
+        : ' '.repeat(Math.min(1000, Math.max(0, bound.index('indent', 0)))),
     between: between!,
     afterKey,
     ascii: bound.flag('ensure_ascii'),
@@ -145,4 +151,3 @@ function jsonFloat(value: number): string {
   if (Number.isFinite(value)) return printFloat(value);
   return Number.isNaN(value) ? 'NaN' : value > 0 ? 'Infinity' : '-Infinity';
 }
-

@@ -41,7 +41,8 @@ function sorted<T>(items: T[], key: (item: T) => Value, reverse: boolean): T[] {
 
 function dictSort(value: Value, given: Arguments): Value {
   const bound = new Bound('dictsort', given, 'case_sensitive by reverse');
-  if (!(value instanceof Dict)) throw new TemplateError(`dictsort expects a dict, not ${typeName(value)}`);
+  if (!(value instanceof Dict))
+    throw new TemplateError(`dictsort expects a dict, not ${typeName(value)}`);
   const by = bound.text('by', 'key');
   if (by !== 'key' && by !== 'value') throw new TemplateError('dictsort sorts by "key" or "value"');
   const key = getter(by === 'key' ? 0 : 1, null, !bound.flag('case_sensitive'));
@@ -106,7 +107,10 @@ function* mapped(value: Value, { positional, named }: Arguments): Generator<Valu
   } else {
     const [name = null, ...rest] = positional;
     const filter = typeof name === 'string' ? findFilter(name) : undefined;
-    if (!filter) throw new TemplateError(`there is no filter ${name === null ? 'for map' : `"${print(name)}"`}`);
+    if (!filter)
+      throw new TemplateError(
+        `there is no filter ${name === null ? 'for map' : `"${print(name)}"`}`,
+      );
     act = (item) => filter(item, { positional: rest, named });
   }
   for (const item of iterate(value)) yield act(item);
@@ -120,7 +124,8 @@ const chooser =
 function* chosen(value: Value, given: Arguments, ofAttribute: boolean, wanted: boolean) {
   if (!isTrue(value)) return;
   const rest = given.positional.slice();
-  if (ofAttribute && rest.length === 0) throw new TemplateError('the name of an attribute is missing');
+  if (ofAttribute && rest.length === 0)
+    throw new TemplateError('the name of an attribute is missing');
   const get = ofAttribute ? getter(rest.shift()!) : (item: Value) => item;
   const name = rest.shift();
   const test = name === undefined ? undefined : findTest(print(name));
@@ -193,7 +198,8 @@ function* entriesOf(value: Value): Generator<Value> {
 function length(value: Value, given: Arguments): Value {
   void new Bound('length', given, '');
   const size = sizeOf(value);
-  if (size === undefined) throw new TemplateError(`object of type '${typeName(value)}' has no len()`);
+  if (size === undefined)
+    throw new TemplateError(`object of type '${typeName(value)}' has no len()`);
   return size;
 }
 
@@ -208,7 +214,11 @@ function sum(value: Value, given: Arguments): Value {
 
 /** One that makes its items as they are asked for. */
 const stream =
-  (name: string, parameters: string, make: (value: Value, bound: Bound) => Iterable<Value>): Filter =>
+  (
+    name: string,
+    parameters: string,
+    make: (value: Value, bound: Bound) => Iterable<Value>,
+  ): Filter =>
   (value, given) =>
     new Stream(make(value, new Bound(name, given, parameters)));
 
@@ -228,7 +238,9 @@ export const LIST_FILTERS: Record<string, Filter> = {
     void new Bound('last', given, '');
     const items = backwards(value);
     if (!items) throw new TemplateError(`'${typeName(value)}' object is not reversible`);
-    return items[0] ?? (items.length > 0 ? null : new Undefined('No last item, sequence was empty.'));
+    return (
+      items[0] ?? (items.length > 0 ? null : new Undefined('No last item, sequence was empty.'))
+    );
   },
   length,
   list: (value, given) => (void new Bound('list', given, ''), collect(iterate(value))),
@@ -245,4 +257,3 @@ export const LIST_FILTERS: Record<string, Filter> = {
   sum,
   unique: stream('unique', 'case_sensitive attribute', unique),
 };
-

@@ -58,7 +58,9 @@ export class Loop extends Opaque {
       case 'depth0':
         return this.#depth;
       case 'previtem':
-        return this.#before ?? (this.#index > 0 ? null : new Undefined('there is no previous item'));
+        return (
+          this.#before ?? (this.#index > 0 ? null : new Undefined('there is no previous item'))
+        );
       case 'nextitem': {
         const { done, value } = this.peek();
         return done ? new Undefined('there is no next item') : value;
@@ -110,4 +112,3 @@ export class Loop extends Opaque {
     return true;
   }
 }
-

@@ -53,7 +53,12 @@ function modulo(left: bigint, right: bigint): bigint {
 function power(base: bigint, exponent: number): number | bigint {
   const bits = base.toString(2).length;
   if (bits > 1 && base !== -1n && bits * exponent > 2 * MAX_BITS) throw tooLong();
-  return whole(base ** BigInt(base === 1n || base === 0n || base === -1n ? exponent % 2 || (exponent ? 2 : 0) : exponent));
+  return whole(
+    base **
+      BigInt(
+        base === 1n || base === 0n || base === -1n ? exponent % 2 || (exponent ? 2 : 0) : exponent,
+      ),
+  );
 }
 
 export function whole(value: bigint): number | bigint {
@@ -83,7 +88,8 @@ function calculateFloat(operator: Operator, left: number, right: number): number
       return floatModulo(left, right);
     case '**': {
       const result = left ** right;
-      if (left === 0 && right < 0) throw new TemplateError('0.0 cannot be raised to a negative power');
+      if (left === 0 && right < 0)
+        throw new TemplateError('0.0 cannot be raised to a negative power');
       if (Number.isNaN(result) && !Number.isNaN(left) && !Number.isNaN(right))
         throw unsupported('a complex number');
       if (!Number.isFinite(result) && Number.isFinite(left) && Number.isFinite(right))
@@ -114,7 +120,10 @@ export function toFixed(value: number, digits: number): string {
   const sign = value < 0 || Object.is(value, -0) ? '-' : '';
   let [mantissa, exponent] = [Math.abs(value), 0];
   while (!Number.isInteger(mantissa)) [mantissa, exponent] = [mantissa * 2, exponent + 1];
-  const [numerator, denominator] = [BigInt(mantissa) * 10n ** BigInt(digits), 1n << BigInt(exponent)];
+  const [numerator, denominator] = [
+    BigInt(mantissa) * 10n ** BigInt(digits),
+    1n << BigInt(exponent),
+  ];
   const doubled = (numerator % denominator) * 2n;
   let scaled = numerator / denominator;
   if (doubled > denominator || (doubled === denominator && scaled % 2n === 1n)) scaled++;

@@ -100,7 +100,9 @@ export function order(left: Value, right: Value, sign = '<'): number {
   if (typeof left === 'string' && typeof right === 'string') return orderTexts(left, right);
   const lists = Array.isArray(left) && Array.isArray(right);
   if (lists || (left instanceof Tuple && right instanceof Tuple)) {
-    const [a, b] = [left, right].map((one) => (one instanceof Tuple ? one.items : one)) as Value[][];
+    const [a, b] = [left, right].map((one) =>
+      one instanceof Tuple ? one.items : one,
+    ) as Value[][];
     const at = a!.findIndex((item, i) => i >= b!.length || !isEqual(item, b![i]!));
     if (at >= 0 && at < b!.length) return order(a![at]!, b![at]!, sign);
     return a!.length - b!.length;
@@ -124,13 +126,12 @@ export function contains(container: Value, item: Value): boolean {
   if (typeof container === 'string') {
     if (item instanceof Markup) return container.includes(item.text);
     if (typeof item === 'string') return container.includes(item);
-    throw new TemplateError(
-      `'in <string>' requires string as left operand, not ${typeName(item)}`,
-    );
+    throw new TemplateError(`'in <string>' requires string as left operand, not ${typeName(item)}`);
   }
   if (container instanceof Dict) return container.get(item) !== undefined;
   const items = iterated(container);
-  if (items === undefined) throw new TemplateError(`argument of type '${typeName(container)}' is not iterable`);
+  if (items === undefined)
+    throw new TemplateError(`argument of type '${typeName(container)}' is not iterable`);
   for (const one of items) if (isEqual(one, item)) return true;
   return false;
 }
@@ -158,7 +159,10 @@ export function compare(comparison: Comparison, left: Value, right: Value): bool
 
 export function arithmetic(operator: Operator, left: Value, right: Value): Value {
   for (const one of [left, right])
-    if (one instanceof Undefined && !(operator === '%' && typeof left === 'string' && one === right))
+    if (
+      one instanceof Undefined &&
+      !(operator === '%' && typeof left === 'string' && one === right)
+    )
       throw new TemplateError(one.message);
   if (isNumber(left) && isNumber(right))
     return operator === '+' ? add(left, right) : calculate(operator, left, right);
@@ -201,7 +205,8 @@ function repeat(value: Value, times: Value): { value: Value } | undefined {
   const items = value instanceof Tuple ? value.items : value;
   if (!Array.isArray(items)) return undefined;
   chargeItems(items.length === 0 ? 0 : items.length * count);
-  const all = items.length === 0 ? [] : Array.from({ length: count }, () => items as Value[]).flat();
+  const all =
+    items.length === 0 ? [] : Array.from({ length: count }, () => items as Value[]).flat();
   return { value: value instanceof Tuple ? new Tuple(all) : all };
 }
 

@@ -1,4 +1,5 @@
 /** Expressions, with jinja2's own order of operators: "-" binds tighter than "|" and "**", and "**" groups from the left. */
+import { GivenParser } from './parse-given.js';
 import type { Comparison, Expression, Given, Operator } from './syntax.js';
 import type { TokenStream } from './token-stream.js';
 
@@ -270,35 +271,9 @@ export class ExpressionParser {
 
   private given(): Given {
     this.tokens.expectOperator('(');
-    const given: Given = { positional: [], named: [], list: null, dict: null };
-    this.until(')', () => this.argument(given));
-    return given;
-  }
-
-  private argument(given: Given): void {
-    const { current, following } = this.tokens;
-    const ensure = (isRight: boolean) => {
-      if (!isRight) throw this.tokens.error('arguments are in the wrong order');
-    };
-    if (this.tokens.skipOperator('*')) {
-      ensure(!given.list && !given.dict);
-      given.list = this.expression();
-    } else if (this.tokens.skipOperator('**')) {
-      ensure(!given.dict);
-      given.dict = this.expression();
-    } else if (
-      current.type === 'name' &&
-      following.type === 'operator' &&
-      following.value === '='
-    ) {
-      ensure(!given.dict);
-      this.tokens.next();
-      this.tokens.next();
-      given.named.push([current.value, this.expression()]);
-    } else {
-      ensure(!given.list && !given.dict && given.named.length === 0);
-      given.positional.push(this.expression());
-    }
+    const given = new GivenParser(this.tokens, () => this.expression());
+    this.until(')', () => given.argument());
+    return given.given;
   }
 }
 

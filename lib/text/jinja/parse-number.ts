@@ -5,7 +5,8 @@ import { strip } from './characters.js';
 import { Float, isInteger } from './values.js';
 import type { Value } from './values.js';
 
-const FLOAT = /^[-+]?(?:(?:\d+(?:_\d+)*\.?(?:\d+(?:_\d+)*)?|\.\d+(?:_\d+)*)(?:e[-+]?\d+(?:_\d+)*)?|inf(?:inity)?|nan)$/i;
+const FLOAT =
+  /^[-+]?(?:(?:\d+(?:_\d+)*\.?(?:\d+(?:_\d+)*)?|\.\d+(?:_\d+)*)(?:e[-+]?\d+(?:_\d+)*)?|inf(?:inity)?|nan)$/i;
 const PREFIXES: Record<number, string> = { 2: '0b', 8: '0o', 16: '0x' };
 
 export function parseFloat(given: string): number | undefined {
@@ -19,8 +20,7 @@ export function parseFloat(given: string): number | undefined {
 /** undefined where it is no number. */
 export function parseWhole(value: Value, base: number): Value | undefined {
   if (isInteger(value)) return typeof value === 'boolean' ? Number(value) : value;
-  if (value instanceof Float)
-    return Number.isNaN(value.value) ? undefined : truncate(value.value);
+  if (value instanceof Float) return Number.isNaN(value.value) ? undefined : truncate(value.value);
   if (typeof value !== 'string') return undefined;
   const digits = parseDigits(trimmed(value), base);
   if (digits !== undefined) return digits;
@@ -32,7 +32,8 @@ function parseDigits(text: string, base: number): number | bigint | undefined {
   if (base !== 10 && PREFIXES[base] === undefined) throw unsupported(`int with the base ${base}`);
   const [, sign, rest] = /^([-+]?)([^]*)$/.exec(text.toLowerCase())!;
   const prefix = PREFIXES[base] ?? '';
-  const digits = prefix !== '' && rest!.startsWith(prefix) ? rest!.slice(2).replace(/^_/, '') : rest!;
+  const digits =
+    prefix !== '' && rest!.startsWith(prefix) ? rest!.slice(2).replace(/^_/, '') : rest!;
   const last = base <= 10 ? `[0-${base - 1}]` : '[0-9a-f]';
   if (!new RegExp(`^${last}+(?:_${last}+)*$`).test(digits)) return undefined;
   const size = BigInt(prefix + digits.replaceAll('_', ''));

@@ -71,7 +71,13 @@ class Parser extends ExpressionParser {
       case 'macro': {
         const macro = this.tokens.expect('name').value;
         const parameters = this.parameters();
-        return { type: 'macro', name: macro, parameters, body: this.block('endmacro', false), line };
+        return {
+          type: 'macro',
+          name: macro,
+          parameters,
+          body: this.block('endmacro', false),
+          line,
+        };
       }
       case 'call':
         return this.call(line);
@@ -93,8 +99,7 @@ class Parser extends ExpressionParser {
 
   private set(line: number): Statement {
     const target = this.target([], true);
-    if (this.tokens.skipOperator('='))
-      return { type: 'set', target, value: this.tuple(), line };
+    if (this.tokens.skipOperator('=')) return { type: 'set', target, value: this.tuple(), line };
     const filter = this.tokens.isOperator('|') ? this.filterChain(this.filter(null)) : null;
     return { type: 'set block', target, filter, body: this.block('endset'), line };
   }

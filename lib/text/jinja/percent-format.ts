@@ -27,7 +27,8 @@ export function formatPercent(form: string, given: Value): string {
     if (type === undefined) throw new TemplateError('incomplete format');
     if (key !== undefined && !dict) throw new TemplateError('format requires a mapping');
     const size = width === '*' ? toIndex(next(), 'the width of "%"') : Number(width ?? 0);
-    const digits = precision === '*' ? toIndex(next(), 'the precision of "%"') : Number(precision ?? 0);
+    const digits =
+      precision === '*' ? toIndex(next(), 'the precision of "%"') : Number(precision ?? 0);
     const hasDigits = whole.includes('.');
     if (type === '%') parts.push('%');
     else {
@@ -68,7 +69,12 @@ function formatOne(
   const text = /f/i.test(type) ? fixed(value, digits ?? 6) : wholeText(value, digits);
   const plus = flags.includes('+') ? '+' : flags.includes(' ') ? ' ' : '';
   const signed = text.startsWith('-') ? text : plus + text;
-  return pad(signed, Math.abs(width), left ? '<' : flags.includes('0') ? '=' : '>', '0 '[left || !flags.includes('0') ? 1 : 0]);
+  return pad(
+    signed,
+    Math.abs(width),
+    left ? '<' : flags.includes('0') ? '=' : '>',
+    '0 '[left || !flags.includes('0') ? 1 : 0],
+  );
 }
 
 function wholeText(value: Value, digits = 0): string {
@@ -106,8 +112,7 @@ export function pad(text: string, width: number, align: Align, fill = ' '): stri
   }
 }
 
-const SPEC =
-  /^(?:([^])?([<>=^]))?([-+ ])?(#)?(0)?(\d+)?([,_])?(?:\.(\d+))?([^])?$/u;
+const SPEC = /^(?:([^])?([<>=^]))?([-+ ])?(#)?(0)?(\d+)?([,_])?(?:\.(\d+))?([^])?$/u;
 
 /** Python's format(value, spec). */
 export function formatSpec(value: Value, spec: string): string {
@@ -123,7 +128,8 @@ export function formatSpec(value: Value, spec: string): string {
   if (typeof value === 'string') {
     if ((type ?? 's') !== 's' || sign || comma || align === '=')
       throw new TemplateError(`the format "${spec}" is not one of text`);
-    text = precision === undefined ? value : charactersOf(value).slice(0, Number(precision)).join('');
+    text =
+      precision === undefined ? value : charactersOf(value).slice(0, Number(precision)).join('');
   } else text = formatNumber(value, spec, sign, comma, precision, type);
   const fallback = isNumeric ? '>' : '<';
   const how = (align ?? (zero ? '=' : fallback)) as Align;

@@ -1,7 +1,17 @@
 /** Values as Python prints them: str and repr. */
 import { chargeText, joined } from './budget.js';
 import { unsupported } from './errors.js';
-import { Callable, Dict, Float, Markup, Namespace, Range, Tuple, Undefined, View } from './values.js';
+import {
+  Callable,
+  Dict,
+  Float,
+  Markup,
+  Namespace,
+  Range,
+  Tuple,
+  Undefined,
+  View,
+} from './values.js';
 import { Opaque, typeName } from './values.js';
 import type { Value } from './values.js';
 

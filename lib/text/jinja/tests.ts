@@ -102,4 +102,3 @@ function isNamed(value: Value, find: (name: string) => unknown): boolean {
 export function findTest(name: string): Test | undefined {
   return TESTS.get(name);
 }
-

@@ -61,8 +61,7 @@ function partOf(text: string, bound: Bound): { part: string; offset: number } | 
   const [start, stop] = [bound.optionalIndex('start'), bound.optionalIndex('end')];
   if (start === undefined && stop === undefined) return { part: text, offset: 0 };
   const characters = charactersOf(text);
-  const place = (index: number) =>
-    index < 0 ? Math.max(0, index + characters.length) : index;
+  const place = (index: number) => (index < 0 ? Math.max(0, index + characters.length) : index);
   const offset = place(start ?? 0);
   const end = place(stop ?? characters.length);
   if (offset > characters.length || offset > end) return undefined;
@@ -131,8 +130,7 @@ const METHODS: Record<string, TextMethod> = {
     if (part === undefined) return 0;
     if (wanted === '') return lengthOf(part) + 1;
     let n = 0;
-    for (let at = part.indexOf(wanted); at >= 0; n++)
-      at = part.indexOf(wanted, at + wanted.length);
+    for (let at = part.indexOf(wanted); at >= 0; n++) at = part.indexOf(wanted, at + wanted.length);
     return n;
   },
   endswith: affix('endswith', (text, end) => text.endsWith(end)),
@@ -208,4 +206,3 @@ for (const [name, check] of Object.entries(CLASSES))
 type AnyMethod = (of: Value, given: Arguments) => Value;
 
 export const TEXT_METHODS = METHODS as Record<string, AnyMethod>;
-
