@@ -12,7 +12,7 @@ const MADE_PER_GIVEN = 192;
 /** Characters and values that it may be given: messages, and as much again of tools and documents. */
 const MAX_GIVEN = 2 * MAX_TEXT;
 /** Statements, turns of loops and calls. */
-const MAX_STEPS = 50_000_000;
+const MAX_STEPS = 20_000_000;
 /** What an object takes beside its items. */
 const OBJECT = 8;
 
@@ -50,6 +50,21 @@ export function chargeItems(count: number): void {
 export function measured(text: string): string {
   chargeText(text.length);
   return text;
+}
+
+/** A text that is made of many, which ends before it is too long. */
+export class Pieces {
+  #text = '';
+
+  get text(): string {
+    return this.#text;
+  }
+
+  push(text: string): void {
+    chargeText(text.length);
+    if (this.#text.length + text.length > MAX_TEXT) throw tooLarge();
+    this.#text += text;
+  }
 }
 
 /** All of them, measured one by one, as nobody knows how many there will be. */

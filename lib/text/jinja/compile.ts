@@ -1,5 +1,5 @@
 /** Statements to functions. */
-import { collect, step } from './budget.js';
+import { Pieces, collect, step } from './budget.js';
 import { ExpressionCompiler } from './compile-expression.js';
 import type { Evaluate, Used } from './compile-expression.js';
 import { TemplateError } from './errors.js';
@@ -8,7 +8,7 @@ import { Loop } from './loop.js';
 import { bindMacro } from './macro.js';
 import { isTrue, iterate } from './operators.js';
 import { print } from './print.js';
-import { Output, Scope } from './scope.js';
+import { Scope } from './scope.js';
 import type { Expression, Filter, For, Parameter, Statement, Target } from './syntax.js';
 import { Callable, Namespace, Stream, Undefined } from './values.js';
 import type { Value } from './values.js';
@@ -20,7 +20,7 @@ enum Ends {
   Turn,
 }
 
-type Run = (scope: Scope, output: Output) => Ends;
+type Run = (scope: Scope, output: Pieces) => Ends;
 type Assign = (scope: Scope, value: Value) => void;
 
 /** The line that is being rendered, for errors. */
@@ -51,7 +51,7 @@ class Compiler extends ExpressionCompiler {
     const runs = statements.map((statement) => {
       const run = this.statement(statement);
       const { line } = statement;
-      return (scope: Scope, output: Output) => {
+      return (scope: Scope, output: Pieces) => {
         step();
         position.line = line;
         return run(scope, output);
@@ -94,10 +94,10 @@ class Compiler extends ExpressionCompiler {
   private statement(source: Statement): Run {
     switch (source.type) {
       case 'text':
-        return (_, output) => (output.write(source.text), Ends.Here);
+        return (_, output) => (output.push(source.text), Ends.Here);
       case 'print': {
         const value = this.expression(source.value);
-        return (scope, output) => (output.write(print(value(scope))), Ends.Here);
+        return (scope, output) => (output.push(print(value(scope))), Ends.Here);
       }
       case 'set': {
         const [value, assign] = [this.expression(source.value), this.target(source.target)];
@@ -120,7 +120,7 @@ class Compiler extends ExpressionCompiler {
       case 'call block': {
         const caller = this.macro('caller', source.parameters, source.body);
         const value = this.call(source.call, caller);
-        return (scope, output) => (output.write(print(value(scope))), Ends.Here);
+        return (scope, output) => (output.push(print(value(scope))), Ends.Here);
       }
       case 'filter block':
         return this.filterBlock(source);
@@ -162,7 +162,7 @@ class Compiler extends ExpressionCompiler {
     }, statements);
     const chain = filter && this.under(false, () => this.filterChain(filter, () => text));
     return (scope: Scope, apply: (value: Value) => void): Ends => {
-      const [inner, output] = [begin(scope), new Output()];
+      const [inner, output] = [begin(scope), new Pieces()];
       const ends = run(inner, output);
       if (ends !== Ends.Here) return ends;
       text = output.text;
@@ -183,7 +183,7 @@ class Compiler extends ExpressionCompiler {
 
   private filterBlock(source: Of<'filter block'>): Run {
     const capture = this.captured(source.body, source.filter);
-    return (scope, output) => capture(scope, (value) => output.write(print(value)));
+    return (scope, output) => capture(scope, (value) => output.push(print(value)));
   }
 
   private with(source: Of<'with'>): Run {
@@ -207,7 +207,7 @@ class Compiler extends ExpressionCompiler {
         body: this.block(body),
       }));
       const otherwise = this.block(source.otherwise);
-      return (scope: Scope, output: Output) => {
+      return (scope: Scope, output: Pieces) => {
         for (const { test, body } of branches) if (isTrue(test(scope))) return body(scope, output);
         return otherwise(scope, output);
       };
@@ -220,9 +220,9 @@ class Compiler extends ExpressionCompiler {
     const assign = this.target(source.target);
     const body = this.body(source.body, ['loop', ...namesOf(source.target)]);
     const otherwise = this.body(source.otherwise);
-    const run = (scope: Scope, output: Output, of: Value, depth: number): Ends => {
+    const run = (scope: Scope, output: Pieces, of: Value, depth: number): Ends => {
       const again = (inner: Value, deeper: number) => {
-        const text = new Output();
+        const text = new Pieces();
         run(scope, text, inner, deeper);
         return text.text;
       };
@@ -260,7 +260,7 @@ class Compiler extends ExpressionCompiler {
         (given) => {
           const inner = begin(scope);
           bindMacro(name, defaults, used, given, inner);
-          const output = new Output();
+          const output = new Pieces();
           run(inner, output);
           return output.text;
         },

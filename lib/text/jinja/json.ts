@@ -1,6 +1,6 @@
 /** Python's json.dumps, as transformers' filter `tojson` calls it. */
 import { Bound } from './arguments.js';
-import { chargeText } from './budget.js';
+import { Pieces } from './budget.js';
 import { TemplateError } from './errors.js';
 import { order } from './operators.js';
 import { printFloat } from './print.js';
@@ -44,7 +44,7 @@ export function toJson(value: Value, given: Arguments): string {
 /** Writes piece by piece, so that it can stop where the text becomes too long. */
 class JsonWriter {
   readonly #layout: Layout;
-  readonly #parts: string[] = [];
+  readonly #pieces = new Pieces();
 
   constructor(layout: Layout) {
     this.#layout = layout;
@@ -52,12 +52,11 @@ class JsonWriter {
 
   write(value: Value): string {
     this.value(value, '\n');
-    return this.#parts.join('');
+    return this.#pieces.text;
   }
 
   private push(text: string): void {
-    chargeText(text.length);
-    this.#parts.push(text);
+    this.#pieces.push(text);
   }
 
   /** `line`: the end of a line and the indentation of this value. */

@@ -1,5 +1,5 @@
 /** Values as Python prints them: str and repr. */
-import { chargeText, joined } from './budget.js';
+import { Pieces, chargeText } from './budget.js';
 import { unsupported } from './errors.js';
 import {
   Callable,
@@ -54,13 +54,19 @@ export function represent(value: Value): string {
 }
 
 function list(begin: string, values: Iterable<Value>, end: string): string {
-  const parts = Array.from(values, represent);
-  return begin + joined(parts, ', ') + end;
+  return enclosed(begin, values, represent, end);
 }
 
 function printEntries(entries: Iterable<[Value, Value]>): string {
-  const parts = Array.from(entries, ([key, value]) => `${represent(key)}: ${represent(value)}`);
-  return `{${joined(parts, ', ')}}`;
+  return enclosed('{', entries, ([key, value]) => `${represent(key)}: ${represent(value)}`, '}');
+}
+
+function enclosed<T>(begin: string, all: Iterable<T>, text: (one: T) => string, end: string) {
+  const pieces = new Pieces();
+  pieces.push(begin);
+  for (const one of all) pieces.push((pieces.text === begin ? '' : ', ') + text(one));
+  pieces.push(end);
+  return pieces.text;
 }
 
 /** The shortest digits that are this number, with an exponent below 1e-4 and from 1e16. */

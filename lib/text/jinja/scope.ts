@@ -1,6 +1,4 @@
 /** Variables by name: those of a loop's turn, a macro or a block are seen inside only, and what is outside is seen through them. */
-import { chargeText } from './budget.js';
-import { MAX_TEXT } from '../template-size.js';
 import { Undefined } from './values.js';
 import type { Value } from './values.js';
 
@@ -25,20 +23,5 @@ export class Scope {
 
   set(name: string, value: Value): void {
     this.#variables.set(name, value);
-  }
-}
-
-/** What a template, a macro or a block has written so far. */
-export class Output {
-  #text = '';
-
-  get text(): string {
-    return this.#text;
-  }
-
-  write(text: string): void {
-    chargeText(text.length);
-    if (this.#text.length + text.length > MAX_TEXT) chargeText(Infinity);
-    this.#text += text;
   }
 }

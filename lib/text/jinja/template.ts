@@ -2,13 +2,13 @@
  * A chat template, as transformers renders it with Python's jinja2: docs/decisions/0017. What of that language is not here is
  * refused by name, never passed over.
  */
-import { startBudget } from './budget.js';
+import { Pieces, startBudget } from './budget.js';
 import { compile, position } from './compile.js';
 import { TemplateError } from './errors.js';
 import { fromObject } from './from-host.js';
 import { makeGlobals } from './globals.js';
 import { parse } from './parse.js';
-import { Output, Scope } from './scope.js';
+import { Scope } from './scope.js';
 import { toText } from './values.js';
 import type { Value } from './values.js';
 
@@ -28,7 +28,7 @@ export class Template {
     const given = new Map<string, Value>();
     for (const [name, value] of fromObject(variables).entries())
       given.set(toText(name, 'a variable'), value);
-    const output = new Output();
+    const output = new Pieces();
     try {
       this.#run(new Scope(new Scope(globals, given)), output);
     } catch (error) {
