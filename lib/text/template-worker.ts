@@ -29,9 +29,7 @@ function failure(error: Error): CachalotError {
     return new CachalotError('template_timeout', `the chat template ${message}`);
   if (error instanceof RaisedError)
     return new CachalotError('template_failed', `the chat template refuses this: ${message}`);
-  // V8's word for a recursion without end.
-  const reason = error instanceof RangeError ? 'it nests too deeply' : message;
-  return new CachalotError('template_failed', `the chat template failed: ${reason}`);
+  return new CachalotError('template_failed', `the chat template failed: ${message}`);
 }
 
 serve(

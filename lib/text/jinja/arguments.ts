@@ -41,6 +41,12 @@ export class Bound {
     return this.#values[this.#names.indexOf(name)];
   }
 
+  /** `fallback` where it is not given; None is given. */
+  or<T>(name: string, fallback: T): Value | T {
+    const value = this.get(name);
+    return value === undefined ? fallback : value;
+  }
+
   /** As Python's truth of it. */
   flag(name: string): boolean {
     const value = this.get(name);

@@ -30,7 +30,7 @@ const ofText =
 const byDefault: Filter = (value, given) => {
   const bound = new Bound('default', given, 'default_value boolean');
   const isMissing = value instanceof Undefined || (bound.flag('boolean') && !isTrue(value));
-  return isMissing ? (bound.get('default_value') ?? (given.positional.length ? null : '')) : value;
+  return isMissing ? bound.or('default_value', '') : value;
 };
 
 const escape: Filter = (value, given) => {
@@ -52,7 +52,7 @@ const TEXT: Record<string, Filter> = {
   indent(value, given) {
     const bound = new Bound('indent', given, 'width first blank');
     const text = toText(value, 'indent');
-    const width = bound.get('width') ?? 4;
+    const width = bound.or('width', 4);
     const by = typeof width === 'string' ? width : repeated(' ', bound.index('width', 4));
     const blank = bound.flag('blank');
     const lines = splitLines(`${text}\n`).map((line, i) =>
@@ -135,12 +135,12 @@ const NUMBERS: Record<string, Filter> = {
     const read = typeof value === 'string' ? parseFloat(value) : undefined;
     if (value instanceof Undefined) throw new TemplateError(value.message);
     if (isNumber(value)) return new Float(toNumber(value));
-    return read === undefined ? (bound.get('default') ?? new Float(0)) : new Float(read);
+    return read === undefined ? bound.or('default', new Float(0)) : new Float(read);
   },
   int(value, given) {
     const bound = new Bound('int', given, 'default base');
     if (value instanceof Undefined) throw new TemplateError(value.message);
-    return parseWhole(value, bound.index('base', 10)) ?? bound.get('default') ?? 0;
+    return parseWhole(value, bound.index('base', 10)) ?? bound.or('default', 0);
   },
   round(value, given) {
     const bound = new Bound('round', given, 'precision method');

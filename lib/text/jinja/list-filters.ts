@@ -186,7 +186,7 @@ function join(value: Value, given: Arguments): Value {
   const bound = new Bound('join', given, 'd attribute');
   const get = getter(bound.get('attribute') ?? null);
   const parts = collect(iterate(value)).map((item) => print(get(item)));
-  return joined(parts, print(bound.get('d') ?? (given.positional.length > 0 ? null : '')));
+  return joined(parts, print(bound.or('d', '')));
 }
 
 function* entriesOf(value: Value): Generator<Value> {
@@ -206,7 +206,7 @@ function length(value: Value, given: Arguments): Value {
 function sum(value: Value, given: Arguments): Value {
   const bound = new Bound('sum', given, 'attribute start');
   const get = getter(bound.get('attribute') ?? null);
-  let total: Value = bound.get('start') ?? 0;
+  let total: Value = bound.or('start', 0);
   if (typeof total === 'string') throw new TemplateError('sum does not join text');
   for (const item of iterate(value)) total = arithmetic('+', total, get(item));
   return total;

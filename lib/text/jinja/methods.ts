@@ -38,7 +38,7 @@ const DICT: Record<string, Method> = {
   get(of, given) {
     const bound = new Bound('get', given, 'key! default /');
     const found = (of as Dict).get(bound.get('key')!);
-    return found === undefined ? (bound.get('default') ?? null) : found;
+    return found === undefined ? bound.or('default', null) : found;
   },
   items: view('items'),
   keys: view('keys'),

@@ -86,17 +86,20 @@ function calculateFloat(operator: Operator, left: number, right: number): number
       return Math.floor((left - floatModulo(left, right)) / right + 0.5);
     case '%':
       return floatModulo(left, right);
-    case '**': {
-      const result = left ** right;
-      if (left === 0 && right < 0)
-        throw new TemplateError('0.0 cannot be raised to a negative power');
-      if (Number.isNaN(result) && !Number.isNaN(left) && !Number.isNaN(right))
-        throw unsupported('a complex number');
-      if (!Number.isFinite(result) && Number.isFinite(left) && Number.isFinite(right))
-        throw new TemplateError('the result is too large');
-      return result;
-    }
+    case '**':
+      return floatPower(left, right);
   }
+}
+
+/** Only where the result is exact: JavaScript's last digit is not always that of Python. */
+function floatPower(base: number, exponent: number): number {
+  if (base === 0 && exponent < 0)
+    throw new TemplateError('0.0 cannot be raised to a negative power');
+  const size = Math.abs(base) ** Math.abs(exponent);
+  const isWhole = Number.isInteger(base) && Number.isInteger(exponent) && size <= 2 ** 53;
+  if (!isWhole || (exponent < 0 && !Number.isInteger(Math.log2(size))))
+    throw unsupported(`${base} ** ${exponent}`);
+  return base ** exponent;
 }
 
 function floatModulo(left: number, right: number): number {

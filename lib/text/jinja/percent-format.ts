@@ -5,7 +5,7 @@ import { TemplateError, unsupported } from './errors.js';
 import { toFixed, toNumber, truncate } from './numbers.js';
 import { isSequence } from './operators.js';
 import { print, represent } from './print.js';
-import { Dict, Float, Tuple, isInteger, isNumber, toIndex, wrongType } from './values.js';
+import { Dict, Float, Markup, Tuple, isInteger, isNumber, toIndex, wrongType } from './values.js';
 import type { Value } from './values.js';
 
 const FIELD = /%(?:\(([^()]*)\))?([-#0 +]*)(\*|\d+)?(?:\.(\*|\d+)?)?[hlL]?([^])?/g;
@@ -38,7 +38,10 @@ export function formatPercent(form: string, given: Value): string {
   }
   parts.push(form.slice(at));
   // Python lets pass whatever has items, also of names.
-  const hasItems = typeof given !== 'string' && !(given instanceof Tuple) && isSequence(given);
+  const hasItems =
+    ![Tuple, Markup].some((type) => given instanceof type) &&
+    typeof given !== 'string' &&
+    isSequence(given);
   if (used < items.length && !hasItems)
     throw new TemplateError('not all arguments converted during string formatting');
   return joined(parts);

@@ -17,25 +17,38 @@ export class Template {
 
   /** Throws TemplateError if it does not parse. */
   constructor(source: string) {
-    this.#run = compile(parse(source));
+    this.#run = notTooDeep(() => compile(parse(source)));
   }
 
   /** Throws TemplateError, RaisedError, TooLargeError or TooLongError. `now`: for templates that tell the date. */
   render(variables: Record<string, unknown>, now = new Date()): string {
     startBudget();
     position.line = 0;
-    const globals = new Scope(undefined, makeGlobals(now));
-    const given = new Map<string, Value>();
-    for (const [name, value] of fromObject(variables).entries())
-      given.set(toText(name, 'a variable'), value);
     const output = new Pieces();
     try {
-      this.#run(new Scope(new Scope(globals, given)), output);
+      notTooDeep(() => this.#run(scopeOf(variables, now), output));
     } catch (error) {
       if (error instanceof TemplateError && position.line > 0)
         throw new TemplateError(`line ${position.line}: ${error.message}`, { cause: error });
       throw error;
     }
     return output.text;
+  }
+}
+
+function scopeOf(variables: Record<string, unknown>, now: Date): Scope {
+  const given = new Map<string, Value>();
+  for (const [name, value] of fromObject(variables).entries())
+    given.set(toText(name, 'a variable'), value);
+  return new Scope(new Scope(new Scope(undefined, makeGlobals(now)), given));
+}
+
+/** A recursion without end, or brackets without end, meet the end of the stack: V8 calls that a RangeError. */
+function notTooDeep<T>(act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new TemplateError('it nests too deeply', { cause: error });
   }
 }
