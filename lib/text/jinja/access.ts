@@ -145,6 +145,6 @@ function slice(of: string | Value[] | Tuple | Range, bounds: Slice): Value | und
       ? items.slice(start, start + count)
       : Array.from({ length: count }, (_, i) => items[start + i * step])
   ) as Value[];
-  if (typeof of === 'string') return measured(taken.join(''));
+  if (typeof of === 'string') return measured((taken as string[]).join(''));
   return of instanceof Tuple ? new Tuple(taken) : taken;
 }

@@ -7,7 +7,8 @@ const PAIR = /[\ud800-\udbff][\udc00-\udfff]/;
 export const BLANK =
   '\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
 const IS_BLANK = new RegExp(`[${BLANK}]`);
-const LINE_END = /\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/g;
+const LINE_ENDS = '\\n-\\r\\x1c-\\x1e\\x85\\u2028\\u2029';
+const LINE_END = new RegExp(`\\r\\n|[${LINE_ENDS}]`, 'g');
 
 export function lengthOf(text: string): number {
   return PAIR.test(text) ? charactersOf(text).length : text.length;

@@ -34,7 +34,7 @@ export function compile(statements: Statement[]): Run {
 interface Body {
   run: Run;
   /** The variables that it begins with. */
-  begin(outer: Scope): Scope;
+  begin: (outer: Scope) => Scope;
 }
 
 type Of<Type> = Extract<Statement, { type: Type }>;

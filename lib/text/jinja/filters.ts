@@ -2,7 +2,7 @@
 import { attributeOnly } from './access.js';
 import { Bound } from './arguments.js';
 import { joined, measured, repeated } from './budget.js';
-import { capitalize, charactersOf, lengthOf, splitLines, strip, titleCase } from './characters.js';
+import { BLANK, capitalize, charactersOf, lengthOf, splitLines, strip } from './characters.js';
 import { TemplateError, unsupported } from './errors.js';
 import { toJson } from './json.js';
 import { LIST_FILTERS } from './list-filters.js';
@@ -113,10 +113,12 @@ function plain(value: Value, filter: string): string {
   return print(value);
 }
 
+const WORD_ENDS = new RegExp(`([-${BLANK}({\\[<]+)`);
+
 /** Words begin after blanks, hyphens and opening brackets; the rest of a word becomes small. */
 function title(text: string): string {
   return text
-    .split(/([-\s\x1c-\x1f\x85({[<]+)/)
+    .split(WORD_ENDS)
     .map((word) => {
       const [first = '', ...rest] = charactersOf(word);
       return first.toUpperCase() + rest.join('').toLowerCase();

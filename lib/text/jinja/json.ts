@@ -1,6 +1,6 @@
 /** Python's json.dumps, as transformers' filter `tojson` calls it. */
 import { Bound } from './arguments.js';
-import { Pieces } from './budget.js';
+import { Pieces, repeated } from './budget.js';
 import { TemplateError } from './errors.js';
 import { order } from './operators.js';
 import { printFloat } from './print.js';
@@ -17,28 +17,25 @@ interface Layout {
 
 export function toJson(value: Value, given: Arguments): string {
   const bound = new Bound('tojson', given, 'ensure_ascii indent separators sort_keys');
-  const indent = bound.get('indent') ?? null;
-  const separators = bound.get('separators') ?? null;
-  const given2 = separators instanceof Tuple ? separators.items : separators;
-  if (given2 !== null && !(Array.isArray(given2) && given2.every((one) => typeof one === 'string')))
+  const indent = indentOf(bound);
+  const [between, afterKey] = separatorsOf(bound.or('separators', null), indent);
+  const [ascii, sorted] = [bound.flag('ensure_ascii'), bound.flag('sort_keys')];
+  return new JsonWriter({ indent, between, afterKey, ascii, sorted }).write(value);
+}
+
+function indentOf(bound: Bound): string | undefined {
+  const indent = bound.or('indent', null);
+  if (indent === null) return undefined;
+  return typeof indent === 'string' ? indent : repeated(' ', bound.index('indent', 0));
+}
+
+function separatorsOf(given: Value, indent: string | undefined): [string, string] {
+  if (given === null) return [indent === undefined ? ', ' : ',', ': '];
+  const [between, afterKey, ...more] =
+    given instanceof Tuple ? given.items : Array.isArray(given) ? given : [];
+  if (typeof between !== 'string' || typeof afterKey !== 'string' || more.length > 0)
     throw new TemplateError('tojson expects two texts for "separators"');
-  const [between, afterKey, ...more] = (given2 as string[] | null) ?? [
-    indent === null ? ', ' : ',',
-    ': ',
-  ];
-  if (afterKey === undefined || more.length > 0)
-    throw new TemplateError('tojson expects two texts for "separators"');
-  const writer = new JsonWriter({
-    indent:
-      typeof indent === 'string' || indent === null
-        ? (indent ?? undefined)
-        : ' '.repeat(Math.min(1000, Math.max(0, bound.index('indent', 0)))),
-    between: between!,
-    afterKey,
-    ascii: bound.flag('ensure_ascii'),
-    sorted: bound.flag('sort_keys'),
-  });
-  return writer.write(value);
+  return [between, afterKey];
 }
 
 /** Writes piece by piece, so that it can stop where the text becomes too long. */
@@ -123,11 +120,15 @@ class JsonWriter {
   }
 
   private text(text: string): string {
-    const escaped = text.replace(/["\\\0-\x1f]/g, escape);
-    // Not U+FDD0 to U+FDEF: see print.ts.
-    return `"${this.#layout.ascii ? escaped.replace(/[\x80-\ufdcf\ufdf0-\uffff]/g, escapeLong) : escaped}"`;
+    const escaped = text.replace(ESCAPED, escape);
+    return `"${this.#layout.ascii ? escaped.replace(NOT_ASCII, escape) : escaped}"`;
   }
 }
+
+/** Quotes, backslashes, and what comes before the blank. */
+const ESCAPED = /[^ !#-[\]-\uffff]/g;
+/** But not U+FDD0 to U+FDEF: see print.ts. */
+const NOT_ASCII = /[\x7f-\ufdcf\ufdf0-\uffff]/g;
 
 const SHORT: Record<string, string> = {
   '"': '\\"',
@@ -139,11 +140,8 @@ const SHORT: Record<string, string> = {
   '\b': '\\b',
 };
 
-const escape = (character: string) => SHORT[character] ?? escapeLong(character);
-
-function escapeLong(character: string): string {
-  if (character === '\x7f') return character;
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+function escape(character: string): string {
+  return SHORT[character] ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 function jsonFloat(value: number): string {

@@ -190,13 +190,13 @@ function concatenate(left: Value, right: Value): Value | undefined {
     );
     return a === undefined || b === undefined ? undefined : new Markup(measured(a + b));
   }
-  const items = (value: Value) => (value instanceof Tuple ? value.items : value);
-  if (Array.isArray(left) !== Array.isArray(right)) return undefined;
-  const [a, b] = [items(left), items(right)];
-  if (!Array.isArray(a) || !Array.isArray(b)) return undefined;
-  chargeItems(a.length + b.length);
-  const sum = [...a, ...b] as Value[];
-  return Array.isArray(left) ? sum : new Tuple(sum);
+  if (Array.isArray(left) && Array.isArray(right)) {
+    chargeItems(left.length + right.length);
+    return left.concat(right);
+  }
+  if (!(left instanceof Tuple) || !(right instanceof Tuple)) return undefined;
+  chargeItems(left.items.length + right.items.length);
+  return new Tuple(left.items.concat(right.items));
 }
 
 function repeat(value: Value, times: Value): { value: Value } | undefined {

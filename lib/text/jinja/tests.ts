@@ -80,7 +80,7 @@ const TESTS = new Map<string, Test>([
   ...COMPARISONS.map(([name, sign]): [string, Test] => [name, comparing(sign)]),
   [
     'divisibleby',
-    (value, given) => isEven(value, new Bound('divisibleby', given, 'num!').get('num')!),
+    (value, given) => isEven(value, new Bound('divisibleby', given, 'num!').get('num')),
   ],
   ['in', (value, given) => contains(new Bound('in', given, 'seq!').get('seq')!, value)],
   ['sameas', (value, given) => isSame(value, new Bound('sameas', given, 'other!').get('other')!)],
