@@ -83,17 +83,37 @@ export const isFunction: Check<Anyhow> = (name, value) => {
   return value as Anyhow;
 };
 
-const aborted = Object.getOwnPropertyDescriptor(AbortSignal.prototype, 'aborted');
 const SIGNAL_KEYS = ['aborted', 'reason', 'addEventListener', 'removeEventListener'];
 
-/** What only looks like a signal could say one thing now and another later. */
+/**
+ * A signal may be of another realm, or of a library: jsdom has a class of its own, and so has each `vm` context. What only looks
+ * like one could say one thing now and another later. So its answers come from its class, which knows its own objects from others.
+ */
 function isRealSignal(value: unknown): value is AbortSignal {
-  if (types.isProxy(value) || !(value instanceof AbortSignal)) return false;
+  if (typeof value !== 'object' || value === null || types.isProxy(value)) return false;
   if (SIGNAL_KEYS.some((key) => Object.hasOwn(value, key))) return false;
+  const { addEventListener, removeEventListener } = value as Partial<AbortSignal>;
+  if (typeof addEventListener !== 'function' || typeof removeEventListener !== 'function')
+    return false;
+  const { owner, get } = inherited(value, 'aborted');
+  return answer(get, value) !== undefined && answer(get, Object.create(owner)) === undefined;
+}
+
+/** A getter that `value` has from a class, and the prototype that has it. */
+function inherited(value: object, key: string): { owner: object | null; get?: () => unknown } {
+  let owner = Object.getPrototypeOf(value) as object | null;
+  while (owner && !types.isProxy(owner) && !Object.hasOwn(owner, key))
+    owner = Object.getPrototypeOf(owner) as object | null;
+  return { owner, get: owner ? Object.getOwnPropertyDescriptor(owner, key)?.get : undefined };
+}
+
+/** What a getter of booleans says of an object, and nothing where it does not know it. */
+function answer(get: (() => unknown) | undefined, of: object): boolean | undefined {
   try {
-    return typeof aborted?.get?.call(value) === 'boolean';
+    const said = get?.call(of);
+    return typeof said === 'boolean' ? said : undefined;
   } catch {
-    return false; // made of its prototype alone
+    return undefined;
   }
 }
 
