@@ -3,9 +3,8 @@
  * its owner changes meanwhile. So a check gives back what it has seen, copied where others could change it, and only that is used.
  * Only an object's own enumerable keys count: nothing that somebody has put on a prototype becomes an option.
  */
-import { types } from 'node:util';
-
 import { CachalotError, invalidArgument } from './errors.js';
+import { isRealSignal } from './real-signal.js';
 
 /** Gives what is to be used, or throws; `name` is the option as the user wrote it. */
 export type Check<T = unknown> = (name: string, value: unknown) => T;
@@ -82,40 +81,6 @@ export const isFunction: Check<Anyhow> = (name, value) => {
   if (typeof value !== 'function') throw invalidArgument(name, 'a function', value);
   return value as Anyhow;
 };
-
-const SIGNAL_KEYS = ['aborted', 'reason', 'addEventListener', 'removeEventListener'];
-
-/**
- * A signal may be of another realm, or of a library: jsdom has a class of its own, and so has each `vm` context. What only looks
- * like one could say one thing now and another later. So its answers come from its class, which knows its own objects from others.
- */
-function isRealSignal(value: unknown): value is AbortSignal {
-  if (typeof value !== 'object' || value === null || types.isProxy(value)) return false;
-  if (SIGNAL_KEYS.some((key) => Object.hasOwn(value, key))) return false;
-  const { addEventListener, removeEventListener } = value as Partial<AbortSignal>;
-  if (typeof addEventListener !== 'function' || typeof removeEventListener !== 'function')
-    return false;
-  const { owner, get } = inherited(value, 'aborted');
-  return answer(get, value) !== undefined && answer(get, Object.create(owner)) === undefined;
-}
-
-/** A getter that `value` has from a class, and the prototype that has it. */
-function inherited(value: object, key: string): { owner: object | null; get?: () => unknown } {
-  let owner = Object.getPrototypeOf(value) as object | null;
-  while (owner && !types.isProxy(owner) && !Object.hasOwn(owner, key))
-    owner = Object.getPrototypeOf(owner) as object | null;
-  return { owner, get: owner ? Object.getOwnPropertyDescriptor(owner, key)?.get : undefined };
-}
-
-/** What a getter of booleans says of an object, and nothing where it does not know it. */
-function answer(get: (() => unknown) | undefined, of: object): boolean | undefined {
-  try {
-    const said = get?.call(of);
-    return typeof said === 'boolean' ? said : undefined;
-  } catch {
-    return undefined;
-  }
-}
 
 export const isSignal: Check<AbortSignal> = (name, value) => {
   if (!isRealSignal(value)) throw invalidArgument(name, 'an AbortSignal', value);
