@@ -25,19 +25,23 @@ export function whyNone(folders: PackageFolders): string {
   return `there is no cachalot binary for ${ownSystem()} here${instead}: ${build(root)}`;
 }
 
-/** One was found, and Node refused it. */
+/** One was found that cannot be loaded; nothing where only the system can tell. */
+export function whyUnfit(path: string, { root }: PackageFolders): string | undefined {
+  const { found, denied: isDenied } = lookAt(() => systemOfFile(path) ?? '');
+  if (isDenied) return denied(path);
+  if (found === '') return `'${path}' is damaged: ${again(path, root)}`;
+  const own = `${process.platform}-${process.arch}`;
+  if (found === undefined || found === own) return undefined;
+  return `'${path}' is for ${found}, and this is Node for ${own}: ${again(path, root)}`;
+}
+
+/** One was found, and Node or the system refused it. */
 export function whyNotLoaded(path: string, error: unknown, { root }: PackageFolders): string {
   const { code, message } = error as { code?: unknown; message?: unknown };
   const text = String(message).split('\n')[0]!;
   if (code === 'ERR_DLOPEN_DISABLED')
     return 'this process may load no addons, and cachalot is one: it was started with --no-addons, or with --permission and without --allow-addons';
   if (code === 'ERR_ACCESS_DENIED') return denied(path);
-  const system = lookAt(() => systemOfFile(path) ?? '');
-  if (system.denied) return denied(path);
-  if (system.found === '') return `'${path}' is damaged: ${again(path, root)}`;
-  const own = `${process.platform}-${process.arch}`;
-  if (system.found !== undefined && system.found !== own)
-    return `'${path}' is for ${system.found}, and this is Node for ${own}: ${again(path, root)}`;
   const known = REFUSALS.find(([pattern]) => pattern.test(text));
   const [pattern, why] = known ?? [/$/, () => `cannot be loaded (${text})`];
   return `'${path}' ${why(pattern.exec(text)!)}: ${again(path, root)}`;

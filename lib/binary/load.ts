@@ -1,6 +1,6 @@
 /** Finds and loads the addon, or says in one line why it cannot. */
 import { CachalotError } from '../errors.js';
-import { whyNone, whyNotLoaded } from './causes.js';
+import { whyNone, whyNotLoaded, whyUnfit } from './causes.js';
 import type { PackageFolders } from './package-root.js';
 
 interface NodeGypBuild {
@@ -18,6 +18,8 @@ export function loadBinary(folders: PackageFolders): unknown {
   } catch (error) {
     throw new CachalotError('no_binary', whyNone(folders), { cause: error });
   }
+  const unfit = whyUnfit(path, folders);
+  if (unfit !== undefined) throw new CachalotError('no_binary', unfit);
   try {
     return load(folders.root);
   } catch (error) {
