@@ -2,6 +2,7 @@
  * One worker and the jobs that wait for it, which it does one after the other. The worker is started by the first job, and
  * again after it had to be stopped; it never keeps an idle process alive, and ends when nobody holds the lane any more.
  */
+import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
 import { MessageChannel, Worker, receiveMessageOnPort } from 'node:worker_threads';
 import type { MessagePort, WorkerOptions } from 'node:worker_threads';
 
