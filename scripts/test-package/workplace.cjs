@@ -34,6 +34,7 @@ function run(command, args, options = {}) {
 function folderWith(name, files) {
   const folder = join(work, name);
   for (const [file, text] of Object.entries({ 'package.json': '{"private":true}', ...files })) {
+    if (text === undefined) continue; // as it is
     mkdirSync(dirname(join(folder, file)), { recursive: true });
     writeFileSync(join(folder, file), text);
   }
