@@ -18,16 +18,16 @@ import type { Message } from './text/messages.js';
 
 export interface AddOptions {
   /** Keeps it until it is released. Otherwise it stays as long as there is room. Default false. */
-  pin?: boolean;
+  pin?: boolean | undefined;
   /** 0 to 100: others are given up before those of a higher priority. Default 35. */
-  priority?: number;
+  priority?: number | undefined;
   /** How long it is kept after its last use, in milliseconds; a pin ends then, too. Default: no limit. */
-  ttlMs?: number;
+  ttlMs?: number | undefined;
   /** Part of what the cache finds it by; only prompts of the same namespace can use it. Default: the engine's. */
-  namespace?: string;
+  namespace?: string | undefined;
   /** Whether names of special tokens in a text mean those tokens. Default false. */
-  specialTokens?: boolean;
-  signal?: AbortSignal;
+  specialTokens?: boolean | undefined;
+  signal?: AbortSignal | undefined;
   /** Called as the text is computed, with tokens done and tokens in all. */
   onProgress?: (progress: { tokens: number; totalTokens: number }) => void;
 }
