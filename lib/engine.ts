@@ -171,7 +171,7 @@ export class Engine implements AsyncDisposable {
   /** Log-probability of each token after the first, given those before it; text begins with the model's first token. */
   async score(
     input: string | readonly number[],
-    options: { namespace?: string; signal?: AbortSignal } = {},
+    options: { namespace?: string | undefined; signal?: AbortSignal | undefined } = {},
   ): Promise<{ tokens: number[]; logprobs: number[]; perplexity: number }> {
     const { namespace, signal } = checkOptions(options, { namespace: isName, signal: isSignal });
     const tokens = await this.tokensOf(input, signal);
@@ -188,7 +188,11 @@ export class Engine implements AsyncDisposable {
   /** The logits after some tokens of the input (default: after the last), one Float32Array of the vocabulary's size each. */
   async logits(
     input: string | readonly number[],
-    options: { rows?: readonly number[]; namespace?: string; signal?: AbortSignal } = {},
+    options: {
+      rows?: readonly number[] | undefined;
+      namespace?: string | undefined;
+      signal?: AbortSignal | undefined;
+    } = {},
   ): Promise<Float32Array[]> {
     const checks = { rows: isIntegerList, namespace: isName, signal: isSignal };
     const { rows: given, namespace, signal } = checkOptions(options, checks);
@@ -202,7 +206,10 @@ export class Engine implements AsyncDisposable {
   }
 
   /** The ids of a text. Names of special tokens in it are plain text unless `special` is set. Blocks while the text is cut. */
-  tokenize(text: string, options: { special?: boolean; bos?: boolean } = {}): number[] {
+  tokenize(
+    text: string,
+    options: { special?: boolean | undefined; bos?: boolean | undefined } = {},
+  ): number[] {
     isString('text', text);
     const checked = checkOptions(options, { special: isBoolean, bos: isBoolean });
     if (!this.#context.tokenizer.isTrusted) {

@@ -30,15 +30,15 @@ import type { TemplateOptions } from './text/template-options.js';
 
 export interface SessionOptions {
   /** What the model is told before the conversation. */
-  system?: string;
+  system?: string | undefined;
   /** A conversation so far, to go on from, as `session.messages` gave it; with a system message of its own, if any. */
-  messages?: readonly Message[];
+  messages?: readonly Message[] | undefined;
   /** Variables of the chat template, such as `enable_thinking`. A turn may have others. */
-  templateOptions?: TemplateOptions;
+  templateOptions?: TemplateOptions | undefined;
   /** What stands before everything: its keys and values are shared by all who use it. */
-  context?: Context;
+  context?: Context | undefined;
   /** Part of what the cache finds by. Default: the context's, or the engine's. */
-  namespace?: string;
+  namespace?: string | undefined;
 }
 
 /** A turn that was begun, those before it that may not have ended yet, and when all of them have. */
