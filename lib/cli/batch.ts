@@ -19,7 +19,7 @@ import {
   addGenerateFlags,
   generateOptions,
   isChat,
-  refuseSystem,
+  refuseWithRaw,
   systemOf,
 } from './generate-flags.js';
 import type { GenerateFlags } from './generate-flags.js';
@@ -77,7 +77,7 @@ export function addBatch(program: Command): void {
     .option('--explain', 'print what the last steps shared, and why, to stderr at the end')
     .addHelpText('after', NOTES)
     .action(async (named: string[], flags: BatchFlags) => {
-      refuseSystem(flags);
+      refuseWithRaw(flags);
       const inputs = inputsOf(named, flags.output, command);
       const { signal } = interruptSignal();
       // What can be wrong quickly comes before the model.
@@ -133,7 +133,18 @@ function isSameFile(input: string, output: string | undefined): boolean {
 function settingsOf(flags: BatchFlags): object {
   const { model, device, context, kvFormat, instructions, raw } = flags;
   const system = systemOf(flags);
-  return { model, device, context, kvFormat, instructions, system, raw, ...generateOptions(flags) };
+  const { chatTemplate } = flags;
+  return {
+    model,
+    device,
+    context,
+    kvFormat,
+    instructions,
+    system,
+    raw,
+    chatTemplate,
+    ...generateOptions(flags),
+  };
 }
 
 async function answerAndReport(

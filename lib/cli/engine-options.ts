@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 
 import { Engine } from '../engine.js';
 import type { LoadOptions } from '../load-options.js';
+import { readTextFile } from '../files/regular-file.js';
 import { ALIASES, DEFAULT_MODEL } from '../models/aliases.js';
 import { loadValue, notEmpty, threads } from './flag-values.js';
 import { pullReporter } from './output.js';
@@ -17,6 +18,8 @@ export interface EngineFlags {
   sharedReads?: 'auto' | 'always' | 'never';
   maxStepMs?: number;
   layoutCache?: boolean;
+  /** A file. */
+  chatTemplate?: string;
 }
 
 export function addEngineOptions(command: Command): Command {
@@ -80,6 +83,8 @@ export async function loadEngine(
     ...loadOptions(flags),
   };
   try {
+    if (flags.chatTemplate !== undefined)
+      options.chatTemplate = await readTextFile(flags.chatTemplate);
     const engine = await Engine.load(flags.model, options);
     return { engine, loadMs: performance.now() - fetched };
   } finally {

@@ -5,9 +5,12 @@ import { InvalidArgumentError } from 'commander';
 
 import type { Check } from '../check-options.js';
 import { integerIn, isStopList } from '../check-options.js';
+import { isTemplateOptions } from '../chat/template-options.js';
+import type { TemplateOptions } from '../chat/template-options.js';
 import { CachalotError } from '../errors.js';
 import { readLoadOptions } from '../load-options.js';
 import type { LoadOptions } from '../load-options.js';
+import { parseJson } from '../text/parse-json.js';
 
 const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
@@ -77,4 +80,9 @@ export function stopText(value: string, earlier: string[] = []): string[] {
     );
   });
   return refusing(() => isStopList('', [...earlier, text]));
+}
+
+/** Variables of a chat template, as an object of JSON. */
+export function templateOptions(text: string): TemplateOptions {
+  return refusing(() => isTemplateOptions('', parseJson(text, 'it', 'invalid_argument')));
 }

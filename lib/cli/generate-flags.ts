@@ -4,8 +4,9 @@ import type { Command } from 'commander';
 import type { Engine } from '../engine.js';
 import { CachalotError } from '../errors.js';
 import { generateChecks } from '../generate-options.js';
-import type { GenerateOptions } from '../generate-options.js';
-import { numberBy, stopText } from './flag-values.js';
+import type { TemplateOptions } from '../chat/template-options.js';
+import type { ChatOptions } from '../generate-options.js';
+import { notEmpty, numberBy, stopText, templateOptions } from './flag-values.js';
 import { addSamplingFlags, flagOf, samplingOptions } from './sampling-flags.js';
 import type { SamplingFlags } from './sampling-flags.js';
 
@@ -14,6 +15,8 @@ export interface GenerateFlags extends SamplingFlags {
   system?: string;
   stop?: string[];
   raw?: boolean;
+  chatTemplate?: string;
+  templateOptions?: TemplateOptions;
 }
 
 export function addGenerateFlags(command: Command): Command {
@@ -28,13 +31,20 @@ export function addGenerateFlags(command: Command): Command {
       '--stop <text>',
       'text that ends an answer, with \\n, \\t, \\r and \\\\; may be given several times',
       stopText,
+    )
+    .option('--chat-template <file>', "a chat template in place of the model's own", notEmpty)
+    .option(
+      '--template-options <json>',
+      'variables of the chat template, as {"enable_thinking": false}',
+      templateOptions,
     );
 }
 
-export function generateOptions(flags: GenerateFlags): GenerateOptions {
+export function generateOptions(flags: GenerateFlags): ChatOptions {
   return {
     ...(flags.maxTokens === undefined ? {} : { maxTokens: flags.maxTokens }),
     ...(flags.stop === undefined ? {} : { stop: flags.stop }),
+    ...(flags.templateOptions === undefined ? {} : { templateOptions: flags.templateOptions }),
     ...samplingOptions(flags),
   };
 }
@@ -44,18 +54,30 @@ export function systemOf({ system }: GenerateFlags): string | undefined {
   return system !== undefined && /\S/.test(system) ? system : undefined;
 }
 
-const NO_PLACE = '--system needs a model with a chat template, without --raw';
+/** Flags that only a chat template can use; one of them that is given. */
+function templateFlag(flags: GenerateFlags): string | undefined {
+  if (systemOf(flags) !== undefined) return '--system';
+  if (flags.templateOptions !== undefined) return '--template-options';
+  return flags.chatTemplate === undefined ? undefined : '--chat-template';
+}
+
+const noPlace = (flag: string) =>
+  new CachalotError(
+    'invalid_argument',
+    `${flag} needs a model with a chat template, without --raw`,
+  );
 
 /** Throws invalid_argument for what cannot go together, before a model is loaded. */
-export function refuseSystem(flags: GenerateFlags): void {
-  if (flags.raw && systemOf(flags) !== undefined)
-    throw new CachalotError('invalid_argument', NO_PLACE);
+export function refuseWithRaw(flags: GenerateFlags): void {
+  const flag = templateFlag(flags);
+  if (flags.raw && flag !== undefined) throw noPlace(flag);
 }
 
 /** Whether prompts are messages for the model's chat template, or text to continue. Throws invalid_argument. */
 export function isChat(engine: Engine, flags: GenerateFlags): boolean {
   const chat = engine.canChat && !flags.raw;
-  if (!chat && systemOf(flags) !== undefined) throw new CachalotError('invalid_argument', NO_PLACE);
+  const flag = templateFlag(flags);
+  if (!chat && flag !== undefined) throw noPlace(flag);
   return chat;
 }
 

@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { addAbortSignal } from 'node:stream';
 import type { Readable } from 'node:stream';
+import { clearTimeout, setTimeout } from 'node:timers';
 
 import { abortError } from '../errors.js';
 import { ioError } from '../files/io-error.js';

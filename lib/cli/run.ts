@@ -12,7 +12,7 @@ import {
   addGenerateFlags,
   generateOptions,
   isChat,
-  refuseSystem,
+  refuseWithRaw,
   systemOf,
   warnOfIdle,
 } from './generate-flags.js';
@@ -49,7 +49,7 @@ export function addRun(program: Command): void {
     .option('--stats', 'print speed and cache use to stderr')
     .addHelpText('after', NOTES)
     .action(async (argument: string | undefined, flags: RunFlags) => {
-      refuseSystem(flags);
+      refuseWithRaw(flags);
       const { signal } = interruptSignal();
       const { file: files = [], raw: mayBeBlank = false } = flags;
       const given = await readGiven({ argument, files, mayBeBlank }, command, signal);

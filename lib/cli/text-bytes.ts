@@ -1,4 +1,6 @@
 /** Bytes of files and pipes as text: in UTF-8 or, where a byte-order mark says so, UTF-16. The mark itself is no text. */
+import { TextDecoder } from 'node:util';
+
 import { isUtf8 } from 'node:buffer';
 
 import { CachalotError } from '../errors.js';

@@ -2,10 +2,10 @@
  * What one rendering may make and do. A worker's heap limit ends the worker - but when a single allocation passes it, V8 ends
  * the whole process. So every text and every list is measured, before it is made where it can be long: docs/decisions/0006.
  */
-/** Characters of one conversation, rendered or not: far beyond any context. */
-export const MAX_TEXT = 4 << 20;
 import { TooLargeError, TooLongError } from './errors.js';
 
+/** Characters of one conversation, rendered or not: far beyond any context. */
+export const MAX_TEXT = 4 << 20;
 const MAX_ITEMS = 200_000;
 /** Characters and items that one rendering may make in all, and how many more for each character or value that it is given. */
 const MAX_MADE = 128 << 20;

@@ -32,6 +32,7 @@ const LOADING: Record<string, [string[], object]> = {
 const GENERATING: Record<string, [string[], object]> = {
   '--max-tokens': [['1e3'], { maxTokens: 1000 }],
   '--stop': [['a\\n\\t\\r\\\\n'], { stop: ['a\n\t\r\\n'] }],
+  '--template-options': [['{"a": [1]}'], { templateOptions: { a: [1] } }],
   '--temperature': [['.5'], { temperature: 0.5 }],
   '--top-k': [['40'], { topK: 40 }],
   '--top-p': [['0.9'], { topP: 0.9 }],
@@ -65,7 +66,13 @@ describe('flags', () => {
   });
 
   test('there is no other one', () => {
-    const tested = [...Object.keys(LOADING), ...Object.keys(GENERATING), '--model', '--system'];
+    const tested = [
+      ...Object.keys(LOADING),
+      ...Object.keys(GENERATING),
+      '--model',
+      '--system',
+      '--chat-template',
+    ];
     expect(
       commandOf()
         .options.map(({ long }) => long)
@@ -75,6 +82,9 @@ describe('flags', () => {
 
   const processors = Math.max(availableParallelism(), cpus().length);
   test.each([
+    ['--template-options', '{', /no JSON/],
+    ['--template-options', '[1]', /an object/],
+    ['--template-options', '{"messages": []}', /messages/],
     ['-t', '0', /an integer from 1/],
     [
       '-t',
