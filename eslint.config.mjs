@@ -21,6 +21,20 @@ export default defineConfig(
     },
   },
   {
+    // Test runners put the page's own in their place, which are others or none.
+    files: ['lib/**/*.ts'],
+    rules: {
+      'no-restricted-globals': [
+        'error',
+        ...['setTimeout', 'setInterval', 'setImmediate', 'clearTimeout', 'clearInterval'].map(
+          (name) => ({ name, message: 'Import it from node:timers.' }),
+        ),
+        { name: 'TextDecoder', message: 'Import it from node:util.' },
+        { name: 'TextEncoder', message: 'Import it from node:util.' },
+      ],
+    },
+  },
+  {
     files: ['**/*.cjs'],
     languageOptions: { sourceType: 'commonjs', globals: globals.node },
   },

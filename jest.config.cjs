@@ -3,7 +3,6 @@ process.env.CUDA_VISIBLE_DEVICES = '';
 
 module.exports = {
   maxWorkers: '100%', // jest leaves a core to its watcher otherwise
-  testEnvironment: '<rootDir>/test/env.cjs',
   // What takes long is in `name.exhaustive.test.ts` beside its suite: `npm run test:all` runs it, too.
   testMatch: ['<rootDir>/test/**/*.test.ts', '!**/*.exhaustive.test.ts'],
   moduleNameMapper: {

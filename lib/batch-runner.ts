@@ -1,4 +1,6 @@
 /** Carries a batch out: makes tokens of its prompts, finds their order, and keeps the engine supplied. */
+import { setImmediate } from 'node:timers';
+
 import { prepare, startItem } from './batch-item.js';
 import type { PreparedItem, ReadItem } from './batch-item.js';
 import type { EngineContext } from './engine-context.js';

@@ -3,9 +3,8 @@
  * its owner changes meanwhile. So a check gives back what it has seen, copied where others could change it, and only that is used.
  * Only an object's own enumerable keys count: nothing that somebody has put on a prototype becomes an option.
  */
-import { types } from 'node:util';
-
 import { CachalotError, invalidArgument } from './errors.js';
+import { isRealSignal } from './real-signal.js';
 
 /** Gives what is to be used, or throws; `name` is the option as the user wrote it. */
 export type Check<T = unknown> = (name: string, value: unknown) => T;
@@ -87,20 +86,6 @@ export const isFunction: Check<Anyhow> = (name, value) => {
   if (typeof value !== 'function') throw invalidArgument(name, 'a function', value);
   return value as Anyhow;
 };
-
-const aborted = Object.getOwnPropertyDescriptor(AbortSignal.prototype, 'aborted');
-const SIGNAL_KEYS = ['aborted', 'reason', 'addEventListener', 'removeEventListener'];
-
-/** What only looks like a signal could say one thing now and another later. */
-function isRealSignal(value: unknown): value is AbortSignal {
-  if (types.isProxy(value) || !(value instanceof AbortSignal)) return false;
-  if (SIGNAL_KEYS.some((key) => Object.hasOwn(value, key))) return false;
-  try {
-    return typeof aborted?.get?.call(value) === 'boolean';
-  } catch {
-    return false; // made of its prototype alone
-  }
-}
 
 export const isSignal: Check<AbortSignal> = (name, value) => {
   if (!isRealSignal(value)) throw invalidArgument(name, 'an AbortSignal', value);

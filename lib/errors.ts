@@ -47,6 +47,8 @@ export type ErrorCode =
   | 'download_failed'
   | 'download_corrupt';
 
+const BRAND = Symbol.for('cachalot.CachalotError');
+
 /**
  * Every error this package throws. `code` is for programs; the message says what, where and what to do.
  *
@@ -58,6 +60,12 @@ export type ErrorCode =
  * }
  */
 export class CachalotError extends Error {
+  /** Test runners and bundlers may load the package twice: an error of one copy is one for the other. */
+  static [Symbol.hasInstance](value: unknown): boolean {
+    if (this !== CachalotError) return Function.prototype[Symbol.hasInstance].call(this, value);
+    return types.isNativeError(value) && BRAND in value;
+  }
+
   override readonly name = 'CachalotError';
   readonly code: ErrorCode;
 
@@ -66,6 +74,8 @@ export class CachalotError extends Error {
     this.code = code;
   }
 }
+
+Object.defineProperty(CachalotError.prototype, BRAND, { value: true });
 
 /** Turns an error of the addon, which carries a code but is of another class, into ours. */
 export function fromNative(error: unknown): CachalotError {
@@ -91,7 +101,7 @@ export function withOurErrors<T extends object>(target: T): T {
       return (...given: unknown[]) => {
         try {
           const result: unknown = Reflect.apply(method, object, given);
-          return result instanceof Promise ? result.catch(ours) : result;
+          return types.isPromise(result) ? result.catch(ours) : result;
         } catch (error) {
           return ours(error);
         }

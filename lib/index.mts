@@ -1,1 +1,3 @@
+import './outside-bundles.mjs';
+
 export * from './index.js';

@@ -1,4 +1,5 @@
 /** The public API. Nothing else is meant to be imported. */
+export type * from './ambient-types.js';
 export { Engine } from './engine.js';
 export type { CompleteOptions } from './engine.js';
 export type { LoadOptions } from './load-options.js';

@@ -1,8 +1,6 @@
-/** Finds and loads the addon. `NativeBinding` is the whole contract between TypeScript and C++. */
-import { existsSync } from 'node:fs';
-import { join, sep } from 'node:path';
-
-import { CachalotError } from './errors.js';
+/** The addon. `NativeBinding` is the whole contract between TypeScript and C++. */
+import { loadBinary } from './binary/load.js';
+import { packageFolders } from './binary/package-root.js';
 import type { CudaDevice } from './cuda-device.js';
 import type { GgufInfo, GgufOptions, TensorInfo } from './gguf-info.js';
 
@@ -253,41 +251,9 @@ export interface NativeBinding {
   layoutName(): string;
 }
 
-/** The package's folder: the same from lib/ and from dist/, and on the unpacked side of an Electron archive. */
-export const packageRoot = join(__dirname, '..').replace(
-  `app.asar${sep}`,
-  `app.asar.unpacked${sep}`,
-);
-
 let loaded: NativeBinding | undefined;
 
 export function native(): NativeBinding {
-  loaded ??= loadBinding();
+  loaded ??= loadBinary(packageFolders) as NativeBinding;
   return loaded;
-}
-
-function loadBinding(): NativeBinding {
-  try {
-    const load = require('node-gyp-build') as (directory: string) => NativeBinding;
-    return load(packageRoot);
-  } catch (error) {
-    if (isOutOfMemory(error))
-      throw new CachalotError('out_of_memory', String(error), { cause: error });
-    const inClone =
-      existsSync(join(packageRoot, 'CMakeLists.txt')) && existsSync(join(packageRoot, 'lib'));
-    const way = inClone
-      ? 'run `npm run build`'
-      : 'run `npx cachalot build`, which needs cmake and a C++20 compiler';
-    throw new CachalotError(
-      'no_binary',
-      `there is no cachalot binary for ${process.platform}-${process.arch}, Node ${process.versions.node}: ${way}`,
-      { cause: error },
-    );
-  }
-}
-
-/** The addon was found, and there was no memory to begin with it. */
-function isOutOfMemory(error: unknown): boolean {
-  const { code, message } = error as { code?: unknown; message?: unknown };
-  return code === 'out_of_memory' || /bad_alloc|not enough memory/.test(String(message));
 }

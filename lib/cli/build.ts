@@ -15,9 +15,11 @@ import { join } from 'node:path';
 
 import type { Command } from 'commander';
 
+import { packageFolders } from '../binary/package-root.js';
 import { CachalotError } from '../errors.js';
 import { ioError } from '../files/io-error.js';
-import { packageRoot } from '../native.js';
+
+const { root, built } = packageFolders;
 
 const TOOLS = ['cmake-js@^8.0.0', 'node-addon-api@^8.0.0'];
 
@@ -33,7 +35,7 @@ export function addBuild(program: Command): void {
       try {
         process.stdout.write(`${build()}\n`);
       } catch (error) {
-        throw ioError(error, 'build in', packageRoot);
+        throw ioError(error, 'build in', root);
       }
     });
 }
@@ -43,7 +45,7 @@ function build(): string {
   const folder = mkdtempSync(join(tmpdir(), 'cachalot-build-'));
   try {
     for (const name of ['native', 'CMakeLists.txt'])
-      cpSync(join(packageRoot, name), join(folder, name), { recursive: true });
+      cpSync(join(root, name), join(folder, name), { recursive: true });
     const binary = { napi_versions: [8] };
     writeFileSync(
       join(folder, 'package.json'),
@@ -53,14 +55,13 @@ function build(): string {
     run(npm, ['install', '--no-audit', '--no-fund', '--ignore-scripts', ...TOOLS], folder);
     const cmakeJs = join(folder, 'node_modules', 'cmake-js', 'bin', 'cmake-js');
     run(process.execPath, [cmakeJs, 'build', '--target', 'cachalot_package'], folder);
-    const target = join(packageRoot, 'build', 'Release');
-    mkdirSync(target, { recursive: true });
-    const path = join(target, 'cachalot.node');
+    mkdirSync(built, { recursive: true });
+    const path = join(built, 'cachalot.node');
     const made = join(folder, 'build', 'Release');
     // The addon, and the CUDA library if there was an nvcc.
     for (const name of readdirSync(made).filter((file) => /\.(node|so|dll)$/.test(file))) {
-      copyFileSync(join(made, name), join(target, `${name}.part`));
-      renameSync(join(target, `${name}.part`), join(target, name)); // somebody may be running the old one
+      copyFileSync(join(made, name), join(built, `${name}.part`));
+      renameSync(join(built, `${name}.part`), join(built, name)); // somebody may be running the old one
     }
     return path;
   } finally {

@@ -1,4 +1,6 @@
 /** `cachalot inspect`: what is in a model file. */
+import { types } from 'node:util';
+
 import type { Command } from 'commander';
 
 import { inspectModel } from '../models/inspect.js';
@@ -50,7 +52,7 @@ function printable(text: string): string {
 
 /** Lists of numbers come as typed arrays, which JSON would make objects of. */
 function plain(_: string, value: unknown): unknown {
-  return value instanceof Float64Array ? Array.from(value) : value;
+  return types.isFloat64Array(value) ? Array.from(value) : value;
 }
 
 function describe(inspection: Inspection, withTensors: boolean): string {

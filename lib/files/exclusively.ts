@@ -1,6 +1,7 @@
 /** One at a time for each path: in this process by a promise, between processes by a lock. */
 import { dirname, resolve } from 'node:path';
 
+import { either } from '../abort.js';
 import { abortError } from '../errors.js';
 import { FileLock, lostError } from './lock.js';
 import type { LockOptions } from './lock.js';
@@ -41,12 +42,15 @@ async function underLock<T>(
 ): Promise<T> {
   await makePrivateFolder(dirname(path));
   const lock = await FileLock.acquire(path, { signal, ...options });
+  const both = either(signal, lock.lost);
   let result: T;
   try {
-    result = await work(signal ? AbortSignal.any([signal, lock.lost]) : lock.lost);
+    result = await work(both.signal!);
   } catch (error) {
     await lock.release().catch(() => undefined); // the work's own error says more
     throw lock.lost.aborted && !signal?.aborted ? lostError(`${path}.lock`) : error;
+  } finally {
+    both.release();
   }
   // What is done is done, also where the disk has no room left for what a release takes.
   await lock.release().catch(() => undefined);

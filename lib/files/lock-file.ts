@@ -1,6 +1,5 @@
 /** What is seen of a lock from outside: who holds it, and whether he shows life. */
 import { constants } from 'node:fs';
-import type { BigIntStats } from 'node:fs';
 import { lstat, open } from 'node:fs/promises';
 import { hostname } from 'node:os';
 
@@ -45,13 +44,23 @@ export function newRecord(token: string): LockRecord {
   return { token, ...ownIdentity(), host: hostname(), since: new Date().toISOString() };
 }
 
+/** The part of a file's status that counts; named here, so that the package's types need none of Node's. */
+interface LockStatus {
+  ino: bigint;
+  isFile(): boolean;
+  isDirectory(): boolean;
+  isSymbolicLink(): boolean;
+  isFIFO(): boolean;
+  isSocket(): boolean;
+}
+
 /** A lock as it is at one moment. */
 export interface Sighting {
   /** Changes when the lock is renewed, or is another one. */
   state: string;
   /** Undefined for what we have not written, or not yet. */
   record: LockRecord | undefined;
-  status: BigIntStats;
+  status: LockStatus;
 }
 
 const MOST_BYTES = 4096;

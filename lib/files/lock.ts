@@ -9,6 +9,7 @@
 import { randomUUID } from 'node:crypto';
 import { lstat, open, rm, rmdir } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
+import { clearInterval, setInterval } from 'node:timers';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { CachalotError, abortError } from '../errors.js';

@@ -1,6 +1,7 @@
 /** What is in a model file, whether this version can run it or not. */
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { types } from 'node:util';
 
 import { CachalotError, fromNative } from '../errors.js';
 import { ioError } from '../files/io-error.js';
@@ -158,7 +159,7 @@ function shapeFromMetadata({ metadata, tensors }: GgufInfo): Pick<Inspection, 's
   if (typeof architecture !== 'string') return {};
   const number = (key: string) => {
     const value = metadata[`${architecture}.${key}`];
-    if (value instanceof Float64Array) return value.reduce((a, b) => Math.max(a, b), 0); // one for each layer
+    if (types.isFloat64Array(value)) return value.reduce((a, b) => Math.max(a, b), 0); // one for each layer
     return typeof value === 'number' ? value : 0;
   };
   const [layers, width, heads] = [

@@ -1,4 +1,6 @@
 /** One HTTP request: through the proxy if there is one, with redirects that stay within what was meant, and an end when nothing comes. */
+import { clearTimeout, setTimeout } from 'node:timers';
+
 import { CachalotError, abortError } from '../errors.js';
 import { fetchFor, viaProxy } from './proxy.js';
 import { reasonOf } from './reasons.js';

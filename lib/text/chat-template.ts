@@ -1,4 +1,6 @@
 /** Chat templates: messages to the text a model was trained on, with a limit on time, memory and length. */
+import { join } from 'node:path';
+
 import { CachalotError } from '../errors.js';
 import type { RenderJob } from './template-worker.js';
 import { WorkerLanes } from './worker-lanes.js';
@@ -11,7 +13,7 @@ const HEAP_MB = 4096;
 /** Renders in workers; a long conversation holds up no short one. */
 export class TemplateRenderer {
   readonly #lanes = new WorkerLanes<RenderJob, string>({
-    script: 'template-worker.js',
+    script: join(__dirname, '..', '..', 'dist', 'text', 'template-worker.js'),
     worker: { resourceLimits: { maxOldGenerationSizeMb: HEAP_MB, maxYoungGenerationSizeMb: 16 } },
     deadlineMs: DEADLINE_MS,
     overdue,

@@ -1,3 +1,5 @@
+import { TextDecoder } from 'node:util';
+
 /** Tokens to text as they come. A token may hold a part of a character: nothing is given out until it is whole. */
 export class Detokenizer {
   readonly #bytes: (id: number) => Uint8Array;

@@ -4,6 +4,8 @@
  * "llama": SentencePiece BPE. The file has scores, not merges: a piece made of two pieces is a merge, ranked by the score
  * of the whole (Kudo and Richardson 2018). "gpt2": byte-level BPE with its merges in the file.
  */
+import { types } from 'node:util';
+
 import { CachalotError } from '../errors.js';
 import type { GgufInfo, GgufValue } from '../native.js';
 import { PRE_TOKENIZERS } from './pre-tokenizers.js';
@@ -85,7 +87,7 @@ function stringList(metadata: GgufInfo['metadata'], key: string): string[] {
 
 function numberList(metadata: GgufInfo['metadata'], key: string, length: number): Float64Array {
   const value = metadata[key];
-  if (!(value instanceof Float64Array) || value.length !== length) {
+  if (!types.isFloat64Array(value) || value.length !== length) {
     throw invalid(`'${key}' is not a list of ${length} numbers`);
   }
   return value;

@@ -1,5 +1,5 @@
 /** Text becomes tokens in workers, which load vocabularies of their own; here is what their engine knows of them. */
-import { resolve as absolute } from 'node:path';
+import { resolve as absolute, join } from 'node:path';
 
 import { CachalotError } from '../errors.js';
 import { Memo } from '../memo.js';
@@ -44,7 +44,7 @@ export class TokenizerThread {
     const identity = identityOf(path, file);
     const source: TokenizerSource = { model: path, tokenizer: file, identity, mark: MARK };
     const lanes: Lanes = new WorkerLanes({
-      script: 'tokenizer-worker.js',
+      script: join(__dirname, '..', '..', 'dist', 'text', 'tokenizer-worker.js'),
       worker: { workerData: source },
       deadlineMs: DEADLINE_MS,
       overdue,

@@ -1,4 +1,6 @@
 /** Text to token ids, over @huggingface/tokenizers. */
+import { types } from 'node:util';
+
 import { ownOnly } from '../check-options.js';
 import { CachalotError } from '../errors.js';
 import type { NameBreaker } from './name-breaker.js';
@@ -119,6 +121,6 @@ export class TextTokenizer {
 }
 
 function damaged(what: string, cause: unknown): CachalotError {
-  const why = cause instanceof Error ? `: ${cause.message}` : '';
+  const why = types.isNativeError(cause) ? `: ${cause.message}` : '';
   return new CachalotError('tokenizer_invalid', `the model's tokenizer ${what}${why}`, { cause });
 }

@@ -2,18 +2,18 @@
  * One worker and the jobs that wait for it, which it does one after the other. The worker is started by the first job, and
  * again after it had to be stopped; it never keeps an idle process alive, and ends when nobody holds the lane any more.
  */
-import { join } from 'node:path';
+import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
 import { MessageChannel, Worker, receiveMessageOnPort } from 'node:worker_threads';
 import type { MessagePort, WorkerOptions } from 'node:worker_threads';
 
 import { onAbort } from '../abort.js';
+import { outsideArchive } from '../binary/package-root.js';
 import { CachalotError, abortError } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
-import { packageRoot } from '../native.js';
 import { cpuMsOf } from './thread-clock.js';
 
 export interface LaneOptions {
-  /** The worker's file in dist/text. */
+  /** The worker's file: a `join` of `__dirname` and names, which tools that gather a program's files can follow. */
   script: string;
   worker?: WorkerOptions;
   /** Of one job: CPU time of the worker where the system tells it, else time from when the worker has the job. */
@@ -204,7 +204,7 @@ export class WorkerLane<Request, Answer> {
 
   private start(): Worker {
     const { script, worker: options, died, startMs = START_MS } = this.#options;
-    const worker = new Worker(join(packageRoot, 'dist', 'text', script), options);
+    const worker = new Worker(outsideArchive(script), options);
     worker.unref();
     this.#started = performance.now();
     this.afterwards(startMs, () =>

@@ -1,4 +1,6 @@
 /** Structured fuzzing of what JSON and metadata can hold: one place of a value is replaced by something else. */
+import { types } from 'node:util';
+
 import type { Random } from '../random.js';
 
 export type Tree = unknown;
@@ -37,7 +39,7 @@ export function mutate(tree: Tree, random: Random, n = 3): Tree {
 function mutateOnce(tree: Tree, random: Random): Tree {
   const isParent = typeof tree === 'object' && tree !== null;
   if (!isParent || random.below(12) === 0) return pick(random, JUNK)(random);
-  if (tree instanceof Float64Array) {
+  if (types.isFloat64Array(tree)) {
     if (random.below(4) === 0) return tree.slice(0, random.below(tree.length + 1));
     const copy = tree.slice();
     copy[random.below(copy.length)] = pick(random, [NaN, -1, 1e9, 0.5, 3]);

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { types as kinds } from 'node:util';
 
 import { CachalotError } from '../../lib/errors.js';
 import type { GgufInfo } from '../../lib/native.js';
@@ -62,7 +63,7 @@ const seeds: GgufInfo['metadata'][] = [
 function isGgufValue(value: unknown): boolean {
   return (
     ['number', 'boolean', 'string'].includes(typeof value) ||
-    value instanceof Float64Array ||
+    kinds.isFloat64Array(value) ||
     (Array.isArray(value) && value.every((item) => typeof item === 'string'))
   );
 }

@@ -1,4 +1,6 @@
 /** Jobs in workers: who waits for whom, what an abort ends, and that every promise settles. */
+import { join } from 'node:path';
+
 import { CachalotError } from '../../lib/errors.js';
 import { WorkerLane } from '../../lib/text/worker-lane.js';
 import type { LaneOptions } from '../../lib/text/worker-lane.js';
@@ -16,7 +18,7 @@ interface Answer {
 }
 
 const options: LaneOptions = {
-  script: '../../test/fixtures/lane-worker.cjs',
+  script: join(__dirname, '..', 'fixtures', 'lane-worker.cjs'),
   deadlineMs: 60_000,
   overdue: () => new CachalotError('tokenizer_timeout', 'overdue'),
   died: (error) => new CachalotError('internal', error.message),
@@ -123,7 +125,7 @@ describe('a lane', () => {
     const died = jest.fn(options.died);
     const never = {
       ...options,
-      script: '../../test/fixtures/silent-worker.cjs',
+      script: join(__dirname, '..', 'fixtures', 'silent-worker.cjs'),
       startMs: 50,
       died,
     };
