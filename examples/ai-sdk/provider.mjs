@@ -50,12 +50,12 @@ export function cachalot(engine) {
  * @param {CallOptions} options
  */
 function ask(engine, options) {
-  const { prompt, tools, responseFormat, abortSignal, providerOptions, ...settings } = options;
-  const { maxOutputTokens, stopSequences, temperature, topP, topK, seed, ...more } = settings;
-  const { presencePenalty, frequencyPenalty, includeRawChunks, ...others } = more;
+  const { prompt, abortSignal, maxOutputTokens, stopSequences, providerOptions, ...rest } = options;
+  const { tools, toolChoice, responseFormat, includeRawChunks, ...settings } = rest;
+  const { temperature, topP, topK, seed, presencePenalty, frequencyPenalty, ...others } = settings;
   const own = providerOptions?.cachalot;
   const asked = {
-    tools: tools?.length,
+    tools: tools?.length || ['required', 'tool'].includes(toolChoice?.type ?? ''),
     'responseFormat json': responseFormat?.type === 'json',
     topLogprobs: own?.topLogprobs, // results have no place for them
     includeRawChunks, // there is nothing rawer than the text
@@ -102,7 +102,7 @@ async function* parts({ generation, warnings }, signal) {
 }
 
 /** @param {import('cachalot').GenerationResult} result */
-function ending({ finishReason: raw, usage, timings, logprob, systemMerged = false }) {
+function ending({ finishReason: raw, usage, timings, logprob, systemMerged }) {
   const { promptTokens: total, cachedTokens: cacheRead, completionTokens } = usage;
   return {
     finishReason: { unified: raw === 'aborted' ? /** @type {const} */ ('other') : raw, raw },
@@ -111,6 +111,8 @@ function ending({ finishReason: raw, usage, timings, logprob, systemMerged = fal
       outputTokens: { total: completionTokens, text: completionTokens, reasoning: undefined },
       raw: { ...usage },
     },
-    providerMetadata: { cachalot: { timings: { ...timings }, logprob, systemMerged } },
+    providerMetadata: {
+      cachalot: { timings: { ...timings }, logprob, systemMerged: systemMerged === true },
+    },
   };
 }

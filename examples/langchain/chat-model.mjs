@@ -11,7 +11,7 @@ import { AIMessage, AIMessageChunk } from '@langchain/core/messages';
 import { ChatGenerationChunk } from '@langchain/core/outputs';
 import { CachalotError } from 'cachalot';
 
-import { messageOf } from './messages.mjs';
+import { messageOf, notYet } from './messages.mjs';
 
 /** @typedef {import('cachalot').ChatOptions} ChatOptions */
 /** @typedef {import('@langchain/core/language_models/chat_models').BaseChatModelParams} Params */
@@ -79,6 +79,7 @@ export class ChatCachalot extends BaseChatModel {
   #ask(messages, { stop, signal, options, ...others }) {
     refuse(others);
     const all = { ...this.options, ...(stop && { stop }), signal, ...options };
+    if (all.topLogprobs) throw notYet('topLogprobs'); // messages have no place for them
     return this.engine.chat(messages.map(messageOf), all);
   }
 }
@@ -92,13 +93,13 @@ const OURS = ['temperature', 'topP', 'topK', 'seed', 'maxTokens', 'templateOptio
  * @param {object} given
  */
 function refuse(given) {
-  const [notYet, ours] = [NOT_YET, OURS].map((names) => names.find((name) => name in given));
-  if (notYet) throw new CachalotError('not_supported', `\`${notYet}\` is not supported yet`);
+  const [refused, ours] = [NOT_YET, OURS].map((names) => names.find((name) => name in given));
+  if (refused) throw notYet(refused);
   if (ours) throw new CachalotError('invalid_argument', `\`${ours}\` belongs into \`options\``);
 }
 
 /** @param {import('cachalot').GenerationResult} result */
-function ending({ finishReason, usage, timings, logprob, systemMerged = false }) {
+function ending({ finishReason, usage, timings, logprob, systemMerged }) {
   const { promptTokens, cachedTokens, completionTokens } = usage;
   return {
     usage_metadata: {

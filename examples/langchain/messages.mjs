@@ -1,7 +1,7 @@
 // Messages of LangChain as the engine has them; blocks that are not text yet (images, files) are refused by name.
+import { AIMessage, ChatMessage, ToolMessage } from '@langchain/core/messages';
 import { CachalotError } from 'cachalot';
 
-/** @typedef {import('@langchain/core/messages').BaseMessage} BaseMessage */
 /** @typedef {import('cachalot').Message} Message */
 
 /** @type {{ [type: string]: Message['role'] }} */
@@ -10,39 +10,47 @@ const ROLES = {
   ...{ ai: 'assistant', assistant: 'assistant', tool: 'tool' },
 };
 
+/** @param {string} what */
+export const notYet = (what) => new CachalotError('not_supported', `${what} cannot be done yet`);
+
 /**
- * @param {BaseMessage & Partial<import('@langchain/core/messages').AIMessage & import('@langchain/core/messages').ToolMessage & import('@langchain/core/messages').ChatMessage>} message
+ * @param {import('@langchain/core/messages').BaseMessage} message
  * @returns {Message}
  */
 export function messageOf(message) {
-  const { name, tool_call_id, tool_calls = [], invalid_tool_calls = [] } = message;
-  const role = ROLES[message.role ?? message.type];
-  if (!role) throw notSupported(`a message of type ${message.role ?? message.type}`);
-  let [content, reasoning_content] = ['', ''];
+  const type = ChatMessage.isInstance(message) ? message.role : message.type;
+  const role = ROLES[type];
+  if (!role) throw notYet(`a message of type ${type}`);
+  let [content, thoughts] = ['', ''];
   for (const block of message.contentBlocks) {
     if (block.type === 'text') content += block.text;
-    else if (block.type === 'reasoning') reasoning_content += block.reasoning;
-    else if (block.type !== 'tool_call') throw notSupported(`content of type ${block.type}`);
+    else if (block.type === 'reasoning') thoughts += block.reasoning;
+    else if (block.type !== 'tool_call') throw notYet(`content of type ${block.type}`);
   }
-  const calls = [...tool_calls, ...invalid_tool_calls].map(callOf);
-  reasoning_content ||= message.additional_kwargs.reasoning_content ?? '';
+  thoughts ||= String(message.additional_kwargs.reasoning_content ?? '');
+  const tool_calls = callsOf(message);
   return {
     role,
-    content: content === '' && calls.length > 0 ? null : content,
-    ...(name !== undefined && { name }),
-    ...(tool_call_id !== undefined && { tool_call_id }),
-    ...(calls.length > 0 && { tool_calls: calls }),
-    ...(reasoning_content !== '' && { reasoning_content }),
+    content: content === '' && tool_calls.length > 0 ? null : content,
+    ...(message.name !== undefined && { name: message.name }),
+    ...(thoughts !== '' && { reasoning_content: thoughts }),
+    ...(tool_calls.length > 0 && { tool_calls }),
+    ...(ToolMessage.isInstance(message) && { tool_call_id: message.tool_call_id }),
   };
 }
 
 /**
- * @param {{ id?: string, name?: string, args?: unknown }} call
- * @returns {import('cachalot').ToolCall}
+ * Also those whose arguments are no JSON: whether they can be shown is the engine's to say.
+ *
+ * @param {import('@langchain/core/messages').BaseMessage} message
+ * @returns {import('cachalot').ToolCall[]}
  */
-function callOf({ id, name, args }) {
-  return { id, type: 'function', function: { name, arguments: args } };
+function callsOf(message) {
+  if (!AIMessage.isInstance(message)) return [];
+  const calls = [...(message.tool_calls ?? []), ...(message.invalid_tool_calls ?? [])];
+  return calls.map(({ id, name = '', args = '' }) => ({
+    ...(id !== undefined && { id }),
+    type: 'function',
+    function: { name, arguments: args },
+  }));
 }
-
-/** @param {string} what */
-const notSupported = (what) => new CachalotError('not_supported', `${what} is not supported yet`);

@@ -210,6 +210,7 @@ const image = { type: 'file', mediaType: 'image/png', data: new Uint8Array(1) } 
 const byName = { cachalot: { name: 'x' } };
 const REFUSED: [string, Partial<LanguageModelV3CallOptions>][] = [
   ['tools', { tools: [{ type: 'function', name: 't', inputSchema: { type: 'object' } }] }],
+  ['tools', { toolChoice: { type: 'required' } }],
   ['responseFormat json', { responseFormat: { type: 'json', schema: { type: 'object' } } }],
   ['includeRawChunks', { includeRawChunks: true }],
   ['topLogprobs', { providerOptions: { cachalot: { topLogprobs: 2 } } }],
@@ -277,11 +278,13 @@ test.each([
 });
 
 test('there is a warning of settings that later specifications have', async () => {
-  const options = { ...call(), reasoning: 'high', toolChoice: { type: 'auto' } as const };
-  const warnings = [
-    { type: 'unsupported', feature: 'reasoning' },
-    { type: 'unsupported', feature: 'toolChoice' },
-  ];
+  const options = {
+    ...call(),
+    reasoning: 'high',
+    headers: { x: 'y' },
+    toolChoice: { type: 'auto' } as const,
+  };
+  const warnings = [{ type: 'unsupported', feature: 'reasoning' }];
   expect((await model.doGenerate(options)).warnings).toEqual(warnings);
   expect((await streamed(options))[0]).toEqual({ type: 'stream-start', warnings });
 });

@@ -30,8 +30,10 @@ function copyOf(example, name, tarball, versions = {}) {
   const folder = folderWith(name, { 'tsconfig.json': JSON.stringify(tsconfig) });
   cpSync(source, folder, { recursive: true, filter: (path) => !path.endsWith('package.json') });
   cpSync(join(__dirname, '..', 'uses', `${example}.mjs`), join(folder, 'use.mjs'));
-  const { cachalot: _, ...asked } = require(join(source, 'package.json')).dependencies;
-  const specs = Object.entries({ ...asked, ...versions }).map(([key, value]) => `${key}@${value}`);
+  const { dependencies } = require(join(source, 'package.json'));
+  const specs = Object.entries({ ...dependencies, ...versions })
+    .filter(([key]) => key !== 'cachalot')
+    .map(([key, range]) => `${key}@${range}`);
   return installed(folder, tarball, specs);
 }
 

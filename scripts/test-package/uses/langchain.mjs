@@ -139,7 +139,7 @@ test('what cannot be done yet, and what would not be heeded, is refused', async 
   assert.throws(() => model.withStructuredOutput({ type: 'object' }), /bindTools/);
 });
 
-test('LangChain’s own cache of answers tells models and options apart', async () => {
+test('the cache of answers that LangChain has tells models and options apart', async () => {
   const one = new ChatCachalot({ engine, cache: true, options: { maxTokens: 6 } });
   const other = new ChatCachalot({ engine, cache: true, options: { maxTokens: 3 } });
   const { text } = await one.invoke('abc');
@@ -157,8 +157,13 @@ test('a signal ends an answer, and so does a reader that leaves', async () => {
   await assert.rejects(answer, /abort/i);
   const late = new AbortController();
   await assert.rejects(async () => {
-    for await (const _ of await model.stream('a', { signal: late.signal })) late.abort();
+    const stream = await model.stream('a', { signal: late.signal });
+    await stream.next();
+    late.abort();
+    while (!(await stream.next()).done);
   }, /abort/i);
-  for await (const _ of await model.stream('a')) break;
+  const left = await model.stream('a', { options: { maxTokens: 50 } });
+  await left.next();
+  await left.return();
   while (engine.stats().running > 0) await new Promise((next) => setTimeout(next, 1));
 });
