@@ -5,7 +5,7 @@
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 
-import { integer } from '#lib/cli/output.js';
+import { integer } from '#lib/cli/flag-values.js';
 import { native } from '#lib/native.js';
 import type { MachinePeaks } from '#lib/native.js';
 import { Command } from 'commander';

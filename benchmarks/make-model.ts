@@ -1,7 +1,7 @@
 /** npm run bench:model -- SHAPE TYPE [--out FILE] [--seed N] */
 import { statSync } from 'node:fs';
 
-import { integer } from '#lib/cli/output.js';
+import { integer } from '#lib/cli/flag-values.js';
 import { Command } from 'commander';
 
 import { SHAPES } from './tools/shapes.js';

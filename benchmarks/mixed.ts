@@ -5,7 +5,7 @@
 import { availableParallelism, cpus, totalmem } from 'node:os';
 
 import { randomTokens } from '#lib/bench/workload.js';
-import { integer } from '#lib/cli/output.js';
+import { integer } from '#lib/cli/flag-values.js';
 import { Engine } from '#lib/engine.js';
 import { Command } from 'commander';
 

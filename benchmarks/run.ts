@@ -2,8 +2,9 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 
-import { describePeaks } from '#lib/cli/bench.js';
 import type { BenchReport } from '#lib/bench/model-bench.js';
+import { describePeaks } from '#lib/cli/bench.js';
+import { describeDevice } from '#lib/engine-description.js';
 
 import { barChart } from './tools/bar-chart.js';
 import { markdownTable, percent, rate, saveResults, slug } from './tools/results.js';
@@ -35,7 +36,7 @@ function markdown(report: BenchReport): string {
   return [
     `# ${slug(report.model)}, ${report.date}`,
     '',
-    `${report.device}, KV ${report.kvFormat}; ${report.cpu}, Node ${report.node}. File ${giga(1000 * report.fileBytes)} MB; load ` +
+    `${describeDevice(report.device)}, KV ${report.kvFormat}; ${report.cpu}, Node ${report.node}. File ${giga(1000 * report.fileBytes)} MB; load ` +
       `${report.loadMs.toFixed(0)} ms, peak memory ${giga(1000 * report.peakRssBytes)} MB.`,
     ...(peaks ? [`This machine, measured in the same run: ${describePeaks(peaks)}.`] : []),
     '',
@@ -55,7 +56,7 @@ if (report) {
       json: report,
       svg: barChart({
         title: `${slug(report.model)}: tokens per second`,
-        subtitle: `${report.device}; ${report.cpu}; ${report.date}`,
+        subtitle: `${describeDevice(report.device)}; ${report.cpu}; ${report.date}`,
         series: ['measured', "the machine's bound"],
         groups: report.rows.map(({ name, median, bound }) => ({ name, values: [median, bound] })),
       }),

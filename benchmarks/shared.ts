@@ -6,7 +6,7 @@
  */
 import { availableParallelism, cpus } from 'node:os';
 
-import { integer } from '#lib/cli/output.js';
+import { integer } from '#lib/cli/flag-values.js';
 import { Command } from 'commander';
 
 import { machinePeaks, measureGrid } from './shared/grid.js';

@@ -8,7 +8,7 @@ import { Command } from 'commander';
 
 import { Engine } from '#lib/engine.js';
 import { CachalotError } from '#lib/errors.js';
-import { integer } from '#lib/cli/output.js';
+import { integer } from '#lib/cli/flag-values.js';
 
 import { writeTinyModel } from '../test/fixtures/tiny-model.js';
 import { Random } from '../test/random.js';

@@ -8,7 +8,7 @@ import { availableParallelism, cpus } from 'node:os';
 import { summarize } from '#lib/bench/statistics.js';
 import type { Summary } from '#lib/bench/statistics.js';
 import { Workload } from '#lib/bench/workload.js';
-import { integer } from '#lib/cli/output.js';
+import { integer } from '#lib/cli/flag-values.js';
 import { Engine } from '#lib/engine.js';
 import { Command } from 'commander';
 

@@ -7,7 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { integer } from '#lib/cli/output.js';
+import { integer } from '#lib/cli/flag-values.js';
 import { table } from '#lib/cli/table.js';
 import { Engine } from '#lib/engine.js';
 import { writeGguf } from '#lib/models/gguf-writer.js';

@@ -17,11 +17,11 @@ import type { Message } from './text/messages.js';
 /** A prompt with options of its own, which come before those of the batch. */
 export interface BatchRequest extends ChatOptions {
   /** Text to continue, or messages for the model's chat template. */
-  prompt?: string | readonly Message[];
+  prompt?: string | readonly Message[] | undefined;
   /** Or the prompt as token ids. */
-  tokens?: readonly number[];
+  tokens?: readonly number[] | undefined;
   /** What stands before the prompt: its keys and values are shared by all who use it. */
-  context?: Context;
+  context?: Context | undefined;
 }
 
 /** A string is text to continue; messages are put into the model's chat template. */
@@ -101,5 +101,8 @@ export function startItem(
   { completion, place, signal }: Pick<GenerationSource, 'completion' | 'place' | 'signal'>,
 ): Generation {
   const text = { tokenizer, tokensWith, prompt: () => prompt };
-  return new Generation({ core, namespace, completion, place, signal, ...text }, options);
+  return new Generation(
+    { kind: 'batch', core, namespace, completion, place, signal, ...text },
+    options,
+  );
 }

@@ -15,16 +15,16 @@ export type { BatchItem, BatchRequest } from './batch-item.js';
 
 export interface BatchOptions extends ChatOptions {
   /** How many completions of each prompt to give. Default 1. */
-  n?: number;
+  n?: number | undefined;
   /** Of so many completions of each prompt, the `n` of the highest mean log-probability are given. Default `n`. */
-  bestOf?: number;
+  bestOf?: number | undefined;
   /** "finished" (default): as they finish. "input": in the order of the prompts. */
-  order?: 'finished' | 'input';
+  order?: 'finished' | 'input' | undefined;
   /**
    * "prefix-grouped" (default): all prompts become tokens first; those that begin alike run together, so that what they
    * share is computed once and kept no longer than needed. "fcfs": as they come; the first starts at once.
    */
-  schedule?: 'prefix-grouped' | 'fcfs';
+  schedule?: 'prefix-grouped' | 'fcfs' | undefined;
 }
 
 /** One prompt's outcome: a result, or the error that this prompt alone ended with. */

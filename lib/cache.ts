@@ -20,18 +20,18 @@ import type { TemplateOptions } from './text/template-options.js';
 
 export interface AddOptions {
   /** Keeps it until it is released. Otherwise it stays as long as there is room. Default false. */
-  pin?: boolean;
+  pin?: boolean | undefined;
   /** 0 to 100: others are given up before those of a higher priority. Default 35. */
-  priority?: number;
+  priority?: number | undefined;
   /** How long it is kept after its last use, in milliseconds; a pin ends then, too. Default: no limit. */
-  ttlMs?: number;
+  ttlMs?: number | undefined;
   /** Part of what the cache finds it by; only prompts of the same namespace can use it. Default: the engine's. */
-  namespace?: string;
+  namespace?: string | undefined;
   /** Whether names of special tokens in a text mean those tokens. Default false. */
-  specialTokens?: boolean;
+  specialTokens?: boolean | undefined;
   /** Of a conversation: variables of the chat template. */
-  templateOptions?: TemplateOptions;
-  signal?: AbortSignal;
+  templateOptions?: TemplateOptions | undefined;
+  signal?: AbortSignal | undefined;
   /** Called as the text is computed, with tokens done and tokens in all. */
   onProgress?: (progress: { tokens: number; totalTokens: number }) => void;
 }
@@ -78,7 +78,7 @@ export class Cache {
   }
 
   /** Keeps a context until it is released; computes again what has been given up meanwhile. */
-  async pin(context: Context, options: { signal?: AbortSignal } = {}): Promise<void> {
+  async pin(context: Context, options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
     const { signal } = checkOptions(options, { signal: isSignal });
     this.#engine.tokensOf(context);
     // A pin that has a time to live may have ended.

@@ -145,6 +145,13 @@ export const isIntegerList: Check<Int32Array> = (name, value) => {
   return Int32Array.from(items);
 };
 
+/** Throws unless a vocabulary of that size has all the tokens. */
+export function checkIds(name: string, ids: ArrayLike<number>, vocabulary: number): void {
+  const wrong = Array.from(ids).find((id) => id >= vocabulary);
+  if (wrong === undefined) return;
+  throw invalidArgument(name, `ids below ${vocabulary}, the size of the vocabulary,`, wrong);
+}
+
 const MAX_STOPS = 64;
 const MAX_STOP = 1 << 16;
 

@@ -1,5 +1,5 @@
 /** What sessions, batches and the cache share of their engine: its core, and the way from text to its tokens. */
-import { ownOnly } from './check-options.js';
+import { checkIds, ownOnly } from './check-options.js';
 import { Conversations } from './chat/conversations.js';
 import type { RenderOptions } from './chat/conversations.js';
 import type { SaidMessage } from './chat/guard-names.js';
@@ -121,6 +121,12 @@ export class EngineContext {
   /** Blocks this thread for as long as the text takes. */
   encodeNow(text: string, options: EncodeOptions): Int32Array {
     return this.#thread.encodeNow(text, options);
+  }
+
+  /** The text of tokens that the model has. */
+  decode(tokens: Int32Array): string {
+    checkIds('tokens', tokens, this.core.native.description().vocabulary);
+    return this.tokenizer.decode(tokens);
   }
 
   /** The tokens in whose text one of `texts` is. */

@@ -1,4 +1,6 @@
 /** The engine as lib/ sees it: requests in, their events out. Knows nothing of text. */
+import { cpuName } from './engine-description.js';
+import type { EngineDescription } from './engine-description.js';
 import { CachalotError, fromNative, withOurErrors } from './errors.js';
 import { native } from './native.js';
 import type { FoundLayout, LayoutCache } from './models/layout-cache.js';
@@ -9,6 +11,7 @@ import type {
   NativeFinish,
   NativeRequest,
 } from './native.js';
+import type { RequestEvents } from './request-events.js';
 
 /** A likely token and the natural logarithm of its probability. */
 export interface TokenLogprob {
@@ -17,6 +20,8 @@ export interface TokenLogprob {
 }
 
 export interface RequestHandlers {
+  /** Who listens to the course of requests, if anybody does. */
+  events?: RequestEvents | undefined;
   onToken(token: TokenLogprob, top: TokenLogprob[]): void;
   /** The last call for a request, whatever happened. */
   onFinish(finish: NativeFinish): void;
@@ -83,15 +88,22 @@ export class EngineCore {
     return this.#engine;
   }
 
+  description(): Omit<EngineDescription, 'model'> {
+    const { device, ...rest } = this.native.description();
+    return { device: { ...device, name: device.name || cpuName() }, ...rest };
+  }
+
   /** Queues a request and returns its id. Throws if the request can never run. */
-  submit(request: Omit<NativeRequest, 'id'>, handlers: RequestHandlers): number {
+  submit(request: Omit<NativeRequest, 'id' | 'tellStart'>, handlers: RequestHandlers): number {
     const id = this.#nextId++;
-    this.native.submit({ ...request, id });
+    const { events } = handlers;
+    this.native.submit({ ...request, id, tellStart: events !== undefined });
     this.#handlers.set(id, handlers);
     if (this.#handlers.size === 1) {
       busy.add(this);
       this.#engine.keepAlive(true);
     }
+    events?.queued();
     return id;
   }
 
@@ -123,7 +135,8 @@ export class EngineCore {
   }
 
   private dispatch(events: NativeEvents): void {
-    const { tokens, finished } = events;
+    const { started = [], tokens, finished } = events;
+    for (const start of started) this.#handlers.get(start.id)?.events?.started(start);
     for (let i = 0; i < tokens.length;) {
       const request = tokens[i]!;
       const n = tokens[i + 3]!;

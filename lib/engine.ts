@@ -16,6 +16,7 @@ import { isContext } from './context.js';
 import type { Context } from './context.js';
 import type { EngineCore } from './engine-core.js';
 import { EngineContext } from './engine-context.js';
+import type { EngineDescription } from './engine-description.js';
 import { CachalotError, abortError } from './errors.js';
 import { evaluate } from './evaluate.js';
 import {
@@ -32,12 +33,8 @@ import { resolveModel } from './models/pull.js';
 import type { LoadOptions } from './load-options.js';
 import { bothOf, checkSizes, loadCore } from './load-parts.js';
 import { isOnGpu, layoutCacheOf, nativeOptionsOf, readLoadOptions } from './load-options.js';
-import type {
-  EngineDescription,
-  EngineStats,
-  NativeEngineOptions,
-  StepExplanation,
-} from './native.js';
+import type { EngineStats, NativeEngineOptions, StepExplanation } from './native.js';
+import type { RequestKind } from './request-events.js';
 import { Session } from './session.js';
 import type { SessionOptions } from './session.js';
 import { checkMessages } from './text/messages.js';
@@ -90,8 +87,8 @@ export class Engine implements AsyncDisposable {
     isPath('model', model);
     const options = readLoadOptions(given);
     const nativeOptions = { ...nativeOptionsOf(options), ...internal };
-    const { onProgress, signal } = options;
-    const path = await resolveModel(model, { onProgress, signal });
+    const { onProgress, signal, cacheDir } = options;
+    const path = await resolveModel(model, { onProgress, signal, cacheDir });
     if (signal?.aborted) throw abortError(signal);
     const layouts = isOnGpu(nativeOptions) ? undefined : layoutCacheOf(options);
     const found = await layouts?.find(path);
@@ -116,7 +113,7 @@ export class Engine implements AsyncDisposable {
 
   /** What is running, where and how. */
   get description(): EngineDescription {
-    return { ...this.#core.native.description(), model: this.#model };
+    return { ...this.#core.description(), model: this.#model };
   }
 
   /** Whether the model has a chat template, so that `chat` works. */
@@ -143,23 +140,24 @@ export class Engine implements AsyncDisposable {
     const prompt = async (resolved: ResolvedOptions) => ({
       ids: await this.#context.encodeText(text, { ...resolved, context }),
     });
-    return this.generate(withDefaults(own), prompt, context);
+    return this.generate('complete', withDefaults(own), prompt, context);
   }
 
   /** Continues a sequence of token ids. */
   completeTokens(tokens: readonly number[], options: GenerateOptions = {}): Generation {
     const ids = isIntegerList('tokens', tokens);
-    return this.generate(resolveGenerateOptions(options), () => ({ ids }));
+    return this.generate('complete', resolveGenerateOptions(options), () => ({ ids }));
   }
 
   /** Answers a conversation that is given whole. If it ends with an answer, goes on with that: the text is what comes after it. */
   chat(messages: readonly Message[], options: ChatOptions = {}): Generation {
     const copy = checkMessages(messages);
     const prompt = (resolved: ResolvedOptions) => this.#context.encodeConversation(copy, resolved);
-    return this.generate(resolveChatOptions(options), prompt);
+    return this.generate('chat', resolveChatOptions(options), prompt);
   }
 
   private generate(
+    kind: RequestKind,
     resolved: ResolvedOptions,
     prompt: (resolved: ResolvedOptions) => Promise<Prompt> | Prompt,
     context?: Context,
@@ -167,13 +165,13 @@ export class Engine implements AsyncDisposable {
     const { core, tokenizer, tokensWith } = this.#context;
     const namespace = this.#context.namespaceOf(resolved.namespace, context);
     const text = { tokenizer, tokensWith, prompt: () => prompt(resolved) };
-    return new Generation({ core, namespace, ...text }, resolved);
+    return new Generation({ kind, core, namespace, ...text }, resolved);
   }
 
   /** Log-probability of each token after the first, given those before it; text begins with the model's first token. */
   async score(
     input: string | readonly number[],
-    options: { namespace?: string; signal?: AbortSignal } = {},
+    options: { namespace?: string | undefined; signal?: AbortSignal | undefined } = {},
   ): Promise<{ tokens: number[]; logprobs: number[]; perplexity: number }> {
     const { namespace, signal } = checkOptions(options, { namespace: isName, signal: isSignal });
     const tokens = await this.tokensOf(input, signal);
@@ -190,7 +188,11 @@ export class Engine implements AsyncDisposable {
   /** The logits after some tokens of the input (default: after the last), one Float32Array of the vocabulary's size each. */
   async logits(
     input: string | readonly number[],
-    options: { rows?: readonly number[]; namespace?: string; signal?: AbortSignal } = {},
+    options: {
+      rows?: readonly number[] | undefined;
+      namespace?: string | undefined;
+      signal?: AbortSignal | undefined;
+    } = {},
   ): Promise<Float32Array[]> {
     const checks = { rows: isIntegerList, namespace: isName, signal: isSignal };
     const { rows: given, namespace, signal } = checkOptions(options, checks);
@@ -204,7 +206,10 @@ export class Engine implements AsyncDisposable {
   }
 
   /** The ids of a text. Names of special tokens in it are plain text unless `special` is set. Blocks while the text is cut. */
-  tokenize(text: string, options: { special?: boolean; bos?: boolean } = {}): number[] {
+  tokenize(
+    text: string,
+    options: { special?: boolean | undefined; bos?: boolean | undefined } = {},
+  ): number[] {
     isString('text', text);
     const checked = checkOptions(options, { special: isBoolean, bos: isBoolean });
     if (!this.#context.tokenizer.isTrusted) {
@@ -218,7 +223,7 @@ export class Engine implements AsyncDisposable {
 
   /** The text of some ids. */
   detokenize(tokens: readonly number[]): string {
-    return this.#context.tokenizer.decode(isIntegerList('tokens', tokens));
+    return this.#context.decode(isIntegerList('tokens', tokens));
   }
 
   /** Counters and what is held now. */

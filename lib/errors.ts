@@ -50,7 +50,8 @@ export type ErrorCode =
 const BRAND = Symbol.for('cachalot.CachalotError');
 
 /**
- * Every error this package throws. `code` is for programs; the message says what, where and what to do.
+ * Every error this package throws. `code` is for programs; the message says what, where and what to do. One of an aborted
+ * signal has the code "aborted", the signal's reason as `cause`, and the name that all of JavaScript gives it: AbortError.
  *
  * @example
  * try {
@@ -66,11 +67,12 @@ export class CachalotError extends Error {
     return types.isNativeError(value) && BRAND in value;
   }
 
-  override readonly name = 'CachalotError';
+  override readonly name: 'CachalotError' | 'AbortError';
   readonly code: ErrorCode;
 
   constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options);
+    this.name = code === 'aborted' ? 'AbortError' : 'CachalotError';
     this.code = code;
   }
 }

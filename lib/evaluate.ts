@@ -2,11 +2,13 @@
 import { onAbort } from './abort.js';
 import { ownOnly } from './check-options.js';
 import { abortError } from './errors.js';
+import type { CachalotError } from './errors.js';
 import type { EngineCore } from './engine-core.js';
 import { finishError } from './finish-error.js';
 import { DEFAULT_PRIORITY } from './generate-options.js';
 import { GREEDY } from './sampling-options.js';
 import type { NativeFinish } from './native.js';
+import { watchRequest } from './request-events.js';
 
 export interface Evaluation {
   kind: 'score' | 'logits' | 'prefill';
@@ -26,6 +28,7 @@ export function evaluate(
   const { kind, tokens, rows, pin, priority, ttlMs } = ownOnly(asked);
   return new Promise((resolve, reject) => {
     if (signal?.aborted) throw abortError(signal);
+    const events = watchRequest(kind === 'prefill' ? 'cache' : kind, tokens.length);
     const id: number = core.submit(
       {
         kind,
@@ -43,17 +46,24 @@ export function evaluate(
         batchRank: 0,
       },
       {
+        events,
         onToken: () => undefined,
         onFinish: (finish) => {
           release();
-          if (finish.reason === 'done') resolve({ ...finish, values: ofThisRealm(finish.values) });
-          else if (finish.reason !== 'error') reject(abortError(signal));
-          else reject(finishError(finish));
+          const error = errorOf(finish, signal);
+          events?.finished(error ?? { finishReason: 'done' }, finish);
+          if (error) reject(error);
+          else resolve({ ...finish, values: ofThisRealm(finish.values) });
         },
       },
     );
     const release = onAbort(signal, () => core.cancel(id));
   });
+}
+
+function errorOf(finish: NativeFinish, signal?: AbortSignal): CachalotError | undefined {
+  if (finish.reason === 'done') return undefined;
+  return finish.reason === 'error' ? finishError(finish) : abortError(signal);
 }
 
 /** The same memory as an array that `instanceof` knows where the package runs: in test runners the addon is of another realm. */

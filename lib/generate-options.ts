@@ -21,28 +21,28 @@ export const DEFAULT_PRIORITY = 35;
 
 export interface GenerateOptions extends SamplingOptions {
   /** The most tokens to generate. Default: until the model stops or the context is full. */
-  maxTokens?: number;
+  maxTokens?: number | undefined;
   /** Text that ends the answer; it is not part of it. */
-  stop?: string | string[];
+  stop?: string | readonly string[] | undefined;
   /** Ids that end the answer, besides the model's own end of text. */
-  stopTokens?: readonly number[];
+  stopTokens?: readonly number[] | undefined;
   /** Goes on past the model's own end of text, for measurements. Default false. */
-  ignoreEos?: boolean;
+  ignoreEos?: boolean | undefined;
   /** Whether names of special tokens in the prompt ("<|im_end|>") mean those tokens. Default false: they are text. */
-  specialTokens?: boolean;
+  specialTokens?: boolean | undefined;
   /** 0 to 100: higher ones run first, and others make room for them. Default 35. */
-  priority?: number;
+  priority?: number | undefined;
   /** Fails with code "deadline_exceeded" if it is not done so many milliseconds after it was asked for (an item of a batch: after its turn has come). */
-  deadlineMs?: number;
+  deadlineMs?: number | undefined;
   /** Part of what the cache finds by, for several tenants on one engine. Default: the engine's. */
-  namespace?: string;
+  namespace?: string | undefined;
   /** Ends the generation: it then fails with code "aborted". */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 export interface ChatOptions extends GenerateOptions {
   /** Variables of the chat template, such as `enable_thinking`. */
-  templateOptions?: TemplateOptions;
+  templateOptions?: TemplateOptions | undefined;
 }
 
 export const generateChecks: Record<string, Check> = {

@@ -1,5 +1,5 @@
 /** What a generation has come to. */
-import type { Answer } from './answer.js';
+import type { Answer, GeneratedToken } from './answer.js';
 import type { NativeFinish } from './native.js';
 
 /** Why a generation ended: the model stopped (or a stop string came), a limit was reached, or its reader left. */
@@ -30,6 +30,8 @@ export interface GenerationResult {
   timings: Timings;
   /** Sum of the tokens' log-probabilities. */
   logprob: number;
+  /** Of each token, if `topLogprobs` is given; 0 gives those of the generated tokens alone. */
+  logprobs?: GeneratedToken[];
   /** Whether the template has no place for a system message, so that its text stands at the beginning of the first user's. */
   systemMerged?: true;
 }
@@ -38,11 +40,11 @@ export interface GenerationResult {
 export function summarize(
   answer: Answer,
   finish: NativeFinish | undefined,
-  { hasLeft, systemMerged }: { hasLeft: boolean; systemMerged: boolean },
+  how: { hasLeft: boolean; systemMerged: boolean; wantsLogprobs: boolean },
 ): GenerationResult {
   const { text, tokens } = answer;
   const reason = answer.isStopped ? 'stop' : finish?.reason;
-  const ended = !hasLeft && (reason === 'stop' || reason === 'length');
+  const ended = !how.hasLeft && (reason === 'stop' || reason === 'length');
   return {
     text,
     tokens: tokens.map(({ id }) => id),
@@ -58,6 +60,7 @@ export function summarize(
       decodeMs: finish?.decodeMs ?? 0,
     },
     logprob: tokens.reduce((sum, { logprob }) => sum + logprob, 0),
-    ...(systemMerged ? { systemMerged } : {}),
+    ...(how.wantsLogprobs ? { logprobs: [...tokens] } : {}),
+    ...(how.systemMerged ? { systemMerged: true } : {}),
   };
 }

@@ -2,6 +2,7 @@
 import { onAbort } from './abort.js';
 import { Answer } from './answer.js';
 import type { GeneratedToken } from './answer.js';
+import { checkIds } from './check-options.js';
 import { abortError, fromNative } from './errors.js';
 import type { CachalotError } from './errors.js';
 import type { EngineCore, TokenLogprob } from './engine-core.js';
@@ -10,6 +11,8 @@ import type { ResolvedOptions } from './generate-options.js';
 import { summarize } from './generation-result.js';
 import type { GenerationResult } from './generation-result.js';
 import type { NativeFinish, NativeSampling } from './native.js';
+import { watchRequest } from './request-events.js';
+import type { RequestEvents, RequestKind } from './request-events.js';
 import { dryBreakers, resolveSampling } from './sampling-options.js';
 import type { TokenTable } from './text/token-table.js';
 
@@ -29,6 +32,7 @@ export interface BatchPlace {
 
 /** What a generation needs from the engine. */
 export interface GenerationSource {
+  kind: RequestKind;
   core: EngineCore;
   tokenizer: TokenTable;
   /** The tokens in whose text one of some strings is. */
@@ -71,7 +75,8 @@ export class Generation implements AsyncIterable<string> {
   #finish: NativeFinish | undefined;
   #ended = false;
   #error: CachalotError | undefined;
-  #wake: (() => void)[] = [];
+  #events: RequestEvents | undefined;
+  readonly #wake: (() => void)[] = [];
   #settle!: { resolve: (result: GenerationResult) => void; reject: (error: CachalotError) => void };
   readonly #releases: (() => void)[]; // of the signals
 
@@ -191,6 +196,7 @@ export class Generation implements AsyncIterable<string> {
           batchRank: this.#source.place?.rank ?? 0,
         },
         {
+          events: (this.#events = watchRequest(this.#source.kind, tokens.length)),
           onToken: (token, top) => this.onToken(token, top),
           onFinish: (finish) => this.onFinish(finish),
         },
@@ -218,8 +224,9 @@ export class Generation implements AsyncIterable<string> {
 
   /** A stop string that is a special token's name is never part of a text: that token stops. */
   private stopTokens(): Int32Array {
-    const { tokenizer } = this.#source;
+    const { core, tokenizer } = this.#source;
     const { ignoreEos, stop, stopTokens } = this.#options;
+    checkIds('stopTokens', stopTokens, core.native.description().vocabulary);
     const named = stop.flatMap((name) => tokenizer.specialId(name) ?? []);
     const own = ignoreEos ? [] : tokenizer.stopTokens;
     return Int32Array.from([...own, ...named, ...Array.from(stopTokens)]);
@@ -228,6 +235,7 @@ export class Generation implements AsyncIterable<string> {
   private onToken(token: TokenLogprob, top: TokenLogprob[]): void {
     if (this.#ignores || this.#ended) return; // a step was already on its way
     this.#answer.push(token, top);
+    this.#events?.token();
     if (this.#answer.isStopped) this.cancel();
     this.notify();
   }
@@ -267,19 +275,22 @@ export class Generation implements AsyncIterable<string> {
     this.#ended = true;
     this.#error = error;
     for (const release of this.#releases) release();
+    this.#events?.finished(error ?? this.summary(), this.#finish);
     if (error) this.#settle.reject(error);
     else this.#settle.resolve(this.summary());
     this.notify();
   }
 
   private summary(): GenerationResult {
-    const [hasLeft, systemMerged] = [this.#left, this.#systemMerged];
-    return summarize(this.#answer, this.#finish, { hasLeft, systemMerged });
+    const wantsLogprobs = this.#options.sampling.topLogprobs !== undefined;
+    return summarize(this.#answer, this.#finish, {
+      hasLeft: this.#left,
+      systemMerged: this.#systemMerged,
+      wantsLogprobs,
+    });
   }
 
   private notify(): void {
-    const wake = this.#wake;
-    this.#wake = [];
-    for (const resolve of wake) resolve();
+    for (const resolve of this.#wake.splice(0)) resolve();
   }
 }

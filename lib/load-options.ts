@@ -16,6 +16,7 @@ import {
   oneOf,
 } from './check-options.js';
 import type { Check } from './check-options.js';
+import { cpuName } from './engine-description.js';
 import { cacheFolder } from './models/cache-folder.js';
 import { invalidArgument } from './errors.js';
 import { LayoutCache, layoutsFolder } from './models/layout-cache.js';
@@ -27,39 +28,43 @@ export interface LoadOptions {
   /** "auto" (default): an NVIDIA GPU of compute capability 8.0 or newer if there is one, else the CPU. "cuda:1" is the second GPU. */
   device?: 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
   /** CPU threads. Default: one per physical core that the process may use, within its container's quota. */
-  threads?: number;
+  threads?: number | undefined;
   /** The most tokens of one context. Default: what the model was trained for. */
-  contextLength?: number;
+  contextLength?: number | undefined;
   /** Memory for keys and values: `bytes` (default: a quarter of what the machine or the container has, at most half of
    *  what is left of it - of a GPU what the weights have left - or 16 full contexts, whichever is less) and `format` (default: bf16; f32 on the portable path). */
-  kv?: { bytes?: number; format?: 'auto' | 'f32' | 'bf16' };
+  kv?: { bytes?: number | undefined; format?: 'auto' | 'f32' | 'bf16' | undefined } | undefined;
   /** CPU instructions. Default: the best that this machine has. Results differ in the last bits between paths. */
-  instructions?: 'auto' | 'avx512' | 'avxvnni' | 'avx2' | 'portable';
+  instructions?: 'auto' | 'avx512' | 'avxvnni' | 'avx2' | 'portable' | undefined;
   /** Rows of a step: the longest piece of a prompt that others wait for. Default 512. */
-  stepTokens?: number;
+  stepTokens?: number | undefined;
   /** Target for the time between tokens, in milliseconds: prompts that join are computed in pieces that aim at steps
    *  under it, of four rows at least. Default: none. */
-  maxStepMs?: number;
+  maxStepMs?: number | undefined;
   /** Whether sequences read the keys and values that they share together: "auto" (default) where costs measured on this
    *  machine say that it is faster. It never changes a result. */
-  sharedReads?: 'auto' | 'always' | 'never';
+  sharedReads?: 'auto' | 'always' | 'never' | undefined;
   /** Whether prompts use what is in the cache. Default true. */
-  prefixCache?: boolean;
+  prefixCache?: boolean | undefined;
   /** Part of what the cache finds by: requests of one namespace never see what those of another have left. Default "". */
-  namespace?: string;
+  namespace?: string | undefined;
   /** A Hugging Face tokenizer.json to use instead of the vocabulary in the model file. */
-  tokenizer?: string;
+  tokenizer?: string | undefined;
   /** A chat template (in the Jinja language) to use instead of the model's own. What is blank is absent. */
-  chatTemplate?: string;
+  chatTemplate?: string | undefined;
   /** Whether weights are kept as they were repacked, so that later loads of the same file only map them: true (default), false,
    *  or how much room such files may take on the disk (default: 20 GiB), least recently used first to go. */
-  layoutCache?: boolean | { maxBytes?: number; minBytes?: number };
+  layoutCache?:
+    boolean | { maxBytes?: number | undefined; minBytes?: number | undefined } | undefined;
+  /** The folder of downloaded models, repacked weights and measured costs. Default: CACHALOT_CACHE, or `cachalot` in the user's
+   *  cache folder ($XDG_CACHE_HOME, ~/.cache). */
+  cacheDir?: string | undefined;
   /** Ends a download, or the loading once the current part is done. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Progress of a download, if there is one, and then of the weights being prepared (phase "load"). */
-  onProgress?: (progress: PullProgress) => void;
+  onProgress?: ((progress: PullProgress) => void) | undefined;
   /** Checks the engine's own data structures after every step; for tests. */
-  checkInvariants?: boolean;
+  checkInvariants?: boolean | undefined;
 }
 
 function isDevice(name: string, value: unknown): string {
@@ -107,6 +112,7 @@ const loadChecks: Record<string, Check> = {
     const bytes = integerIn(0, Number.MAX_SAFE_INTEGER);
     return checkOptions(value as object, { maxBytes: bytes, minBytes: bytes }, `${name}.`);
   },
+  cacheDir: isPath,
   onProgress: isFunction,
   signal: isSignal,
   checkInvariants: isBoolean,
@@ -115,19 +121,22 @@ const loadChecks: Record<string, Check> = {
 };
 
 /** Empty where there is no home: costs are measured at each load then. */
-function costsFolder(): string {
+function costsFolder(cacheDir: string | undefined): string {
   try {
-    return join(cacheFolder(), 'costs');
+    return join(cacheFolder(cacheDir), 'costs');
   } catch {
     return '';
   }
 }
 
 /** Undefined where it is not wanted, or where there is no home. */
-export function layoutCacheOf({ layoutCache = true }: LoadOptions): LayoutCache | undefined {
+export function layoutCacheOf({
+  layoutCache = true,
+  cacheDir,
+}: LoadOptions): LayoutCache | undefined {
   if (layoutCache === false) return undefined;
   try {
-    return new LayoutCache(layoutsFolder(), layoutCache === true ? {} : layoutCache);
+    return new LayoutCache(layoutsFolder(cacheDir), layoutCache === true ? {} : layoutCache);
   } catch {
     return undefined;
   }
@@ -152,9 +161,9 @@ export function nativeOptionsOf(options: Readonly<LoadOptions>): NativeEngineOpt
     kvFormat: options.kv?.format ?? 'auto',
     maxStepMs: options.maxStepMs ?? 0,
     sharedReads: options.sharedReads ?? 'auto',
-    costsFolder: costsFolder(),
+    costsFolder: costsFolder(options.cacheDir),
     layoutPath: '',
-    machine: `${cpus()[0]?.model ?? 'unknown'}, ${cpus().length} cores`,
+    machine: `${cpuName()}, ${cpus().length} cores`,
     prefixCache: options.prefixCache ?? true,
     takeTurns: false,
     checkInvariants: options.checkInvariants ?? false,

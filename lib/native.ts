@@ -2,6 +2,7 @@
 import { loadBinary } from './binary/load.js';
 import { packageFolders } from './binary/package-root.js';
 import type { CudaDevice } from './cuda-device.js';
+import type { EngineDescription } from './engine-description.js';
 import type { GgufInfo, GgufOptions, TensorInfo } from './gguf-info.js';
 
 export type { GgufExcerpt, GgufInfo, GgufValue, TensorInfo } from './gguf-info.js';
@@ -26,6 +27,15 @@ export interface NativeRequest {
   /** Not 0: an item of that batch, and its place in the batch's order. */
   batch: number;
   batchRank: number;
+  /** Whether to tell when it is in its first step. */
+  tellStart: boolean;
+}
+
+/** A request is in its first step. */
+export interface NativeStart {
+  id: number;
+  cachedTokens: number;
+  queuedMs: number;
 }
 
 /** backend/params.h and engine/request.h say what each does. */
@@ -70,6 +80,8 @@ export interface NativeFinish {
  * (token id, log-probability) of the likeliest tokens.
  */
 export interface NativeEvents {
+  /** Of those that asked for it. */
+  started?: NativeStart[];
   tokens: Float64Array;
   finished: NativeFinish[];
   /** While the model is loaded: how many bytes of its weights are ready; the last may come with the first tokens. */
@@ -156,25 +168,6 @@ export interface StepExplanation {
   groups: SharedGroup[];
 }
 
-/** What is running, where and how. */
-export interface EngineDescription {
-  /** "cpu, avx512, 2 threads" */
-  device: string;
-  /** Where weights are: floats are read in place in the model's file, or in memory if they are few; quantized ones are packed
-   *  into memory, or mapped as an earlier load packed them; or all are in a GPU's memory. */
-  weights: 'in place' | 'in memory' | 'packed' | 'mapped' | 'on the device';
-  kvFormat: string;
-  kvBytesPerToken: number;
-  /** The longest context, in tokens. */
-  contextLength: number;
-  /** How many logits a row has. */
-  vocabulary: number;
-  architecture: string;
-  layers: number;
-  /** Path of the file or folder. */
-  model: string;
-}
-
 export interface NativeEngine {
   submit(request: NativeRequest): void;
   cancel(id: number): void;
@@ -187,6 +180,7 @@ export interface NativeEngine {
   explain(): StepExplanation[];
   keepAlive(alive: boolean): void;
   stats(): EngineStats;
+  /** The name of a CPU is empty: ask `EngineCore`. */
   description(): Omit<EngineDescription, 'model'>;
   /** Writes what weights were packed into; the engine goes on meanwhile. */
   saveLayout(path: string): Promise<void>;

@@ -14,43 +14,43 @@ import type { NativeSampling } from './native.js';
 /** Don't Repeat Yourself: makes what would lengthen a repetition less likely, the more so the longer it is. */
 export interface DryOptions {
   /** Strength; 0 (default) is off, 0.8 is usual. */
-  multiplier?: number;
+  multiplier?: number | undefined;
   /** The penalty is multiplier * base ^ (length - allowedLength). Default 1.75. */
-  base?: number;
+  base?: number | undefined;
   /** Repetitions up to so many tokens are free. Default 2. */
-  allowedLength?: number;
+  allowedLength?: number | undefined;
   /** How many of the last tokens are looked at. Default: all. */
-  window?: number;
+  window?: number | undefined;
   /** Text at which a repetition ends. Default: a new line, ":", a double quote and "*". */
-  breakers?: string[];
+  breakers?: readonly string[] | undefined;
 }
 
 export interface SamplingOptions {
   /** 0 (default) takes the likeliest token; higher values draw more freely. */
-  temperature?: number;
+  temperature?: number | undefined;
   /** Draws among so many of the likeliest tokens. Default 0: all. */
-  topK?: number;
+  topK?: number | undefined;
   /** Draws among the likeliest tokens that together have this probability. Default 1: all. */
-  topP?: number;
+  topP?: number | undefined;
   /** Leaves out tokens with less than this share of the likeliest token's probability. Default 0. */
-  minP?: number;
+  minP?: number | undefined;
   /** Draws among the tokens of usual surprise that together have this probability. Default 1: all. */
-  typicalP?: number;
+  typicalP?: number | undefined;
   /** Divides the logits of tokens in prompt and answer; above 1 avoids them. Default 1. */
-  repetitionPenalty?: number;
+  repetitionPenalty?: number | undefined;
   /** Taken off a token's logit for each time that it is in the answer. Default 0. */
-  frequencyPenalty?: number;
+  frequencyPenalty?: number | undefined;
   /** Taken off a token's logit if it is in the answer. Default 0. */
-  presencePenalty?: number;
+  presencePenalty?: number | undefined;
   /** How many of the last tokens the three penalties look at. Default: all. */
-  penaltyWindow?: number;
-  dry?: DryOptions;
+  penaltyWindow?: number | undefined;
+  dry?: DryOptions | undefined;
   /** Added to the logits of tokens, by id; -Infinity forbids one. */
-  logitBias?: Record<number, number>;
+  logitBias?: Readonly<Record<number, number>> | undefined;
   /** Makes draws repeatable: the same seed gives the same text, whatever else the engine does. Default: random. */
-  seed?: number;
+  seed?: number | undefined;
   /** Reports so many of the likeliest tokens with each token (at most 20). Default 0. */
-  topLogprobs?: number;
+  topLogprobs?: number | undefined;
 }
 
 const MAX_BIASES = 65_536;
@@ -85,7 +85,7 @@ const isBreakers: Check<string[]> = (name, value) => {
 
 const MAX_COUNT = 2 ** 30;
 
-const dryChecks: Record<string, Check> = {
+export const dryChecks: Record<string, Check> = {
   multiplier: numberIn(0, 100),
   base: numberIn(1, 10),
   allowedLength: integerIn(1, MAX_COUNT),

@@ -30,15 +30,15 @@ import type { TemplateOptions } from './text/template-options.js';
 
 export interface SessionOptions {
   /** What the model is told before the conversation. */
-  system?: string;
+  system?: string | undefined;
   /** A conversation so far, to go on from, as `session.messages` gave it; with a system message of its own, if any. */
-  messages?: readonly Message[];
+  messages?: readonly Message[] | undefined;
   /** Variables of the chat template, such as `enable_thinking`. A turn may have others. */
-  templateOptions?: TemplateOptions;
+  templateOptions?: TemplateOptions | undefined;
   /** What stands before everything: its keys and values are shared by all who use it. */
-  context?: Context;
+  context?: Context | undefined;
   /** Part of what the cache finds by. Default: the context's, or the engine's. */
-  namespace?: string;
+  namespace?: string | undefined;
 }
 
 /** A turn that was begun, those before it that may not have ended yet, and when all of them have. */
@@ -50,6 +50,7 @@ interface RunningTurn {
 
 /** A turn: what it asks, and the messages that it adds. */
 interface Turn {
+  kind: 'chat' | 'complete';
   begin(state: State, options: ResolvedOptions): Promise<Begun>;
   messages(result: GenerationResult): SaidMessage[];
 }
@@ -136,6 +137,7 @@ export class Session {
   complete(text: string, options: GenerateOptions = {}): Generation {
     isString('text', text);
     return this.generate(this.#state, resolveGenerateOptions(options), {
+      kind: 'complete',
       begin: async (state, { specialTokens: special, signal }) => {
         const engine = this.#engine;
         const { start, from } = state;
@@ -203,6 +205,7 @@ export class Session {
     const special = resolved.specialTokens ? { special: true } : {};
     const asked = readInput(message).map((one): SaidMessage => ({ ...one, ...special }));
     return this.generate(from, resolved, {
+      kind: 'chat',
       begin: (state, { signal, templateOptions }) =>
         beginChat(this.#engine, state, asked, {
           context: this.#context,
@@ -230,7 +233,7 @@ export class Session {
     if (namespace !== this.#namespace)
       throw invalidArgument('namespace', `that of the session, "${this.#namespace}"`, namespace);
     const source = { core, namespace, tokenizer, tokensWith, prompt, encodeRest };
-    const generation = new Generation(source, resolved);
+    const generation = new Generation({ kind: turn.kind, ...source }, resolved);
     const committed = generation.result.then((result) => {
       if (result.finishReason !== 'aborted' || result.text !== '')
         this.#state = stateAfter(state, begun, generation, turn.messages(result));

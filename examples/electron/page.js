@@ -25,7 +25,7 @@ const heard = new Map(
       input.placeholder = `${phase}${share}`;
     },
     ready: ({ device }) => {
-      add('note', device);
+      add('note', device.name);
       ready('Ask something');
     },
     piece: ({ text }) => {

@@ -1,7 +1,8 @@
 /** The benchmark of one model on this machine: every figure with its share of what the machine could do. */
 import { readFileSync, statSync } from 'node:fs';
-import { cpus } from 'node:os';
 
+import { cpuName } from '../engine-description.js';
+import type { EngineDevice } from '../engine-description.js';
 import { Engine } from '../engine.js';
 import type { LoadOptions } from '../load-options.js';
 import { readModelInfo } from '../models/model-info.js';
@@ -24,7 +25,7 @@ export interface BenchReport {
   date: string;
   cpu: string;
   node: string;
-  device: string;
+  device: EngineDevice;
   kvFormat: string;
   fileBytes: number;
   parameters: number;
@@ -70,17 +71,18 @@ export async function benchModel(
   );
   const peakRssBytes = peakRss(); // before the machine is measured, which takes memory of its own
   onProgress('what this machine can do');
-  const peaks = device.startsWith('cuda')
-    ? undefined
-    : await native().measurePeaks(
-        load.instructions ?? 'auto',
-        load.threads ?? 0,
-        statSync(path).isFile() ? path : '',
-      );
+  const peaks =
+    device.kind === 'cuda'
+      ? undefined
+      : await native().measurePeaks(
+          load.instructions ?? 'auto',
+          load.threads ?? 0,
+          statSync(path).isFile() ? path : '',
+        );
   return {
     model: path,
     date: new Date().toISOString().slice(0, 10),
-    cpu: cpus()[0]?.model ?? 'unknown',
+    cpu: cpuName(),
     node: process.version,
     device,
     kvFormat,

@@ -19,9 +19,12 @@ export function outsideArchive(path: string): string {
   return path.replace(`app.asar${sep}`, `app.asar.unpacked${sep}`);
 }
 
-/** Each is a `join` of `__dirname` and names: tools that gather a program's files (Next.js, @vercel/nft) take along what is there. */
-export const packageFolders: PackageFolders = {
-  root: outsideArchive(join(__dirname, '..', '..')),
-  prebuilds: outsideArchive(join(__dirname, '..', '..', 'prebuilds')),
-  built: outsideArchive(join(__dirname, '..', '..', 'build', 'Release')),
-};
+/**
+ * Tools that gather a program's files (Next.js, @vercel/nft) take along what is at a `join` of `__dirname` and names: both folders of
+ * binaries, therefore, and not the whole package, so its root is written in another way.
+ */
+const prebuilds = outsideArchive(join(__dirname, '..', '..', 'prebuilds'));
+const built = outsideArchive(join(__dirname, '..', '..', 'build', 'Release'));
+const root = prebuilds.slice(0, -`${sep}prebuilds`.length);
+
+export const packageFolders: PackageFolders = { root, prebuilds, built };

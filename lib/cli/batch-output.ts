@@ -5,7 +5,6 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 
-import type { BatchResult } from '../batch.js';
 import { CachalotError } from '../errors.js';
 import { ioError } from '../files/io-error.js';
 import { FileLock } from '../files/lock.js';
@@ -73,7 +72,7 @@ export class BatchOutput {
         );
       }
       this.done.add(line.index);
-      if (error !== undefined) this.failed.add(line.index);
+      if (error !== undefined && error !== null) this.failed.add(line.index);
     }
     const { end, rest } = next.value;
     if (rest.length === 0) return;
@@ -87,27 +86,30 @@ export class BatchOutput {
   /** Whether a last line that was cut off is an answer of this batch: one with its key, or the first bytes of one behind others. */
   private isBeginningOfOurs(rest: Buffer, lines: readonly InputLine[]): boolean {
     return lines.some((line) => {
-      const head = Buffer.from(JSON.stringify(this.headOf(line)).slice(0, -1));
+      const head = Buffer.from(this.headOf(line));
       const both = Math.min(head.length, rest.length);
       const isSame = head.subarray(0, both).equals(rest.subarray(0, both));
       return isSame && (rest.length >= head.length || this.done.size > 0);
     });
   }
 
-  private headOf(line: InputLine): object {
-    const { index, id } = line;
-    return { index, ...(id === undefined ? {} : { id }), key: this.keyOf(line) };
+  /** What an answer begins with, up to where its outcome goes; the id as it came. */
+  private headOf(line: InputLine): string {
+    const { index, id, form } = line;
+    const name = form === 'openai' ? 'custom_id' : 'id';
+    const named = id !== undefined || form === 'openai' ? `,"${name}":${id ?? 'null'}` : '';
+    return `{"index":${index}${named},"key":"${this.keyOf(line)}"`;
   }
 
   /** Of a line and all that its answer depends on: a file of other answers is not gone on with. */
-  private keyOf(line: InputLine): string {
+  keyOf(line: InputLine): string {
     const hash = createHash('sha256').update(this.#settings).update('\n').update(line.text);
     return hash.digest('hex').slice(0, 16);
   }
 
-  /** In one piece: a kill leaves a line out, or whole, or cut off, which the next run sees. */
-  write(line: InputLine, result: Pick<BatchResult, 'text' | 'error'>): void {
-    const text = JSON.stringify({ ...this.headOf(line), ...outcomeOf(result) });
+  /** In one piece: a kill leaves a line out, or whole, or cut off, which the next run sees. `outcome` is an object that is not empty. */
+  write(line: InputLine, outcome: object): void {
+    const text = `${this.headOf(line)},${JSON.stringify(outcome).slice(1)}`;
     if (this.#file === undefined) {
       process.stdout.write(`${text}\n`);
       return;
@@ -148,12 +150,6 @@ function tellOrRefuse({ description, isAlive }: LockHolder, path: string): void 
 
 function refuse(what: string): CachalotError {
   return new CachalotError('invalid_argument', what);
-}
-
-function outcomeOf(result: Pick<BatchResult, 'text' | 'error'>): object {
-  if (result.error) return { error: { code: result.error.code, message: result.error.message } };
-  const { text, finishReason, usage } = result as Extract<BatchResult, { text: string }>;
-  return { text, finishReason, usage };
 }
 
 function parse(text: string): { index?: unknown; key?: unknown; error?: unknown } {

@@ -1,21 +1,30 @@
 /** `cachalot batch`: many prompts from a file of JSON lines, many answers into another. */
-import { InvalidArgumentError, Option } from 'commander';
+import { fstatSync, statSync } from 'node:fs';
+
+import { Option } from 'commander';
 import type { Command } from 'commander';
 
 import type { BatchStats } from '../batch.js';
 import type { Engine } from '../engine.js';
-import { CachalotError, abortError } from '../errors.js';
-import type { ErrorCode } from '../errors.js';
+import { CachalotError } from '../errors.js';
 import { describeSharing } from '../explain.js';
-import { readInput, toRequest } from './batch-input.js';
+import { answerAll } from './batch-answers.js';
+import { readInput } from './batch-input.js';
 import type { InputLine } from './batch-input.js';
 import { BatchOutput } from './batch-output.js';
 import { addEngineOptions, loadEngine } from './engine-options.js';
 import type { EngineFlags } from './engine-options.js';
-import { addGenerateFlags, generateOptions, isChat } from './generate-flags.js';
+import { notEmpty } from './flag-values.js';
+import {
+  addGenerateFlags,
+  generateOptions,
+  isChat,
+  refuseSystem,
+  systemOf,
+} from './generate-flags.js';
 import type { GenerateFlags } from './generate-flags.js';
 import { ExitCode, interruptSignal } from './output.js';
-import { progressBar } from './progress.js';
+import { isStandardInput, standardInputKind } from './read-text.js';
 
 interface BatchFlags extends EngineFlags, GenerateFlags {
   output?: string;
@@ -25,37 +34,28 @@ interface BatchFlags extends EngineFlags, GenerateFlags {
   explain?: boolean;
 }
 
-/** Not of an item, but of everything: such a failure ends the batch, and the item is asked again next time. */
-const FATAL: readonly ErrorCode[] = [
-  'internal',
-  'disposed',
-  'out_of_memory',
-  'no_binary',
-  'io',
-  'model_changed',
-  'model_not_found',
-  'device_failed',
-  'device_unavailable',
-];
-
 const NOTES = `
 Each line of the input is a JSON string, an array of messages, or an object with a "prompt" (either), an "id" that comes back with
 the answer, and options of its own ("maxTokens", "temperature", "stop", ...). Each line of the output is an object with "index" (of
 the input's line), "id", "text", "finishReason" and "usage", or with an "error" of that line alone. What prompts have in common at
 their beginning is computed once.
 
+Lines of OpenAI's batch files ({"custom_id", "method", "url", "body"}) are answered in that form, with "custom_id", "response" and
+"error"; the model is that of the command line.
+
 With --output, the same command again goes on where it was interrupted: what the file holds is not computed again. It ends with
 code 1 if lines have failed.
 
 Examples:
   cachalot batch questions.jsonl --output answers.jsonl --max-tokens 64
+  cachalot batch monday.jsonl tuesday.jsonl --order input > answers.jsonl
   printf '"One, two,"\\n{"id":"b","prompt":"Red,","maxTokens":4}\\n' | cachalot batch --raw -n 8 -`;
 
 export function addBatch(program: Command): void {
   const command = program
     .command('batch')
     .description('answer many prompts, one JSON value a line')
-    .argument('<input>', 'file of JSON lines; "-" reads standard input');
+    .argument('[inputs...]', 'files of JSON lines; "-", or a pipe alone, reads standard input');
   addGenerateFlags(addEngineOptions(command))
     .option(
       '-o, --output <file>',
@@ -76,15 +76,17 @@ export function addBatch(program: Command): void {
     .option('--json', 'print a summary as one JSON object to stderr at the end')
     .option('--explain', 'print what the last steps shared, and why, to stderr at the end')
     .addHelpText('after', NOTES)
-    .action(async (input: string, flags: BatchFlags) => {
+    .action(async (named: string[], flags: BatchFlags) => {
+      refuseSystem(flags);
+      const inputs = inputsOf(named, flags.output, command);
       const { signal } = interruptSignal();
       // What can be wrong quickly comes before the model.
-      const lines = await readInput(input, signal);
+      const lines = await readInput(inputs, signal);
       const output = await BatchOutput.open(flags.output, lines, settingsOf(flags), signal);
       try {
         const { engine } = await loadEngine(flags, signal);
         try {
-          await answerAll(engine, lines, output, flags, signal);
+          await answerAndReport(engine, lines, output, flags, signal);
         } finally {
           await engine.dispose();
         }
@@ -96,50 +98,67 @@ export function addBatch(program: Command): void {
     });
 }
 
-function notEmpty(text: string): string {
-  if (text === '') throw new InvalidArgumentError('expected a file name.');
-  return text;
+/** Ends the command with a usage error for what cannot be. */
+function inputsOf(
+  named: readonly string[],
+  output: string | undefined,
+  command: Command,
+): string[] {
+  const refuse = (what: string) => command.error(`error: ${what}`, { exitCode: 2 });
+  if (named.length === 0 && standardInputKind() === 'nothing')
+    return refuse('give a file of JSON lines, or pipe them in');
+  const inputs = named.length === 0 ? ['-'] : [...named];
+  if (inputs.filter(isStandardInput).length > 1) return refuse('standard input can be given once');
+  if (inputs.some((input) => isSameFile(input, output)))
+    return refuse('--output is an input; answers go to a file of their own');
+  return inputs;
+}
+
+/** By whatever names. */
+function isSameFile(input: string, output: string | undefined): boolean {
+  const statusOf = (path: string) => statSync(path, { throwIfNoEntry: false });
+  if (output === undefined) return false;
+  try {
+    const [one, other] = [
+      isStandardInput(input) ? fstatSync(0) : statusOf(input),
+      statusOf(output),
+    ];
+    return Boolean(other?.isFile() && one?.dev === other.dev && one.ino === other.ino);
+  } catch {
+    return false; // what cannot be read or written is told of where it is
+  }
 }
 
 /** What answers depend on besides their lines. */
 function settingsOf(flags: BatchFlags): object {
-  const { model, device, context, kvFormat, instructions, system, raw } = flags;
+  const { model, device, context, kvFormat, instructions, raw } = flags;
+  const system = systemOf(flags);
   return { model, device, context, kvFormat, instructions, system, raw, ...generateOptions(flags) };
 }
 
-async function answerAll(
+async function answerAndReport(
   engine: Engine,
   lines: readonly InputLine[],
   output: BatchOutput,
   flags: BatchFlags,
   signal: AbortSignal,
 ): Promise<void> {
-  const chat = isChat(engine, flags);
-  const waiting = lines.filter(({ index }) => !output.done.has(index));
-  const already = lines.length - waiting.length;
-  let failed = output.failed.size;
-  const batch = engine.createBatch(
-    waiting.map((line) => toRequest(line, chat, flags.system)),
-    { ...generateOptions(flags), order: flags.order, schedule: flags.schedule, signal },
-  );
-  const progress = progressBar(lines.length, already, flags.output !== undefined);
-  try {
-    for await (const result of batch) {
-      if (signal.aborted) break; // what ends now was cut off: it is for the next time
-      const line = waiting[result.index]!;
-      const outcome = line.error ? { error: line.error } : result;
-      if (outcome.error && FATAL.includes(outcome.error.code)) throw outcome.error;
-      if (outcome.error) failed++;
-      output.write(line, outcome);
-      progress.show(batch.stats);
-    }
-  } finally {
-    progress.end();
-  }
-  if (signal.aborted) throw abortError(signal);
+  const { model, order, schedule } = flags;
+  const setting = { isChat: isChat(engine, flags), system: systemOf(flags), seed: seedOf(flags) };
+  const options = { ...generateOptions(flags), order, schedule, signal };
+  const { stats, ...counts } = await answerAll(engine, lines, output, {
+    model,
+    setting,
+    options,
+    isAlone: flags.output !== undefined,
+  });
   if (flags.explain) process.stderr.write(`${describeSharing(engine.explain())}\n`);
-  report(batch.stats, { items: lines.length, already, failed }, flags.json ?? false);
-  if (failed > 0) process.exitCode = ExitCode.Error;
+  report(stats, { items: lines.length, ...counts }, flags.json ?? false);
+  if (counts.failed > 0) process.exitCode = ExitCode.Error;
+}
+
+function seedOf({ seed }: GenerateFlags): number {
+  return seed ?? Math.floor(Math.random() * Number.MAX_SAFE_INTEGER);
 }
 
 function interrupted(output: string | undefined): CachalotError {

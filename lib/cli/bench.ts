@@ -4,10 +4,12 @@ import type { Command } from 'commander';
 
 import { benchModel } from '../bench/model-bench.js';
 import type { BenchReport, BenchRow } from '../bench/model-bench.js';
+import { describeDevice } from '../engine-description.js';
 import { resolveModel } from '../models/pull.js';
 import { addEngineOptions, loadOptions } from './engine-options.js';
 import type { EngineFlags } from './engine-options.js';
-import { integer, interruptSignal, pullReporter, statusLine } from './output.js';
+import { integer } from './flag-values.js';
+import { interruptSignal, pullReporter, statusLine } from './output.js';
 import { sizeText } from './sizes.js';
 import { table } from './table.js';
 
@@ -48,7 +50,7 @@ const billions = (rate: number) => (rate / 1e9).toFixed(0);
 function describe(report: BenchReport): string {
   const { peaks } = report;
   return [
-    `${report.model} (${sizeText(report.fileBytes)}), ${report.device}, KV ${report.kvFormat}; ${report.cpu}, Node ${report.node}`,
+    `${report.model} (${sizeText(report.fileBytes)}), ${describeDevice(report.device)}, KV ${report.kvFormat}; ${report.cpu}, Node ${report.node}`,
     `load ${report.loadMs.toFixed(0)} ms, peak memory ${sizeText(report.peakRssBytes)}`,
     ...(peaks ? [`this machine: ${describePeaks(peaks)}`] : []),
     '',

@@ -27,13 +27,15 @@ export function addBuild(program: Command): void {
   program
     .command('build')
     .description('compile the native part on a machine for which there is no prebuilt one')
+    .option('--json', 'print { path }')
     .addHelpText(
       'after',
       '\nNeeds cmake, a C++20 compiler and the npm registry (for cmake-js and node-addon-api).\n\nExamples:\n  npx cachalot build && npx cachalot doctor',
     )
-    .action(() => {
+    .action((flags: { json?: boolean }) => {
       try {
-        process.stdout.write(`${build()}\n`);
+        const path = build();
+        process.stdout.write(`${flags.json ? JSON.stringify({ path }) : path}\n`);
       } catch (error) {
         throw ioError(error, 'build in', root);
       }

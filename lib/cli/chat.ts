@@ -1,20 +1,22 @@
 /** `cachalot chat`: a conversation at the terminal. Also takes its lines from a pipe. */
-import { createInterface } from 'node:readline/promises';
-import type { Interface } from 'node:readline/promises';
-
 import type { Command } from 'commander';
 
+import { describeDevice } from '../engine-description.js';
 import type { Engine } from '../engine.js';
 import { CachalotError } from '../errors.js';
 import type { Generation } from '../generation.js';
 import type { GenerationResult } from '../generation-result.js';
 import type { Session } from '../session.js';
+import { PipeInput, TerminalInput } from './chat-input.js';
+import type { ChatInput } from './chat-input.js';
+import type { Said } from './chat-lines.js';
 import { loadConversation, saveConversation } from './conversation-file.js';
 import { addEngineOptions, loadEngine } from './engine-options.js';
 import type { EngineFlags } from './engine-options.js';
-import { addGenerateFlags, generateOptions } from './generate-flags.js';
+import { addGenerateFlags, generateOptions, systemOf, warnOfIdle } from './generate-flags.js';
 import type { GenerateFlags } from './generate-flags.js';
 import { colorsFor, ExitCode, interruptSignal, reportError } from './output.js';
+import { pickModel } from './pick-model.js';
 import { sizeText } from './sizes.js';
 import { describeSpeed } from './speed.js';
 
@@ -25,7 +27,20 @@ interface ChatFlags extends EngineFlags, GenerateFlags {
 const HELP = `/save FILE  write the conversation      /load FILE  go on with one
 /stats      speed and cache of the engine /undo       take the last turn back
 /new        begin again                   /exit       leave (also Ctrl-D)
-Ctrl-C stops an answer; twice, it leaves.`;
+"""         begins and ends a message of several lines; several pasted lines are one message, too.
+Ctrl-C stops an answer, or drops what is typed; twice, it leaves.`;
+
+/** The commands, and whether they need a file. */
+const NEEDS_FILE: Record<string, boolean> = {
+  save: true,
+  load: true,
+  stats: false,
+  undo: false,
+  new: false,
+  help: false,
+  exit: false,
+  quit: false,
+};
 
 export function addChat(program: Command): void {
   const command = program.command('chat').description('talk with a model');
@@ -33,10 +48,12 @@ export function addChat(program: Command): void {
     .option('--load <file>', 'go on with a conversation that /save wrote')
     .addHelpText(
       'after',
-      `\nIn a conversation:\n${HELP.replace(/^/gm, '  ')}\n\nExamples:\n  cachalot chat --system "You are terse."\n` +
+      `\nWithout -m, a terminal asks which model, if there are others than the default in the cache.\n\nIn a conversation:\n${HELP.replace(/^/gm, '  ')}\n\nExamples:\n  cachalot chat --system "You are terse."\n` +
         '  printf "Hello!\\nAnd again, please.\\n" | cachalot chat',
     )
-    .action(async (flags: ChatFlags) => {
+    .action(async (given: ChatFlags) => {
+      const isAsked = isTerminal() && command.getOptionValueSource('model') === 'default';
+      const flags = isAsked ? { ...given, model: await pickModel() } : given;
       const starting = interruptSignal();
       const { engine } = await loadEngine(flags, starting.signal);
       starting.release();
@@ -47,6 +64,7 @@ export function addChat(program: Command): void {
             'this model has no chat template; use `cachalot run`',
           );
         const { debug = false } = program.opts<{ debug?: boolean }>();
+        warnOfIdle(flags);
         await new Chat(engine, flags, debug).talk();
       } finally {
         await engine.dispose();
@@ -54,18 +72,22 @@ export function addChat(program: Command): void {
     });
 }
 
+/** Whether somebody sits there. */
+function isTerminal(): boolean {
+  return Boolean(process.stdin.isTTY && process.stdout.isTTY);
+}
+
 class Chat {
   readonly #engine: Engine;
   readonly #flags: ChatFlags;
   readonly #debug: boolean;
-  readonly #isTerminal = Boolean(process.stdin.isTTY && process.stdout.isTTY);
+  readonly #isTerminal = isTerminal();
   readonly #colors = colorsFor(process.stderr);
-  #input!: Interface; // there from `listen` on
+  #input!: ChatInput; // there from `talk` on
   #session: Session;
   #last: GenerationResult | undefined;
   #answering: Generation | undefined;
   #interrupted = false; // once already
-  #isOpen = true;
   #isLeaving = false;
 
   constructor(engine: Engine, flags: ChatFlags, debug: boolean) {
@@ -77,42 +99,35 @@ class Chat {
 
   async talk(): Promise<void> {
     if (this.#flags.load !== undefined) await this.load(this.#flags.load);
-    this.listen();
-    if (this.#isTerminal) this.say(`${this.#engine.description.device}; /help`);
-    this.prompt();
-    for await (const line of this.#input) {
-      if (this.#isLeaving || !(await this.take(line.trim()))) break;
-      this.prompt();
+    this.#input = this.listen();
+    if (this.#isTerminal) this.say(`${describeDevice(this.#engine.description.device)}; /help`);
+    this.#input.prompt();
+    for await (const said of this.#input) {
+      if (this.#isLeaving || !(await this.take(said))) break;
+      this.#input.prompt();
     }
     this.#input.close();
   }
 
-  /** Begins to read: what comes before somebody iterates would be lost. */
-  private listen(): void {
-    const colors = colorsFor(process.stdout);
-    this.#input = createInterface({
-      input: process.stdin,
-      ...(this.#isTerminal ? { output: process.stdout, terminal: true } : {}),
-      prompt: this.#isTerminal ? colors.cyan('> ') : '',
-    });
-    this.#input.once('close', () => (this.#isOpen = false));
+  /** Begins to read. */
+  private listen(): ChatInput {
     const interrupt = () => this.interrupt();
-    if (this.#isTerminal) this.#input.on('SIGINT', interrupt);
-    else process.on('SIGINT', interrupt);
-    process.once('SIGTERM', () => this.leave());
+    process.once('SIGTERM', () => this.leave(ExitCode.Terminated));
+    if (this.#isTerminal) {
+      const colors = colorsFor(process.stdout);
+      const prompts = { first: colors.cyan('> '), more: colors.cyan('... ') };
+      return new TerminalInput(prompts, interrupt);
+    }
+    process.on('SIGINT', interrupt);
+    return new PipeInput();
   }
 
-  private prompt(): void {
-    if (this.#isTerminal && this.#isOpen) this.#input.prompt();
-  }
-
-  /** False when it was the last line. */
-  private async take(text: string): Promise<boolean> {
+  /** False when it was the last. */
+  private async take({ text, isCommand }: Said): Promise<boolean> {
     if (this.#isTerminal) this.#interrupted = false;
-    if (text === '/exit' || text === '/quit') return false;
+    if (isCommand && (text === '/exit' || text === '/quit')) return false;
     try {
-      if (text.startsWith('/')) await this.obey(text);
-      else if (text !== '') await this.answer(text);
+      await (isCommand ? this.obey(text) : this.answer(text));
     } catch (error) {
       const code = reportError(error, this.#debug);
       if (this.#isTerminal) return true;
@@ -123,7 +138,7 @@ class Chat {
   }
 
   private begin(): Session {
-    const { system } = this.#flags;
+    const system = systemOf(this.#flags);
     return this.#engine.createSession(system === undefined ? {} : { system });
   }
 
@@ -139,36 +154,42 @@ class Chat {
     }
   }
 
-  /** The first stops the answer, if there is one; the second in a row leaves. */
+  /** The first stops the answer or drops what is typed, if there is one; the second in a row leaves. */
   private interrupt(): void {
-    if (this.#interrupted) return this.leave();
-    this.#interrupted = true;
-    if (this.#answering) return this.#answering.stop(); // what has been said stays
-    this.say('\nCtrl-C again to leave');
-    this.prompt();
+    if (this.#interrupted) return this.leave(ExitCode.Interrupted);
+    if (this.#answering) {
+      this.#interrupted = true;
+      return this.#answering.stop(); // what has been said stays
+    }
+    if (!this.#input.clear()) {
+      this.#interrupted = true;
+      this.say('\nCtrl-C again to leave');
+    } else process.stdout.write('\n');
+    this.#input.prompt();
   }
 
-  private leave(): void {
+  private leave(code: ExitCode): void {
     this.#isLeaving = true;
-    process.exitCode = ExitCode.Interrupted;
+    process.exitCode = code;
     this.#answering?.stop();
     this.#input.close();
   }
 
   private async obey(command: string): Promise<void> {
-    const [, name, rest = ''] = /^\/(\S*)\s*(.*)$/.exec(command)!;
-    const file = () => {
-      if (rest === '') throw new CachalotError('invalid_argument', `/${name} needs a file name`);
-      return rest;
-    };
+    const [, name = '', rest = ''] = /^\/(\S*)\s*(.*)$/.exec(command)!;
+    const needsFile = Object.hasOwn(NEEDS_FILE, name) ? NEEDS_FILE[name] : undefined;
+    const wrong = (what: string) => new CachalotError('invalid_argument', what);
+    if (needsFile === undefined) throw wrong(`there is no /${name}; try /help`);
+    if (needsFile && rest === '') throw wrong(`/${name} needs a file name`);
+    if (!needsFile && rest !== '') throw wrong(`/${name} stands alone, without '${rest}'`);
     switch (name) {
       case 'help':
         return this.say(HELP);
       case 'save':
-        await saveConversation(file(), this.#flags.model, this.#session.messages);
+        await saveConversation(rest, this.#flags.model, this.#session.messages);
         return this.say(`saved to ${rest}`);
       case 'load':
-        return this.load(file());
+        return this.load(rest);
       case 'stats':
         return this.stats();
       case 'undo':
@@ -177,14 +198,12 @@ class Chat {
       case 'new':
         this.#session = this.begin();
         return;
-      default:
-        throw new CachalotError('invalid_argument', `there is no /${name}; try /help`);
     }
   }
 
   private async load(path: string): Promise<void> {
     const messages = await loadConversation(path);
-    const { system } = this.#flags;
+    const system = systemOf(this.#flags);
     const isTold = messages.some(({ role }) => role === 'system') || system === undefined;
     this.#session = this.#engine.createSession({ messages, ...(isTold ? {} : { system }) });
     this.say(`${messages.length} messages`);

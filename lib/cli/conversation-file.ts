@@ -1,10 +1,11 @@
 /** Conversations as files: what `/save` and `/load` of `cachalot chat` write and read. */
 import { CachalotError } from '../errors.js';
-import { readTextFile } from '../files/regular-file.js';
+import { TEXT_BYTES, readRegular } from '../files/regular-file.js';
 import { writeWhole } from '../files/write-whole.js';
 import { parseJson } from '../text/parse-json.js';
 import { checkMessages } from '../text/messages.js';
 import type { Message } from '../text/messages.js';
+import { decodeText } from './text-bytes.js';
 
 const KIND = 'cachalot conversation';
 const VERSION = 1;
@@ -21,7 +22,7 @@ export async function saveConversation(
 
 /** Throws io or invalid_argument, which says what is wrong with the file. */
 export async function loadConversation(path: string): Promise<Message[]> {
-  const text = await readTextFile(path);
+  const text = decodeText(await readRegular(path, TEXT_BYTES), `'${path}'`);
   const file = parseJson(text, `'${path}'`, 'invalid_argument') as {
     kind?: unknown;
     version?: unknown;

@@ -4,8 +4,8 @@ import { Command, Option } from 'commander';
 import { Engine } from '../engine.js';
 import type { LoadOptions } from '../load-options.js';
 import { ALIASES, DEFAULT_MODEL } from '../models/aliases.js';
-import { decimal, integer, pullReporter } from './output.js';
-import { readStandardInput } from './read-text.js';
+import { loadValue, notEmpty, threads } from './flag-values.js';
+import { pullReporter } from './output.js';
 
 export interface EngineFlags {
   model: string;
@@ -24,14 +24,19 @@ export function addEngineOptions(command: Command): Command {
     .option(
       '-m, --model <model>',
       `file, alias (${Object.keys(ALIASES).join(', ')}), hf:..., npm:... or https://...`,
+      notEmpty,
       DEFAULT_MODEL,
     )
-    .option('-d, --device <device>', 'auto, cpu, cuda, or cuda:1 for the second GPU')
-    .option('-t, --threads <n>', 'CPU threads (default: one per physical core)', integer(1))
+    .option(
+      '-d, --device <device>',
+      'auto, cpu, cuda, or cuda:1 for the second GPU',
+      loadValue('device'),
+    )
+    .option('-t, --threads <n>', 'CPU threads (default: one per physical core)', threads)
     .option(
       '-c, --context <tokens>',
       'longest context (default: what the model was trained for)',
-      integer(1),
+      loadValue('contextLength'),
     )
     .addOption(
       new Option('--kv-format <format>', 'how keys and values are stored').choices([
@@ -55,7 +60,7 @@ export function addEngineOptions(command: Command): Command {
         'read what sequences share together; never changes an answer',
       ).choices(['auto', 'always', 'never']),
     )
-    .option('--max-step-ms <ms>', 'target for the time between tokens', decimal)
+    .option('--max-step-ms <ms>', 'target for the time between tokens', loadValue('maxStepMs'))
     .option('--no-layout-cache', 'repack weights at each load; keep no file of them');
 }
 
@@ -93,16 +98,4 @@ export function loadOptions(flags: EngineFlags): LoadOptions {
     ...(flags.layoutCache === false ? { layoutCache: false } : {}),
     ...(flags.maxStepMs === undefined ? {} : { maxStepMs: flags.maxStepMs }),
   };
-}
-
-/** The argument, or standard input when it is "-" or missing and there is a pipe. */
-export async function textArgument(
-  argument: string | undefined,
-  command: Command,
-  signal: AbortSignal,
-): Promise<string> {
-  if (argument !== undefined && argument !== '-') return argument;
-  if (argument === undefined && process.stdin.isTTY)
-    return command.error('error: give a text, or pipe one in', { exitCode: 2 });
-  return readStandardInput(signal);
 }

@@ -3,9 +3,10 @@ import type { Command } from 'commander';
 
 import type { Engine } from '../engine.js';
 import { CachalotError } from '../errors.js';
+import { generateChecks } from '../generate-options.js';
 import type { GenerateOptions } from '../generate-options.js';
-import { collect, integer } from './output.js';
-import { addSamplingFlags, samplingOptions } from './sampling-flags.js';
+import { numberBy, stopText } from './flag-values.js';
+import { addSamplingFlags, flagOf, samplingOptions } from './sampling-flags.js';
 import type { SamplingFlags } from './sampling-flags.js';
 
 export interface GenerateFlags extends SamplingFlags {
@@ -17,9 +18,17 @@ export interface GenerateFlags extends SamplingFlags {
 
 export function addGenerateFlags(command: Command): Command {
   return addSamplingFlags(command)
-    .option('-n, --max-tokens <n>', 'most tokens of an answer', integer(1))
+    .option(
+      '-n, --max-tokens <n>',
+      'most tokens of an answer',
+      numberBy(generateChecks['maxTokens']!),
+    )
     .option('--system <text>', 'what the model is told first')
-    .option('--stop <text>', 'text that ends an answer; may be given several times', collect);
+    .option(
+      '--stop <text>',
+      'text that ends an answer, with \\n, \\t, \\r and \\\\; may be given several times',
+      stopText,
+    );
 }
 
 export function generateOptions(flags: GenerateFlags): GenerateOptions {
@@ -30,13 +39,34 @@ export function generateOptions(flags: GenerateFlags): GenerateOptions {
   };
 }
 
+/** The system message, if one is given: what is blank is absent. */
+export function systemOf({ system }: GenerateFlags): string | undefined {
+  return system !== undefined && /\S/.test(system) ? system : undefined;
+}
+
+const NO_PLACE = '--system needs a model with a chat template, without --raw';
+
+/** Throws invalid_argument for what cannot go together, before a model is loaded. */
+export function refuseSystem(flags: GenerateFlags): void {
+  if (flags.raw && systemOf(flags) !== undefined)
+    throw new CachalotError('invalid_argument', NO_PLACE);
+}
+
 /** Whether prompts are messages for the model's chat template, or text to continue. Throws invalid_argument. */
-export function isChat(engine: Engine, { raw, system }: GenerateFlags): boolean {
-  const chat = engine.canChat && !raw;
-  if (!chat && system !== undefined)
-    throw new CachalotError(
-      'invalid_argument',
-      '--system needs a model with a chat template, without --raw',
-    );
+export function isChat(engine: Engine, flags: GenerateFlags): boolean {
+  const chat = engine.canChat && !flags.raw;
+  if (!chat && systemOf(flags) !== undefined) throw new CachalotError('invalid_argument', NO_PLACE);
   return chat;
+}
+
+/** What says how to draw says nothing where nothing is drawn. */
+const DRAWING = ['topK', 'topP', 'minP', 'typicalP'] as const;
+
+export function warnOfIdle(flags: GenerateFlags): void {
+  if ((flags.temperature ?? 0) > 0) return;
+  const idle = DRAWING.filter((name) => flags[name] !== undefined).map((name) => flagOf(name));
+  if (idle.length > 0)
+    process.stderr.write(
+      `${idle.join(', ')}: without effect, as the likeliest token is always taken; give --temperature\n`,
+    );
 }

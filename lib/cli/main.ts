@@ -2,19 +2,24 @@
 /** The command line; every command has a file. Text goes to stdout, everything else to stderr. */
 import { Command, CommanderError } from 'commander';
 
+import { isPath } from '../check-options.js';
+import { setVariable } from '../environment.js';
 import { addBatch } from './batch.js';
 import { addBench } from './bench.js';
 import { addBuild } from './build.js';
 import { addChat } from './chat.js';
 import { addDoctor } from './doctor.js';
+import { addInit } from './init.js';
 import { addInspect } from './inspect.js';
 import { addModels } from './models.js';
 import { ExitCode, reportError } from './output.js';
 import { addPull } from './pull.js';
 import { addRun } from './run.js';
 import { addScore } from './score.js';
+import { version } from './version.js';
 
-const { version } = require('../../package.json') as { version: string };
+/** Options of which all values count. */
+const REPEATED = ['stop', 'file'];
 
 const COMMANDS = [
   addRun,
@@ -27,6 +32,7 @@ const COMMANDS = [
   addBench,
   addDoctor,
   addBuild,
+  addInit,
 ];
 
 function build(): Command {
@@ -34,20 +40,43 @@ function build(): Command {
     .description('Run language models in Node.js; the KV cache is a first-class object.')
     .version(version)
     .option('--debug', 'show where an error came from')
+    .option(
+      '--cache-dir <folder>',
+      'of models and of what loading keeps (default: $CACHALOT_CACHE, or cachalot in the cache folder of the user)',
+    )
+    .hook('preAction', (root) => {
+      const { cacheDir } = root.opts<{ cacheDir?: string }>();
+      if (cacheDir !== undefined) setVariable('CACHALOT_CACHE', isPath('--cache-dir', cacheDir));
+    })
     .showHelpAfterError('(see --help)')
     .exitOverride();
   for (const add of COMMANDS) add(program);
   program.addHelpText(
     'after',
-    '\nExit codes: 0 success, 1 error, 2 wrong usage, 130 interrupted.\n\nExamples:\n' +
+    '\nExit codes: 0 success, 1 error, 2 wrong usage, 130 interrupted by Ctrl-C, 143 by SIGTERM.\n\nExamples:\n' +
       '  cachalot run "What is the capital of France? Answer in one sentence."\n' +
       '  cachalot chat --system "You are terse."\n' +
       '  cachalot batch questions.jsonl --output answers.jsonl\n' +
       '  cachalot pull tinyllama-1.1b-chat',
   );
   for (const command of program.commands)
-    for (const each of [command, ...command.commands]) each.exitOverride();
+    for (const each of [command, ...command.commands]) refuseTwice(each.exitOverride());
   return program;
+}
+
+/** Of values given to one option the last would count, and the others say nothing. */
+function refuseTwice(command: Command): void {
+  for (const option of command.options) {
+    if (!option.required || REPEATED.includes(option.name())) continue;
+    let isGiven = false;
+    command.on(`option:${option.name()}`, () => {
+      if (isGiven)
+        command.error(`error: option '${option.flags}' is given twice`, {
+          exitCode: ExitCode.Usage,
+        });
+      isGiven = true;
+    });
+  }
 }
 
 async function main(): Promise<void> {

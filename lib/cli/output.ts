@@ -1,24 +1,32 @@
 /** What the commands share in talking to people. */
 import { SingleBar } from 'cli-progress';
-import { InvalidArgumentError } from 'commander';
 import { createColors } from 'picocolors';
 import type { Colors } from 'picocolors/types';
 
 import { variable } from '../environment.js';
 import { CachalotError } from '../errors.js';
 import type { PullProgress } from '../models/pull.js';
+import { timeText } from './sizes.js';
 
 export enum ExitCode {
   Error = 1,
   Usage = 2,
+  /** By Ctrl-C. */
   Interrupted = 130,
+  /** By SIGTERM. */
+  Terminated = 143,
 }
+
+const SIGNALS = { SIGINT: ExitCode.Interrupted, SIGTERM: ExitCode.Terminated };
+
+/** The signal that has asked this process to end, if one has. */
+let endedBy: keyof typeof SIGNALS | undefined;
 
 /** One clear line on stderr; the stack with --debug. Returns the exit code. */
 export function reportError(error: unknown, debug: boolean): ExitCode {
   if (error instanceof CachalotError && error.code === 'aborted') {
     process.stderr.write(`${/^interrupted/.test(error.message) ? error.message : 'interrupted'}\n`);
-    return ExitCode.Interrupted;
+    return SIGNALS[endedBy ?? 'SIGINT'];
   }
   const message =
     error instanceof CachalotError
@@ -34,45 +42,17 @@ export function reportError(error: unknown, debug: boolean): ExitCode {
 /** Aborts on the first Ctrl-C, or when somebody asks us to end; a second one ends the process as usual. */
 export function interruptSignal(): { signal: AbortSignal; release: () => void } {
   const controller = new AbortController();
-  const signals = ['SIGINT', 'SIGTERM'] as const;
-  const abort = () => {
+  const names = Object.keys(SIGNALS) as (keyof typeof SIGNALS)[];
+  const abort = (name: keyof typeof SIGNALS) => {
     release(); // the next one is the system's
+    endedBy = name;
     controller.abort();
   };
   const release = () => {
-    for (const name of signals) process.off(name, abort);
+    for (const name of names) process.off(name, abort);
   };
-  for (const name of signals) process.on(name, abort);
+  for (const name of names) process.on(name, abort);
   return { signal: controller.signal, release };
-}
-
-/** For options that may be given several times. */
-export function collect(value: string, earlier: string[] = []): string[] {
-  return [...earlier, value];
-}
-
-export function integer(min: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (!Number.isInteger(value) || value < min)
-      throw new InvalidArgumentError(`expected an integer of at least ${min}.`);
-    return value;
-  };
-}
-
-export function decimal(text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value) || value < 0)
-    throw new InvalidArgumentError('expected a number of at least 0.');
-  return value;
-}
-
-/** A number of either sign. */
-export function signed(text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value))
-    throw new InvalidArgumentError('expected a number.');
-  return value;
 }
 
 /** Colours on a terminal that wants them. (Picocolors' own guess colours a pipe where `CI` is set.) */
@@ -105,6 +85,7 @@ export function pullReporter(): { report: (progress: PullProgress) => void; end:
         stream: process.stderr,
         clearOnComplete: true,
         hideCursor: true,
+        formatTime: timeText,
       })
     : undefined;
   let last = '';

@@ -2,6 +2,7 @@
 import { SingleBar } from 'cli-progress';
 
 import type { BatchStats } from '../batch.js';
+import { timeText } from './sizes.js';
 
 export interface Progress {
   show: (stats: BatchStats) => void;
@@ -20,6 +21,7 @@ function bar(items: number, already: number): Progress {
     stream: process.stderr,
     clearOnComplete: true,
     hideCursor: true,
+    formatTime: timeText,
   });
   shown.start(items, already, { rate: '-' });
   return {

@@ -1,4 +1,4 @@
-/** Text that commands read: files, pipes and standard input. */
+/** What commands read: files, pipes and standard input. */
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { Socket } from 'node:net';
@@ -7,19 +7,66 @@ import type { Readable } from 'node:stream';
 
 import { abortError } from '../errors.js';
 import { ioError } from '../files/io-error.js';
-import { TEXT_BYTES, notAFile, readTextFile, tooLarge } from '../files/regular-file.js';
+import { TEXT_BYTES, notAFile, readRegular, tooLarge } from '../files/regular-file.js';
+import { decodeText } from './text-bytes.js';
+
+/** What errors call it. */
+export const STANDARD_INPUT = 'standard input';
+/** After which a person is told what is being waited for. */
+const PATIENCE_MS = 2000;
+
+/** Whether a name on the command line means standard input. */
+export function isStandardInput(path: string): boolean {
+  return path === '-' || path === '/dev/stdin';
+}
+
+/** What a terminal or `/dev/null` has is asked for by "-" alone. */
+export function standardInputKind(): 'nothing' | 'pipe' | 'socket' {
+  try {
+    const status = fstatSync(0);
+    if (status.isSocket()) return 'socket';
+    return status.isFIFO() || status.isFile() ? 'pipe' : 'nothing';
+  } catch {
+    return 'nothing'; // it is closed
+  }
+}
+
+/** As `readBytes`; a byte-order mark is no part of it. */
+export async function readText(path: string, signal?: AbortSignal): Promise<string> {
+  return decodeText(await readBytes(path, signal), nameOf(path));
+}
+
+/** What errors call a file or pipe. */
+export function nameOf(path: string): string {
+  return isStandardInput(path) ? STANDARD_INPUT : `'${path}'`;
+}
 
 /** Of a file, or of a pipe such as the shell's `<(command)`, until it ends or somebody interrupts us. Throws io, aborted. */
-export async function readText(path: string, signal?: AbortSignal): Promise<string> {
-  if (path === '/dev/stdin') return readStandardInput(signal);
+export async function readBytes(path: string, signal?: AbortSignal): Promise<Buffer> {
+  if (isStandardInput(path)) return readStandardInput(signal);
   const status = await stat(path).catch((error: unknown) => {
     throw ioError(error, 'read', path);
   });
-  return status.isFIFO() ? readStream(openPipe(path), path, signal) : readTextFile(path);
+  return status.isFIFO() ? readStream(openPipe(path), path, signal) : readRegular(path, TEXT_BYTES);
 }
 
-export async function readStandardInput(signal?: AbortSignal): Promise<string> {
-  return readStream(process.stdin, 'standard input', signal);
+/** Until it ends. */
+export async function readStandardInput(signal?: AbortSignal): Promise<Buffer> {
+  const hint = process.stdin.isTTY ? 'Ctrl-D ends it' : '`< /dev/null` gives it nothing';
+  const waiting = setTimeout(
+    () => process.stderr.write(`reading ${STANDARD_INPUT} until it ends; ${hint}\n`),
+    PATIENCE_MS,
+  );
+  const stop = () => clearTimeout(waiting);
+  return readStandardInputQuietly(signal, stop).finally(stop);
+}
+
+/** Says nothing while it waits; `onFirst` hears of the first bytes. */
+export async function readStandardInputQuietly(
+  signal: AbortSignal | undefined,
+  onFirst: () => void,
+): Promise<Buffer> {
+  return readStream(process.stdin, STANDARD_INPUT, signal, onFirst);
 }
 
 /** As a socket, which waits in the event loop: a read of a file would hold a thread until somebody writes. */
@@ -40,12 +87,14 @@ async function readStream(
   stream: Readable,
   name: string,
   signal: AbortSignal | undefined,
-): Promise<string> {
+  onFirst?: () => void,
+): Promise<Buffer> {
   const input = signal ? addAbortSignal(signal, stream) : stream;
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {
     for await (const chunk of input) {
+      if (bytes === 0) onFirst?.();
       chunks.push(chunk as Buffer);
       bytes += (chunk as Buffer).length;
       if (bytes > TEXT_BYTES) throw tooLarge(name, TEXT_BYTES);
@@ -53,5 +102,5 @@ async function readStream(
   } catch (error) {
     throw signal?.aborted ? abortError(signal) : ioError(error, 'read', name);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }

@@ -1,43 +1,68 @@
 /** `cachalot run`: one prompt, one answer, streamed. */
 import type { Command } from 'commander';
 
+import { describeDevice } from '../engine-description.js';
 import type { Engine } from '../engine.js';
 import type { Generation } from '../generation.js';
 import type { GenerationResult } from '../generation-result.js';
-import { addEngineOptions, loadEngine, textArgument } from './engine-options.js';
+import { addEngineOptions, loadEngine } from './engine-options.js';
 import type { EngineFlags } from './engine-options.js';
-import { addGenerateFlags, generateOptions, isChat } from './generate-flags.js';
+import { collect } from './flag-values.js';
+import {
+  addGenerateFlags,
+  generateOptions,
+  isChat,
+  refuseSystem,
+  systemOf,
+  warnOfIdle,
+} from './generate-flags.js';
 import type { GenerateFlags } from './generate-flags.js';
+import { readGiven } from './given-text.js';
 import { interruptSignal } from './output.js';
 import { describeSpeed, speedOf } from './speed.js';
 
 interface RunFlags extends EngineFlags, GenerateFlags {
+  file?: string[];
   json?: boolean;
   stats?: boolean;
 }
+
+const NOTES = `
+Files come first, then what is piped in, then the argument, with a blank line between them: all of it is one prompt. In a loop that
+reads lines, give \`< /dev/null\`, or the first call takes the rest of them.
+
+Examples:
+  cachalot run "What is the capital of France?"
+  cachalot run -m stories-15m -n 100 "Once upon a time"
+  cachalot run --file report.txt --file notes.txt "What do both say?"
+  git diff | cachalot run --system "Summarize this change." --json`;
 
 export function addRun(program: Command): void {
   const command = program
     .command('run')
     .description('answer a prompt')
-    .argument('[prompt]', 'the prompt; "-" or a pipe reads standard input');
+    .argument('[prompt]', 'the prompt, or the end of it; "-" reads standard input');
   addGenerateFlags(addEngineOptions(command))
+    .option('-f, --file <file>', 'read it from a file; may be given several times', collect)
     .option('--raw', "continue the prompt as it is, without the model's chat template")
     .option('--json', 'print one JSON object instead of text')
     .option('--stats', 'print speed and cache use to stderr')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  cachalot run "What is the capital of France?"\n  cachalot run -m stories-15m -n 100 "Once upon a time"\n' +
-        '  git diff | cachalot run --system "Summarize this change." --json',
-    )
-    .action(async (prompt: string | undefined, flags: RunFlags) => {
+    .addHelpText('after', NOTES)
+    .action(async (argument: string | undefined, flags: RunFlags) => {
+      refuseSystem(flags);
       const { signal } = interruptSignal();
-      const text = await textArgument(prompt, command, signal);
-      const { engine, loadMs } = await loadEngine(flags, signal);
+      const { file: files = [], raw: mayBeBlank = false } = flags;
+      const given = await readGiven({ argument, files, mayBeBlank }, command, signal);
       try {
-        await answer(engine, text, flags, signal, loadMs);
+        const { engine, loadMs } = await loadEngine(flags, signal);
+        try {
+          warnOfIdle(flags);
+          await given.use((text) => answer(engine, text, flags, signal, loadMs));
+        } finally {
+          await engine.dispose();
+        }
       } finally {
-        await engine.dispose();
+        given.close();
       }
     });
 }
@@ -51,24 +76,29 @@ async function answer(
 ): Promise<void> {
   const generation = begin(engine, text, flags, signal);
   if (!flags.json) {
+    let end = ''; // of a line that has begun
     try {
-      for await (const piece of generation) process.stdout.write(piece);
+      for await (const piece of generation) {
+        process.stdout.write(piece);
+        end = '\n';
+      }
+      end = '\n';
     } finally {
-      process.stdout.write('\n');
+      process.stdout.write(end);
     }
   }
   const result = await generation.result;
   if (flags.json) process.stdout.write(`${JSON.stringify(summarize(result, loadMs))}\n`);
   if (flags.stats)
     process.stderr.write(
-      `load ${loadMs.toFixed(0)} ms; ${describeSpeed(result)}\n${engine.description.device}\n`,
+      `load ${loadMs.toFixed(0)} ms; ${describeSpeed(result)}\n${describeDevice(engine.description.device)}\n`,
     );
 }
 
 function begin(engine: Engine, text: string, flags: RunFlags, signal: AbortSignal): Generation {
   const options = { ...generateOptions(flags), signal };
   if (!isChat(engine, flags)) return engine.complete(text, options);
-  const { system } = flags;
+  const system = systemOf(flags);
   return engine.createSession(system === undefined ? {} : { system }).chat(text, options);
 }
 

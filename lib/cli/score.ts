@@ -1,47 +1,51 @@
 /** `cachalot score`: how likely the model finds a text. */
 import type { Command } from 'commander';
 
-import { addEngineOptions, loadEngine, textArgument } from './engine-options.js';
+import { addEngineOptions, loadEngine } from './engine-options.js';
 import type { EngineFlags } from './engine-options.js';
+import { collect } from './flag-values.js';
+import { readGiven } from './given-text.js';
 import { interruptSignal } from './output.js';
-import { readText } from './read-text.js';
 
 interface ScoreFlags extends EngineFlags {
-  file?: string;
+  file?: string[];
   json?: boolean;
 }
+
+const NOTES = `
+Files come first, then what is piped in, then the argument, with a blank line between them; one of them alone is scored as it is,
+to the byte.
+
+Examples:
+  cachalot score "The sky is blue."
+  cachalot score --file chapter.txt --json`;
 
 export function addScore(program: Command): void {
   const command = program
     .command('score')
     .description('log-probabilities and perplexity of a text')
-    .argument('[text]', 'the text; "-" or a pipe reads standard input');
+    .argument('[text]', 'the text, or the end of it; "-" reads standard input');
   addEngineOptions(command)
-    .option('-f, --file <file>', 'read the text from a file')
+    .option('-f, --file <file>', 'read it from a file; may be given several times', collect)
     .option('--json', 'print { tokens, logprobs, perplexity }')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  cachalot score "The sky is blue."\n  cachalot score --file chapter.txt --json',
-    )
+    .addHelpText('after', NOTES)
     .action(async (argument: string | undefined, flags: ScoreFlags) => {
-      if (argument !== undefined && flags.file !== undefined) {
-        command.error('error: give a text or --file, not both', { exitCode: 2 });
-      }
       const { signal } = interruptSignal();
-      const text =
-        flags.file === undefined
-          ? await textArgument(argument, command, signal)
-          : await readText(flags.file, signal);
-      const { engine } = await loadEngine(flags, signal);
+      const { file: files = [] } = flags;
+      const given = await readGiven({ argument, files, mayBeBlank: true }, command, signal);
       try {
-        const score = await engine.score(text, { signal });
-        process.stdout.write(
-          flags.json
-            ? `${JSON.stringify(score)}\n`
-            : `${table(score, (id) => engine.detokenize([id]))}\n`,
-        );
+        const { engine } = await loadEngine(flags, signal);
+        try {
+          await given.use(async (text) => {
+            const score = await engine.score(text, { signal });
+            const lines = () => table(score, (id) => engine.detokenize([id]));
+            process.stdout.write(`${flags.json ? JSON.stringify(score) : lines()}\n`);
+          });
+        } finally {
+          await engine.dispose();
+        }
       } finally {
-        await engine.dispose();
+        given.close();
       }
     });
 }

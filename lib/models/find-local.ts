@@ -17,11 +17,15 @@ export interface LocalModel {
 }
 
 /** Undefined unless every file of the model is there. Needs no network. */
-export async function findLocal(source: Source): Promise<LocalModel | undefined> {
-  if (source.kind !== 'hf') return findAt(source, sourcePath(source));
-  const named = await withLocalFile(source);
+export async function findLocal(
+  source: Source,
+  cacheDir?: string,
+): Promise<LocalModel | undefined> {
+  if (source.kind !== 'hf') return findAt(source, sourcePath(source, cacheDir));
+  const named = await withLocalFile(source, cacheDir);
   const isWhich = named.quantization === undefined;
-  return (isWhich && (await findAt(named, sourcePath(named)))) || findInHubCache(source);
+  const there = isWhich && (await findAt(named, sourcePath(named, cacheDir)));
+  return there || findInHubCache(source);
 }
 
 /** The same, of what would lie at `path`. */
@@ -37,9 +41,10 @@ export async function findAt(source: Source, path: string): Promise<LocalModel |
 }
 
 /** A short name of a GGUF file that was pulled before means that one. */
-async function withLocalFile(source: HubSource): Promise<HubSource> {
+async function withLocalFile(source: HubSource, cacheDir?: string): Promise<HubSource> {
   const { quantization, ...whole } = source;
   if (quantization === undefined) return source;
-  const there = matching(modelsAmong(await ggufBelow(repositoryFolder(source))), quantization);
+  const files = await ggufBelow(repositoryFolder(source, cacheDir));
+  const there = matching(modelsAmong(files), quantization);
   return there.length === 1 ? { ...whole, file: there[0]!.path } : source;
 }

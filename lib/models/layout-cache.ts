@@ -14,7 +14,8 @@ import { PRIVATE_FOLDER, isOnlyOurs, makePrivateFolder } from '../files/private.
 import { openRegular, readOwnText } from '../files/regular-file.js';
 import { writeOwn } from '../files/write-whole.js';
 import { native } from '../native.js';
-import { cacheFolder } from './cache-folder.js';
+import { withCacheAdvice } from './cache-advice.js';
+import { CACHE_SETTINGS, cacheFolder } from './cache-folder.js';
 import { allParts } from './split-name.js';
 
 export interface LayoutCacheLimits {
@@ -34,7 +35,7 @@ const KEPT = /\.(layout|content)$/;
 const CONTENT = /^[0-9a-f]{64}$/;
 const CONTENT_BYTES = 64;
 
-export const layoutsFolder = () => join(cacheFolder(), 'layouts');
+export const layoutsFolder = (cacheDir?: string) => join(cacheFolder(cacheDir), 'layouts');
 
 /** One that was laid out before. */
 export interface StoredLayout {
@@ -86,7 +87,7 @@ export class LayoutCache {
     try {
       await this.keep(found, bytes, write);
     } catch (error) {
-      throw ioError(error, 'keep weights in', this.#folder);
+      throw withCacheAdvice(ioError(error, 'keep weights in', this.#folder), () => this.#folder);
     }
   }
 
@@ -132,7 +133,7 @@ export class LayoutCache {
     }
     throw new CachalotError(
       'io',
-      `others can write to '${this.#folder}', so nothing in it is trusted: remove it, or set XDG_CACHE_HOME to a folder of your own`,
+      `others can write to '${this.#folder}', so nothing in it is trusted: remove it, or name a folder of your own by ${CACHE_SETTINGS}`,
     );
   }
 

@@ -18,6 +18,8 @@ export interface PullOptions {
   onProgress?: ((progress: PullProgress) => void) | undefined;
   /** Fetch it anew though it is there; what is there is replaced when the new one is whole. Default false. */
   force?: boolean | undefined;
+  /** The folder of models. Default: CACHALOT_CACHE, or `cachalot` in the user's cache folder. */
+  cacheDir?: string | undefined;
 }
 
 /** Tells whoever looks on that somebody else is at the same file. */

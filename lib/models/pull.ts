@@ -6,14 +6,15 @@ import { CachalotError, abortError } from '../errors.js';
 import { exclusively } from '../files/exclusively.js';
 import { shown } from '../net/send.js';
 import { ALIASES } from './aliases.js';
-import { aliasPath, sourcePath } from './cache-folder.js';
+import { withCacheAdvice } from './cache-advice.js';
+import { aliasPath, cacheFolder, modelsFolder, sourcePath } from './cache-folder.js';
 import { fetchAlias, fetchSource } from './fetch-source.js';
 import { findAt, findLocal } from './find-local.js';
 import { whileWaiting } from './pull-options.js';
 import type { FetchOptions, PullOptions } from './pull-options.js';
 import { isSource, parseSource } from './source.js';
 import type { Source } from './source.js';
-import { checkOnline } from './sources/hub.js';
+import { checkOnline, hubCacheFolder } from './sources/hub.js';
 import { pickGguf } from './sources/hub-list.js';
 import { partsOf } from './split-name.js';
 
@@ -37,25 +38,33 @@ export interface PulledModel {
  */
 export async function pull(model: string, options: PullOptions = {}): Promise<PulledModel> {
   isPath('model', model);
-  const checks = { signal: isSignal, onProgress: isFunction, force: isBoolean };
+  const checks = { signal: isSignal, onProgress: isFunction, force: isBoolean, cacheDir: isPath };
   return pullWith(model, checkOptions(options, checks));
 }
 
 /** @internal With options that are not for users. */
 export async function pullWith(model: string, options: FetchOptions): Promise<PulledModel> {
-  const { signal, force = false } = options;
+  return pullInto(model, options).catch((error: unknown) => {
+    throw withCacheAdvice(error, () => cacheFolder(options.cacheDir));
+  });
+}
+
+async function pullInto(model: string, options: FetchOptions): Promise<PulledModel> {
+  const { signal, force = false, cacheDir } = options;
   if (signal?.aborted) throw abortError(signal);
   const alias = Object.hasOwn(ALIASES, model) ? ALIASES[model] : undefined;
   if (!alias && !isSource(model)) throw unknownModel(model);
   const named = parseSource(alias?.source ?? model);
   checkFirstPart(model, named);
   if (!force) {
-    const there = await (alias ? findAt(named, aliasPath(model)) : findLocal(named));
+    const there = await (alias
+      ? findAt(named, aliasPath(model, cacheDir))
+      : findLocal(named, cacheDir));
     if (there) return { ...there, cached: true };
   }
-  if (named.kind === 'hf') checkOnline(named);
+  if (named.kind === 'hf') checkOnline(named, [modelsFolder(cacheDir), hubCacheFolder()]);
   const source = await withFile(named, options);
-  const place = alias ? aliasPath(model) : sourcePath(source);
+  const place = alias ? aliasPath(model, cacheDir) : sourcePath(source, cacheDir);
   const fetch = async (held: AbortSignal) => {
     if (!force && (await findAt(source, place))) return; // somebody else was faster
     const how = { ...options, signal: held };

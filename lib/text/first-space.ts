@@ -1,20 +1,26 @@
-/** SentencePiece puts a space before the first word of a text. Text that goes on from other text must not get one. */
+/** Some tokenizers put a space before the first word of a text. Text that goes on from other text must not get one. */
 import type { Step, TokenizerJson } from './vocabulary.js';
 
 const isPrepend = (step: Step) => step.type === 'Prepend';
 const isMetaspace = (step: Step) => step.type === 'Metaspace' && step['prepend_scheme'] !== 'never';
 
+const isByteLevel = (step: Step) => step.type === 'ByteLevel' && step['add_prefix_space'] === true;
+
 export function putsSpaceFirst({ normalizer, pre_tokenizer }: TokenizerJson): boolean {
-  return someStep(normalizer, isPrepend) || someStep(pre_tokenizer, isMetaspace);
+  return (
+    someStep(normalizer, isPrepend) ||
+    someStep(pre_tokenizer, (step) => isMetaspace(step) || isByteLevel(step))
+  );
 }
 
 export function withoutFirstSpace(json: TokenizerJson): TokenizerJson {
   return {
     ...json,
     normalizer: changed(json.normalizer, (step) => (isPrepend(step) ? null : step)),
-    pre_tokenizer: changed(json.pre_tokenizer, (step) =>
-      isMetaspace(step) ? { ...step, prepend_scheme: 'never' } : step,
-    ),
+    pre_tokenizer: changed(json.pre_tokenizer, (step) => {
+      if (isMetaspace(step)) return { ...step, prepend_scheme: 'never' };
+      return isByteLevel(step) ? { ...step, add_prefix_space: false } : step;
+    }),
   };
 }
 

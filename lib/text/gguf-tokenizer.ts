@@ -8,6 +8,7 @@ import { types } from 'node:util';
 
 import { CachalotError } from '../errors.js';
 import type { GgufInfo, GgufValue } from '../native.js';
+import { guessPreTokenizer } from './missing-pre-tokenizer.js';
 import { PRE_TOKENIZERS } from './pre-tokenizers.js';
 import { TokenType } from './vocabulary.js';
 import type { AddedToken, TokenizerJson, Vocabulary } from './vocabulary.js';
@@ -24,17 +25,28 @@ export function readVocabulary(file: Pick<GgufInfo, 'metadata' | 'tensors'>): Vo
   const tokens = stringList(metadata, 'tokenizer.ggml.tokens');
   const types = tokenTypes(metadata, tokens.length);
   const vocabulary = { tokens, types, ...readModelTokens(file) };
-  return model === 'llama'
-    ? {
-        ...vocabulary,
-        encoding: 'sentencepiece',
-        tokenizerJson: sentencePieceJson(metadata, tokens, types),
-      }
-    : {
-        ...vocabulary,
-        encoding: 'byte-level',
-        tokenizerJson: byteLevelJson(metadata, tokens, types),
-      };
+  if (model === 'llama')
+    return {
+      ...vocabulary,
+      encoding: 'sentencepiece',
+      tokenizerJson: sentencePieceJson(metadata, tokens, types),
+    };
+  const { warning } = preTokenizerName(metadata);
+  return {
+    ...vocabulary,
+    encoding: 'byte-level',
+    tokenizerJson: byteLevelJson(metadata, tokens, types),
+    ...(warning === undefined ? {} : { warnings: [warning] }),
+  };
+}
+
+/** What the file says, or what its merges tell. */
+function preTokenizerName(metadata: GgufInfo['metadata']): { name: GgufValue; warning?: string } {
+  const name = metadata['tokenizer.ggml.pre'];
+  if (name !== undefined) return { name };
+  const [tokens, merges] = ['tokens', 'merges'].map((key) => metadata[`tokenizer.ggml.${key}`]);
+  const count = (list: GgufValue | undefined) => (Array.isArray(list) ? list.length : 0);
+  return guessPreTokenizer(count(tokens), count(merges));
 }
 
 /** What a model file says besides its vocabulary. */
@@ -62,7 +74,7 @@ export function readModelTokens({
 /** What holds when the file does not say. */
 function addsBos(metadata: GgufInfo['metadata']): boolean {
   if (metadata['tokenizer.ggml.model'] === 'llama') return true;
-  const name = metadata['tokenizer.ggml.pre'];
+  const { name } = preTokenizerName(metadata);
   return typeof name === 'string' && PRE_TOKENIZERS.get(name)?.addBos === true;
 }
 
@@ -203,7 +215,7 @@ function byteLevelJson(
   tokens: string[],
   types: TokenType[],
 ): TokenizerJson {
-  const name = metadata['tokenizer.ggml.pre'] ?? 'default';
+  const { name } = preTokenizerName(metadata);
   const pre = typeof name === 'string' ? PRE_TOKENIZERS.get(name) : undefined;
   if (pre === undefined) {
     throw new CachalotError(

@@ -14,8 +14,8 @@ export interface TextPart {
 
 /** A call of a tool that the model has asked for. */
 export interface ToolCall {
-  readonly id?: string;
-  readonly type?: 'function';
+  readonly id?: string | undefined;
+  readonly type?: 'function' | undefined;
   readonly function: {
     readonly name: string;
     /** As an object, or as the JSON that says it. Templates see the object. */
@@ -29,13 +29,13 @@ export interface Message {
   /** May be null only where there are tool calls. */
   readonly content: string | readonly TextPart[] | null;
   /** Of who says it, or of the tool that answers. */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** What an assistant's message asks for. */
-  readonly tool_calls?: readonly ToolCall[];
+  readonly tool_calls?: readonly ToolCall[] | undefined;
   /** Of the call that a tool's message answers. */
-  readonly tool_call_id?: string;
+  readonly tool_call_id?: string | undefined;
   /** What an assistant thought before it answered. */
-  readonly reasoning_content?: string;
+  readonly reasoning_content?: string | undefined;
 }
 
 export function textOf(content: Message['content']): string {

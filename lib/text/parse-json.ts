@@ -53,8 +53,8 @@ function measure(text: string): { depth: number; values: number } {
   return { depth: deepest, values };
 }
 
-/** Where the string ends that begins at `start`, or the end of the text. */
-function endOfString(text: string, start: number): number {
+/** Where the string of JSON ends that begins at `start`, or the end of the text. */
+export function endOfString(text: string, start: number): number {
   for (let end = text.indexOf('"', start + 1); end >= 0; end = text.indexOf('"', end + 1)) {
     let before = end;
     while (text.charCodeAt(before - 1) === BACKSLASH) before--;

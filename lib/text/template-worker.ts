@@ -1,9 +1,8 @@
 /** Renders chat templates in a worker: a template is a program from a model file, and may loop for ever. */
-import { Template } from '@huggingface/jinja';
-
 import { CachalotError } from '../errors.js';
+import { RaisedError, TooLargeError, TooLongError } from './jinja/errors.js';
+import { Template } from './jinja/template.js';
 import { serve } from './lane-worker.js';
-import { LIMIT_MESSAGE, limitTemplates, resetLimits } from './template-limits.js';
 
 export interface RenderJob {
   template: string;
@@ -19,23 +18,26 @@ function render({ template, variables }: RenderJob): string {
     templates.clear(); // a session uses one template; more are not worth keeping
     templates.set(template, parsed);
   }
-  resetLimits();
   return parsed.render(variables);
 }
 
-limitTemplates();
+function failure(error: Error): CachalotError {
+  const { message } = error;
+  if (error instanceof TooLargeError)
+    return new CachalotError('template_too_large', `the chat template ${message}`);
+  if (error instanceof TooLongError)
+    return new CachalotError('template_timeout', `the chat template ${message}`);
+  if (error instanceof RaisedError)
+    return new CachalotError('template_failed', `the chat template refuses this: ${message}`);
+  return new CachalotError('template_failed', `the chat template failed: ${message}`);
+}
+
 serve(
   Promise.resolve((job: RenderJob) => {
     try {
       return render(job);
     } catch (error) {
-      const { message } = error as Error;
-      // V8's own limit on strings is met within one step.
-      const tooLarge = message === LIMIT_MESSAGE || message === 'Invalid string length';
-      throw new CachalotError(
-        tooLarge ? 'template_too_large' : 'template_failed',
-        `the chat template failed: ${message}`,
-      );
+      throw failure(error as Error);
     }
   }),
 );

@@ -51,8 +51,9 @@ export class TokenizerThread {
       died,
     });
     try {
-      const opened = await lanes.first.run({ kind: 'open' }, signal);
-      return new TokenizerThread(lanes, opened as Opened);
+      const opened = (await lanes.first.run({ kind: 'open' }, signal)) as Opened;
+      for (const warning of opened.warnings) warn(path, warning);
+      return new TokenizerThread(lanes, opened);
     } catch (error) {
       await lanes.dispose();
       throw error;
@@ -92,6 +93,13 @@ export class TokenizerThread {
   dispose(): Promise<void> {
     return this.#lanes.dispose();
   }
+}
+
+function warn(model: string, warning: string): void {
+  process.emitWarning(`'${model}': ${warning}`, {
+    type: 'CachalotWarning',
+    code: 'tokenizer_guessed',
+  });
 }
 
 function died({ message }: Error): CachalotError {

@@ -32,6 +32,8 @@ export type TokenizerJob =
 export interface Opened {
   table: TokenTableData;
   chatTemplate: string | undefined;
+  /** For the user, who hears of them in the engine's thread. */
+  warnings: string[];
 }
 
 export type TokenizerAnswer = Opened | Int32Array | ProtectedText[] | number[];
@@ -60,7 +62,8 @@ async function load() {
       const table = tokenizer.tableData();
       transfer(table.bytes.buffer);
       transfer(table.ends.buffer);
-      return { table, chatTemplate: vocabulary.chatTemplate };
+      const { chatTemplate, warnings = [] } = vocabulary;
+      return { table, chatTemplate, warnings };
     }
     const { names } = tokenizer.table;
     if (job.kind === 'protect') return job.texts.map((text) => names.protect(text));

@@ -9,6 +9,7 @@ import { TokenTable } from './token-table.js';
 import type { TokenTableData } from './token-table.js';
 import type { TokenizerJson, Vocabulary } from './vocabulary.js';
 import { endTokens, withControlTokens } from './end-tokens.js';
+import { exactPipeline } from './exact-steps.js';
 import { putsSpaceFirst, withoutFirstSpace } from './first-space.js';
 
 /** The part of @huggingface/tokenizers that we use; its own types do not resolve under "nodenext". */
@@ -93,7 +94,9 @@ export class TextTokenizer {
   private idsOf(text: string, continues: boolean): number[] {
     let ids: unknown[];
     try {
-      ({ ids } = this.tokenizer(continues).encode(text, { add_special_tokens: false }));
+      // Half a pair of surrogates is no character; as bytes it would be U+FFFD, so it is cut as that, too.
+      const characters = text.replace(/\p{Surrogate}/gu, '\ufffd');
+      ({ ids } = this.tokenizer(continues).encode(characters, { add_special_tokens: false }));
     } catch (error) {
       if (error instanceof CachalotError) throw error;
       throw damaged('cannot encode', error);
@@ -111,9 +114,10 @@ export class TextTokenizer {
   }
 
   private build(json: TokenizerJson): Tokenizer {
-    const pre_tokenizer = this.#breaker.preTokenizer(json.pre_tokenizer);
+    const exact = exactPipeline(json);
+    const pre_tokenizer = this.#breaker.preTokenizer(exact.pre_tokenizer);
     try {
-      return new Tokenizer({ ...json, pre_tokenizer }, {});
+      return new Tokenizer({ ...exact, pre_tokenizer }, {});
     } catch (error) {
       throw damaged('cannot be built', error);
     }

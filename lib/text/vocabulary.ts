@@ -23,6 +23,8 @@ export interface Vocabulary {
   /** In the format of Hugging Face's tokenizer.json. */
   tokenizerJson: TokenizerJson;
   chatTemplate: string | undefined;
+  /** What was taken for want of knowledge, in words for the user. */
+  warnings?: string[];
 }
 
 export interface AddedToken {

@@ -161,6 +161,7 @@ Request request_from(const Napi::Value& value) {
   request.deadline_ms = fields.integer<int64_t>("deadlineMs");
   request.batch = fields.integer<uint64_t>("batch");
   request.batch_rank = fields.integer("batchRank");
+  request.tells_start = fields.is("tellStart");
   return request;
 }
 
@@ -222,6 +223,7 @@ Napi::Object to_js(Napi::Env env, const StepEvents& events) {
   uint32_t i = 0;
   for (const auto& event : events.finished) finished.Set(i++, to_js(env, event));
   auto object = Napi::Object::New(env);
+  if (!events.started.empty()) object.Set("started", to_js(env, events.started));
   object.Set("tokens", tokens);
   object.Set("finished", finished);
   if (events.loading) {

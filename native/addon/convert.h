@@ -20,6 +20,8 @@ EngineOptions engine_options_from(const Napi::Value& value);
 WantedMetadata wanted_metadata_from(const Napi::Value& value);
 
 Napi::Object to_js(Napi::Env env, const StepEvents& events);
+Napi::Array to_js(Napi::Env env, const std::list<StartEvent>& started);
+Napi::Object to_js(Napi::Env env, const DeviceDescription& device);
 Napi::Object to_js(Napi::Env env, const EngineStats& stats);
 Napi::Array to_js(Napi::Env env, const std::vector<StepReport>& steps);
 Napi::Object to_js(Napi::Env env, const StoredTensor& tensor);

@@ -47,6 +47,28 @@ Napi::Object to_js(Napi::Env env, const cuda::FoundDevices& found) {
   return object;
 }
 
+Napi::Array to_js(Napi::Env env, const std::list<StartEvent>& started) {
+  auto array = Napi::Array::New(env, started.size());
+  uint32_t i = 0;
+  for (const StartEvent& start : started) {
+    auto object = Napi::Object::New(env);
+    object.Set("id", static_cast<double>(start.id));
+    object.Set("cachedTokens", start.cached_tokens);
+    object.Set("queuedMs", start.queued_ms);
+    array.Set(i++, object);
+  }
+  return array;
+}
+
+Napi::Object to_js(Napi::Env env, const DeviceDescription& device) {
+  auto object = Napi::Object::New(env);
+  object.Set("kind", device.kind);
+  object.Set("name", device.name);
+  object.Set("instructions", device.instructions);
+  object.Set("threads", device.threads);
+  return object;
+}
+
 Napi::Object to_js(Napi::Env env, const EngineStats& stats) {
   auto object = Napi::Object::New(env);
   const auto set = [&](const char* key, auto value) {

@@ -125,7 +125,9 @@ Napi::Value EngineWrap::stats(const Napi::CallbackInfo& info) {
 
 Napi::Value EngineWrap::description(const Napi::CallbackInfo& info) {
   auto object = Napi::Object::New(info.Env());
-  object.Set("device", engine().device());
+  auto device = to_js(info.Env(), engine().device());
+  if (const auto& note = engine().device_note(); !note.empty()) device.Set("note", note);
+  object.Set("device", device);
   object.Set("weights", engine().weights());
   object.Set("kvFormat", kv_format_name(engine().kv_format()));
   object.Set("kvBytesPerToken", static_cast<double>(engine().kv_bytes_per_token()));

@@ -9,12 +9,19 @@
 
 namespace cachalot {
 
+/** What computes. */
+struct DeviceDescription {
+  std::string kind;          // "cpu" or "cuda"
+  std::string name;          // of a GPU; empty for the CPU, which the host can name
+  std::string instructions;  // "avx512", "sm_90"
+  int threads = 0;           // of a GPU: its multiprocessors
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
 
-  /** For people: device, instruction path, threads. */
-  virtual std::string description() const = 0;
+  virtual DeviceDescription device() const = 0;
   /** How many work items keep the device busy; never changes a result. */
   virtual int parallelism() const = 0;
   virtual KvFormat preferred_kv_format() const = 0;

@@ -32,10 +32,7 @@ class CpuBuffer final : public Buffer {
 CpuBackend::CpuBackend(const std::string& instructions, int threads)
     : kernels_(choose_kernels(instructions)), pool_(choose_threads(threads)) {}
 
-std::string CpuBackend::description() const {
-  return std::string("cpu, ") + kernels_.name + ", " + std::to_string(pool_.size()) +
-         (pool_.size() == 1 ? " thread" : " threads");
-}
+DeviceDescription CpuBackend::device() const { return {"cpu", "", kernels_.name, pool_.size()}; }
 
 // bf16 halves the bytes that decoding reads; the portable path would pay for it in conversions.
 KvFormat CpuBackend::preferred_kv_format() const {

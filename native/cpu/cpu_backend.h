@@ -17,7 +17,7 @@ class CpuBackend final : public Backend {
   /** `instructions`: "auto" or one of available_instructions(). `threads`: 0 for one per core. */
   CpuBackend(const std::string& instructions, int threads);
 
-  std::string description() const override;
+  DeviceDescription device() const override;
   int parallelism() const override { return pool_.size(); }
   KvFormat preferred_kv_format() const override;
   void check_kv(KvFormat, int) const override {}

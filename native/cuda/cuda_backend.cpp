@@ -54,10 +54,10 @@ CudaBackend::CudaBackend(const std::string& library, int index)
   tables_ = std::make_unique<CudaBuffer>(device_, 2 * kRoomForSamples);
 }
 
-std::string CudaBackend::description() const {
+DeviceDescription CudaBackend::device() const {
   const DeviceInfo& info = device_->info();
-  return std::string("cuda, ") + info.name + ", " + std::to_string(info.n_multiprocessors) +
-         " multiprocessors";
+  const std::string instructions = "sm_" + std::to_string(10 * info.major + info.minor);
+  return {"cuda", info.name, instructions, info.n_multiprocessors};
 }
 
 uint64_t CudaBackend::memory_for_kv() const {

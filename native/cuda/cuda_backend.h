@@ -49,7 +49,7 @@ class CudaBackend final : public Backend {
    * find_devices lists. Throws device_unavailable. */
   CudaBackend(const std::string& library, int index);
 
-  std::string description() const override;
+  DeviceDescription device() const override;
   int parallelism() const override { return device_->info().n_multiprocessors; }
   KvFormat preferred_kv_format() const override { return KvFormat::kBF16; }
   void check_kv(KvFormat format, int head_dim) const override;

@@ -108,7 +108,7 @@ std::unique_ptr<Engine> build_engine(const std::string& path, const EngineOption
       return assemble_engine(open_model(path), gpu_backend(options, "cuda"), options, sink);
     } catch (const Error& error) {
       if (!is_about_device(error.code())) throw;
-      note = std::string("; not on the GPU: ") + error.what();
+      note = std::string("not on the GPU: ") + error.what();
     }
   }
   return assemble_engine(open_model(path), cpu_backend(options), options, sink, note);

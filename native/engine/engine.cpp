@@ -137,6 +137,8 @@ void Engine::run_step(StepEvents* events) {
   const double schedule_us = 1000 * milliseconds(start, Clock::now());
   for (auto& sequence : unserviceable) refuse(*sequence, events);
   if (step.entries.empty()) return;
+  for (const auto& entry : step.entries) announce(*entry.sequence);
+  if (!parts_.backend->works_by_itself()) deliver();  // starts; what was before has been delivered
   std::optional<StepOutcome> outcome;
   std::optional<Error> error;
   try {
@@ -157,6 +159,15 @@ void Engine::run_step(StepEvents* events) {
     parts_.tree->check_invariants();
     scheduler_.check_invariants();
   }
+}
+
+/** Tells of a sequence that is in its first step, before the step is computed. Needs no memory. */
+void Engine::announce(Sequence& sequence) {
+  if (sequence.start.empty()) return;
+  StartEvent& start = sequence.start.front();
+  start.cached_tokens = sequence.cached_tokens;
+  start.queued_ms = milliseconds(sequence.submitted, sequence.started);
+  undelivered_.started.splice(undelivered_.started.end(), sequence.start);
 }
 
 /** Hands out the step's tokens, commits its KV and ends what is finished. */

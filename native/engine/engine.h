@@ -99,7 +99,9 @@ class Engine {
   /** Writes what weights were packed into; may run beside the loop. Throws io, or aborted once
    * `stop` is set. */
   void save_layout(const std::string& path, const std::atomic<bool>& stop) const;
-  std::string device() const { return parts_.backend->description() + parts_.device_note; }
+  DeviceDescription device() const { return parts_.backend->device(); }
+  /** Why it is not the device that was preferred; empty if it is. */
+  const std::string& device_note() const { return parts_.device_note; }
   KvFormat kv_format() const { return parts_.pool->store().format; }
   size_t kv_bytes_per_token() const { return parts_.pool->run_bytes() / kTileTokens; }
   int context_length() const { return parts_.context_length; }
@@ -109,6 +111,7 @@ class Engine {
   void loop();
   void take_commands(StepEvents* events);
   void run_step(StepEvents* events);
+  void announce(Sequence& sequence);
   void settle(const Step& step, const StepOutcome& outcome, StepEvents* events);
   std::optional<FinishReason> settle_entry(const StepEntry& entry, const StepOutcome& outcome,
                                            size_t output, StepEvents* events);

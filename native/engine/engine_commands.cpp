@@ -40,6 +40,7 @@ void Engine::submit(Request request) {
   sequence->tokens = request.tokens;
   sequence->request = std::move(request);
   sequence->submitted = Clock::now();
+  if (sequence->request.tells_start) sequence->start.emplace_back().id = end.id;
   {
     const std::lock_guard lock(mutex_);
     if (failure_) throw *failure_;

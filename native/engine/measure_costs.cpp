@@ -181,8 +181,10 @@ AttentionCosts measure_attention_costs(Backend& backend, KvFormat format, int he
 AttentionCosts load_attention_costs(Backend& backend, KvFormat format, int head_dim,
                                     const std::string& folder, const std::string& machine) {
   if (folder.empty()) return measure_attention_costs(backend, format, head_dim);
-  const std::string shape = machine + "; " + backend.description() + "; " + kv_format_name(format) +
-                            "; head size " + std::to_string(head_dim);
+  const DeviceDescription device = backend.device();
+  const std::string shape = machine + "; " + device.kind + " " + device.name + ", " +
+                            device.instructions + ", " + std::to_string(device.threads) + "; " +
+                            kv_format_name(format) + "; head size " + std::to_string(head_dim);
   const std::string key = shape + "; kernels " + CACHALOT_KERNEL_HASH;
   // New kernels overwrite it.
   const auto path = (std::filesystem::path(folder) / file_name(shape)).string();

@@ -62,10 +62,18 @@ struct Request {
   std::vector<int32_t> rows;  // kLogits: ascending indices into tokens
   uint64_t pin = 0;           // kPrefill: not 0: keep the KV under this name until it is unpinned
   int priority = kDefaultPriority;  // 0 to 100: who runs first, and whose KV is kept longest
-  int64_t ttl_ms = 0;       // kPrefill: how long its KV is kept after its last use; 0: no limit
-  int64_t deadline_ms = 0;  // from submission; 0: none
-  uint64_t batch = 0;       // not 0: an item of that batch, see Engine::begin_batch
-  int batch_rank = 0;       // its place in the batch's order
+  int64_t ttl_ms = 0;        // kPrefill: how long its KV is kept after its last use; 0: no limit
+  int64_t deadline_ms = 0;   // from submission; 0: none
+  uint64_t batch = 0;        // not 0: an item of that batch, see Engine::begin_batch
+  int batch_rank = 0;        // its place in the batch's order
+  bool tells_start = false;  // somebody wants its StartEvent
+};
+
+/** A request is in its first step. */
+struct StartEvent {
+  uint64_t id = 0;
+  int cached_tokens = 0;
+  double queued_ms = 0;  // from submission
 };
 
 struct TokenEvent {
@@ -98,15 +106,17 @@ struct LoadProgress {
 };
 
 /** What happened in one step, or in several that nobody has looked at yet: crosses to JavaScript at
- * once. Lists, because the ends of requests are made beforehand, and put here and passed on without
- * needing memory: nobody may wait for ever because there is none. */
+ * once. Lists, because starts and ends of requests are made beforehand, and put here and passed on
+ * without needing memory: nobody may wait for ever because there is none. */
 struct StepEvents {
+  std::list<StartEvent> started;
   std::list<TokenEvent> tokens;
   std::list<FinishEvent> finished;
   std::optional<LoadProgress> loading;
-  bool empty() const { return tokens.empty() && finished.empty() && !loading; }
+  bool empty() const { return started.empty() && tokens.empty() && finished.empty() && !loading; }
   /** What happened later. */
   void append(StepEvents&& later) noexcept {
+    started.splice(started.end(), later.started);
     tokens.splice(tokens.end(), later.tokens);
     finished.splice(finished.end(), later.finished);
     if (later.loading) loading = std::exchange(later.loading, std::nullopt);

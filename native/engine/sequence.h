@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <list>
 #include <vector>
 
 #include "engine/request.h"
@@ -23,6 +24,7 @@ struct Sequence {
   uint64_t order = 0;         // of equals, the least comes first
   int64_t deadline_ms = 0;    // on the scheduler's clock; 0: none
   Clock::time_point submitted, started, first_token;
+  std::list<StartEvent> start;  // made beforehand if it is to be told; empty once it was
 
   int n_prompt() const { return static_cast<int>(request.tokens.size()); }
   int n_generated() const { return static_cast<int>(tokens.size()) - n_prompt(); }

@@ -40,7 +40,7 @@ int32_t token_of(uint32_t hash);
 
 class ScriptedBackend final : public Backend {
  public:
-  std::string description() const override { return "scripted"; }
+  DeviceDescription device() const override { return {"scripted", "", "", 1}; }
   int parallelism() const override { return 3; }
   KvFormat preferred_kv_format() const override { return KvFormat::kF32; }
   std::unique_ptr<Buffer> allocate(size_t bytes) override;

@@ -48,6 +48,32 @@ describe('options', () => {
     await expect(Engine.load(path, options as LoadOptions)).rejects.toMatchObject({ code });
   });
 
+  test('an id that the vocabulary does not have is refused by its number, wherever it is given', async () => {
+    const { vocabulary } = engine.description;
+    const message = expect.stringContaining(String(vocabulary)) as string;
+    const refusal = { code: 'invalid_argument', message };
+    const own = (error: object) => expect.objectContaining(error) as Error;
+    expect(() => engine.detokenize([3, vocabulary])).toThrow(
+      own({
+        code: 'invalid_argument',
+        message: `expected ids below ${vocabulary}, the size of the vocabulary, for \`tokens\`, received ${vocabulary}`,
+      }),
+    );
+    expect(() => engine.detokenize([-1])).toThrow(own({ code: 'invalid_argument' }));
+    expect(engine.detokenize([vocabulary - 1])).not.toBe('');
+    const wrong = [3, vocabulary];
+    const errors: unknown[] = [];
+    for await (const { error } of engine.createBatch([{ tokens: wrong }], { maxTokens: 1 }))
+      errors.push(error);
+    expect(errors).toEqual([expect.objectContaining(refusal)]);
+    await expect(engine.score(wrong)).rejects.toMatchObject(refusal);
+    await expect(engine.logits(wrong)).rejects.toMatchObject(refusal);
+    await expect(engine.cache.add(wrong)).rejects.toMatchObject(refusal);
+    await expect(engine.completeTokens(wrong).result).rejects.toMatchObject(refusal);
+    for (const options of [{ stopTokens: [vocabulary] }, { logitBias: { [vocabulary]: 1 } }])
+      await expect(engine.completeTokens([3], options).result).rejects.toMatchObject(refusal);
+  });
+
   test('an empty prompt and one longer than the context are refused', async () => {
     await expect(engine.completeTokens([]).result).rejects.toMatchObject({
       code: 'invalid_argument',

@@ -11,7 +11,6 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-import type { BatchResult } from '../../lib/batch.js';
 import type { InputLine } from '../../lib/cli/batch-input.js';
 import { BatchOutput } from '../../lib/cli/batch-output.js';
 import { LOCK_PERIODS } from '../../lib/files/lock-file.js';
@@ -20,12 +19,15 @@ import { temporaryPath } from '../fixtures/tiny-model.js';
 const lines: InputLine[] = ['a', 'b'].map((text, index) => ({
   index,
   text: JSON.stringify(text),
-  id: `é${index}`,
+  id: JSON.stringify(`é${index}`),
   prompt: text,
+  tokens: undefined,
   options: {},
+  form: 'own',
+  asked: undefined,
   error: undefined,
 }));
-const answer = { text: 'x', finishReason: 'stop', usage: {} } as unknown as BatchResult;
+const answer = { text: 'x', finishReason: 'stop', usage: {} };
 const { signal } = new AbortController();
 const open = (path: string, given = signal) => BatchOutput.open(path, lines, {}, given);
 

@@ -61,12 +61,54 @@ describe('cachalot chat', () => {
     expect(outcome.stderr).toMatch(message);
   });
 
-  test('/undo and /new take back; an unknown command ends a script', async () => {
+  test('a byte-order mark is no text, in a pipe or a conversation', async () => {
+    const path = temporaryPath('conversation.json');
+    await chat(`the\n/save ${path}\n`);
+    writeFileSync(path, `\ufeff${readFileSync(path, 'utf8')}`);
+    const { code, stderr } = await chat(`\ufeff/load ${path}\n`);
+    expect([code, stderr]).toEqual([0, '2 messages\n']);
+  });
+
+  test('a block between quotes is one message, as it was written', async () => {
+    const path = temporaryPath('conversation.json');
+    expect((await chat(`"""\r\n/one\r\n\r\n  two\n"""\n/save ${path}\n`)).code).toBe(0);
+    const { messages } = JSON.parse(readFileSync(path, 'utf8')) as {
+      messages: { content: string }[];
+    };
+    expect(messages[0]!.content).toBe('/one\n\n  two');
+    const open = await chat('"""\nthe\n');
+    expect(open).toMatchObject({ code: 2, stdout: '' });
+    expect(open.stderr).toMatch(/begins with """ has no end/);
+  });
+
+  test('a line that is not UTF-8 ends a script, when those before have been answered', async () => {
+    const line = `printf 'the\\n\\xe9\\nthe\\n' | "$0" "$1" chat -m "$2" -n 2`;
+    const child = spawn('bash', ['-c', line, process.execPath, cliPath, model]);
+    const [out, errors] = [child.stdout, child.stderr].map((stream) => {
+      const chunks: Buffer[] = [];
+      stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+      return chunks;
+    });
+    expect(await new Promise((exit) => child.once('close', exit))).toBe(1);
+    expect(String(Buffer.concat(errors!))).toMatch(/standard input: line 2 is not UTF-8/);
+    expect(String(Buffer.concat(out!))).toMatch(/^.+\n$/);
+  });
+
+  test('SIGTERM ends the answer and the chat', async () => {
+    const child = spawn(process.execPath, [cliPath, 'chat', '-m', model]);
+    child.stdin.write('the\n'); // seconds of text
+    await new Promise((seen) => child.stdout.once('data', seen));
+    child.kill('SIGTERM');
+    expect(await new Promise((exit) => child.once('exit', exit))).toBe(143);
+  });
+
+  test('/undo and /new take back; a command that is wrong ends a script', async () => {
     const { stdout, stderr } = await chat('the\n/undo\nthe\n/new\nthe\n/stats\n');
     const answers = stdout.trim().split('\n');
     expect(new Set(answers).size).toBe(1);
     expect(stderr).toContain('0 turns');
-    expect(await chat('/dance\nthe\n')).toMatchObject({ code: 2, stdout: '' });
+    for (const wrong of ['/dance', '/exit now', '/undo 3', '/save'])
+      expect(await chat(`${wrong}\nthe\n`)).toMatchObject({ code: 2, stdout: '' });
   });
 
   test('a model without a template is refused', async () => {

@@ -43,7 +43,11 @@ onEmulator('an engine on an emulated GPU', () => {
       const largest = Math.max(...Array.from(b!, Math.abs));
       b!.forEach((value, i) => expect(Math.abs(a![i]! - value)).toBeLessThan(0.03 * largest));
       expect(gpu.description).toMatchObject({ weights: 'on the device', kvFormat: 'bf16' });
-      expect(gpu.description.device).toMatch(/^cuda, emulated GPU/);
+      expect(gpu.description.device).toMatchObject({
+        kind: 'cuda',
+        name: expect.stringMatching(/^emulated GPU/) as string,
+        instructions: expect.stringMatching(/^sm_\d+$/) as string,
+      });
     },
   );
 

@@ -126,15 +126,3 @@ describe('a tarball', () => {
       expect(readdirSync(`${models}/${folder}`)).toEqual([]);
   });
 });
-
-describe('npm', () => {
-  useStubHub();
-
-  test('that is not there is named, with what to do', async () => {
-    process.env['PATH'] = '/no/such/folder';
-    await expect(pull('npm:one@1.0.0/m.gguf')).rejects.toMatchObject({
-      code: 'download_failed',
-      message: expect.stringMatching(/there is no npm on the PATH.*install npm/) as string,
-    });
-  });
-});

@@ -42,10 +42,14 @@ describe('chat templates', () => {
     );
   });
 
-  test('a nested 3000 x 3000 loop ends in a typed error ', async () => {
-    const loop =
-      '{% for i in range(3000) %}{% for j in range(3000) %}{{ i * j }}{% endfor %}{% endfor %}';
-    await failsWith(loop, 'template_timeout');
+  test('a loop that goes on for too long ends in a typed error, whatever it does', async () => {
+    const turns = '{% for i in range(99999) %}{% for j in range(99999) %}';
+    for (const body of ['', '{% set x = i * j %}', "{% set x = 'a' ~ i %}"])
+      await failsWith(
+        `${turns}${body}{% endfor %}{% endfor %}`,
+        'template_timeout',
+        'template_too_large',
+      );
   });
 
   // A heap limit alone does not do it: docs/decisions/0006.
@@ -76,9 +80,20 @@ describe('chat templates', () => {
 
   test('a template that does not parse or raises is an error that says why', async () => {
     await failsWith('{% if %}', 'template_failed');
-    await expect(renderer.render("{{ raise_exception('no system role') }}", {})).rejects.toThrow(
-      'no system role',
-    );
+    await expect(
+      renderer.render("{{ raise_exception('no system role') }}", {}),
+    ).rejects.toMatchObject({
+      code: 'template_failed',
+      message: 'the chat template refuses this: no system role',
+    });
+    await expect(renderer.render("\n{{ 'a'|nope }}", {})).rejects.toMatchObject({
+      code: 'template_failed',
+      message: 'the chat template failed: line 2: there is no filter "nope"',
+    });
+  });
+
+  test('a recursion without end is an error', async () => {
+    await failsWith('{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}', 'template_failed');
   });
 
   test('a template reaches nothing of the host', async () => {

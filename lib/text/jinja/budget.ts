@@ -1,0 +1,97 @@
+/**
+ * What one rendering may make and do. A worker's heap limit ends the worker - but when a single allocation passes it, V8 ends
+ * the whole process. So every text and every list is measured, before it is made where it can be long: docs/decisions/0006.
+ */
+import { MAX_TEXT } from '../template-size.js';
+import { TooLargeError, TooLongError } from './errors.js';
+
+const MAX_ITEMS = 200_000;
+/** Characters and items that one rendering may make in all, and how many more for each character or value that it is given. */
+const MAX_MADE = 128 << 20;
+const MADE_PER_GIVEN = 192;
+/** Characters and values that it may be given: messages, and as much again of tools and documents. */
+const MAX_GIVEN = 2 * MAX_TEXT;
+/** Statements, turns of loops and calls. */
+const MAX_STEPS = 20_000_000;
+/** What an object takes beside its items. */
+const OBJECT = 8;
+
+let [received, made, maxMade, steps] = [0, 0, MAX_MADE, 0];
+
+/** Before each rendering. */
+export function startBudget(): void {
+  [received, made, maxMade, steps] = [0, 0, MAX_MADE, 0];
+}
+
+/** A long conversation is much work: the more is given, the more a rendering may make. */
+export function receive(size: number): void {
+  received += size;
+  if (received > MAX_GIVEN) throw new TooLargeError('is given too large variables');
+  maxMade = MAX_MADE + MADE_PER_GIVEN * Math.min(received, MAX_TEXT);
+}
+
+export function step(): void {
+  if (++steps > MAX_STEPS) throw new TooLongError(`takes more than ${MAX_STEPS} steps`);
+}
+
+/** Call before a text of so many characters is made. */
+export function chargeText(length: number): void {
+  made += length;
+  if (!(length <= MAX_TEXT) || made > maxMade) throw tooLarge();
+}
+
+/** Call before a list of so many items is made, or as each of them is added. */
+export function chargeItems(count: number): void {
+  made += count + OBJECT;
+  if (!(count <= MAX_ITEMS) || made > maxMade) throw tooLarge();
+}
+
+/** A text that is made is measured; one that was there is shared. */
+export function measured(text: string): string {
+  chargeText(text.length);
+  return text;
+}
+
+/** A text that is made of many, which ends before it is too long. */
+export class Pieces {
+  #text = '';
+
+  get text(): string {
+    return this.#text;
+  }
+
+  push(text: string): void {
+    chargeText(text.length);
+    if (this.#text.length + text.length > MAX_TEXT) throw tooLarge();
+    this.#text += text;
+  }
+}
+
+/** All of them, measured one by one, as nobody knows how many there will be. */
+export function collect<T>(items: Iterable<T>): T[] {
+  const list: T[] = [];
+  for (const item of items) {
+    if (list.length >= MAX_ITEMS) throw tooLarge();
+    list.push(item);
+  }
+  chargeItems(list.length);
+  return list;
+}
+
+/** Joins after adding up, as many parts may be one long text. */
+export function joined(parts: readonly string[], between = ''): string {
+  let length = between.length * Math.max(0, parts.length - 1);
+  for (const part of parts) length += part.length;
+  chargeText(length);
+  return parts.join(between);
+}
+
+export function repeated(text: string, count: number): string {
+  if (!(count > 0) || text === '') return '';
+  chargeText(text.length * count);
+  return text.repeat(count);
+}
+
+function tooLarge(): TooLargeError {
+  return new TooLargeError('makes too large values');
+}

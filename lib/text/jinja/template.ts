@@ -1,0 +1,54 @@
+/**
+ * A chat template, as transformers renders it with Python's jinja2: docs/decisions/0017. What of that language is not here is
+ * refused by name, never passed over.
+ */
+import { Pieces, startBudget } from './budget.js';
+import { compile, position } from './compile.js';
+import { TemplateError } from './errors.js';
+import { fromObject } from './from-host.js';
+import { makeGlobals } from './globals.js';
+import { parse } from './parse.js';
+import { Scope } from './scope.js';
+import { toText } from './values.js';
+import type { Value } from './values.js';
+
+export class Template {
+  readonly #run: ReturnType<typeof compile>;
+
+  /** Throws TemplateError if it does not parse. */
+  constructor(source: string) {
+    this.#run = notTooDeep(() => compile(parse(source)));
+  }
+
+  /** Throws TemplateError, RaisedError, TooLargeError or TooLongError. `now`: for templates that tell the date. */
+  render(variables: Record<string, unknown>, now = new Date()): string {
+    startBudget();
+    position.line = 0;
+    const output = new Pieces();
+    try {
+      notTooDeep(() => this.#run(scopeOf(variables, now), output));
+    } catch (error) {
+      if (error instanceof TemplateError && position.line > 0)
+        throw new TemplateError(`line ${position.line}: ${error.message}`, { cause: error });
+      throw error;
+    }
+    return output.text;
+  }
+}
+
+function scopeOf(variables: Record<string, unknown>, now: Date): Scope {
+  const given = new Map<string, Value>();
+  for (const [name, value] of fromObject(variables).entries())
+    given.set(toText(name, 'a variable'), value);
+  return new Scope(new Scope(new Scope(undefined, makeGlobals(now)), given));
+}
+
+/** A recursion without end, or brackets without end, meet the end of the stack: V8 calls that a RangeError. */
+function notTooDeep<T>(act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new TemplateError('it nests too deeply', { cause: error });
+  }
+}
