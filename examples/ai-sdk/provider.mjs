@@ -38,7 +38,18 @@ export function cachalot(engine) {
       };
     },
     async doStream(options) {
-      return { stream: ReadableStream.from(parts(ask(engine, options), options.abortSignal)) };
+      const asked = ask(engine, options);
+      const source = parts(asked, options.abortSignal);
+      return {
+        stream: new ReadableStream({
+          async pull(controller) {
+            const { done, value } = await source.next();
+            if (done) controller.close();
+            else controller.enqueue(value);
+          },
+          cancel: () => asked.generation.stop(),
+        }),
+      };
     },
   };
 }
@@ -77,8 +88,6 @@ function ask(engine, options) {
 }
 
 /**
- * Who leaves the stream ends the generation.
- *
  * @param {ReturnType<typeof ask>} asked
  * @param {AbortSignal | undefined} signal
  * @returns {AsyncGenerator<StreamPart, void, void>}

@@ -24,7 +24,7 @@ export class ChatCachalot extends BaseChatModel {
   /** @param {Params & { engine: import('cachalot').Engine, options?: ChatOptions }} fields */
   constructor({ engine, options = {}, ...fields }) {
     super(fields);
-    refuse(fields);
+    refuse({ ...fields });
     this.engine = engine;
     this.options = options;
   }
@@ -37,7 +37,7 @@ export class ChatCachalot extends BaseChatModel {
     return 'cachalot';
   }
 
-  /** LangChain's cache of answers finds by them. */
+  /** What LangChain's own cache of answers finds by, besides the messages and the call's options. */
   _identifyingParams() {
     return { model: this.engine.description.model, ...this.options };
   }
@@ -90,10 +90,11 @@ const OURS = ['temperature', 'topP', 'topK', 'seed', 'maxTokens', 'templateOptio
 /**
  * What other chat models take and this one would not heed. LangGraph and others add options of their own, which are none of ours.
  *
- * @param {object} given
+ * @param {Record<string, unknown>} given
  */
 function refuse(given) {
-  const [refused, ours] = [NOT_YET, OURS].map((names) => names.find((name) => name in given));
+  const isGiven = (/** @type {string} */ name) => given[name] !== undefined;
+  const [refused, ours] = [NOT_YET, OURS].map((names) => names.find(isGiven));
   if (refused) throw notYet(refused);
   if (ours) throw new CachalotError('invalid_argument', `\`${ours}\` belongs into \`options\``);
 }

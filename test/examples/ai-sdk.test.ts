@@ -327,18 +327,29 @@ test('a signal ends an answer and its stream', async () => {
   for (let i = 0; i < 4; i++) await reader.read();
   const answer = model.doGenerate(options);
   leaving.abort();
-  await expect(answer).rejects.toMatchObject({ code: 'aborted' });
+  await expect(answer).rejects.toMatchObject({ name: 'AbortError', code: 'aborted' });
   const rest = async () => {
     while (!(await reader.read()).done);
   };
-  await expect(rest()).rejects.toMatchObject({ code: 'aborted' });
+  await expect(rest()).rejects.toMatchObject({ name: 'AbortError', code: 'aborted' });
   await expect(generation.result).rejects.toMatchObject({ code: 'aborted' });
 });
 
-test('a reader that leaves the stream ends the answer', async () => {
+test('a reader that leaves the stream ends the answer at once', async () => {
   const [{ stream }, generation] = await started(async () => model.doStream(call(endless)));
   const reader = stream.getReader();
   for (let i = 0; i < 4; i++) await reader.read();
   await reader.cancel();
   expect((await generation.result).finishReason).toBe('aborted');
+});
+
+test('a reader that leaves before the first piece need not wait for it', async () => {
+  const long = call({ ...endless, prompt: [user('the a '.repeat(2000))] });
+  const [{ stream }, generation] = await started(async () => model.doStream(long));
+  const reader = stream.getReader();
+  await reader.read();
+  const next = reader.read();
+  await reader.cancel();
+  await next;
+  expect(await generation.result).toMatchObject({ finishReason: 'aborted', tokens: [] });
 });
