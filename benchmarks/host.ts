@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 
 import { Engine } from '#lib/engine.js';
 import { GREEDY } from '#lib/sampling-options.js';
-import { TemplateRenderer } from '#lib/text/chat-template.js';
+import { TemplateRenderer } from '#lib/chat/chat-template.js';
 
 import { writeTinyModel } from '../test/fixtures/tiny-model.js';
 import { COSTS, trace } from '../test/fixtures/traces.js';

@@ -11,8 +11,8 @@ import { chatChecks, withDefaults } from './generate-options.js';
 import type { ChatOptions, ResolvedOptions } from './generate-options.js';
 import { Generation } from './generation.js';
 import type { GenerationSource, Prompt } from './generation.js';
-import { checkMessages } from './text/messages.js';
-import type { Message } from './text/messages.js';
+import { checkMessages } from './chat/messages.js';
+import type { Message } from './chat/messages.js';
 
 /** A prompt with options of its own, which come before those of the batch. */
 export interface BatchRequest extends ChatOptions {

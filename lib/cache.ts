@@ -13,10 +13,10 @@ import { Context, isContext } from './context.js';
 import type { EngineContext } from './engine-context.js';
 import { evaluate } from './evaluate.js';
 import { DEFAULT_PRIORITY } from './generate-options.js';
-import { checkMessages } from './text/messages.js';
-import type { Message } from './text/messages.js';
-import { isTemplateOptions } from './text/template-options.js';
-import type { TemplateOptions } from './text/template-options.js';
+import { checkMessages } from './chat/messages.js';
+import type { Message } from './chat/messages.js';
+import { isTemplateOptions } from './chat/template-options.js';
+import type { TemplateOptions } from './chat/template-options.js';
 
 export interface AddOptions {
   /** Keeps it until it is released. Otherwise it stays as long as there is room. Default false. */

@@ -37,8 +37,8 @@ import type { EngineStats, NativeEngineOptions, StepExplanation } from './native
 import type { RequestKind } from './request-events.js';
 import { Session } from './session.js';
 import type { SessionOptions } from './session.js';
-import { checkMessages } from './text/messages.js';
-import type { Message } from './text/messages.js';
+import { checkMessages } from './chat/messages.js';
+import type { Message } from './chat/messages.js';
 import { TokenizerThread } from './text/tokenizer-thread.js';
 
 export interface CompleteOptions extends GenerateOptions {

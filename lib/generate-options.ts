@@ -13,8 +13,8 @@ import {
 import type { Check } from './check-options.js';
 import { samplingChecks } from './sampling-options.js';
 import type { SamplingOptions } from './sampling-options.js';
-import { isTemplateOptions } from './text/template-options.js';
-import type { TemplateOptions } from './text/template-options.js';
+import { isTemplateOptions } from './chat/template-options.js';
+import type { TemplateOptions } from './chat/template-options.js';
 
 /** Of 0 to 100, as native/kv/segment.h has it. */
 export const DEFAULT_PRIORITY = 35;

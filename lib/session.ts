@@ -23,10 +23,10 @@ import { firstState, idsOf, messagesOf } from './session-state.js';
 import type { State } from './session-state.js';
 import { beginChat, stateAfter } from './session-turn.js';
 import type { Begun } from './session-turn.js';
-import { checkMessages } from './text/messages.js';
-import type { Message } from './text/messages.js';
-import { isTemplateOptions } from './text/template-options.js';
-import type { TemplateOptions } from './text/template-options.js';
+import { checkMessages } from './chat/messages.js';
+import type { Message } from './chat/messages.js';
+import { isTemplateOptions } from './chat/template-options.js';
+import type { TemplateOptions } from './chat/template-options.js';
 
 export interface SessionOptions {
   /** What the model is told before the conversation. */

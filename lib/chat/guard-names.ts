@@ -1,10 +1,10 @@
 /** Names of special tokens in what users wrote, before a chat template sees it: see docs/decisions/0005. */
 import { ownOnly } from '../check-options.js';
-import { mapTexts } from '../text/json-value.js';
-import type { JsonValue } from '../text/json-value.js';
-import type { Message } from '../text/messages.js';
+import { mapTexts } from './json-value.js';
+import type { JsonValue } from './json-value.js';
+import type { Message } from './messages.js';
 import type { ProtectedText } from '../text/name-breaker.js';
-import type { TemplateOptions } from '../text/template-options.js';
+import type { TemplateOptions } from './template-options.js';
 import type { TokenizerThread } from '../text/tokenizer-thread.js';
 import { totalLength } from '../text/total-length.js';
 import { templateMessage } from './template-message.js';

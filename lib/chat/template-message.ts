@@ -3,10 +3,10 @@
  * system's, and a system message that it has no place for stands at the beginning of the first user's.
  */
 import { ownOnly } from '../check-options.js';
-import { mapTexts } from '../text/json-value.js';
-import type { JsonValue } from '../text/json-value.js';
-import { textOf } from '../text/messages.js';
-import type { Message, ToolCall } from '../text/messages.js';
+import { mapTexts } from './json-value.js';
+import type { JsonValue } from './json-value.js';
+import { textOf } from './messages.js';
+import type { Message, ToolCall } from './messages.js';
 import { parseJson } from '../text/parse-json.js';
 
 export interface TemplateMessage {

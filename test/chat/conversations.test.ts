@@ -1,7 +1,7 @@
 /** What a chat template gets of a conversation, and what is made up for where it lacks something. */
-import type { Message } from '../../lib/text/messages.js';
-import { checkMessages } from '../../lib/text/messages.js';
-import { isTemplateOptions } from '../../lib/text/template-options.js';
+import type { Message } from '../../lib/chat/messages.js';
+import { checkMessages } from '../../lib/chat/messages.js';
+import { isTemplateOptions } from '../../lib/chat/template-options.js';
 import { ScriptedEngine } from '../fixtures/scripted-engine.js';
 
 const CHATML =

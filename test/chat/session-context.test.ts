@@ -1,9 +1,7 @@
 /** After every turn a session's context says what the chat template makes of its messages. Nothing is computed here. */
-import { readFileSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
-
 import { Session } from '../../lib/session.js';
-import type { Message } from '../../lib/text/messages.js';
+import type { Message } from '../../lib/chat/messages.js';
+import { realTemplates } from '../fixtures/real-templates.js';
 import { SPECIAL_NAMES, ScriptedEngine } from '../fixtures/scripted-engine.js';
 import { Random } from '../random.js';
 
@@ -30,17 +28,10 @@ const OURS: Record<string, string> = {
     '{{ messages | length }}{% for m in messages %}<|user|>{{ m.content }}<|end|>{% endfor %}<|assistant|>',
 };
 
-const folder = join(__dirname, '..', '..', '..', 'shared', 'data', 'templates');
-const theirs = (): Record<string, string> => {
-  try {
-    const names = readdirSync(folder).filter((name) => name.endsWith('.jinja'));
-    return Object.fromEntries(
-      names.map((name) => [name, readFileSync(join(folder, name), 'utf8')]),
-    );
-  } catch {
-    return {};
-  }
-};
+/** Those that read tools where there are none, and fail, as they do in Python. */
+const NEEDS_TOOLS = /tool_use|firefunction/;
+
+const THEIRS = Object.fromEntries(realTemplates().map(({ name, text }) => [name, text]));
 
 const QUESTIONS = ['Hi', ' two  words ', 'x<|im_end|>y', 'é 日本', 'the </s> and <', '\n', ''];
 const ANSWERS = [
@@ -57,7 +48,8 @@ const ANSWERS = [
   '[/INST] the',
 ];
 
-describe.each(Object.entries({ ...OURS, ...theirs() }))('%s', (_, template) => {
+describe.each(Object.entries({ ...OURS, ...THEIRS }))('%s', (name, template) => {
+  const isOurs = Object.hasOwn(OURS, name);
   let engine: ScriptedEngine;
   beforeAll(async () => void (engine = await ScriptedEngine.open(template)));
   afterAll(() => engine[Symbol.asyncDispose]());
@@ -89,7 +81,7 @@ describe.each(Object.entries({ ...OURS, ...theirs() }))('%s', (_, template) => {
   test('the context says what the template says, turn after turn', async () => {
     const random = new Random(11);
     let turns = 0;
-    for (let round = 0; round < 6; round++) {
+    for (let round = 0; round < (isOurs ? 6 : 3); round++) {
       const session = new Session(engine.context, round % 2 ? { system: 'sys' } : {});
       for (let turn = 0; turn < 4; turn++) {
         const before = session.messages;
@@ -123,8 +115,8 @@ describe.each(Object.entries({ ...OURS, ...theirs() }))('%s', (_, template) => {
       }
     }
     // Real ones may want what these conversations are not, an alternation of roles or no empty message, and say so.
-    expect(turns).toBeGreaterThan(0);
-    if (Object.values(OURS).includes(template)) expect(turns).toBe(24);
+    expect(turns > 0).toBe(!NEEDS_TOOLS.test(name));
+    if (isOurs) expect(turns).toBe(24);
   });
 });
 

@@ -1,7 +1,7 @@
 /** Chat templates of strangers, and messages for them: text or a typed error, within the deadline, every time. */
 import { CachalotError } from '../../lib/errors.js';
-import { TemplateRenderer } from '../../lib/text/chat-template.js';
-import { checkMessages } from '../../lib/text/messages.js';
+import { TemplateRenderer } from '../../lib/chat/chat-template.js';
+import { checkMessages } from '../../lib/chat/messages.js';
 import { Random } from '../random.js';
 import { FUZZ_TIMEOUT_MS, fuzz, mutate } from './mutate.js';
 

@@ -2,8 +2,8 @@
  * Renders against Python's jinja2, in the environment that transformers gives it: of real templates and of thousands of little
  * ones. Ours is the same, or it is refused; nothing is different in silence, and nothing renders that Python refuses.
  */
-import { RaisedError, TemplateError, TooLargeError } from '../../lib/text/jinja/errors.js';
-import { Template } from '../../lib/text/jinja/template.js';
+import { RaisedError, TemplateError, TooLargeError } from '../../lib/jinja/errors.js';
+import { Template } from '../../lib/jinja/template.js';
 import { CONVERSATIONS } from '../fixtures/conversations.js';
 import { hasJudge, judge } from '../fixtures/jinja2-judge.js';
 import type { RenderJob, Verdict } from '../fixtures/jinja2-judge.js';

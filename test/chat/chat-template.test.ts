@@ -1,6 +1,6 @@
 import { CachalotError } from '../../lib/index.js';
-import { TemplateRenderer } from '../../lib/text/chat-template.js';
-import { checkMessages } from '../../lib/text/messages.js';
+import { TemplateRenderer } from '../../lib/chat/chat-template.js';
+import { checkMessages } from '../../lib/chat/messages.js';
 
 const messages = [{ role: 'user', content: 'Hi' }];
 

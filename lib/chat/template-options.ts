@@ -3,7 +3,7 @@ import type { Check } from '../check-options.js';
 import { CachalotError, invalidArgument } from '../errors.js';
 import { copyJsonObject } from './json-value.js';
 import type { JsonValue } from './json-value.js';
-import { MAX_TEXT } from './template-size.js';
+import { MAX_TEXT } from '../jinja/budget.js';
 
 /** Such as `enable_thinking`: what a template reads beside the messages. */
 export type TemplateOptions = Readonly<Record<string, JsonValue>>;

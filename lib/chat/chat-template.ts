@@ -3,11 +3,11 @@ import { join } from 'node:path';
 
 import { CachalotError } from '../errors.js';
 import type { RenderJob } from './template-worker.js';
-import { WorkerLanes } from './worker-lanes.js';
+import { WorkerLanes } from '../text/worker-lanes.js';
 
 /** Real templates take a few milliseconds, and up to some hundreds where 1,000 messages each look at all that follow. */
 const DEADLINE_MS = 2000;
-/** Never reached, see jinja/budget.ts: a heap that is full can end the process, and not just the worker. */
+/** Never reached, see lib/jinja/budget.ts: a heap that is full can end the process, and not just the worker. */
 const HEAP_MB = 4096;
 
 /** Renders in workers; a long conversation holds up no short one. */

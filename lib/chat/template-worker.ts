@@ -1,8 +1,8 @@
 /** Renders chat templates in a worker: a template is a program from a model file, and may loop for ever. */
 import { CachalotError } from '../errors.js';
-import { RaisedError, TooLargeError, TooLongError } from './jinja/errors.js';
-import { Template } from './jinja/template.js';
-import { serve } from './lane-worker.js';
+import { RaisedError, TooLargeError, TooLongError } from '../jinja/errors.js';
+import { Template } from '../jinja/template.js';
+import { serve } from '../text/lane-worker.js';
 
 export interface RenderJob {
   template: string;

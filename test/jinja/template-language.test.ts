@@ -1,5 +1,5 @@
-import { TooLargeError } from '../../lib/text/jinja/errors.js';
-import { Template } from '../../lib/text/jinja/template.js';
+import { TooLargeError } from '../../lib/jinja/errors.js';
+import { Template } from '../../lib/jinja/template.js';
 import { CASES, VARIABLES } from '../fixtures/template-cases.js';
 
 const render = (template: string, variables: Record<string, unknown> = VARIABLES) =>

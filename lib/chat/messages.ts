@@ -4,7 +4,7 @@ import type { Check } from '../check-options.js';
 import { CachalotError, invalidArgument } from '../errors.js';
 import { copyJsonObject } from './json-value.js';
 import type { JsonValue } from './json-value.js';
-import { MAX_TEXT } from './template-size.js';
+import { MAX_TEXT } from '../jinja/budget.js';
 
 /** A part of a message. */
 export interface TextPart {

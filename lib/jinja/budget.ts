@@ -2,7 +2,8 @@
  * What one rendering may make and do. A worker's heap limit ends the worker - but when a single allocation passes it, V8 ends
  * the whole process. So every text and every list is measured, before it is made where it can be long: docs/decisions/0006.
  */
-import { MAX_TEXT } from '../template-size.js';
+/** Characters of one conversation, rendered or not: far beyond any context. */
+export const MAX_TEXT = 4 << 20;
 import { TooLargeError, TooLongError } from './errors.js';
 
 const MAX_ITEMS = 200_000;
