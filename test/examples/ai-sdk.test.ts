@@ -9,7 +9,7 @@ import type {
 
 import { Engine } from '../../lib/engine.js';
 import type { Generation } from '../../lib/generation.js';
-import type { Message } from '../../lib/text/messages.js';
+import type { Message } from '../../lib/chat/messages.js';
 import { writeTinyModel } from '../fixtures/tiny-model.js';
 
 const { cachalot } = require('../../examples/ai-sdk/provider.mjs') as {
