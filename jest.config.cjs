@@ -9,7 +9,10 @@ module.exports = {
     '^#lib/(.*)\\.js$': '<rootDir>/lib/$1',
     '^(\\.{1,2}/.*)\\.js$': '$1', // nodenext imports end in .js
   },
-  transform: { '^.+\\.ts$': ['ts-jest', { tsconfig: 'tsconfig.json' }] },
+  transform: {
+    '^.+\\.ts$': ['ts-jest', { tsconfig: 'tsconfig.json' }],
+    '/examples/.+\\.mjs$': '<rootDir>/test/transform-modules.cjs',
+  },
   modulePathIgnorePatterns: ['<rootDir>/build', '<rootDir>/prebuilds', '<rootDir>/dist'],
   reporters: ['default', '<rootDir>/test/count-reporter.cjs'],
   testTimeout: 900_000, // what hangs ends; a busy machine is not a fault
