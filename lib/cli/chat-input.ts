@@ -3,6 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import { createInterface } from 'node:readline';
 import type { Interface } from 'node:readline';
 
+import { variable } from '../environment.js';
 import { CachalotError } from '../errors.js';
 import { ioError } from '../files/io-error.js';
 import { ChatLines } from './chat-lines.js';
@@ -87,7 +88,7 @@ export class TerminalInput implements ChatInput {
       if (key?.name === 'paste-start') this.#isPasting = true;
       if (key?.name === 'paste-end') this.#isPasting = false;
     });
-    const mark = (text: string) => process.env['TERM'] !== 'dumb' && output.write(text);
+    const mark = (text: string) => variable('TERM') !== 'dumb' && output.write(text);
     const unmark = () => void mark(MARK_NO_PASTES);
     mark(MARK_PASTES);
     process.once('exit', unmark); // a shell would be told of pastes, too
