@@ -13,7 +13,7 @@ const HEAP_MB = 4096;
 /** Renders in workers; a long conversation holds up no short one. */
 export class TemplateRenderer {
   readonly #lanes = new WorkerLanes<RenderJob, string>({
-    script: join(__dirname, '..', '..', 'dist', 'text', 'template-worker.js'),
+    script: join(__dirname, '..', '..', 'dist', 'chat', 'template-worker.js'),
     worker: { resourceLimits: { maxOldGenerationSizeMb: HEAP_MB, maxYoungGenerationSizeMb: 16 } },
     deadlineMs: DEADLINE_MS,
     overdue,

@@ -79,8 +79,8 @@ describe('inside an Electron archive', () => {
     // What must come from outside the archive cannot come from inside of it.
     const inside = join(app, 'node_modules', 'cachalot');
     rmSync(join(inside, 'prebuilds'), { recursive: true });
-    for (const name of ['template-worker.js', 'tokenizer-worker.js'])
-      rmSync(join(inside, 'dist', 'text', name));
+    for (const name of ['chat/template-worker.js', 'text/tokenizer-worker.js'])
+      rmSync(join(inside, 'dist', name));
   });
 
   test('the addon and both workers are found outside of it', async () => {
