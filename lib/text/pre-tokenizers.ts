@@ -176,7 +176,7 @@ export const PRE_TOKENIZERS: ReadonlyMap<string, PreTokenizer> = new Map([
   ['qwen2', qwen2],
   ['deepseek-r1-qwen', qwen2],
   ['kormo', qwen2], // llama.cpp's
-  ['f2llmv2', qwen2],
+  ['f2llmv2', qwen2], // llama.cpp's
   ['megrez', qwen2], // llama.cpp's
   ['qwen35', qwen35],
   ['deepseek-llm', deepseekLlm],
