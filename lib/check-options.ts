@@ -196,7 +196,8 @@ export function checkOptions<T extends object>(
         );
       }
       const value = (given as Record<string, unknown>)[key];
-      if (value !== undefined) copy[key] = check(prefix + key, value);
+      const read = value === undefined ? undefined : check(prefix + key, value);
+      if (read !== undefined) copy[key] = read;
     }
     return Object.freeze(copy) as Readonly<T>;
   });

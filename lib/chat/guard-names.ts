@@ -1,7 +1,7 @@
 /** Names of special tokens in what users wrote, before a chat template sees it: see docs/decisions/0005. */
 import { ownOnly } from '../check-options.js';
 import { mapTexts } from './json-value.js';
-import type { JsonValue } from './json-value.js';
+import type { ExactJson } from './exact-json.js';
 import type { Message } from './messages.js';
 import type { ProtectedText } from '../text/name-breaker.js';
 import type { TemplateOptions } from './template-options.js';
@@ -28,7 +28,7 @@ export function ownMessage(said: SaidMessage): Message {
 /** What users give a template. */
 export interface TemplateInput {
   messages: TemplateMessage[];
-  variables: Record<string, JsonValue>;
+  variables: Record<string, ExactJson>;
 }
 
 export interface GuardedInput {

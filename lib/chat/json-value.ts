@@ -2,6 +2,7 @@
 import { types } from 'node:util';
 
 import { invalidArgument } from '../errors.js';
+import type { ExactJson } from './exact-json.js';
 
 export type JsonValue =
   string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
@@ -40,12 +41,22 @@ export function copyJsonObject(name: string, given: unknown): Record<string, Jso
 }
 
 /** The value with each of its texts, keys included, changed by `change`. */
-export function mapTexts(value: JsonValue, change: (text: string) => string): JsonValue {
+export function mapTexts(value: ExactJson, change: (text: string) => string): ExactJson {
   if (typeof value === 'string') return change(value);
-  if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map((item: JsonValue) => mapTexts(item, change));
-  return Object.fromEntries(
-    Object.entries(value).map(([key, part]) => [change(key), mapTexts(part, change)]),
+  if (Array.isArray(value)) return value.map((item: ExactJson) => mapTexts(item, change));
+  const pair = ([key, part]: [string, ExactJson]) => [change(key), mapTexts(part, change)] as const;
+  if (value instanceof Map) return new Map(Array.from(value, pair));
+  if (!isPlain(value)) return value;
+  return Object.fromEntries(Object.entries(value as Record<string, ExactJson>).map(pair));
+}
+
+/** Characters of all its texts, and one for each of its values. */
+export function textLength(value: JsonValue): number {
+  if (typeof value === 'string') return value.length + 1;
+  if (typeof value !== 'object' || value === null) return 1;
+  return Object.entries(value).reduce(
+    (n, [key, part]) => n + key.length + textLength(part),
+    1,
   );
 }
 

@@ -2,7 +2,7 @@
 import { checkOptions, isString, ownOnly, readList } from '../check-options.js';
 import type { Check } from '../check-options.js';
 import { CachalotError, invalidArgument } from '../errors.js';
-import { copyJsonObject } from './json-value.js';
+import { copyJsonObject, textLength } from './json-value.js';
 import type { JsonValue } from './json-value.js';
 import { MAX_TEXT } from '../jinja/budget.js';
 
@@ -75,14 +75,17 @@ const isRole: Check<string> = (name, value) => {
 
 const isContent: Check<Message['content']> = (name, value) => {
   if (typeof value === 'string' || value === null) return value;
-  const expected = 'a string or an array of text parts';
-  const readPart = (part: unknown): TextPart => {
-    const { type, text } = (part ?? {}) as Partial<TextPart>;
-    if (type !== 'text' || typeof text !== 'string') throw invalidArgument(name, expected, value);
-    return { type, text };
+  const readPart = (part: unknown, i: number): TextPart => {
+    const at = `${name}[${i}]`;
+    const type = (part as Partial<TextPart> | null | undefined)?.type;
+    if (type !== 'text') throw invalidArgument(`${at}.type`, '"text"', type);
+    const { text } = checkOptions(part as TextPart, { type: same, text: isString }, `${at}.`);
+    return { type, text: isString(`${at}.text`, text) };
   };
-  return readList(name, value, expected, readPart, MAX_MESSAGES);
+  return readList(name, value, 'a string or an array of text parts', readPart, MAX_MESSAGES);
 };
+
+const same: Check = (_, value) => value;
 
 const isArguments: Check<JsonValue> = (name, value) =>
   typeof value === 'string' ? value : copyJsonObject(name, value);
@@ -111,22 +114,29 @@ function readCall(name: string, given: unknown): ToolCall {
   });
 }
 
-const isCallList: Check<ToolCall[]> = (name, value) =>
-  readList(
+const isCallList: Check<ToolCall[] | undefined> = (name, value) => {
+  const calls = readList(
     name,
     value,
     'an array of tool calls',
     (call, i) => readCall(`${name}[${i}]`, call),
     MAX_CALLS,
   );
+  return calls.length === 0 ? undefined : calls;
+};
+
+/** A field that is null is one that is not there: whoever speaks OpenAI's language gives such. */
+function orNull<T>(check: Check<T>): Check<T | undefined> {
+  return (name, value) => (value === null ? undefined : check(name, value));
+}
 
 const messageChecks: Record<string, Check> = {
   role: isRole,
   content: isContent,
-  name: isString,
-  tool_calls: isCallList,
-  tool_call_id: isString,
-  reasoning_content: isString,
+  name: orNull(isString),
+  tool_calls: orNull(isCallList),
+  tool_call_id: orNull(isString),
+  reasoning_content: orNull(isString),
 };
 
 function readMessage(given: unknown, index: number): Message {
@@ -140,12 +150,17 @@ function readMessage(given: unknown, index: number): Message {
   return message;
 }
 
-/** Added up before it is joined: many parts may be one long string that is given many times. */
+/** Added up before it is joined: many parts may be one long string that is given many times, and so may arguments. */
 function lengthOf({ content, tool_calls, ...rest }: Message): number {
   const parts = typeof content === 'string' ? content.length : partsLength(content ?? []);
   const fields = [rest.name, rest.tool_call_id, rest.reasoning_content];
   const others = fields.reduce((n, text) => n + (text?.length ?? 0), 0);
-  return parts + others + (tool_calls ? JSON.stringify(tool_calls).length : 0);
+  return parts + others + (tool_calls ?? []).reduce((n, call) => n + callLength(call), 0);
+}
+
+function callLength({ id = '', function: { name, arguments: given } }: ToolCall): number {
+  const length = typeof given === 'string' ? given.length : textLength(given);
+  return id.length + name.length + length;
 }
 
 function partsLength(parts: readonly TextPart[]): number {

@@ -4,15 +4,15 @@
  */
 import { ownOnly } from '../check-options.js';
 import { mapTexts } from './json-value.js';
-import type { JsonValue } from './json-value.js';
+import { parseExactJson } from './exact-json.js';
+import type { ExactJson } from './exact-json.js';
 import { textOf } from './messages.js';
 import type { Message, ToolCall } from './messages.js';
-import { parseJson } from '../text/parse-json.js';
 
 export interface TemplateMessage {
   role: string;
   content: string | null;
-  [field: string]: JsonValue;
+  [field: string]: ExactJson;
 }
 
 /** The message with each text that somebody wrote changed by `change`. */
@@ -34,7 +34,7 @@ export function templateMessage(
 }
 
 /** Templates are written for arguments as an object; whoever speaks OpenAI's language has them as JSON. */
-function templateCall(call: ToolCall, change: (text: string) => string): JsonValue {
+function templateCall(call: ToolCall, change: (text: string) => string): ExactJson {
   const { id, type = 'function', function: called } = ownOnly(call);
   return {
     ...(id === undefined ? {} : { id: change(id) }),
@@ -46,12 +46,11 @@ function templateCall(call: ToolCall, change: (text: string) => string): JsonVal
   };
 }
 
-function readArguments(given: ToolCall['function']['arguments']): JsonValue {
+function readArguments(given: ToolCall['function']['arguments']): ExactJson {
   if (typeof given !== 'string') return given;
   try {
-    const value = parseJson(given, 'it', 'invalid_argument');
-    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-    return isObject ? (value as JsonValue) : given;
+    const value = parseExactJson(given);
+    return value instanceof Map ? value : given;
   } catch {
     return given; // a model may have written it: the template shall see it as it is
   }

@@ -1,7 +1,7 @@
 /** Variables that a user gives a chat template. */
 import type { Check } from '../check-options.js';
 import { CachalotError, invalidArgument } from '../errors.js';
-import { copyJsonObject } from './json-value.js';
+import { copyJsonObject, textLength } from './json-value.js';
 import type { JsonValue } from './json-value.js';
 import { MAX_TEXT } from '../jinja/budget.js';
 
@@ -27,7 +27,7 @@ export const isTemplateOptions: Check<TemplateOptions> = (name, value) => {
       'invalid_argument',
       `\`${name}.${ours}\` cannot be given: the engine sets it for every template`,
     );
-  if (JSON.stringify(options).length > MAX_TEXT)
+  if (textLength(options) > MAX_TEXT)
     throw invalidArgument(name, `at most ${MAX_TEXT} characters of JSON`, options);
   return options;
 };

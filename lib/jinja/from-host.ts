@@ -1,4 +1,6 @@
 /** What a host program gives to a template, as Python's values. */
+import { types } from 'node:util';
+
 import { receive } from './budget.js';
 import { unsupported } from './errors.js';
 import { Dict, Float } from './values.js';
@@ -23,6 +25,8 @@ export function fromHost(value: unknown): Value {
     case 'object':
       if (value === null) return null;
       if (Array.isArray(value)) return value.map(fromHost);
+      if (types.isNumberObject(value)) return new Float(Number(value)); // however it was written
+      if (types.isMap(value)) return fromEntries(value.entries() as Iterable<[string, unknown]>);
       if (isPlain(value)) return fromObject(value);
   }
   throw unsupported(`a variable of type ${Object.prototype.toString.call(value).slice(8, -1)}`);
@@ -30,8 +34,12 @@ export function fromHost(value: unknown): Value {
 
 /** Fields that are undefined are absent, as in JSON. */
 export function fromObject(object: object): Dict {
+  return fromEntries(Object.entries(object));
+}
+
+function fromEntries(entries: Iterable<[string, unknown]>): Dict {
   const dict = new Dict();
-  for (const [key, value] of Object.entries(object)) {
+  for (const [key, value] of entries) {
     receive(key.length);
     if (value !== undefined) dict.set(key, fromHost(value));
   }

@@ -30,20 +30,27 @@ export function sameText(table: Tokens, first: Int32Array, second: Int32Array): 
 /** The fewest tokens of both that say the same, or nothing if they do not, or if one ends before. */
 function stepOf(table: Tokens, first: Int32Array, second: Int32Array): Place | undefined {
   const [a, b] = [new Reader(table, first), new Reader(table, second)];
+  let ahead = ''; // what one of them has said and the other has not yet
+  let behind = a;
   for (;;) {
-    const shorter = a.text.length <= b.text.length ? a : b;
-    const longer = shorter === a ? b : a;
-    if (!shorter.read()) return undefined;
-    if (!longer.text.startsWith(shorter.text) && !shorter.text.startsWith(longer.text))
-      return undefined;
-    if (a.text === b.text && a.isWhole && b.isWhole && a.count > 0 && b.count > 0)
+    const piece = behind.read();
+    if (piece === undefined) return undefined;
+    if (ahead.startsWith(piece)) {
+      ahead = ahead.slice(piece.length);
+    } else {
+      if (!piece.startsWith(ahead)) return undefined;
+      ahead = piece.slice(ahead.length);
+      behind = behind === a ? b : a;
+    }
+    if (ahead !== '') continue;
+    if (a.isWhole && b.isWhole && a.count > 0 && b.count > 0)
       return { first: a.count, second: b.count };
+    behind = a.isWhole && a.count > 0 ? b : a;
   }
 }
 
 /** Text of tokens up to the next special one. */
 class Reader {
-  text = '';
   count = 0;
   readonly #table: Tokens;
   readonly #ids: Int32Array;
@@ -60,12 +67,11 @@ class Reader {
     return this.#detokenizer.isWhole;
   }
 
-  /** One token more. False where there is none, or a special one. */
-  read(): boolean {
+  /** What one token more says; nothing where there is none, or a special one. */
+  read(): string | undefined {
     const id = this.#ids[this.count];
-    if (id === undefined || this.#table.isSpecial(id)) return false;
-    this.text += this.#detokenizer.push(id);
+    if (id === undefined || this.#table.isSpecial(id)) return undefined;
     this.count++;
-    return true;
+    return this.#detokenizer.push(id);
   }
 }
