@@ -253,7 +253,11 @@ export class Generation implements AsyncIterable<string> {
     if (!encodeRest) return this.end(undefined);
     try {
       const { ids, rest } = this.#answer.said();
-      this.#said = rest === '' ? ids : Int32Array.from([...ids, ...(await encodeRest(rest))]);
+      const { tokenizer } = this.#source;
+      // Special tokens are no text: of them only the one that ended the answer is part of what was said.
+      const end = this.#finish?.reason === 'stop' ? ids.length - 1 : -1;
+      const said = ids.filter((id, i) => i === end || !tokenizer.isSpecial(id));
+      this.#said = rest === '' ? said : Int32Array.from([...said, ...(await encodeRest(rest))]);
       this.end(undefined);
     } catch (error) {
       this.end(fromNative(error));
@@ -282,11 +286,10 @@ export class Generation implements AsyncIterable<string> {
   }
 
   private summary(): GenerationResult {
-    const wantsLogprobs = this.#options.sampling.topLogprobs !== undefined;
     return summarize(this.#answer, this.#finish, {
       hasLeft: this.#left,
       systemMerged: this.#systemMerged,
-      wantsLogprobs,
+      wantsLogprobs: this.#options.sampling.topLogprobs !== undefined,
     });
   }
 

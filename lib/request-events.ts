@@ -102,14 +102,16 @@ export class RequestEvents {
   ): void {
     if (this.#phase === 'new' || this.#phase === 'over') return;
     const last = { queued: 'queuedMs', prefill: 'prefillMs', decode: 'decodeMs' } as const;
-    const times = finish
-      ? {
-          cachedTokens: finish.cachedTokens,
-          queuedMs: finish.queuedMs,
-          prefillMs: finish.prefillMs,
-          decodeMs: finish.decodeMs,
-        }
-      : { [last[this.#phase]]: this.begin('over') };
+    // An engine that is disposed of says nothing of its requests.
+    const times =
+      finish && finish.errorCode !== 'disposed'
+        ? {
+            cachedTokens: finish.cachedTokens,
+            queuedMs: finish.queuedMs,
+            prefillMs: finish.prefillMs,
+            decodeMs: finish.decodeMs,
+          }
+        : { [last[this.#phase]]: this.begin('over') };
     this.#phase = 'over';
     const end = 'code' in how ? { errorCode: how.code } : { finishReason: how.finishReason };
     Object.assign(this.#now, times, end);

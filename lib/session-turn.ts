@@ -40,7 +40,7 @@ export async function beginChat(
     engine.conversations.gap(options),
   ]);
   const { text, systemMerged } = rendered;
-  const rest = isNew ? undefined : restOf(engine, state, rendered, added.length);
+  const rest = isNew ? undefined : restOf(state, rendered, added.length);
   const all =
     rest === undefined
       ? await merged(engine, ids, before, text, options)
@@ -88,13 +88,11 @@ function beforeChat(
 
 /** What the template says after the last answer, if it says the same as before up to there. */
 function restOf(
-  { tokenizer }: EngineContext,
   { lastAnswer }: State,
   { text, contents }: Rendered,
   nAdded: number,
 ): string | undefined {
   if (!lastAnswer?.isFollowed) return undefined;
-  if (lastAnswer.ids.subarray(0, -1).some((id) => tokenizer.isSpecial(id))) return undefined;
   const said = lastAnswer.text + contents.at(-1 - nAdded)!;
   return text.startsWith(said) ? text.slice(said.length) : undefined;
 }

@@ -105,8 +105,12 @@ export class Session {
         : [{ role: 'system' as const, content: system }]),
       ...earlier,
     ];
-    if (messages.filter(({ role }) => role === 'system').length > 1)
-      throw new CachalotError('invalid_argument', 'a conversation has one system message at most');
+    const isTold = messages.length > earlier.length;
+    if (isTold && earlier.some(({ role }) => role === 'system'))
+      throw new CachalotError(
+        'invalid_argument',
+        'a conversation has one system message at most: `system`, or one among `messages`',
+      );
     this.#state = firstState(messages);
   }
 
@@ -255,6 +259,9 @@ function readInput(input: ChatInput): Message[] {
   const isList = reading('message', () => Array.isArray(input));
   const messages = checkMessages(isList ? input : [input]);
   if (messages.at(-1)?.role === 'assistant')
-    throw invalidArgument('message', 'something that the model can answer', 'an answer');
+    throw new CachalotError(
+      'invalid_argument',
+      "the last message is an assistant's: there is nothing to answer. To go on with it, use `engine.chat`",
+    );
   return messages;
 }

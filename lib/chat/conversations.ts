@@ -1,8 +1,8 @@
 /** Conversations to the text that a model was trained on, by its chat template. */
 import { randomInt } from 'node:crypto';
 
-import { ownOnly } from '../check-options.js';
-import { CachalotError, fromNative, invalidArgument } from '../errors.js';
+import { isBlank, ownOnly } from '../check-options.js';
+import { CachalotError, fromNative } from '../errors.js';
 import { Memo } from '../memo.js';
 import { TemplateRenderer } from './chat-template.js';
 import { checkLength } from './messages.js';
@@ -13,7 +13,8 @@ import { findGap } from './gap.js';
 import type { Gap } from './gap.js';
 import { countNames, guardNames } from './guard-names.js';
 import type { SaidMessage, TemplateInput } from './guard-names.js';
-import { withoutDeveloper, withoutSystem } from './template-message.js';
+import { withOneBeginning, withoutSystem } from './template-message.js';
+import type { TemplateMessage } from './template-message.js';
 
 export interface RenderOptions {
   templateOptions?: TemplateOptions | undefined;
@@ -42,15 +43,16 @@ export class Conversations {
   readonly #renderer = new TemplateRenderer();
   readonly #thread: TokenizerThread;
   readonly #template: string | undefined;
+  readonly #isGiven: boolean;
   readonly #hasSystem = new Memo<boolean>(MAX_KNOWN);
   readonly #gaps = new Memo<Gap>(MAX_KNOWN);
 
   /** `template`: in place of the model's own. */
   constructor(thread: TokenizerThread, template?: string) {
     this.#thread = thread;
-    this.#template = [template, thread.chatTemplate].find(
-      (text) => text !== undefined && text.trim() !== '',
-    );
+    this.#isGiven = template !== undefined && !isBlank(template);
+    const known = this.#isGiven ? template : thread.chatTemplate;
+    this.#template = known === undefined || isBlank(known) ? undefined : known;
   }
 
   /** Whether there is a chat template. */
@@ -66,7 +68,10 @@ export class Conversations {
     const last = messages.at(-1);
     if (last?.role !== 'assistant') return this.render(messages, options, 'before answer');
     if (ownOnly(last).tool_calls !== undefined)
-      throw invalidArgument('messages', 'what the tools answered, after calls of tools', messages);
+      throw new CachalotError(
+        'invalid_argument',
+        'the last message calls tools: what they answered (role `tool`) must follow it',
+      );
     const whole = await this.render(messages, options, 'within last');
     const end = whole.text.lastIndexOf(END);
     if (end >= 0) return { ...whole, text: whole.text.slice(0, end) };
@@ -103,7 +108,7 @@ export class Conversations {
       templateOptions,
       signal,
     );
-    const begins = broken.messages[0]?.role;
+    const begins = this.begun(broken.messages)[0]?.role;
     const hasSystem =
       (begins !== 'system' && begins !== 'developer') || (await this.hasSystem(broken.variables));
     const rendered = await this.renderInput(broken, hasSystem, ending, signal);
@@ -139,9 +144,9 @@ export class Conversations {
     signal?: AbortSignal,
   ): Promise<Rendered> {
     const template = this.template;
-    const known = /\bdeveloper\b/.test(template) ? messages : withoutDeveloper(messages);
-    const systemMerged = !hasSystem && known[0]?.role === 'system';
-    const seen = systemMerged ? withoutSystem(known) : [...known];
+    const begun = this.begun(messages);
+    const systemMerged = !hasSystem;
+    const seen = systemMerged ? withoutSystem(begun) : begun;
     if (ending === 'within last') {
       const last = seen.pop()!;
       // DeepSeek's templates, and Mistral's, ask for the second.
@@ -149,7 +154,7 @@ export class Conversations {
     }
     const contents = seen.map(({ content }) => content ?? '');
     const { table } = this.#thread;
-    const text = await this.#renderer.render(
+    const rendering = this.#renderer.render(
       template,
       {
         ...variables,
@@ -164,7 +169,14 @@ export class Conversations {
       signal,
       totalLength(contents),
     );
+    const text = await rendering.catch((error: unknown) => {
+      throw this.#isGiven ? blamingOption(fromNative(error)) : error;
+    });
     return { text, contents, systemMerged };
+  }
+
+  private begun(messages: TemplateMessage[]): TemplateMessage[] {
+    return withOneBeginning(messages, /\bdeveloper\b/.test(this.template));
   }
 
   private get template(): string {
@@ -174,4 +186,11 @@ export class Conversations {
       'this model has no chat template; use `complete` instead of `chat`, or load it with `chatTemplate`',
     );
   }
+}
+
+/** An error of a template says so if it was not the model's. */
+function blamingOption(error: CachalotError): CachalotError {
+  if (!error.code.startsWith('template_')) return error;
+  const message = `${error.message} (it was given as \`chatTemplate\`)`;
+  return new CachalotError(error.code, message, { cause: error });
 }

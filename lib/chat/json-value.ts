@@ -54,10 +54,7 @@ export function mapTexts(value: ExactJson, change: (text: string) => string): Ex
 export function textLength(value: JsonValue): number {
   if (typeof value === 'string') return value.length + 1;
   if (typeof value !== 'object' || value === null) return 1;
-  return Object.entries(value).reduce(
-    (n, [key, part]) => n + key.length + textLength(part),
-    1,
-  );
+  return Object.entries(value).reduce((n, [key, part]) => n + key.length + textLength(part), 1);
 }
 
 function isPlain(value: unknown): value is object {

@@ -73,19 +73,22 @@ const isRole: Check<string> = (name, value) => {
   return value;
 };
 
+const isTextType: Check<'text'> = (name, value) => {
+  if (value !== 'text') throw invalidArgument(name, '"text"', value);
+  return value;
+};
+
+const partChecks: Record<string, Check> = { type: isTextType, text: isString };
+
 const isContent: Check<Message['content']> = (name, value) => {
   if (typeof value === 'string' || value === null) return value;
   const readPart = (part: unknown, i: number): TextPart => {
     const at = `${name}[${i}]`;
-    const type = (part as Partial<TextPart> | null | undefined)?.type;
-    if (type !== 'text') throw invalidArgument(`${at}.type`, '"text"', type);
-    const { text } = checkOptions(part as TextPart, { type: same, text: isString }, `${at}.`);
-    return { type, text: isString(`${at}.text`, text) };
+    const { type, text } = checkOptions(part as TextPart, partChecks, `${at}.`);
+    return { type: isTextType(`${at}.type`, type), text: isString(`${at}.text`, text) };
   };
   return readList(name, value, 'a string or an array of text parts', readPart, MAX_MESSAGES);
 };
-
-const same: Check = (_, value) => value;
 
 const isArguments: Check<JsonValue> = (name, value) =>
   typeof value === 'string' ? value : copyJsonObject(name, value);

@@ -2,7 +2,7 @@
  * A message as a chat template sees it. What a template lacks is made up for as others do: a developer's message is the
  * system's, and a system message that it has no place for stands at the beginning of the first user's.
  */
-import { ownOnly } from '../check-options.js';
+import { isBlank, ownOnly } from '../check-options.js';
 import { mapTexts } from './json-value.js';
 import { parseExactJson } from './exact-json.js';
 import type { ExactJson } from './exact-json.js';
@@ -56,23 +56,31 @@ function readArguments(given: ToolCall['function']['arguments']): ExactJson {
   }
 }
 
-/** For a template that does not know the role `developer`; those that begin the conversation are one message. */
-export function withoutDeveloper(messages: readonly TemplateMessage[]): TemplateMessage[] {
-  if (messages.every(({ role }) => role !== 'developer')) return [...messages];
-  const renamed = messages.map((message) =>
-    message.role === 'developer' ? { ...message, role: 'system' } : message,
+const isTold = ({ role }: TemplateMessage) => role === 'system' || role === 'developer';
+
+/**
+ * What the model is told at the beginning is one message, as most templates read one only, and what is blank is absent. A
+ * template that does not know the role `developer` sees the system's.
+ */
+export function withOneBeginning(
+  messages: readonly TemplateMessage[],
+  knowsDeveloper: boolean,
+): TemplateMessage[] {
+  const known = messages.map((message) =>
+    message.role === 'developer' && !knowsDeveloper ? { ...message, role: 'system' } : message,
   );
-  const first = renamed.findIndex(({ role }) => role !== 'system');
-  const nLeading = first < 0 ? renamed.length : first;
-  if (nLeading < 2) return renamed;
-  const content = joined(renamed.slice(0, nLeading));
-  return [{ ...renamed[0]!, content }, ...renamed.slice(nLeading)];
+  const end = known.findIndex((message) => !isTold(message));
+  const nTold = end < 0 ? known.length : end;
+  const [first, ...more] = known.slice(0, nTold).filter(({ content }) => !isBlank(content ?? ''));
+  const rest = known.slice(nTold);
+  if (first === undefined) return rest.length > 0 ? rest : known;
+  return [more.length === 0 ? first : { ...first, content: joined([first, ...more]) }, ...rest];
 }
 
 /** For a template that has no place for a system message at the beginning. */
 export function withoutSystem(messages: readonly TemplateMessage[]): TemplateMessage[] {
   const [system, first, ...rest] = messages;
-  if (system?.role !== 'system') return [...messages];
+  if (system === undefined || !isTold(system)) return [...messages];
   if (first?.role === 'user') return [{ ...first, content: joined([system, first]) }, ...rest];
   return [{ ...system, role: 'user' }, ...messages.slice(1)];
 }

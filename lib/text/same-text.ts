@@ -67,10 +67,11 @@ class Reader {
     return this.#detokenizer.isWhole;
   }
 
-  /** What one token more says; nothing where there is none, or a special one. */
+  /** What one token more says; nothing where there is none, or a special one: a character that is begun there stays so. */
   read(): string | undefined {
     const id = this.#ids[this.count];
-    if (id === undefined || this.#table.isSpecial(id)) return undefined;
+    if (id === undefined || this.#table.isSpecial(id))
+      return this.isWhole ? undefined : this.#detokenizer.end();
     this.count++;
     return this.#detokenizer.push(id);
   }

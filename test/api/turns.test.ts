@@ -112,7 +112,7 @@ describe('turns of a session', () => {
     const split = await engine.chat([{ role: 'user', content: parts }], options).result;
     expect(split).toMatchObject({ tokens: whole.tokens, text: whole.text });
     expect(() => engine.chat([{ role: 'user', content: [{ type: 'image' }] as never }])).toThrow(
-      /text parts/,
+      /"text"/,
     );
   });
 

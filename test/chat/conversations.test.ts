@@ -90,6 +90,12 @@ describe('fields of messages', () => {
   test.each([
     [{ role: 'user', content: 'x', foo: 1 }, 'messages[0].foo'],
     [{ role: 'user', content: 'x', name: 1 }, 'messages[0].name'],
+    [
+      { role: 'user', content: [{ type: 'text', text: 'x', cache_control: {} }] },
+      'messages[0].content[0].cache_control',
+    ],
+    [{ role: 'user', content: [{ type: 'image_url', image_url: '' }] }, '"text"'],
+    [{ role: 'user', content: [{ type: 'text' }] }, 'messages[0].content[0].text'],
     [{ role: 'user' }, 'messages[0].content'],
     [{ role: 'assistant', content: null }, 'messages[0].content'],
     [{ content: 'x' }, 'messages[0].role'],
@@ -110,6 +116,34 @@ describe('fields of messages', () => {
         code: 'invalid_argument',
         message: expect.stringContaining(words) as string,
       }) as Error,
+    );
+  });
+
+  test('fields that are null, and an empty list of calls, are not there', async () => {
+    const given = { content: 'He', name: null, tool_calls: [], reasoning_content: null };
+    const [message] = checkMessages([{ role: 'assistant', ...given, tool_call_id: null }]);
+    expect({ ...message }).toEqual({ role: 'assistant', content: 'He' });
+    expect((await promptOf(CHATML, [user('Hi'), message!])).text).toMatch(/assistant\nHe$/);
+  });
+
+  test('arguments that are given as JSON keep their numbers and their order', async () => {
+    const json =
+      '{"id": 12345678901234567890, "x": 1.0, "b": [1, -0.5, null, true], "1": "\\u00e9", "o": {"z": 1, "a": {}}}';
+    const call = { function: { name: 'f', arguments: json } };
+    const template = '{{ messages[1].tool_calls[0].function.arguments | tojson }}';
+    const messages: Message[] = [
+      user('x'),
+      { role: 'assistant', content: null, tool_calls: [call] },
+      { role: 'tool', content: 'y' },
+    ];
+    expect((await promptOf(template, messages)).text).toBe(json.replace('\\u00e9', 'é'));
+  });
+
+  test('calls that are longer than any conversation are refused', () => {
+    const call = { function: { name: 'f', arguments: 'y'.repeat(4 << 20) } };
+    const message = { role: 'assistant', content: null, tool_calls: new Array(200).fill(call) };
+    expect(() => checkMessages([message])).toThrow(
+      expect.objectContaining({ code: 'template_too_large' }) as Error,
     );
   });
 
@@ -173,8 +207,16 @@ describe('a system message', () => {
       'system\nsys\n\ndev<|im_end|>',
     );
     const knows = `${CHATML}{# developer #}`;
+    expect((await promptOf(knows, [system('sys'), developer, user('x')])).text).toContain(
+      'system\nsys\n\ndev<|im_end|>',
+    );
     expect((await promptOf(knows, [developer, user('x')])).text).toContain('developer\ndev');
   });
+});
+
+test('a system message that is blank is none', async () => {
+  const { text } = await promptOf(CHATML, [system(' \n'), user('x')]);
+  expect(text).toBe('<|im_start|>user\nx<|im_end|>\n<|im_start|>assistant\n');
 });
 
 describe('variables of a template', () => {
@@ -208,6 +250,13 @@ describe('variables of a template', () => {
     let deep: unknown = 1;
     for (let i = 0; i < 100; i++) deep = { deep };
     expect(() => isTemplateOptions('templateOptions', { deep })).toThrow('64 deep');
+  });
+});
+
+test('an error of a template that was given says so', async () => {
+  await expect(promptOf('{{', [user('x')])).rejects.toMatchObject({
+    code: 'template_failed',
+    message: expect.stringContaining('chatTemplate') as string,
   });
 });
 

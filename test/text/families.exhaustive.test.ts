@@ -83,11 +83,19 @@ function specialTexts(json: Json): string[] {
   ];
 }
 
+/** As transformers loads them, whatever the file says: special tokens are found in the text as it is. */
+const specialAsFound = (json: Json): Json => ({
+  ...json,
+  added_tokens: json.added_tokens!.map((token) =>
+    token.special ? { ...token, normalized: false } : token,
+  ),
+});
+
 /** Compares one by one: a difference says where it begins. */
 async function check(tokenizer: TextTokenizer, json: Json): Promise<void> {
   const names = json.added_tokens!.map(({ content }) => content);
   const added_tokens = json.added_tokens!.filter((token) => !token.special);
-  const [plain, special] = [reference({ ...json, added_tokens }), reference(json)];
+  const [plain, special] = [reference({ ...json, added_tokens }), reference(specialAsFound(json))];
   const random = new Random(7);
   const texts = [
     ...AWKWARD,
