@@ -8,7 +8,7 @@ type Integer = number | bigint | boolean;
 export type Numeric = Integer | Float;
 
 /** No template counts further, and no number may take memory without end. */
-const MAX_BITS = 1024;
+export const MAX_BITS = 1024;
 
 export function add(left: Numeric, right: Numeric): Value {
   if (typeof left === 'number' && typeof right === 'number') {
@@ -68,7 +68,7 @@ export function whole(value: bigint): number | bigint {
   return value;
 }
 
-function tooLong(): TemplateError {
+export function tooLong(): TemplateError {
   return unsupported(`a whole number of more than ${MAX_BITS} bits`);
 }
 

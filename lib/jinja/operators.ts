@@ -4,6 +4,7 @@ import { hasPairs, charactersOf, lengthOf } from './characters.js';
 import { TemplateError, unsupported } from './errors.js';
 import { add, calculate } from './numbers.js';
 import { formatPercent } from './percent-format.js';
+import { indexOf } from './search.js';
 import type { Comparison, Operator } from './syntax.js';
 import {
   Dict,
@@ -124,8 +125,8 @@ function orderTexts(left: string, right: string): number {
 
 export function contains(container: Value, item: Value): boolean {
   if (typeof container === 'string') {
-    if (item instanceof Markup) return container.includes(item.text);
-    if (typeof item === 'string') return container.includes(item);
+    if (item instanceof Markup) return indexOf(container, item.text) >= 0;
+    if (typeof item === 'string') return indexOf(container, item) >= 0;
     throw new TemplateError(`'in <string>' requires string as left operand, not ${typeName(item)}`);
   }
   if (container instanceof Dict) return container.get(item) !== undefined;
