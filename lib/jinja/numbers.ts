@@ -24,8 +24,10 @@ export function calculate(operator: Operator, left: Numeric, right: Numeric): Va
   const isWhole = !(left instanceof Float) && !(right instanceof Float);
   if (isWhole && operator !== '/') {
     if (operator !== '**') return calculateWhole(operator, BigInt(left), BigInt(right));
-    if (Number(right) >= 0) return power(BigInt(left), Number(right));
+    if (Number(right) >= 0) return power(BigInt(left), BigInt(right));
   }
+  if (isWhole && operator === '/' && [left, right].some((one) => typeof one === 'bigint'))
+    return new Float(divide(BigInt(left), BigInt(right)));
   return new Float(calculateFloat(operator, toNumber(left), toNumber(right)));
 }
 
@@ -50,15 +52,28 @@ function modulo(left: bigint, right: bigint): bigint {
   return rest !== 0n && rest < 0n !== right < 0n ? rest + right : rest;
 }
 
-function power(base: bigint, exponent: number): number | bigint {
-  const bits = base.toString(2).length;
-  if (bits > 1 && base !== -1n && bits * exponent > 2 * MAX_BITS) throw tooLong();
-  return whole(
-    base **
-      BigInt(
-        base === 1n || base === 0n || base === -1n ? exponent % 2 || (exponent ? 2 : 0) : exponent,
-      ),
-  );
+function power(base: bigint, exponent: bigint): number | bigint {
+  if (base === 0n || base === 1n || base === -1n)
+    return whole(exponent === 0n ? 1n : base ** (2n - (exponent % 2n)));
+  if (bitsOf(base) * Number(exponent) > 2 * MAX_BITS) throw tooLong();
+  return whole(base ** exponent);
+}
+
+const bitsOf = (value: bigint) => value.toString(2).length;
+
+/** Of numbers that are no floats themselves: rounded once. */
+function divide(left: bigint, right: bigint): number {
+  if (left === 0n) return 0 / Number(right);
+  if (left < 0n) return -divide(-left, right);
+  if (right < 0n) return -divide(left, -right);
+  // So many that what is left of the quotient decides of a half at most.
+  const shift = bitsOf(right) - bitsOf(left) + 66;
+  if (shift > 1000) throw unsupported('a quotient of nearly nothing');
+  const [above, below] =
+    shift > 0 ? [left << BigInt(shift), right] : [left, right << BigInt(-shift)];
+  let quotient = above / below;
+  if (above % below !== 0n) quotient |= 1n;
+  return Number(quotient) * 2 ** -shift;
 }
 
 export function whole(value: bigint): number | bigint {

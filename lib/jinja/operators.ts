@@ -64,8 +64,11 @@ export function iterate(value: Value): Iterable<Value> {
   return items;
 }
 
+/** As items are compared: what is the very same is equal, even NaN. */
+export const isSame = (left: Value, right: Value) => left === right || isEqual(left, right);
+
 export function isEqual(left: Value, right: Value): boolean {
-  if (left === right) return true;
+  if (left === right) return !(left instanceof Float && Number.isNaN(left.value));
   if (isNumber(left) && isNumber(right)) return identityOf(left) === identityOf(right);
   if (left instanceof Markup) return isEqual(left.text, right);
   if (right instanceof Markup) return isEqual(left, right.text);
@@ -78,7 +81,7 @@ export function isEqual(left: Value, right: Value): boolean {
     if (!(right instanceof Dict) || left.size !== right.size) return false;
     for (const [key, value] of left.entries()) {
       const other = right.get(key);
-      if (other === undefined || !isEqual(value, other)) return false;
+      if (other === undefined || !isSame(value, other)) return false;
     }
     return true;
   }
@@ -87,7 +90,7 @@ export function isEqual(left: Value, right: Value): boolean {
 }
 
 function areEqual(left: readonly Value[], right: readonly Value[]): boolean {
-  return left.length === right.length && left.every((item, i) => isEqual(item, right[i]!));
+  return left.length === right.length && left.every((item, i) => isSame(item, right[i]!));
 }
 
 /** Below 0, 0, or above 0; NaN where one of them is no number. */
@@ -104,7 +107,7 @@ export function order(left: Value, right: Value, sign = '<'): number {
     const [a, b] = [left, right].map((one) =>
       one instanceof Tuple ? one.items : one,
     ) as Value[][];
-    const at = a!.findIndex((item, i) => i >= b!.length || !isEqual(item, b![i]!));
+    const at = a!.findIndex((item, i) => i >= b!.length || !isSame(item, b![i]!));
     if (at >= 0 && at < b!.length) return order(a![at]!, b![at]!, sign);
     return a!.length - b!.length;
   }
@@ -133,7 +136,7 @@ export function contains(container: Value, item: Value): boolean {
   const items = iterated(container);
   if (items === undefined)
     throw new TemplateError(`argument of type '${typeName(container)}' is not iterable`);
-  for (const one of items) if (isEqual(one, item)) return true;
+  for (const one of items) if (isSame(one, item)) return true;
   return false;
 }
 

@@ -34,8 +34,7 @@ export function lastIndexOf(text: string, wanted: string, from = Infinity): numb
 
 export function countOf(text: string, wanted: string): number {
   let n = 0;
-  for (let at = indexOf(text, wanted); at >= 0; n++)
-    at = indexOf(text, wanted, at + wanted.length);
+  for (let at = indexOf(text, wanted); at >= 0; n++) at = indexOf(text, wanted, at + wanted.length);
   return n;
 }
 

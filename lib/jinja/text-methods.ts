@@ -5,6 +5,7 @@ import {
   CLASSES,
   capitalize,
   charactersOf,
+  foldCase,
   lengthOf,
   splitLines,
   strip,
@@ -123,7 +124,7 @@ const partition =
 
 const METHODS: Record<string, TextMethod> = {
   capitalize: plain('capitalize', capitalize),
-  casefold: plain('casefold', (text) => text.replaceAll('ß', 'ss').toLowerCase()),
+  casefold: plain('casefold', foldCase),
   center: padder('center', '^'),
   count(text, given) {
     const bound = new Bound('count', given, 'sub! start end /');

@@ -175,6 +175,7 @@ export function identityOf(key: Value): unknown {
   if (typeof key === 'boolean') return Number(key);
   if (typeof key === 'bigint' || key instanceof Undefined) return key;
   if (key instanceof Markup) return key.text;
+  if (key instanceof Float && Number.isNaN(key.value)) return key; // equal to no other
   if (key instanceof Float)
     return Number.isInteger(key.value) && !Number.isSafeInteger(key.value)
       ? BigInt(key.value)
