@@ -1,4 +1,5 @@
 /** Python's arithmetic: whole numbers of any length, and floats. */
+import { chargeItems } from './budget.js';
 import { TemplateError, unsupported } from './errors.js';
 import type { Operator } from './syntax.js';
 import { Float } from './values.js';
@@ -9,6 +10,8 @@ export type Numeric = Integer | Float;
 
 /** No template counts further, and no number may take memory without end. */
 export const MAX_BITS = 1024;
+/** What such a number takes at most, as items of a list. */
+const LONG = MAX_BITS / 64;
 
 export function add(left: Numeric, right: Numeric): Value {
   if (typeof left === 'number' && typeof right === 'number') {
@@ -80,6 +83,7 @@ export function whole(value: bigint): number | bigint {
   const small = Number(value);
   if (Number.isSafeInteger(small)) return small;
   if (BigInt.asIntN(MAX_BITS, value) !== value) throw tooLong();
+  chargeItems(LONG);
   return value;
 }
 
