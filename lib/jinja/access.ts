@@ -122,7 +122,8 @@ function isHashable(key: Value): boolean {
 function slice(of: string | Value[] | Tuple | Range, bounds: Slice): Value | undefined {
   const whole = (value: Value) => value === null || isInteger(value);
   if (![bounds.start, bounds.stop, bounds.step].every(whole)) return undefined;
-  const step = bounds.step === null ? 1 : toIndex(bounds.step, 'a step');
+  const wanted = bounds.step === null ? 1 : toIndex(bounds.step, 'a step');
+  const step = Math.max(-Number.MAX_SAFE_INTEGER, Math.min(wanted, Number.MAX_SAFE_INTEGER));
   if (step === 0) throw new TemplateError('slice step cannot be zero');
   const source = typeof of === 'string' && hasPairs(of) ? charactersOf(of) : of;
   const length = source instanceof Tuple ? source.items.length : source.length;
@@ -136,8 +137,7 @@ function slice(of: string | Value[] | Tuple | Range, bounds: Slice): Value | und
   const stop = place(bounds.stop, step > 0 ? length : -1);
   const count = Math.max(0, Math.ceil((stop - start) / step));
   if (typeof source === 'string' && step === 1) return measured(source.slice(start, stop));
-  if (source instanceof Range)
-    return new Range(source.at(start), source.at(stop), Number(calculate('*', source.step, step)));
+  if (source instanceof Range) return rangeOf(source, start, stop, wanted);
   const items = source instanceof Tuple ? source.items : source;
   chargeItems(count);
   const taken = (
@@ -147,4 +147,11 @@ function slice(of: string | Value[] | Tuple | Range, bounds: Slice): Value | und
   ) as Value[];
   if (typeof of === 'string') return measured((taken as string[]).join(''));
   return of instanceof Tuple ? new Tuple(taken) : taken;
+}
+
+function rangeOf(range: Range, start: number, stop: number, step: number): Range {
+  if (!Number.isFinite(step)) throw unsupported('a range of so large steps');
+  const steps = calculate('*', range.step, step);
+  if (typeof steps !== 'number') throw unsupported('a range of so large steps');
+  return new Range(range.at(start), range.at(stop), steps);
 }

@@ -53,13 +53,22 @@ export const isBlank = (text: string) => new RegExp(`^[${BLANK}]+$`).test(text);
 export function titleCase(character: string): string {
   if (/[\u01c4-\u01cc\u01f1-\u01f3\u1f80-\u1ffc]/.test(character))
     throw unsupported(`the title case of "${character}"`);
+  if (/[\u10d0-\u10ff]/.test(character)) return character; // Georgian has no titles
+  if (character === '\u0149') return '\u02bcN';
   const [first = '', ...rest] = charactersOf(character.toUpperCase());
   return first + rest.join('').toLowerCase();
 }
 
+/** Each character in small: a sigma at the end of a word is another one. */
+function smallLetters(text: string): string[] {
+  const small = text.toLowerCase();
+  let at = 0;
+  return charactersOf(text).map((one) => small.slice(at, (at += one.toLowerCase().length)));
+}
+
 export function capitalize(text: string): string {
-  const [first = '', ...rest] = charactersOf(text);
-  return titleCase(first) + rest.join('').toLowerCase();
+  const first = text === '' ? '' : String.fromCodePoint(text.codePointAt(0)!);
+  return titleCase(first) + text.toLowerCase().slice(first.toLowerCase().length);
 }
 
 const isCased = (character: string) => /[\p{Lowercase}\p{Uppercase}\p{Lt}]/u.test(character);
@@ -67,9 +76,10 @@ const isCased = (character: string) => /[\p{Lowercase}\p{Uppercase}\p{Lt}]/u.tes
 /** str.title: every run of letters begins with a large one. */
 export function titleOf(text: string): string {
   let inWord = false;
+  const small = smallLetters(text);
   return charactersOf(text)
-    .map((character) => {
-      const made = inWord ? character.toLowerCase() : titleCase(character);
+    .map((character, i) => {
+      const made = inWord ? small[i]! : titleCase(character);
       inWord = isCased(character);
       return made;
     })
@@ -77,9 +87,21 @@ export function titleOf(text: string): string {
 }
 
 export function swapCase(text: string): string {
+  const small = smallLetters(text);
   return charactersOf(text)
-    .map((one) => (/\p{Uppercase}/u.test(one) ? one.toLowerCase() : one.toUpperCase()))
+    .map((one, i) => {
+      if (/\p{Lt}/u.test(one)) return one;
+      return /\p{Uppercase}/u.test(one) ? small[i]! : one.toUpperCase();
+    })
     .join('');
+}
+
+/** str.casefold: what is the same in small, in large and in small again. */
+export function foldCase(text: string): string {
+  if (/[\u13a0-\u13fd\uab70-\uabbf]/.test(text)) throw unsupported('casefold of Cherokee');
+  const fold = (one: string) =>
+    one === '\u0131' ? one : one.toLowerCase().toUpperCase().toLowerCase();
+  return /[^\0-\x7f]/.test(text) ? charactersOf(text).map(fold).join('') : text.toLowerCase();
 }
 
 const every = (pattern: string) => {

@@ -136,7 +136,7 @@ const NUMBERS: Record<string, Filter> = {
     const bound = new Bound('float', given, 'default');
     const read = typeof value === 'string' ? parseFloat(value) : undefined;
     if (value instanceof Undefined) throw new TemplateError(value.message);
-    if (isNumber(value)) return new Float(toNumber(value));
+    if (isNumber(value)) return value instanceof Float ? value : new Float(toNumber(value));
     return read === undefined ? bound.or('default', new Float(0)) : new Float(read);
   },
   int(value, given) {

@@ -49,7 +49,9 @@ function fromEntries(entries: Iterable<[string, unknown]>): Dict {
 /** As Python reads the number's JSON: whole unless it is written with an exponent. */
 function fromNumber(value: number): Value {
   if (Number.isSafeInteger(value)) return Object.is(value, -0) ? 0 : value;
-  return Number.isInteger(value) && Math.abs(value) < 1e21 ? BigInt(value) : new Float(value);
+  return Number.isInteger(value) && Math.abs(value) < 1e21
+    ? BigInt(JSON.stringify(value))
+    : new Float(value);
 }
 
 function isPlain(value: object): boolean {

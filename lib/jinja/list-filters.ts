@@ -6,7 +6,7 @@ import { charactersOf } from './characters.js';
 import { TemplateError } from './errors.js';
 import { findFilter } from './filters.js';
 import type { Filter } from './filters.js';
-import { arithmetic, isEqual, isTrue, iterate, order, sizeOf } from './operators.js';
+import { arithmetic, isSame, isTrue, iterate, order, sizeOf } from './operators.js';
 import { print } from './print.js';
 import { findTest } from './tests.js';
 import { Dict, Markup, Stream, Tuple, Undefined, View, identityOf, typeName } from './values.js';
@@ -66,7 +66,7 @@ function groupBy(value: Value, given: Arguments): Value {
   const groups: { key: Value; items: Value[] }[] = [];
   for (const item of sorted(collect(iterate(value)), key, false)) {
     const last = groups.at(-1);
-    if (last && isEqual(last.key, key(item))) last.items.push(item);
+    if (last && isSame(last.key, key(item))) last.items.push(item);
     else groups.push({ key: key(item), items: [item] });
   }
   chargeItems(groups.length);

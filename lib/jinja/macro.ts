@@ -41,6 +41,8 @@ export function bindMacro(
     throw new TemplateError(
       `macro '${macro}' takes not more than ${parameters.length} argument(s)`,
     );
+  // A default sees the parameters behind its own as empty, not what their names mean outside.
+  for (const { name } of unset) scope.set(name, new Undefined(`'${name}' is undefined`));
   for (const { name, make } of unset)
     scope.set(name, make ? make(scope) : new Undefined(`parameter '${name}' was not provided`));
 }

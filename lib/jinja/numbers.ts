@@ -1,4 +1,5 @@
 /** Python's arithmetic: whole numbers of any length, and floats. */
+import { chargeItems } from './budget.js';
 import { TemplateError, unsupported } from './errors.js';
 import type { Operator } from './syntax.js';
 import { Float } from './values.js';
@@ -8,7 +9,9 @@ type Integer = number | bigint | boolean;
 export type Numeric = Integer | Float;
 
 /** No template counts further, and no number may take memory without end. */
-const MAX_BITS = 1024;
+export const MAX_BITS = 1024;
+/** What such a number takes at most, as items of a list. */
+const LONG = MAX_BITS / 64;
 
 export function add(left: Numeric, right: Numeric): Value {
   if (typeof left === 'number' && typeof right === 'number') {
@@ -24,8 +27,10 @@ export function calculate(operator: Operator, left: Numeric, right: Numeric): Va
   const isWhole = !(left instanceof Float) && !(right instanceof Float);
   if (isWhole && operator !== '/') {
     if (operator !== '**') return calculateWhole(operator, BigInt(left), BigInt(right));
-    if (Number(right) >= 0) return power(BigInt(left), Number(right));
+    if (Number(right) >= 0) return power(BigInt(left), BigInt(right));
   }
+  if (isWhole && operator === '/' && [left, right].some((one) => typeof one === 'bigint'))
+    return new Float(divide(BigInt(left), BigInt(right)));
   return new Float(calculateFloat(operator, toNumber(left), toNumber(right)));
 }
 
@@ -50,25 +55,39 @@ function modulo(left: bigint, right: bigint): bigint {
   return rest !== 0n && rest < 0n !== right < 0n ? rest + right : rest;
 }
 
-function power(base: bigint, exponent: number): number | bigint {
-  const bits = base.toString(2).length;
-  if (bits > 1 && base !== -1n && bits * exponent > 2 * MAX_BITS) throw tooLong();
-  return whole(
-    base **
-      BigInt(
-        base === 1n || base === 0n || base === -1n ? exponent % 2 || (exponent ? 2 : 0) : exponent,
-      ),
-  );
+function power(base: bigint, exponent: bigint): number | bigint {
+  if (base === 0n || base === 1n || base === -1n)
+    return whole(exponent === 0n ? 1n : base ** (2n - (exponent % 2n)));
+  if (bitsOf(base) * Number(exponent) > 2 * MAX_BITS) throw tooLong();
+  return whole(base ** exponent);
+}
+
+const bitsOf = (value: bigint) => value.toString(2).length;
+
+/** Of numbers that are no floats themselves: rounded once. */
+function divide(left: bigint, right: bigint): number {
+  if (left === 0n) return 0 / Number(right);
+  if (left < 0n) return -divide(-left, right);
+  if (right < 0n) return -divide(left, -right);
+  // So many that what is left of the quotient decides of a half at most.
+  const shift = bitsOf(right) - bitsOf(left) + 66;
+  if (shift > 1000) throw unsupported('a quotient of nearly nothing');
+  const [above, below] =
+    shift > 0 ? [left << BigInt(shift), right] : [left, right << BigInt(-shift)];
+  let quotient = above / below;
+  if (above % below !== 0n) quotient |= 1n;
+  return Number(quotient) * 2 ** -shift;
 }
 
 export function whole(value: bigint): number | bigint {
   const small = Number(value);
   if (Number.isSafeInteger(small)) return small;
   if (BigInt.asIntN(MAX_BITS, value) !== value) throw tooLong();
+  chargeItems(LONG);
   return value;
 }
 
-function tooLong(): TemplateError {
+export function tooLong(): TemplateError {
   return unsupported(`a whole number of more than ${MAX_BITS} bits`);
 }
 

@@ -4,6 +4,7 @@ import { hasPairs, charactersOf, lengthOf } from './characters.js';
 import { TemplateError, unsupported } from './errors.js';
 import { add, calculate } from './numbers.js';
 import { formatPercent } from './percent-format.js';
+import { indexOf } from './search.js';
 import type { Comparison, Operator } from './syntax.js';
 import {
   Dict,
@@ -63,8 +64,11 @@ export function iterate(value: Value): Iterable<Value> {
   return items;
 }
 
+/** As items are compared: what is the very same is equal, even NaN. */
+export const isSame = (left: Value, right: Value) => left === right || isEqual(left, right);
+
 export function isEqual(left: Value, right: Value): boolean {
-  if (left === right) return true;
+  if (left === right) return !(left instanceof Float && Number.isNaN(left.value));
   if (isNumber(left) && isNumber(right)) return identityOf(left) === identityOf(right);
   if (left instanceof Markup) return isEqual(left.text, right);
   if (right instanceof Markup) return isEqual(left, right.text);
@@ -77,7 +81,7 @@ export function isEqual(left: Value, right: Value): boolean {
     if (!(right instanceof Dict) || left.size !== right.size) return false;
     for (const [key, value] of left.entries()) {
       const other = right.get(key);
-      if (other === undefined || !isEqual(value, other)) return false;
+      if (other === undefined || !isSame(value, other)) return false;
     }
     return true;
   }
@@ -86,7 +90,7 @@ export function isEqual(left: Value, right: Value): boolean {
 }
 
 function areEqual(left: readonly Value[], right: readonly Value[]): boolean {
-  return left.length === right.length && left.every((item, i) => isEqual(item, right[i]!));
+  return left.length === right.length && left.every((item, i) => isSame(item, right[i]!));
 }
 
 /** Below 0, 0, or above 0; NaN where one of them is no number. */
@@ -103,7 +107,7 @@ export function order(left: Value, right: Value, sign = '<'): number {
     const [a, b] = [left, right].map((one) =>
       one instanceof Tuple ? one.items : one,
     ) as Value[][];
-    const at = a!.findIndex((item, i) => i >= b!.length || !isEqual(item, b![i]!));
+    const at = a!.findIndex((item, i) => i >= b!.length || !isSame(item, b![i]!));
     if (at >= 0 && at < b!.length) return order(a![at]!, b![at]!, sign);
     return a!.length - b!.length;
   }
@@ -124,15 +128,15 @@ function orderTexts(left: string, right: string): number {
 
 export function contains(container: Value, item: Value): boolean {
   if (typeof container === 'string') {
-    if (item instanceof Markup) return container.includes(item.text);
-    if (typeof item === 'string') return container.includes(item);
+    if (item instanceof Markup) return indexOf(container, item.text) >= 0;
+    if (typeof item === 'string') return indexOf(container, item) >= 0;
     throw new TemplateError(`'in <string>' requires string as left operand, not ${typeName(item)}`);
   }
   if (container instanceof Dict) return container.get(item) !== undefined;
   const items = iterated(container);
   if (items === undefined)
     throw new TemplateError(`argument of type '${typeName(container)}' is not iterable`);
-  for (const one of items) if (isEqual(one, item)) return true;
+  for (const one of items) if (isSame(one, item)) return true;
   return false;
 }
 

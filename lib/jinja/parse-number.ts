@@ -1,12 +1,12 @@
 /** Text to numbers, as Python's int() and float() read it. */
-import { truncate, whole } from './numbers.js';
+import { MAX_BITS, tooLong, truncate, whole } from './numbers.js';
 import { unsupported } from './errors.js';
 import { strip } from './characters.js';
 import { Float, isInteger } from './values.js';
 import type { Value } from './values.js';
 
 const FLOAT =
-  /^[-+]?(?:(?:\d+(?:_\d+)*\.?(?:\d+(?:_\d+)*)?|\.\d+(?:_\d+)*)(?:e[-+]?\d+(?:_\d+)*)?|inf(?:inity)?|nan)$/i;
+  /^[-+]?(?:(?:\d+(?:_\d+)*(?:\.(?:\d+(?:_\d+)*)?)?|\.\d+(?:_\d+)*)(?:e[-+]?\d+(?:_\d+)*)?|inf(?:inity)?|nan)$/i;
 const PREFIXES: Record<number, string> = { 2: '0b', 8: '0o', 16: '0x' };
 
 export function parseFloat(given: string): number | undefined {
@@ -36,7 +36,9 @@ function parseDigits(text: string, base: number): number | bigint | undefined {
     prefix !== '' && rest!.startsWith(prefix) ? rest!.slice(2).replace(/^_/, '') : rest!;
   const last = base <= 10 ? `[0-${base - 1}]` : '[0-9a-f]';
   if (!new RegExp(`^${last}+(?:_${last}+)*$`).test(digits)) return undefined;
-  const size = BigInt(prefix + digits.replaceAll('_', ''));
+  const plain = digits.replaceAll('_', '').replace(/^0+(?=.)/, '');
+  if (plain.length > MAX_BITS) throw tooLong(); // surely, and not worth reading
+  const size = BigInt(prefix + plain);
   return whole(sign === '-' ? -size : size);
 }
 

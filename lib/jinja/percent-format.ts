@@ -12,7 +12,7 @@ const FIELD = /%(?:\(([^()]*)\))?([-#0 +]*)(\*|\d+)?(?:\.(\*|\d+)?)?[hlL]?([^])?
 
 /** 'a%sb' % value */
 export function formatPercent(form: string, given: Value): string {
-  const items = given instanceof Tuple ? given.items : [given];
+  let items = given instanceof Tuple ? given.items : [given];
   const dict = given instanceof Dict ? given : undefined;
   const parts: string[] = [];
   let [at, used] = [0, 0];
@@ -26,15 +26,14 @@ export function formatPercent(form: string, given: Value): string {
     const [whole, key, flags = '', width, precision, type] = found;
     if (type === undefined) throw new TemplateError('incomplete format');
     if (key !== undefined && !dict) throw new TemplateError('format requires a mapping');
+    if (key !== undefined) [items, used] = [[keyed(dict!, key)], 0]; // from here on there is nothing else
     const size = width === '*' ? toIndex(next(), 'the width of "%"') : Number(width ?? 0);
     const digits =
       precision === '*' ? toIndex(next(), 'the precision of "%"') : Number(precision ?? 0);
     const hasDigits = whole.includes('.');
-    if (type === '%') parts.push('%');
-    else {
-      const value = key === undefined ? next() : keyed(dict!, key);
-      parts.push(formatOne(value, type, flags, size, hasDigits ? digits : undefined));
-    }
+    parts.push(
+      whole === '%%' ? '%' : formatOne(next(), type, flags, size, hasDigits ? digits : undefined),
+    );
   }
   parts.push(form.slice(at));
   // Python lets pass whatever has items, also of names.

@@ -2,6 +2,7 @@
 import { chargeText, joined } from './budget.js';
 import { BLANK, charactersOf } from './characters.js';
 import { TemplateError } from './errors.js';
+import { indexOf, isQuick, lastIndexOf } from './search.js';
 
 const BLANKS = new RegExp(`[${BLANK}]+`, 'g');
 
@@ -28,7 +29,7 @@ export function splitText(text: string, separator: string, limit: number, fromRi
   if (!fromRight) {
     let at = 0;
     for (let n = 0; n < limit; n++) {
-      const next = text.indexOf(separator, at);
+      const next = indexOf(text, separator, at);
       if (next < 0) break;
       parts.push(text.slice(at, next));
       at = next + separator.length;
@@ -37,7 +38,7 @@ export function splitText(text: string, separator: string, limit: number, fromRi
   }
   let end = text.length;
   for (let n = 0; n < limit && end >= separator.length; n++) {
-    const next = text.lastIndexOf(separator, end - separator.length);
+    const next = lastIndexOf(text, separator, end - separator.length);
     if (next < 0) break;
     parts.push(text.slice(next + separator.length, end));
     end = next;
@@ -51,7 +52,7 @@ export function replaceText(text: string, old: string, by: string, count: number
   if (old !== '') {
     const length = text.length + Math.min(limit, text.length) * Math.max(0, by.length - old.length);
     // What is surely short is not worth counting first.
-    if (limit === Infinity && length <= text.length + 4096) {
+    if (limit === Infinity && length <= text.length + 4096 && isQuick(text, old)) {
       chargeText(length);
       return text.replaceAll(old, () => by);
     }

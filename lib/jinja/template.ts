@@ -17,6 +17,7 @@ export class Template {
 
   /** Throws TemplateError if it does not parse. */
   constructor(source: string) {
+    startBudget(); // its numbers are values, too
     this.#run = notTooDeep(() => compile(parse(source)));
   }
 

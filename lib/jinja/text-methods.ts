@@ -5,6 +5,7 @@ import {
   CLASSES,
   capitalize,
   charactersOf,
+  foldCase,
   lengthOf,
   splitLines,
   strip,
@@ -15,6 +16,7 @@ import { TemplateError } from './errors.js';
 import { iterate } from './operators.js';
 import { pad } from './percent-format.js';
 import type { Align } from './percent-format.js';
+import { countOf, indexOf, lastIndexOf } from './search.js';
 import { replaceText, splitBlanks, splitText } from './split.js';
 import { formatText } from './text-format.js';
 import { Tuple, toText } from './values.js';
@@ -84,7 +86,7 @@ const finder =
   (text, given) => {
     const bound = new Bound(name, given, 'sub! start end /');
     const [found, wanted] = [partOf(text, bound), bound.text('sub')];
-    const at = found ? (last ? found.part.lastIndexOf(wanted) : found.part.indexOf(wanted)) : -1;
+    const at = found ? (last ? lastIndexOf : indexOf)(found.part, wanted) : -1;
     if (at >= 0) return found!.offset + lengthOf(found!.part.slice(0, at));
     if (mustFind) throw new TemplateError(`${name}: substring not found`);
     return -1;
@@ -115,23 +117,20 @@ const partition =
   (text, given) => {
     const separator = new Bound(name, given, 'sep! /').text('sep');
     if (separator === '') throw new TemplateError('empty separator');
-    const at = last ? text.lastIndexOf(separator) : text.indexOf(separator);
+    const at = (last ? lastIndexOf : indexOf)(text, separator);
     if (at < 0) return new Tuple(last ? ['', '', text] : [text, '', '']);
     return new Tuple([text.slice(0, at), separator, text.slice(at + separator.length)]);
   };
 
 const METHODS: Record<string, TextMethod> = {
   capitalize: plain('capitalize', capitalize),
-  casefold: plain('casefold', (text) => text.replaceAll('ß', 'ss').toLowerCase()),
+  casefold: plain('casefold', foldCase),
   center: padder('center', '^'),
   count(text, given) {
     const bound = new Bound('count', given, 'sub! start end /');
     const [part, wanted] = [partOf(text, bound)?.part, bound.text('sub')];
     if (part === undefined) return 0;
-    if (wanted === '') return lengthOf(part) + 1;
-    let n = 0;
-    for (let at = part.indexOf(wanted); at >= 0; n++) at = part.indexOf(wanted, at + wanted.length);
-    return n;
+    return wanted === '' ? lengthOf(part) + 1 : countOf(part, wanted);
   },
   endswith: affix('endswith', (text, end) => text.endsWith(end)),
   expandtabs(text, given) {

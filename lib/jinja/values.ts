@@ -27,7 +27,9 @@ export type Value =
 
 /** Python prints 1.0 where JavaScript has only 1. */
 export class Float {
-  constructor(readonly value: number) {}
+  constructor(readonly value: number) {
+    chargeItems(0);
+  }
 }
 
 export class Tuple {
@@ -108,7 +110,9 @@ export class View {
   constructor(
     readonly dict: Dict,
     readonly kind: 'keys' | 'values' | 'items',
-  ) {}
+  ) {
+    chargeItems(0);
+  }
 
   *[Symbol.iterator](): Generator<Value> {
     for (const [key, value] of this.dict.entries())
@@ -116,11 +120,15 @@ export class View {
   }
 }
 
+/** What a stream takes, as items of a list: the state of a function that is not done. */
+const STREAM = 120;
+
 /** Values that are made as they are asked for, and can be asked for once: Python's generators. */
 export class Stream {
   readonly #iterator: Iterator<Value>;
 
   constructor(values: Iterable<Value>) {
+    chargeItems(STREAM);
     this.#iterator = values[Symbol.iterator]();
   }
 
@@ -175,6 +183,7 @@ export function identityOf(key: Value): unknown {
   if (typeof key === 'boolean') return Number(key);
   if (typeof key === 'bigint' || key instanceof Undefined) return key;
   if (key instanceof Markup) return key.text;
+  if (key instanceof Float && Number.isNaN(key.value)) return key; // equal to no other
   if (key instanceof Float)
     return Number.isInteger(key.value) && !Number.isSafeInteger(key.value)
       ? BigInt(key.value)

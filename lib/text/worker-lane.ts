@@ -10,6 +10,7 @@ import { onAbort } from '../abort.js';
 import { outsideArchive } from '../binary/package-root.js';
 import { CachalotError, abortError } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
+import { endWorker } from './end-worker.js';
 import { cpuMsOf } from './thread-clock.js';
 
 export interface LaneOptions {
@@ -20,6 +21,8 @@ export interface LaneOptions {
   deadlineMs: number;
   /** For tests. Default: two minutes, as a start takes seconds with the largest vocabularies. */
   startMs?: number;
+  /** For tests. Default: five seconds, after which a worker that does not end is given up. */
+  endMs?: number;
   /** Stops a worker that has had nothing to do for so long. Default: never. */
   idleMs?: number;
   /** What a job fails with whose deadline passes. */
@@ -264,7 +267,7 @@ export class WorkerLane<Request, Answer> {
     this.#thread = undefined;
     if (worker) {
       forgotten.unregister(worker);
-      const [earlier, ended] = [this.#ending, worker.terminate()];
+      const [earlier, ended] = [this.#ending, endWorker(worker, this.#options.endMs)];
       this.#ending = earlier.then(() => ended);
     }
     current?.reject(reason);

@@ -71,6 +71,31 @@ describe('chat templates', () => {
     await failsWith(template, 'template_too_large', 'template_timeout');
   });
 
+  test.each([
+    ['rfind', "{{ ('a' * 4000000).rfind('a' * 20000 ~ 'b') }}", '-1'],
+    ['find', "{{ ('a' * 3900000 ~ 'b').find('ba' ~ 'a' * 20000) }}", '-1'],
+    ['in', "{{ ('bc' ~ 'a' * 100000) in ('b' * 300000 ~ 'a' * 3800000) }}", 'False'],
+    ['replace', "{{ ('a' * 4000000)|replace('b' ~ 'a' * 20000, '')|length }}", '4000000'],
+    ['count', "{{ ('a' * 4000000).count('b' ~ 'a' * 20000) }}", '0'],
+    ['split', "{{ ('a' * 4000000).split('b' ~ 'a' * 20000)|length }}", '1'],
+    ['rsplit', "{{ ('a' * 4000000).rsplit('a' * 20000 ~ 'b')|length }}", '1'],
+    ['partition', "{{ ('a' * 4000000).partition('b' ~ 'a' * 20000)[0]|length }}", '4000000'],
+    ['rpartition', "{{ ('a' * 4000000).rpartition('a' * 20000 ~ 'b')[2]|length }}", '4000000'],
+    ['a float of many digits', "{{ ('1' * 200000 ~ 'x')|float }}", '0.0'],
+    ['a whole number of many digits', "{{ ('9' * 4000000 ~ 'x')|int }}", '0'],
+  ])('%s in a text made to be slow is done in time', async (_, template, text) => {
+    expect(await renderer.render(template, {})).toBe(text);
+    await renderer.dispose();
+  });
+
+  test('searches without end are ended, and the renderer with them', async () => {
+    await failsWith(
+      "{% set x = 'a' * 4000000 %}{% set y = 'a' * 20000 ~ 'b' %}{% for i in range(99999) %}{{ x.rfind(y) }}{% endfor %}",
+      'template_timeout',
+    );
+    await renderer.dispose();
+  });
+
   test('a conversation of megabytes is refused before it is rendered', () => {
     const message = { role: 'user' as const, content: 'x'.repeat(5 << 20) };
     expect(() => checkMessages([message])).toThrow(

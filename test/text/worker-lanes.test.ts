@@ -1,5 +1,6 @@
 /** Jobs in workers: who waits for whom, what an abort ends, and that every promise settles. */
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 
 import { CachalotError } from '../../lib/errors.js';
 import { WorkerLane } from '../../lib/text/worker-lane.js';
@@ -170,6 +171,22 @@ describe('a lane', () => {
     }
     expect(next.done).toBe(1);
     await brief.dispose();
+  });
+
+  test('disposing does not wait for ever for a worker that does not end', async () => {
+    const hasty = new WorkerLane<Request, Answer>({ ...options, endMs: 1 });
+    const workers: Worker[] = [];
+    const endless = jest.spyOn(Worker.prototype, 'terminate').mockImplementation(function (
+      this: Worker,
+    ) {
+      workers.push(this);
+      return new Promise(() => undefined);
+    });
+    await hasty.run({ kind: 'count' });
+    await hasty.dispose();
+    endless.mockRestore();
+    expect(workers).toHaveLength(1);
+    await workers[0]!.terminate();
   });
 
   test('disposing fails what runs and what waits', async () => {
