@@ -67,10 +67,19 @@ export function addEngineOptions(command: Command): Command {
     .option('--no-layout-cache', 'repack weights at each load; keep no file of them');
 }
 
-/** Loads the engine, with progress on stderr when the model has to be fetched first. */
+/** The text of the chat template that is given, if one is. Throws io. */
+export async function readTemplate({ chatTemplate }: EngineFlags): Promise<string | undefined> {
+  return chatTemplate === undefined ? undefined : readTextFile(chatTemplate);
+}
+
+/**
+ * Loads the engine, with progress on stderr when the model has to be fetched first. `template` is that of the flags, where it has
+ * been read already.
+ */
 export async function loadEngine(
   flags: EngineFlags,
   signal: AbortSignal,
+  template?: string,
 ): Promise<{ engine: Engine; loadMs: number }> {
   const { report, end } = pullReporter();
   let fetched = performance.now();
@@ -83,8 +92,8 @@ export async function loadEngine(
     ...loadOptions(flags),
   };
   try {
-    if (flags.chatTemplate !== undefined)
-      options.chatTemplate = await readTextFile(flags.chatTemplate);
+    const chatTemplate = template ?? (await readTemplate(flags));
+    if (chatTemplate !== undefined) options.chatTemplate = chatTemplate;
     const engine = await Engine.load(flags.model, options);
     return { engine, loadMs: performance.now() - fetched };
   } finally {
