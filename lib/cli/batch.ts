@@ -88,11 +88,7 @@ export function addBatch(program: Command): void {
       const output = await BatchOutput.open(flags.output, lines, settings, signal);
       try {
         const { engine } = await loadEngine(flags, signal, template);
-        try {
-          await answerAndReport(engine, lines, output, flags, signal);
-        } finally {
-          await engine.dispose();
-        }
+        await answerAndReport(engine, lines, output, flags, signal);
       } catch (error) {
         throw signal.aborted ? interrupted(flags.output) : error;
       } finally {

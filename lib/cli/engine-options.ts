@@ -67,14 +67,22 @@ export function addEngineOptions(command: Command): Command {
     .option('--no-layout-cache', 'repack weights at each load; keep no file of them');
 }
 
+/** What commands have loaded. */
+const engines: Engine[] = [];
+
+/** Takes them down. For the end, when errors have been told: an engine waits for what it is at, such as a template without an end. */
+export async function disposeEngines(): Promise<void> {
+  for (const engine of engines.splice(0)) await engine.dispose();
+}
+
 /** The text of the chat template that is given, if one is. Throws io. */
 export async function readTemplate({ chatTemplate }: EngineFlags): Promise<string | undefined> {
   return chatTemplate === undefined ? undefined : readTextFile(chatTemplate);
 }
 
 /**
- * Loads the engine, with progress on stderr when the model has to be fetched first. `template` is that of the flags, where it has
- * been read already.
+ * Loads an engine that lasts until the command line ends, with progress on stderr when the model has to be fetched first. `template`
+ * is that of the flags, where it has been read already.
  */
 export async function loadEngine(
   flags: EngineFlags,
@@ -95,6 +103,7 @@ export async function loadEngine(
     const chatTemplate = template ?? (await readTemplate(flags));
     if (chatTemplate !== undefined) options.chatTemplate = chatTemplate;
     const engine = await Engine.load(flags.model, options);
+    engines.push(engine);
     return { engine, loadMs: performance.now() - fetched };
   } finally {
     end();
