@@ -1,4 +1,5 @@
 /** `cachalot batch`: many prompts from a file of JSON lines, many answers into another. */
+import { createHash } from 'node:crypto';
 import { fstatSync, statSync } from 'node:fs';
 
 import { Option } from 'commander';
@@ -12,7 +13,7 @@ import { answerAll } from './batch-answers.js';
 import { readInput } from './batch-input.js';
 import type { InputLine } from './batch-input.js';
 import { BatchOutput } from './batch-output.js';
-import { addEngineOptions, loadEngine } from './engine-options.js';
+import { addEngineOptions, loadEngine, readTemplate } from './engine-options.js';
 import type { EngineFlags } from './engine-options.js';
 import { notEmpty } from './flag-values.js';
 import {
@@ -82,14 +83,12 @@ export function addBatch(program: Command): void {
       const { signal } = interruptSignal();
       // What can be wrong quickly comes before the model.
       const lines = await readInput(inputs, signal);
-      const output = await BatchOutput.open(flags.output, lines, settingsOf(flags), signal);
+      const template = await readTemplate(flags);
+      const settings = settingsOf(flags, template);
+      const output = await BatchOutput.open(flags.output, lines, settings, signal);
       try {
-        const { engine } = await loadEngine(flags, signal);
-        try {
-          await answerAndReport(engine, lines, output, flags, signal);
-        } finally {
-          await engine.dispose();
-        }
+        const { engine } = await loadEngine(flags, signal, template);
+        await answerAndReport(engine, lines, output, flags, signal);
       } catch (error) {
         throw signal.aborted ? interrupted(flags.output) : error;
       } finally {
@@ -129,11 +128,11 @@ function isSameFile(input: string, output: string | undefined): boolean {
   }
 }
 
-/** What answers depend on besides their lines. */
-function settingsOf(flags: BatchFlags): object {
+/** What answers depend on besides their lines: of a template its text, whatever its file is called. */
+function settingsOf(flags: BatchFlags, template: string | undefined): object {
   const { model, device, context, kvFormat, instructions, raw } = flags;
   const system = systemOf(flags);
-  const { chatTemplate } = flags;
+  const chatTemplate = template && createHash('sha256').update(template).digest('hex');
   return {
     model,
     device,

@@ -3,7 +3,6 @@ import { spawnSync } from 'node:child_process';
 import {
   copyFileSync,
   cpSync,
-  mkdirSync,
   mkdtempSync,
   readdirSync,
   renameSync,
@@ -18,6 +17,7 @@ import type { Command } from 'commander';
 import { packageFolders } from '../binary/package-root.js';
 import { CachalotError } from '../errors.js';
 import { ioError } from '../files/io-error.js';
+import { makeFolders } from '../files/make-folders.js';
 
 const { root, built } = packageFolders;
 
@@ -32,9 +32,9 @@ export function addBuild(program: Command): void {
       'after',
       '\nNeeds cmake, a C++20 compiler and the npm registry (for cmake-js and node-addon-api).\n\nExamples:\n  npx cachalot build && npx cachalot doctor',
     )
-    .action((flags: { json?: boolean }) => {
+    .action(async (flags: { json?: boolean }) => {
       try {
-        const path = build();
+        const path = await build();
         process.stdout.write(`${flags.json ? JSON.stringify({ path }) : path}\n`);
       } catch (error) {
         throw ioError(error, 'build in', root);
@@ -43,7 +43,7 @@ export function addBuild(program: Command): void {
 }
 
 /** Builds in a folder of its own: an installed package lacks the tools, and is not the place for them. */
-function build(): string {
+async function build(): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'cachalot-build-'));
   try {
     for (const name of ['native', 'CMakeLists.txt'])
@@ -57,7 +57,7 @@ function build(): string {
     run(npm, ['install', '--no-audit', '--no-fund', '--ignore-scripts', ...TOOLS], folder);
     const cmakeJs = join(folder, 'node_modules', 'cmake-js', 'bin', 'cmake-js');
     run(process.execPath, [cmakeJs, 'build', '--target', 'cachalot_package'], folder);
-    mkdirSync(built, { recursive: true });
+    await makeFolders(built);
     const path = join(built, 'cachalot.node');
     const made = join(folder, 'build', 'Release');
     // The addon, and the CUDA library if there was an nvcc.

@@ -9,7 +9,7 @@ import { ioError } from '../files/io-error.js';
 import { ChatLines } from './chat-lines.js';
 import type { Said } from './chat-lines.js';
 import { STANDARD_INPUT } from './read-text.js';
-import { decodeText, linesOf } from './text-bytes.js';
+import { decodeText, linesOf, utf8Converter } from './text-bytes.js';
 
 export interface ChatInput extends AsyncIterable<Said> {
   /** Asks for the next message, where somebody sees it. */
@@ -44,9 +44,10 @@ export class PipeInput implements ChatInput {
   }
 }
 
-/** As they come. A byte-order mark is no part of them. */
+/** As they come, in UTF-8 or UTF-16 with its mark. A byte-order mark is no part of them. */
 async function* readLines(): AsyncGenerator<string, void, void> {
   let rest: Buffer = Buffer.alloc(0);
+  const toUtf8 = utf8Converter(STANDARD_INPUT);
   let number = 1;
   const decode = (bytes: Buffer) => {
     const text = number++ === 1 ? decodeText(bytes, STANDARD_INPUT) : bytes.toString('utf8');
@@ -55,7 +56,7 @@ async function* readLines(): AsyncGenerator<string, void, void> {
   };
   try {
     for await (const chunk of process.stdin) {
-      const lines = linesOf(Buffer.concat([rest, chunk as Buffer]));
+      const lines = linesOf(Buffer.concat([rest, toUtf8(chunk as Buffer, false)]));
       rest = lines.pop()!;
       for (const line of lines) yield decode(line);
     }
@@ -63,7 +64,8 @@ async function* readLines(): AsyncGenerator<string, void, void> {
     if ((error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE') return; // we have left
     throw ioError(error, 'read', STANDARD_INPUT);
   }
-  if (rest.length > 0) yield decode(rest);
+  for (const line of linesOf(Buffer.concat([rest, toUtf8(Buffer.alloc(0), true)])))
+    if (line.length > 0) yield decode(line);
 }
 
 /** Terminals mark what is pasted when they are asked to. */

@@ -57,18 +57,14 @@ export function addChat(program: Command): void {
       const starting = interruptSignal();
       const { engine } = await loadEngine(flags, starting.signal);
       starting.release();
-      try {
-        if (!engine.canChat)
-          throw new CachalotError(
-            'template_missing',
-            'this model has no chat template; use `cachalot run`',
-          );
-        const { debug = false } = program.opts<{ debug?: boolean }>();
-        warnOfIdle(flags);
-        await new Chat(engine, flags, debug).talk();
-      } finally {
-        await engine.dispose();
-      }
+      if (!engine.canChat)
+        throw new CachalotError(
+          'template_missing',
+          'this model has no chat template; use `cachalot run`',
+        );
+      const { debug = false } = program.opts<{ debug?: boolean }>();
+      warnOfIdle(flags);
+      await new Chat(engine, flags, debug).talk();
     });
 }
 

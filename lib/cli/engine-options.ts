@@ -67,10 +67,27 @@ export function addEngineOptions(command: Command): Command {
     .option('--no-layout-cache', 'repack weights at each load; keep no file of them');
 }
 
-/** Loads the engine, with progress on stderr when the model has to be fetched first. */
+/** What commands have loaded. */
+const engines: Engine[] = [];
+
+/** Takes them down. For the end, when errors have been told: an engine waits for what it is at, such as a template without an end. */
+export async function disposeEngines(): Promise<void> {
+  for (const engine of engines.splice(0)) await engine.dispose();
+}
+
+/** The text of the chat template that is given, if one is. Throws io. */
+export async function readTemplate({ chatTemplate }: EngineFlags): Promise<string | undefined> {
+  return chatTemplate === undefined ? undefined : readTextFile(chatTemplate);
+}
+
+/**
+ * Loads an engine that lasts until the command line ends, with progress on stderr when the model has to be fetched first. `template`
+ * is that of the flags, where it has been read already.
+ */
 export async function loadEngine(
   flags: EngineFlags,
   signal: AbortSignal,
+  template?: string,
 ): Promise<{ engine: Engine; loadMs: number }> {
   const { report, end } = pullReporter();
   let fetched = performance.now();
@@ -83,9 +100,10 @@ export async function loadEngine(
     ...loadOptions(flags),
   };
   try {
-    if (flags.chatTemplate !== undefined)
-      options.chatTemplate = await readTextFile(flags.chatTemplate);
+    const chatTemplate = template ?? (await readTemplate(flags));
+    if (chatTemplate !== undefined) options.chatTemplate = chatTemplate;
     const engine = await Engine.load(flags.model, options);
+    engines.push(engine);
     return { engine, loadMs: performance.now() - fetched };
   } finally {
     end();

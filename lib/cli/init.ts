@@ -1,21 +1,25 @@
 /** `cachalot init`: a project of five lines to begin with. */
 import { existsSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 
 import type { Command } from 'commander';
 
 import { CachalotError } from '../errors.js';
 import { ioError } from '../files/io-error.js';
+import { makeFolders } from '../files/make-folders.js';
 import { DEFAULT_MODEL } from '../models/aliases.js';
 import { notEmpty } from './flag-values.js';
 import { version } from './version.js';
+
+/** Of a package's name, for npm. */
+const MOST_CHARACTERS = 214;
 
 export function addInit(program: Command): void {
   program
     .command('init')
     .description('write a small project: package.json, and index.mjs that streams an answer')
-    .argument('[folder]', 'where; it may be there already', '.')
+    .argument('[folder]', 'where; it may be there already', notEmpty, '.')
     .option('-m, --model <model>', 'what it loads', notEmpty, DEFAULT_MODEL)
     .option('--json', 'print { folder, files }')
     .addHelpText(
@@ -40,9 +44,7 @@ async function writeProject(folder: string, model: string): Promise<string[]> {
   const files = Object.keys(contents);
   const there = files.find((name) => existsSync(join(folder, name)));
   if (there !== undefined) throw refuse(folder, there);
-  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
-    throw ioError(error, 'make the folder', folder);
-  });
+  await makeFolders(folder);
   const written: string[] = [];
   try {
     for (const [name, text] of Object.entries(contents)) {
@@ -70,13 +72,19 @@ function packageJson(folder: string): string {
     .replace(/[^a-z0-9._-]+/g, '-')
     .replace(/^[._-]+|-+$/g, '');
   const content = {
-    name: name === '' || name === 'cachalot' ? 'my-project' : name,
+    name: isFree(name) ? name : 'cachalot-project',
     private: true,
     type: 'module',
     scripts: { start: 'node index.mjs' },
     dependencies: { cachalot: `^${version}` },
   };
   return `${JSON.stringify(content, undefined, 2)}\n`;
+}
+
+/** npm keeps two names, takes none that is longer, and installs no package into itself. */
+function isFree(name: string): boolean {
+  const isKept = ['', 'cachalot', 'node_modules', 'favicon.ico'].includes(name);
+  return !isKept && name.length <= MOST_CHARACTERS;
 }
 
 function program(model: string): string {

@@ -9,6 +9,7 @@ import { addBench } from './bench.js';
 import { addBuild } from './build.js';
 import { addChat } from './chat.js';
 import { addDoctor } from './doctor.js';
+import { disposeEngines } from './engine-options.js';
 import { addInit } from './init.js';
 import { addInspect } from './inspect.js';
 import { addModels } from './models.js';
@@ -86,8 +87,14 @@ async function main(): Promise<void> {
   });
   process.stderr.on('error', () => undefined); // there is nobody to tell
   const program = build();
+  await telling(program, () => program.parseAsync());
+  await telling(program, disposeEngines);
+}
+
+/** What goes wrong is told at once, and is the exit code. */
+async function telling(program: Command, work: () => Promise<unknown>): Promise<void> {
   try {
-    await program.parseAsync();
+    await work();
   } catch (error) {
     if (error instanceof CommanderError)
       process.exitCode = error.exitCode === 0 ? 0 : ExitCode.Usage;

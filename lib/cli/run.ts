@@ -55,12 +55,8 @@ export function addRun(program: Command): void {
       const given = await readGiven({ argument, files, mayBeBlank }, command, signal);
       try {
         const { engine, loadMs } = await loadEngine(flags, signal);
-        try {
-          warnOfIdle(flags);
-          await given.use((text) => answer(engine, text, flags, signal, loadMs));
-        } finally {
-          await engine.dispose();
-        }
+        warnOfIdle(flags);
+        await given.use((text) => answer(engine, text, flags, signal, loadMs));
       } finally {
         given.close();
       }

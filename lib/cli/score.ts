@@ -35,15 +35,11 @@ export function addScore(program: Command): void {
       const given = await readGiven({ argument, files, mayBeBlank: true }, command, signal);
       try {
         const { engine } = await loadEngine(flags, signal);
-        try {
-          await given.use(async (text) => {
-            const score = await engine.score(text, { signal });
-            const lines = () => table(score, (id) => engine.detokenize([id]));
-            process.stdout.write(`${flags.json ? JSON.stringify(score) : lines()}\n`);
-          });
-        } finally {
-          await engine.dispose();
-        }
+        await given.use(async (text) => {
+          const score = await engine.score(text, { signal });
+          const lines = () => table(score, (id) => engine.detokenize([id]));
+          process.stdout.write(`${flags.json ? JSON.stringify(score) : lines()}\n`);
+        });
       } finally {
         given.close();
       }

@@ -33,6 +33,23 @@ export function linesOf(bytes: Buffer): Buffer[] {
   return lines;
 }
 
+/** Turns pieces of a stream into UTF-8 as they come; only UTF-16 with its mark is changed, into text without one. The last piece may be empty. */
+export function utf8Converter(name: string): (piece: Buffer, isLast: boolean) => Buffer {
+  let first: Buffer | undefined = Buffer.alloc(0); // until a mark would be there
+  let decoder: TextDecoder | undefined;
+  return (piece, isLast) => {
+    let bytes = piece;
+    if (first) {
+      bytes = first = Buffer.concat([first, piece]);
+      if (bytes.length < 2 && !isLast) return Buffer.alloc(0);
+      const utf16 = markOf(bytes);
+      if (utf16) decoder = new TextDecoder(utf16, { fatal: true });
+      first = undefined;
+    }
+    return decoder ? Buffer.from(decodePiece(decoder, bytes, !isLast, name)) : bytes;
+  };
+}
+
 function markOf(bytes: Buffer): 'utf-16le' | 'utf-16be' | undefined {
   if (bytes[0] === 0xff && bytes[1] === 0xfe) return 'utf-16le';
   return bytes[0] === 0xfe && bytes[1] === 0xff ? 'utf-16be' : undefined;
@@ -44,8 +61,12 @@ function withoutMark(bytes: Buffer): Buffer {
 }
 
 function decodeUtf16(bytes: Buffer, encoding: string, name: string): string {
+  return decodePiece(new TextDecoder(encoding, { fatal: true }), bytes, false, name);
+}
+
+function decodePiece(decoder: TextDecoder, bytes: Buffer, stream: boolean, name: string): string {
   try {
-    return new TextDecoder(encoding, { fatal: true }).decode(bytes);
+    return decoder.decode(bytes, { stream });
   } catch (error) {
     throw noText(name, 'it begins like UTF-16 and is not', error);
   }

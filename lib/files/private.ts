@@ -1,8 +1,7 @@
 /** Files for their owner alone: how we make them, and whether one that we find can have been written by somebody else. */
 import type { Stats } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 
-import { ioError } from './io-error.js';
+import { makeFolders } from './make-folders.js';
 
 /** Modes of what we make: models, answers and conversations are nobody else's business. */
 export const PRIVATE_FILE = 0o600;
@@ -10,9 +9,7 @@ export const PRIVATE_FOLDER = 0o700;
 
 /** Makes a folder and those above it that are missing, for their owner alone; what is there stays as it is. Throws io. */
 export async function makePrivateFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true, mode: PRIVATE_FOLDER }).catch((error: unknown) => {
-    throw ioError(error, 'make the folder', path);
-  });
+  await makeFolders(path, PRIVATE_FOLDER);
 }
 
 const OTHERS_WRITE = 0o022;

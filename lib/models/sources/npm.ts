@@ -84,19 +84,29 @@ async function findTarball(part: NpmPart, options: NetOptions): Promise<Dist> {
   const spec = `${part.name}@${part.version}`;
   const settings = await readNpmSettings();
   const said = await npmView(spec, options.signal);
-  const registry = said === undefined ? settings.registryOf(part.name) : undefined;
+  const registry = registryOf(part.name, settings, said !== undefined);
   if (said === undefined && registry === undefined) throw notFound(spec, noRegistry(settings));
   const dist =
-    registry === undefined ? readDist(said!) : await askRegistry(part, registry, settings, options);
+    said === undefined ? await askRegistry(part, registry!, settings, options) : readDist(said);
   if (Array.isArray(dist))
     throw notFound(spec, 'several versions are meant; give one exactly, like NAME@1.2.3');
   const { tarball, integrity } = (dist ?? {}) as { tarball?: unknown; integrity?: unknown };
   const sha512 =
     typeof integrity === 'string' ? /(?:^|\s)sha512-(\S+)/.exec(integrity)?.[1] : undefined;
-  const who = registry === undefined ? 'npm' : new URL(registry).host;
+  const who = said === undefined ? new URL(registry!).host : 'npm';
   if (!isAddress(tarball) || sha512 === undefined)
     throw notFound(spec, `${who} does not say where its tarball is and what its sha512 must be`);
   return { tarball, sha512, headers: settings.authorization(tarball, registry) };
+}
+
+/** Where npm has answered, a setting that we cannot read is no error: the registry only says then which credentials are meant. */
+function registryOf(name: string, settings: NpmSettings, hasAnswer: boolean): string | undefined {
+  try {
+    return settings.registryOf(name);
+  } catch (error) {
+    if (hasAnswer) return undefined;
+    throw error;
+  }
 }
 
 function isAddress(text: unknown): text is string {
