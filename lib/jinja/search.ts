@@ -40,9 +40,9 @@ export function countOf(text: string, wanted: string): number {
 
 /** Both texts in the order in which they are looked through, and what a place in that order means. */
 interface Order {
-  text(i: number): number;
-  wanted(i: number): number;
-  found(i: number): number;
+  text: (i: number) => number;
+  wanted: (i: number) => number;
+  found: (i: number) => number;
 }
 
 /** By Knuth, Morris and Pratt. */
