@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 
 import { CachalotError } from '../errors.js';
+import '../jinja/template.js'; // the worker's: whoever gathers a program's files finds it by this
 import type { RenderJob } from './template-worker.js';
 import { WorkerLanes } from '../text/worker-lanes.js';
 
