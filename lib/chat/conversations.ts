@@ -4,17 +4,17 @@ import { randomInt } from 'node:crypto';
 import { isBlank, ownOnly } from '../check-options.js';
 import { CachalotError, fromNative } from '../errors.js';
 import { Memo } from '../memo.js';
-import { TemplateRenderer } from './chat-template.js';
-import { checkLength } from './messages.js';
-import type { TemplateOptions } from './template-options.js';
 import type { TokenizerThread } from '../text/tokenizer-thread.js';
 import { totalLength } from '../text/total-length.js';
+import { TemplateRenderer } from './chat-template.js';
 import { findGap } from './gap.js';
 import type { Gap } from './gap.js';
 import { countNames, guardNames } from './guard-names.js';
 import type { SaidMessage, TemplateInput } from './guard-names.js';
+import { checkLength } from './messages.js';
 import { withOneBeginning, withoutSystem } from './template-message.js';
 import type { TemplateMessage } from './template-message.js';
+import type { TemplateOptions } from './template-options.js';
 
 export interface RenderOptions {
   templateOptions?: TemplateOptions | undefined;
@@ -109,13 +109,13 @@ export class Conversations {
       signal,
     );
     const begins = this.begun(broken.messages)[0]?.role;
-    const hasSystem =
-      (begins !== 'system' && begins !== 'developer') || (await this.hasSystem(broken.variables));
-    const rendered = await this.renderInput(broken, hasSystem, ending, signal);
+    const isTold = begins === 'system' || begins === 'developer';
+    const mergesSystem = isTold && !(await this.hasSystem(broken.variables));
+    const rendered = await this.renderInput(broken, mergesSystem, ending, signal);
     if (isSame) return rendered;
     // A template may cut and join what users wrote. With every place marked where a name could begin, no name can come
     // of that; if there are as many names then, all of them are the template's own.
-    const other = await this.renderInput(strict, hasSystem, ending, signal);
+    const other = await this.renderInput(strict, mergesSystem, ending, signal);
     const [found, own] = await countNames(this.#thread, [rendered.text, other.text], signal);
     return found === own ? rendered : other;
   }
@@ -127,7 +127,7 @@ export class Conversations {
       { role: 'user', content: 'x' },
     ];
     const probe = () =>
-      this.renderInput({ messages, variables }, true, 'before answer').then(
+      this.renderInput({ messages, variables }, false, 'before answer').then(
         ({ text }) => text.includes(PROBE),
         (error: unknown) => {
           if (fromNative(error).code !== 'template_failed') throw error;
@@ -139,14 +139,13 @@ export class Conversations {
 
   private async renderInput(
     { messages, variables }: TemplateInput,
-    hasSystem: boolean,
+    mergesSystem: boolean,
     ending: Ending,
     signal?: AbortSignal,
   ): Promise<Rendered> {
     const template = this.template;
     const begun = this.begun(messages);
-    const systemMerged = !hasSystem;
-    const seen = systemMerged ? withoutSystem(begun) : begun;
+    const seen = mergesSystem ? withoutSystem(begun) : begun;
     if (ending === 'within last') {
       const last = seen.pop()!;
       // DeepSeek's templates, and Mistral's, ask for the second.
@@ -172,7 +171,7 @@ export class Conversations {
     const text = await rendering.catch((error: unknown) => {
       throw this.#isGiven ? blamingOption(fromNative(error)) : error;
     });
-    return { text, contents, systemMerged };
+    return { text, contents, systemMerged: mergesSystem };
   }
 
   private begun(messages: TemplateMessage[]): TemplateMessage[] {
