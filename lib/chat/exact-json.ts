@@ -35,7 +35,7 @@ class Reader {
     if (/^[tfn]/.test(literal)) return JSON.parse(literal) as boolean | null;
     if (/[.e]/i.test(literal)) return Object(Number(literal)) as object;
     const number = Number(literal);
-    return Number.isSafeInteger(number) ? number + 0 : BigInt(literal);
+    return Number.isSafeInteger(number) ? number + 0 : BigInt(literal); // -0 is 0
   }
 
   private object(): Map<string, ExactJson> {
