@@ -38,7 +38,7 @@ export async function readHubVocabulary(folder: string, tokenizer?: string): Pro
     readJson<GenerationConfig>(join(folder, 'config.json'), 'file_bad_metadata'),
     readTextIfPresent(join(folder, 'chat_template.jinja')),
   ]);
-  const vocabulary = await readTokenizerJson(path, (json, id) => {
+  return readTokenizerJson(path, (json, id) => {
     const find = (token: TokenizerConfig['bos_token']) => {
       const found = id(nameOf(token) ?? '');
       return found < 0 ? undefined : found;
@@ -59,14 +59,6 @@ export async function readHubVocabulary(folder: string, tokenizer?: string): Pro
       chatTemplate: template ?? chatTemplate(config),
     };
   });
-  // As the transformers library does: special tokens are found in the text as it is.
-  const added_tokens = vocabulary.tokenizerJson.added_tokens?.map((token) =>
-    token.special ? { ...token, normalized: false } : token,
-  );
-  return {
-    ...vocabulary,
-    tokenizerJson: { ...vocabulary.tokenizerJson, ...(added_tokens ? { added_tokens } : {}) },
-  };
 }
 
 function nameOf(token: TokenizerConfig['bos_token']): string | undefined {

@@ -43,8 +43,16 @@ export async function readTokenizerJson(
       uses(json.decoder, 'ByteLevel') || uses(json.pre_tokenizer, 'ByteLevel')
         ? 'byte-level'
         : 'sentencepiece',
-    tokenizerJson: json,
+    tokenizerJson: withSpecialAsFound(json),
   };
+}
+
+/** As the transformers library does: special tokens are found in the text as it is. */
+function withSpecialAsFound(json: TokenizerJson): TokenizerJson {
+  const added_tokens = json.added_tokens?.map((token) =>
+    token.special ? { ...token, normalized: false } : token,
+  );
+  return added_tokens ? { ...json, added_tokens } : json;
 }
 
 const MAX_TOKENS = 1 << 22;
