@@ -117,7 +117,7 @@ struct KvCopy {
   uint32_t from, to;  // addresses of runs
   int32_t n_tokens;   // 1..31
 };
-struct KvGatherParams {
+struct KvCopyParams {
   KvStore store;
   std::span<const KvCopy> copies;
 };

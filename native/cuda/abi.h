@@ -85,7 +85,7 @@ enum class Op : int32_t {
   kCheckFinite,
   kSiluMul,
   kKvWrite,
-  kKvGather,
+  kKvCopy,
   kAttention,
   kAttentionMerge,
   kSample,
@@ -189,7 +189,7 @@ struct KvWriteArgs {
   const float* v;
   int32_t layer, n_rows;
 };
-struct KvGatherArgs {
+struct KvCopyArgs {
   DeviceKv store;
   uint32_t from, to;
   int32_t n_tokens;

@@ -216,11 +216,11 @@ void CudaBackend::kv_write(const KvWriteParams& params) {
 
 /** Between steps, so it is launched at once: the next step's ops come after it. Called from amid
  * the cache's own work, which must not end half done: should it fail, the next step does. */
-void CudaBackend::kv_gather(const KvGatherParams& params) {
+void CudaBackend::kv_copy(const KvCopyParams& params) {
   std::vector<Launch> launches;
   for (const KvCopy& copy : params.copies) {
     launches.push_back(Launch::of(
-        Op::kKvGather, KvGatherArgs{kv(params.store), copy.from, copy.to, copy.n_tokens}));
+        Op::kKvCopy, KvCopyArgs{kv(params.store), copy.from, copy.to, copy.n_tokens}));
   }
   const Status status = device_->library().run(device_->get(), launches.data(),
                                                static_cast<int32_t>(launches.size()));

@@ -43,7 +43,7 @@ void launch(const LaunchContext& context, const Launch& launch) {
     case Op::kCheckFinite: return check_finite(context, launch.as<CheckFiniteArgs>());
     case Op::kSiluMul: return silu_mul(context, launch.as<SiluMulArgs>());
     case Op::kKvWrite: return kv_write(context, launch.as<KvWriteArgs>());
-    case Op::kKvGather: return kv_gather(context, launch.as<KvGatherArgs>());
+    case Op::kKvCopy: return kv_copy(context, launch.as<KvCopyArgs>());
     case Op::kAttention: return attention(context, launch.as<AttentionArgs>());
     case Op::kAttentionMerge: return attention_merge(context, launch.as<AttentionMergeArgs>());
     case Op::kSample: return sample(context, launch.as<SampleArgs>());

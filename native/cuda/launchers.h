@@ -21,7 +21,7 @@ void linear(const LaunchContext& context, const LinearArgs& args);
 void check_finite(const LaunchContext& context, const CheckFiniteArgs& args);
 void silu_mul(const LaunchContext& context, const SiluMulArgs& args);
 void kv_write(const LaunchContext& context, const KvWriteArgs& args);
-void kv_gather(const LaunchContext& context, const KvGatherArgs& args);
+void kv_copy(const LaunchContext& context, const KvCopyArgs& args);
 void attention(const LaunchContext& context, const AttentionArgs& args);
 void attention_merge(const LaunchContext& context, const AttentionMergeArgs& args);
 void sample(const LaunchContext& context, const SampleArgs& args);

@@ -150,7 +150,7 @@ std::unique_ptr<Engine> assemble_engine(ModelFiles files, std::unique_ptr<Backen
                                                options.costs_folder, options.machine);
   parts.tree = std::make_unique<PrefixTree>(
       *parts.pool, [backend = parts.backend.get(), pool = parts.pool.get()](const KvCopy& copy) {
-        backend->kv_gather({pool->store(), std::span(&copy, 1)});
+        backend->kv_copy({pool->store(), std::span(&copy, 1)});
       });
   return std::make_unique<Engine>(std::move(parts), std::move(sink));
 }

@@ -189,7 +189,7 @@ void ScriptedBackend::kv_write(const KvWriteParams& params) {
   }
 }
 
-void ScriptedBackend::kv_gather(const KvGatherParams& params) {
+void ScriptedBackend::kv_copy(const KvCopyParams& params) {
   for (const KvCopy& copy : params.copies) {
     for (int layer = 0; layer < params.store.n_layers; layer++) {
       for (int head = 0; head < params.store.n_kv_heads; head++) {

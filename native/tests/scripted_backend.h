@@ -64,7 +64,7 @@ class ScriptedBackend final : public Backend {
   void check_finite(const CheckFiniteParams& params) override;
   void silu_mul(const SiluMulParams& params) override;
   void kv_write(const KvWriteParams& params) override;
-  void kv_gather(const KvGatherParams& params) override;
+  void kv_copy(const KvCopyParams& params) override;
   void attention(const AttentionParams& params) override;
   void attention_merge(const AttentionMergeParams& params) override;
   void sample(const SampleParams& params) override;

@@ -26,7 +26,7 @@ void copy_tokens(const KvStore& store, const uint8_t* from, uint8_t* to, int n_t
 
 }  // namespace
 
-void kv_gather(const OpContext& context, const KvGatherParams& params) {
+void kv_copy(const OpContext& context, const KvCopyParams& params) {
   const KvStore& store = params.store;
   for (const KvCopy& copy : params.copies) {
     context.pool.parallel_for(store.n_layers, [&](int layer, int) {

@@ -10,7 +10,7 @@ namespace {
 
 constexpr int kThreads = 256;
 
-__global__ void __launch_bounds__(kThreads) kv_gather_kernel(KvGatherArgs args) {
+__global__ void __launch_bounds__(kThreads) kv_copy_kernel(KvCopyArgs args) {
   const int layer = blockIdx.x, head = blockIdx.y, head_dim = args.store.head_dim;
   const auto* from =
       reinterpret_cast<const uint16_t*>(kv_block(args.store, args.from, layer, head));
@@ -26,8 +26,8 @@ __global__ void __launch_bounds__(kThreads) kv_gather_kernel(KvGatherArgs args) 
 
 }  // namespace
 
-void kv_gather(const LaunchContext& context, const KvGatherArgs& args) {
-  simt::launch(kv_gather_kernel, dim3(args.store.n_layers, args.store.n_kv_heads), dim3(kThreads),
+void kv_copy(const LaunchContext& context, const KvCopyArgs& args) {
+  simt::launch(kv_copy_kernel, dim3(args.store.n_layers, args.store.n_kv_heads), dim3(kThreads),
                0, context.stream, args);
 }
 
