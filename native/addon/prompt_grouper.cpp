@@ -6,7 +6,7 @@
 #include "addon/arguments.h"
 #include "addon/guarded.h"
 #include "addon/promise_work.h"
-#include "engine/group_prompts.h"
+#include "schedule/order_prompts.h"
 
 namespace cachalot::addon {
 
@@ -42,7 +42,7 @@ Napi::Value PromptGrouper::group(const Napi::CallbackInfo& info) {
     prompts_.max_tokens.resize(prompts_.tokens.size());
     const auto prompts = std::make_shared<Prompts>(std::exchange(prompts_, {}));
     return PromiseWork<BatchOrder>::run(
-        info.Env(), [prompts] { return group_prompts(prompts->tokens, prompts->max_tokens); },
+        info.Env(), [prompts] { return order_prompts(prompts->tokens, prompts->max_tokens); },
         [](Napi::Env env, const BatchOrder& grouped) -> Napi::Value {
           auto object = Napi::Object::New(env);
           object.Set("order", integers_to_js(env, grouped.order));

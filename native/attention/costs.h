@@ -1,5 +1,5 @@
-// What parts of attention cost on this machine: measured, see engine/measure_costs. They decide who
-// reads together, never a result.
+// What parts of attention cost on this machine: measured, see attention/measure_costs. They decide
+// who reads together, never a result.
 #pragma once
 
 #include <algorithm>

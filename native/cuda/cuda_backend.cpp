@@ -219,8 +219,8 @@ void CudaBackend::kv_write(const KvWriteParams& params) {
 void CudaBackend::kv_copy(const KvCopyParams& params) {
   std::vector<Launch> launches;
   for (const KvCopy& copy : params.copies) {
-    launches.push_back(Launch::of(
-        Op::kKvCopy, KvCopyArgs{kv(params.store), copy.from, copy.to, copy.n_tokens}));
+    launches.push_back(
+        Launch::of(Op::kKvCopy, KvCopyArgs{kv(params.store), copy.from, copy.to, copy.n_tokens}));
   }
   const Status status = device_->library().run(device_->get(), launches.data(),
                                                static_cast<int32_t>(launches.size()));

@@ -27,8 +27,8 @@ __global__ void __launch_bounds__(kThreads) kv_copy_kernel(KvCopyArgs args) {
 }  // namespace
 
 void kv_copy(const LaunchContext& context, const KvCopyArgs& args) {
-  simt::launch(kv_copy_kernel, dim3(args.store.n_layers, args.store.n_kv_heads), dim3(kThreads),
-               0, context.stream, args);
+  simt::launch(kv_copy_kernel, dim3(args.store.n_layers, args.store.n_kv_heads), dim3(kThreads), 0,
+               context.stream, args);
 }
 
 }  // namespace cachalot::cuda

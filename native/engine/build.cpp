@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "attention/measure_costs.h"
 #include "cpu/cpu_backend.h"
 #include "cuda/cuda_backend.h"
 #include "cuda/cuda_library.h"
-#include "engine/measure_costs.h"
 #include "engine/validate.h"
 
 namespace cachalot {
@@ -143,12 +143,12 @@ std::unique_ptr<Engine> assemble_engine(ModelFiles files, std::unique_ptr<Backen
   parts.pool = std::make_unique<KvPool>(
       *parts.backend, shape,
       choose_bytes(options.kv_bytes, shape, parts.context_length, *parts.backend));
-  if (options.check_invariants) parts.pool->poison_freed_runs();
+  if (options.check_invariants) parts.pool->poison_freed_slabs();
   parts.execute = {choose_grouping(options.grouping), {}};
   if (parts.execute.grouping == Grouping::kAuto)
     parts.execute.costs = load_attention_costs(*parts.backend, shape.format, shape.head_dim,
                                                options.costs_folder, options.machine);
-  parts.tree = std::make_unique<PrefixTree>(
+  parts.cache = std::make_unique<KvCache>(
       *parts.pool, [backend = parts.backend.get(), pool = parts.pool.get()](const KvCopy& copy) {
         backend->kv_copy({pool->store(), std::span(&copy, 1)});
       });

@@ -4,7 +4,7 @@
 
 #include <span>
 
-#include "engine/engine.h"
+#include "engine/options.h"
 #include "engine/request.h"
 #include "model/config.h"
 

@@ -1,8 +1,8 @@
-// Which cached leaf goes first when the pool runs short. First what nobody is expected to want or
-// whose time is over, then the lowest priority, then the lowest value, then what was used longest
-// ago. The value is GreedyDual-Size-Frequency's (Cherkasova 1998): L + hits * cost / size, where L
-// is the value of what went last, so that what is not used ages; and what a token costs to compute
-// again grows with its place in the context.
+// Chooses which cached leaf is evicted when the pool runs short. Demoted leaves and those whose
+// time to live is over come first, then the lowest priority, then the lowest value, then the least
+// recently used. The value is GreedyDual-Size-Frequency's (Cherkasova 1998): L + hits * cost /
+// size. L is the value of the last victim, so leaves that are not used age. The cost of a token,
+// which is to compute it again, grows with its index in the context.
 #pragma once
 
 #include <algorithm>
@@ -15,25 +15,25 @@ namespace cachalot {
 
 class EvictionOrder {
  public:
-  /** Only the time of the last use counts: what others do, for comparison. */
+  /** Evicts the least recently used leaf, whatever it is worth. For comparison. */
   void use_lru() { lru_ = true; }
 
-  /** A use of the segment: somebody found it (`hit`), or it was written or is to be kept. Not for
-   * one that is in the order. */
-  void touch(KvSegment* segment, bool hit) {
+  /** Notes a use: the segment was found (`is_hit`), written, or told to be kept. The segment must
+   * not be in the order. */
+  void touch(KvSegment* segment, bool is_hit) {
     Worth& worth = segment->worth;
     worth.last_used = ++clock_;
     worth.used_ms = now_ms_;
-    worth.n_hits += hit ? 1 : 0;
-    worth.expendable = false;
+    worth.n_hits += is_hit ? 1 : 0;
+    worth.is_demoted = false;
     worth.value = lru_ ? 0 : floor_ + (1 + worth.n_hits) * cost_per_token(*segment);
     worth.expires_ms = worth.ttl_ms == 0 ? 0 : now_ms_ + worth.ttl_ms;
   }
 
-  /** Segments in the order must not change their worth. */
+  /** The worth of a segment must not change while it is in the order. */
   void insert(KvSegment* segment) {
     leaves_.insert(key(segment));
-    if (segment->worth.expires_ms != 0 && !segment->worth.expendable)
+    if (segment->worth.expires_ms != 0 && !segment->worth.is_demoted)
       expiring_.emplace(segment->worth.expires_ms, segment);
   }
   void erase(KvSegment* segment) {
@@ -41,19 +41,21 @@ class EvictionOrder {
     expiring_.erase({segment->worth.expires_ms, segment});
   }
 
-  /** The next to go, or null. */
-  KvSegment* first() const { return leaves_.empty() ? nullptr : std::get<4>(*leaves_.begin()); }
-  /** It goes: what stays is worth less from now on. */
+  /** The leaf to evict next, or null if there is none. */
+  KvSegment* choose_victim() const {
+    return leaves_.empty() ? nullptr : std::get<4>(*leaves_.begin());
+  }
+  /** A victim of this worth was evicted: what stays is worth less from now on. */
   void age(const Worth& worth) {
-    if (!worth.expendable) floor_ = std::max(floor_, worth.value);
+    if (!worth.is_demoted) floor_ = std::max(floor_, worth.value);
   }
 
-  /** Time passes: those that are over become the first to go. */
+  /** Demotes the leaves whose time to live is over. */
   void set_time(int64_t now_ms) {
     while (!expiring_.empty() && expiring_.begin()->first <= now_ms) {
       KvSegment* segment = expiring_.begin()->second;
       erase(segment);
-      segment->worth.expendable = true;
+      segment->worth.is_demoted = true;
       insert(segment);
     }
     now_ms_ = now_ms;
@@ -70,7 +72,7 @@ class EvictionOrder {
   }
   static Key key(KvSegment* segment) {
     const Worth& worth = segment->worth;
-    return {!worth.expendable, worth.priority, worth.value, worth.last_used, segment};
+    return {!worth.is_demoted, worth.priority, worth.value, worth.last_used, segment};
   }
 
   std::set<Key> leaves_;

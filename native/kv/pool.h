@@ -1,6 +1,6 @@
-// Where keys and values live: one mapped region, cut into runs. A run holds the blocks of all
-// layers and KV heads for 32 consecutive tokens. A freed run is reused first while it is warm;
-// beyond a reserve its memory goes back to the system.
+// The memory of keys and values: one mapped region, cut into slabs. A slab holds the blocks of all
+// layers and KV heads for 32 consecutive tokens. A slab that was freed last is allocated first,
+// because its pages are warm; beyond a reserve, memory of free slabs goes back to the system.
 #pragma once
 
 #include <cstdint>
@@ -20,37 +20,38 @@ struct KvShape {
 
 class KvPool {
  public:
-  /** Reserves `bytes` (at least one run) of the backend's memory; pages are committed on first use.
+  /** Reserves `bytes` (at least one slab) of the backend's memory; pages are committed on first
+   * use.
    */
   KvPool(Backend& backend, const KvShape& shape, size_t bytes);
 
-  /** The address of a free run, or nothing when the pool is full. */
-  std::optional<uint32_t> take();
-  void give(uint32_t run);
-  /** Tests: from now on a run that is given back is filled with NaN, so that whoever still reads it
-   * shows. The memory must be the host's. */
-  void poison_freed_runs() { poisons_ = true; }
-  /** Those that have been taken and given back. */
-  std::vector<uint32_t> free_runs() const;
+  /** The address of a free slab, or nothing when the pool is full. */
+  std::optional<uint32_t> allocate();
+  void free(uint32_t slab);
+  /** For tests: from now on a slab that is freed is filled with NaN, so that a reader of freed
+   * memory shows. The memory must be the host's. */
+  void poison_freed_slabs() { poisons_ = true; }
+  /** Slabs that have been allocated and freed again. */
+  std::vector<uint32_t> free_slabs() const;
 
   const KvStore& store() const { return store_; }
-  size_t run_bytes() const { return run_bytes_; }
-  int n_runs() const { return n_runs_; }
-  int n_free() const { return n_runs_ - n_taken_; }
-  size_t bytes_in_use() const { return static_cast<size_t>(n_taken_) * run_bytes_; }
+  size_t slab_bytes() const { return slab_bytes_; }
+  int n_slabs() const { return n_slabs_; }
+  int n_free() const { return n_slabs_ - n_allocated_; }
+  size_t bytes_in_use() const { return static_cast<size_t>(n_allocated_) * slab_bytes_; }
 
  private:
   uint32_t address(int index) const {
-    return static_cast<uint32_t>(static_cast<size_t>(index) * run_units_);
+    return static_cast<uint32_t>(static_cast<size_t>(index) * slab_units_);
   }
 
   std::unique_ptr<Buffer> buffer_;
   KvStore store_{};
-  size_t run_units_, run_bytes_;
-  int n_runs_;
-  int n_taken_ = 0;
+  size_t slab_units_, slab_bytes_;
+  int n_slabs_;
+  int n_allocated_ = 0;
   bool poisons_ = false;
-  int n_touched_ = 0;           // runs [0, n_touched_) have been taken at least once
+  int n_touched_ = 0;           // slabs [0, n_touched_) have been allocated at least once
   std::vector<uint32_t> warm_;  // free, memory committed; last freed first
   std::vector<uint32_t> cold_;  // free, memory given back
 };

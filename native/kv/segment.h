@@ -1,7 +1,7 @@
-// A run of consecutive tokens and the blocks that hold their KV: the node of the prefix tree and
-// the only owner of blocks. A segment begins at a multiple of 32 tokens of its context, so block b
-// of a context always holds indices 32 b to 32 b + 31; only a leaf may end inside a block. A
-// sequence is a leaf; its context is the walk to the root.
+// Consecutive tokens of a context and the slabs that hold their KV: the node of the radix tree and
+// the only owner of slabs. A segment begins at a multiple of 32 tokens of its context, so slab b of
+// a context always holds indices 32 b to 32 b + 31; only a leaf may end inside a slab. A sequence
+// has a leaf; its context is the path from the root to that leaf.
 #pragma once
 
 #include <cstdint>
@@ -20,30 +20,40 @@ struct Worth {
   int64_t ttl_ms = 0;       // how long it is kept after its last use; 0: as long as there is room
   int64_t expires_ms = 0;   // on the engine's clock; 0: never
   int64_t used_ms = 0;      // last use, on the engine's clock
-  bool retained = false;    // somebody said how it is to be kept
-  bool expendable = false;  // nobody is expected to want it: first to go
+  bool is_kept = false;     // a request said how long it is to be kept
+  bool is_demoted = false;  // nobody is expected to read it again: it is evicted first
   uint32_t n_hits = 0;
   double value = 0;
-  uint64_t last_used = 0;  // logical clock of the tree
+  uint64_t last_used = 0;  // logical clock of the cache
 };
 
 struct KvSegment {
   KvSegment* parent = nullptr;  // null for a root; a parent owns its children
   std::vector<std::unique_ptr<KvSegment>> children;
-  int begin = 0;  // context index and logical position of the first token
-  std::vector<int32_t>
-      tokens;                  // those whose KV has been computed; others may be reserved in `runs`
-  std::vector<uint32_t> runs;  // addresses in the pool, one per 32 tokens
-  int n_writers = 0;           // 1 while a sequence appends here: the segment is open
-  int n_pins = 0;              // contexts that keep it: sealed, whole blocks, never evicted
-  int n_users = 0;             // writers, pins, and children that have users
-  Worth worth;                 // as cache
+  int begin = 0;                // context index and logical position of the first token
+  std::vector<int32_t> tokens;  // those whose KV has been computed
+  std::vector<uint32_t> slabs;  // addresses in the pool, one per 32 tokens; some may be reserved
+  int n_writers = 0;            // 1 while a sequence appends here: the segment is open
+  int n_pins = 0;               // pinned contexts that end here: sealed, whole slabs, never evicted
+  int ref_count = 0;            // writers, pins, and children that are referenced
+  Worth worth;                  // as cache
 
   int end() const { return begin + static_cast<int>(tokens.size()); }
 };
 
-/** Runs that hold so many tokens. */
-inline size_t runs_of(size_t n_tokens) { return (n_tokens + kTileTokens - 1) / kTileTokens; }
+/** Slabs that hold so many tokens. */
+inline size_t slabs_for(size_t n_tokens) { return (n_tokens + kTileTokens - 1) / kTileTokens; }
+inline int slabs_for(int n_tokens) {
+  return static_cast<int>(slabs_for(static_cast<size_t>(n_tokens)));
+}
+
+/** Of so many tokens, those in slabs that are full. */
+inline int whole_slab_tokens(int n_tokens) { return n_tokens / kTileTokens * kTileTokens; }
+
+/** A leaf that nothing references: it may be evicted. */
+inline bool is_cache(const KvSegment& segment) {
+  return segment.parent != nullptr && segment.ref_count == 0 && segment.children.empty();
+}
 
 /** The segment and all below it, parents first. */
 template <typename Visitor>

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "engine/group_prompts.h"
+#include "schedule/order_prompts.h"
 
 namespace cachalot::tests {
 
@@ -82,7 +82,7 @@ void Traffic::submit_batch() {
   std::vector<std::vector<int32_t>> prompts;
   for (int i = 1 + below(8); i > 0; i--) prompts.push_back(text());
   const std::vector<int32_t> max_tokens(prompts.size(), 1 + below(40));
-  const BatchOrder order = group_prompts(prompts, max_tokens);
+  const BatchOrder order = order_prompts(prompts, max_tokens);
   const uint64_t batch = next_pin_++;
   client_.engine().begin_batch(batch, order.shared_with_next);
   for (size_t rank = 0; rank < prompts.size(); rank++) {

@@ -46,7 +46,7 @@ std::vector<uint32_t> write_context(Backend* backend, KvPool* pool, const RopeTa
       targets.push_back({runs[static_cast<size_t>(i / kTileTokens)], i % kTileTokens, i});
       continue;
     }
-    if (i % kTileTokens == 0) runs.push_back(*pool->take());
+    if (i % kTileTokens == 0) runs.push_back(*pool->allocate());
     targets.push_back({runs.back(), i % kTileTokens, i});
   }
   const DeviceFloats keys(*backend, k), values(*backend, v);

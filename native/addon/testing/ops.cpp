@@ -8,7 +8,7 @@
 #include "backend/block_codes.h"
 #include "base/cores.h"
 #include "base/system_memory.h"
-#include "engine/logit_edits.h"
+#include "sampling/logit_edits.h"
 
 namespace cachalot::addon {
 

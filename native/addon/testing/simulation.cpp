@@ -5,9 +5,9 @@
 
 #include "addon/testing/testing.h"
 #include "cpu/cpu_backend.h"
-#include "engine/batch_users.h"
-#include "engine/group_prompts.h"
-#include "engine/scheduler.h"
+#include "schedule/batch_users.h"
+#include "schedule/order_prompts.h"
+#include "schedule/scheduler.h"
 
 namespace cachalot::addon {
 
@@ -47,28 +47,29 @@ struct CostModel {
 struct Outcome {
   double seconds = 0;
   int64_t prompt_rows = 0, rows = 0, steps = 0, distinct_tokens = 0;
-  int peak_runs = 0, failed = 0;
+  int peak_slabs = 0, failed = 0;
   double host_us = 0;
 };
 
 class Simulation {
  public:
-  Simulation(std::vector<std::vector<int32_t>> prompts, std::vector<int32_t> outputs, int n_runs,
+  Simulation(std::vector<std::vector<int32_t>> prompts, std::vector<int32_t> outputs, int n_slabs,
              const SchedulerOptions& options, const CostModel& cost)
       : prompts_(std::move(prompts)),
         outputs_(std::move(outputs)),
+        sequences_(prompts_.size()),
         cost_(cost),
         backend_("portable", 1),
-        pool_(backend_, {KvFormat::kF32, 1, 1, 2}, static_cast<size_t>(n_runs) * 512),
-        tree_(pool_, [](const KvCopy&) {}),  // there is nothing to copy
-        scheduler_(tree_, pool_, options) {}
+        pool_(backend_, {KvFormat::kF32, 1, 1, 2}, static_cast<size_t>(n_slabs) * 512),
+        cache_(pool_, [](const KvCopy&) {}),  // there is nothing to copy
+        scheduler_(cache_, pool_, options) {}
 
   Outcome run(bool grouped) {
-    const BatchOrder order = group_prompts(prompts_, outputs_);
+    const BatchOrder order = order_prompts(prompts_, outputs_);
     outcome_.distinct_tokens = order.distinct_tokens;
     if (grouped) users_.emplace(order.shared_with_next);
-    else tree_.use_lru();
-    const uint64_t first = scheduler_.reserve_order(static_cast<int>(prompts_.size()));
+    else cache_.use_lru();
+    const uint64_t first = scheduler_.reserve_arrivals(static_cast<int>(prompts_.size()));
     for (size_t rank = 0; rank < prompts_.size(); rank++) {
       const auto index = grouped ? static_cast<size_t>(order.order[rank]) : rank;
       add(index, rank, first + rank);
@@ -78,55 +79,54 @@ class Simulation {
   }
 
  private:
-  void add(size_t index, size_t rank, uint64_t order) {
-    auto sequence = std::make_unique<Sequence>();
-    sequence->request.id = index + 1;
-    sequence->request.batch = 1;  // its order is given
-    sequence->request.batch_rank = static_cast<int>(rank);
-    sequence->request.max_tokens = outputs_[index];
-    sequence->request.tokens = std::move(prompts_[index]);
-    sequence->tokens = sequence->request.tokens;
-    sequence->order = order;
-    if (!scheduler_.add(sequence)) end(*sequence, true);
+  void add(size_t index, size_t rank, uint64_t arrival) {
+    Sequence& sequence = sequences_[rank];
+    sequence.id = index + 1;
+    sequence.tokens = std::move(prompts_[index]);
+    sequence.n_prompt = static_cast<int>(sequence.tokens.size());
+    sequence.demand = Demand::generate(sequence.n_prompt, outputs_[index]);
+    sequence.arrival = arrival;
+    if (!scheduler_.add(&sequence)) end(sequence, true);
   }
 
   void step() {
-    std::vector<std::unique_ptr<Sequence>> unserviceable;
     const auto start = Clock::now();
-    const Step step = scheduler_.plan(&unserviceable);
+    const auto [step, refused] = scheduler_.plan();
     outcome_.host_us += std::chrono::duration<double, std::micro>(Clock::now() - start).count();
-    for (const auto& sequence : unserviceable) end(*sequence, true);
+    for (const Sequence* sequence : refused) end(*sequence, true);
     outcome_.seconds += cost_.seconds(step);
     outcome_.steps++;
     outcome_.rows += step.n_rows;
-    outcome_.peak_runs = std::max(outcome_.peak_runs, pool_.n_runs() - tree_.n_available());
+    outcome_.peak_slabs = std::max(outcome_.peak_slabs, pool_.n_slabs() - cache_.n_available());
     for (const auto& entry : step.entries) settle(entry);
   }
 
   void settle(const StepEntry& entry) {
     Sequence* sequence = entry.sequence;
-    const int prompt = sequence->n_prompt();
-    outcome_.prompt_rows += std::clamp(prompt - sequence->n_computed(), 0, entry.tree.size());
-    tree_.commit(sequence->leaf, entry.tree.tokens);
+    const int n_left = sequence->n_prompt - sequence->n_computed();
+    outcome_.prompt_rows += std::clamp(n_left, 0, entry.tree.size());
+    cache_.commit(sequence->leaf, entry.tree.tokens);
     if (entry.output_nodes.empty()) return;
-    sequence->tokens.push_back(INT32_MAX - static_cast<int32_t>(sequence->request.id));
-    if (sequence->n_generated() >= sequence->request.max_tokens)
-      end(*scheduler_.remove(sequence), false);
+    sequence->append(INT32_MAX - static_cast<int32_t>(sequence->id));
+    if (sequence->n_generated() < sequence->demand.max_tokens()) return;
+    scheduler_.remove(sequence);
+    end(*sequence, false);
   }
 
   void end(const Sequence& sequence, bool failed) {
     outcome_.failed += failed ? 1 : 0;
     if (!users_) return;
-    const int keep = users_->finish(sequence.request.batch_rank);
-    tree_.give_up("", sequence.tokens, keep);
+    const auto rank = static_cast<int>(&sequence - sequences_.data());
+    cache_.demote("", sequence.tokens, users_->finish(rank));
   }
 
   std::vector<std::vector<int32_t>> prompts_;
   std::vector<int32_t> outputs_;
+  std::vector<Sequence> sequences_;  // by rank
   CostModel cost_;
   cpu::CpuBackend backend_;
   KvPool pool_;
-  PrefixTree tree_;
+  KvCache cache_;
   Scheduler scheduler_;
   std::optional<BatchUsers> users_;
   Outcome outcome_;
@@ -169,7 +169,7 @@ Napi::Value simulate(const Napi::CallbackInfo& info) {
   set("rows", outcome.rows);
   set("steps", outcome.steps);
   set("distinctTokens", outcome.distinct_tokens);
-  set("peakTokens", int64_t{outcome.peak_runs} * kTileTokens);
+  set("peakTokens", int64_t{outcome.peak_slabs} * kTileTokens);
   set("failed", outcome.failed);
   set("hostUs", outcome.host_us / static_cast<double>(std::max<int64_t>(1, outcome.steps)));
   return result;

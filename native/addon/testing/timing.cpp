@@ -143,7 +143,7 @@ class Contexts {
     std::vector<uint32_t> runs;
     std::vector<KvTarget> targets;
     for (int i = 0; i < n_tokens_; i++) {
-      if (i % kTileTokens == 0) runs.push_back(*pool_->take());
+      if (i % kTileTokens == 0) runs.push_back(*pool_->allocate());
       targets.push_back({runs.back(), i % kTileTokens, i});
     }
     const int most_rows = std::max(n_tokens_, n_sequences_ * n_rows_);

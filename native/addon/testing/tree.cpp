@@ -7,7 +7,7 @@
 
 #include "addon/testing/testing.h"
 #include "cpu/cpu_backend.h"
-#include "kv/prefix_tree.h"
+#include "kv/kv_cache.h"
 
 namespace cachalot::addon {
 
@@ -33,13 +33,13 @@ class TreeWrap final : public Napi::ObjectWrap<TreeWrap> {
       : Napi::ObjectWrap<TreeWrap>(info),
         backend_("portable", 1),
         pool_(backend_, {KvFormat::kF32, 1, 1, 2}, static_cast<size_t>(integer_of(info[0])) * 512),
-        tree_(pool_, [this](const KvCopy& copy) { copied_ += copy.n_tokens; }) {}
+        cache_(pool_, [this](const KvCopy& copy) { copied_ += copy.n_tokens; }) {}
 
  private:
   // open(key, tokens): { leaf, cached }
   Napi::Value open(const Napi::CallbackInfo& info) {
     return checked(info, [&]() -> Napi::Value {
-      KvSegment* leaf = tree_.open(info[0].ToString(), integers_of(info[1]));
+      KvSegment* leaf = cache_.open(info[0].ToString(), integers_of(info[1]));
       leaves_[++last_] = leaf;
       auto result = Napi::Object::New(info.Env());
       result.Set("leaf", last_);
@@ -49,25 +49,25 @@ class TreeWrap final : public Napi::ObjectWrap<TreeWrap> {
   }
 
   Napi::Value match(const Napi::CallbackInfo& info) {
-    return Napi::Number::New(info.Env(), tree_.match(info[0].ToString(), integers_of(info[1])));
+    return Napi::Number::New(info.Env(), cache_.match(info[0].ToString(), integers_of(info[1])));
   }
 
   Napi::Value reserve(const Napi::CallbackInfo& info) {
     return checked(info, [&]() -> Napi::Value {
-      return Napi::Boolean::New(info.Env(), tree_.reserve(leaf(info), integer_of(info[1])));
+      return Napi::Boolean::New(info.Env(), cache_.reserve(leaf(info), integer_of(info[1])));
     });
   }
 
   Napi::Value commit(const Napi::CallbackInfo& info) {
     return checked(info, [&]() -> Napi::Value {
-      tree_.commit(leaf(info), integers_of(info[1]));
+      cache_.commit(leaf(info), integers_of(info[1]));
       return info.Env().Undefined();
     });
   }
 
   Napi::Value release(const Napi::CallbackInfo& info) {
     return checked(info, [&]() -> Napi::Value {
-      tree_.release(leaf(info));
+      cache_.release(leaf(info));
       leaves_.erase(integer_of(info[0]));
       return info.Env().Undefined();
     });
@@ -75,7 +75,7 @@ class TreeWrap final : public Napi::ObjectWrap<TreeWrap> {
 
   Napi::Value discard(const Napi::CallbackInfo& info) {
     return checked(info, [&]() -> Napi::Value {
-      tree_.discard(leaf(info));
+      cache_.discard(leaf(info));
       leaves_.erase(integer_of(info[0]));
       return info.Env().Undefined();
     });
@@ -84,8 +84,8 @@ class TreeWrap final : public Napi::ObjectWrap<TreeWrap> {
   // pin(key, tokens): lets go when called again with nothing
   Napi::Value pin(const Napi::CallbackInfo& info) {
     return checked(info, [&]() -> Napi::Value {
-      if (info.Length() == 0) tree_.unpin(std::exchange(pinned_, nullptr));
-      else pinned_ = tree_.pin(info[0].ToString(), integers_of(info[1]));
+      if (info.Length() == 0) cache_.unpin(std::exchange(pinned_, nullptr));
+      else pinned_ = cache_.pin(info[0].ToString(), integers_of(info[1]));
       return info.Env().Undefined();
     });
   }
@@ -93,8 +93,8 @@ class TreeWrap final : public Napi::ObjectWrap<TreeWrap> {
   // retain(key, tokens, priority, ttlMs)
   Napi::Value retain(const Napi::CallbackInfo& info) {
     return checked(info, [&]() -> Napi::Value {
-      tree_.retain(info[0].ToString(), integers_of(info[1]),
-                   {integer_of(info[2]), integer_of(info[3])});
+      cache_.set_retention(info[0].ToString(), integers_of(info[1]),
+                           {integer_of(info[2]), integer_of(info[3])});
       return info.Env().Undefined();
     });
   }
@@ -102,7 +102,7 @@ class TreeWrap final : public Napi::ObjectWrap<TreeWrap> {
   // giveUp(key, tokens, keep)
   Napi::Value give_up(const Napi::CallbackInfo& info) {
     return checked(info, [&]() -> Napi::Value {
-      tree_.give_up(info[0].ToString(), integers_of(info[1]), integer_of(info[2]));
+      cache_.demote(info[0].ToString(), integers_of(info[1]), integer_of(info[2]));
       return info.Env().Undefined();
     });
   }
@@ -110,7 +110,7 @@ class TreeWrap final : public Napi::ObjectWrap<TreeWrap> {
   // setTime(ms)
   Napi::Value set_time(const Napi::CallbackInfo& info) {
     return checked(info, [&]() -> Napi::Value {
-      tree_.set_time(integer_of(info[0]));
+      cache_.set_time(integer_of(info[0]));
       return info.Env().Undefined();
     });
   }
@@ -118,22 +118,22 @@ class TreeWrap final : public Napi::ObjectWrap<TreeWrap> {
   // runs(leaf): addresses of the runs of its whole context
   Napi::Value runs(const Napi::CallbackInfo& info) {
     auto array = Napi::Array::New(info.Env());
-    for (const uint32_t run : context_runs(leaf(info))) array.Set(array.Length(), run);
+    for (const uint32_t run : context_slabs(leaf(info))) array.Set(array.Length(), run);
     return array;
   }
 
   Napi::Value counts(const Napi::CallbackInfo& info) {
     auto result = Napi::Object::New(info.Env());
     result.Set("free", pool_.n_free());
-    result.Set("available", tree_.n_available());
-    result.Set("segments", tree_.n_segments());
+    result.Set("available", cache_.n_available());
+    result.Set("segments", cache_.n_segments());
     result.Set("copied", copied_);
     return result;
   }
 
   Napi::Value clear(const Napi::CallbackInfo& info) {
     return checked(info, [&]() -> Napi::Value {
-      tree_.clear();
+      cache_.clear();
       return info.Env().Undefined();
     });
   }
@@ -144,7 +144,7 @@ class TreeWrap final : public Napi::ObjectWrap<TreeWrap> {
   Napi::Value checked(const Napi::CallbackInfo& info, Call call) {
     try {
       const Napi::Value result = call();
-      tree_.check_invariants();
+      cache_.check_invariants();
       return result;
     } catch (const Error& error) {
       throw to_js(info.Env(), error);
@@ -153,7 +153,7 @@ class TreeWrap final : public Napi::ObjectWrap<TreeWrap> {
 
   cpu::CpuBackend backend_;
   KvPool pool_;
-  PrefixTree tree_;
+  KvCache cache_;
   std::map<int, KvSegment*> leaves_;
   int last_ = 0;
   KvSegment* pinned_ = nullptr;

@@ -1,40 +1,34 @@
-#include "engine/group_prompts.h"
+#include "schedule/order_prompts.h"
 
 #include <algorithm>
 #include <numeric>
 
 #include "backend/attention_plan.h"
+#include "base/common_prefix.h"
 
 namespace cachalot {
 
 namespace {
 
-int32_t common_tokens(const std::vector<int32_t>& a, const std::vector<int32_t>& b) {
-  const size_t n = std::min(a.size(), b.size());
-  return static_cast<int32_t>(
-      std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(n), b.begin()).first -
-      a.begin());
-}
-
 /** Ranks [first, end) of the sorted prompts that share at least a block, and what they ask. */
-struct Group {
+struct Cluster {
   size_t first, end;
   double ratio;  // tokens to generate per token to compute
 };
 
-class Grouper {
+class Orderer {
  public:
-  Grouper(const std::vector<std::vector<int32_t>>& prompts, const std::vector<int32_t>& max_tokens)
+  Orderer(const std::vector<std::vector<int32_t>>& prompts, const std::vector<int32_t>& max_tokens)
       : prompts_(prompts), max_tokens_(max_tokens) {}
 
-  BatchOrder group() {
+  BatchOrder order() {
     sort();
     result_.order.reserve(sorted_.size());
     arrange(0, sorted_.size(), 0);
     result_.shared_with_next.assign(sorted_.size(), 0);
     for (size_t i = 0; i + 1 < sorted_.size(); i++)
       result_.shared_with_next[i] =
-          common_tokens(prompt(result_.order[i]), prompt(result_.order[i + 1]));
+          common_prefix(prompt(result_.order[i]), prompt(result_.order[i + 1]));
     return std::move(result_);
   }
 
@@ -50,7 +44,7 @@ class Grouper {
     });
     common_.assign(sorted_.size(), 0);  // with the one before
     for (size_t i = 0; i < sorted_.size(); i++) {
-      if (i > 0) common_[i] = common_tokens(prompt(sorted_[i - 1]), prompt(sorted_[i]));
+      if (i > 0) common_[i] = common_prefix(prompt(sorted_[i - 1]), prompt(sorted_[i]));
       result_.distinct_tokens += static_cast<int64_t>(prompt(sorted_[i]).size()) - common_[i];
     }
   }
@@ -71,24 +65,25 @@ class Grouper {
         result_.order.push_back(sorted_[task.first]);
         continue;
       }
-      auto groups = divide(task.first, task.end, task.depth);
-      if (groups.size() == 1) {  // all share more: the least of what neighbours have in common
+      auto clusters = divide(task.first, task.end, task.depth);
+      if (clusters.size() == 1) {  // all share more: the least of what neighbours have in common
         const auto least =
             *std::min_element(common_.begin() + static_cast<std::ptrdiff_t>(task.first) + 1,
                               common_.begin() + static_cast<std::ptrdiff_t>(task.end));
         tasks.push_back({task.first, task.end, std::max(least, task.depth + kTileTokens)});
         continue;
       }
-      std::stable_sort(groups.begin(), groups.end(),
-                       [](const Group& a, const Group& b) { return a.ratio > b.ratio; });
-      for (auto group = groups.rbegin(); group != groups.rend(); ++group)  // a stack: last first
-        tasks.push_back({group->first, group->end, task.depth + kTileTokens});
+      std::stable_sort(clusters.begin(), clusters.end(),
+                       [](const Cluster& a, const Cluster& b) { return a.ratio > b.ratio; });
+      for (auto cluster = clusters.rbegin(); cluster != clusters.rend();
+           ++cluster)  // a stack: last first
+        tasks.push_back({cluster->first, cluster->end, task.depth + kTileTokens});
     }
   }
 
-  /** Where neighbours share less than a block beyond `depth`, a group ends. */
-  std::vector<Group> divide(size_t first, size_t end, int32_t depth) const {
-    std::vector<Group> groups;
+  /** Where neighbours share less than a block beyond `depth`, a cluster ends. */
+  std::vector<Cluster> divide(size_t first, size_t end, int32_t depth) const {
+    std::vector<Cluster> clusters;
     double generated = 0, computed = 0;
     size_t begin = first;
     for (size_t i = first; i < end; i++) {
@@ -96,11 +91,11 @@ class Grouper {
       generated += max_tokens_[static_cast<size_t>(sorted_[i])];
       computed += own - (i == begin ? std::min(depth, own) : common_[i]);
       if (i + 1 < end && common_[i + 1] >= depth + kTileTokens) continue;
-      groups.push_back({begin, i + 1, generated / std::max(1.0, computed)});
+      clusters.push_back({begin, i + 1, generated / std::max(1.0, computed)});
       begin = i + 1;
       generated = computed = 0;
     }
-    return groups;
+    return clusters;
   }
 
   const std::vector<std::vector<int32_t>>& prompts_;
@@ -111,9 +106,9 @@ class Grouper {
 
 }  // namespace
 
-BatchOrder group_prompts(const std::vector<std::vector<int32_t>>& prompts,
+BatchOrder order_prompts(const std::vector<std::vector<int32_t>>& prompts,
                          const std::vector<int32_t>& max_tokens) {
-  return Grouper(prompts, max_tokens).group();
+  return Orderer(prompts, max_tokens).order();
 }
 
 }  // namespace cachalot

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "backend/params.h"
-#include "engine/request.h"
+#include "sampling/sampling_options.h"
 
 namespace cachalot {
 

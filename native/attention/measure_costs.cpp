@@ -1,4 +1,4 @@
-#include "engine/measure_costs.h"
+#include "attention/measure_costs.h"
 
 #include <chrono>
 #include <filesystem>

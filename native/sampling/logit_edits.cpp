@@ -1,4 +1,4 @@
-#include "engine/logit_edits.h"
+#include "sampling/logit_edits.h"
 
 #include <algorithm>
 #include <cmath>

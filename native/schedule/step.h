@@ -3,8 +3,8 @@
 
 #include <vector>
 
-#include "engine/sequence.h"
-#include "engine/token_tree.h"
+#include "schedule/sequence.h"
+#include "schedule/token_tree.h"
 
 namespace cachalot {
 
@@ -12,6 +12,7 @@ struct StepEntry {
   Sequence* sequence;
   TokenTree tree;
   int first_row;                  // of the step
+  int first_output;               // of the step: the outputs follow in the order of output_nodes
   std::vector<int> output_nodes;  // nodes of the tree whose logits are wanted
 };
 

@@ -1,0 +1,68 @@
+// What comes back from the engine: plain data, read by the addon.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+
+namespace cachalot {
+
+/** A request is in its first step. */
+struct StartEvent {
+  uint64_t id = 0;
+  int cached_tokens = 0;
+  double queued_ms = 0;  // from submission
+};
+
+struct TokenEvent {
+  uint64_t id;
+  int32_t token;
+  float logprob;
+  std::vector<std::pair<int32_t, float>> top;  // likeliest tokens and their log-probabilities
+};
+
+struct RequestTimings {
+  double queued_ms = 0;   // from submission to the first step
+  double prefill_ms = 0;  // to the first token
+  double decode_ms = 0;   // from then to the end
+};
+
+enum class FinishReason { kStop, kLength, kDone, kAborted, kError };
+
+struct FinishEvent {
+  uint64_t id = 0;
+  FinishReason reason = FinishReason::kError;
+  std::optional<Error> error;  // when reason is kError
+  int prompt_tokens = 0, cached_tokens = 0, generated_tokens = 0;
+  RequestTimings timings;
+  std::vector<float> values;  // kScore: log-probabilities; kLogits: rows of logits
+};
+
+/** How much of the model's weights is ready: while it is loaded. */
+struct LoadProgress {
+  uint64_t bytes, total_bytes;
+};
+
+/** What happened in one step, or in several that nobody has looked at yet: crosses to JavaScript at
+ * once. Lists, because starts and ends of requests are made beforehand, and put here and passed on
+ * without needing memory: nobody may wait for ever because there is none. */
+struct StepEvents {
+  std::list<StartEvent> started;
+  std::list<TokenEvent> tokens;
+  std::list<FinishEvent> finished;
+  std::optional<LoadProgress> loading;
+  bool empty() const { return started.empty() && tokens.empty() && finished.empty() && !loading; }
+  /** What happened later. */
+  void append(StepEvents&& later) noexcept {
+    started.splice(started.end(), later.started);
+    tokens.splice(tokens.end(), later.tokens);
+    finished.splice(finished.end(), later.finished);
+    if (later.loading) loading = std::exchange(later.loading, std::nullopt);
+  }
+};
+
+}  // namespace cachalot

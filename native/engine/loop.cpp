@@ -1,0 +1,304 @@
+#include "engine/loop.h"
+
+#include <algorithm>
+#include <chrono>
+#include <new>
+#include <utility>
+
+#include "base/check.h"
+#include "engine/outputs.h"
+
+namespace cachalot {
+
+namespace {
+
+double milliseconds(Clock::time_point from, Clock::time_point to) {
+  return std::chrono::duration<double, std::milli>(to - from).count();
+}
+
+Error failure_of_engine(const Error& why) noexcept {
+  // A GPU that has failed has failed for the whole process.
+  const char* advice = why.code() == ErrorCode::kDeviceFailed
+                           ? "); start the process again, or go on with device \"cpu\""
+                           : "); load it again";
+  try {
+    return {why.code(), std::string("the engine has failed (") + why.what() + advice};
+  } catch (...) {
+    return why;  // no memory for more words
+  }
+}
+
+}  // namespace
+
+EngineLoop::EngineLoop(const EngineParts& parts, Mailbox& mailbox, OpenRequests& requests,
+                       Reports& reports, std::function<void(StepEvents)> sink)
+    : parts_(parts),
+      mailbox_(mailbox),
+      requests_(requests),
+      reports_(reports),
+      sink_(std::move(sink)),
+      scheduler_(*parts.cache, *parts.pool,
+                 {parts.model->max_rows(), parts.model->max_outputs(), parts.options.max_step_ms,
+                  parts.options.reuse}),
+      pins_(*parts.cache) {
+  publish_stats();
+}
+
+void EngineLoop::run() {
+  while (mailbox_.wait(!scheduler_.idle())) {
+    StepEvents events;
+    try {
+      take_commands(&events);
+      pass_time(&events);
+      run_step(&events);
+      publish_stats();
+    } catch (...) {
+      fail_engine(current_error(), &events);
+    }
+    deliver();
+    undelivered_ = std::move(events);
+    // A device that works by itself gets the next step first, if there is one.
+    if (!parts_.backend->works_by_itself() || scheduler_.idle()) deliver();
+    if (has_failed_) break;
+  }
+  deliver();
+}
+
+void EngineLoop::deliver() {
+  if (!undelivered_.empty()) sink_(std::exchange(undelivered_, {}));
+}
+
+void EngineLoop::take_commands(StepEvents* events) {
+  for (Command& command : mailbox_.take())
+    std::visit([&](auto& one) { handle(one, events); }, command);
+}
+
+void EngineLoop::handle(const Submit& command, StepEvents* events) {
+  ActiveRequest& active = *command.request;
+  const Request& request = active.request;
+  Sequence& sequence = active.sequence;
+  const auto planned = batches_.arrival(request.batch, request.batch_rank);
+  sequence.arrival = planned ? *planned : scheduler_.reserve_arrivals(1);
+  if (request.deadline_ms != 0)
+    sequence.deadline_ms = on_clock(active.submitted) + request.deadline_ms;
+  try {
+    active.is_scheduled = scheduler_.add(&sequence);
+    if (!active.is_scheduled) refuse(sequence, events);
+  } catch (const std::bad_alloc&) {  // nobody else needs to end
+    finish(sequence, FinishReason::kError, &out_of_memory(), events);
+  }
+}
+
+void EngineLoop::handle(const Cancel& command, StepEvents* events) {
+  ActiveRequest* active = requests_.find(command.id);
+  if (active == nullptr || !active->is_scheduled) return;
+  scheduler_.remove(&active->sequence);
+  finish(active->sequence, FinishReason::kAborted, nullptr, events);
+}
+
+void EngineLoop::handle(const Unpin& command, StepEvents*) { pins_.unpin(command.pin); }
+
+void EngineLoop::handle(BeginBatch& command, StepEvents*) {
+  const auto n_items = static_cast<int>(command.shared_with_next.size());
+  batches_.begin(command.batch, std::move(command.shared_with_next),
+                 scheduler_.reserve_arrivals(n_items));
+}
+
+void EngineLoop::handle(const SkipBatchItem& command, StepEvents*) {
+  batches_.end_item(command.batch, command.rank);
+}
+
+void EngineLoop::handle(const ClearCache&, StepEvents*) { parts_.cache->clear(); }
+
+/** Times to live and deadlines. */
+void EngineLoop::pass_time(StepEvents* events) {
+  const int64_t now = on_clock(Clock::now());
+  scheduler_.set_time(now);
+  pins_.expire(now);
+  for (Sequence* sequence : scheduler_.take_expired()) {
+    const Error error(ErrorCode::kDeadlineExceeded,
+                      "this request was not done within its deadline of " +
+                          std::to_string(sequence->request->request.deadline_ms) + " ms");
+    finish(*sequence, FinishReason::kError, &error, events);
+  }
+}
+
+int64_t EngineLoop::on_clock(Clock::time_point time) const {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(time - made_).count() + 1;
+}
+
+void EngineLoop::run_step(StepEvents* events) {
+  const auto start = Clock::now();
+  const auto [step, refused] = scheduler_.plan();
+  const double schedule_us = 1000 * milliseconds(start, Clock::now());
+  for (Sequence* sequence : refused) refuse(*sequence, events);
+  if (step.entries.empty()) return;
+  for (const auto& entry : step.entries) announce(*entry.sequence);
+  if (!parts_.backend->works_by_itself()) deliver();  // starts; what was before has been delivered
+  std::optional<StepOutcome> outcome;
+  std::optional<Error> error;
+  try {
+    outcome = execute_step(step, parts_.execute, *parts_.model, *parts_.backend,
+                           parts_.pool->store(), [this] { deliver(); });
+    const double step_ms = milliseconds(start, Clock::now());
+    scheduler_.learn(step, step_ms);
+    report(step, *outcome, schedule_us + outcome->plan_us, step_ms);
+  } catch (...) {
+    error = current_error();
+  }
+  const bool is_lasting = error && (error->code() == ErrorCode::kDeviceFailed ||
+                                    error->code() == ErrorCode::kModelChanged);
+  if (is_lasting) return fail_engine(*error, events);
+  if (error) fail_step(step, *error, events);
+  else settle(step, *outcome, events);
+  if (parts_.options.check_invariants) {
+    parts_.cache->check_invariants();
+    scheduler_.check_invariants();
+  }
+}
+
+/** Tells of a sequence that is in its first step, before the step is computed. Needs no memory. */
+void EngineLoop::announce(Sequence& sequence) {
+  ActiveRequest& active = *sequence.request;
+  if (active.start.empty()) return;
+  StartEvent& start = active.start.front();
+  start.cached_tokens = sequence.cached_tokens;
+  start.queued_ms = milliseconds(active.submitted, sequence.started);
+  undelivered_.started.splice(undelivered_.started.end(), active.start);
+}
+
+/** Hands out the step's tokens, commits its KV and ends what is finished. */
+void EngineLoop::settle(const Step& step, const StepOutcome& outcome, StepEvents* events) {
+  for (const auto& entry : step.entries) {
+    counters_.rows += static_cast<uint64_t>(entry.tree.size());
+    std::optional<FinishReason> reason;
+    std::optional<Error> error;
+    try {
+      reason = settle_entry(entry, outcome, events);
+    } catch (...) {
+      error = current_error();
+    }
+    if (!error && !reason) continue;
+    scheduler_.remove(entry.sequence, error.has_value());
+    if (!error) keep(*entry.sequence->request);
+    finish(*entry.sequence, error ? FinishReason::kError : *reason, error ? &*error : nullptr,
+           events);
+  }
+  counters_.steps++;
+}
+
+/** KV of a row that is not finite is never committed, so nobody can share it. */
+std::optional<FinishReason> EngineLoop::settle_entry(const StepEntry& entry,
+                                                     const StepOutcome& outcome,
+                                                     StepEvents* events) {
+  const auto rows = outcome.output.finite.subspan(static_cast<size_t>(entry.first_row),
+                                                  static_cast<size_t>(entry.tree.size()));
+  if (std::find(rows.begin(), rows.end(), 0) != rows.end()) {
+    throw Error(ErrorCode::kNotANumber,
+                "the model computed something that is not a number for this request; its weights "
+                "are probably damaged");
+  }
+  const auto reason =
+      accept_outputs(entry, outcome.samples, outcome.output.logits,
+                     parts_.model->config().vocabulary, parts_.context_length, events);
+  parts_.cache->commit(entry.sequence->leaf, entry.tree.tokens);
+  return reason;
+}
+
+void EngineLoop::fail_step(const Step& step, const Error& error, StepEvents* events) {
+  for (const auto& entry : step.entries) {
+    scheduler_.remove(entry.sequence, true);
+    finish(*entry.sequence, FinishReason::kError, &error, events);
+  }
+}
+
+/** A broken rule of our own, a device that has failed, or no memory for the loop itself: nothing
+ * here can be trusted now, and nothing is touched any more. Needs no memory. */
+void EngineLoop::fail_engine(const Error& why, StepEvents* events) noexcept {
+  has_failed_ = true;
+  requests_.fail(failure_of_engine(why), events);
+}
+
+/** A request that can never run. */
+void EngineLoop::refuse(Sequence& sequence, StepEvents* events) {
+  const Error error(ErrorCode::kKvBudgetExceeded,
+                    "this request needs the KV of " + std::to_string(sequence.tokens.size() + 1) +
+                        " tokens, but `kv.bytes` has room for " +
+                        std::to_string(parts_.pool->n_slabs() * kTileTokens) +
+                        (pins_.empty() ? "" : ", some of it pinned by contexts"));
+  finish(sequence, FinishReason::kError, &error, events);
+}
+
+/** The end of a request that the scheduler has let go: the sequence is gone afterwards. */
+void EngineLoop::finish(Sequence& sequence, FinishReason reason, const Error* error,
+                        StepEvents* events) {
+  const RequestMap::node_type node = requests_.close(sequence.id);
+  CHECK(!node.empty(), "a request ends once");
+  ActiveRequest& active = node.mapped();
+  // Nobody will cancel it now, and nobody will unpin what was not pinned.
+  if (!active.is_cancelled) mailbox_.unreserve();
+  if (active.request.pin != 0 && reason != FinishReason::kDone) mailbox_.unreserve();
+  FinishEvent& event = active.end.front();
+  event.reason = reason;
+  if (error != nullptr) event.error = *error;
+  event.cached_tokens = std::max(0, sequence.cached_tokens);
+  event.generated_tokens = sequence.n_generated();
+  const auto now = Clock::now();
+  if (sequence.cached_tokens >= 0) {
+    const auto first = sequence.n_generated() > 0 ? active.first_token : now;
+    event.timings = {milliseconds(active.submitted, sequence.started),
+                     milliseconds(sequence.started, first), milliseconds(first, now)};
+  }
+  event.values = std::move(active.values);
+  counters_.prompt_tokens += static_cast<uint64_t>(event.prompt_tokens);
+  counters_.cached_tokens += static_cast<uint64_t>(event.cached_tokens);
+  counters_.generated_tokens += static_cast<uint64_t>(event.generated_tokens);
+  events->finished.splice(events->finished.end(), active.end);
+  end_batch_item(active);
+}
+
+/** A prefill's tokens have just been computed, and nothing has been evicted since. */
+void EngineLoop::keep(const ActiveRequest& active) {
+  const Request& request = active.request;
+  if (request.kind != RequestKind::kPrefill) return;
+  const auto& tokens = active.sequence.tokens;
+  if (request.pin != 0 || request.priority != kDefaultPriority || request.ttl_ms != 0)
+    parts_.cache->set_retention(request.name_space, tokens, {request.priority, request.ttl_ms});
+  if (request.pin != 0) pins_.pin(request.pin, request.name_space, tokens, request.ttl_ms);
+}
+
+/** What an item of a batch shares with no item that is left will hardly be wanted again. */
+void EngineLoop::end_batch_item(const ActiveRequest& active) {
+  const auto n_shared = batches_.end_item(active.request.batch, active.request.batch_rank);
+  if (!n_shared) return;
+  mailbox_.unreserve();  // nobody will skip it now
+  const Sequence& sequence = active.sequence;
+  if (sequence.cached_tokens >= 0) parts_.cache->demote(sequence.key, sequence.tokens, *n_shared);
+}
+
+void EngineLoop::report(const Step& step, const StepOutcome& outcome, double host_us,
+                        double step_ms) {
+  const uint64_t token_bytes = parts_.pool->slab_bytes() / kTileTokens;
+  StepReport report{counters_.steps,
+                    static_cast<int>(step.entries.size()),
+                    step.n_decoding,
+                    step.n_rows,
+                    host_us,
+                    step_ms,
+                    report_groups(outcome.readers, token_bytes)};
+  counters_.host_us += host_us;
+  for (const auto& group : report.groups) counters_.kv_bytes_not_read += group.bytes_not_read;
+  if (!report.groups.empty()) reports_.add(std::move(report));
+}
+
+void EngineLoop::publish_stats() {
+  counters_.running = scheduler_.n_running();
+  counters_.waiting = requests_.n_open() - counters_.running;
+  counters_.segments = parts_.cache->n_segments();
+  counters_.kv_bytes_in_use = parts_.pool->bytes_in_use();
+  counters_.kv_bytes = static_cast<uint64_t>(parts_.pool->n_slabs()) * parts_.pool->slab_bytes();
+  counters_.weight_bytes = static_cast<uint64_t>(parts_.model->weights().resident_bytes());
+  reports_.publish(counters_);
+}
+
+}  // namespace cachalot

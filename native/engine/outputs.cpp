@@ -1,0 +1,96 @@
+#include "engine/outputs.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "sampling/logit_edits.h"
+#include "sampling/sample_row.h"
+
+namespace cachalot {
+
+namespace {
+
+std::vector<std::pair<int32_t, float>> likeliest(const Samples& samples, size_t output, int n) {
+  std::vector<std::pair<int32_t, float>> top;
+  for (int i = 0; i < n; i++) {
+    const SampledToken& token = samples.top[output * kMaxTopTokens + static_cast<size_t>(i)];
+    if (token.token >= 0) top.emplace_back(token.token, token.logprob);
+  }
+  return top;
+}
+
+std::optional<FinishReason> accept_token(Sequence* sequence, const Samples& samples, size_t output,
+                                         int context_length, StepEvents* events) {
+  ActiveRequest& active = *sequence->request;
+  const SampledToken& sampled = samples.tokens[output];
+  if (sequence->n_generated() == 0) active.first_token = Clock::now();
+  sequence->append(sampled.token);
+  events->tokens.push_back({sequence->id, sampled.token, sampled.logprob,
+                            likeliest(samples, output, active.request.sampling.n_top)});
+  const auto& stops = active.request.stop_tokens;
+  if (std::find(stops.begin(), stops.end(), sampled.token) != stops.end())
+    return FinishReason::kStop;
+  const bool is_full = static_cast<int>(sequence->tokens.size()) >= context_length;
+  if (is_full || sequence->n_generated() >= sequence->demand.max_tokens())
+    return FinishReason::kLength;
+  return std::nullopt;
+}
+
+void append_row(const float* row, int vocabulary, size_t n_rows, std::vector<float>* values) {
+  if (values->empty()) values->reserve(n_rows * static_cast<size_t>(vocabulary));  // not twice that
+  values->insert(values->end(), row, row + vocabulary);
+}
+
+}  // namespace
+
+SamplePlan plan_samples(const Step& step) {
+  SamplePlan plan;
+  for (const auto& entry : step.entries) {
+    const Sequence& sequence = *entry.sequence;
+    const SamplingOptions& options = sequence.request->request.sampling;
+    for (const int node : entry.output_nodes) {
+      const int next = sequence.n_computed() + node + 1;  // index of the token to draw
+      SampleRow row = sample_row(options, next);
+      if (sequence.demand.output() == OutputKind::kLogprob)
+        row.forced_token = sequence.tokens[static_cast<size_t>(next)];
+      plan.edits.emplace_back();
+      if (options.has_edits())
+        plan.edits.back() = logit_edits(options, sequence.tokens, sequence.n_prompt);
+      plan.wants_top = plan.wants_top || row.n_top > 0;
+      plan.rows.push_back(row);
+    }
+  }
+  for (size_t i = 0; i < plan.rows.size(); i++) plan.rows[i].edits = plan.edits[i];
+  return plan;
+}
+
+std::optional<FinishReason> accept_outputs(const StepEntry& entry, const Samples& samples,
+                                           const float* logits, int vocabulary, int context_length,
+                                           StepEvents* events) {
+  Sequence* sequence = entry.sequence;
+  Demand& demand = sequence->demand;
+  std::vector<float>& values = sequence->request->values;
+  for (size_t i = 0; i < entry.output_nodes.size(); i++) {
+    const size_t output = static_cast<size_t>(entry.first_output) + i;
+    const SampledToken& sampled = samples.tokens[output];
+    if (sampled.token < 0) {
+      throw Error(
+          ErrorCode::kNotANumber,
+          "the model's output for this request is not a number; its weights are probably damaged");
+    }
+    switch (demand.output()) {
+      case OutputKind::kToken:
+        return accept_token(sequence, samples, output, context_length, events);
+      case OutputKind::kLogprob: values.push_back(sampled.logprob); break;
+      case OutputKind::kLogits:
+        append_row(logits + output * static_cast<size_t>(vocabulary), vocabulary, demand.n_rows(),
+                   &values);
+        break;
+    }
+    demand.deliver();
+  }
+  const bool is_done = sequence->n_computed() + entry.tree.size() == demand.n_compute();
+  return is_done ? std::optional(FinishReason::kDone) : std::nullopt;
+}
+
+}  // namespace cachalot

@@ -1,0 +1,33 @@
+// The outputs of a step's rows: how they are to be drawn, and what becomes of what was drawn.
+#pragma once
+
+#include <optional>
+
+#include "backend/params.h"
+#include "engine/active_request.h"
+#include "schedule/step.h"
+
+namespace cachalot {
+
+/** How the outputs of a step's rows are to be drawn, in order of rows. */
+struct SamplePlan {
+  std::vector<SampleRow> rows;
+  std::vector<std::vector<LogitEdit>> edits;  // the rows' own spans point here
+  bool wants_top = false;                     // some row reports its likeliest tokens
+};
+SamplePlan plan_samples(const Step& step);
+
+/** What the backend drew for a step. */
+struct Samples {
+  std::vector<SampledToken> tokens;  // one per output
+  std::vector<SampledToken> top;     // [outputs, kMaxTopTokens], or empty
+};
+
+/** Takes the outputs of one entry: appends the token to its sequence and to `events`, or the values
+ * to its request. `logits`: [outputs, V] of the step. Returns why the sequence ends, if it does.
+ * Throws not_a_number if a row has no finite logit. */
+std::optional<FinishReason> accept_outputs(const StepEntry& entry, const Samples& samples,
+                                           const float* logits, int vocabulary, int context_length,
+                                           StepEvents* events);
+
+}  // namespace cachalot

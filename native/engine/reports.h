@@ -1,0 +1,45 @@
+// What the engine's thread publishes about itself for other threads: counters and explanations.
+#pragma once
+
+#include <mutex>
+
+#include "engine/explain.h"
+
+namespace cachalot {
+
+/** Counters since the engine was made; a snapshot. */
+struct EngineStats {
+  uint64_t steps, rows, prompt_tokens, cached_tokens, generated_tokens;
+  int waiting, running, segments;
+  uint64_t kv_bytes_in_use, kv_bytes, weight_bytes;
+  uint64_t kv_bytes_not_read;  // by reading shared prefixes together
+  double host_us;              // scheduling and planning, all steps
+};
+
+class Reports {
+ public:
+  void publish(const EngineStats& stats) {
+    const std::lock_guard lock(mutex_);
+    stats_ = stats;
+  }
+  void add(StepReport report) {
+    const std::lock_guard lock(mutex_);
+    explanation_.add(std::move(report));
+  }
+
+  EngineStats stats() const {
+    const std::lock_guard lock(mutex_);
+    return stats_;
+  }
+  std::vector<StepReport> steps() const {
+    const std::lock_guard lock(mutex_);
+    return explanation_.steps();
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  EngineStats stats_{};
+  Explanation explanation_;
+};
+
+}  // namespace cachalot

@@ -1,0 +1,97 @@
+// KV found by content. A radix tree (kv/radix_tree.h) over token ids says what is stored; the pool
+// holds it. Matching is exact to the token: whole slabs of 32 tokens are shared, the rest of a
+// match (at most 31 tokens) is copied into the new leaf. A token becomes findable when the step
+// that computed it is committed. Leaves that no sequence writes are cache; the least valuable is
+// evicted first when the pool runs short.
+//
+// Slabs change hands in these places:
+//   pool -> leaf           reserve, and open (the slab that the tail of a match is copied into)
+//   segment -> upper part  RadixTree::split: no slab moves
+//   segment -> pool        free_slabs, called by release (reserved and not used), discard,
+//   evict_one,
+//                          clear, and for a duplicate of what is stored already
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "backend/params.h"
+#include "kv/pool.h"
+#include "kv/radix_tree.h"
+#include "kv/references.h"
+
+namespace cachalot {
+
+class KvCache {
+ public:
+  /** `copy` copies the first tokens of one slab into another, at once. */
+  KvCache(KvPool& pool, std::function<void(const KvCopy&)> copy);
+
+  /** How many of `tokens` are stored under `key`. Changes nothing. */
+  int match(const std::string& key, std::span<const int32_t> tokens) const;
+
+  /** Opens a leaf for a sequence that begins with `tokens`. Its context, leaf->end() tokens, is the
+   * longest stored prefix of `tokens`. The leaf stays until `release` or `discard`. */
+  KvSegment* open(const std::string& key, std::span<const int32_t> tokens);
+
+  /** Makes room for n more tokens at the end of an open leaf, evicting if need be. False, and
+   * nothing has changed for the leaf, if there is no memory. */
+  bool reserve(KvSegment* leaf, int n);
+  /** Adds tokens whose KV has been computed. Room must have been reserved. */
+  void commit(KvSegment* leaf, std::span<const int32_t> tokens);
+  /** Ends writing: the leaf becomes cache. */
+  void release(KvSegment* leaf);
+  /** Ends writing and forgets the leaf's own tokens, whose KV cannot be trusted. */
+  void discard(KvSegment* leaf);
+
+  /** Keeps the whole slabs of `tokens`, which must be stored, until `unpin` is called as often. The
+   * rest, at most 31 tokens, stays ordinary cache. Null for fewer than 32 tokens. */
+  KvSegment* pin(const std::string& key, std::span<const int32_t> tokens);
+  /** Null is allowed. */
+  void unpin(KvSegment* segment);
+
+  /** How long, and with which priority, stored tokens are kept. */
+  struct Retention {
+    int priority = kDefaultPriority;
+    int64_t ttl_ms = 0;  // after the last use; 0: as long as there is room
+  };
+  void set_retention(const std::string& key, std::span<const int32_t> tokens,
+                     const Retention& retention);
+  /** Nobody is expected to read what is stored of `tokens` beyond the first `keep`: it is evicted
+   * first. */
+  void demote(const std::string& key, std::span<const int32_t> tokens, int keep);
+  /** Evicts the least recently used leaf, whatever it is worth. For comparison. */
+  void use_lru() { references_.order().use_lru(); }
+  /** Milliseconds on a clock that only goes forward: times to live end. */
+  void set_time(int64_t now_ms) { references_.order().set_time(now_ms); }
+
+  /** Slabs that could be had: free ones, and those of segments that nothing references. */
+  int n_available() const { return pool_.n_slabs() - references_.n_held(); }
+  /** The same, if a sequence that begins with `tokens` held what is stored of them. */
+  int n_available_beside(const std::string& key, std::span<const int32_t> tokens) const;
+  int n_segments() const { return tree_.n_segments(); }
+  int n_writers() const;
+  /** Evicts everything that nothing references. */
+  void clear();
+
+  /** Throws internal if a rule is broken: test builds call it after every step. */
+  void check_invariants() const;
+
+ private:
+  KvSegment* add_leaf(KvSegment* parent);
+  void copy_tail(KvSegment* leaf, KvSegment* source, int n);
+  std::optional<uint32_t> allocate_slab();
+  bool evict_one();
+  void free_slabs(KvSegment* segment, size_t keep);
+  void remove(KvSegment* segment);
+  void drop_duplicates(KvSegment* leaf);
+
+  KvPool& pool_;
+  std::function<void(const KvCopy&)> copy_;
+  RadixTree tree_;
+  References references_;
+};
+
+}  // namespace cachalot

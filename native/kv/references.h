@@ -1,0 +1,59 @@
+// Counts the references to segments - writers, pins, and children that are referenced - and keeps
+// two things true: the segments that may be evicted are those that are cache (leaves without a
+// reference), and n_held is the number of slabs of segments that have one.
+#pragma once
+
+#include "kv/eviction_order.h"
+#include "kv/segment.h"
+
+namespace cachalot {
+
+class References {
+ public:
+  /** One reference more: the segment, and all above it, is held. */
+  void retain(KvSegment* segment) {
+    for (; segment != nullptr; segment = segment->parent) {
+      if (is_cache(*segment)) order_.erase(segment);
+      if (segment->ref_count++ > 0) return;
+      n_held_ += static_cast<int>(segment->slabs.size());
+    }
+  }
+  /** One reference less. */
+  void drop(KvSegment* segment) {
+    for (; segment != nullptr; segment = segment->parent) {
+      if (--segment->ref_count > 0) return;
+      n_held_ -= static_cast<int>(segment->slabs.size());
+      if (is_cache(*segment)) order_.insert(segment);
+    }
+  }
+
+  /** Runs `change`, which may change the segment's worth or its children. */
+  template <typename Change>
+  void update(KvSegment* segment, const Change& change) {
+    if (is_cache(*segment)) order_.erase(segment);
+    change();
+    if (is_cache(*segment)) order_.insert(segment);
+  }
+  /** The segment leaves the tree; it is cache. */
+  void forget(KvSegment* segment) { order_.erase(segment); }
+
+  void add_slab(KvSegment* segment, uint32_t slab) {
+    segment->slabs.push_back(slab);
+    if (segment->ref_count > 0) n_held_++;
+  }
+  uint32_t remove_slab(KvSegment* segment) {
+    const uint32_t slab = segment->slabs.back();
+    segment->slabs.pop_back();
+    if (segment->ref_count > 0) n_held_--;
+    return slab;
+  }
+
+  int n_held() const { return n_held_; }
+  EvictionOrder& order() { return order_; }
+
+ private:
+  EvictionOrder order_;
+  int n_held_ = 0;
+};
+
+}  // namespace cachalot

@@ -1,0 +1,24 @@
+// One row of the backend's sampler from the options of the request that the row belongs to.
+#pragma once
+
+#include "backend/params.h"
+#include "sampling/sampling_options.h"
+
+namespace cachalot {
+
+/** `position`: index of the token to draw. The edits of its logits come apart, see logit_edits. */
+inline SampleRow sample_row(const SamplingOptions& options, int position) {
+  SampleRow row;
+  row.temperature = options.temperature;
+  row.top_k = options.top_k;
+  row.typical_p = options.typical_p;
+  row.top_p = options.top_p;
+  row.min_p = options.min_p;
+  row.seed = options.seed;
+  row.completion = options.completion;
+  row.position = position;
+  row.n_top = options.n_top;
+  return row;
+}
+
+}  // namespace cachalot

@@ -1,0 +1,93 @@
+// Turns waiting and running sequences into steps. Decoding rows come first, then prompts in chunks
+// that fill a budget of rows (SARATHI, Agrawal et al. 2023); a target for the time between tokens
+// makes chunks smaller. Waiting sequences are taken by priority, deadline and arrival, as far as
+// memory allows for what they will probably need. A sequence whose prompt begins with text that
+// another one is computing waits for that KV, so equal text is computed once. When KV memory runs
+// short, the sequence of the lowest priority that is cheapest to compute again is preempted: it
+// goes back to the queue, and its KV stays in the tree as long as nobody needs the room.
+#pragma once
+
+#include <vector>
+
+#include "schedule/admission.h"
+#include "schedule/chunk_control.h"
+#include "schedule/step.h"
+#include "schedule/waiting_queue.h"
+
+namespace cachalot {
+
+struct SchedulerOptions {
+  int max_rows;            // rows of a step
+  int max_outputs;         // rows of a step whose logits are computed
+  double max_step_ms = 0;  // target for steps that decode; 0: none
+  bool reuse = true;       // false: every prompt is computed whole, for measurements
+};
+
+/** A step whose memory is reserved, and the sequences that can never run: those have left. */
+struct PlannedStep {
+  Step step;
+  std::vector<Sequence*> refused;
+};
+
+/** Sequences belong to the caller and stay where they are until `remove` or until they are refused
+ * or expired. */
+class Scheduler {
+ public:
+  Scheduler(KvCache& cache, const KvPool& pool, const SchedulerOptions& options)
+      : cache_(cache),
+        pool_(pool),
+        options_(options),
+        admission_(cache, pool, options.reuse),
+        chunk_(options.max_step_ms) {}
+
+  /** False if it can never run: its prompt needs more KV than there is. */
+  bool add(Sequence* sequence);
+  /** Places in the order of arrival for so many sequences that will come; returns the first. */
+  uint64_t reserve_arrivals(int n) {
+    next_arrival_ += static_cast<uint64_t>(n);
+    return next_arrival_ - static_cast<uint64_t>(n);
+  }
+  bool idle() const { return waiting_.empty() && running_.empty(); }
+  int n_running() const { return static_cast<int>(running_.size()); }
+  /** A clock that only goes forward; deadlines and times to live are read against it. */
+  void set_time(int64_t now_ms);
+  /** Takes out the sequences whose deadline has passed. */
+  std::vector<Sequence*> take_expired();
+
+  PlannedStep plan();
+  /** A step took so long. */
+  void learn(const Step& step, double ms) {
+    chunk_.learn(step.n_decoding, step.n_rows - step.n_decoding, ms);
+  }
+  /** Takes a sequence out. Its leaf is released or, if its KV cannot be trusted, discarded. */
+  void remove(Sequence* sequence, bool discard = false);
+
+  /** Throws internal if a rule is broken: test builds call it after every step. */
+  void check_invariants() const;
+
+ private:
+  void make_room();
+  void add_running(PlannedStep* planned, bool decoding);
+  void admit_all(PlannedStep* planned);
+  void admit(PlannedStep* planned, Sequence* sequence);
+  bool add_entry(Step* step, Sequence* sequence);
+  int n_rows_for(const Step& step, const Sequence& sequence) const;
+  bool reserve(Sequence* sequence, int n);
+  Sequence* choose_victim(const Step& step, int below_priority) const;
+  void preempt(Sequence* sequence);
+  void preempt_or_refuse(Sequence* sequence, std::vector<Sequence*>* refused);
+  void take_out(Sequence* sequence, bool discard);
+
+  KvCache& cache_;
+  const KvPool& pool_;
+  SchedulerOptions options_;
+  Admission admission_;
+  ChunkControl chunk_;
+  WaitingQueue waiting_;
+  RunningSequences running_;
+  uint64_t next_arrival_ = 0;
+  int64_t now_ms_ = 0;
+  int n_deadlines_ = 0;  // of the sequences here
+};
+
+}  // namespace cachalot
