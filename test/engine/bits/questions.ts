@@ -104,6 +104,16 @@ export const together =
     return hashOfAll(engine, requests);
   };
 
+/** Texts that are short at first and grow beyond a little memory: some are preempted, and computed again. */
+export const growing: Question = (engine) =>
+  hashOfAll(
+    engine,
+    [9, 30, 33, 50].map((length, i) => ({
+      ids: textOf(90 + i, length),
+      options: { maxTokens: 90, temperature: 0.8, seed: 3 + i },
+    })),
+  );
+
 /** A batch of texts with beginnings in common, two draws of each. */
 export const batch: Question = async (engine) => {
   const texts = ['the ', 'the and ', 'a ', 'the and ing '].map((text) => text.repeat(30));

@@ -6,7 +6,7 @@ import type { LoadOptions } from '#lib/index.js';
 import { writeTinyModel } from '../../fixtures/tiny-model.js';
 import type { TinyModel, TinyOptions } from '../../fixtures/tiny-model.js';
 import { WEIGHT_TYPES } from '../../reference/dequantize.js';
-import { alone, batch, drawn, scored, together } from './questions.js';
+import { alone, batch, drawn, growing, scored, together } from './questions.js';
 import type { Question } from './questions.js';
 
 export interface Scenario {
@@ -29,10 +29,10 @@ const SHARING: LoadOptions[] = [
   { threads: 2, sharedReads: 'auto', stepTokens: 33 },
 ];
 /** Too little for all who come at once, so that some wait or are preempted. */
-const scarce = (bytes: number): LoadOptions => ({
+const scarce = (tokens: number): LoadOptions => ({
   threads: 2,
   sharedReads: 'always',
-  kv: { bytes },
+  kv: { bytes: 1024 * tokens },
 });
 
 const bf16 = { format: 'bf16' } as const;
@@ -95,7 +95,7 @@ const requests: Scenario[] = [
     name: 'a shared prefix',
     model: Q8,
     question: together(270, [1, 9, 33, 40]),
-    ways: [...SHARING, scarce(1 << 19)],
+    ways: [...SHARING, scarce(352)],
     quickOn: 'cpu',
   },
   {
@@ -119,7 +119,7 @@ const requests: Scenario[] = [
     name: 'a shared prefix under a window',
     model: { ...Q8, architecture: 'mistral', window: 100 },
     question: together(230, [3, 30, 31, 64]),
-    ways: [...SHARING, scarce(1 << 19)],
+    ways: [...SHARING, scarce(352)],
     quickOn: 'cpu',
   },
   {
@@ -127,7 +127,15 @@ const requests: Scenario[] = [
     name: 'a batch',
     model: Q8,
     question: batch,
-    ways: [...SHARING, scarce(1 << 19)],
+    ways: [...SHARING, scarce(352)],
+    quickOn: 'cpu',
+  },
+  {
+    ...bf16,
+    name: 'preemption',
+    model: Q8,
+    question: growing,
+    ways: [...THREADS, scarce(256)],
     quickOn: 'cpu',
   },
   {
