@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/common_prefix.h"
 #include "engine/demand.h"
 #include "engine/scheduler.h"
 
@@ -58,9 +59,8 @@ bool Scheduler::is_being_computed(const Sequence& next, int stored) const {
     if (other->n_pending() <= 1 || other->request.name_space != next.request.name_space) continue;
     const auto n = std::min(prompt.size(), static_cast<size_t>(tokens_to_compute(*other)));
     if (n < n_stored + kTileTokens) continue;
-    const auto until = prompt.begin() + static_cast<std::ptrdiff_t>(n);
-    const auto common = std::mismatch(prompt.begin(), until, other->tokens.begin()).first;
-    if (common - prompt.begin() >= stored / kTileTokens * kTileTokens + kTileTokens) return true;
+    const int common = common_prefix(prompt.first(n), other->tokens);
+    if (common >= stored / kTileTokens * kTileTokens + kTileTokens) return true;
   }
   return false;
 }

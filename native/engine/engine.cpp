@@ -78,7 +78,7 @@ void Engine::loop() {
     deliver();
     undelivered_ = std::move(events);
     // A device that works by itself gets the next step first, if there is one.
-    if (!parts_.backend->works_by_itself() || scheduler_.idle()) deliver();
+    if (!parts_.backend->is_async() || scheduler_.idle()) deliver();
     if (failure_) break;  // written by this thread only
   }
   deliver();
@@ -138,7 +138,7 @@ void Engine::run_step(StepEvents* events) {
   for (auto& sequence : unserviceable) refuse(*sequence, events);
   if (step.entries.empty()) return;
   for (const auto& entry : step.entries) announce(*entry.sequence);
-  if (!parts_.backend->works_by_itself()) deliver();  // starts; what was before has been delivered
+  if (!parts_.backend->is_async()) deliver();  // starts; what was before has been delivered
   std::optional<StepOutcome> outcome;
   std::optional<Error> error;
   try {

@@ -45,8 +45,8 @@ std::vector<AttentionPlan> plan_layers(const StepRows& rows, const ExecuteOption
   const Grouping grouping = mode == StepMode::kApart ? Grouping::kNever : options.grouping;
   std::vector<AttentionPlan> plans;
   for (const int window : c.windows()) {
-    const PlanOptions how{
-        c.n_heads / c.n_kv_heads(), c.n_kv_heads(), parallelism, window, grouping, &options.costs};
+    const PlanShape shape{c.n_heads / c.n_kv_heads(), c.n_kv_heads(), parallelism};
+    const PlanOptions how{shape, window, grouping, &options.costs};
     ReaderTree tree;
     plans.push_back(plan_attention(rows.sequences, how, &tree));
     if (plans.size() == 1 || window == 0) *readers = std::move(tree);
@@ -72,10 +72,10 @@ StepOutcome execute_step(const Step& step, const ExecuteOptions& options, StepMo
   Samples& samples = outcome.samples;
   samples.tokens.resize(plan.rows.size());
   if (plan.wants_top) samples.top.resize(plan.rows.size() * kMaxTopTokens);
-  backend.sample({outcome.output.logits, model.config().vocabulary, plan.rows,
+  backend.sample({outcome.output.logits, model.config().vocabulary, plan.rows, plan.edits,
                   samples.tokens.data(), plan.wants_top ? samples.top.data() : nullptr});
   backend.start();
-  if (backend.works_by_itself()) meanwhile();
+  if (backend.is_async()) meanwhile();
   backend.wait();
   model.weights().check_files();  // again: what changed meanwhile must not be told, or kept
   if (wants_logits(step))

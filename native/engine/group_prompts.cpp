@@ -3,18 +3,12 @@
 #include <algorithm>
 #include <numeric>
 
-#include "backend/attention_plan.h"
+#include "backend/arithmetic.h"
+#include "base/common_prefix.h"
 
 namespace cachalot {
 
 namespace {
-
-int32_t common_tokens(const std::vector<int32_t>& a, const std::vector<int32_t>& b) {
-  const size_t n = std::min(a.size(), b.size());
-  return static_cast<int32_t>(
-      std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(n), b.begin()).first -
-      a.begin());
-}
 
 /** Ranks [first, end) of the sorted prompts that share at least a block, and what they ask. */
 struct Group {
@@ -34,7 +28,7 @@ class Grouper {
     result_.shared_with_next.assign(sorted_.size(), 0);
     for (size_t i = 0; i + 1 < sorted_.size(); i++)
       result_.shared_with_next[i] =
-          common_tokens(prompt(result_.order[i]), prompt(result_.order[i + 1]));
+          common_prefix(prompt(result_.order[i]), prompt(result_.order[i + 1]));
     return std::move(result_);
   }
 
@@ -50,7 +44,7 @@ class Grouper {
     });
     common_.assign(sorted_.size(), 0);  // with the one before
     for (size_t i = 0; i < sorted_.size(); i++) {
-      if (i > 0) common_[i] = common_tokens(prompt(sorted_[i - 1]), prompt(sorted_[i]));
+      if (i > 0) common_[i] = common_prefix(prompt(sorted_[i - 1]), prompt(sorted_[i]));
       result_.distinct_tokens += static_cast<int64_t>(prompt(sorted_[i]).size()) - common_[i];
     }
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "backend/noise.h"
 #include "base/error.h"
 #include "engine/logit_edits.h"
 
@@ -57,20 +58,20 @@ SamplePlan plan_samples(const Step& step) {
       row.typical_p = options.typical_p;
       row.top_p = options.top_p;
       row.min_p = options.min_p;
-      row.seed = options.seed;
-      row.completion = options.completion;
-      row.position = position + 1;
+      row.noise_key = noise_key(options.seed, options.completion, position + 1);
       row.n_top = options.n_top;
       if (sequence.request.kind == RequestKind::kScore)
         row.forced_token = sequence.tokens[static_cast<size_t>(position) + 1];
-      plan.edits.emplace_back();
-      if (options.has_edits())
-        plan.edits.back() = logit_edits(options, sequence.tokens, sequence.n_prompt());
+      if (options.has_edits()) {
+        const auto edits = logit_edits(options, sequence.tokens, sequence.n_prompt());
+        row.first_edit = static_cast<int32_t>(plan.edits.size());
+        row.n_edits = static_cast<int32_t>(edits.size());
+        plan.edits.insert(plan.edits.end(), edits.begin(), edits.end());
+      }
       plan.wants_top = plan.wants_top || row.n_top > 0;
       plan.rows.push_back(row);
     }
   }
-  for (size_t i = 0; i < plan.rows.size(); i++) plan.rows[i].edits = plan.edits[i];
   return plan;
 }
 

@@ -3,19 +3,9 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/common_prefix.h"
 
 namespace cachalot {
-
-namespace {
-
-int common_prefix(std::span<const int32_t> a, std::span<const int32_t> b) {
-  const size_t n = std::min(a.size(), b.size());
-  return static_cast<int>(
-      std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(n), b.begin()).first -
-      a.begin());
-}
-
-}  // namespace
 
 PrefixTree::PrefixTree(KvPool& pool, std::function<void(const KvCopy&)> copy)
     : pool_(pool), copy_(std::move(copy)) {}
