@@ -34,7 +34,7 @@ export interface AttentionContext {
 }
 
 export interface PlanItem {
-  run: number;
+  part: number;
   firstTile: number;
   endTile: number;
   rows: { row: number; firstKey: number; endKey: number; partial: number; resumes: number }[];
@@ -100,7 +100,7 @@ export interface PlanOptions {
 
 export interface Plan {
   items: PlanItem[];
-  merges: { partial: number; group: number }[][];
+  merges: { partial: number; spanGroup: number }[][];
   ranges: {
     firstTile: number;
     endTile: number;

@@ -46,11 +46,11 @@ class Bench {
     std::vector<KvTarget> targets;
     for (int i = 0; i < n_blocks_; i++) targets.push_back({static_cast<uint32_t>(i) * units, 0, 0});
     angles_ = backend.allocate(static_cast<size_t>(head_dim) * sizeof(float));
-    rope_ = {angles_->floats(), angles_->floats(), head_dim, true};
+    rope_ = {angles_->floats(), angles_->floats(), head_dim, 1};
     const size_t floats = static_cast<size_t>(n_blocks_) * static_cast<size_t>(head_dim);
     const auto zeros = backend.allocate(floats * sizeof(float));
     backend.begin_step({.targets = targets});
-    backend.kv_write({store_, rope_, 0, zeros->floats(), zeros->floats(), targets});
+    backend.kv_write({store_, rope_, 0, zeros->floats(), zeros->floats()});
     backend.wait();
   }
 
@@ -58,14 +58,14 @@ class Bench {
   double tile(int n_queries) {
     AttentionPlan plan = plan_runs(1, kTiles);
     plan.heads_per_kv_head = n_queries;
-    return run(plan, 1, n_queries, false) * backend_.parallelism() / (n_runs_ * kTiles);
+    return run(plan, n_queries, false) * backend_.parallelism() / (n_runs_ * kTiles);
   }
 
   /** Microseconds of one thread for one more partial per query. */
   double partial() {
     constexpr int kRows = 16;
     const AttentionPlan whole = plan_runs(kRows, kTiles), cut = plan_runs(kRows, kSpanTiles);
-    const double more = run(cut, kRows, 1, true) - run(whole, kRows, 1, true);
+    const double more = run(cut, 1, true) - run(whole, 1, true);
     return std::max(kLeastUs, more * backend_.parallelism() / (n_runs_ * kRows));
   }
 
@@ -75,7 +75,7 @@ class Bench {
     AttentionPlan plan;
     std::vector<std::vector<MergeEntry>> entries(static_cast<size_t>(n_rows));
     for (int run = 0; run < n_runs_; run++) {
-      plan.runs.push_back({blocks_.data() + run * kTiles, kTiles * kTileTokens, 0});
+      plan.parts.push_back({blocks_.data() + run * kTiles, kTiles * kTileTokens, 0});
       for (int tile = 0; tile < kTiles; tile += tiles_per_item) {
         plan.pieces.push_back({static_cast<int32_t>(plan.items.size()), 0, 1});
         plan.items.push_back({run, static_cast<int32_t>(plan.item_rows.size()), n_rows, tile,
@@ -96,8 +96,8 @@ class Bench {
   }
 
   /** The best of a few: others on the machine only add. */
-  double run(const AttentionPlan& plan, int n_rows, int n_heads, bool merges) {
-    const auto rows = static_cast<size_t>(n_rows * n_heads);
+  double run(const AttentionPlan& plan, int n_heads, bool merges) {
+    const auto rows = static_cast<size_t>(plan.n_rows() * n_heads);
     const auto vectors =
         backend_.allocate(2 * rows * static_cast<size_t>(head_dim_) * sizeof(float));
     const auto partials = backend_.allocate(static_cast<size_t>(plan.n_partials * n_heads) *
@@ -108,9 +108,8 @@ class Bench {
       const double start = now_us();
       backend_.begin_step({.plans = std::span(&plan, 1)});
       backend_.attention(
-          {store_, rope_, 0, n_heads, 1.0f, vectors->floats(), &plan, partials->floats()});
-      if (merges)
-        backend_.attention_merge({&plan, partials->floats(), n_rows, n_heads, head_dim_, out});
+          {store_, rope_, 0, n_heads, 1.0f, vectors->floats(), 0, partials->floats()});
+      if (merges) backend_.attention_merge({0, partials->floats(), n_heads, head_dim_, out});
       backend_.wait();
       if (i > 0) best = std::min(best, now_us() - start);  // the first touches its memory
     }

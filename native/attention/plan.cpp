@@ -6,7 +6,6 @@ namespace cachalot {
 
 namespace {
 
-constexpr int kGroupTiles = kGroupTokens / kTileTokens;
 constexpr int kManyItems = 4;  // per thread
 constexpr int kFewPieces = 2;  // per thread: below, items are cut at every span
 
@@ -17,11 +16,11 @@ class Planner {
       : sequences_(sequences), options_(options), tree_(tree), tiles_per_item_(tiles_per_item) {}
 
   AttentionPlan build() {
-    plan_.heads_per_kv_head = options_.heads_per_kv_head;
+    plan_.heads_per_kv_head = options_.shape.heads_per_kv_head;
     int n_rows = 0;
     for (const auto& sequence : sequences_) {
       n_rows += sequence.n_rows;
-      plan_.runs.push_back({sequence.runs.data(), sequence.first_position + sequence.n_rows, 0});
+      plan_.parts.push_back({sequence.slabs.data(), sequence.first_position + sequence.n_rows, 0});
     }
     rows_.resize(static_cast<size_t>(n_rows));
     add_readers(0, static_cast<int>(tree_.order.size()), tree_.tops, 0);
@@ -76,15 +75,15 @@ class Planner {
     std::vector<RowOfContext> rows;
     for (int i = range.first_reader; i < range.first_reader + range.n_readers; i++)
       append_rows(sequence_at(i), 0, sequence_at(i).n_rows, &rows);
-    const int run = tree_.order[static_cast<size_t>(range.first_reader)];
-    add_tiles(rows, run, tile, range.end_tile, true);
+    const int part = tree_.order[static_cast<size_t>(range.first_reader)];
+    add_tiles(rows, part, tile, range.end_tile, true);
   }
 
   /** A block of rows reads up to its last row's own key. */
   void add_own(int reader, int tile) {
     const PlanSequence& sequence = sequence_at(reader);
     std::vector<RowOfContext> rows;
-    const int rows_per_block = rows_per_item(sequence.n_rows, shape_);
+    const int rows_per_block = rows_per_item(sequence.n_rows, options_.shape);
     for (int first = 0; first < sequence.n_rows; first += rows_per_block) {
       const int n = std::min(rows_per_block, sequence.n_rows - first);
       rows.clear();
@@ -101,35 +100,35 @@ class Planner {
       rows->push_back({sequence.first_row + i, sequence.first_position + i});
   }
 
-  /** Tiles [tile, end) of a run for some rows. The span that a shared range leaves unfinished goes
+  /** Tiles [tile, end) of a part for some rows. The span that a shared range leaves unfinished goes
    * on where the range does. */
-  void add_tiles(const std::vector<RowOfContext>& rows, int run, int tile, int end, bool shared) {
+  void add_tiles(const std::vector<RowOfContext>& rows, int part, int tile, int end, bool shared) {
     int least_key = first_key(rows[0].position);
     for (const auto& row : rows) least_key = std::min(least_key, first_key(row.position));
     tile = std::max(tile, least_key / kSpanTokens * kSpanTiles);
     while (tile < end) {
       const int span_end = (tile / kSpanTiles + 1) * kSpanTiles;
-      const bool begins_group = tile % kGroupTiles < kSpanTiles;
-      const int limit = begins_group
+      const bool begins_span_group = tile % kSpanGroupTiles < kSpanTiles;
+      const int limit = begins_span_group
                             ? std::max(span_end, (tile / tiles_per_item_ + 1) * tiles_per_item_)
                             : span_end;
       int stop = std::min(end, limit);
       if (shared && stop > span_end) stop = stop / kSpanTiles * kSpanTiles;
-      add_items(rows, run, tile, stop, shared && stop % kSpanTiles != 0, shared);
+      add_items(rows, part, tile, stop, shared && stop % kSpanTiles != 0, shared);
       tile = stop;
     }
   }
 
-  void add_items(const std::vector<RowOfContext>& rows, int run, int first_tile, int end_tile,
+  void add_items(const std::vector<RowOfContext>& rows, int part, int first_tile, int end_tile,
                  bool unfinished, bool shared) {
     Siblings siblings{static_cast<int32_t>(plan_.items.size()), 0, 0, shared};
     const auto most =
-        static_cast<size_t>(shared ? rows_per_item(static_cast<int>(rows.size()), shape_)
+        static_cast<size_t>(shared ? rows_per_item(static_cast<int>(rows.size()), options_.shape)
                                    : static_cast<int>(rows.size()));
     for (size_t first = 0; first < rows.size(); first += most) {
       const size_t n = std::min(rows.size() - first, most);
       const int phase =
-          add_item(std::span(rows).subspan(first, n), run, first_tile, end_tile, unfinished);
+          add_item(std::span(rows).subspan(first, n), part, first_tile, end_tile, unfinished);
       siblings.phase = std::max(siblings.phase, phase);
     }
     siblings.n_items = static_cast<int32_t>(plan_.items.size()) - siblings.first_item;
@@ -139,9 +138,9 @@ class Planner {
   }
 
   /** Those of the rows that read any of the item's keys. Returns its phase. */
-  int add_item(std::span<const RowOfContext> rows, int run, int first_tile, int end_tile,
+  int add_item(std::span<const RowOfContext> rows, int part, int first_tile, int end_tile,
                bool unfinished) {
-    WorkItem item{run,      static_cast<int32_t>(plan_.item_rows.size()),
+    WorkItem item{part,     static_cast<int32_t>(plan_.item_rows.size()),
                   0,        first_tile,
                   end_tile, plan_.n_partials};
     int phase = 0;
@@ -154,7 +153,7 @@ class Planner {
       plan_.item_rows.push_back({index, begin, end, position, resumes ? row.resumes : -1});
       row.resumes = -1;
       if (unfinished) row.resumes = plan_.n_partials;
-      else row.entries.push_back({plan_.n_partials, first_tile / kGroupTiles});
+      else row.entries.push_back({plan_.n_partials, first_tile / kSpanGroupTiles});
       plan_.n_partials++;
       item.n_rows++;
     }
@@ -168,9 +167,10 @@ class Planner {
     std::stable_sort(siblings_.begin(), siblings_.end(), [](const Siblings& a, const Siblings& b) {
       return std::pair(a.phase, !a.shared) < std::pair(b.phase, !b.shared);
     });
-    const int n_heads = options_.n_kv_heads;
+    const int n_heads = options_.shape.n_kv_heads;
     // Many small items are taken whole: their blocks of all heads lie one after the other.
-    const bool many = static_cast<int>(plan_.items.size()) >= kManyItems * options_.parallelism;
+    const bool many =
+        static_cast<int>(plan_.items.size()) >= kManyItems * options_.shape.parallelism;
     for (size_t i = 0; i < siblings_.size(); i++) {
       const Siblings& siblings = siblings_[i];
       const int heads_per_piece = many && !siblings.shared ? n_heads : 1;
@@ -184,7 +184,6 @@ class Planner {
 
   std::span<const PlanSequence> sequences_;
   PlanOptions options_;
-  PlanShape shape_{options_.heads_per_kv_head, options_.n_kv_heads, options_.parallelism};
   const ReaderTree& tree_;
   int tiles_per_item_;
   AttentionPlan plan_;
@@ -202,11 +201,10 @@ AttentionPlan plan_attention(std::span<const PlanSequence> sequences, const Plan
   if (options.grouping == Grouping::kNever) {
     for (auto& range : tree->ranges) range.grouped = false;
   } else if (options.grouping == Grouping::kAuto && options.costs != nullptr) {
-    choose_groups(sequences, *options.costs,
-                  {options.heads_per_kv_head, options.n_kv_heads, options.parallelism}, tree);
+    choose_groups(sequences, *options.costs, options.shape, tree);
   }
-  AttentionPlan plan = Planner(sequences, options, *tree, kGroupTiles).build();
-  if (static_cast<int>(plan.pieces.size()) < kFewPieces * options.parallelism)
+  AttentionPlan plan = Planner(sequences, options, *tree, kSpanGroupTiles).build();
+  if (static_cast<int>(plan.pieces.size()) < kFewPieces * options.shape.parallelism)
     plan = Planner(sequences, options, *tree, kSpanTiles).build();
   return plan;
 }

@@ -13,10 +13,8 @@ namespace cachalot {
 enum class Grouping { kAuto, kAlways, kNever };
 
 struct PlanOptions {
-  int heads_per_kv_head;  // H / G
-  int n_kv_heads;         // G
-  int parallelism;  // work is cut smaller while there are fewer than four times as many pieces
-  int window = 0;   // a row reads the last so many keys, its own included; 0: all
+  PlanShape shape;
+  int window = 0;  // a row reads the last so many keys, its own included; 0: all
   Grouping grouping = Grouping::kAlways;
   const AttentionCosts* costs = nullptr;  // for kAuto
 };

@@ -3,14 +3,14 @@
 #include <algorithm>
 #include <numeric>
 
-#include "backend/attention_plan.h"
+#include "backend/arithmetic.h"
 
 namespace cachalot {
 
 namespace {
 
-/** How many leading blocks two contexts have in common, if the first `known` are. */
-int common_blocks(std::span<const uint32_t> a, std::span<const uint32_t> b, int known) {
+/** How many leading slabs two contexts have in common, if the first `known` are. */
+int common_slabs(std::span<const uint32_t> a, std::span<const uint32_t> b, int known) {
   int low = known, high = static_cast<int>(std::min(a.size(), b.size()));
   while (low < high) {
     const int middle = (low + high + 1) / 2;
@@ -21,7 +21,7 @@ int common_blocks(std::span<const uint32_t> a, std::span<const uint32_t> b, int 
   return low;
 }
 
-constexpr int kMaxQueries = 128;  // rows x heads of a KV group that go through a tile one by one
+constexpr int kMaxQueries = 128;  // rows x heads of a query group that go through a tile one by one
 constexpr int kQueryBlock = 32;   // as many go side by side
 constexpr int kEnoughPieces = 4;  // per thread, for shares that are nearly even
 // Of the time apart. With 0.9, four sequences read together at 0.8 of the estimate were 5 % slower
@@ -41,33 +41,33 @@ class Finder {
   }
 
  private:
-  std::span<const uint32_t> runs(int i) const {
-    return sequences_[static_cast<size_t>(tree_.order[static_cast<size_t>(i)])].runs;
+  std::span<const uint32_t> slabs(int i) const {
+    return sequences_[static_cast<size_t>(tree_.order[static_cast<size_t>(i)])].slabs;
   }
 
-  /** Makes ranges of those among order[first, end) that have the same block at `tile`. */
+  /** Makes ranges of those among order[first, end) that have the same slab at `tile`. */
   void divide(int first, int end, int tile, int parent) {
     const auto at = [&](int sequence) -> int64_t {
-      const auto& blocks = sequences_[static_cast<size_t>(sequence)].runs;
+      const auto& slabs = sequences_[static_cast<size_t>(sequence)].slabs;
       const auto index = static_cast<size_t>(tile);
-      return index < blocks.size() ? int64_t{blocks[index]} : -1 - sequence;  // who ends is alone
+      return index < slabs.size() ? int64_t{slabs[index]} : -1 - sequence;  // past its end: alone
     };
     std::sort(tree_.order.begin() + first, tree_.order.begin() + end,
               [&](int a, int b) { return std::pair(at(a), a) < std::pair(at(b), b); });
     for (int same = first; same < end;) {
       int next = same + 1;
-      const int64_t block = at(tree_.order[static_cast<size_t>(same)]);
-      while (next < end && at(tree_.order[static_cast<size_t>(next)]) == block) next++;
+      const int64_t slab = at(tree_.order[static_cast<size_t>(same)]);
+      while (next < end && at(tree_.order[static_cast<size_t>(next)]) == slab) next++;
       if (next - same >= 2) add_range(same, next, tile, parent);
       same = next;
     }
   }
 
   void add_range(int first, int end, int tile, int parent) {
-    auto common = static_cast<int>(runs(first).size());
+    auto common = static_cast<int>(slabs(first).size());
     int n_rows = 0;
     for (int i = first; i < end; i++) {
-      common = std::min(common, common_blocks(runs(first), runs(i), tile + 1));
+      common = std::min(common, common_slabs(slabs(first), slabs(i), tile + 1));
       n_rows += sequences_[static_cast<size_t>(tree_.order[static_cast<size_t>(i)])].n_rows;
     }
     const auto index = static_cast<int32_t>(tree_.ranges.size());
@@ -82,14 +82,13 @@ class Finder {
   ReaderTree tree_;
 };
 
-/** Groups of spans that hold any of the whole spans of these tiles, and whether a part of one is
- * left: how many partials each row gets by reading them apart from what follows. */
+/** How many partials each row gets by reading a range apart from what follows it: one for each span
+ * group that holds any of its whole spans, and one if it ends inside a span. */
 int partials_of(const SharedRange& range) {
-  const int group_tiles = kGroupTokens / kTileTokens;
   const int whole_end = range.end_tile / kSpanTiles * kSpanTiles;
-  const int whole = whole_end <= range.first_tile
-                        ? 0
-                        : (whole_end - 1) / group_tiles - range.first_tile / group_tiles + 1;
+  const int whole = whole_end <= range.first_tile ? 0
+                                                  : (whole_end - 1) / kSpanGroupTiles -
+                                                        range.first_tile / kSpanGroupTiles + 1;
   return whole + (range.end_tile % kSpanTiles != 0 ? 1 : 0);
 }
 
@@ -100,13 +99,13 @@ ReaderTree find_shared_ranges(std::span<const PlanSequence> sequences) {
 }
 
 int rows_per_item(int n_rows, const PlanShape& shape) {
-  const int heads = shape.n_kv_heads, group = shape.heads_per_kv_head;
-  int n_items = (n_rows * group + kMaxQueries - 1) / kMaxQueries;
+  const int heads = shape.n_kv_heads, query_group = shape.heads_per_kv_head;
+  int n_items = (n_rows * query_group + kMaxQueries - 1) / kMaxQueries;
   while (n_items < n_rows && n_items * heads % shape.parallelism != 0 &&
          n_items * heads < kEnoughPieces * shape.parallelism)
     n_items++;
   const int rows = (n_rows + n_items - 1) / n_items;
-  const int block_rows = kQueryBlock / std::gcd(kQueryBlock, group);
+  const int block_rows = kQueryBlock / std::gcd(kQueryBlock, query_group);
   return rows < block_rows ? rows : rows / block_rows * block_rows;
 }
 

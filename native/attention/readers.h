@@ -13,20 +13,21 @@ namespace cachalot {
  * first_position + i. */
 struct PlanSequence {
   int32_t first_row, n_rows;
-  int32_t first_position;          // tokens of context before the first row
-  std::span<const uint32_t> runs;  // one per 32 tokens, the rows' own included
+  int32_t first_position;           // tokens of context before the first row
+  std::span<const uint32_t> slabs;  // addresses, one per 32 tokens, the rows' own included
 };
 
-/** Tiles [first_tile, end_tile) of the contexts of at least two sequences, who hold the same blocks
- * there. */
+/** Tiles [first_tile, end_tile) of the contexts of at least two sequences, which hold the same
+ * slabs there. */
 struct SharedRange {
   int32_t first_tile, end_tile;
-  int32_t first_reader, n_readers;         // in ReaderTree::order
-  int32_t n_rows;                          // of all readers
-  int32_t depth;                           // ranges above it
-  std::vector<int32_t> children;           // ranges that continue it, of some of its readers
-  bool grouped = true;                     // its readers read it together
-  double grouped_us = 0, separate_us = 0;  // what that costs per layer, and the other way
+  int32_t first_reader, n_readers;  // in ReaderTree::order
+  int32_t n_rows;                   // of all readers
+  int32_t depth;                    // ranges above it
+  std::vector<int32_t> children;    // ranges that continue it, of some of its readers
+  bool grouped = true;              // its readers read it together
+  // Microseconds per layer if the readers read it together, and if each reads it alone.
+  double grouped_us = 0, separate_us = 0;
 };
 
 struct ReaderTree {
@@ -35,7 +36,7 @@ struct ReaderTree {
   std::vector<int32_t> tops;        // ranges that begin at the first tile
 };
 
-/** A block has one owner in the prefix tree, so equal addresses at one place mean equal contexts up
+/** A slab has one owner in the prefix tree, so equal addresses at one place mean equal contexts up
  * to there. */
 ReaderTree find_shared_ranges(std::span<const PlanSequence> sequences);
 
@@ -43,7 +44,7 @@ ReaderTree find_shared_ranges(std::span<const PlanSequence> sequences);
 struct PlanShape {
   int heads_per_kv_head;  // H / G
   int n_kv_heads;         // G
-  int parallelism;        // threads, or whatever works at the same time
+  int parallelism;        // threads, or multiprocessors: what works at the same time
 };
 
 /** Whole blocks of queries, and as many items for the heads as threads can share evenly. */

@@ -33,25 +33,27 @@ class Backend {
   virtual uint64_t memory_for_kv() const = 0;
   /** Bytes that KV may take at most, whoever says how much; UINT64_MAX where `allocate` knows. */
   virtual uint64_t kv_limit() const = 0;
-  /** Names the layout of weights: what one process laid out, another may use under this name. */
+  /** Names the layout of packed weights: another process may use what one has packed under this
+   * name. */
   virtual std::string layout() const = 0;
   /** Whether weights, or tables, of this type go on reading the tensor they were made of. */
   virtual bool reads_in_place(DType dtype, WeightUse use) const = 0;
-  /** `laid_out`: what an earlier weight made of an equal tensor had, or empty; it must outlive the
-   * weight. So must `tensor`, if weights of its type read it in place. */
+  /** `packed`: the packed bytes of an earlier weight that was made of an equal tensor, or empty;
+   * they must outlive the weight. So must `tensor`, if weights of its type read it in place. */
   virtual std::unique_ptr<Weight> prepare_weight(const Tensor& tensor,
-                                                 std::span<const uint8_t> laid_out) = 0;
+                                                 std::span<const uint8_t> packed) = 0;
   /** The same for `gather_rows`. `same`: a weight of the same tensor, with which it may share what
    * was made of it, or null. */
   virtual std::unique_ptr<Weight> prepare_table(const Tensor& tensor, const Weight* same) = 0;
 
-  /** Takes over what the ops up to `wait` read of the host's arrays; they name those same arrays.
-   */
+  /** Names the host's arrays that the ops up to `wait` read; an op says which of them by index. The
+   * arrays stay the caller's, unchanged until `wait` returns: the CPU reads them where they are,
+   * other devices copy them here or in `start`. */
   virtual void begin_step(const StepTables& tables) = 0;
-  /** Sets the device to work on the ops since `begin_step`, if it works by itself. */
+  /** Sets an async device to work on the ops since `begin_step`. */
   virtual void start() = 0;
-  /** Whether the host is free between `start` and `wait`. */
-  virtual bool works_by_itself() const = 0;
+  /** Whether the host is free between `start` and `wait`; else ops run when they are called. */
+  virtual bool is_async() const = 0;
   /** Returns when all ops are done and what they write to the host is there. */
   virtual void wait() = 0;
   /** Device memory as the host can read it, until the next op. */
@@ -69,13 +71,5 @@ class Backend {
   virtual void attention_merge(const AttentionMergeParams& params) = 0;
   virtual void sample(const SampleParams& params) = 0;
 };
-
-/** Bytes of one block: 32 tokens of K and V of one (layer, KV head), rounded up to address units.
- */
-inline uint32_t kv_block_units(KvFormat format, int head_dim) {
-  const size_t bytes =
-      2 * size_t{kTileTokens} * static_cast<size_t>(head_dim) * kv_element_bytes(format);
-  return static_cast<uint32_t>((bytes + kKvAddressUnit - 1) / kKvAddressUnit);
-}
 
 }  // namespace cachalot

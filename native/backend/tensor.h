@@ -29,10 +29,10 @@ class Weight {
   virtual ~Weight() = default;
   virtual int64_t n_rows() const = 0;  // N, outputs
   virtual int64_t n_cols() const = 0;  // K, inputs
-  virtual int64_t resident_bytes()
-      const = 0;  // memory it owns; 0 when it is read in place from a map
+  /** Memory it owns; 0 when it is read in place from a map. */
+  virtual int64_t resident_bytes() const = 0;
   /** Its bytes in its backend's layout; empty when it is read in place from the model's file. */
-  virtual std::span<const uint8_t> laid_out() const { return {}; }
+  virtual std::span<const uint8_t> packed() const { return {}; }
 };
 
 /** What a weight is for: a matrix product, or rows that are looked up. */

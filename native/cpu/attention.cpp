@@ -1,7 +1,7 @@
-// For each (work item, KV head): rotate the queries of its rows, walk the tiles of its run, fold
-// spans into the group's partial. The queries of all rows and of all heads of the KV group go
-// through a tile together, so a block of K and V is read once for all of them. Arithmetic:
-// backend/attention_plan.h.
+// For each (work item, KV head): rotate the queries of its rows, walk the tiles of its part, fold
+// spans into the span group's partial. The queries of all rows and of all heads of the query group
+// go through a tile together, so a block of K and V is read once for all of them. Arithmetic:
+// backend/arithmetic.h.
 
 #include <algorithm>
 #include <cmath>
@@ -20,7 +20,7 @@ namespace {
 struct Workspace {
   int n_queries;
   float* queries;
-  AttentionState span, group;
+  AttentionState span, span_group;
   int32_t *first_keys, *end_keys;
   uint16_t* queries_bf16;
 
@@ -34,29 +34,29 @@ struct Workspace {
     queries = reinterpret_cast<float*>(memory);
     float* scalars = queries + 3 * vectors;
     span = {queries + vectors, scalars, scalars + n};
-    group = {queries + 2 * vectors, scalars + 2 * n, scalars + 3 * n};
+    span_group = {queries + 2 * vectors, scalars + 2 * n, scalars + 3 * n};
     first_keys = reinterpret_cast<int32_t*>(scalars + 4 * n);
     end_keys = first_keys + n;
     queries_bf16 = reinterpret_cast<uint16_t*>(end_keys + n);
   }
 };
 
-/** One work item, one KV head after the other. Query i * group + j is head j of the group for row i
- * of the item. */
-class ItemRun {
+/** One work item, one KV head after the other. With a query group of n heads, query i * n + j is
+ * head j of the query group for row i of the item. */
+class ItemWork {
  public:
-  ItemRun(const OpContext& context, const AttentionParams& params, const AttentionPiece& piece,
-          uint8_t* memory)
+  ItemWork(const OpContext& context, const AttentionParams& params, const AttentionPlan& plan,
+           const AttentionPiece& piece, uint8_t* memory)
       : context_(context),
         params_(params),
-        item_(params.plan->items[static_cast<size_t>(piece.item)]),
-        run_(params.plan->runs[static_cast<size_t>(item_.run)]),
-        rows_(params.plan->item_rows.data() + item_.first_row),
+        item_(plan.items[static_cast<size_t>(piece.item)]),
+        part_(plan.parts[static_cast<size_t>(item_.part)]),
+        rows_(plan.item_rows.data() + item_.first_row),
         kv_head_(piece.first_head),
         end_head_(piece.first_head + piece.n_heads),
-        group_(params.n_heads / params.store.n_kv_heads),
+        query_group_(params.n_heads / params.store.n_kv_heads),
         head_dim_(params.store.head_dim),
-        work_(memory, item_.n_rows * group_, head_dim_) {}
+        work_(memory, item_.n_rows * query_group_, head_dim_) {}
 
   void run() {
     for (; kv_head_ < end_head_; kv_head_++) run_head();
@@ -72,22 +72,22 @@ class ItemRun {
       begin_span(tile == item_.first_tile);
       run_span(tile, end);
       if (!one_span)
-        context_.kernels.merge_states(work_.group, work_.span, work_.n_queries, head_dim_);
+        context_.kernels.merge_states(work_.span_group, work_.span, work_.n_queries, head_dim_);
       tile = end;
     }
-    store_partials(one_span ? work_.span : work_.group);
+    store_partials(one_span ? work_.span : work_.span_group);
   }
 
   void load_queries() {
     for (int query = 0; query < work_.n_queries; query++) {
-      const ItemRow& row = rows_[query / group_];
-      const int head = kv_head_ * group_ + query % group_;
+      const ItemRow& row = rows_[query / query_group_];
+      const int head = kv_head_ * query_group_ + query % query_group_;
       const float* q = params_.q + (int64_t{row.row} * params_.n_heads + head) * head_dim_;
       const Rotation rotation = rotation_at(params_.rope, row.query_position, head_dim_);
       context_.kernels.rotate(&rotation, q, work_.queries + int64_t{query} * head_dim_);
       work_.first_keys[query] = row.first_key;
       work_.end_keys[query] = row.end_key;
-      clear_state(state_at(work_.group, query, head_dim_), head_dim_);
+      clear_state(state_at(work_.span_group, query, head_dim_), head_dim_);
     }
     if (params_.store.format == KvFormat::kBF16) {
       context_.kernels.round_bf16(work_.queries, int64_t{work_.n_queries} * head_dim_,
@@ -97,7 +97,7 @@ class ItemRun {
 
   void begin_span(bool is_first) {
     for (int query = 0; query < work_.n_queries; query++) {
-      const int32_t partial = is_first ? rows_[query / group_].resumes : -1;
+      const int32_t partial = is_first ? rows_[query / query_group_].resumes : -1;
       const AttentionState state = state_at(work_.span, query, head_dim_);
       if (partial >= 0) copy_state(partial_at(partial, query), state, head_dim_);
       else clear_state(state, head_dim_);
@@ -116,7 +116,7 @@ class ItemRun {
                              end_tile - first_tile,
                              next,
                              first_tile * kTileTokens,
-                             static_cast<uint32_t>(params_.store.format),
+                             params_.store.format,
                              head_dim_,
                              work_.n_queries,
                              work_.queries,
@@ -129,18 +129,18 @@ class ItemRun {
   }
 
   const uint8_t* block(int tile, int kv_head) const {
-    return kv_block(params_.store, run_.blocks[tile], params_.layer, kv_head);
+    return kv_block(params_.store, part_.slabs[tile], params_.layer, kv_head);
   }
 
   AttentionState partial_at(int64_t partial, int query) const {
-    const int head = kv_head_ * group_ + query % group_;
+    const int head = kv_head_ * query_group_ + query % query_group_;
     float* out = params_.partials + (partial * params_.n_heads + head) * (head_dim_ + 2);
     return {out, out + head_dim_, out + head_dim_ + 1};
   }
 
   void store_partials(const AttentionState& states) {
     for (int query = 0; query < work_.n_queries; query++) {
-      const int64_t partial = item_.first_partial + query / group_;
+      const int64_t partial = item_.first_partial + query / query_group_;
       copy_state(state_at(states, query, head_dim_), partial_at(partial, query), head_dim_);
     }
   }
@@ -148,16 +148,16 @@ class ItemRun {
   const OpContext& context_;
   const AttentionParams& params_;
   const WorkItem& item_;
-  const ContextRun& run_;
+  const ContextPart& part_;
   const ItemRow* rows_;
-  int kv_head_, end_head_, group_, head_dim_;
+  int kv_head_, end_head_, query_group_, head_dim_;
   Workspace work_;
 };
 
 }  // namespace
 
 void attention(const OpContext& context, const AttentionParams& params) {
-  const AttentionPlan& plan = *params.plan;
+  const AttentionPlan& plan = context.step.plans[static_cast<size_t>(params.plan)];
   const KvStore& store = params.store;
   CHECK(params.n_heads % store.n_kv_heads == 0, "query heads are a multiple of KV heads");
   int widest = 0;
@@ -169,7 +169,7 @@ void attention(const OpContext& context, const AttentionParams& params) {
   for (const int end : plan.phase_ends) {
     context.pool.parallel_for(end - first, [&](int i, int thread) {
       const AttentionPiece& piece = plan.pieces[static_cast<size_t>(first + i)];
-      ItemRun(context, params, piece, memory + bytes * static_cast<size_t>(thread)).run();
+      ItemWork(context, params, plan, piece, memory + bytes * static_cast<size_t>(thread)).run();
     });
     first = end;
   }

@@ -1,33 +1,12 @@
 #include "cpu/cpu_backend.h"
 
 #include <algorithm>
-#include <cstring>
 
+#include "backend/host_buffer.h"
 #include "base/system_memory.h"
 #include "cpu/instructions.h"
 
 namespace cachalot::cpu {
-
-namespace {
-
-class CpuBuffer final : public Buffer {
- public:
-  explicit CpuBuffer(size_t bytes) : region_(bytes) {}
-  uint8_t* data() const override { return region_.data(); }
-  size_t size() const override { return region_.size(); }
-  void write(size_t offset, std::span<const uint8_t> bytes) override {
-    std::memcpy(data() + offset, bytes.data(), bytes.size());
-  }
-  void fill(size_t offset, size_t size, uint8_t byte) override {
-    std::memset(data() + offset, byte, size);
-  }
-  void decommit(size_t offset, size_t size) override { region_.decommit(offset, size); }
-
- private:
-  MemoryRegion region_;
-};
-
-}  // namespace
 
 CpuBackend::CpuBackend(const std::string& instructions, int threads)
     : kernels_(choose_kernels(instructions)), pool_(choose_threads(threads)) {}
@@ -40,15 +19,15 @@ KvFormat CpuBackend::preferred_kv_format() const {
 }
 
 std::unique_ptr<Buffer> CpuBackend::allocate(size_t bytes) {
-  return std::make_unique<CpuBuffer>(bytes);
+  return std::make_unique<HostBuffer>(bytes);
 }
 
 // The hash is of the files that say what is in a panel.
 std::string layout_name() { return "cpu-" CACHALOT_LAYOUT_HASH; }
 
 std::unique_ptr<Weight> CpuBackend::prepare_weight(const Tensor& tensor,
-                                                   std::span<const uint8_t> laid_out) {
-  return std::make_unique<CpuWeight>(tensor, laid_out, pool_);
+                                                   std::span<const uint8_t> packed) {
+  return std::make_unique<CpuWeight>(tensor, packed, pool_);
 }
 
 std::unique_ptr<Weight> CpuBackend::prepare_table(const Tensor& tensor, const Weight*) {

@@ -28,15 +28,15 @@ class CpuBackend final : public Backend {
     return use == WeightUse::kTable || is_float(dtype);
   }
   std::unique_ptr<Weight> prepare_weight(const Tensor& tensor,
-                                         std::span<const uint8_t> laid_out) override;
+                                         std::span<const uint8_t> packed) override;
   std::unique_ptr<Weight> prepare_table(const Tensor& tensor, const Weight* same) override;
   uint64_t memory_for_kv() const override;
   uint64_t kv_limit() const override;
 
   // Ops run when they are called, on memory that is the host's.
-  void begin_step(const StepTables&) override {}
+  void begin_step(const StepTables& tables) override { context_.step = tables; }
   void start() override {}
-  bool works_by_itself() const override { return false; }
+  bool is_async() const override { return false; }
   void wait() override {}
   const float* host_view(const float* values, size_t) override { return values; }
 

@@ -8,17 +8,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "backend/arithmetic.h"
+#include "backend/number_formats.h"
+
 namespace cachalot::cpu {
 
-/** Partial attention of n queries over some keys; see device/attention_state.h. */
+/** Partial attention of n queries over some keys; see backend/softmax_state.h. */
 struct AttentionState {
   float* out;  // [n, D] not normalized
   float* max;  // [n] base 2; -inf when empty
   float* sum;  // [n]
 };
-
-/** A block whose largest value is not above this has codes of 0: its inverse could be infinite. */
-constexpr float kLeastLargest = 1e-36f;
 
 /** Rows quantized to int8 in blocks of 32: x ~ scale * code, -127 <= code <= 127. */
 struct QuantizedRows {
@@ -31,7 +31,7 @@ struct QuantizedRows {
 /** y[:, n] for all rows and the panels [first_panel, end_panel) of 16 outputs; see device/packed.h.
  */
 struct PanelTask {
-  uint32_t dtype;         // DType of a packed weight
+  DType dtype;            // of a packed weight
   const uint8_t* panels;  // [ceil(N / 16)] panels
   int64_t n_outputs;      // N
   int64_t n_inputs;       // K
@@ -44,14 +44,14 @@ struct PanelTask {
 
 /** Room for two panels of unpacked codes: for 32 inputs of 16 outputs a byte each, and at most two
  * scales and two minima in f32. */
-constexpr int64_t kUnpackedBlockBytes = 32 * 16 + 4 * 16 * 4;
+constexpr int64_t kUnpackedBlockBytes = kQuantBlock * 16 + 4 * 16 * 4;
 static inline int64_t panel_scratch_bytes(int64_t n_inputs) {
-  return n_inputs / 32 * 2 * kUnpackedBlockBytes;
+  return n_inputs / kQuantBlock * 2 * kUnpackedBlockBytes;
 }
 
 /** y[:, n] for outputs [first_output, end_output) of a weight of floats, read in place. */
 struct FloatTask {
-  uint32_t dtype;          // F32, F16 or BF16
+  DType dtype;             // F32, F16 or BF16
   const uint8_t* weight;   // [N, K]
   int64_t n_outputs;       // N
   int64_t n_inputs;        // K
@@ -68,9 +68,9 @@ struct AttentionSpan {
   const uint8_t* const* tiles;  // [n_tiles] block of K in the CPU's layout; V follows at
   int64_t value_offset;         // so many bytes
   int32_t n_tiles;
-  const uint8_t* next;           // the block that will be read after these; may be null
-  int32_t first_key;             // index in the context of the first tile's first key
-  uint32_t format;               // KvFormat
+  const uint8_t* next;  // the block that will be read after these; may be null
+  int32_t first_key;    // index in the context of the first tile's first key
+  KvFormat format;
   int32_t head_dim;              // D, even
   int32_t n_queries;             // n
   const float* queries;          // [n, D] f32, rotated
@@ -106,7 +106,7 @@ struct Kernels {
   void (*linear_panels)(const PanelTask* task);
   void (*linear_floats)(const FloatTask* task);
   void (*attention_span)(const AttentionSpan* span);
-  /** into[i] = into[i] (+) later[i], for n states. */
+  /** Merges later[i] into into[i], for n states. */
   void (*merge_states)(AttentionState into, AttentionState later, int32_t n, int32_t head_dim);
   /** The larger of all x, ignoring NaN; and whether there was a NaN. */
   void (*max_value)(const float* x, int64_t n, float* max, int32_t* has_nan);

@@ -16,7 +16,7 @@ constexpr int64_t kSmallest = 16;  // keys of a head that are worth handing over
 void write_token(const OpContext& context, const KvWriteParams& params, const KvTarget& target,
                  int head, const float* k, const float* v, float* rotated) {
   const KvStore& store = params.store;
-  uint8_t* block = kv_block(store, target.run, params.layer, head);
+  uint8_t* block = kv_block(store, target.slab, params.layer, head);
   if (target.slot == 0) std::memset(block, 0, kv_block_bytes(store));
   const Rotation rotation = rotation_at(params.rope, target.position, store.head_dim);
   context.kernels.rotate(&rotation, k, rotated);
@@ -33,7 +33,7 @@ std::vector<int> cut_rows(std::span<const KvTarget> targets, int n_pieces) {
   std::vector<int> cuts{0};
   for (int row = 1; row < n_rows; row++) {
     const bool other_block =
-        targets[static_cast<size_t>(row)].run != targets[static_cast<size_t>(row) - 1].run;
+        targets[static_cast<size_t>(row)].slab != targets[static_cast<size_t>(row) - 1].slab;
     if (other_block && row - cuts.back() >= (n_rows + n_pieces - 1) / n_pieces) cuts.push_back(row);
   }
   cuts.push_back(n_rows);
@@ -45,11 +45,12 @@ std::vector<int> cut_rows(std::span<const KvTarget> targets, int n_pieces) {
 // One thread writes all rows of a head that share a block: slot 0 clears it.
 void kv_write(const OpContext& context, const KvWriteParams& params) {
   const KvStore& store = params.store;
-  if (params.targets.empty()) return;
+  const auto targets = context.step.targets;
+  if (targets.empty()) return;
   const int heads = store.n_kv_heads;
-  const auto cuts = cut_rows(params.targets, (4 * context.pool.size() + heads - 1) / heads);
+  const auto cuts = cut_rows(targets, (4 * context.pool.size() + heads - 1) / heads);
   const int n_cuts = static_cast<int>(cuts.size()) - 1;
-  const int64_t per_piece = static_cast<int64_t>(params.targets.size()) / n_cuts + 1;
+  const int64_t per_piece = static_cast<int64_t>(targets.size()) / n_cuts + 1;
   const auto write = [&](int64_t first, int64_t end, int) {
     float rotated[1024];
     for (int64_t piece = first; piece < end; piece++) {
@@ -57,7 +58,7 @@ void kv_write(const OpContext& context, const KvWriteParams& params) {
       const auto cut = static_cast<size_t>(piece / heads);
       for (int row = cuts[cut]; row < cuts[cut + 1]; row++) {
         const int64_t at = (int64_t{row} * heads + head) * store.head_dim;
-        write_token(context, params, params.targets[static_cast<size_t>(row)], head, params.k + at,
+        write_token(context, params, targets[static_cast<size_t>(row)], head, params.k + at,
                     params.v + at, rotated);
       }
     }

@@ -127,7 +127,7 @@ class LinearRun {
 
   void run_panels(const LinearOutput& output, int first, int end, uint8_t* scratch) const {
     const auto& weight = *static_cast<const CpuWeight*>(output.weight);
-    const auto dtype = static_cast<uint32_t>(weight.dtype());
+    const DType dtype = weight.dtype();
     const int64_t n = weight.n_rows(), begin = int64_t{first} * kPanelOutputs,
                   stop = std::min<int64_t>(int64_t{end} * kPanelOutputs, n);
     if (is_float(weight.dtype())) {
@@ -156,12 +156,12 @@ class LinearRun {
 
 }  // namespace
 
-CpuWeight::CpuWeight(const Tensor& tensor, std::span<const uint8_t> laid_out, ThreadPool& pool)
-    : tensor_(tensor), panels_(laid_out) {
+CpuWeight::CpuWeight(const Tensor& tensor, std::span<const uint8_t> packed, ThreadPool& pool)
+    : tensor_(tensor), panels_(packed) {
   if (is_float(tensor.dtype)) return;
   const int64_t bytes = panel_bytes(tensor.dtype, tensor.n_cols);
   const int n_panels = panel_count(tensor.n_rows);
-  if (laid_out.size() == static_cast<size_t>(bytes * n_panels)) return;
+  if (packed.size() == static_cast<size_t>(bytes * n_panels)) return;
   own_ = MemoryRegion(static_cast<size_t>(bytes * n_panels));
   panels_ = {own_.data(), own_.size()};
   pool.parallel_for(

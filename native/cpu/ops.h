@@ -27,6 +27,7 @@ struct OpContext {
   ThreadPool& pool;
   Scratch& scratch;
   Scratch& panel_scratch;  // of `linear`, which needs both
+  StepTables step{};       // those that the step began with
 };
 
 /** A packed or an in-place weight. */
@@ -34,12 +35,12 @@ class CpuWeight final : public Weight {
  public:
   /** Keeps a view of a float tensor, or of the panels that were packed before; packs a quantized
    * one on all threads. */
-  CpuWeight(const Tensor& tensor, std::span<const uint8_t> laid_out, ThreadPool& pool);
+  CpuWeight(const Tensor& tensor, std::span<const uint8_t> packed, ThreadPool& pool);
 
   int64_t n_rows() const override { return tensor_.n_rows; }
   int64_t n_cols() const override { return tensor_.n_cols; }
   int64_t resident_bytes() const override { return static_cast<int64_t>(own_.size()); }
-  std::span<const uint8_t> laid_out() const override { return panels_; }
+  std::span<const uint8_t> packed() const override { return panels_; }
   DType dtype() const { return tensor_.dtype; }
   /** That are read for each step. */
   int64_t bytes() const {

@@ -9,7 +9,7 @@ namespace cachalot::cpu {
 inline Rotation rotation_at(const RopeTable& rope, int position, int head_dim) {
   const int half = rope.rotated_dims / 2;
   const int64_t at = int64_t{position} * half;
-  return {rope.cosines + at, rope.sines + at, half, rope.interleaved, head_dim};
+  return {rope.cosines + at, rope.sines + at, half, rope.interleaved != 0, head_dim};
 }
 
 }  // namespace cachalot::cpu

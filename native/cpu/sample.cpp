@@ -41,7 +41,7 @@ bool needs_weights(const SampleRow& row) {
 /** The candidate of the largest logit / temperature + noise; equal ones go to the smaller id. Most
  * lose without their noise being worked out. */
 int32_t draw_among(const std::vector<Candidate>& candidates, const SampleRow& row) {
-  const uint64_t key = noise_key(row.seed, row.completion, row.position);
+  const uint64_t key = row.noise_key;
   int32_t best = -1;
   double best_value = 0;
   for (const Candidate& candidate : candidates) {
@@ -75,10 +75,11 @@ int32_t draw(const Kernels& kernels, const float* logits, int32_t vocabulary, fl
 }
 
 /** The row's logits after its edits, in `memory` of V floats if there are any. */
-const float* edited(const float* logits, int32_t vocabulary, const SampleRow& row, float* memory) {
-  if (row.edits.empty()) return logits;
+const float* edited(const float* logits, int32_t vocabulary, std::span<const LogitEdit> edits,
+                    float* memory) {
+  if (edits.empty()) return logits;
   std::memcpy(memory, logits, static_cast<size_t>(vocabulary) * sizeof(float));
-  for (const LogitEdit& edit : row.edits) {
+  for (const LogitEdit& edit : edits) {
     float& logit = memory[edit.token];
     logit = (logit > 0 ? logit / edit.repetition : logit * edit.repetition) + edit.add;
   }
@@ -102,7 +103,8 @@ void find_top(const float* logits, int32_t vocabulary, const SampleRow& row, dou
 }
 
 SampledToken sample_row(const Kernels& kernels, const float* logits, int32_t vocabulary,
-                        const SampleRow& row, float* memory, SampledToken* top) {
+                        const SampleRow& row, std::span<const LogitEdit> edits, float* memory,
+                        SampledToken* top) {
   float max;
   int32_t has_nan;
   kernels.max_value(logits, vocabulary, &max, &has_nan);
@@ -111,7 +113,7 @@ SampledToken sample_row(const Kernels& kernels, const float* logits, int32_t voc
   if (row.n_top > 0) find_top(logits, vocabulary, row, log_total, top);
   int32_t token = row.forced_token;
   if (token < 0) {
-    const float* values = edited(logits, vocabulary, row, memory);
+    const float* values = edited(logits, vocabulary, edits, memory);
     if (values != logits) kernels.max_value(values, vocabulary, &max, &has_nan);
     if (has_nan != 0 || !std::isfinite(max)) return {-1, NAN};
     token = draw(kernels, values, vocabulary, max, row);
@@ -123,17 +125,17 @@ SampledToken sample_row(const Kernels& kernels, const float* logits, int32_t voc
 
 void sample(const OpContext& context, const SampleParams& params) {
   const auto vocabulary = static_cast<size_t>(params.vocabulary);
-  const bool edits = std::any_of(params.rows.begin(), params.rows.end(),
-                                 [](const SampleRow& row) { return !row.edits.empty(); });
-  const size_t floats = edits ? vocabulary : 0;
+  const size_t floats = params.edits.empty() ? 0 : vocabulary;
   auto* memory = reinterpret_cast<float*>(
       context.scratch.get(floats * sizeof(float) * static_cast<size_t>(context.pool.size())));
   context.pool.parallel_for(static_cast<int>(params.rows.size()), [&](int row, int thread) {
     const SampleRow& how = params.rows[static_cast<size_t>(row)];
     CHECK(how.n_top == 0 || (params.top != nullptr && how.n_top <= kMaxTopTokens),
           "there is room for the likeliest tokens");
+    const auto edits =
+        params.edits.subspan(static_cast<size_t>(how.first_edit), static_cast<size_t>(how.n_edits));
     params.out[row] = sample_row(context.kernels, params.logits + int64_t{row} * params.vocabulary,
-                                 params.vocabulary, how, memory + floats * thread,
+                                 params.vocabulary, how, edits, memory + floats * thread,
                                  how.n_top == 0 ? nullptr : params.top + row * kMaxTopTokens);
   });
 }

@@ -4,11 +4,13 @@
 
 namespace cachalot::cpu {
 
-void select_rows(const OpContext&, const SelectRowsParams& params) {
+void select_rows(const OpContext& context, const SelectRowsParams& params) {
   const int64_t width = params.width;
-  for (int32_t i = 0; i < params.n_rows; i++)
-    std::memcpy(params.out + i * width, params.from + params.rows[i] * width,
-                static_cast<size_t>(width) * sizeof(float));
+  float* out = params.out;
+  for (const int32_t row : context.step.output_rows) {
+    std::memcpy(out, params.from + row * width, static_cast<size_t>(width) * sizeof(float));
+    out += width;
+  }
 }
 
 }  // namespace cachalot::cpu

@@ -7,9 +7,13 @@
 #include <cstring>
 #include <type_traits>
 
+#include "backend/kv_store.h"
+#include "backend/plan_records.h"
+#include "backend/rope_table.h"
+
 namespace cachalot::cuda {
 
-#ifndef CACHALOT_ABI_VERSION  // the build's is a hash of this file and of formats.h
+#ifndef CACHALOT_ABI_VERSION  // the build's is a hash of the files that say what crosses
 #define CACHALOT_ABI_VERSION 0
 #endif
 constexpr uint32_t kAbiVersion = CACHALOT_ABI_VERSION;
@@ -19,58 +23,28 @@ constexpr int kMaxPlans = 8;    // classes of layers in a step
 // ---- What a step brings along. All pointers are the device's; StepHeader stays where it is
 // until it must grow, so that launches are equal from step to step.
 
-struct DeviceRun {
-  const uint32_t* blocks;  // [n_blocks] addresses in units of 64 bytes
-};
-struct DeviceItemRow {
-  int32_t row, first_key, end_key, query_position, resumes;
-};
-struct DeviceItem {
-  int32_t run, first_row, n_rows, first_tile, end_tile, first_partial;
-};
-/** One item for one KV head. */
-struct DevicePiece {
-  int32_t item, head;
-};
-/** Pieces that a block of threads takes at once: one, or a short one for each of its warps.
- * `after`: they resume what the first so many pieces leave. */
+/** Pieces, each of one KV head, that a block of threads takes at once: one, or a short one for each
+ * of its warps. `after`: they resume what the first so many pieces leave. */
 struct DeviceBundle {
   int32_t first_piece, n_pieces, after, is_short;
 };
-struct DeviceMerge {
-  int32_t partial, group;
-};
+/** An AttentionPlan; its parts' pointers are the device's, too. */
 struct DevicePlan {
-  const DeviceRun* runs;
-  const DeviceItem* items;
-  const DeviceItemRow* item_rows;
-  const DevicePiece* pieces;
+  const ContextPart* parts;
+  const WorkItem* items;
+  const ItemRow* item_rows;
+  const AttentionPiece* pieces;
   const DeviceBundle* bundles;
   const int32_t* merge_begin;  // [R + 1]
-  const DeviceMerge* merges;
+  const MergeEntry* merge_entries;
   int32_t n_bundles;
   int32_t n_partials;
-};
-struct DeviceTarget {
-  uint32_t run;
-  int32_t slot, position;
-};
-struct DeviceEdit {
-  int32_t token;
-  float repetition, add;
-};
-/** See SampleRow in backend/params.h. */
-struct DeviceSampleRow {
-  uint64_t key;  // of the noise: of seed, completion and position
-  float temperature, typical_p, top_p, min_p;
-  int32_t top_k, forced_token, n_top;
-  int32_t first_edit, n_edits;
 };
 struct StepHeader {
   const int32_t* tokens;
   const int32_t* output_rows;
-  const DeviceTarget* targets;
-  const DeviceSampleRow* samples;
+  const KvTarget* targets;
+  const SampleRow* samples;
   DevicePlan plans[kMaxPlans];
 };
 
@@ -97,7 +71,7 @@ enum class RowKind : int32_t {
   kBytes,   // int8 per 32 inputs, as on the CPU: for quantized weights
   kBf16,    // for bf16 weights
   kF16,     // for f16 weights; what is beyond their range becomes its limit
-  kThrice,  // high, high and low parts in bf16: for f32 weights, which are high, low, high
+  kBf16x3,  // high, high and low parts in bf16: for f32 weights, which are high, low, high
 };
 
 /** Rows made ready for `linear`; see device/prepared.h. */
@@ -153,9 +127,9 @@ struct LinearArgs {
   int32_t* counters;  // [panels x token tiles] zero before and after
   int32_t n_used;     // outputs
   int32_t format, n_rows, n_chunks;
-  int32_t chains;      // 1: a block takes all slices of its tile, one after the other
-  int32_t token_tile;  // rows of a block: 8, 32 or 128
-  int32_t n_ctas;      // per tile of rows
+  int32_t serial_slices;  // 1: a block takes all slices of its tile, one after the other
+  int32_t token_tile;     // rows of a block: 8, 32 or 128
+  int32_t n_ctas;         // per tile of rows
   int32_t unused = 0;
 };
 struct CheckFiniteArgs {
@@ -171,34 +145,23 @@ struct SiluMulArgs {
   PreparedRows prepared;
   int32_t n_rows, width;
 };
-struct DeviceRope {
-  const float* cosines;
-  const float* sines;
-  int32_t rotated_dims, interleaved;
-};
-struct DeviceKv {
-  uint8_t* base;
-  int32_t n_layers, n_kv_heads, head_dim;
-  uint32_t block_units;
-};
 struct KvWriteArgs {
   const StepHeader* step;
-  DeviceKv store;
-  DeviceRope rope;
+  KvStore store;
+  RopeTable rope;
   const float* k;
   const float* v;
   int32_t layer, n_rows;
 };
 struct KvCopyArgs {
-  DeviceKv store;
-  uint32_t from, to;
-  int32_t n_tokens;
+  KvStore store;
+  KvCopy copy;
   int32_t unused = 0;
 };
 struct AttentionArgs {
   const StepHeader* step;
-  DeviceKv store;
-  DeviceRope rope;
+  KvStore store;
+  RopeTable rope;
   const float* q;
   float* partials;  // see device/partials.h
   int32_t*
@@ -213,17 +176,13 @@ struct AttentionMergeArgs {
   PreparedRows prepared;
   int32_t plan, n_rows, n_heads, head_dim;
 };
-struct DeviceSampled {
-  int32_t token;
-  float logprob;
-};
 struct SampleArgs {
   const StepHeader* step;
-  const DeviceEdit* edits;
+  const LogitEdit* edits;
   const float* logits;  // [R, V]
   float* edited;        // [R, V] memory for rows with edits
-  DeviceSampled* out;   // [R]
-  DeviceSampled* top;   // [R, kMaxTopTokens]
+  SampledToken* out;    // [R]
+  SampledToken* top;    // [R, kMaxTopTokens]
   int32_t n_rows, vocabulary;
 };
 

@@ -1,14 +1,15 @@
 // Each work item's partial (out, max, sum) for each KV head: FlashAttention tiles over the blocks
-// of a run, the query heads of a KV group packed as rows of one tile. Shared prefixes and private
-// suffixes (Hydragen, Juravsky et al. 2024) are all pieces of one list, which the blocks of one
-// launch take as they get free, the costliest first.
+// of a part, the query heads of a query group packed as rows of one tile. Shared prefixes and
+// private suffixes (Hydragen, Juravsky et al. 2024) are all pieces of one list, which the blocks of
+// one launch take as they get free, the costliest first.
 //
 // A piece with at most 16 queries gives a span of 256 keys to each warp, which reads K and V
 // straight into registers; the spans then fold in order. One with more gives 16 queries to each
 // warp, and all read tiles that asynchronous copies bring into a ring in shared memory. Both run
-// the same code on a tile, so the bits are the same. Arithmetic: backend/attention_plan.h.
+// the same code on a tile, so the bits are the same. Arithmetic: backend/arithmetic.h.
 
 #include "cuda/device/attention_core.h"
+#include "cuda/device/merge_state.h"
 #include "cuda/device/partials.h"
 #include "cuda/device/prepared.h"
 #include "cuda/device/rope.h"
@@ -19,7 +20,6 @@ namespace cachalot::cuda {
 namespace {
 
 constexpr int kWarps = 8, kThreads = 32 * kWarps;
-constexpr int kSpanTiles = 8;
 constexpr int kMaxGridPerProcessor = 1;  // a block's registers fill a multiprocessor
 
 template <int Dims>
@@ -28,7 +28,7 @@ struct AttentionTile {
   static constexpr int kQueryTiles = Dims > 128 ? 4 : 8;
   static constexpr int kQueries = 16 * kQueryTiles;
   static constexpr int kStages = Dims > 128 ? 2 : 3;
-  static constexpr int kBlockBytes = kBlockTokens * Dims * 4;
+  static constexpr int kBlockBytes = kTileTokens * Dims * 4;
   static constexpr int kSharedBytes = kQueries * Dims * 2 + kStages * kBlockBytes;
   static_assert(kSharedBytes + 1024 <= 99 * 1024, "queries and ring fit every device");
 };
@@ -39,16 +39,16 @@ class Piece {
   using Tile = AttentionTile<Dims>;
   using State = SoftmaxState<Dims>;
 
-  SIMT_DEV Piece(const AttentionArgs& args, const DevicePlan& plan, const DevicePiece& piece,
+  SIMT_DEV Piece(const AttentionArgs& args, const DevicePlan& plan, const AttentionPiece& piece,
                  uint8_t* shared)
       : args_(args),
         shape_{args.store.head_dim},
         item_(plan.items[piece.item]),
         rows_(plan.item_rows + item_.first_row),
-        blocks_(plan.runs[item_.run].blocks),
-        kv_head_(piece.head),
-        group_(args.n_heads / args.store.n_kv_heads),
-        n_queries_(item_.n_rows * group_),
+        slabs_(plan.parts[item_.part].slabs),
+        kv_head_(piece.first_head),
+        query_group_(args.n_heads / args.store.n_kv_heads),
+        n_queries_(item_.n_rows * query_group_),
         partials_(args.partials, plan, args.n_heads, args.store.head_dim),
         queries_(reinterpret_cast<uint16_t*>(shared)),
         ring_(shared + Tile::kQueries * Dims * 2) {}
@@ -80,7 +80,7 @@ class Piece {
   SIMT_DEV int warp() const { return threadIdx.x / 32; }
 
   SIMT_DEV const uint8_t* block(int tile) const {
-    return kv_block(args_.store, blocks_[tile], args_.layer, kv_head_);
+    return kv_block(args_.store, slabs_[tile], args_.layer, kv_head_);
   }
 
   /** Rotated and rounded to bf16, as mma's A: [tiles of 16 queries][steps of 16 dims][32 lanes][8].
@@ -92,8 +92,8 @@ class Piece {
       const int query = first + i / head_dim, d = i % head_dim;
       float value = 0.0f;
       if (query < n_queries_) {
-        const DeviceItemRow& row = rows_[query / group_];
-        const int head = kv_head_ * group_ + query % group_;
+        const ItemRow& row = rows_[query / query_group_];
+        const int head = kv_head_ * query_group_ + query % query_group_;
         const float* q =
             args_.q + (static_cast<int64_t>(row.row) * args_.n_heads + head) * head_dim;
         value = rotated(args_.rope, q, d, row.query_position);
@@ -115,8 +115,8 @@ class Piece {
     for (int i = 0; i < 2; i++) {
       const int query = first_query + lane() / 4 + 8 * i;
       const bool in = query < n_queries_;
-      ranges.first[i] = in ? rows_[query / group_].first_key : 0;
-      ranges.end[i] = in ? rows_[query / group_].end_key : 0;
+      ranges.first[i] = in ? rows_[query / query_group_].first_key : 0;
+      ranges.end[i] = in ? rows_[query / query_group_].end_key : 0;
     }
     return ranges;
   }
@@ -128,7 +128,7 @@ class Piece {
   /** Tiles of one span, by one warp from memory. */
   SIMT_DEV void attend_span(const KeyRanges& ranges, int tile, int end, State& state) {
     for (; tile < end; tile++)
-      attend_tile(shape_, queries_, block(tile), ranges, tile * kBlockTokens, args_.scale_log2,
+      attend_tile(shape_, queries_, block(tile), ranges, tile * kTileTokens, args_.scale_log2,
                   state);
   }
 
@@ -172,7 +172,7 @@ class Piece {
       const int tile = item_.first_tile + i;
       if (!works) continue;
       attend_tile(shape_, queries_of(warp()), ring_ + i % Tile::kStages * Tile::kBlockBytes, ranges,
-                  tile * kBlockTokens, args_.scale_log2, state);
+                  tile * kTileTokens, args_.scale_log2, state);
       if (tile + 1 == item_.end_tile || (tile + 1) % kSpanTiles == 0) {
         fold(first_query, is_first, state);
         is_first = false;
@@ -187,7 +187,7 @@ class Piece {
     if (i < n_tiles) {
       const uint8_t* from = block(item_.first_tile + i);
       uint8_t* to = ring_ + i % Tile::kStages * Tile::kBlockBytes;
-      const int bytes = kBlockTokens * shape_.head_dim * 4;
+      const int bytes = kTileTokens * shape_.head_dim * 4;
       for (int at = threadIdx.x * 16; at < bytes; at += kThreads * 16)
         simt::cp_async_16(to + at, from + at);
     }
@@ -195,17 +195,17 @@ class Piece {
   }
 
   SIMT_DEV int64_t partial_at(int64_t partial, int query) const {
-    return partials_.index(partial, kv_head_ * group_ + query % group_);
+    return partials_.index(partial, kv_head_ * query_group_ + query % query_group_);
   }
 
   /** A thread's share of one query's state in memory: pairs of dims. */
   template <class Visit>
   SIMT_DEV void each_pair(State& state, int i, float* out, const Visit& visit) const {
 #pragma unroll
-    for (int group = 0; group < Dims / 8; group++) {
-      if (!shape_.has_group(group)) break;
-      float(&pair)[2] = reinterpret_cast<float(&)[2]>(state.out[group][2 * i]);
-      visit(pair, out + group * 8 + lane() % 4 * 2);
+    for (int octet = 0; octet < Dims / 8; octet++) {
+      if (!shape_.has_octet(octet)) break;
+      float(&pair)[2] = reinterpret_cast<float(&)[2]>(state.out[octet][2 * i]);
+      visit(pair, out + octet * 8 + lane() % 4 * 2);
     }
   }
 
@@ -214,7 +214,7 @@ class Piece {
 #pragma unroll
     for (int i = 0; i < 2; i++) {
       const int query = first_query + lane() / 4 + 8 * i;
-      const int partial = query < n_queries_ ? rows_[query / group_].resumes : -1;
+      const int partial = query < n_queries_ ? rows_[query / query_group_].resumes : -1;
       if (partial < 0) continue;
       const int64_t from = partial_at(partial, query);
       each_pair(state, i, partials_.out(from), [](float(&mine)[2], const float* theirs) {
@@ -226,13 +226,14 @@ class Piece {
     }
   }
 
-  /** partial = partial (+) state; the first span of an item begins it. Called by whole warps. */
+  /** Merges the state into the partial; the first span of an item begins it. Called by whole warps.
+   */
   SIMT_DEV void fold(int first_query, bool is_first, State& state) {
 #pragma unroll
     for (int i = 0; i < 2; i++) {
       const int query = first_query + lane() / 4 + 8 * i;
       const bool in = query < n_queries_;
-      const int64_t at = in ? partial_at(item_.first_partial + query / group_, query) : 0;
+      const int64_t at = in ? partial_at(item_.first_partial + query / query_group_, query) : 0;
       float* into = partials_.out(at);
       float max = -INFINITY, sum = 0.0f;
       if (in && !is_first) {
@@ -241,33 +242,29 @@ class Piece {
       }
       __syncwarp();  // the four lanes of a query have read them
       if (!in) continue;
-      const bool begins = is_first || (max == -INFINITY && sum == 0.0f);
-      const bool adds_nothing = state.max[i] == -INFINITY && state.sum[i] == 0.0f;
-      if (begins) {
+      const StateMerge merge(max, sum, state.max[i], state.sum[i]);
+      // What memory held before an item's first span is nothing, so an empty state is written, too.
+      if (is_first || merge.which == MergeCase::kReplace) {
         each_pair(state, i, into, [](const float(&mine)[2], float* theirs) {
           simt::st8(theirs, {mine[0], mine[1]});
         });
-        max = state.max[i], sum = state.sum[i];
-      } else if (!adds_nothing) {
-        const float top = fmaxf(max, state.max[i]);
-        const float a = simt::ex2(max - top), b = simt::ex2(state.max[i] - top);
-        each_pair(state, i, into, [a, b](const float(&mine)[2], float* theirs) {
+      } else if (merge.which == MergeCase::kBlend) {
+        each_pair(state, i, into, [&merge](const float(&mine)[2], float* theirs) {
           const float2 before = simt::ld8(theirs);
-          simt::st8(theirs, {fmaf(mine[0], b, before.x * a), fmaf(mine[1], b, before.y * a)});
+          simt::st8(theirs, {merge.blend(before.x, mine[0]), merge.blend(before.y, mine[1])});
         });
-        max = top, sum = fmaf(state.sum[i], b, sum * a);
       }
-      if (lane() % 4 == 0) simt::st8(partials_.scalars + at, {max, sum});
+      if (lane() % 4 == 0) simt::st8(partials_.scalars + at, {merge.max, merge.sum});
     }
     __syncwarp();
   }
 
   const AttentionArgs& args_;
   const HeadShape<Dims, Exact> shape_;
-  const DeviceItem item_;
-  const DeviceItemRow* rows_;
-  const uint32_t* blocks_;
-  const int kv_head_, group_, n_queries_;
+  const WorkItem item_;
+  const ItemRow* rows_;
+  const uint32_t* slabs_;
+  const int kv_head_, query_group_, n_queries_;
   const Partials partials_;
   uint16_t* queries_;
   uint8_t* ring_;
@@ -308,7 +305,7 @@ __global__ void __launch_bounds__(kThreads, 1)
   for (int i = take_bundle(args.counters); i < plan.n_bundles; i = take_bundle(args.counters)) {
     const DeviceBundle bundle = plan.bundles[i];
     wait_for_pieces(args.counters + 1, bundle.after);
-    const DevicePiece* pieces = plan.pieces + bundle.first_piece;
+    const AttentionPiece* pieces = plan.pieces + bundle.first_piece;
     if (!bundle.is_short) Piece<Dims, Exact>(args, plan, pieces[0], shared).run();
     else if (warp < bundle.n_pieces)
       Piece<Dims, Exact>(args, plan, pieces[warp], shared).run_by_warp();

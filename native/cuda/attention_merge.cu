@@ -1,6 +1,7 @@
-// Folds a row's partials in context order - the spans of a group, then the groups - and normalizes:
-// out = out / sum. A warp takes 32 values of a row at a time; each lane folds its own.
+// Folds a row's partials in context order - those of a span group, then the span groups - and
+// normalizes: out = out / sum. A warp takes 32 values of a row at a time; each lane folds its own.
 
+#include "cuda/device/merge_state.h"
 #include "cuda/device/partials.h"
 #include "cuda/device/prepared.h"
 #include "cuda/launchers.h"
@@ -15,18 +16,11 @@ constexpr int kWarps = 8, kThreads = 32 * kWarps;
 struct Partial {
   float out = 0.0f, max = -INFINITY, sum = 0.0f;
 
-  SIMT_DEV bool is_empty() const { return max == -INFINITY && sum == 0.0f; }
   SIMT_DEV void add(const Partial& later) {
-    if (later.is_empty()) return;
-    if (is_empty()) {
-      *this = later;
-      return;
-    }
-    const float top = fmaxf(max, later.max);
-    const float a = simt::ex2(max - top), b = simt::ex2(later.max - top);
-    out = fmaf(later.out, b, out * a);
-    sum = fmaf(later.sum, b, sum * a);
-    max = top;
+    const StateMerge merge(max, sum, later.max, later.sum);
+    if (merge.which == MergeCase::kReplace) out = later.out;
+    else if (merge.which == MergeCase::kBlend) out = merge.blend(out, later.out);
+    max = merge.max, sum = merge.sum;
   }
 };
 
@@ -35,32 +29,32 @@ constexpr int kAhead = 8;  // partials on their way at once: folding one waits f
 SIMT_DEV float merged(const AttentionMergeArgs& args, int row, int head, int d) {
   const DevicePlan& plan = args.step->plans[args.plan];
   const Partials partials(args.partials, plan, args.n_heads, args.head_dim);
-  Partial total, group;
+  Partial total, span_group;
   const int begin = plan.merge_begin[row], end = plan.merge_begin[row + 1];
-  int index = begin < end ? plan.merges[begin].group : 0;
+  int index = begin < end ? plan.merge_entries[begin].span_group : 0;
   for (int first = begin; first < end; first += kAhead) {
     Partial parts[kAhead];
-    int groups[kAhead];
+    int span_groups[kAhead];
 #pragma unroll
     for (int i = 0; i < kAhead; i++) {
-      const DeviceMerge merge = plan.merges[min(first + i, end - 1)];
-      const int64_t at = partials.index(merge.partial, head);
+      const MergeEntry entry = plan.merge_entries[min(first + i, end - 1)];
+      const int64_t at = partials.index(entry.partial, head);
       const float2 scalars = simt::ld8(partials.scalars + at);
       parts[i] = {partials.out(at)[d], scalars.x, scalars.y};
-      groups[i] = merge.group;
+      span_groups[i] = entry.span_group;
     }
 #pragma unroll
     for (int i = 0; i < kAhead; i++) {
       if (first + i >= end) break;
-      if (groups[i] != index) {
-        total.add(group);
-        group = Partial();
-        index = groups[i];
+      if (span_groups[i] != index) {
+        total.add(span_group);
+        span_group = Partial();
+        index = span_groups[i];
       }
-      group.add(parts[i]);
+      span_group.add(parts[i]);
     }
   }
-  total.add(group);
+  total.add(span_group);
   return total.sum == 0.0f ? 0.0f : total.out / total.sum;
 }
 

@@ -30,10 +30,6 @@ std::shared_ptr<const CudaDevice> open_device(const std::string& path, int index
                                             found.devices[static_cast<size_t>(index)].ordinal);
 }
 
-DeviceRope rope_of(const RopeTable& rope) {
-  return {rope.cosines, rope.sines, rope.rotated_dims, rope.interleaved ? 1 : 0};
-}
-
 }  // namespace
 
 CudaBackend::CudaBackend(const std::string& library, int index)
@@ -89,7 +85,7 @@ std::unique_ptr<Weight> CudaBackend::prepare_table(const Tensor& tensor, const W
 
 void CudaBackend::begin_step(const StepTables& tables) {
   end_step();  // what a step that failed has left
-  device_->check(std::exchange(gather_status_, 0), "copying keys and values");
+  device_->check(std::exchange(copy_status_, 0), "copying keys and values");
   builder_.begin(tables);
   // Every launch names their address, so they move before there is one.
   const size_t size = builder_.size() + kRoomForSamples;
@@ -155,14 +151,15 @@ const float* CudaBackend::host_view(const float* values, size_t n) {
 
 void CudaBackend::gather_rows(const GatherRowsParams& params) {
   const DeviceMatrix& table = static_cast<const CudaWeight*>(params.table)->matrix();
+  const auto n_rows = static_cast<int32_t>(builder_.tables().tokens.size());
   record(Op::kGatherRows,
          GatherRowsArgs{step(), table.buffer.data(), params.out, static_cast<int32_t>(table.format),
-                        params.n_rows, static_cast<int32_t>(table.n_cols)});
+                        n_rows, static_cast<int32_t>(table.n_cols)});
 }
 
 void CudaBackend::select_rows(const SelectRowsParams& params) {
-  record(Op::kSelectRows,
-         SelectRowsArgs{step(), params.from, params.out, params.n_rows, params.width});
+  const auto n_rows = static_cast<int32_t>(builder_.tables().output_rows.size());
+  record(Op::kSelectRows, SelectRowsArgs{step(), params.from, params.out, n_rows, params.width});
 }
 
 void CudaBackend::rms_norm(const RmsNormParams& params) {
@@ -203,15 +200,11 @@ void CudaBackend::check_kv(KvFormat format, int head_dim) const {
   }
 }
 
-DeviceKv CudaBackend::kv(const KvStore& store) const {
-  return {store.base, store.n_layers, store.n_kv_heads, store.head_dim, store.block_units};
-}
-
 void CudaBackend::kv_write(const KvWriteParams& params) {
-  if (params.targets.empty()) return;
+  const auto n_rows = static_cast<int32_t>(builder_.tables().targets.size());
+  if (n_rows == 0) return;
   record(Op::kKvWrite,
-         KvWriteArgs{step(), kv(params.store), rope_of(params.rope), params.k, params.v,
-                     params.layer, static_cast<int32_t>(params.targets.size())});
+         KvWriteArgs{step(), params.store, params.rope, params.k, params.v, params.layer, n_rows});
 }
 
 /** Between steps, so it is launched at once: the next step's ops come after it. Called from amid
@@ -219,65 +212,55 @@ void CudaBackend::kv_write(const KvWriteParams& params) {
 void CudaBackend::kv_copy(const KvCopyParams& params) {
   std::vector<Launch> launches;
   for (const KvCopy& copy : params.copies) {
-    launches.push_back(
-        Launch::of(Op::kKvCopy, KvCopyArgs{kv(params.store), copy.from, copy.to, copy.n_tokens}));
+    launches.push_back(Launch::of(Op::kKvCopy, KvCopyArgs{params.store, copy}));
   }
   const Status status = device_->library().run(device_->get(), launches.data(),
                                                static_cast<int32_t>(launches.size()));
-  if (gather_status_ == 0) gather_status_ = status;
+  if (copy_status_ == 0) copy_status_ = status;
 }
 
 void CudaBackend::attention(const AttentionParams& params) {
-  constexpr float kLog2E = 1.44269504088896341f;
-  const int plan = builder_.plan_index(params.plan);
   auto* counters = reinterpret_cast<int32_t*>(attention_counters_.get(3 * sizeof(int32_t)));
   record(Op::kAttention,
-         AttentionArgs{step(), kv(params.store), rope_of(params.rope), params.q, params.partials,
-                       counters, plan, params.layer, params.n_heads, params.scale * kLog2E});
+         AttentionArgs{step(), params.store, params.rope, params.q, params.partials, counters,
+                       params.plan, params.layer, params.n_heads, params.scale * kLog2E});
 }
 
 void CudaBackend::attention_merge(const AttentionMergeParams& params) {
+  const AttentionPlan& plan = builder_.tables().plans[static_cast<size_t>(params.plan)];
   record(Op::kAttentionMerge, AttentionMergeArgs{step(),
                                                  params.partials,
                                                  params.out,
                                                  {},
-                                                 builder_.plan_index(params.plan),
-                                                 params.n_rows,
+                                                 params.plan,
+                                                 plan.n_rows(),
                                                  params.n_heads,
                                                  params.head_dim});
 }
 
 /** Apart from the step's tables: there may be as many as the vocabulary has tokens. */
-const DeviceEdit* CudaBackend::upload_edits(std::span<const SampleRow> rows) {
-  std::vector<DeviceEdit> edits;
-  for (const SampleRow& row : rows) {
-    for (const LogitEdit& edit : row.edits)
-      edits.push_back({edit.token, edit.repetition, edit.add});
-  }
-  const size_t bytes = edits.size() * sizeof(DeviceEdit);
-  uint8_t* to = edits_.get(bytes);
-  device_->write(to, edits.data(), bytes);
-  device_->wait();  // the source is ours
-  return reinterpret_cast<const DeviceEdit*>(to);
+const LogitEdit* CudaBackend::upload_edits(std::span<const LogitEdit> edits) {
+  if (edits.empty()) return nullptr;
+  uint8_t* to = edits_.get(edits.size_bytes());
+  device_->write(to, edits.data(), edits.size_bytes());
+  device_->wait();  // the source is not pinned
+  return reinterpret_cast<const LogitEdit*>(to);
 }
 
 void CudaBackend::sample(const SampleParams& params) {
   if (params.rows.empty()) return;
   const size_t n = params.rows.size();
-  const bool edits = std::any_of(params.rows.begin(), params.rows.end(),
-                                 [](const SampleRow& row) { return !row.edits.empty(); });
   builder_.add_samples(params.rows);
   CHECK(builder_.size() <= tables_->size(), "a step's tables have room for its samples");
-  auto* out = reinterpret_cast<DeviceSampled*>(
-      sampled_.get((1 + kMaxTopTokens) * n * sizeof(DeviceSampled)));
+  auto* out =
+      reinterpret_cast<SampledToken*>(sampled_.get((1 + kMaxTopTokens) * n * sizeof(SampledToken)));
   float* edited = nullptr;
-  if (edits) {
+  if (!params.edits.empty()) {
     edited = reinterpret_cast<float*>(
         edited_.get(n * static_cast<size_t>(params.vocabulary) * sizeof(float)));
   }
-  record(Op::kSample, SampleArgs{step(), edits ? upload_edits(params.rows) : nullptr, params.logits,
-                                 edited, out, out + n, static_cast<int32_t>(n), params.vocabulary});
-  static_assert(sizeof(DeviceSampled) == sizeof(SampledToken));
+  record(Op::kSample, SampleArgs{step(), upload_edits(params.edits), params.logits, edited, out,
+                                 out + n, static_cast<int32_t>(n), params.vocabulary});
   results_.push_back({out, params.out, n * sizeof(SampledToken)});
   if (params.top != nullptr)
     results_.push_back({out + n, params.top, n * kMaxTopTokens * sizeof(SampledToken)});

@@ -60,12 +60,12 @@ class CudaBackend final : public Backend {
   std::string layout() const override { return "cuda"; }
   bool reads_in_place(DType, WeightUse) const override { return false; }
   std::unique_ptr<Weight> prepare_weight(const Tensor& tensor,
-                                         std::span<const uint8_t> laid_out) override;
+                                         std::span<const uint8_t> packed) override;
   std::unique_ptr<Weight> prepare_table(const Tensor& tensor, const Weight* same) override;
 
   void begin_step(const StepTables& tables) override;
   void start() override;
-  bool works_by_itself() const override { return true; }
+  bool is_async() const override { return true; }
   void wait() override;
   const float* host_view(const float* values, size_t n) override;
 
@@ -94,14 +94,13 @@ class CudaBackend final : public Backend {
     launches_.push_back(Launch::of(op, args));
   }
   const StepHeader* step() const;
-  DeviceKv kv(const KvStore& store) const;
   std::shared_ptr<const DeviceMatrix> upload(const Tensor& tensor) const;
   PreparedRows prepare_rows(const float* x, RowKind kind, int32_t n_rows, int64_t n_inputs);
   bool prepared_by_writer(const float* x, const PreparedRows& rows);
   void record_linear(const PreparedRows& rows, int32_t n_rows,
                      std::span<const LinearOutput> outputs);
   void upload_step();
-  const DeviceEdit* upload_edits(std::span<const SampleRow> rows);
+  const LogitEdit* upload_edits(std::span<const LogitEdit> edits);
   void end_step();
 
   std::shared_ptr<const CudaDevice> device_;
@@ -110,7 +109,7 @@ class CudaBackend final : public Backend {
   std::vector<Launch> launches_;
   std::vector<Result> results_;
   bool runs_ = false;  // the device, since `start`
-  Status gather_status_ = 0;
+  Status copy_status_ = 0;
   Graphs graphs_;
   std::unique_ptr<CudaBuffer> tables_;  // where builder_'s bytes go
   PinnedMemory staging_, returned_;

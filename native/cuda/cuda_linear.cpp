@@ -14,7 +14,7 @@ RowKind kind_of(Format format) {
   switch (format) {
     case Format::kF16: return RowKind::kF16;
     case Format::kBf16: return RowKind::kBf16;
-    case Format::kThrice: return RowKind::kThrice;
+    case Format::kBf16x3: return RowKind::kBf16x3;
     default: return RowKind::kBytes;
   }
 }
@@ -64,7 +64,7 @@ PreparedRows CudaBackend::prepare_rows(const float* x, RowKind kind, int32_t n_r
                                        int64_t n_inputs) {
   const bool bytes = kind == RowKind::kBytes;
   const Format format = bytes                      ? Format::kQ8_0
-                        : kind == RowKind::kThrice ? Format::kThrice
+                        : kind == RowKind::kBf16x3 ? Format::kBf16x3
                                                    : Format::kBf16;
   const int64_t padded = chunk_count(format, n_inputs) * chunk_inputs(format);
   const int64_t code_bytes = align(n_rows * padded * (bytes ? 1 : 2));
@@ -92,7 +92,7 @@ void CudaBackend::record_linear(const PreparedRows& rows, int32_t n_rows,
   args.n_chunks = static_cast<int32_t>(chunk_count(first.format, first.n_cols));
   args.token_tile = tokens;
   // With enough tiles for all multiprocessors, a block adds up the slices of its tile by itself.
-  args.chains = tokens == 128 && n_panels * token_tiles >= device_->info().n_multiprocessors;
+  args.serial_slices = tokens == 128 && n_panels * token_tiles >= device_->info().n_multiprocessors;
   int panel = 0;
   for (const LinearOutput& output : outputs) {
     const DeviceMatrix& matrix = matrix_of(output);
@@ -102,10 +102,10 @@ void CudaBackend::record_linear(const PreparedRows& rows, int32_t n_rows,
     args.outputs[args.n_used++] = {
         matrix.buffer.data(), output.bias, output.y, static_cast<int32_t>(matrix.n_rows), n_slices,
         args.n_ctas,          panel};
-    args.n_ctas += own_panels * (args.chains ? 1 : n_slices);
+    args.n_ctas += own_panels * (args.serial_slices ? 1 : n_slices);
     panel += own_panels;
   }
-  if (!args.chains) {
+  if (!args.serial_slices) {
     const auto blocks = static_cast<size_t>(args.n_ctas) * static_cast<size_t>(token_tiles);
     const auto floats = static_cast<size_t>(tokens) * kPanelOutputs;
     args.workspace = reinterpret_cast<float*>(workspace_.get(blocks * floats * sizeof(float)));

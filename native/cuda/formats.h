@@ -28,7 +28,7 @@ namespace cachalot::cuda {
 enum class Format : int32_t {
   kF16,
   kBf16,
-  kThrice,
+  kBf16x3,
   kQ8_0,
   kQ4_0,
   kQ4_K,
@@ -72,7 +72,7 @@ struct TileFloat {
 };
 
 constexpr bool is_float_format(Format format) {
-  return format == Format::kF16 || format == Format::kBf16 || format == Format::kThrice;
+  return format == Format::kF16 || format == Format::kBf16 || format == Format::kBf16x3;
 }
 constexpr int chunk_inputs(Format format) {
   return is_float_format(format) ? kFloatChunk : kByteChunk;
@@ -90,10 +90,10 @@ constexpr int tile_bytes(Format format) {
   }
 }
 
-/** Chunks of K; those of kThrice are three times as many as K alone has. */
+/** Chunks of K; those of kBf16x3 are three times as many as K alone has. */
 constexpr int64_t chunk_count(Format format, int64_t n_inputs) {
   const int64_t chunk = chunk_inputs(format);
-  return (n_inputs + chunk - 1) / chunk * (format == Format::kThrice ? 3 : 1);
+  return (n_inputs + chunk - 1) / chunk * (format == Format::kBf16x3 ? 3 : 1);
 }
 constexpr int64_t tile_count(int64_t n_outputs) {
   return (n_outputs + kTileOutputs - 1) / kTileOutputs;

@@ -91,8 +91,8 @@ __global__ void __launch_bounds__(kThreads) gather_rows_kernel(GatherRowsArgs ar
   const int in_tile = static_cast<int>(row % kTileOutputs);
   for (int k = threadIdx.x; k < args.n_inputs; k += kThreads) {
     float value = value_of(format, tile_of(k), in_tile, k % chunk);
-    // High parts, low parts, high parts: see Format::kThrice.
-    if (format == Format::kThrice)
+    // High parts, low parts, high parts: see Format::kBf16x3.
+    if (format == Format::kBf16x3)
       value += value_of(format, tile_of(n_chunks / 3 * chunk + k), in_tile, k % chunk);
     args.out[static_cast<int64_t>(blockIdx.x) * args.n_inputs + k] = value;
   }

@@ -1,4 +1,4 @@
-// Copies the first tokens of a run of blocks into a fresh one and clears the rest: what a fork
+// Copies the first tokens of a slab into a fresh one and clears the rest: what a fork
 // inside a block costs. One block of threads per layer and KV head.
 
 #include "cuda/device/kv_block.h"
@@ -13,14 +13,14 @@ constexpr int kThreads = 256;
 __global__ void __launch_bounds__(kThreads) kv_copy_kernel(KvCopyArgs args) {
   const int layer = blockIdx.x, head = blockIdx.y, head_dim = args.store.head_dim;
   const auto* from =
-      reinterpret_cast<const uint16_t*>(kv_block(args.store, args.from, layer, head));
-  auto* to = reinterpret_cast<uint16_t*>(kv_block(args.store, args.to, layer, head));
-  const int values = kBlockTokens * head_dim;
+      reinterpret_cast<const uint16_t*>(kv_block(args.store, args.copy.from, layer, head));
+  auto* to = reinterpret_cast<uint16_t*>(kv_block(args.store, args.copy.to, layer, head));
+  const int values = kTileTokens * head_dim;
   for (int i = threadIdx.x; i < values; i += kThreads) {
     const int token = i / head_dim, d = i % head_dim;
     const int key = key_element(token, d), value = values + value_element(token, d);
-    to[key] = token < args.n_tokens ? from[key] : uint16_t{0};
-    to[value] = token < args.n_tokens ? from[value] : uint16_t{0};
+    to[key] = token < args.copy.n_tokens ? from[key] : uint16_t{0};
+    to[value] = token < args.copy.n_tokens ? from[value] : uint16_t{0};
   }
 }
 

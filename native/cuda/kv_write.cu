@@ -14,9 +14,9 @@ namespace {
 constexpr int kThreads = 128;
 
 /** How many rows from this one on go to the slots after its own, in the same block. */
-SIMT_DEV int rows_of_block(const KvWriteArgs& args, const DeviceTarget* targets, int row) {
+SIMT_DEV int rows_of_block(const KvWriteArgs& args, const KvTarget* targets, int row) {
   int n = 1;
-  while (row + n < args.n_rows && targets[row + n].run == targets[row].run &&
+  while (row + n < args.n_rows && targets[row + n].slab == targets[row].slab &&
          targets[row + n].slot == targets[row].slot + n)
     n++;
   return n;
@@ -25,10 +25,10 @@ SIMT_DEV int rows_of_block(const KvWriteArgs& args, const DeviceTarget* targets,
 __global__ void __launch_bounds__(kThreads) kv_write_kernel(KvWriteArgs args) {
   const int row = blockIdx.x, head = blockIdx.y;
   const int head_dim = args.store.head_dim;
-  const DeviceTarget* targets = args.step->targets;
-  const DeviceTarget target = targets[row];
-  auto* keys = reinterpret_cast<uint16_t*>(kv_block(args.store, target.run, args.layer, head));
-  uint16_t* values = keys + kBlockTokens * head_dim;
+  const KvTarget* targets = args.step->targets;
+  const KvTarget target = targets[row];
+  auto* keys = reinterpret_cast<uint16_t*>(kv_block(args.store, target.slab, args.layer, head));
+  uint16_t* values = keys + kTileTokens * head_dim;
   const int64_t at = (static_cast<int64_t>(row) * args.store.n_kv_heads + head) * head_dim;
   for (int d = threadIdx.x; d < head_dim; d += kThreads) {
     keys[key_element(target.slot, d)] =
@@ -37,7 +37,7 @@ __global__ void __launch_bounds__(kThreads) kv_write_kernel(KvWriteArgs args) {
   }
   if (target.slot != 0) return;
   const int first = rows_of_block(args, targets, row);
-  for (int i = threadIdx.x; i < (kBlockTokens - first) * head_dim; i += kThreads) {
+  for (int i = threadIdx.x; i < (kTileTokens - first) * head_dim; i += kThreads) {
     const int slot = first + i / head_dim, d = i % head_dim;
     keys[key_element(slot, d)] = 0;
     values[value_element(slot, d)] = 0;

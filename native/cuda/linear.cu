@@ -21,7 +21,7 @@ void linear(const LaunchContext& context, const LinearArgs& args) {
   switch (static_cast<Format>(args.format)) {
     case Format::kF16: return run_linear<Format::kF16>(args, context.stream);
     case Format::kBf16:
-    case Format::kThrice: return run_linear<Format::kBf16>(args, context.stream);
+    case Format::kBf16x3: return run_linear<Format::kBf16>(args, context.stream);
     case Format::kQ8_0: return run_linear<Format::kQ8_0>(args, context.stream);
     case Format::kQ4_0: return run_linear<Format::kQ4_0>(args, context.stream);
     case Format::kQ4_K: return run_linear<Format::kQ4_K>(args, context.stream);

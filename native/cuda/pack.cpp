@@ -197,7 +197,7 @@ void put_floats(uint8_t* tile, int row, const Tensor& tensor, int64_t tensor_row
 
 Format format_of(DType dtype) {
   switch (dtype) {
-    case DType::kF32: return Format::kThrice;
+    case DType::kF32: return Format::kBf16x3;
     case DType::kF16: return Format::kF16;
     case DType::kBF16: return Format::kBf16;
     case DType::kQ8_0: return Format::kQ8_0;
@@ -220,7 +220,7 @@ Format format_of(DType dtype) {
 MemoryRegion pack_weight(const Tensor& tensor, ThreadPool& pool) {
   const Format format = format_of(tensor.dtype);
   const int64_t n_chunks = chunk_count(format, tensor.n_cols), bytes = tile_bytes(format);
-  const int64_t chunks_of_part = format == Format::kThrice ? n_chunks / 3 : n_chunks;
+  const int64_t chunks_of_part = format == Format::kBf16x3 ? n_chunks / 3 : n_chunks;
   MemoryRegion packed(static_cast<size_t>(weight_bytes(format, tensor.n_rows, tensor.n_cols)));
   const auto pack_tile = [&](int tile, int) {
     for (int64_t chunk = 0; chunk < n_chunks; chunk++) {

@@ -1,4 +1,4 @@
-// Draws one token per row by the Gumbel-max trick; see SampleRow in backend/params.h and
+// Draws one token per row by the Gumbel-max trick; see SampleRow in backend/plan_records.h and
 // cpu/sample.cpp, whose order of filters this follows. One block of threads per row, which walks
 // the vocabulary some times; what filters leave is never listed, but known by the least key that
 // passes.
@@ -11,9 +11,7 @@ namespace cachalot::cuda {
 
 namespace {
 
-constexpr double kLog2E = 1.4426950408889634;
 constexpr float kOne = 549755813888.0f;  // 2^39: a weight of 1 as a whole number
-constexpr int kMaxTop = 20;              // kMaxTopTokens
 
 /** What a token must meet to be drawn. */
 struct Filters {
@@ -24,8 +22,7 @@ struct Filters {
 
 class Row {
  public:
-  SIMT_DEV Row(const float* logits, int vocabulary, const DeviceSampleRow& how,
-               SelectMemory& memory)
+  SIMT_DEV Row(const float* logits, int vocabulary, const SampleRow& how, SelectMemory& memory)
       : logits_(logits), vocabulary_(vocabulary), how_(how), memory_(memory) {}
 
   SIMT_DEV void set_logits(const float* logits) { logits_ = logits; }
@@ -45,7 +42,7 @@ class Row {
   SIMT_DEV double log_total() const {
     float sum = 0.0f;
     for (int i = threadIdx.x; i < vocabulary_; i += kReduceThreads)
-      sum += exp2f((logits_[i] - max_) * static_cast<float>(kLog2E));
+      sum += exp2f((logits_[i] - max_) * kLog2E);
     return max_ + log(static_cast<double>(sum_of_block(sum)));
   }
 
@@ -57,7 +54,7 @@ class Row {
     const float inverse = 1.0f / how_.temperature;
     for (int token = threadIdx.x; token < vocabulary_; token += kReduceThreads) {
       if (!passes(token)) continue;
-      const uint32_t bits = noise_bits(how_.key, token);
+      const uint32_t bits = noise_bits(how_.noise_key, token);
       // Most lose by so much that a rough sum tells.
       const float rough = (logits_[token] - max_) * inverse + 0.6931472f * (__clz(~bits) + 1);
       if (best.token >= 0 && rough + 0.01f < rough_best) continue;
@@ -72,8 +69,8 @@ class Row {
   }
 
   /** The likeliest tokens, best first. */
-  SIMT_DEV void find_top(double total, DeviceSampled* top) const {
-    using List = int[kMaxTop];
+  SIMT_DEV void find_top(double total, SampledToken* top) const {
+    using List = int[kMaxTopTokens];
     SIMT_SHARED(List, list);
     SIMT_SHARED(int, n_found);
     const Key least = select_largest<false>(
@@ -108,7 +105,7 @@ class Row {
 
   /** Of the likeliest token's: e^((logit - max) / temperature). */
   SIMT_DEV float weight(int token) const {
-    return exp2f((logits_[token] - max_) * (static_cast<float>(kLog2E) / how_.temperature));
+    return exp2f((logits_[token] - max_) * (kLog2E / how_.temperature));
   }
   SIMT_DEV Weight64 whole_weight(int token) const {
     return max(static_cast<Weight64>(weight(token) * kOne), static_cast<Weight64>(1));
@@ -195,32 +192,32 @@ class Row {
 
   const float* logits_;
   const int vocabulary_;
-  const DeviceSampleRow& how_;
+  const SampleRow& how_;
   SelectMemory& memory_;
   float max_ = 0.0f, log_weight_ = 0.0f, entropy_ = 0.0f;
   Filters filters_;
 };
 
 /** The row's logits after its edits, in memory of their own. */
-SIMT_DEV void edit_logits(const DeviceSampleRow& how, const DeviceEdit* edits, const float* logits,
+SIMT_DEV void edit_logits(const SampleRow& how, const LogitEdit* edits, const float* logits,
                           int vocabulary, float* edited) {
   for (int i = threadIdx.x; i < vocabulary; i += kReduceThreads) edited[i] = logits[i];
   __syncthreads();
   for (int i = threadIdx.x; i < how.n_edits; i += kReduceThreads) {
-    const DeviceEdit& edit = edits[how.first_edit + i];
+    const LogitEdit& edit = edits[how.first_edit + i];
     float& logit = edited[edit.token];
     logit = (logit > 0 ? logit / edit.repetition : logit * edit.repetition) + edit.add;
   }
   __syncthreads();
 }
 
-SIMT_DEV DeviceSampled sample_row(const SampleArgs& args, const DeviceSampleRow& how) {
+SIMT_DEV SampledToken sample_row(const SampleArgs& args, const SampleRow& how) {
   const int64_t at = static_cast<int64_t>(blockIdx.x) * args.vocabulary;
   const float* logits = args.logits + at;
-  DeviceSampled* top = args.top + blockIdx.x * kMaxTop;
+  SampledToken* top = args.top + blockIdx.x * kMaxTopTokens;
   SIMT_SHARED(SelectMemory, memory);
   Row row(logits, args.vocabulary, how, memory);
-  const DeviceSampled none{-1, NAN};
+  const SampledToken none{-1, NAN};
   for (int i = threadIdx.x; i < how.n_top; i += kReduceThreads) top[i] = {-1, -INFINITY};
   if (!row.find_max()) return none;
   const double total = row.log_total();
@@ -238,7 +235,7 @@ SIMT_DEV DeviceSampled sample_row(const SampleArgs& args, const DeviceSampleRow&
 }
 
 __global__ void __launch_bounds__(kReduceThreads, 1) sample_kernel(SampleArgs args) {
-  const DeviceSampled sampled = sample_row(args, args.step->samples[blockIdx.x]);
+  const SampledToken sampled = sample_row(args, args.step->samples[blockIdx.x]);
   if (threadIdx.x == 0) args.out[blockIdx.x] = sampled;
 }
 

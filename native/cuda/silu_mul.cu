@@ -8,7 +8,6 @@ namespace cachalot::cuda {
 namespace {
 
 constexpr int kWarps = 8, kThreads = 32 * kWarps;
-constexpr float kLog2E = 1.44269504088896341f;
 
 __global__ void __launch_bounds__(kThreads) silu_mul_kernel(SiluMulArgs args) {
   const int lane = threadIdx.x % 32;

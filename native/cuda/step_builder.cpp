@@ -5,7 +5,6 @@
 #include <cstring>
 #include <numeric>
 
-#include "backend/noise.h"
 #include "base/check.h"
 
 namespace cachalot::cuda {
@@ -18,7 +17,7 @@ constexpr int kWarps = 8;         // of a block of threads
 constexpr int kWarpQueries = 16;  // that one warp takes
 
 struct Cut {
-  std::vector<DevicePiece> pieces;
+  std::vector<AttentionPiece> pieces;
   std::vector<DeviceBundle> bundles;
 };
 
@@ -37,7 +36,7 @@ class Cutter {
       for (; first < static_cast<size_t>(end); first++) {
         const AttentionPiece& piece = plan_.pieces[first];
         for (int32_t head = 0; head < piece.n_heads; head++)
-          cut_.pieces.push_back({piece.item, piece.first_head + head});
+          cut_.pieces.push_back({piece.item, piece.first_head + head, 1});
       }
       bundle_phase(begin);
     }
@@ -45,16 +44,16 @@ class Cutter {
   }
 
  private:
-  const WorkItem& item_of(const DevicePiece& piece) const {
+  const WorkItem& item_of(const AttentionPiece& piece) const {
     return plan_.items[static_cast<size_t>(piece.item)];
   }
-  bool is_short(const DevicePiece& piece) const {
+  bool is_short(const AttentionPiece& piece) const {
     const WorkItem& item = item_of(piece);
     return item.n_rows * plan_.heads_per_kv_head <= kWarpQueries &&
            item.first_tile / kSpanTiles == (item.end_tile - 1) / kSpanTiles;
   }
   /** Fewer queries than a tile cost the same. */
-  int64_t cost(const DevicePiece& piece) const {
+  int64_t cost(const AttentionPiece& piece) const {
     const WorkItem& item = item_of(piece);
     const int64_t queries = item.n_rows * plan_.heads_per_kv_head + kWarpQueries;
     return queries * (item.end_tile - item.first_tile);
@@ -84,78 +83,47 @@ class Cutter {
   Cut cut_;
 };
 
-template <typename To, typename From, typename Convert>
-std::vector<To> converted(const From& from, const Convert& convert) {
-  std::vector<To> to;
-  to.reserve(from.size());
-  for (const auto& value : from) to.push_back(convert(value));
-  return to;
-}
-
 }  // namespace
 
 void StepBuilder::point(size_t pointer, size_t target) { pointers_.push_back({pointer, target}); }
 
 /** Appends an array; the pointer at `pointer` will be to it. */
 template <typename T>
-void StepBuilder::put(size_t pointer, const std::vector<T>& values) {
-  bytes_.resize((bytes_.size() + kAlignment - 1) / kAlignment * kAlignment);
-  point(pointer, bytes_.size());
-  const size_t at = bytes_.size(), size = values.size() * sizeof(T);
-  bytes_.resize(at + size);
-  if (size > 0) std::memcpy(bytes_.data() + at, values.data(), size);
+void StepBuilder::put(size_t pointer, std::span<const T> values) {
+  const size_t at = (bytes_.size() + kAlignment - 1) / kAlignment * kAlignment;
+  point(pointer, at);
+  bytes_.resize(at + values.size_bytes());
+  if (!values.empty()) std::memcpy(bytes_.data() + at, values.data(), values.size_bytes());
 }
 
 void StepBuilder::begin(const StepTables& tables) {
   CHECK(tables.plans.size() <= kMaxPlans, "a model has at most eight classes of layers");
-  plans_ = tables.plans;
+  tables_ = tables;
   pointers_.clear();
   bytes_.assign(sizeof(StepHeader), 0);
-  put(offsetof(StepHeader, tokens), std::vector(tables.tokens.begin(), tables.tokens.end()));
-  put(offsetof(StepHeader, output_rows),
-      std::vector(tables.output_rows.begin(), tables.output_rows.end()));
-  put(offsetof(StepHeader, targets),
-      converted<DeviceTarget>(tables.targets, [](const KvTarget& target) {
-        return DeviceTarget{target.run, target.slot, target.position};
-      }));
-  for (size_t i = 0; i < plans_.size(); i++)
-    add_plan(plans_[i], offsetof(StepHeader, plans) + i * sizeof(DevicePlan));
+  put(offsetof(StepHeader, tokens), tables.tokens);
+  put(offsetof(StepHeader, output_rows), tables.output_rows);
+  put(offsetof(StepHeader, targets), tables.targets);
+  for (size_t i = 0; i < tables.plans.size(); i++)
+    add_plan(tables.plans[i], offsetof(StepHeader, plans) + i * sizeof(DevicePlan));
 }
 
 void StepBuilder::add_plan(const AttentionPlan& plan, size_t header) {
-  std::vector<uint32_t> blocks;
-  std::vector<size_t> first_blocks;
-  for (const ContextRun& run : plan.runs) {
-    first_blocks.push_back(blocks.size() * sizeof(uint32_t));
-    const int n_blocks = (run.n_tokens + kTileTokens - 1) / kTileTokens;
-    blocks.insert(blocks.end(), run.blocks, run.blocks + n_blocks);
+  put(header + offsetof(DevicePlan, parts), std::span(plan.parts));
+  const size_t parts = pointers_.back().target;
+  for (size_t i = 0; i < plan.parts.size(); i++) {
+    const ContextPart& part = plan.parts[i];
+    const auto n_slabs = static_cast<size_t>((part.n_tokens + kTileTokens - 1) / kTileTokens);
+    put(parts + i * sizeof(ContextPart) + offsetof(ContextPart, slabs),
+        std::span(part.slabs, n_slabs));
   }
-  put(header + offsetof(DevicePlan, runs), std::vector<DeviceRun>(plan.runs.size()));
-  const size_t runs = pointers_.back().target;
-  bytes_.resize((bytes_.size() + kAlignment - 1) / kAlignment * kAlignment);
-  const size_t all_blocks = bytes_.size();
-  bytes_.resize(all_blocks + blocks.size() * sizeof(uint32_t));
-  std::memcpy(bytes_.data() + all_blocks, blocks.data(), blocks.size() * sizeof(uint32_t));
-  for (size_t i = 0; i < first_blocks.size(); i++)
-    point(runs + i * sizeof(DeviceRun), all_blocks + first_blocks[i]);
-
-  put(header + offsetof(DevicePlan, items),
-      converted<DeviceItem>(plan.items, [](const WorkItem& item) {
-        return DeviceItem{item.run,        item.first_row, item.n_rows,
-                          item.first_tile, item.end_tile,  item.first_partial};
-      }));
-  put(header + offsetof(DevicePlan, item_rows),
-      converted<DeviceItemRow>(plan.item_rows, [](const ItemRow& row) {
-        return DeviceItemRow{row.row, row.first_key, row.end_key, row.query_position, row.resumes};
-      }));
+  put(header + offsetof(DevicePlan, items), std::span(plan.items));
+  put(header + offsetof(DevicePlan, item_rows), std::span(plan.item_rows));
   const Cut cut = Cutter(plan, n_multiprocessors_).cut();
-  put(header + offsetof(DevicePlan, pieces), cut.pieces);
-  put(header + offsetof(DevicePlan, bundles), cut.bundles);
-  put(header + offsetof(DevicePlan, merge_begin), plan.merge_begin);
-  put(header + offsetof(DevicePlan, merges),
-      converted<DeviceMerge>(plan.merge_entries, [](const MergeEntry& entry) {
-        return DeviceMerge{entry.partial, entry.group};
-      }));
+  put(header + offsetof(DevicePlan, pieces), std::span(cut.pieces));
+  put(header + offsetof(DevicePlan, bundles), std::span(cut.bundles));
+  put(header + offsetof(DevicePlan, merge_begin), std::span(plan.merge_begin));
+  put(header + offsetof(DevicePlan, merge_entries), std::span(plan.merge_entries));
   const auto n_bundles = static_cast<int32_t>(cut.bundles.size());
   std::memcpy(bytes_.data() + header + offsetof(DevicePlan, n_bundles), &n_bundles,
               sizeof n_bundles);
@@ -164,21 +132,7 @@ void StepBuilder::add_plan(const AttentionPlan& plan, size_t header) {
 }
 
 void StepBuilder::add_samples(std::span<const SampleRow> rows) {
-  std::vector<DeviceSampleRow> samples;
-  int32_t n_edits = 0;
-  for (const SampleRow& row : rows) {
-    samples.push_back({noise_key(row.seed, row.completion, row.position), row.temperature,
-                       row.typical_p, row.top_p, row.min_p, row.top_k, row.forced_token, row.n_top,
-                       n_edits, static_cast<int32_t>(row.edits.size())});
-    n_edits += samples.back().n_edits;
-  }
-  put(offsetof(StepHeader, samples), samples);
-}
-
-int StepBuilder::plan_index(const AttentionPlan* plan) const {
-  CHECK(plan >= plans_.data() && plan < plans_.data() + plans_.size(),
-        "an op's plan is one that the step began with");
-  return static_cast<int>(plan - plans_.data());
+  put(offsetof(StepHeader, samples), rows);
 }
 
 void StepBuilder::write(uint8_t* out, uint8_t* device) const {

@@ -14,24 +14,22 @@ class StepBuilder {
   explicit StepBuilder(int n_multiprocessors) : n_multiprocessors_(n_multiprocessors) {}
 
   void begin(const StepTables& tables);
-  /** Their edits are numbered through all rows. */
   void add_samples(std::span<const SampleRow> rows);
 
-  /** Which of the step's plans this is. */
-  int plan_index(const AttentionPlan* plan) const;
-
+  /** What the step began with. */
+  const StepTables& tables() const { return tables_; }
   size_t size() const { return bytes_.size(); }
   /** The bytes as they are to lie at `device`; written to `out`. */
   void write(uint8_t* out, uint8_t* device) const;
 
  private:
   template <typename T>
-  void put(size_t pointer, const std::vector<T>& values);
+  void put(size_t pointer, std::span<const T> values);
   void point(size_t pointer, size_t target);
   void add_plan(const AttentionPlan& plan, size_t header);
 
   const int n_multiprocessors_;
-  std::span<const AttentionPlan> plans_;
+  StepTables tables_;
   std::vector<uint8_t> bytes_;
   struct Pointer {
     size_t at, target;  // offsets in bytes_

@@ -53,13 +53,13 @@ void Engine::skip_batch_item(uint64_t batch, int rank) {
 
 std::string Engine::weights() const {
   const DecoderWeights& weights = parts_.model->weights();
-  if (parts_.backend->works_by_itself()) return "on the device";
-  if (weights.laid_out.empty()) return weights.floats.empty() ? "in place" : "in memory";
+  if (parts_.backend->is_async()) return "on the device";
+  if (weights.packed.empty()) return weights.floats.empty() ? "in place" : "in memory";
   return weights.resident_bytes() == 0 ? "mapped" : "packed";
 }
 
 void Engine::save_layout(const std::string& path, const std::atomic<bool>& stop) const {
-  write_layout_file(path, parts_.backend->layout(), parts_.model->weights().laid_out, stop);
+  write_layout_file(path, parts_.backend->layout(), parts_.model->weights().packed, stop);
 }
 
 }  // namespace cachalot

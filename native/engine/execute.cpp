@@ -41,11 +41,10 @@ bool wants_logits(const Step& step) {
 
 std::vector<AttentionPlan> plan_layers(const StepRows& rows, const ExecuteOptions& options,
                                        const ModelConfig& c, int parallelism, ReaderTree* readers) {
-  const int heads_per_kv_head = c.n_heads / c.n_kv_heads();
+  const PlanShape shape{c.n_heads / c.n_kv_heads(), c.n_kv_heads(), parallelism};
   std::vector<AttentionPlan> plans;
   for (const int window : c.windows()) {
-    const PlanOptions how{heads_per_kv_head, c.n_kv_heads(), parallelism, window,
-                          options.grouping,  &options.costs};
+    const PlanOptions how{shape, window, options.grouping, &options.costs};
     ReaderTree tree;
     plans.push_back(plan_attention(rows.sequences, how, &tree));
     if (plans.size() == 1 || window == 0) *readers = std::move(tree);
@@ -70,10 +69,10 @@ StepOutcome execute_step(const Step& step, const ExecuteOptions& options, Decode
   Samples& samples = outcome.samples;
   samples.tokens.resize(plan.rows.size());
   if (plan.wants_top) samples.top.resize(plan.rows.size() * kMaxTopTokens);
-  backend.sample({outcome.output.logits, model.config().vocabulary, plan.rows,
+  backend.sample({outcome.output.logits, model.config().vocabulary, plan.rows, plan.edits,
                   samples.tokens.data(), plan.wants_top ? samples.top.data() : nullptr});
   backend.start();
-  if (backend.works_by_itself()) meanwhile();
+  if (backend.is_async()) meanwhile();
   backend.wait();
   model.weights().check_files();  // again: what changed meanwhile must not be told, or kept
   if (wants_logits(step))

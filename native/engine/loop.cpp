@@ -57,8 +57,8 @@ void EngineLoop::run() {
     }
     deliver();
     undelivered_ = std::move(events);
-    // A device that works by itself gets the next step first, if there is one.
-    if (!parts_.backend->works_by_itself() || scheduler_.idle()) deliver();
+    // An asynchronous device gets the next step first, if there is one.
+    if (!parts_.backend->is_async() || scheduler_.idle()) deliver();
     if (has_failed_) break;
   }
   deliver();
@@ -134,7 +134,7 @@ void EngineLoop::run_step(StepEvents* events) {
   for (Sequence* sequence : refused) refuse(*sequence, events);
   if (step.entries.empty()) return;
   for (const auto& entry : step.entries) announce(*entry.sequence);
-  if (!parts_.backend->works_by_itself()) deliver();  // starts; what was before has been delivered
+  if (!parts_.backend->is_async()) deliver();  // starts; what was before has been delivered
   std::optional<StepOutcome> outcome;
   std::optional<Error> error;
   try {

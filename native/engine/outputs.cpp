@@ -53,14 +53,16 @@ SamplePlan plan_samples(const Step& step) {
       SampleRow row = sample_row(options, next);
       if (sequence.demand.output() == OutputKind::kLogprob)
         row.forced_token = sequence.tokens[static_cast<size_t>(next)];
-      plan.edits.emplace_back();
-      if (options.has_edits())
-        plan.edits.back() = logit_edits(options, sequence.tokens, sequence.n_prompt);
+      if (options.has_edits()) {
+        const auto edits = logit_edits(options, sequence.tokens, sequence.n_prompt);
+        row.first_edit = static_cast<int32_t>(plan.edits.size());
+        row.n_edits = static_cast<int32_t>(edits.size());
+        plan.edits.insert(plan.edits.end(), edits.begin(), edits.end());
+      }
       plan.wants_top = plan.wants_top || row.n_top > 0;
       plan.rows.push_back(row);
     }
   }
-  for (size_t i = 0; i < plan.rows.size(); i++) plan.rows[i].edits = plan.edits[i];
   return plan;
 }
 

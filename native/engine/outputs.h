@@ -12,8 +12,8 @@ namespace cachalot {
 /** How the outputs of a step's rows are to be drawn, in order of rows. */
 struct SamplePlan {
   std::vector<SampleRow> rows;
-  std::vector<std::vector<LogitEdit>> edits;  // the rows' own spans point here
-  bool wants_top = false;                     // some row reports its likeliest tokens
+  std::vector<LogitEdit> edits;  // those of all rows
+  bool wants_top = false;        // some row reports its likeliest tokens
 };
 SamplePlan plan_samples(const Step& step);
 

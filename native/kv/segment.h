@@ -8,7 +8,7 @@
 #include <memory>
 #include <vector>
 
-#include "backend/attention_plan.h"
+#include "backend/arithmetic.h"
 
 namespace cachalot {
 

@@ -21,7 +21,7 @@ ForwardOutput Decoder::forward(const ForwardInput& input, const KvStore& store) 
   backend_.begin_step({input.tokens, input.targets, input.plans, input.output_rows});
   extend_rope(input.targets);
   allocate_partials(input.plans);
-  backend_.gather_rows({weights_.embedding.get(), input.tokens.data(), n_rows, a_.x});
+  backend_.gather_rows({weights_.embedding.get(), a_.x});
 
   const float* delta = nullptr;  // what the last block adds to the residual stream x
   for (int i = 0; i < c.n_layers(); i++) {
@@ -33,7 +33,7 @@ ForwardOutput Decoder::forward(const ForwardInput& input, const KvStore& store) 
     backend_.linear({a_.normed, n_rows,
                      std::array{layer.q.into(a_.q), layer.k.into(a_.k), layer.v.into(a_.v)}});
     normalize_heads(layer, n_rows);
-    attend(i, input, store);
+    attend(i, store);
     backend_.linear({a_.attended, n_rows, std::array{layer.o.into(a_.delta)}});
     delta = a_.delta;
 
@@ -51,7 +51,9 @@ ForwardOutput Decoder::forward(const ForwardInput& input, const KvStore& store) 
   const auto n_outputs = static_cast<int32_t>(input.output_rows.size());
   const ForwardOutput output{a_.logits, finite_};
   if (n_outputs == 0) return output;
-  select_outputs(input.output_rows);
+  CHECK(n_outputs <= max_outputs_, "a step has at most max_outputs rows of logits");
+  backend_.select_rows({a_.x, c.width, a_.last});
+  backend_.select_rows({a_.delta, c.width, a_.last_delta});
   backend_.rms_norm(
       {a_.last, a_.last_delta, weights_.output_norm, c.norm_epsilon, n_outputs, c.width, a_.last});
   backend_.linear({a_.last, n_outputs, std::array{weights_.output.into(a_.logits)}});
@@ -69,15 +71,13 @@ void Decoder::normalize_heads(const DecoderLayer& layer, int32_t n_rows) {
 
 /** attended = softmax(q K^T / sqrt(D)) V over what the plan lets each row read, its own token
  * included. */
-void Decoder::attend(int layer, const ForwardInput& input, const KvStore& store) {
+void Decoder::attend(int layer, const KvStore& store) {
   const ModelConfig& c = config_;
-  const AttentionPlan* plan =
-      &input.plans[static_cast<size_t>(plan_of_layer_[static_cast<size_t>(layer)])];
-  backend_.kv_write({store, rope_, layer, a_.k, a_.v, input.targets});
+  const int plan = plan_of_layer_[static_cast<size_t>(layer)];
+  backend_.kv_write({store, rope_, layer, a_.k, a_.v});
   const float scale = 1.0f / std::sqrt(static_cast<float>(c.head_dim()));
   backend_.attention({store, rope_, layer, c.n_heads, scale, a_.q, plan, partials_->floats()});
-  backend_.attention_merge({plan, partials_->floats(), static_cast<int32_t>(input.tokens.size()),
-                            c.n_heads, c.head_dim(), a_.attended});
+  backend_.attention_merge({plan, partials_->floats(), c.n_heads, c.head_dim(), a_.attended});
 }
 
 void Decoder::allocate_partials(std::span<const AttentionPlan> plans) {
@@ -94,14 +94,6 @@ void Decoder::allocate_partials(std::span<const AttentionPlan> plans) {
 void Decoder::check_rows(int32_t n_rows) {
   finite_.resize(static_cast<size_t>(n_rows));
   backend_.check_finite({a_.x, a_.delta, n_rows, config_.width, finite_.data()});
-}
-
-void Decoder::select_outputs(std::span<const int32_t> rows) {
-  CHECK(rows.size() <= static_cast<size_t>(max_outputs_),
-        "a step has at most max_outputs rows of logits");
-  const auto n = static_cast<int32_t>(rows.size());
-  backend_.select_rows({a_.x, rows.data(), n, config_.width, a_.last});
-  backend_.select_rows({a_.delta, rows.data(), n, config_.width, a_.last_delta});
 }
 
 Decoder::Decoder(DecoderWeights weights, const ModelConfig& config, Backend& backend,

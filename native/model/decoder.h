@@ -55,16 +55,15 @@ class Decoder {
   void allocate_activations();
   void allocate_partials(std::span<const AttentionPlan> plans);
   float* floats(int64_t count);
-  void attend(int layer, const ForwardInput& input, const KvStore& store);
+  void attend(int layer, const KvStore& store);
   void normalize_heads(const DecoderLayer& layer, int32_t n_rows);
   void check_rows(int32_t n_rows);
-  void select_outputs(std::span<const int32_t> rows);
 
   ModelConfig config_;
   Backend& backend_;
   int context_length_, max_rows_, max_outputs_;
   DecoderWeights weights_;
-  std::vector<int> plan_of_layer_;  // [L] which of the input's plans
+  std::vector<int> plan_of_layer_;  // [L] index in the step's plans
   std::vector<std::unique_ptr<Buffer>> buffers_;
   std::unique_ptr<Buffer> partials_;
   RopeTable rope_{};

@@ -94,10 +94,9 @@ class Loader {
     const Tensor source = before.empty() ? reader_.read(stored, WeightUse::kLinear) : stored.tensor;
     Projection result{backend_.prepare_weight(source, before), nullptr};
     advance(stored);
-    const auto laid_out = result.weight->laid_out();
-    if (!laid_out.empty())
-      weights_.laid_out.push_back(
-          {stored.name, stored.tensor.dtype, n_outputs, n_inputs, laid_out});
+    const auto packed = result.weight->packed();
+    if (!packed.empty())
+      weights_.packed.push_back({stored.name, stored.tensor.dtype, n_outputs, n_inputs, packed});
     if (biased) result.bias = vector(name + ".bias", n_outputs);
     return result;
   }

@@ -40,7 +40,7 @@ struct DecoderWeights {
   const float* output_norm;                      // [E]
   Projection output;                             // [V, E]
   std::vector<std::unique_ptr<Buffer>> vectors;  // norms and biases in f32
-  std::vector<LaidOutTensor> laid_out;           // of the projections that are not read in place
+  std::vector<LaidOutTensor> packed;             // of the projections that are not read in place
   std::shared_ptr<const LayoutFile> layout;      // where they are mapped from, or null
   std::map<std::string, MemoryRegion> floats;    // those that were read into memory
   WatchedFiles files;                            // of the model, that are read in place

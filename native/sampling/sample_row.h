@@ -1,6 +1,7 @@
 // One row of the backend's sampler from the options of the request that the row belongs to.
 #pragma once
 
+#include "backend/noise.h"
 #include "backend/params.h"
 #include "sampling/sampling_options.h"
 
@@ -14,9 +15,7 @@ inline SampleRow sample_row(const SamplingOptions& options, int position) {
   row.typical_p = options.typical_p;
   row.top_p = options.top_p;
   row.min_p = options.min_p;
-  row.seed = options.seed;
-  row.completion = options.completion;
-  row.position = position;
+  row.noise_key = noise_key(options.seed, options.completion, position);
   row.n_top = options.n_top;
   return row;
 }

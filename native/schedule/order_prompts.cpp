@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "backend/attention_plan.h"
+#include "backend/arithmetic.h"
 #include "base/common_prefix.h"
 
 namespace cachalot {

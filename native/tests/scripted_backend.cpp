@@ -4,8 +4,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "backend/host_buffer.h"
 #include "base/check.h"
-#include "base/memory_region.h"
 
 namespace cachalot::tests {
 
@@ -31,27 +31,9 @@ struct Key {
 };
 static_assert(sizeof(Key) == kHeadDim * sizeof(float));
 
-Key* keys_of(const KvStore& store, uint32_t run, int layer, int head) {
-  const size_t block = static_cast<size_t>(layer * store.n_kv_heads + head) * store.block_units;
-  return reinterpret_cast<Key*>(store.base + (size_t{run} + block) * kKvAddressUnit);
+Key* keys_of(const KvStore& store, uint32_t slab, int layer, int head) {
+  return reinterpret_cast<Key*>(kv_block(store, slab, layer, head));
 }
-
-class HostBuffer final : public Buffer {
- public:
-  explicit HostBuffer(size_t bytes) : region_(bytes) {}
-  uint8_t* data() const override { return region_.data(); }
-  size_t size() const override { return region_.size(); }
-  void write(size_t offset, std::span<const uint8_t> bytes) override {
-    std::memcpy(data() + offset, bytes.data(), bytes.size());
-  }
-  void fill(size_t offset, size_t size, uint8_t byte) override {
-    std::memset(data() + offset, byte, size);
-  }
-  void decommit(size_t offset, size_t size) override { region_.decommit(offset, size); }
-
- private:
-  MemoryRegion region_;
-};
 
 class NoWeight final : public Weight {
  public:
@@ -132,20 +114,23 @@ std::unique_ptr<Weight> ScriptedBackend::prepare_table(const Tensor& tensor, con
 }
 
 void ScriptedBackend::gather_rows(const GatherRowsParams& params) {
-  poisoned_.assign(static_cast<size_t>(params.n_rows), 0);
-  for (int row = 0; row < params.n_rows; row++) {
-    const int32_t id = params.ids[row];
-    float* out = params.out + int64_t{row} * kWidth;
+  poisoned_.clear();
+  float* out = params.out;
+  for (const int32_t token : step_.tokens) {
     std::fill_n(out, kWidth, 0.0f);
-    numbers(out)[0] = static_cast<uint32_t>(id);
-    poisoned_[static_cast<size_t>(row)] = id == kPoisonedToken;
+    numbers(out)[0] = static_cast<uint32_t>(token);
+    poisoned_.push_back(token == kPoisonedToken);
+    out += kWidth;
   }
 }
 
 void ScriptedBackend::select_rows(const SelectRowsParams& params) {
-  for (int i = 0; i < params.n_rows; i++)
-    std::memcpy(params.out + i * params.width, params.from + params.rows[i] * params.width,
+  float* out = params.out;
+  for (const int32_t row : step_.output_rows) {
+    std::memcpy(out, params.from + row * params.width,
                 static_cast<size_t>(params.width) * sizeof(float));
+    out += params.width;
+  }
 }
 
 /** A block's result takes the place of what went into it. */
@@ -179,11 +164,11 @@ void ScriptedBackend::silu_mul(const SiluMulParams& params) {
 
 void ScriptedBackend::kv_write(const KvWriteParams& params) {
   const KvStore& store = params.store;
-  for (size_t row = 0; row < params.targets.size(); row++) {
-    const KvTarget& target = params.targets[row];
+  for (size_t row = 0; row < step_.targets.size(); row++) {
+    const KvTarget& target = step_.targets[row];
     for (int head = 0; head < store.n_kv_heads; head++) {
       const size_t at = (row * static_cast<size_t>(store.n_kv_heads) + head) * kHeadDim;
-      keys_of(store, target.run, params.layer, head)[target.slot] = {
+      keys_of(store, target.slab, params.layer, head)[target.slot] = {
           numbers(params.k)[at], static_cast<uint32_t>(target.position)};
     }
   }
@@ -203,32 +188,31 @@ void ScriptedBackend::kv_copy(const KvCopyParams& params) {
 /** A partial: the sum of the terms of the keys read, and how many they were. One piece after the
  * other: a span is resumed after the phase that left it, or not as it was. */
 void ScriptedBackend::attention(const AttentionParams& params) {
-  std::fill_n(numbers(params.partials),
-              int64_t{params.plan->n_partials} * params.n_heads * (kHeadDim + 2), 0xdeadbeef);
-  for (const AttentionPiece& piece : params.plan->pieces) attend(params, piece);
-}
-
-void ScriptedBackend::attend(const AttentionParams& params, const AttentionPiece& piece) {
-  const WorkItem& item = params.plan->items[static_cast<size_t>(piece.item)];
-  const ContextRun& run = params.plan->runs[static_cast<size_t>(item.run)];
-  for (int i = 0; i < piece.n_heads; i++) attend(params, item, run, piece.first_head + i);
+  const AttentionPlan& plan = step_.plans[static_cast<size_t>(params.plan)];
+  std::fill_n(numbers(params.partials), int64_t{plan.n_partials} * params.n_heads * (kHeadDim + 2),
+              0xdeadbeef);
+  for (const AttentionPiece& piece : plan.pieces) {
+    const WorkItem& item = plan.items[static_cast<size_t>(piece.item)];
+    for (int i = 0; i < piece.n_heads; i++) attend(params, plan, item, piece.first_head + i);
+  }
 }
 
 /** There are as many heads of KV as of queries. */
-void ScriptedBackend::attend(const AttentionParams& params, const WorkItem& item,
-                             const ContextRun& run, int head) {
+void ScriptedBackend::attend(const AttentionParams& params, const AttentionPlan& plan,
+                             const WorkItem& item, int head) {
+  const ContextPart& part = plan.parts[static_cast<size_t>(item.part)];
   const auto partial_of = [&](int64_t partial) {
     return numbers(params.partials) + (partial * params.n_heads + head) * (kHeadDim + 2);
   };
   for (int i = 0; i < item.n_rows; i++) {
-    const ItemRow& row = params.plan->item_rows[static_cast<size_t>(item.first_row + i)];
+    const ItemRow& row = plan.item_rows[static_cast<size_t>(item.first_row + i)];
     CHECK(row.end_key == row.query_position + 1, "a row reads up to its own token");
     const int first = std::max(row.first_key, item.first_tile * kTileTokens);
     const int end = std::min(row.end_key, item.end_tile * kTileTokens);
     const uint32_t* begun = row.resumes < 0 ? nullptr : partial_of(row.resumes);
     uint32_t sum = begun == nullptr ? 0 : begun[0], n_read = begun == nullptr ? 0 : begun[1];
     for (int key = first; key < end; key++) {
-      const Key stored = keys_of(params.store, run.blocks[key / kTileTokens], params.layer,
+      const Key stored = keys_of(params.store, part.slabs[key / kTileTokens], params.layer,
                                  head)[key % kTileTokens];
       CHECK(stored.position == static_cast<uint32_t>(key), "the key of each place is there");
       sum += term(stored.value, stored.position);
@@ -242,12 +226,13 @@ void ScriptedBackend::attend(const AttentionParams& params, const WorkItem& item
 }
 
 void ScriptedBackend::attention_merge(const AttentionMergeParams& params) {
-  for (int row = 0; row < params.n_rows; row++) {
+  const AttentionPlan& plan = step_.plans[static_cast<size_t>(params.plan)];
+  for (int row = 0; row < plan.n_rows(); row++) {
     for (int head = 0; head < params.n_heads; head++) {
       uint32_t sum = 0, n_read = 0, n_wanted = 0;
-      for (int i = params.plan->merge_begin[static_cast<size_t>(row)];
-           i < params.plan->merge_begin[static_cast<size_t>(row) + 1]; i++) {
-        const int64_t partial = params.plan->merge_entries[static_cast<size_t>(i)].partial;
+      for (int i = plan.merge_begin[static_cast<size_t>(row)];
+           i < plan.merge_begin[static_cast<size_t>(row) + 1]; i++) {
+        const int64_t partial = plan.merge_entries[static_cast<size_t>(i)].partial;
         const uint32_t* in =
             numbers(params.partials) + (partial * params.n_heads + head) * (kHeadDim + 2);
         sum += in[0];

@@ -47,14 +47,14 @@ class ScriptedBackend final : public Backend {
   std::string layout() const override { return "scripted"; }
   bool reads_in_place(DType, WeightUse) const override { return true; }
   std::unique_ptr<Weight> prepare_weight(const Tensor& tensor,
-                                         std::span<const uint8_t> laid_out) override;
+                                         std::span<const uint8_t> packed) override;
   std::unique_ptr<Weight> prepare_table(const Tensor& tensor, const Weight* same) override;
   uint64_t memory_for_kv() const override { return uint64_t{1} << 30; }
   uint64_t kv_limit() const override { return UINT64_MAX; }
   void check_kv(KvFormat, int) const override {}
-  void begin_step(const StepTables&) override {}
+  void begin_step(const StepTables& tables) override { step_ = tables; }
   void start() override {}
-  bool works_by_itself() const override { return false; }
+  bool is_async() const override { return false; }
   void wait() override {}
   const float* host_view(const float* values, size_t) override { return values; }
   void gather_rows(const GatherRowsParams& params) override;
@@ -70,9 +70,10 @@ class ScriptedBackend final : public Backend {
   void sample(const SampleParams& params) override;
 
  private:
-  void attend(const AttentionParams& params, const AttentionPiece& piece);
-  void attend(const AttentionParams& params, const WorkItem& item, const ContextRun& run, int head);
+  void attend(const AttentionParams& params, const AttentionPlan& plan, const WorkItem& item,
+              int head);
 
+  StepTables step_;
   std::vector<uint8_t> poisoned_;  // [R] rows of this step that hold kPoisonedToken
 };
 

@@ -5,7 +5,7 @@ import type { Plan, PlanOptions, PlanSequence } from '../testing.js';
 
 const TILE = 32;
 const SPAN_TILES = 8;
-const GROUP_TILES = 128;
+const SPAN_GROUP_TILES = 128;
 const SPAN = SPAN_TILES * TILE;
 
 /** A sequence that shares some tokens with one before it, and goes on by itself. */
@@ -43,15 +43,15 @@ function sequencesOf(
 
 /** What each row reads, by following merges and what they resume. */
 function piecesOf({ items }: Plan) {
-  const pieces = new Map<number, { from: number; to: number; resumes: number; run: number }>();
-  for (const { run, firstTile, endTile, rows } of items) {
+  const pieces = new Map<number, { from: number; to: number; resumes: number; part: number }>();
+  for (const { part, firstTile, endTile, rows } of items) {
     for (const { firstKey, endKey, partial, resumes } of rows) {
       if (pieces.has(partial)) throw new Error('a partial is written once');
       pieces.set(partial, {
         from: Math.max(firstTile * TILE, firstKey),
         to: Math.min(endTile * TILE, endKey),
         resumes,
-        run,
+        part,
       });
     }
   }
@@ -69,21 +69,22 @@ function checkPlan(sequences: PlanSequence[], how: PlanOptions): Plan {
   const used = new Set<number>();
   rows.forEach(({ sequence, end }, row) => {
     let covered = how.window === 0 ? 0 : Math.max(0, end - how.window);
-    for (const { partial, group } of merges[row]!) {
+    for (const { partial, spanGroup } of merges[row]!) {
       const chain: number[] = [];
       for (let at = partial; at >= 0; at = parts.get(at)!.resumes) chain.unshift(at);
       const first = parts.get(chain[0]!)!.from;
-      if (group !== Math.floor(first / (GROUP_TILES * TILE))) throw new Error('a strange group');
+      if (spanGroup !== Math.floor(first / (SPAN_GROUP_TILES * TILE)))
+        throw new Error('a strange span group');
       // What is resumed lies within one span.
       for (const at of chain.slice(0, -1)) {
         const { from, to } = parts.get(at)!;
         if (Math.floor(from / SPAN) !== Math.floor(to / SPAN)) throw new Error('more than a span');
       }
       for (const at of chain) {
-        const { from, to, run } = parts.get(at)!;
+        const { from, to, part } = parts.get(at)!;
         if (from !== covered || to <= from)
           throw new Error(`row ${row}: ${covered}, ${from}-${to}`);
-        const [theirs, own] = [sequences[run]!.blocks, sequences[sequence]!.blocks];
+        const [theirs, own] = [sequences[part]!.blocks, sequences[sequence]!.blocks];
         for (let block = Math.floor(from / TILE); block * TILE < to; block++)
           if (theirs[block] !== own[block]) throw new Error(`row ${row} reads a strange block`);
         covered = to;
@@ -95,8 +96,10 @@ function checkPlan(sequences: PlanSequence[], how: PlanOptions): Plan {
   });
   expect(used.size).toBe(parts.size);
   for (const { firstTile, endTile } of items) {
-    expect(Math.floor(firstTile / GROUP_TILES)).toBe(Math.floor((endTile - 1) / GROUP_TILES));
-    if (firstTile % GROUP_TILES >= SPAN_TILES)
+    expect(Math.floor(firstTile / SPAN_GROUP_TILES)).toBe(
+      Math.floor((endTile - 1) / SPAN_GROUP_TILES),
+    );
+    if (firstTile % SPAN_GROUP_TILES >= SPAN_TILES)
       expect(Math.floor(firstTile / SPAN_TILES)).toBe(Math.floor((endTile - 1) / SPAN_TILES));
   }
   // Every item once per head, after all that it resumes.

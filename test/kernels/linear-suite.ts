@@ -91,6 +91,20 @@ function describeType(
     }
   });
 
+  // A power of two changes no bit but the exponent's, as long as a block's largest value is above kLeastLargest.
+  if (type.blockSize > 1) {
+    test('multiplies tiny rows as it does others', () => {
+      const random = new Random(9);
+      const [n, k, rows] = [37, 2 * block, 3];
+      const weight = randomWeight(type, n * k, random);
+      const x = random.normals(rows * k);
+      const [plain, tiny] = [x, x.map((value) => value * 2 ** -110)].map((some) =>
+        testing.linear(path, 1, weight, type.type, n, k, some),
+      );
+      expect(tiny).toEqual(plain!.map((value) => value * 2 ** -110));
+    });
+  }
+
   // Past every height of a tile, every chunk of K and block of outputs, and from few rows to many.
   test('gives the first rows the same bits whatever comes after them', () => {
     const random = new Random(11);

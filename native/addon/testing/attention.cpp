@@ -34,26 +34,26 @@ struct Case {
   std::vector<float> cosines, sines;
 };
 
-/** Writes a whole context into fresh runs, after those that it shares. */
+/** Writes a whole context into fresh slabs, after those that it shares. */
 std::vector<uint32_t> write_context(Backend* backend, KvPool* pool, const RopeTable& rope,
                                     const std::vector<float>& k, const std::vector<float>& v,
-                                    int n_tokens, std::vector<uint32_t> runs) {
-  const size_t n_shared = runs.size();
+                                    int n_tokens, std::vector<uint32_t> slabs) {
+  const size_t n_shared = slabs.size();
   std::vector<KvTarget> targets;
   for (int i = 0; i < n_tokens; i++) {
     if (static_cast<size_t>(i / kTileTokens) < n_shared) {
       // The same values again, where they are: nobody sees it.
-      targets.push_back({runs[static_cast<size_t>(i / kTileTokens)], i % kTileTokens, i});
+      targets.push_back({slabs[static_cast<size_t>(i / kTileTokens)], i % kTileTokens, i});
       continue;
     }
-    if (i % kTileTokens == 0) runs.push_back(*pool->allocate());
-    targets.push_back({runs.back(), i % kTileTokens, i});
+    if (i % kTileTokens == 0) slabs.push_back(*pool->allocate());
+    targets.push_back({slabs.back(), i % kTileTokens, i});
   }
   const DeviceFloats keys(*backend, k), values(*backend, v);
   backend->begin_step({.targets = targets});
-  backend->kv_write({pool->store(), rope, 0, keys.data(), values.data(), targets});
+  backend->kv_write({pool->store(), rope, 0, keys.data(), values.data()});
   backend->wait();
-  return runs;
+  return slabs;
 }
 
 /** Bytes that hold all contexts, if nothing is shared; with some blocks to spare for pages begun.
@@ -79,7 +79,7 @@ Napi::Value attention(const Napi::CallbackInfo& info) {
   const DeviceFloats cosines(backend, c.cosines), sines(backend, c.sines);
   const RopeTable rope{cosines.data(), sines.data(), c.head_dim, c.interleaved};
   KvPool pool(backend, {c.format, 1, c.n_kv_heads, c.head_dim}, room_for(contexts, c));
-  std::vector<std::vector<uint32_t>> runs(contexts.Length());
+  std::vector<std::vector<uint32_t>> slabs(contexts.Length());
   std::vector<PlanSequence> sequences;
   std::vector<float> queries;
   int n_rows = 0;
@@ -92,24 +92,24 @@ Napi::Value attention(const Napi::CallbackInfo& info) {
     std::vector<uint32_t> shared;
     if (const Napi::Value shares = context.Get("shares"); shares.IsObject()) {
       const auto object = shares.As<Napi::Object>();
-      const auto& other = runs[static_cast<size_t>(integer_of(object.Get("context")))];
+      const auto& other = slabs[static_cast<size_t>(integer_of(object.Get("context")))];
       shared.assign(other.begin(), other.begin() + integer_of(object.Get("tokens")) / kTileTokens);
     }
-    runs[i] = write_context(&backend, &pool, rope, k, v, n_tokens, std::move(shared));
-    sequences.push_back({n_rows, own, n_tokens - own, runs[i]});
+    slabs[i] = write_context(&backend, &pool, rope, k, v, n_tokens, std::move(shared));
+    sequences.push_back({n_rows, own, n_tokens - own, slabs[i]});
     queries.insert(queries.end(), q.begin(), q.end());
     n_rows += own;
   }
   const AttentionPlan plan = plan_attention(
       sequences,
-      {c.n_heads / c.n_kv_heads, c.n_kv_heads, c.parallelism, c.window, c.grouping, nullptr});
+      {{c.n_heads / c.n_kv_heads, c.n_kv_heads, c.parallelism}, c.window, c.grouping, nullptr});
   const DeviceFloats partials(backend,
                               static_cast<size_t>(plan.n_partials * c.n_heads * (c.head_dim + 2)));
   const DeviceFloats q(backend, queries), out(backend, queries.size());
   const float scale = 1.0f / std::sqrt(static_cast<float>(c.head_dim));
   backend.begin_step({.plans = std::span(&plan, 1)});
-  backend.attention({pool.store(), rope, 0, c.n_heads, scale, q.data(), &plan, partials.data()});
-  backend.attention_merge({&plan, partials.data(), n_rows, c.n_heads, c.head_dim, out.data()});
+  backend.attention({pool.store(), rope, 0, c.n_heads, scale, q.data(), 0, partials.data()});
+  backend.attention_merge({0, partials.data(), c.n_heads, c.head_dim, out.data()});
   return floats_to(info.Env(), out.read());
 }
 
@@ -130,10 +130,9 @@ Napi::Value plan(const Napi::CallbackInfo& info) {
         {n_rows, integer_of(object.Get("rows")), integer_of(object.Get("position")), blocks[i]});
     n_rows += sequences.back().n_rows;
   }
-  PlanOptions how{integer_of(options.Get("headsPerKvHead")),
-                  integer_of(options.Get("kvHeads")),
-                  integer_of(options.Get("parallelism")),
-                  integer_of(options.Get("window")),
+  const PlanShape shape{integer_of(options.Get("headsPerKvHead")),
+                        integer_of(options.Get("kvHeads")), integer_of(options.Get("parallelism"))};
+  PlanOptions how{shape, integer_of(options.Get("window")),
                   options.Get("grouped").ToBoolean() ? Grouping::kAlways : Grouping::kNever,
                   nullptr};
   AttentionCosts costs;
@@ -160,7 +159,7 @@ Napi::Value plan(const Napi::CallbackInfo& info) {
       rows.Set(static_cast<uint32_t>(i), object);
     }
     auto object = Napi::Object::New(env);
-    object.Set("run", item.run);
+    object.Set("part", item.part);
     object.Set("firstTile", item.first_tile);
     object.Set("endTile", item.end_tile);
     object.Set("rows", rows);
@@ -172,7 +171,7 @@ Napi::Value plan(const Napi::CallbackInfo& info) {
     for (int i = made.merge_begin[row]; i < made.merge_begin[row + 1]; i++) {
       auto entry = Napi::Object::New(env);
       entry.Set("partial", made.merge_entries[static_cast<size_t>(i)].partial);
-      entry.Set("group", made.merge_entries[static_cast<size_t>(i)].group);
+      entry.Set("spanGroup", made.merge_entries[static_cast<size_t>(i)].span_group);
       entries.Set(entries.Length(), entry);
     }
     merges.Set(merges.Length(), entries);

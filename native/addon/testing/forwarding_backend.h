@@ -36,7 +36,7 @@ class ForwardingBackend : public Backend {
 
   void begin_step(const StepTables& tables) override { inner_->begin_step(tables); }
   void start() override { inner_->start(); }
-  bool works_by_itself() const override { return inner_->works_by_itself(); }
+  bool is_async() const override { return inner_->is_async(); }
   void wait() override { inner_->wait(); }
   const float* host_view(const float* values, size_t n) override {
     return inner_->host_view(values, n);

@@ -6,6 +6,7 @@
 #include "addon/convert.h"
 #include "addon/testing/device.h"
 #include "backend/block_codes.h"
+#include "backend/noise.h"
 #include "base/cores.h"
 #include "base/system_memory.h"
 #include "sampling/logit_edits.h"
@@ -45,7 +46,7 @@ Napi::Value gather_rows(const Napi::CallbackInfo& info) {
   const DeviceFloats out(*backend, ids.size() * static_cast<size_t>(tensor.n_cols));
   const auto table = backend->prepare_table(tensor, nullptr);
   backend->begin_step({.tokens = ids});
-  backend->gather_rows({table.get(), ids.data(), static_cast<int32_t>(ids.size()), out.data()});
+  backend->gather_rows({table.get(), out.data()});
   return floats_to(info.Env(), out.read());
 }
 
@@ -57,8 +58,7 @@ Napi::Value select_rows(const Napi::CallbackInfo& info) {
   const int width = integer_of(info[4]);
   const DeviceFloats out(*backend, rows.size() * static_cast<size_t>(width));
   backend->begin_step({.output_rows = rows});
-  backend->select_rows(
-      {x.data(), rows.data(), static_cast<int32_t>(rows.size()), width, out.data()});
+  backend->select_rows({x.data(), width, out.data()});
   return floats_to(info.Env(), out.read());
 }
 
@@ -125,18 +125,19 @@ double number_or(const Napi::Object& object, const char* key, double otherwise) 
   return value.IsUndefined() ? otherwise : value.ToNumber().DoubleValue();
 }
 
-std::vector<LogitEdit> edits_of(const Napi::Object& row) {
-  std::vector<LogitEdit> edits;
-  const Napi::Value value = row.Get("edits");
-  if (value.IsUndefined()) return edits;
+/** Appends the row's edits to those of all rows. */
+void add_edits(const Napi::Object& from, SampleRow* row, std::vector<LogitEdit>* edits) {
+  const Napi::Value value = from.Get("edits");
+  if (value.IsUndefined()) return;
   const auto list = value.As<Napi::Array>();
+  row->first_edit = static_cast<int32_t>(edits->size());
+  row->n_edits = static_cast<int32_t>(list.Length());
   for (uint32_t i = 0; i < list.Length(); i++) {
     const auto edit = list.Get(i).As<Napi::Object>();
-    edits.push_back({integer_of(edit.Get("token")),
-                     static_cast<float>(number_or(edit, "repetition", 1)),
-                     static_cast<float>(number_or(edit, "add", 0))});
+    edits->push_back({integer_of(edit.Get("token")),
+                      static_cast<float>(number_or(edit, "repetition", 1)),
+                      static_cast<float>(number_or(edit, "add", 0))});
   }
-  return edits;
 }
 
 SampleRow sample_row_of(const Napi::Object& row) {
@@ -146,9 +147,9 @@ SampleRow sample_row_of(const Napi::Object& row) {
   result.typical_p = static_cast<float>(number_or(row, "typicalP", 1));
   result.top_p = static_cast<float>(number_or(row, "topP", 1));
   result.min_p = static_cast<float>(number_or(row, "minP", 0));
-  result.seed = static_cast<uint64_t>(number_or(row, "seed", 0));
-  result.completion = static_cast<uint32_t>(number_or(row, "completion", 0));
-  result.position = static_cast<int32_t>(number_or(row, "position", 0));
+  result.noise_key = noise_key(static_cast<uint64_t>(number_or(row, "seed", 0)),
+                               static_cast<uint32_t>(number_or(row, "completion", 0)),
+                               static_cast<int32_t>(number_or(row, "position", 0)));
   result.forced_token = static_cast<int32_t>(number_or(row, "forcedToken", -1));
   result.n_top = static_cast<int32_t>(number_or(row, "top", 0));
   return result;
@@ -167,16 +168,15 @@ Napi::Value sample(const Napi::CallbackInfo& info) {
   const DeviceFloats logits(*backend, floats_of(info[2]));
   const auto rows_js = info[3].As<Napi::Array>();
   std::vector<SampleRow> rows;
-  std::vector<std::vector<LogitEdit>> edits;
+  std::vector<LogitEdit> edits;
   for (uint32_t i = 0; i < rows_js.Length(); i++) {
     rows.push_back(sample_row_of(rows_js.Get(i).As<Napi::Object>()));
-    edits.push_back(edits_of(rows_js.Get(i).As<Napi::Object>()));
-    rows.back().edits = edits.back();
+    add_edits(rows_js.Get(i).As<Napi::Object>(), &rows.back(), &edits);
   }
   std::vector<SampledToken> sampled(rows.size()), top(rows.size() * kMaxTopTokens);
   const auto vocabulary = static_cast<int32_t>(logits.size() / rows.size());
   backend->begin_step({});
-  backend->sample({logits.data(), vocabulary, rows, sampled.data(), top.data()});
+  backend->sample({logits.data(), vocabulary, rows, edits, sampled.data(), top.data()});
   backend->wait();
   auto result = Napi::Array::New(info.Env(), sampled.size());
   for (uint32_t i = 0; i < sampled.size(); i++) {

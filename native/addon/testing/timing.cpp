@@ -31,12 +31,13 @@ constexpr int kCallsPerStep = 32;  // of a device, whose steps cost some microse
  * gets the calls of a run as steps, with these tables. */
 Napi::Value time_calls(Napi::Env env, Backend& backend, const StepTables& tables,
                        const std::function<void(int)>& work) {
-  const int per_step = backend.works_by_itself() ? kCallsPerStep : 1;
+  const int per_step = backend.is_async() ? kCallsPerStep : 1;
   const auto step = [&] {
     backend.begin_step(tables);
     for (int i = 0; i < per_step; i++) work(i);
     backend.wait();
   };
+  backend.begin_step(tables);
   int calls = 0;
   const auto plain = [&] { work(calls++); };
   const auto run = [&](int n) {
@@ -77,7 +78,7 @@ Napi::Value time_linear(const Napi::CallbackInfo& info) {
     tensor.data = copies.back().data();
     weights.push_back(backend.prepare_weight(tensor, {}));
     // A device knows a weight by its source, so each needs one of its own.
-    if (!backend.works_by_itself() && !is_float(tensor.dtype)) copies.pop_back();
+    if (!backend.is_async() && !is_float(tensor.dtype)) copies.pop_back();
   }
   const DeviceFloats x(backend, waves(static_cast<size_t>(n_rows * tensor.n_cols)));
   const DeviceFloats y(backend, static_cast<size_t>(n_rows * tensor.n_rows));
@@ -109,11 +110,14 @@ class Contexts {
     for (int i = 0; i < n_sequences_; i++) fill();
     for (int i = 0; i < n_sequences_; i++)
       sequences_.push_back(
-          {i * n_rows_, n_rows_, n_tokens_ - n_rows_, runs_[static_cast<size_t>(i)]});
+          {i * n_rows_, n_rows_, n_tokens_ - n_rows_, slabs_[static_cast<size_t>(i)]});
     q_ = floats(static_cast<size_t>(n_sequences_ * n_rows_ * n_heads_ * head_dim_));
     out_ = floats(q_->size());
-    plan_ = plan_attention(sequences_, {n_heads_ / n_kv_heads_, n_kv_heads_, backend.parallelism(),
-                                        0, Grouping::kNever, nullptr});
+    plan_ =
+        plan_attention(sequences_, {{n_heads_ / n_kv_heads_, n_kv_heads_, backend.parallelism()},
+                                    0,
+                                    Grouping::kNever,
+                                    nullptr});
     partials_ = floats(static_cast<size_t>(plan_.n_partials * n_heads_ * (head_dim_ + 2)));
   }
 
@@ -122,38 +126,37 @@ class Contexts {
 
   void attend(int call) {
     const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim_));
-    backend_.attention({pool_->store(), rope(), call % n_layers_, n_heads_, scale, q_->data(),
-                        &plan_, partials_->data()});
-    backend_.attention_merge(
-        {&plan_, partials_->data(), n_sequences_ * n_rows_, n_heads_, head_dim_, out_->data()});
+    backend_.attention({pool_->store(), rope(), call % n_layers_, n_heads_, scale, q_->data(), 0,
+                        partials_->data()});
+    backend_.attention_merge({0, partials_->data(), n_heads_, head_dim_, out_->data()});
   }
 
   /** The keys and values of each sequence's rows. */
   void write(int call) {
-    backend_.kv_write({pool_->store(), rope(), call % n_layers_, k_->data(), k_->data(), targets_});
+    backend_.kv_write({pool_->store(), rope(), call % n_layers_, k_->data(), k_->data()});
   }
 
  private:
   std::unique_ptr<DeviceFloats> floats(size_t n) {
     return std::make_unique<DeviceFloats>(backend_, waves(n));
   }
-  RopeTable rope() const { return {angles_->data(), angles_->data(), head_dim_, true}; }
+  RopeTable rope() const { return {angles_->data(), angles_->data(), head_dim_, 1}; }
 
   void fill() {
-    std::vector<uint32_t> runs;
+    std::vector<uint32_t> slabs;
     std::vector<KvTarget> targets;
     for (int i = 0; i < n_tokens_; i++) {
-      if (i % kTileTokens == 0) runs.push_back(*pool_->allocate());
-      targets.push_back({runs.back(), i % kTileTokens, i});
+      if (i % kTileTokens == 0) slabs.push_back(*pool_->allocate());
+      targets.push_back({slabs.back(), i % kTileTokens, i});
     }
     const int most_rows = std::max(n_tokens_, n_sequences_ * n_rows_);
     if (k_ == nullptr) k_ = floats(static_cast<size_t>(most_rows * n_kv_heads_ * head_dim_));
     backend_.begin_step({.targets = targets});
     for (int layer = 0; layer < n_layers_; layer++)
-      backend_.kv_write({pool_->store(), rope(), layer, k_->data(), k_->data(), targets});
+      backend_.kv_write({pool_->store(), rope(), layer, k_->data(), k_->data()});
     backend_.wait();
     targets_.insert(targets_.end(), targets.end() - n_rows_, targets.end());
-    runs_.push_back(std::move(runs));
+    slabs_.push_back(std::move(slabs));
   }
 
   int n_heads_, n_kv_heads_, head_dim_, n_rows_, n_tokens_, n_sequences_, n_layers_;
@@ -161,7 +164,7 @@ class Contexts {
   KvFormat format_;
   std::unique_ptr<KvPool> pool_;
   std::unique_ptr<DeviceFloats> angles_, k_, q_, out_, partials_;
-  std::vector<std::vector<uint32_t>> runs_;
+  std::vector<std::vector<uint32_t>> slabs_;
   std::vector<KvTarget> targets_;
   std::vector<PlanSequence> sequences_;
   AttentionPlan plan_;
@@ -222,7 +225,7 @@ Napi::Value time_sample(const Napi::CallbackInfo& info) {
   const std::vector<SampleRow> rows(static_cast<size_t>(n_rows), row);
   std::vector<SampledToken> out(rows.size());
   return time_calls(info.Env(), backend, {}, [&](int) {
-    backend.sample({logits.data(), vocabulary, rows, out.data(), nullptr});
+    backend.sample({logits.data(), vocabulary, rows, {}, out.data(), nullptr});
   });
 }
 

@@ -7,14 +7,14 @@ namespace cachalot::addon {
 
 namespace {
 
-/** Every row of the step is the last token of a sequence of its own, and run i of a plan is the
+/** Every row of the step is the last token of a sequence of its own, and part i of a plan is the
  * whole context of row i. */
 bool is_decoding(const StepTables& tables) {
   if (tables.plans.empty() || tables.tokens.empty()) return false;
-  const auto& runs = tables.plans[0].runs;
-  if (runs.size() != tables.targets.size()) return false;
-  for (size_t i = 0; i < runs.size(); i++)
-    if (runs[i].n_tokens != tables.targets[i].position + 1) return false;
+  const auto& parts = tables.plans[0].parts;
+  if (parts.size() != tables.targets.size()) return false;
+  for (size_t i = 0; i < parts.size(); i++)
+    if (parts[i].n_tokens != tables.targets[i].position + 1) return false;
   return true;
 }
 
@@ -91,43 +91,36 @@ void TurnTakingBackend::wait() {
   turns_->add(step_);
 }
 
+// Ops name a plan by its index, so they read the plans that the step began with.
 void TurnTakingBackend::attention(const AttentionParams& params) {
+  if (plans_.empty()) return ForwardingBackend::attention(params);
+  if (step_.turn == Turn::kNoAttention) return;
   AttentionParams changed = params;
-  if (const AttentionPlan* plan = other_plan(params.plan); plan != nullptr) {
-    if (step_.turn == Turn::kNoAttention) return;
-    changed.plan = plan;
-    changed.partials = partials_->floats();
-  }
+  changed.partials = partials_->floats();
   ForwardingBackend::attention(changed);
 }
 
 void TurnTakingBackend::attention_merge(const AttentionMergeParams& params) {
   AttentionMergeParams changed = params;
-  if (const AttentionPlan* plan = other_plan(params.plan); plan != nullptr) {
+  if (!plans_.empty()) {
     // All layers have one buffer for what they read: zeros are made once, so that the bound has
     // next to nothing of it.
     if (step_.turn == Turn::kNoAttention && std::exchange(zeroed_, params.out) == params.out)
       return;
-    changed.plan = plan;
     if (partials_ != nullptr) changed.partials = partials_->floats();
   }
   ForwardingBackend::attention_merge(changed);
 }
 
-const AttentionPlan* TurnTakingBackend::other_plan(const AttentionPlan* plan) const {
-  if (plans_.empty()) return nullptr;
-  return &plans_[static_cast<size_t>(plan - given_.data())];
-}
-
 AttentionPlan TurnTakingBackend::plan_apart(const AttentionPlan& plan, int window) const {
   std::vector<PlanSequence> sequences;
-  for (const ContextRun& run : plan.runs) {
-    const auto n_tiles = static_cast<size_t>((run.n_tokens + kTileTokens - 1) / kTileTokens);
+  for (const ContextPart& part : plan.parts) {
+    const auto n_tiles = static_cast<size_t>((part.n_tokens + kTileTokens - 1) / kTileTokens);
     const auto row = static_cast<int32_t>(sequences.size());
-    sequences.push_back({row, 1, run.n_tokens - 1, std::span(run.blocks, n_tiles)});
+    sequences.push_back({row, 1, part.n_tokens - 1, std::span(part.slabs, n_tiles)});
   }
-  return plan_attention(sequences, {n_heads_ / n_kv_heads_, n_kv_heads_, parallelism(), window,
-                                    Grouping::kNever, nullptr});
+  const PlanShape shape{n_heads_ / n_kv_heads_, n_kv_heads_, parallelism()};
+  return plan_attention(sequences, {shape, window, Grouping::kNever, nullptr});
 }
 
 void TurnTakingBackend::make_room() {

@@ -55,8 +55,6 @@ class TurnTakingBackend final : public ForwardingBackend {
   void attention_merge(const AttentionMergeParams& params) override;
 
  private:
-  /** Null if the plan is as it was. */
-  const AttentionPlan* other_plan(const AttentionPlan* plan) const;
   AttentionPlan plan_apart(const AttentionPlan& plan, int window) const;
   void make_room();
 

@@ -11,14 +11,12 @@ namespace cachalot::cpu::avx2 {
 
 namespace {
 
-constexpr uint32_t kFormatF32 = 0;  // KvFormat's numbers
-
 template <int kQueries>
 void score_f32(const AttentionTile& tile, int query, __m256 (*s)[4]) {
   const auto* keys = reinterpret_cast<const float*>(tile.keys);
   for (int d = 0; d < tile.head_dim; d++) {
     for (int part = 0; part < 4; part++) {
-      const __m256 k = _mm256_loadu_ps(keys + d * kTileKeys + 8 * part);
+      const __m256 k = _mm256_loadu_ps(keys + d * kTileTokens + 8 * part);
       for (int i = 0; i < kQueries; i++) {
         const __m256 q = _mm256_set1_ps(tile.queries[(query + i) * tile.head_dim + d]);
         s[i][part] = _mm256_fmadd_ps(q, k, s[i][part]);
@@ -33,7 +31,7 @@ void score_bf16(const AttentionTile& tile, int query, __m256 (*s)[4]) {
   for (int d = 0; d < tile.head_dim; d += 2) {
     for (int part = 0; part < 4; part++) {
       const __m256i pairs =
-          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(keys + d * kTileKeys + 16 * part));
+          _mm256_loadu_si256(reinterpret_cast<const __m256i*>(keys + d * kTileTokens + 16 * part));
       for (int i = 0; i < kQueries; i++) {
         const float* q = tile.queries + (query + i) * tile.head_dim + d;
         s[i][part] = _mm256_fmadd_ps(_mm256_set1_ps(q[0]), first_of_pairs(pairs), s[i][part]);
@@ -51,7 +49,7 @@ inline __m256 lanes(uint32_t bits) {
 }
 
 /** Turns scores into probabilities and updates max and sum; returns the factor of the old state. */
-inline float soften(const AttentionTile& tile, int query, const __m256* s, float* p) {
+inline float softmax_step(const AttentionTile& tile, int query, const __m256* s, float* p) {
   const __m256 lowest = _mm256_set1_ps(-__builtin_inff()), scale = _mm256_set1_ps(tile.scale);
   __m256 a[4], largest = lowest;
   for (int part = 0; part < 4; part++) {
@@ -77,10 +75,10 @@ inline float soften(const AttentionTile& tile, int query, const __m256* s, float
 
 /** acc += p V for 8 columns of V in f32. */
 template <int kQueries>
-void accumulate_f32(const AttentionTile& tile, int column, const float (*p)[kTileKeys],
+void accumulate_f32(const AttentionTile& tile, int column, const float (*p)[kTileTokens],
                     __m256* acc) {
   const auto* values = reinterpret_cast<const float*>(tile.values);
-  for (int key = 0; key < kTileKeys; key++) {
+  for (int key = 0; key < kTileTokens; key++) {
     const __m256 v = load_first(values + key * tile.head_dim + column, tile.head_dim - column);
     for (int i = 0; i < kQueries; i++) {
       acc[i] = _mm256_fmadd_ps(_mm256_set1_ps(p[i][key]), v, acc[i]);
@@ -90,11 +88,11 @@ void accumulate_f32(const AttentionTile& tile, int column, const float (*p)[kTil
 
 /** acc += p V for 8 columns of V in bf16, two keys at a time. */
 template <int kQueries>
-void accumulate_bf16(const AttentionTile& tile, int column, const float (*p)[kTileKeys],
+void accumulate_bf16(const AttentionTile& tile, int column, const float (*p)[kTileTokens],
                      __m256* acc) {
   const auto* values = reinterpret_cast<const uint16_t*>(tile.values);
   const __m256i mask = first(tile.head_dim - column);
-  for (int key = 0; key < kTileKeys; key += 2) {
+  for (int key = 0; key < kTileTokens; key += 2) {
     const __m256i pairs = _mm256_maskload_epi32(
         reinterpret_cast<const int*>(values + key * tile.head_dim + 2 * column), mask);
     for (int i = 0; i < kQueries; i++) {
@@ -110,12 +108,12 @@ void queries(const AttentionTile& tile, int query) {
   for (auto& parts : s) {
     for (auto& part : parts) part = _mm256_setzero_ps();
   }
-  const bool f32 = tile.format == kFormatF32;
+  const bool f32 = tile.format == KvFormat::kF32;
   if (f32) score_f32<kQueries>(tile, query, s);
   else score_bf16<kQueries>(tile, query, s);
-  alignas(32) float p[kQueries][kTileKeys];
+  alignas(32) float p[kQueries][kTileTokens];
   float factors[kQueries];
-  for (int i = 0; i < kQueries; i++) factors[i] = soften(tile, query + i, s[i], p[i]);
+  for (int i = 0; i < kQueries; i++) factors[i] = softmax_step(tile, query + i, s[i], p[i]);
   for (int column = 0; column < tile.head_dim; column += 8) {
     const int left = tile.head_dim - column;
     __m256 acc[kQueries];
@@ -132,7 +130,7 @@ void queries(const AttentionTile& tile, int query) {
 }
 
 // A query that reads nothing of the tile is left alone: its state keeps its bits.
-void run_tile(const AttentionTile& tile) {
+void attend_tile(const AttentionTile& tile) {
   prefetch_next(tile);
   int query = 0;
   while (query < tile.n_queries) {
@@ -150,7 +148,7 @@ void run_tile(const AttentionTile& tile) {
 }  // namespace
 
 void attention_span(const AttentionSpan* span) {
-  for (int i = 0; i < span->n_tiles; i++) run_tile(tile_of(*span, i, 0));
+  for (int i = 0; i < span->n_tiles; i++) attend_tile(tile_of(*span, i, 0));
 }
 
 void merge_states(AttentionState into, AttentionState later, int32_t n, int32_t head_dim) {

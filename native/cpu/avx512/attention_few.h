@@ -15,9 +15,6 @@ namespace cachalot::cpu::avx512 {
 
 namespace {
 
-constexpr int kTile = kTileKeys;
-constexpr uint32_t kFormatF32 = 0;  // KvFormat's numbers
-
 /** Scores of one query: 32 keys in two registers. */
 struct Scores {
   __m512 low, high;
@@ -27,8 +24,8 @@ template <int kQueries>
 void score_f32(const AttentionTile& tile, int query, Scores* s) {
   const auto* keys = reinterpret_cast<const float*>(tile.keys);
   for (int d = 0; d < tile.head_dim; d++) {
-    const __m512 low = _mm512_loadu_ps(keys + d * kTile),
-                 high = _mm512_loadu_ps(keys + d * kTile + 16);
+    const __m512 low = _mm512_loadu_ps(keys + d * kTileTokens),
+                 high = _mm512_loadu_ps(keys + d * kTileTokens + 16);
     for (int i = 0; i < kQueries; i++) {
       const __m512 q = _mm512_set1_ps(tile.queries[(query + i) * tile.head_dim + d]);
       s[i].low = _mm512_fmadd_ps(q, low, s[i].low);
@@ -52,8 +49,8 @@ template <int kQueries, bool kHigh>
 void score_bf16(const AttentionTile& tile, int query, Scores* s) {
   const auto* keys = reinterpret_cast<const uint16_t*>(tile.keys);
   for (int d = 0; d < tile.head_dim; d += 2) {
-    const __m512bh low = load_pairs(keys + d * kTile);
-    const __m512bh high = kHigh ? load_pairs(keys + d * kTile + 32) : low;
+    const __m512bh low = load_pairs(keys + d * kTileTokens);
+    const __m512bh high = kHigh ? load_pairs(keys + d * kTileTokens + 32) : low;
 #pragma GCC unroll 4
     for (int i = 0; i < kQueries; i++) {
       const __m512bh q = pair_of(tile.queries_bf16 + (query + i) * tile.head_dim + d);
@@ -68,12 +65,12 @@ inline int keys_read(const AttentionTile& tile, int query, int n_queries) {
   int last = 0;
   for (int i = query; i < query + n_queries; i++)
     last = tile.end_keys[i] > last ? tile.end_keys[i] : last;
-  return last - tile.first_key < kTile ? last - tile.first_key : kTile;
+  return last - tile.first_key < kTileTokens ? last - tile.first_key : kTileTokens;
 }
 
 /** Turns scores into probabilities and updates max and sum; returns the factor of the old state. */
-inline float soften(const AttentionTile& tile, int query, const Scores& s, __m512* low,
-                    __m512* high) {
+inline float softmax_step(const AttentionTile& tile, int query, const Scores& s, __m512* low,
+                          __m512* high) {
   const uint32_t mask = key_mask(tile, query);
   const auto mask_low = static_cast<__mmask16>(mask),
              mask_high = static_cast<__mmask16>(mask >> 16);
@@ -96,7 +93,7 @@ inline float soften(const AttentionTile& tile, int query, const Scores& s, __m51
 /** out = factor * out + p V for kQueries queries, 64 columns at a time. */
 template <int kQueries>
 void accumulate_f32(const AttentionTile& tile, int query, const float* factors,
-                    const float (*p)[kTile]) {
+                    const float (*p)[kTileTokens]) {
   const auto* values = reinterpret_cast<const float*>(tile.values);
   for (int column = 0; column < tile.head_dim; column += 16) {
     const __mmask16 mask = first(tile.head_dim - column);
@@ -105,7 +102,7 @@ void accumulate_f32(const AttentionTile& tile, int query, const float* factors,
       const float* out = tile.out + (query + i) * tile.head_dim + column;
       acc[i] = _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, out), _mm512_set1_ps(factors[i]));
     }
-    for (int key = 0; key < kTile; key++) {
+    for (int key = 0; key < kTileTokens; key++) {
       const __m512 v = _mm512_maskz_loadu_ps(mask, values + key * tile.head_dim + column);
       for (int i = 0; i < kQueries; i++)
         acc[i] = _mm512_fmadd_ps(_mm512_set1_ps(p[i][key]), v, acc[i]);
@@ -119,7 +116,7 @@ void accumulate_f32(const AttentionTile& tile, int query, const float* factors,
 /** 16 * kParts columns from `column` on; those in `mask` if kParts is 1. */
 template <int kQueries, int kParts>
 void accumulate_bf16(const AttentionTile& tile, int query, int column, __mmask16 mask,
-                     const float* factors, const uint16_t (*p)[kTile], int n_keys) {
+                     const float* factors, const uint16_t (*p)[kTileTokens], int n_keys) {
   const auto* values = reinterpret_cast<const uint16_t*>(tile.values) + 2 * column;
   float* out = tile.out + query * tile.head_dim + column;
   const auto load = [&](const void* at) {
@@ -156,7 +153,7 @@ void accumulate_bf16(const AttentionTile& tile, int query, int column, __mmask16
 /** out = factor * out + p V. */
 template <int kQueries>
 void accumulate_bf16(const AttentionTile& tile, int query, const float* factors,
-                     const uint16_t (*p)[kTile], int n_keys) {
+                     const uint16_t (*p)[kTileTokens], int n_keys) {
   int column = 0;
   for (; column + 64 <= tile.head_dim; column += 64)
     accumulate_bf16<kQueries, 4>(tile, query, column, 0xffff, factors, p, n_keys);
@@ -171,22 +168,22 @@ void queries(const AttentionTile& tile, int query) {
   for (auto& scores : s) scores = {_mm512_setzero_ps(), _mm512_setzero_ps()};
   float factors[kQueries];
   __m512 low, high;
-  if (tile.format == kFormatF32) {
-    alignas(64) float p[kQueries][kTile];
+  if (tile.format == KvFormat::kF32) {
+    alignas(64) float p[kQueries][kTileTokens];
     score_f32<kQueries>(tile, query, s);
     for (int i = 0; i < kQueries; i++) {
-      factors[i] = soften(tile, query + i, s[i], &low, &high);
+      factors[i] = softmax_step(tile, query + i, s[i], &low, &high);
       _mm512_store_ps(p[i], low);
       _mm512_store_ps(p[i] + 16, high);
     }
     accumulate_f32<kQueries>(tile, query, factors, p);
   } else {
-    alignas(64) uint16_t p[kQueries][kTile];
+    alignas(64) uint16_t p[kQueries][kTileTokens];
     const int n_keys = keys_read(tile, query, kQueries);
-    if (n_keys > kTile / 2) score_bf16<kQueries, true>(tile, query, s);
+    if (n_keys > kTileTokens / 2) score_bf16<kQueries, true>(tile, query, s);
     else score_bf16<kQueries, false>(tile, query, s);
     for (int i = 0; i < kQueries; i++) {
-      factors[i] = soften(tile, query + i, s[i], &low, &high);
+      factors[i] = softmax_step(tile, query + i, s[i], &low, &high);
       _mm512_store_si512(p[i], reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(high, low)));
     }
     accumulate_bf16<kQueries>(tile, query, factors, p, n_keys);

@@ -67,8 +67,8 @@ class ManyQueries {
   void run() {
     load();
     for (int i = 0; i < span_.n_tiles; i++) {
-      const int key = span_.first_key + i * kTileKeys;
-      if (key >= last_end_ || key + kTileKeys <= least_first_) continue;
+      const int key = span_.first_key + i * kTileTokens;
+      if (key >= last_end_ || key + kTileTokens <= least_first_) continue;
       next_ = i + 1 < span_.n_tiles ? span_.tiles[i + 1] : span_.next;
       next_end_ = next_ == nullptr ? nullptr : next_ + 2 * span_.value_offset;
       const auto* keys = reinterpret_cast<const uint16_t*>(span_.tiles[i]);
@@ -76,9 +76,9 @@ class ManyQueries {
       score(keys, largest);
       __m512 factors[kVectors];
       __mmask16 active[kVectors];
-      if (key >= last_first_ && key + kTileKeys <= least_end_)
-        soften<false>(key, largest, factors, active);
-      else soften<true>(key, largest, factors, active);
+      if (key >= last_first_ && key + kTileTokens <= least_end_)
+        softmax_step<false>(key, largest, factors, active);
+      else softmax_step<true>(key, largest, factors, active);
       accumulate(i, factors, active);
     }
     store();
@@ -111,14 +111,14 @@ class ManyQueries {
     const __m512 scale = _mm512_set1_ps(span_.scale);
     __m512 most[kVectors];
     for (int v = 0; v < kVectors; v++) most[v] = _mm512_set1_ps(-__builtin_inff());
-    for (int key = 0; key < kTileKeys; key += 8) {
+    for (int key = 0; key < kTileTokens; key += 8) {
       prefetch();
       __m512 sums[8][kVectors];
 #pragma GCC unroll 8
       for (int j = 0; j < 8; j++)
 #pragma GCC unroll 2
         for (int v = 0; v < kVectors; v++) sums[j][v] = _mm512_setzero_ps();
-      multiply<8>(queries_, head_dim_ / 2, keys + 2 * key, 2 * kTileKeys, sums);
+      multiply<8>(queries_, head_dim_ / 2, keys + 2 * key, 2 * kTileTokens, sums);
 #pragma GCC unroll 8
       for (int j = 0; j < 8; j++)
 #pragma GCC unroll 2
@@ -150,7 +150,7 @@ class ManyQueries {
 #pragma GCC unroll 2
       for (int v = 0; v < kVectors; v++)
         sums[j][v] = _mm512_mul_ps(_mm512_load_ps(out + j * kLanes + 16 * v), factors[v]);
-    multiply<kColumns>(pairs_, kTileKeys / 2, values + 2 * column, 2 * head_dim_, sums);
+    multiply<kColumns>(pairs_, kTileTokens / 2, values + 2 * column, 2 * head_dim_, sums);
 #pragma GCC unroll 8
     for (int j = 0; j < kColumns; j++)
 #pragma GCC unroll 2
@@ -160,8 +160,8 @@ class ManyQueries {
 
   /** Scores -> probabilities in bf16 pairs; new maxima and sums. */
   template <bool kMasked>
-  [[gnu::noinline]] void soften(int key, const __m512* largest, __m512* factors,
-                                __mmask16* active) {
+  [[gnu::noinline]] void softmax_step(int key, const __m512* largest, __m512* factors,
+                                      __mmask16* active) {
     const __m512 lowest = _mm512_set1_ps(-__builtin_inff());
     for (int v = 0; v < kVectors; v++) {
       const __m512i from = _mm512_sub_epi32(_mm512_load_si512(first_keys_ + 16 * v),
@@ -176,7 +176,7 @@ class ManyQueries {
       __m512 tile_max = largest[v];
       if (kMasked) {
         tile_max = lowest;
-        for (int t = 0; t < kTileKeys; t++) {
+        for (int t = 0; t < kTileTokens; t++) {
           float* at = scores + t * kLanes;
           const __m512 s = _mm512_mask_mov_ps(lowest, mask_of(t), _mm512_load_ps(at));
           _mm512_store_ps(at, s);
@@ -218,7 +218,7 @@ class ManyQueries {
       // Those that read any of the tile: `from` and `to` leave some of [0, 32).
       active[v] = 0xffff;
       if (kMasked) {
-        const __m512i zero = _mm512_setzero_si512(), end = _mm512_set1_epi32(kTileKeys);
+        const __m512i zero = _mm512_setzero_si512(), end = _mm512_set1_epi32(kTileTokens);
         active[v] =
             _mm512_cmplt_epi32_mask(_mm512_max_epi32(from, zero), _mm512_min_epi32(to, end));
       }
@@ -316,8 +316,8 @@ class ManyQueries {
   alignas(64) int32_t first_keys_[kLanes], end_keys_[kLanes];
   alignas(64) float max_[kLanes], sum_[kLanes];
   alignas(64) uint32_t queries_[kMaxHeadDim / 2 * kLanes];  // pairs of bf16
-  alignas(64) float scores_[kTileKeys * kLanes];
-  alignas(64) uint32_t pairs_[kTileKeys / 2 * kLanes];  // probabilities, pairs of bf16
+  alignas(64) float scores_[kTileTokens * kLanes];
+  alignas(64) uint32_t pairs_[kTileTokens / 2 * kLanes];  // probabilities, pairs of bf16
   alignas(64) float out_[kMaxHeadDim * kLanes];
 };
 

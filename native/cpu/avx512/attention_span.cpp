@@ -15,7 +15,7 @@ constexpr int kEnough =
 
 /** How many queries, of those that are left, go together; 0: too few. */
 int many_of(const AttentionSpan& span, int left) {
-  if (span.format == kFormatF32 || span.head_dim > kMaxHeadDim) return 0;
+  if (span.format == KvFormat::kF32 || span.head_dim > kMaxHeadDim) return 0;
   if (left > 16 + kEnough) return left < 32 ? left : 32;
   return left < kEnough ? 0 : left < 16 ? left : 16;
 }

@@ -64,10 +64,10 @@ struct BF16 : Sums {
 }  // namespace
 
 void linear_floats(const FloatTask* task) {
-  switch (task->dtype) {  // DType's numbers
-    case 0: return run_floats<F32>(*task);
-    case 1: return run_floats<F16>(*task);
-    case 30: return run_floats<BF16>(*task);
+  switch (task->dtype) {
+    case DType::kF32: return run_floats<F32>(*task);
+    case DType::kF16: return run_floats<F16>(*task);
+    case DType::kBF16: return run_floats<BF16>(*task);
     default: return;
   }
 }

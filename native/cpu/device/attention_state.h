@@ -1,11 +1,10 @@
-// The algebra of split attention: a partial result over some keys is (out, max, sum) with
-//   out = sum_i 2^(s_i - max) v_i,  sum = sum_i 2^(s_i - max);  lse2 = max + log2(sum).
-// An empty part has max = -inf, sum = 0, out = 0, and is the neutral element on both sides.
-// Static functions: each path compiles its own.
+// What is done with softmax states (backend/softmax_state.h), a plain loop over D. Static
+// functions: each path compiles its own.
 #pragma once
 
 #include <math.h>
 
+#include "backend/softmax_state.h"
 #include "cpu/device/exp2.h"
 #include "cpu/kernels.h"
 
@@ -22,24 +21,18 @@ static inline void clear_state(const AttentionState& state, int head_dim) {
   *state.sum = 0.0f;
 }
 
-/** A part whose scores were all NaN is not empty: its sum says so. */
-static inline int is_empty_state(const AttentionState& state) {
-  return *state.max == -INFINITY && *state.sum == 0.0f;
-}
-
 static inline void copy_state(const AttentionState& from, const AttentionState& to, int head_dim) {
   for (int d = 0; d < head_dim; d++) to.out[d] = from.out[d];
   *to.max = *from.max;
   *to.sum = *from.sum;
 }
 
-/** into = into (+) later. */
 static inline void merge_state(const AttentionState& into, const AttentionState& later,
                                int head_dim) {
-  if (is_empty_state(later)) return;
-  if (is_empty_state(into)) {
-    copy_state(later, into, head_dim);
-    return;
+  switch (merge_case(*into.max, *into.sum, *later.max, *later.sum)) {
+    case MergeCase::kKeep: return;
+    case MergeCase::kReplace: return copy_state(later, into, head_dim);
+    case MergeCase::kBlend: break;
   }
   const float max = *into.max > *later.max ? *into.max : *later.max;
   const float a = exp2_f32(*into.max - max), b = exp2_f32(*later.max - max);

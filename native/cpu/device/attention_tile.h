@@ -5,14 +5,12 @@
 
 namespace cachalot::cpu {
 
-constexpr int kTileKeys = 32;
-
 /** One online-softmax step of some queries over one tile. */
 struct AttentionTile {
-  const uint8_t* keys;           // block of K
-  const uint8_t* values;         // block of V
-  const uint8_t* next;           // the block that will be read next; may be null
-  uint32_t format;               // KvFormat
+  const uint8_t* keys;    // block of K
+  const uint8_t* values;  // block of V
+  const uint8_t* next;    // the block that will be read next; may be null
+  KvFormat format;
   int32_t head_dim;              // D, even
   int32_t n_queries;             // n
   const float* queries;          // [n, D] f32, rotated
@@ -36,7 +34,7 @@ static inline void prefetch_next(const AttentionTile& tile) {
 
 /** Bits of the first n keys of a tile. */
 static inline uint32_t first_bits(int n) {
-  return n <= 0 ? 0 : n >= kTileKeys ? ~(uint32_t)0 : ((uint32_t)1 << n) - 1;
+  return n <= 0 ? 0 : n >= kTileTokens ? ~(uint32_t)0 : ((uint32_t)1 << n) - 1;
 }
 
 /** Bit t: the query reads key t. */
@@ -58,7 +56,7 @@ static inline AttentionTile tile_of(const AttentionSpan& span, int i, int query)
           span.queries_bf16 + vector,
           span.first_keys + query,
           span.end_keys + query,
-          span.first_key + i * kTileKeys,
+          span.first_key + i * kTileTokens,
           span.scale,
           span.state.out + vector,
           span.state.max + query,

@@ -10,7 +10,6 @@ namespace cachalot::cpu {
 // 0 (weighted least squares, reweighted until the relative error is even: 9.2e-8; in f32 1.7e-7).
 constexpr float kExp2C1 = 6.9314700365e-1f, kExp2C2 = 2.4022242427e-1f, kExp2C3 = 5.5507335812e-2f,
                 kExp2C4 = 9.6715129912e-3f, kExp2C5 = 1.3264723821e-3f;
-constexpr float kLog2E = 1.44269504088896f;
 // Below this the result is zero (the smallest normal is 2^-126; we do not make denormals).
 constexpr float kExp2Min = -126.0f;
 

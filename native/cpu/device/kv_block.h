@@ -4,16 +4,10 @@
 //   bf16: K [D/2][32][2],   V [16][D][2]
 #pragma once
 
-#include "backend/params.h"
+#include "backend/kv_store.h"
 #include "base/half.h"
 
 namespace cachalot::cpu {
-
-inline uint8_t* kv_block(const KvStore& store, uint32_t run, int layer, int head) {
-  const uint64_t block = static_cast<uint64_t>(layer) * static_cast<uint64_t>(store.n_kv_heads) +
-                         static_cast<uint64_t>(head);
-  return store.base + (run + block * store.block_units) * kKvAddressUnit;
-}
 
 /** Bytes of K in a block; V follows. */
 inline size_t kv_half_bytes(const KvStore& store) {

@@ -8,12 +8,12 @@
 
 #include <stdint.h>
 
+#include "backend/arithmetic.h"
 #include "backend/code_tables.h"
 
 namespace cachalot::cpu {
 
 constexpr int kPanelOutputs = 16;
-constexpr int kQuantBlock = 32;                          // inputs per scale of x
 constexpr int kHalfs = kPanelOutputs * 2;                // bytes of one f16 for each output
 constexpr int kCodeBytes = kPanelOutputs * kQuantBlock;  // a byte per code, 32 inputs
 

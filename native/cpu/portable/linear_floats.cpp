@@ -31,10 +31,10 @@ void run(const FloatTask& task, int bytes) {
 }  // namespace
 
 void linear_floats(const FloatTask* task) {
-  switch (task->dtype) {  // DType's numbers
-    case 0: return run<read_f32>(*task, 4);
-    case 1: return run<read_f16>(*task, 2);
-    case 30: return run<read_bf16>(*task, 2);
+  switch (task->dtype) {
+    case DType::kF32: return run<read_f32>(*task, 4);
+    case DType::kF16: return run<read_f16>(*task, 2);
+    case DType::kBF16: return run<read_bf16>(*task, 2);
     default: return;
   }
 }

@@ -1,6 +1,6 @@
 // One warp's online softmax (FlashAttention-2, Dao 2023) for 16 queries: a tile of 32 keys at a
 // time on mma.sync. Thread 4 g + t holds queries g and g + 8, and of what it computes for them
-// columns 2t and 2t + 1 of every eight. Arithmetic: backend/attention_plan.h; the same for any
+// columns 2t and 2t + 1 of every eight. Arithmetic: backend/arithmetic.h; the same for any
 // number of queries and wherever keys are read from, so that a row's bits depend on its context
 // alone.
 #pragma once
@@ -14,16 +14,16 @@ namespace cachalot::cuda {
 template <int Dims, bool Exact>
 struct HeadShape {
   static constexpr int kSteps = Dims / 16;  // of mma.sync over dims, for scores
-  static constexpr int kGroups = Dims / 8;  // of 8 dims of the result
+  static constexpr int kOctets = Dims / 8;  // of 8 dims of the result
   int head_dim;
   SIMT_DEV bool has_step(int step) const { return Exact || step * 16 < head_dim; }
-  SIMT_DEV bool has_group(int group) const { return Exact || group * 8 < head_dim; }
+  SIMT_DEV bool has_octet(int octet) const { return Exact || octet * 8 < head_dim; }
 };
 
 /** (out, max, sum) of queries g and g + 8 over some keys, in base 2. */
 template <int Dims>
 struct SoftmaxState {
-  float out[Dims / 8][4];  // [groups of dims][query g: 2t, 2t+1; query g + 8: the same]
+  float out[Dims / 8][4];  // [octets of dims][query g: 2t, 2t+1; query g + 8: the same]
   float max[2], sum[2];
 
   SIMT_DEV void clear() {
@@ -78,7 +78,7 @@ SIMT_DEV void mask_scores(const KeyRanges& ranges, int first_key, float (&scores
   const int column = first_key + threadIdx.x % 4 * 2;
 #pragma unroll
   for (int query = 0; query < 2; query++) {
-    if (ranges.first[query] <= first_key && ranges.end[query] >= first_key + kBlockTokens) continue;
+    if (ranges.first[query] <= first_key && ranges.end[query] >= first_key + kTileTokens) continue;
 #pragma unroll
     for (int n = 0; n < 4; n++)
 #pragma unroll
@@ -92,7 +92,7 @@ SIMT_DEV void mask_scores(const KeyRanges& ranges, int first_key, float (&scores
 
 /** Scores become weights 2^(score - max), and the state's earlier part is scaled to the new max. */
 template <int Dims>
-SIMT_DEV void update_softmax(SoftmaxState<Dims>& state, float scale_log2, float (&scores)[4][4]) {
+SIMT_DEV void softmax_step(SoftmaxState<Dims>& state, float scale_log2, float (&scores)[4][4]) {
 #pragma unroll
   for (int query = 0; query < 2; query++) {
     float largest = -INFINITY;
@@ -121,9 +121,9 @@ SIMT_DEV void update_softmax(SoftmaxState<Dims>& state, float scale_log2, float 
     state.max[query] = max;
     if (shrink == 1.0f) continue;
 #pragma unroll
-    for (int group = 0; group < Dims / 8; group++) {
-      state.out[group][2 * query] *= shrink;
-      state.out[group][2 * query + 1] *= shrink;
+    for (int octet = 0; octet < Dims / 8; octet++) {
+      state.out[octet][2 * query] *= shrink;
+      state.out[octet][2 * query + 1] *= shrink;
     }
   }
 }
@@ -143,11 +143,11 @@ SIMT_DEV void add_values(const Shape& shape, const float (&weights)[4][4], const
     }
   const int lane = threadIdx.x % 32;
 #pragma unroll
-  for (int group = 0; group < Dims / 8; group++) {
-    if (!shape.has_group(group)) break;
-    const uint4 v = simt::ld16(values + (group * 32 + lane) * 16);
-    simt::mma_m16n8k16<bf16>(state.out[group], a[0], v.x, v.y);
-    simt::mma_m16n8k16<bf16>(state.out[group], a[1], v.z, v.w);
+  for (int octet = 0; octet < Dims / 8; octet++) {
+    if (!shape.has_octet(octet)) break;
+    const uint4 v = simt::ld16(values + (octet * 32 + lane) * 16);
+    simt::mma_m16n8k16<bf16>(state.out[octet], a[0], v.x, v.y);
+    simt::mma_m16n8k16<bf16>(state.out[octet], a[1], v.z, v.w);
   }
 }
 
@@ -159,9 +159,9 @@ SIMT_DEV void attend_tile(const Shape& shape, const uint16_t* queries, const uin
   float scores[4][4];
   compute_scores(shape, queries, block, scores);
   mask_scores(ranges, first_key, scores);
-  update_softmax(state, scale_log2, scores);
+  softmax_step(state, scale_log2, scores);
   __syncwarp();  // some lanes had nothing to scale
-  add_values(shape, scores, block + kBlockTokens * shape.head_dim * 2, state);
+  add_values(shape, scores, block + kTileTokens * shape.head_dim * 2, state);
 }
 
 }  // namespace cachalot::cuda

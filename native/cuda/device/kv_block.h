@@ -3,21 +3,14 @@
 // of the block in shared memory, without conflicts. Lane 4 g + t:
 //   K [D/16 steps][2 pairs of 8 keys][32 lanes][16]: of key g of each of the pair's eights, dims
 //     2t, 2t+1 and 2t+8, 2t+9 of the step
-//   V [D/8 groups][32 lanes][16]: of dim g of the group, keys 2t, 2t+1, 2t+8, 2t+9 of the first 16,
+//   V [D/8 octets][32 lanes][16]: of dim g of the octet, keys 2t, 2t+1, 2t+8, 2t+9 of the first 16,
 //     then of the last 16
 #pragma once
 
-#include "cuda/abi.h"
+#include "backend/kv_store.h"
 #include "cuda/device/simt.h"
 
 namespace cachalot::cuda {
-
-constexpr int kBlockTokens = 32;
-
-SIMT_DEV uint8_t* kv_block(const DeviceKv& store, uint32_t run, int layer, int head) {
-  const uint64_t block = static_cast<uint64_t>(layer) * store.n_kv_heads + head;
-  return store.base + (run + block * store.block_units) * 64;
-}
 
 /** Where an element stands, counted in elements: `inner` is what mma sums over, in 16s. */
 SIMT_DEV int fragment_element(int inner) {  // of the 16: pair t of (inner, inner + 8), element

@@ -2,12 +2,14 @@
 // only `linear` reads writes it so itself.
 #pragma once
 
+#include "backend/arithmetic.h"
 #include "cuda/abi.h"
 #include "cuda/device/simt.h"
 
 namespace cachalot::cuda {
 
-constexpr float kLeastLargest = 1e-30f;  // below it 127 / largest could overflow: codes are zero
+static_assert(kQuantBlock == 32, "a warp quantizes a block, an input per lane");
+
 constexpr float kLargestF16 = 65504.0f;
 
 template <class T>
@@ -59,7 +61,7 @@ SIMT_DEV void store_prepared(const PreparedRows& rows, int64_t row, int block, f
     case RowKind::kBytes: return store_bytes(rows, row, block, value);
     case RowKind::kBf16: halves[at] = bf16_bits(value); return;
     case RowKind::kF16: halves[at] = f16_bits(value); return;
-    case RowKind::kThrice: {
+    case RowKind::kBf16x3: {
       const int third = rows.padded / 3;
       const uint16_t high = bf16_bits(value);
       const uint16_t low = bf16_bits(value - bf16_value(high));
@@ -73,7 +75,7 @@ SIMT_DEV void store_prepared(const PreparedRows& rows, int64_t row, int block, f
 /** Blocks of 32 that a row has, those included that only fill it up. */
 SIMT_BOTH int blocks_of(const PreparedRows& rows, int width) {
   if (rows.kind == RowKind::kNone) return (width + 31) / 32;
-  return (rows.kind == RowKind::kThrice ? rows.padded / 3 : rows.padded) / 32;
+  return (rows.kind == RowKind::kBf16x3 ? rows.padded / 3 : rows.padded) / 32;
 }
 
 }  // namespace cachalot::cuda

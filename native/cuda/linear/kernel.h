@@ -58,7 +58,7 @@ SIMT_DEV LinearWork find_linear_work(const LinearArgs& args, int token_tiles) {
   while (work.output + 1 < args.n_used && cta >= args.outputs[work.output + 1].first_cta)
     work.output++;
   const LinearOutputArgs& output = args.outputs[work.output];
-  const int slices = args.chains ? 1 : output.n_slices;
+  const int slices = args.serial_slices ? 1 : output.n_slices;
   work.panel = (cta - output.first_cta) / slices;
   work.slice = (cta - output.first_cta) % slices;
   return work;
@@ -79,8 +79,8 @@ class LinearBlock {
   SIMT_DEV void run() {
     if constexpr (F == Format::kIQ2_XXS)
       expand_grid(shared_ + Tile::kGrid, threadIdx.x, kLinearThreads);
-    const int first_slice = args_.chains ? 0 : work_.slice;
-    const int n_slices = args_.chains ? output_.n_slices : 1;
+    const int first_slice = args_.serial_slices ? 0 : work_.slice;
+    const int n_slices = args_.serial_slices ? output_.n_slices : 1;
     const int first = slice_begin(first_slice), end = slice_begin(first_slice + n_slices);
     for (int i = 0; i < Tile::kStages - 1; i++) load_chunk(first + i, end, i);
     int slice_end = slice_begin(first_slice + 1), slice = 0;
@@ -96,7 +96,7 @@ class LinearBlock {
       }
     }
     simt::cp_async_wait<0>();
-    if (args_.chains || output_.n_slices == 1) store_outputs();
+    if (args_.serial_slices || output_.n_slices == 1) store_outputs();
     else reduce_slices();
   }
 

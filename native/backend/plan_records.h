@@ -1,0 +1,99 @@
+// What a step brings along besides weights and KV, as plain records. The host fills arrays of them;
+// the CPU reads the arrays where they are, a GPU gets copies of the same bytes. C headers only, and
+// no padding: the addon and the CUDA library need not share a compiler.
+#pragma once
+
+#include <stdint.h>
+
+namespace cachalot {
+
+/** A piece of context that the same rows read. */
+struct ContextPart {
+  const uint32_t* slabs;  // [n_tokens / 32, rounded up] addresses in context order; see KvStore
+  int32_t n_tokens;
+  int32_t first_position;  // logical position of its first token; the others follow
+};
+
+/** (rows, part, span range): computed once per KV head. Covers spans of one span group only. */
+struct WorkItem {
+  int32_t part;
+  int32_t first_row, n_rows;     // in the plan's item rows
+  int32_t first_tile, end_tile;  // of the part
+  int32_t first_partial;         // row i of the item writes partial first_partial + i
+};
+
+/** One row of an item: which row of the step, and how much of the part it reads. */
+struct ItemRow {
+  int32_t row;        // in the step
+  int32_t first_key;  // it reads keys [first_key, end_key) of the part
+  int32_t end_key;
+  int32_t query_position;  // angle at which its query is rotated: row_position - shift of the part
+  int32_t resumes;         // the partial that its first span continues; -1: none
+};
+
+/** One item for some KV heads: what a thread (or a block of them) does at a time. */
+struct AttentionPiece {
+  int32_t item;
+  int32_t first_head, n_heads;
+};
+
+/** Partials of one row in context order: those of one span group fold first, then the span groups.
+ */
+struct MergeEntry {
+  int32_t partial;
+  int32_t span_group;
+};
+
+/** Where a row's key and value go. Slot 0 of a block clears the block first, so absent keys are
+ * zeros. */
+struct KvTarget {
+  uint32_t slab;     // its address
+  int32_t slot;      // 0..31
+  int32_t position;  // angle at which the key is rotated
+};
+
+/** Copies the first `n_tokens` tokens of a slab, all layers and heads, and clears the rest of the
+ * target. */
+struct KvCopy {
+  uint32_t from, to;  // addresses of slabs
+  int32_t n_tokens;   // 1..31
+};
+
+/** A change to one logit: first it is divided (or, if negative, multiplied) by `repetition`, then
+ * `add` is added. */
+struct LogitEdit {
+  int32_t token;
+  float repetition = 1;
+  float add = 0;
+};
+
+/** How one row's token is drawn, in this order: edits; temperature; top-k; typical; top-p; min-p,
+ * each over what the one before left; then the argmax of logit / temperature + Gumbel noise keyed
+ * by (seed, completion, position, token), so that the draw depends on nothing else. Temperature 0
+ * takes the largest edited logit, the smallest id among equals. */
+struct SampleRow {
+  uint64_t noise_key = 0;  // see noise_key(seed, completion, position) in backend/noise.h
+  float temperature = 0;
+  float typical_p = 1;        // mass of the tokens nearest the entropy (Meister et al. 2022)
+  float top_p = 1;            // mass of the likeliest tokens (Holtzman et al. 2019)
+  float min_p = 0;            // share of the likeliest token's probability (Nguyen et al. 2024)
+  int32_t top_k = 0;          // the k likeliest; 0: all (Fan et al. 2018)
+  int32_t forced_token = -1;  // >= 0: only its log-probability is wanted
+  int32_t n_top = 0;          // likeliest tokens to report, at most kMaxTopTokens
+  int32_t first_edit = 0, n_edits = 0;  // of distinct tokens, in SampleParams::edits
+  int32_t unused = 0;
+};
+constexpr int kMaxTopTokens = 20;
+
+struct SampledToken {
+  int32_t token;  // -1: the row has no finite logit or a NaN
+  float logprob;  // natural logarithm, of the model's own distribution: no edits, temperature 1
+};
+
+static_assert(sizeof(ContextPart) == sizeof(void*) + 8 && sizeof(WorkItem) == 24 &&
+                  sizeof(ItemRow) == 20 && sizeof(AttentionPiece) == 12 &&
+                  sizeof(MergeEntry) == 8 && sizeof(KvTarget) == 12 && sizeof(KvCopy) == 12 &&
+                  sizeof(LogitEdit) == 12 && sizeof(SampleRow) == 48 && sizeof(SampledToken) == 8,
+              "records have no padding");
+
+}  // namespace cachalot
