@@ -11,9 +11,17 @@ import type { MachinePeaks } from '#lib/native.js';
 import { Command } from 'commander';
 
 import type { TimingBinding } from '../test/testing.js';
+import { attentionMergePoints } from './kernels/attention-merge.bench.js';
 import { attentionPoints } from './kernels/attention.bench.js';
-import { elementwisePoints, samplePoints } from './kernels/elementwise.bench.js';
+import { checkFinitePoints } from './kernels/check-finite.bench.js';
+import { gatherRowsPoints } from './kernels/gather-rows.bench.js';
+import { kvCopyPoints } from './kernels/kv-copy.bench.js';
+import { kvWritePoints } from './kernels/kv-write.bench.js';
 import { linearPoints } from './kernels/linear.bench.js';
+import { rmsNormPoints } from './kernels/rms-norm.bench.js';
+import { samplePoints } from './kernels/sample.bench.js';
+import { selectRowsPoints } from './kernels/select-rows.bench.js';
+import { siluMulPoints } from './kernels/silu-mul.bench.js';
 import { boundOf } from './kernels/point.js';
 import type { KernelPoint } from './kernels/point.js';
 import { betterPeaks, markdownTable, percent, saveResults } from './tools/results.js';
@@ -27,7 +35,14 @@ const TYPES = ['F32', 'F16', 'BF16', 'Q8_0', 'Q4_0', 'Q4_K', 'Q6_K', 'IQ2_XXS'];
 const OPS: Record<string, (types: readonly string[]) => KernelPoint[]> = {
   linear: linearPoints,
   attention: attentionPoints,
-  elementwise: elementwisePoints,
+  attention_merge: attentionMergePoints,
+  kv_write: kvWritePoints,
+  kv_copy: kvCopyPoints,
+  gather_rows: gatherRowsPoints,
+  select_rows: selectRowsPoints,
+  rms_norm: rmsNormPoints,
+  silu_mul: siluMulPoints,
+  check_finite: checkFinitePoints,
   sample: samplePoints,
 };
 

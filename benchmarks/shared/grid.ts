@@ -10,7 +10,7 @@ import { CachalotError } from '#lib/errors.js';
 import { native } from '#lib/native.js';
 import type { MachinePeaks } from '#lib/native.js';
 
-import type { StepTurns, TimedStep, Turn } from '../../test/bench/step-turns-binding.js';
+import type { StepTurns, TimedStep, Turn } from '../../test/testing/step-turns.js';
 import type { TestingBinding } from '../../test/testing.js';
 
 export const OWN = 16; // tokens of each sequence's own

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 
 import { testing } from '../testing.js';
-import type { Plan, PlanOptions, PlanSequence } from '../testing.js';
+import type { Plan, PlanOptions, PlanSequence } from '../testing/plan.js';
 
 const TILE = 32;
 const SPAN_TILES = 8;

@@ -2,7 +2,7 @@
 import { Engine } from '../../lib/index.js';
 import { writeTinyModel } from '../fixtures/tiny-model.js';
 import { emulatedLibrary, testing } from '../testing.js';
-import type { StepTurns, Turn } from './step-turns-binding.js';
+import type { StepTurns, Turn } from '../testing/step-turns.js';
 
 const PREFIX = Array.from({ length: 300 }, (_, i) => 3 + (i % 290));
 const SEQUENCES = 4;

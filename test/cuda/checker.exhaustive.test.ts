@@ -5,7 +5,7 @@ import { Random } from '../random.js';
 import { WEIGHT_TYPES } from '../reference/dequantize.js';
 import { ropeTable } from '../reference/attention.js';
 import { checkedLibrary, testing } from '../testing.js';
-import type { AttentionCase, AttentionContext } from '../testing.js';
+import type { AttentionCase, AttentionContext } from '../testing/attention.js';
 
 const library = checkedLibrary() ?? '';
 const checked = library === '' ? describe.skip : describe;

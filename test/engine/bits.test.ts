@@ -1,6 +1,6 @@
 /** No change of structure changes a bit: ids, log-probabilities and logits of a fixed set of scenarios, beside their goldens. */
 import { goldens, places, testBits } from './bits/suite.js';
-import { isFor, isQuick, SCENARIOS } from './bits/scenarios.js';
+import { isFor, isQuick, modelOf, SCENARIOS } from './bits/scenarios.js';
 
 testBits(isQuick);
 
@@ -10,4 +10,17 @@ test('every scenario has a name of its own, and every path that is known has gol
     const names = SCENARIOS.filter((scenario) => isFor(scenario, place)).map(({ name }) => name);
     expect(Object.keys(goldens.paths[place.name]!).sort()).toEqual(names.sort());
   }
+});
+
+test('the way with little memory of "preemption" preempts: it computes rows again', async () => {
+  const scenario = SCENARIOS.find(({ name }) => name === 'preemption')!;
+  const { path } = await modelOf(scenario);
+  const way = scenario.ways.at(-1)!;
+  await using engine = await places[0]!.load(path, {
+    ...way,
+    kv: { ...way.kv, format: scenario.format },
+  });
+  await scenario.question(engine);
+  const { rows, promptTokens, cachedTokens, generatedTokens } = engine.stats();
+  expect(rows).toBeGreaterThan(promptTokens - cachedTokens + generatedTokens);
 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 
 import { GREEDY } from '../../lib/sampling-options.js';
-import { edits } from '../reference/sampling.js';
+import { edits } from '../reference/sample.js';
 import { testing } from '../testing.js';
 
 const options = fc.record({

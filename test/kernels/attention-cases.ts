@@ -6,7 +6,7 @@
 import { Random } from '../random.js';
 import { rotate, ropeTable, weightedSum, weights } from '../reference/attention.js';
 import { roundBf16 } from '../reference/half.js';
-import type { AttentionCase, AttentionContext } from '../testing.js';
+import type { AttentionCase, AttentionContext } from '../testing/attention.js';
 
 const BASE = 10000;
 const POSITIONS = 4200; // more than any context here

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 
 import { Random } from '../random.js';
 import { devices, testing } from '../testing.js';
-import type { AttentionContext } from '../testing.js';
+import type { AttentionContext } from '../testing/attention.js';
 import { context, expectAttention, seeded, shape } from './attention-cases.js';
 
 /** [heads, KV heads, head size] */

@@ -144,23 +144,6 @@ function describeType(
     }
   });
 
-  test('reads rows of a table exactly', () => {
-    const random = new Random(3);
-    const [n, k] = [4, 2 * block];
-    const weight = randomWeight(type, n * k, random);
-    const expected = dequantize(type, weight);
-    const rows = testing.gatherRows(path, 1, weight, type.type, n, k, Int32Array.of(3, 0, 3));
-    [3, 0, 3].forEach((id, row) => {
-      for (let i = 0; i < k; i++) {
-        const value = expected[id * k + i]!;
-        // A difference of two products (scale and minimum) rounds once for each.
-        expect(Math.abs(rows[row * k + i]! - value)).toBeLessThanOrEqual(
-          (relative > 3e-6 ? 1e-5 : 2e-7) * (Math.abs(value) + (type.blockSize > 1 ? 3 : 0)),
-        );
-      }
-    });
-  });
-
   test('keeps a NaN in its own row', () => {
     const random = new Random(5);
     const [n, k] = [20, 2 * block];

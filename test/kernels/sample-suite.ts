@@ -1,8 +1,8 @@
 /** The properties of sampling, on every device. */
 import { Random } from '../random.js';
-import { applyEdits, distribution } from '../reference/sampling.js';
+import { applyEdits, distribution } from '../reference/sample.js';
 import { devices, testing } from '../testing.js';
-import type { SampleRow } from '../testing.js';
+import type { SampleRow } from '../testing/ops.js';
 
 const row = (options: Partial<SampleRow> = {}): SampleRow => ({
   temperature: 0,

@@ -113,103 +113,66 @@ Napi::Value attention(const Napi::CallbackInfo& info) {
   return floats_to(info.Env(), out.read());
 }
 
-// plan([{ rows, position, blocks }], { headsPerKvHead, kvHeads, parallelism, window, grouped, costs
-// }): the plan as plain data. With costs, { tile: [11], partial }, they choose.
-Napi::Value plan(const Napi::CallbackInfo& info) {
-  const auto env = info.Env();
-  const auto list = info[0].As<Napi::Array>();
-  const auto options = info[1].As<Napi::Object>();
-  std::vector<PlanSequence> sequences;
-  std::vector<std::vector<uint32_t>> blocks(list.Length());
-  int n_rows = 0;
-  for (uint32_t i = 0; i < list.Length(); i++) {
-    const auto object = list.Get(i).As<Napi::Object>();
-    for (const int32_t block : integers_of(object.Get("blocks")))
-      blocks[i].push_back(static_cast<uint32_t>(block));
-    sequences.push_back(
-        {n_rows, integer_of(object.Get("rows")), integer_of(object.Get("position")), blocks[i]});
-    n_rows += sequences.back().n_rows;
-  }
-  const PlanShape shape{integer_of(options.Get("headsPerKvHead")),
-                        integer_of(options.Get("kvHeads")), integer_of(options.Get("parallelism"))};
-  PlanOptions how{shape, integer_of(options.Get("window")),
-                  options.Get("grouped").ToBoolean() ? Grouping::kAlways : Grouping::kNever,
-                  nullptr};
-  AttentionCosts costs;
-  if (const Napi::Value given = options.Get("costs"); given.IsObject()) {
-    const auto tile = floats_of(given.As<Napi::Object>().Get("tile"));
-    std::copy_n(tile.begin(), costs.tile_us.size(), costs.tile_us.begin());
-    costs.partial_us = given.As<Napi::Object>().Get("partial").ToNumber().DoubleValue();
-    how.grouping = Grouping::kAuto;
-    how.costs = &costs;
-  }
-  ReaderTree tree;
-  const AttentionPlan made = plan_attention(sequences, how, &tree);
-  auto items = Napi::Array::New(env);
-  for (const WorkItem& item : made.items) {
-    auto rows = Napi::Array::New(env);
-    for (int i = 0; i < item.n_rows; i++) {
-      const ItemRow& row = made.item_rows[static_cast<size_t>(item.first_row + i)];
-      auto object = Napi::Object::New(env);
-      object.Set("row", row.row);
-      object.Set("firstKey", row.first_key);
-      object.Set("endKey", row.end_key);
-      object.Set("partial", item.first_partial + i);
-      object.Set("resumes", row.resumes);
-      rows.Set(static_cast<uint32_t>(i), object);
+/** Partials as the backend's own attention leaves them: on the CPU each head's out is followed by
+ * its max and sum, on a GPU all outs are followed by all pairs of these. */
+std::vector<float> packed_partials(const Backend& backend, const Napi::Array& given, int n_heads,
+                                     int head_dim) {
+  const bool is_together = backend.device().kind == "cpu";
+  std::vector<float> outs, scalars;
+  for (uint32_t i = 0; i < given.Length(); i++) {
+    const auto partial = given.Get(i).As<Napi::Object>();
+    const auto out = floats_of(partial.Get("out")), max = floats_of(partial.Get("max")),
+               sum = floats_of(partial.Get("sum"));
+    for (int head = 0; head < n_heads; head++) {
+      const auto at = static_cast<size_t>(head);
+      outs.insert(outs.end(), out.begin() + head * head_dim, out.begin() + (head + 1) * head_dim);
+      auto& after = is_together ? outs : scalars;
+      after.insert(after.end(), {max[at], sum[at]});
     }
-    auto object = Napi::Object::New(env);
-    object.Set("part", item.part);
-    object.Set("firstTile", item.first_tile);
-    object.Set("endTile", item.end_tile);
-    object.Set("rows", rows);
-    items.Set(items.Length(), object);
   }
-  auto merges = Napi::Array::New(env);
-  for (size_t row = 0; row + 1 < made.merge_begin.size(); row++) {
-    auto entries = Napi::Array::New(env);
-    for (int i = made.merge_begin[row]; i < made.merge_begin[row + 1]; i++) {
-      auto entry = Napi::Object::New(env);
-      entry.Set("partial", made.merge_entries[static_cast<size_t>(i)].partial);
-      entry.Set("spanGroup", made.merge_entries[static_cast<size_t>(i)].span_group);
-      entries.Set(entries.Length(), entry);
+  outs.insert(outs.end(), scalars.begin(), scalars.end());
+  return outs;
+}
+
+/** A plan that only merges. */
+AttentionPlan merges_of(const Napi::Array& rows, uint32_t n_partials) {
+  AttentionPlan plan;
+  plan.n_partials = static_cast<int32_t>(n_partials);
+  plan.merge_begin = {0};
+  for (uint32_t row = 0; row < rows.Length(); row++) {
+    const auto entries = rows.Get(row).As<Napi::Array>();
+    for (uint32_t i = 0; i < entries.Length(); i++) {
+      const auto entry = entries.Get(i).As<Napi::Object>();
+      plan.merge_entries.push_back(
+          {integer_of(entry.Get("partial")), integer_of(entry.Get("spanGroup"))});
     }
-    merges.Set(merges.Length(), entries);
+    plan.merge_begin.push_back(static_cast<int32_t>(plan.merge_entries.size()));
   }
-  auto ranges = Napi::Array::New(env);
-  for (const SharedRange& range : tree.ranges) {
-    auto object = Napi::Object::New(env);
-    object.Set("firstTile", range.first_tile);
-    object.Set("endTile", range.end_tile);
-    object.Set("readers", range.n_readers);
-    object.Set("depth", range.depth);
-    object.Set("grouped", range.grouped);
-    ranges.Set(ranges.Length(), object);
-  }
-  auto pieces = Napi::Array::New(env);
-  int phase = 0;
-  for (size_t i = 0; i < made.pieces.size(); i++) {
-    if (static_cast<int32_t>(i) == made.phase_ends[static_cast<size_t>(phase)]) phase++;
-    auto object = Napi::Object::New(env);
-    object.Set("item", made.pieces[i].item);
-    object.Set("head", made.pieces[i].first_head);
-    object.Set("heads", made.pieces[i].n_heads);
-    object.Set("phase", phase);
-    pieces.Set(pieces.Length(), object);
-  }
-  auto result = Napi::Object::New(env);
-  result.Set("items", items);
-  result.Set("merges", merges);
-  result.Set("ranges", ranges);
-  result.Set("pieces", pieces);
-  return result;
+  return plan;
+}
+
+// attentionMerge(path, threads, { heads, headDim }, [{ out, max, sum }], [[{ partial, spanGroup }]]):
+// out of each row. A partial's out is [H, D], its max and sum are [H].
+Napi::Value attention_merge(const Napi::CallbackInfo& info) {
+  const auto backend = backend_of(info);
+  const auto shape = info[2].As<Napi::Object>();
+  const int n_heads = integer_of(shape.Get("heads")), head_dim = integer_of(shape.Get("headDim"));
+  const DeviceFloats partials(
+      *backend, packed_partials(*backend, info[3].As<Napi::Array>(), n_heads, head_dim));
+  const AttentionPlan plan =
+      merges_of(info[4].As<Napi::Array>(), info[3].As<Napi::Array>().Length());
+  const int n_rows = static_cast<int>(plan.merge_begin.size()) - 1;
+  const DeviceFloats out(*backend, static_cast<size_t>(n_rows * n_heads * head_dim));
+  backend->begin_step({.plans = std::span(&plan, 1)});
+  backend->attention_merge({0, partials.data(), n_heads, head_dim, out.data()});
+  return floats_to(info.Env(), out.read());
 }
 
 }  // namespace
 
 void export_attention(Napi::Env env, Napi::Object exports) {
   exports.Set("attention", Napi::Function::New(env, attention));
-  exports.Set("plan", Napi::Function::New(env, plan));
+  exports.Set("attentionMerge", Napi::Function::New(env, attention_merge));
 }
 
 }  // namespace cachalot::addon

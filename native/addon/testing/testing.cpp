@@ -7,6 +7,8 @@ namespace {
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   export_ops(env, exports);
   export_attention(env, exports);
+  export_plan(env, exports);
+  export_kv_blocks(env, exports);
   export_tree(env, exports);
   export_simulation(env, exports);
   export_timing(env, exports);

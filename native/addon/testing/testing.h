@@ -1,5 +1,5 @@
 // Native parts as jest calls them: an addon of its own, built into build/test/ and never published.
-// test/testing.ts declares the same functions.
+// test/testing/ declares the same functions.
 #pragma once
 
 #include <napi.h>
@@ -12,6 +12,8 @@ namespace cachalot::addon {
 
 void export_ops(Napi::Env env, Napi::Object exports);
 void export_attention(Napi::Env env, Napi::Object exports);
+void export_plan(Napi::Env env, Napi::Object exports);
+void export_kv_blocks(Napi::Env env, Napi::Object exports);
 void export_tree(Napi::Env env, Napi::Object exports);
 void export_simulation(Napi::Env env, Napi::Object exports);
 void export_emulator(Napi::Env env, Napi::Object exports);

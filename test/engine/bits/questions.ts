@@ -104,15 +104,20 @@ export const together =
     return hashOfAll(engine, requests);
   };
 
-/** Texts that are short at first and grow beyond a little memory: some are preempted, and computed again. */
-export const growing: Question = (engine) =>
-  hashOfAll(
+/**
+ * Texts that are short at first and outgrow a little memory: an answer of one token makes the scheduler expect short ones, so that
+ * it admits more than there is room for, preempts some and computes them again.
+ */
+export const growing: Question = async (engine) => {
+  await engine.completeTokens(textOf(89, 5), { maxTokens: 1 }).result;
+  return hashOfAll(
     engine,
     [9, 30, 33, 50].map((length, i) => ({
       ids: textOf(90 + i, length),
       options: { maxTokens: 90, temperature: 0.8, seed: 3 + i },
     })),
   );
+};
 
 /** A batch of texts with beginnings in common, two draws of each. */
 export const batch: Question = async (engine) => {

@@ -135,7 +135,7 @@ const requests: Scenario[] = [
     name: 'preemption',
     model: Q8,
     question: growing,
-    ways: [...THREADS, scarce(256)],
+    ways: [...THREADS, scarce(192)],
     quickOn: 'cpu',
   },
   {

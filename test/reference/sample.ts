@@ -1,6 +1,6 @@
 /** What sampling options do to a distribution, plainly: full sorts, whole scans, float64. */
 import type { NativeSampling } from '../../lib/native.js';
-import type { SampleRow } from '../testing.js';
+import type { SampleRow } from '../testing/ops.js';
 
 const { abs, exp, fround, log } = Math; // looking up a global costs much under jest
 

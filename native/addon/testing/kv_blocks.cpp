@@ -1,0 +1,124 @@
+// Blocks of keys and values that a test writes, copies and reads. Only the backend knows the order
+// inside a block, so they are read by attention. All memory is NaN at first: what an op must clear
+// and does not shows.
+
+#include <cmath>
+
+#include "addon/testing/device.h"
+#include "attention/plan.h"
+
+namespace cachalot::addon {
+
+namespace {
+
+class KvBlocks final : public Napi::ObjectWrap<KvBlocks> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(
+        env, "KvBlocks",
+        {InstanceMethod<&KvBlocks::write>("write"), InstanceMethod<&KvBlocks::copy>("copy"),
+         InstanceMethod<&KvBlocks::attend>("attend")});
+  }
+
+  // new KvBlocks(path, threads, { format, layers, kvHeads, headDim, blocks, cosines, sines,
+  // interleaved })
+  explicit KvBlocks(const Napi::CallbackInfo& info)
+      : Napi::ObjectWrap<KvBlocks>(info), backend_(backend_of(info)) {
+    const auto shape = info[2].As<Napi::Object>();
+    const bool is_bf16 = shape.Get("format").ToString().Utf8Value() == "bf16";
+    store_.format = is_bf16 ? KvFormat::kBF16 : KvFormat::kF32;
+    store_.n_layers = integer_of(shape.Get("layers"));
+    store_.n_kv_heads = integer_of(shape.Get("kvHeads"));
+    store_.head_dim = integer_of(shape.Get("headDim"));
+    store_.block_units = kv_block_units(store_.format, store_.head_dim);
+    const auto n_blocks = static_cast<size_t>(integer_of(shape.Get("blocks")));
+    const size_t bytes = n_blocks * units() * kKvAddressUnit;
+    memory_ = backend_->allocate(bytes);
+    memory_->fill(0, bytes, 0xff);
+    store_.base = memory_->data();
+    const auto cosines = floats_of(shape.Get("cosines"));
+    cosines_ = floats(cosines);
+    sines_ = floats(floats_of(shape.Get("sines")));
+    ones_ = floats(std::vector<float>(cosines.size(), 1.0f));
+    zeros_ = floats(std::vector<float>(cosines.size(), 0.0f));
+    interleaved_ = shape.Get("interleaved").ToBoolean();
+  }
+
+ private:
+  // write(layer, [block, slot, position] of each row, k, v): both [rows, G, D]
+  Napi::Value write(const Napi::CallbackInfo& info) {
+    const auto given = integers_of(info[1]);
+    std::vector<KvTarget> targets;
+    for (size_t i = 0; i + 2 < given.size(); i += 3)
+      targets.push_back({address(given[i]), given[i + 1], given[i + 2]});
+    const auto k = floats(floats_of(info[2])), v = floats(floats_of(info[3]));
+    const RopeTable rope{cosines_->data(), sines_->data(), store_.head_dim, interleaved_};
+    backend_->begin_step({.targets = targets});
+    backend_->kv_write({store_, rope, integer_of(info[0]), k->data(), v->data()});
+    backend_->wait();
+    return info.Env().Undefined();
+  }
+
+  // copy([from, to, n tokens] of each copy)
+  Napi::Value copy(const Napi::CallbackInfo& info) {
+    const auto given = integers_of(info[0]);
+    std::vector<KvCopy> copies;
+    for (size_t i = 0; i + 2 < given.size(); i += 3)
+      copies.push_back({address(given[i]), address(given[i + 1]), given[i + 2]});
+    backend_->kv_copy({store_, copies});
+    return info.Env().Undefined();
+  }
+
+  // attend(layer, blocks, tokens, window, q): out. q is [rows, H, D], of the last tokens, and is
+  // read as it is: positions are the keys' alone.
+  Napi::Value attend(const Napi::CallbackInfo& info) {
+    std::vector<uint32_t> blocks;
+    for (const int32_t block : integers_of(info[1])) blocks.push_back(address(block));
+    const int n_tokens = integer_of(info[2]);
+    const auto q = floats(floats_of(info[4]));
+    const int n_heads = store_.n_kv_heads;
+    const int n_rows = static_cast<int>(q->size()) / (n_heads * store_.head_dim);
+    const PlanSequence sequence{0, n_rows, n_tokens - n_rows, blocks};
+    const AttentionPlan plan =
+        plan_attention(std::span(&sequence, 1), {{1, store_.n_kv_heads, backend_->parallelism()},
+                                                 integer_of(info[3]),
+                                                 Grouping::kNever,
+                                                 nullptr});
+    const DeviceFloats partials(
+        *backend_, static_cast<size_t>(plan.n_partials * n_heads * (store_.head_dim + 2)));
+    const DeviceFloats out(*backend_, q->size());
+    const RopeTable none{ones_->data(), zeros_->data(), store_.head_dim, interleaved_};
+    const float scale = 1.0f / std::sqrt(static_cast<float>(store_.head_dim));
+    backend_->begin_step({.plans = std::span(&plan, 1)});
+    backend_->attention(
+        {store_, none, integer_of(info[0]), n_heads, scale, q->data(), 0, partials.data()});
+    backend_->attention_merge(
+        {0, partials.data(), n_heads, store_.head_dim, out.data()});
+    return floats_to(info.Env(), out.read());
+  }
+
+  /** Of the blocks of all layers and heads for 32 tokens. */
+  size_t units() const {
+    return size_t{store_.block_units} * static_cast<size_t>(store_.n_layers * store_.n_kv_heads);
+  }
+  uint32_t address(int block) const {
+    return static_cast<uint32_t>(static_cast<size_t>(block) * units());
+  }
+  std::unique_ptr<DeviceFloats> floats(const std::vector<float>& values) {
+    return std::make_unique<DeviceFloats>(*backend_, values);
+  }
+
+  std::unique_ptr<Backend> backend_;
+  KvStore store_{};
+  std::unique_ptr<Buffer> memory_;
+  std::unique_ptr<DeviceFloats> cosines_, sines_, ones_, zeros_;
+  bool interleaved_ = false;
+};
+
+}  // namespace
+
+void export_kv_blocks(Napi::Env env, Napi::Object exports) {
+  exports.Set("KvBlocks", KvBlocks::define(env));
+}
+
+}  // namespace cachalot::addon

@@ -1,0 +1,170 @@
+// Clocks of the ops of attention.
+
+#include <algorithm>
+#include <cmath>
+
+#include "addon/testing/timing.h"
+#include "attention/plan.h"
+#include "kv/pool.h"
+
+namespace cachalot::addon {
+
+namespace {
+
+/** Contexts of `sequences` of one length, in as many layers as are beyond the caches. */
+class Contexts {
+ public:
+  Contexts(Backend& backend, const Napi::Object& shape)
+      : n_heads_(integer_of(shape.Get("heads"))),
+        n_kv_heads_(integer_of(shape.Get("kvHeads"))),
+        head_dim_(integer_of(shape.Get("headDim"))),
+        n_rows_(integer_of(shape.Get("rows"))),
+        n_tokens_(integer_of(shape.Get("context"))),
+        n_sequences_(integer_of(shape.Get("sequences"))),
+        backend_(backend),
+        format_(backend.preferred_kv_format()) {
+    const int64_t token_bytes =
+        2 * n_kv_heads_ * head_dim_ * static_cast<int64_t>(kv_element_bytes(format_));
+    const int64_t layer_bytes = token_bytes * n_tokens_ * n_sequences_;
+    n_layers_ = static_cast<int>(std::min<int64_t>(kBeyondCaches / layer_bytes + 1, 1024));
+    pool_ = std::make_unique<KvPool>(backend, KvShape{format_, n_layers_, n_kv_heads_, head_dim_},
+                                     static_cast<size_t>(2 * layer_bytes * n_layers_ + (8 << 20)));
+    angles_ = floats(static_cast<size_t>(n_tokens_ * head_dim_ / 2));
+    for (int i = 0; i < n_sequences_; i++) fill();
+    for (int i = 0; i < n_sequences_; i++)
+      sequences_.push_back(
+          {i * n_rows_, n_rows_, n_tokens_ - n_rows_, slabs_[static_cast<size_t>(i)]});
+    q_ = floats(static_cast<size_t>(n_sequences_ * n_rows_ * n_heads_ * head_dim_));
+    out_ = floats(q_->size());
+    plan_ = plan_attention(sequences_, {{n_heads_ / n_kv_heads_, n_kv_heads_, backend.parallelism()},
+                                        0, Grouping::kNever, nullptr});
+    partials_ = floats(static_cast<size_t>(plan_.n_partials * n_heads_ * (head_dim_ + 2)));
+  }
+
+  /** What a step of these contexts reads. */
+  StepTables tables() const { return {.targets = targets_, .plans = std::span(&plan_, 1)}; }
+
+  void attend(int call) {
+    const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim_));
+    backend_.attention({pool_->store(), rope(), call % n_layers_, n_heads_, scale, q_->data(),
+                        0, partials_->data()});
+    backend_.attention_merge(
+        {0, partials_->data(), n_heads_, head_dim_, out_->data()});
+  }
+
+  /** The keys and values of each sequence's rows. */
+  void write(int call) {
+    backend_.kv_write({pool_->store(), rope(), call % n_layers_, k_->data(), k_->data()});
+  }
+
+ private:
+  std::unique_ptr<DeviceFloats> floats(size_t n) {
+    return std::make_unique<DeviceFloats>(backend_, waves(n));
+  }
+  RopeTable rope() const { return {angles_->data(), angles_->data(), head_dim_, 1}; }
+
+  void fill() {
+    std::vector<uint32_t> slabs;
+    std::vector<KvTarget> targets;
+    for (int i = 0; i < n_tokens_; i++) {
+      if (i % kTileTokens == 0) slabs.push_back(*pool_->allocate());
+      targets.push_back({slabs.back(), i % kTileTokens, i});
+    }
+    const int most_rows = std::max(n_tokens_, n_sequences_ * n_rows_);
+    if (k_ == nullptr) k_ = floats(static_cast<size_t>(most_rows * n_kv_heads_ * head_dim_));
+    backend_.begin_step({.targets = targets});
+    for (int layer = 0; layer < n_layers_; layer++)
+      backend_.kv_write({pool_->store(), rope(), layer, k_->data(), k_->data()});
+    backend_.wait();
+    targets_.insert(targets_.end(), targets.end() - n_rows_, targets.end());
+    slabs_.push_back(std::move(slabs));
+  }
+
+  int n_heads_, n_kv_heads_, head_dim_, n_rows_, n_tokens_, n_sequences_, n_layers_;
+  Backend& backend_;
+  KvFormat format_;
+  std::unique_ptr<KvPool> pool_;
+  std::unique_ptr<DeviceFloats> angles_, k_, q_, out_, partials_;
+  std::vector<std::vector<uint32_t>> slabs_;
+  std::vector<KvTarget> targets_;
+  std::vector<PlanSequence> sequences_;
+  AttentionPlan plan_;
+};
+
+// timeAttention(path, threads, { heads, kvHeads, headDim, rows, context, sequences }): microseconds
+// of one layer
+Napi::Value time_attention(const Napi::CallbackInfo& info) {
+  const auto made = backend_of(info);
+  Backend& backend = *made;
+  Contexts contexts(backend, info[2].As<Napi::Object>());
+  return time_calls(info.Env(), backend, contexts.tables(),
+                    [&](int call) { contexts.attend(call); });
+}
+
+// timeKvWrite(path, threads, as above): microseconds of one layer
+Napi::Value time_kv_write(const Napi::CallbackInfo& info) {
+  const auto made = backend_of(info);
+  Backend& backend = *made;
+  Contexts contexts(backend, info[2].As<Napi::Object>());
+  return time_calls(info.Env(), backend, contexts.tables(),
+                    [&](int call) { contexts.write(call); });
+}
+
+// timeKvCopy(path, threads, { layers, kvHeads, headDim, copies }): microseconds of copies of 31
+// tokens
+Napi::Value time_kv_copy(const Napi::CallbackInfo& info) {
+  const auto made = backend_of(info);
+  Backend& backend = *made;
+  const auto shape = info[2].As<Napi::Object>();
+  KvStore store{};
+  store.format = backend.preferred_kv_format();
+  store.n_layers = integer_of(shape.Get("layers"));
+  store.n_kv_heads = integer_of(shape.Get("kvHeads"));
+  store.head_dim = integer_of(shape.Get("headDim"));
+  store.block_units = kv_block_units(store.format, store.head_dim);
+  const int n_copies = integer_of(shape.Get("copies"));
+  const uint32_t units =
+      store.block_units * static_cast<uint32_t>(store.n_layers * store.n_kv_heads);
+  const auto memory =
+      backend.allocate(size_t{2} * static_cast<size_t>(n_copies) * units * kKvAddressUnit);
+  store.base = memory->data();
+  std::vector<KvCopy> copies;
+  for (uint32_t i = 0; i < static_cast<uint32_t>(n_copies); i++)
+    copies.push_back({2 * i * units, (2 * i + 1) * units, kTileTokens - 1});
+  return time_calls(info.Env(), backend, {}, [&](int) { backend.kv_copy({store, copies}); });
+}
+
+// timeAttentionMerge(path, threads, { heads, headDim, rows, partials }): microseconds, with so many
+// partials for each row
+Napi::Value time_attention_merge(const Napi::CallbackInfo& info) {
+  const auto made = backend_of(info);
+  Backend& backend = *made;
+  const auto shape = info[2].As<Napi::Object>();
+  const int n_heads = integer_of(shape.Get("heads")), head_dim = integer_of(shape.Get("headDim")),
+            n_rows = integer_of(shape.Get("rows")), n_partials = integer_of(shape.Get("partials"));
+  AttentionPlan plan;
+  plan.n_partials = n_rows * n_partials;
+  plan.merge_begin = {0};
+  for (int row = 0; row < n_rows; row++) {
+    for (int i = 0; i < n_partials; i++)
+      plan.merge_entries.push_back({row * n_partials + i, i * kSpanTokens / kSpanGroupTokens});
+    plan.merge_begin.push_back(static_cast<int32_t>(plan.merge_entries.size()));
+  }
+  const DeviceFloats partials(
+      backend, waves(static_cast<size_t>(plan.n_partials * n_heads * (head_dim + 2))));
+  const DeviceFloats out(backend, static_cast<size_t>(n_rows * n_heads * head_dim));
+  return time_calls(info.Env(), backend, {.plans = std::span(&plan, 1)}, [&](int) {
+    backend.attention_merge({0, partials.data(), n_heads, head_dim, out.data()});
+  });
+}
+
+}  // namespace
+
+void export_timed_contexts(Napi::Env env, Napi::Object exports) {
+  exports.Set("timeAttention", Napi::Function::New(env, time_attention));
+  exports.Set("timeKvWrite", Napi::Function::New(env, time_kv_write));
+  exports.Set("timeKvCopy", Napi::Function::New(env, time_kv_copy));
+  exports.Set("timeAttentionMerge", Napi::Function::New(env, time_attention_merge));
+}
+
+}  // namespace cachalot::addon

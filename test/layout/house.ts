@@ -1,0 +1,29 @@
+/** The files of the project, as the tests of its shape see them. */
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+export const root = join(__dirname, '..', '..');
+
+/** Paths below `folder`; a filter that finds nothing would prove nothing. */
+export function filesOf(folder: string, pattern: RegExp): string[] {
+  const names = readdirSync(join(root, folder), { recursive: true }).map(String).sort();
+  return chosen(names, (name) => pattern.test(name));
+}
+
+export function chosen(names: readonly string[], filter: (name: string) => boolean): string[] {
+  const found = names.filter(filter);
+  if (found.length === 0) throw new Error(`no file fits ${filter.toString()}`);
+  return found;
+}
+
+export const textOf = (path: string) => readFileSync(join(root, path), 'utf8');
+
+/** All matches of a pattern in a text, of which there must be some. */
+export function matches(text: string, pattern: RegExp): string[] {
+  const found = [...text.matchAll(pattern)].map(([, name]) => name!);
+  if (found.length === 0) throw new Error(`nothing fits ${String(pattern)}`);
+  return found;
+}
+
+/** Below native/. */
+export const nativeFiles = filesOf('native', /\.(h|cpp|cu)$/);

@@ -1,0 +1,79 @@
+/** Attention, its merge, and the blocks of keys and values that it reads: native/addon/testing/attention.cpp and kv_blocks.cpp. */
+
+export interface AttentionCase {
+  heads: number;
+  kvHeads: number;
+  headDim: number;
+  format: 'f32' | 'bf16';
+  /** How many work items the plan aims at; must not change a bit. */
+  parallelism: number;
+  /** A row reads the last so many keys, its own included; 0: all. */
+  window: number;
+  /** Whether contexts that share blocks are read together; must not change a bit. */
+  grouped: boolean;
+  interleaved: boolean;
+  cosines: Float32Array;
+  sines: Float32Array;
+}
+
+/** k and v are [tokens, kvHeads, headDim], q is [rows, heads, headDim]; the rows are the context's last tokens. */
+export interface AttentionContext {
+  k: Float32Array;
+  v: Float32Array;
+  q: Float32Array;
+  rows: number;
+  /** Whole blocks of the first so many tokens are those of an earlier context, which holds the same there. */
+  shares?: { context: number; tokens: number };
+}
+
+/** A partial result over some keys, in base 2: out is [H, D], max and sum are [H]. */
+export interface Partial {
+  out: Float32Array;
+  max: Float32Array;
+  sum: Float32Array;
+}
+
+export interface KvShape {
+  format: 'f32' | 'bf16';
+  layers: number;
+  kvHeads: number;
+  headDim: number;
+  /** For 32 tokens each, of all layers and heads; all NaN at first. */
+  blocks: number;
+  interleaved: boolean;
+  cosines: Float32Array;
+  sines: Float32Array;
+}
+
+export interface NativeKvBlocks {
+  /** `targets`: block, slot and position of each row; k and v are [rows, kvHeads, headDim]. */
+  write(layer: number, targets: Int32Array, k: Float32Array, v: Float32Array): void;
+  /** From, to and the number of tokens of each copy. */
+  copy(copies: Int32Array): void;
+  /** Attention of queries that are not rotated, those of the last tokens: [rows, kvHeads, headDim]. */
+  attend(
+    layer: number,
+    blocks: Int32Array,
+    tokens: number,
+    window: number,
+    q: Float32Array,
+  ): Float32Array;
+}
+
+export interface AttentionBinding {
+  attention(
+    path: string,
+    threads: number,
+    shape: AttentionCase,
+    contexts: AttentionContext[],
+  ): Float32Array;
+  /** `rows`: the partials of each, in the order in which they fold. */
+  attentionMerge(
+    path: string,
+    threads: number,
+    shape: { heads: number; headDim: number },
+    partials: Partial[],
+    rows: { partial: number; spanGroup: number }[][],
+  ): Float32Array;
+  KvBlocks: new (path: string, threads: number, shape: KvShape) => NativeKvBlocks;
+}

@@ -1,0 +1,58 @@
+/** Clocks of ops, for benchmarks. */
+
+/** Contexts of one length, the last `rows` tokens of each being the step's. */
+export interface TimedContexts {
+  heads: number;
+  kvHeads: number;
+  headDim: number;
+  rows: number;
+  context: number;
+  sequences: number;
+}
+
+/** How long one call of an op takes, in microseconds; native/addon/testing/timing.cpp. */
+export interface TimingBinding {
+  timeLinear(
+    path: string,
+    threads: number,
+    weight: Uint8Array,
+    type: number,
+    n: number,
+    k: number,
+    rows: number,
+  ): number;
+  timeGatherRows(
+    path: string,
+    threads: number,
+    weight: Uint8Array,
+    type: number,
+    n: number,
+    k: number,
+    rows: number,
+  ): number;
+  timeSelectRows(path: string, threads: number, rows: number, width: number): number;
+  timeCheckFinite(path: string, threads: number, rows: number, width: number): number;
+  timeAttention(path: string, threads: number, contexts: TimedContexts): number;
+  timeKvWrite(path: string, threads: number, contexts: TimedContexts): number;
+  /** Copies of 31 tokens. */
+  timeKvCopy(
+    path: string,
+    threads: number,
+    shape: { layers: number; kvHeads: number; headDim: number; copies: number },
+  ): number;
+  timeAttentionMerge(
+    path: string,
+    threads: number,
+    shape: { heads: number; headDim: number; rows: number; partials: number },
+  ): number;
+  timeRmsNorm(path: string, threads: number, rows: number, width: number): number;
+  timeSiluMul(path: string, threads: number, rows: number, width: number): number;
+  timeSample(
+    path: string,
+    threads: number,
+    rows: number,
+    vocabulary: number,
+    temperature: number,
+    topK: number,
+  ): number;
+}
