@@ -20,7 +20,7 @@ export interface Scenario {
 }
 
 const SMALL = { width: 256, ffn: 256, heads: 4, kvHeads: 2 };
-const LONG = { width: 64, ffn: 64, heads: 1, kvHeads: 1, headDim: 16, layers: 1, context: 8192 };
+const LONG = { width: 64, ffn: 64, heads: 2, kvHeads: 1, headDim: 16, layers: 1, context: 8192 };
 
 const THREADS: LoadOptions[] = [{ threads: 1 }, { threads: 2, stepTokens: 16 }];
 const SHARING: LoadOptions[] = [
@@ -109,7 +109,7 @@ const requests: Scenario[] = [
   {
     ...bf16,
     name: 'a shared prefix of a span and a little',
-    model: { ...Q8, shape: { ...LONG, heads: 2 } },
+    model: { ...Q8, shape: LONG },
     question: together(262, [1, 9], 3),
     ways: SHARING.slice(0, 2),
     quickOn: 'all',
