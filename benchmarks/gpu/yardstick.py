@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Times the CUDA library through its C ABI (native/cuda/abi.h), and PyTorch's kernels beside it.
+"""Times the CUDA library through its C ABI (native/cuda/abi.h and the records that it includes), and PyTorch's kernels
+beside it.
 
     python3 yardstick.py --library libcachalot_cuda.so [--small] [--out FOLDER]
 
@@ -29,16 +30,18 @@ def struct(name, /, **fields):
     return type(name, (c.Structure,), {"_fields_": list(fields.items())})
 
 
-# The structs of abi.h that are used here, field by field.
-Plan = struct("Plan", runs=P, items=P, item_rows=P, pieces=P, bundles=P, merge_begin=P, merges=P, n_bundles=I, n_partials=I)
+# The structs of abi.h and its records that are used here, field by field.
+Part = struct("Part", slabs=P, n_tokens=I, first_position=I)
+Plan = struct(
+    "Plan", parts=P, items=P, item_rows=P, pieces=P, bundles=P, merge_begin=P, merge_entries=P, n_bundles=I, n_partials=I)
 Header = struct("Header", tokens=P, output_rows=P, targets=P, samples=P, plans=Plan * 8)
 Rows = struct("Rows", codes=P, scales=P, sums=P, kind=I, padded=I)
 Output = struct("Output", weight=P, bias=P, y=P, n_outputs=I, n_slices=I, first_cta=I, first_tile=I)
 LinearArgs = struct(
     "LinearArgs", outputs=Output * 4, rows=Rows, workspace=P, counters=P, n_used=I, format=I, n_rows=I, n_chunks=I,
-    chains=I, token_tile=I, n_ctas=I, unused=I)
+    serial_slices=I, token_tile=I, n_ctas=I, unused=I)
 Rope = struct("Rope", cosines=P, sines=P, rotated_dims=I, interleaved=I)
-Kv = struct("Kv", base=P, n_layers=I, n_kv_heads=I, head_dim=I, block_units=U)
+Kv = struct("Kv", base=P, format=U, n_layers=I, n_kv_heads=I, head_dim=I, block_units=U, unused=I)
 AttentionArgs = struct(
     "AttentionArgs", step=P, store=Kv, rope=Rope, q=P, partials=P, counters=P, plan=I, layer=I, n_heads=I,
     scale_log2=c.c_float)
@@ -141,14 +144,14 @@ def linear_launch(device, name, n, k, rows, shared):
     chunks, floats = up(k, chunk), name == "BF16"
     tokens = 8 if rows <= 8 else 32 if rows <= 64 else 128
     panels, token_tiles = up(n, 128), up(rows, tokens)
-    chains = tokens == 128 and panels * token_tiles >= device.info.n_multiprocessors
+    serial = tokens == 128 and panels * token_tiles >= device.info.n_multiprocessors
     slices, args = slice_count(n, chunks), LinearArgs()
-    args.n_ctas = panels * (1 if chains else slices)
+    args.n_ctas = panels * (1 if serial else slices)
     args.outputs[0] = Output(device.bytes(panels * 8 * chunks * tile, 0x33), None, shared["y"], n, slices, 0, 0)
     args.rows = Rows(shared["x"], shared["x_scales"], shared["x_sums"], 2 if floats else 1, chunks * chunk)
     args.workspace, args.counters = shared["workspace"], shared["counters"]
     args.n_used, args.format, args.n_rows, args.n_chunks = 1, number, rows, chunks
-    args.chains, args.token_tile = int(chains), tokens
+    args.serial_slices, args.token_tile = int(serial), tokens
     return launch(LINEAR, args), panels * 8 * chunks * tile
 
 
@@ -203,42 +206,42 @@ def ints(values, kind=I):
 def attention_launches(device, sequences, rows, context, shared_tokens, heads, kv_heads, dim, layers):
     """`sequences` contexts whose first tokens are the same blocks; the last `rows` of each are the queries."""
     units = 2 * 32 * dim * 2 // 64
-    tiles, group, prefix_tiles = up(context, 32), 16 * 8, shared_tokens // 256 * 8
+    tiles, span_group, prefix_tiles = up(context, 32), 16 * 8, shared_tokens // 256 * 8
     own = tiles - prefix_tiles
     n_blocks = (prefix_tiles + sequences * own) * kv_heads * layers
     base = device.bytes(n_blocks * units * 64)
-    run_units = kv_heads * layers * units
+    slab_units = kv_heads * layers * units
 
-    blocks, runs, items, item_rows, pieces = [], [], [], [], []
+    slabs, parts, items, item_rows, pieces = [], [], [], [], []
     entries = [[] for _ in range(sequences * rows)]
-    prefix = [i * run_units for i in range(prefix_tiles)]
+    prefix = [i * slab_units for i in range(prefix_tiles)]
     for s in range(sequences):
-        runs.append(len(blocks))
-        blocks += prefix + [(prefix_tiles + s * own + i) * run_units for i in range(own)]
+        parts.append(len(slabs))
+        slabs += prefix + [(prefix_tiles + s * own + i) * slab_units for i in range(own)]
     partial = 0
 
-    def add(run, members, first, end):
+    def add(part, members, first, end):
         nonlocal partial
         per_item = max(1, 128 // (heads // kv_heads))
         for at in range(0, len(members), per_item):
-            part = [m for m in members[at:at + per_item] if m[1] > first * 32]
-            if not part:
+            readers = [m for m in members[at:at + per_item] if m[1] > first * 32]
+            if not readers:
                 continue
             index = len(items) // 6
-            items.extend([run, len(item_rows) // 5, len(part), first, end, partial])
-            for row, stop in part:
+            items.extend([part, len(item_rows) // 5, len(readers), first, end, partial])
+            for row, stop in readers:
                 item_rows.extend([row, 0, stop, stop - 1, -1])
-                entries[row].append((partial, first // group))
+                entries[row].append((partial, first // span_group))
                 partial += 1
             for head in range(kv_heads):
-                queries = len(part) * heads // kv_heads
+                queries = len(readers) * heads // kv_heads
                 short = queries <= 16 and first // 8 == (end - 1) // 8
                 pieces.append((short, -(queries + 16) * (end - first), index, head))
 
     everyone = [(s * rows + r, context - rows + r + 1) for s in range(sequences) for r in range(rows)]
-    for first in range(0, prefix_tiles, group):
-        add(0, everyone, first, min(first + group, prefix_tiles))
-    step = 8 if sequences * kv_heads * up(own, group) < 4 * device.info.n_multiprocessors else group
+    for first in range(0, prefix_tiles, span_group):
+        add(0, everyone, first, min(first + span_group, prefix_tiles))
+    step = 8 if sequences * kv_heads * up(own, span_group) < 4 * device.info.n_multiprocessors else span_group
     for s in range(sequences):
         mine, first = everyone[s * rows:(s + 1) * rows], prefix_tiles
         while first < tiles:
@@ -258,13 +261,14 @@ def attention_launches(device, sequences, rows, context, shared_tokens, heads, k
         taken = min(together, len(pieces) - at) if pieces[at][0] else 1
         bundles += [at, taken, 0, int(pieces[at][0])]
         at += taken
-    block_table = device.put(ints(blocks, U))
+    slab_table = device.put(ints(slabs, U))
     plan = Plan(
-        runs=device.put(ints([block_table + 4 * r for r in runs], L)), items=device.put(ints(items)),
+        parts=device.put((Part * len(parts))(*[(slab_table + 4 * at, context, 0) for at in parts])),
+        items=device.put(ints(items)),
         item_rows=device.put(ints(item_rows)),
-        pieces=device.put(ints([x for _, _, item, head in pieces for x in (item, head)])),
+        pieces=device.put(ints([x for _, _, item, head in pieces for x in (item, head, 1)])),
         bundles=device.put(ints(bundles)),
-        merge_begin=device.put(ints(begin)), merges=device.put(ints(merges)), n_bundles=len(bundles) // 4, n_partials=partial)
+        merge_begin=device.put(ints(begin)), merge_entries=device.put(ints(merges)), n_bundles=len(bundles) // 4, n_partials=partial)
     header = Header()
     header.plans[0] = plan
     step_address = device.put(header)
@@ -275,7 +279,7 @@ def attention_launches(device, sequences, rows, context, shared_tokens, heads, k
     launches = []
     for layer in range(layers):
         args = AttentionArgs(
-            step_address, Kv(base, layers, kv_heads, dim, units), Rope(angles, angles, dim, 1), q, partials, counters, 0,
+            step_address, Kv(base, 1, layers, kv_heads, dim, units), Rope(angles, angles, dim, 1), q, partials, counters, 0,
             layer, heads, 0.1)
         launches.append(launch(ATTENTION, args))
         launches.append(launch(MERGE, MergeArgs(step_address, partials, out, Rows(), 0, n_rows, heads, dim)))
