@@ -1,7 +1,7 @@
 /** The engine: a loaded model, its cache and its loop. */
-import { Batch } from './batch.js';
-import type { BatchItem, BatchOptions } from './batch.js';
-import { Cache } from './cache.js';
+import { Batch } from './batch/batch.js';
+import type { BatchItem, BatchOptions } from './batch/batch.js';
+import { Cache } from './engine/cache.js';
 import {
   checkOptions,
   integerIn,
@@ -11,32 +11,37 @@ import {
   isPath,
   isSignal,
   isString,
-} from './check-options.js';
-import { isContext } from './context.js';
-import type { Context } from './context.js';
-import type { EngineCore } from './engine-core.js';
-import { EngineContext } from './engine-context.js';
-import type { EngineDescription } from './engine-description.js';
+} from './checks/check-options.js';
+import { isContext } from './engine/context.js';
+import type { Context } from './engine/context.js';
+import type { EngineCore } from './engine/engine-core.js';
+import { EngineContext } from './engine/engine-context.js';
+import type { EngineDescription } from './engine/engine-description.js';
 import { CachalotError, abortError } from './errors.js';
-import { evaluate } from './evaluate.js';
+import { evaluate } from './engine/evaluate.js';
 import {
   generateChecks,
   resolveChatOptions,
   resolveGenerateOptions,
   withDefaults,
-} from './generate-options.js';
-import type { ChatOptions, GenerateOptions, ResolvedOptions } from './generate-options.js';
-import { Generation } from './generation.js';
-import type { Prompt } from './generation.js';
+} from './options/generate-options.js';
+import type { ChatOptions, GenerateOptions, ResolvedOptions } from './options/generate-options.js';
+import { Generation } from './generation/generation.js';
+import type { Prompt } from './generation/generation.js';
 import { withForceAdvice } from './models/force-advice.js';
 import { resolveModel } from './models/pull.js';
-import type { LoadOptions } from './load-options.js';
-import { bothOf, checkSizes, loadCore } from './load-parts.js';
-import { isOnGpu, layoutCacheOf, nativeOptionsOf, readLoadOptions } from './load-options.js';
+import type { LoadOptions } from './options/load-options.js';
+import { bothOf, checkSizes, loadCore } from './engine/load-parts.js';
+import {
+  isOnGpu,
+  layoutCacheOf,
+  nativeOptionsOf,
+  readLoadOptions,
+} from './options/load-options.js';
 import type { EngineStats, NativeEngineOptions, StepExplanation } from './native.js';
-import type { RequestKind } from './request-events.js';
-import { Session } from './session.js';
-import type { SessionOptions } from './session.js';
+import type { RequestKind } from './request/request-events.js';
+import { Session } from './session/session.js';
+import type { SessionOptions } from './session/session.js';
 import { checkMessages } from './chat/messages.js';
 import type { Message } from './chat/messages.js';
 import { TokenizerThread } from './text/tokenizer-thread.js';

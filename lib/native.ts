@@ -1,11 +1,11 @@
 /** The addon. `NativeBinding` is the whole contract between TypeScript and C++. */
 import { loadBinary } from './binary/load.js';
 import { packageFolders } from './binary/package-root.js';
-import type { CudaDevice } from './cuda-device.js';
-import type { EngineDescription } from './engine-description.js';
-import type { GgufInfo, GgufOptions, TensorInfo } from './gguf-info.js';
+import type { CudaDevice } from './records/cuda-device.js';
+import type { EngineDescription } from './engine/engine-description.js';
+import type { GgufInfo, GgufOptions, TensorInfo } from './records/gguf-info.js';
 
-export type { GgufExcerpt, GgufInfo, GgufValue, TensorInfo } from './gguf-info.js';
+export type { GgufExcerpt, GgufInfo, GgufValue, TensorInfo } from './records/gguf-info.js';
 
 export interface NativeRequest {
   id: number;

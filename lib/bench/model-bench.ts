@@ -1,12 +1,12 @@
 /** The benchmark of one model on this machine: every figure with its share of what the machine could do. */
 import { readFileSync, statSync } from 'node:fs';
 
-import { cpuName } from '../engine-description.js';
-import type { EngineDevice } from '../engine-description.js';
+import { cpuName } from '../engine/engine-description.js';
+import type { EngineDevice } from '../engine/engine-description.js';
 import { Engine } from '../engine.js';
-import type { LoadOptions } from '../load-options.js';
-import { readModelInfo } from '../models/model-info.js';
-import type { ModelInfo } from '../models/model-info.js';
+import type { LoadOptions } from '../options/load-options.js';
+import { readModelInfo } from '../models/formats/model-info.js';
+import type { ModelInfo } from '../models/formats/model-info.js';
 import { native } from '../native.js';
 import type { MachinePeaks } from '../native.js';
 import { decodeBound, prefillBound } from './bound.js';

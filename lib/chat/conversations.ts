@@ -1,9 +1,9 @@
 /** Conversations to the text that a model was trained on, by its chat template. */
 import { randomInt } from 'node:crypto';
 
-import { isBlank, ownOnly } from '../check-options.js';
+import { isBlank, ownOnly } from '../checks/check-options.js';
 import { CachalotError, fromNative } from '../errors.js';
-import { Memo } from '../memo.js';
+import { Memo } from '../workers/memo.js';
 import type { TokenizerThread } from '../text/tokenizer-thread.js';
 import { totalLength } from '../text/total-length.js';
 import { TemplateRenderer } from './chat-template.js';

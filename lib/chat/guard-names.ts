@@ -1,5 +1,5 @@
 /** Names of special tokens in what users wrote, before a chat template sees it: see docs/decisions/0005. */
-import { ownOnly } from '../check-options.js';
+import { ownOnly } from '../checks/check-options.js';
 import { mapTexts } from './json-value.js';
 import type { ExactJson } from './exact-json.js';
 import type { Message } from './messages.js';

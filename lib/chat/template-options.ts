@@ -1,5 +1,5 @@
 /** Variables that a user gives a chat template. */
-import type { Check } from '../check-options.js';
+import type { Check } from '../checks/check-options.js';
 import { CachalotError, invalidArgument } from '../errors.js';
 import { copyJsonObject, textLength } from './json-value.js';
 import type { JsonValue } from './json-value.js';

@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import { createInterface } from 'node:readline';
 import type { Interface } from 'node:readline';
 
-import { variable } from '../environment.js';
+import { variable } from '../system/environment.js';
 import { CachalotError } from '../errors.js';
 import { ioError } from '../files/io-error.js';
 import { ChatLines } from './chat-lines.js';

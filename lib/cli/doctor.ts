@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 
 import { ioError } from '../files/io-error.js';
-import { modelsFolder } from '../models/cache-folder.js';
-import { installedModels } from '../models/installed.js';
+import { modelsFolder } from '../models/store/cache-folder.js';
+import { installedModels } from '../models/store/installed.js';
 import type { NativeBinding } from '../native.js';
 import { writeTestModel } from '../models/test-model.js';
 import { ExitCode } from './output.js';

@@ -2,9 +2,9 @@
 import { Command, Option } from 'commander';
 
 import { Engine } from '../engine.js';
-import type { LoadOptions } from '../load-options.js';
+import type { LoadOptions } from '../options/load-options.js';
 import { readTextFile } from '../files/regular-file.js';
-import { ALIASES, DEFAULT_MODEL } from '../models/aliases.js';
+import { ALIASES, DEFAULT_MODEL } from '../models/names/aliases.js';
 import { loadValue, notEmpty, threads } from './flag-values.js';
 import { pullReporter } from './output.js';
 

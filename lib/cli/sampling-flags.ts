@@ -1,8 +1,8 @@
 /** Sampling options as flags, from one list. */
 import type { Command } from 'commander';
 
-import { dryChecks, samplingChecks } from '../sampling-options.js';
-import type { SamplingOptions } from '../sampling-options.js';
+import { dryChecks, samplingChecks } from '../options/sampling-options.js';
+import type { SamplingOptions } from '../options/sampling-options.js';
 import { numberBy } from './flag-values.js';
 
 type Name = Exclude<keyof SamplingOptions, 'dry' | 'logitBias' | 'topLogprobs'>;

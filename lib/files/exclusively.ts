@@ -1,7 +1,7 @@
 /** One at a time for each path: in this process by a promise, between processes by a lock. */
 import { dirname, resolve } from 'node:path';
 
-import { either } from '../abort.js';
+import { either } from '../signals/abort.js';
 import { abortError } from '../errors.js';
 import { FileLock, lostError } from './lock.js';
 import type { LockOptions } from './lock.js';

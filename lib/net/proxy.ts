@@ -5,7 +5,7 @@
  */
 import type { Dispatcher } from 'undici';
 
-import { variable } from '../environment.js';
+import { variable } from '../system/environment.js';
 import { CachalotError } from '../errors.js';
 
 type Undici = typeof import('undici');

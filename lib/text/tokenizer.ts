@@ -1,7 +1,7 @@
 /** Text to token ids, over @huggingface/tokenizers. */
 import { types } from 'node:util';
 
-import { ownOnly } from '../check-options.js';
+import { ownOnly } from '../checks/check-options.js';
 import { CachalotError } from '../errors.js';
 import type { NameBreaker } from './name-breaker.js';
 import { tableOf } from './token-bytes.js';

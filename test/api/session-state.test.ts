@@ -1,6 +1,6 @@
 /** States of conversations against plain copies of everything. */
-import { firstState, idsOf, messagesOf, nextState } from '../../lib/session-state.js';
-import type { State } from '../../lib/session-state.js';
+import { firstState, idsOf, messagesOf, nextState } from '../../lib/session/session-state.js';
+import type { State } from '../../lib/session/session-state.js';
 import { Random } from '../random.js';
 
 interface Plain {

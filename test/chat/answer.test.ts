@@ -1,5 +1,5 @@
 /** What a generation says, and the ids that say it: against plain strings. */
-import { Answer } from '../../lib/answer.js';
+import { Answer } from '../../lib/generation/answer.js';
 import { Detokenizer } from '../../lib/text/detokenizer.js';
 import { Random } from '../random.js';
 

@@ -1,8 +1,8 @@
 /** What a loop has given, what the result says and what the session goes on from are the same, however an answer ends. */
 import { setImmediate as turn } from 'node:timers/promises';
 
-import type { Generation } from '../../lib/generation.js';
-import { Session } from '../../lib/session.js';
+import type { Generation } from '../../lib/generation/generation.js';
+import { Session } from '../../lib/session/session.js';
 import { ScriptedEngine } from '../fixtures/scripted-engine.js';
 
 const TEMPLATE =

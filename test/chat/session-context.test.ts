@@ -1,5 +1,5 @@
 /** After every turn a session's context says what the chat template makes of its messages. Nothing is computed here. */
-import { Session } from '../../lib/session.js';
+import { Session } from '../../lib/session/session.js';
 import type { Message } from '../../lib/chat/messages.js';
 import { realTemplates } from '../fixtures/real-templates.js';
 import { SPECIAL_NAMES, ScriptedEngine } from '../fixtures/scripted-engine.js';

@@ -2,8 +2,8 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-import { isOn, variable } from '../../lib/environment.js';
-import { cacheFolder } from '../../lib/models/cache-folder.js';
+import { isOn, variable } from '../../lib/system/environment.js';
+import { cacheFolder } from '../../lib/models/store/cache-folder.js';
 import { authorization, hubHome, hubUrl } from '../../lib/models/sources/hub.js';
 
 const environment = { ...process.env };

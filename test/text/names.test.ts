@@ -1,8 +1,8 @@
 /** Names of special tokens in users' text: found as ever, but in a number of steps that no vocabulary can make large. */
 import fc from 'fast-check';
 
-import { EngineContext } from '../../lib/engine-context.js';
-import type { EngineCore } from '../../lib/engine-core.js';
+import { EngineContext } from '../../lib/engine/engine-context.js';
+import type { EngineCore } from '../../lib/engine/engine-core.js';
 import { NameBreaker } from '../../lib/text/name-breaker.js';
 import { checkNames } from '../../lib/text/name-limits.js';
 import { StopStrings } from '../../lib/text/stop-strings.js';

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 
 import { CachalotError } from '../../lib/errors.js';
-import { WorkerLane } from '../../lib/text/worker-lane.js';
-import type { LaneOptions } from '../../lib/text/worker-lane.js';
-import { WorkerLanes } from '../../lib/text/worker-lanes.js';
+import { WorkerLane } from '../../lib/workers/worker-lane.js';
+import type { LaneOptions } from '../../lib/workers/worker-lane.js';
+import { WorkerLanes } from '../../lib/workers/worker-lanes.js';
 
 interface Request {
   kind: 'count' | 'wait' | 'throw' | 'exit';

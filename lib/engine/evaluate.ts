@@ -1,0 +1,72 @@
+/** Requests that compute and generate nothing: log-probabilities of a text, logits of some rows, keys and values. */
+import { onAbort } from '../signals/abort.js';
+import { ownOnly } from '../checks/check-options.js';
+import { abortError } from '../errors.js';
+import type { CachalotError } from '../errors.js';
+import type { EngineCore } from './engine-core.js';
+import { finishError } from '../request/finish-error.js';
+import { DEFAULT_PRIORITY } from '../options/generate-options.js';
+import { GREEDY } from '../options/sampling-options.js';
+import type { NativeFinish } from '../native.js';
+import { watchRequest } from '../request/request-events.js';
+
+export interface Evaluation {
+  kind: 'score' | 'logits' | 'prefill';
+  tokens: Int32Array;
+  rows?: Int32Array;
+  pin?: number;
+  priority?: number;
+  ttlMs?: number;
+}
+
+/** `values` of the answer holds the log-probabilities, or the rows of logits one after the other. */
+export function evaluate(
+  { core, namespace }: { core: EngineCore; namespace: string },
+  asked: Evaluation,
+  signal?: AbortSignal,
+): Promise<NativeFinish> {
+  const { kind, tokens, rows, pin, priority, ttlMs } = ownOnly(asked);
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) throw abortError(signal);
+    const events = watchRequest(kind === 'prefill' ? 'cache' : kind, tokens.length);
+    const id: number = core.submit(
+      {
+        kind,
+        namespace,
+        tokens,
+        maxTokens: 0,
+        sampling: GREEDY,
+        stopTokens: new Int32Array(0),
+        rows: rows ?? new Int32Array(0),
+        pin: pin ?? 0,
+        priority: priority ?? DEFAULT_PRIORITY,
+        ttlMs: ttlMs ?? 0,
+        deadlineMs: 0,
+        batch: 0,
+        batchRank: 0,
+      },
+      {
+        events,
+        onToken: () => undefined,
+        onFinish: (finish) => {
+          release();
+          const error = errorOf(finish, signal);
+          events?.finished(error ?? { finishReason: 'done' }, finish);
+          if (error) reject(error);
+          else resolve({ ...finish, values: ofThisRealm(finish.values) });
+        },
+      },
+    );
+    const release = onAbort(signal, () => core.cancel(id));
+  });
+}
+
+function errorOf(finish: NativeFinish, signal?: AbortSignal): CachalotError | undefined {
+  if (finish.reason === 'done') return undefined;
+  return finish.reason === 'error' ? finishError(finish) : abortError(signal);
+}
+
+/** The same memory as an array that `instanceof` knows where the package runs: in test runners the addon is of another realm. */
+function ofThisRealm({ buffer, byteOffset, length }: Float32Array): Float32Array {
+  return new Float32Array(buffer, byteOffset, length);
+}
