@@ -16,7 +16,7 @@ import { isContext } from './engine/context.js';
 import type { Context } from './engine/context.js';
 import type { EngineCore } from './engine/engine-core.js';
 import { EngineContext } from './engine/engine-context.js';
-import type { EngineDescription } from './engine/engine-description.js';
+
 import { CachalotError, abortError } from './errors.js';
 import { evaluate } from './engine/evaluate.js';
 import {
@@ -38,7 +38,12 @@ import {
   nativeOptionsOf,
   readLoadOptions,
 } from './options/load-options.js';
-import type { EngineStats, NativeEngineOptions, StepExplanation } from './native.js';
+import type {
+  EngineDescription,
+  EngineStats,
+  NativeEngineOptions,
+  StepExplanation,
+} from './native.js';
 import type { RequestKind } from './request/request-events.js';
 import { Session } from './session/session.js';
 import type { SessionOptions } from './session/session.js';

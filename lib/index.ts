@@ -30,10 +30,15 @@ export type { DryOptions, SamplingOptions } from './options/sampling-options.js'
 export type { Message, TextPart, ToolCall } from './chat/messages.js';
 export type { JsonValue } from './chat/json-value.js';
 export type { TemplateOptions } from './chat/template-options.js';
-export type { EngineStats, SharedGroup, StepExplanation } from './native.js';
-export { describeSharing } from './engine/explain.js';
-export { describeDevice } from './engine/engine-description.js';
-export type { EngineDescription, EngineDevice } from './engine/engine-description.js';
+export type {
+  EngineDescription,
+  EngineDevice,
+  EngineStats,
+  SharedGroup,
+  StepExplanation,
+} from './native.js';
+export { describeSharing } from './engine/describe-sharing.js';
+export { describeDevice } from './engine/describe-device.js';
 export type { RequestEvent, RequestKind } from './request/request-events.js';
 export { CachalotError } from './errors.js';
 export type { ErrorCode } from './errors.js';

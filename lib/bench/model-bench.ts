@@ -1,8 +1,8 @@
 /** The benchmark of one model on this machine: every figure with its share of what the machine could do. */
 import { readFileSync, statSync } from 'node:fs';
 
-import { cpuName } from '../engine/engine-description.js';
-import type { EngineDevice } from '../engine/engine-description.js';
+import { processorName } from '../system/processor.js';
+import type { EngineDevice } from '../native.js';
 import { Engine } from '../engine.js';
 import type { LoadOptions } from '../options/load-options.js';
 import { readModelInfo } from '../models/formats/model-info.js';
@@ -82,7 +82,7 @@ export async function benchModel(
   return {
     model: path,
     date: new Date().toISOString().slice(0, 10),
-    cpu: cpuName(),
+    cpu: processorName(),
     node: process.version,
     device,
     kvFormat,

@@ -1,7 +1,7 @@
 /** `cachalot chat`: a conversation at the terminal. Also takes its lines from a pipe. */
 import type { Command } from 'commander';
 
-import { describeDevice } from '../engine/engine-description.js';
+import { describeDevice } from '../engine/describe-device.js';
 import type { Engine } from '../engine.js';
 import { CachalotError } from '../errors.js';
 import type { Generation } from '../generation/generation.js';

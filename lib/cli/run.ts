@@ -1,7 +1,7 @@
 /** `cachalot run`: one prompt, one answer, streamed. */
 import type { Command } from 'commander';
 
-import { describeDevice } from '../engine/engine-description.js';
+import { describeDevice } from '../engine/describe-device.js';
 import type { Engine } from '../engine.js';
 import type { Generation } from '../generation/generation.js';
 import type { GenerationResult } from '../generation/generation-result.js';

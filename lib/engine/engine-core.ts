@@ -1,10 +1,11 @@
 /** The engine as lib/ sees it: requests in, their events out. Knows nothing of text. */
-import { cpuName } from './engine-description.js';
-import type { EngineDescription } from './engine-description.js';
+import { processorName } from '../system/processor.js';
+
 import { CachalotError, fromNative, withOurErrors } from '../errors.js';
 import { native } from '../native.js';
 import type { FoundLayout, LayoutCache } from '../models/store/layout-cache.js';
 import type {
+  EngineDescription,
   NativeEngine,
   NativeEngineOptions,
   NativeEvents,
@@ -90,7 +91,7 @@ export class EngineCore {
 
   description(): Omit<EngineDescription, 'model'> {
     const { device, ...rest } = this.native.description();
-    return { device: { ...device, name: device.name || cpuName() }, ...rest };
+    return { device: { ...device, name: device.name || processorName() }, ...rest };
   }
 
   /** Queues a request and returns its id. Throws if the request can never run. */

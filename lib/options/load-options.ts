@@ -1,5 +1,5 @@
 /** Options of `Engine.load`, with their defaults and limits in one place. */
-import { cpus } from 'node:os';
+
 import { join } from 'node:path';
 
 import {
@@ -16,7 +16,7 @@ import {
   oneOf,
 } from '../checks/check-options.js';
 import type { Check } from '../checks/check-options.js';
-import { cpuName } from '../engine/engine-description.js';
+import { machineName } from '../system/processor.js';
 import { cacheFolder } from '../models/store/cache-folder.js';
 import { invalidArgument } from '../errors.js';
 import { LayoutCache, layoutsFolder } from '../models/store/layout-cache.js';
@@ -163,7 +163,7 @@ export function nativeOptionsOf(options: Readonly<LoadOptions>): NativeEngineOpt
     sharedReads: options.sharedReads ?? 'auto',
     costsFolder: costsFolder(options.cacheDir),
     layoutPath: '',
-    machine: `${cpuName()}, ${cpus().length} cores`,
+    machine: machineName(),
     prefixCache: options.prefixCache ?? true,
     takeTurns: false,
     checkInvariants: options.checkInvariants ?? false,
