@@ -1,24 +1,33 @@
 /** The engine: a loaded model, its cache and its loop. */
 import { Batch } from './batch/batch.js';
 import type { BatchItem, BatchOptions } from './batch/batch.js';
-import { Cache } from './engine/cache.js';
+import { checkMessages } from './chat/messages.js';
+import type { Message } from './chat/messages.js';
 import {
   checkOptions,
   integerIn,
   isBoolean,
   isIntegerList,
   isName,
-  isPath,
   isSignal,
   isString,
 } from './checks/check-options.js';
+import { Cache } from './engine/cache.js';
 import { isContext } from './engine/context.js';
 import type { Context } from './engine/context.js';
+import type { EngineContext, Prompt } from './engine/engine-context.js';
 import type { EngineCore } from './engine/engine-core.js';
-import { EngineContext } from './engine/engine-context.js';
-
-import { CachalotError, abortError } from './errors.js';
 import { evaluate } from './engine/evaluate.js';
+import { loadModel } from './engine/load-model.js';
+import { CachalotError } from './errors.js';
+import { Generation } from './generation/generation.js';
+import { withForceAdvice } from './models/force-advice.js';
+import type {
+  EngineDescription,
+  EngineStats,
+  NativeEngineOptions,
+  StepExplanation,
+} from './native.js';
 import {
   generateChecks,
   resolveChatOptions,
@@ -26,30 +35,10 @@ import {
   withDefaults,
 } from './options/generate-options.js';
 import type { ChatOptions, GenerateOptions, ResolvedOptions } from './options/generate-options.js';
-import { Generation } from './generation/generation.js';
-import type { Prompt } from './generation/generation.js';
-import { withForceAdvice } from './models/force-advice.js';
-import { resolveModel } from './models/pull.js';
 import type { LoadOptions } from './options/load-options.js';
-import { bothOf, checkSizes, loadCore } from './engine/load-parts.js';
-import {
-  isOnGpu,
-  layoutCacheOf,
-  nativeOptionsOf,
-  readLoadOptions,
-} from './options/load-options.js';
-import type {
-  EngineDescription,
-  EngineStats,
-  NativeEngineOptions,
-  StepExplanation,
-} from './native.js';
 import type { RequestKind } from './request/request-events.js';
 import { Session } from './session/session.js';
 import type { SessionOptions } from './session/session.js';
-import { checkMessages } from './chat/messages.js';
-import type { Message } from './chat/messages.js';
-import { TokenizerThread } from './text/tokenizer-thread.js';
 
 export interface CompleteOptions extends GenerateOptions {
   /** What stands before the text: its keys and values are shared by all who use it. */
@@ -94,30 +83,7 @@ export class Engine implements AsyncDisposable {
     given: LoadOptions,
     internal: Partial<NativeEngineOptions>,
   ): Promise<Engine> {
-    isPath('model', model);
-    const options = readLoadOptions(given);
-    const nativeOptions = { ...nativeOptionsOf(options), ...internal };
-    const { onProgress, signal, cacheDir } = options;
-    const path = await resolveModel(model, { onProgress, signal, cacheDir });
-    if (signal?.aborted) throw abortError(signal);
-    const layouts = isOnGpu(nativeOptions) ? undefined : layoutCacheOf(options);
-    const found = await layouts?.find(path);
-    // The vocabulary is read in one thread while weights are packed in others.
-    const loading = loadCore(path, nativeOptions, layouts, found, (bytes, totalBytes) =>
-      onProgress?.({ phase: 'load', part: 0, parts: 1, receivedBytes: bytes, totalBytes }),
-    );
-    const opening = TokenizerThread.open(path, options.tokenizer, signal);
-    const { core, thread } = await bothOf(loading, opening);
-    const { namespace = '', chatTemplate } = options;
-    const context = new EngineContext(core, thread, { namespace, chatTemplate });
-    try {
-      if (signal?.aborted) throw abortError(signal);
-      checkSizes(thread.table.size, core.native.description().vocabulary);
-    } catch (error) {
-      await context.dispose();
-      throw error;
-    }
-    if (layouts && found) core.keepLayout(layouts, found);
+    const { context, path } = await loadModel(model, given, internal);
     return new Engine(context, path);
   }
 

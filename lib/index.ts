@@ -19,12 +19,8 @@ export { Context } from './engine/context.js';
 export type { TokenLogprob } from './engine/engine-core.js';
 export { Generation } from './generation/generation.js';
 export type { GeneratedToken } from './generation/answer.js';
-export type {
-  FinishReason,
-  GenerationResult,
-  Timings,
-  Usage,
-} from './generation/generation-result.js';
+export type { GenerationResult, Timings, Usage } from './generation/generation-result.js';
+export type { FinishReason } from './request/finish.js';
 export type { ChatOptions, GenerateOptions } from './options/generate-options.js';
 export type { DryOptions, SamplingOptions } from './options/sampling-options.js';
 export type { Message, TextPart, ToolCall } from './chat/messages.js';

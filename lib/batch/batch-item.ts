@@ -4,13 +4,13 @@ import { checkOptions, isIntegerList, reading } from '../checks/check-options.js
 import type { Check } from '../checks/check-options.js';
 import { isContext } from '../engine/context.js';
 import type { Context } from '../engine/context.js';
-import type { EngineContext } from '../engine/engine-context.js';
+import type { EngineContext, Prompt } from '../engine/engine-context.js';
 import { concatenate } from '../engine/engine-context.js';
 import { invalidArgument } from '../errors.js';
 import { chatChecks, withDefaults } from '../options/generate-options.js';
 import type { ChatOptions, ResolvedOptions } from '../options/generate-options.js';
 import { Generation } from '../generation/generation.js';
-import type { GenerationSource, Prompt } from '../generation/generation.js';
+import type { GenerationSource } from '../generation/generation-source.js';
 import { checkMessages } from '../chat/messages.js';
 import type { Message } from '../chat/messages.js';
 

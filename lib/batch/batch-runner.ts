@@ -6,7 +6,7 @@ import type { PreparedItem, ReadItem } from './batch-item.js';
 import type { EngineContext } from '../engine/engine-context.js';
 import { abortError, withOurErrors } from '../errors.js';
 import type { ChatOptions } from '../options/generate-options.js';
-import type { BatchPlace } from '../generation/generation.js';
+import type { BatchPlace } from '../generation/generation-source.js';
 import type { GenerationResult } from '../generation/generation-result.js';
 import { native } from '../native.js';
 

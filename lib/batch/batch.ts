@@ -9,6 +9,7 @@ import { CachalotError, fromNative, invalidArgument } from '../errors.js';
 import type { EngineContext } from '../engine/engine-context.js';
 import { chatChecks } from '../options/generate-options.js';
 import type { ChatOptions } from '../options/generate-options.js';
+import { randomSeed } from '../options/sampling-options.js';
 import type { GenerationResult } from '../generation/generation-result.js';
 
 export type { BatchItem, BatchRequest } from './batch-item.js';
@@ -95,7 +96,7 @@ export class Batch implements AsyncIterable<BatchResult> {
     this.#kvBytesPerToken = engine.core.native.description().kvBytesPerToken;
     if (signal?.aborted) this.#cancel.abort(signal.reason);
     this.#release = onAbort(signal, () => this.#cancel.abort(signal!.reason));
-    const seed = rest.seed ?? Math.floor(Math.random() * Number.MAX_SAFE_INTEGER);
+    const seed = rest.seed ?? randomSeed();
     const prompts = readList('prompts', items, 'an array of prompts', readItem);
     this.#results = Array.from(
       { length: prompts.length * n },

@@ -27,12 +27,12 @@ export function integerIn(min: number, max: number): Check<number> {
   };
 }
 
-export function oneOf(...choices: string[]): Check<string> {
+export function oneOf<const Word extends string>(...choices: readonly Word[]): Check<Word> {
   return (name, value) => {
-    if (typeof value !== 'string' || !choices.includes(value)) {
+    if (!choices.includes(value as Word)) {
       throw invalidArgument(name, `one of ${choices.join(', ')}`, value);
     }
-    return value;
+    return value as Word;
   };
 }
 

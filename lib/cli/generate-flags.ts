@@ -24,7 +24,7 @@ export function addGenerateFlags(command: Command): Command {
     .option(
       '-n, --max-tokens <n>',
       'most tokens of an answer',
-      numberBy(generateChecks['maxTokens']!),
+      numberBy(generateChecks.maxTokens),
     )
     .option('--system <text>', 'what the model is told first')
     .option(
@@ -41,12 +41,8 @@ export function addGenerateFlags(command: Command): Command {
 }
 
 export function generateOptions(flags: GenerateFlags): ChatOptions {
-  return {
-    ...(flags.maxTokens === undefined ? {} : { maxTokens: flags.maxTokens }),
-    ...(flags.stop === undefined ? {} : { stop: flags.stop }),
-    ...(flags.templateOptions === undefined ? {} : { templateOptions: flags.templateOptions }),
-    ...samplingOptions(flags),
-  };
+  const { maxTokens, stop, templateOptions: variables } = flags;
+  return { maxTokens, stop, templateOptions: variables, ...samplingOptions(flags) };
 }
 
 /** The system message, if one is given: what is blank is absent. */

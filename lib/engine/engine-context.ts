@@ -7,10 +7,18 @@ import { isContext } from './context.js';
 import type { Context } from './context.js';
 import type { EngineCore } from './engine-core.js';
 import { CachalotError, invalidArgument } from '../errors.js';
-import type { Prompt } from '../generation/generation.js';
 import type { TokenTable } from '../text/token-table.js';
 import type { TokenizerThread } from '../text/tokenizer-thread.js';
 import type { EncodeOptions } from '../text/tokenizer.js';
+
+/** What a generation goes on from. */
+export interface Prompt {
+  ids: Int32Array;
+  /** White space that the template writes before an answer, and this prompt leaves to the model. */
+  gap?: string;
+  /** See `GenerationResult`. */
+  systemMerged?: boolean;
+}
 
 export interface PromptOptions extends RenderOptions {
   context?: Context | undefined;

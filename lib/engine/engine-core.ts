@@ -10,8 +10,8 @@ import type {
   NativeEngineOptions,
   NativeEvents,
   NativeFinish,
-  NativeRequest,
 } from '../native.js';
+import type { EngineRequest } from '../request/request.js';
 import type { RequestEvents } from '../request/request-events.js';
 
 /** A likely token and the natural logarithm of its probability. */
@@ -95,7 +95,7 @@ export class EngineCore {
   }
 
   /** Queues a request and returns its id. Throws if the request can never run. */
-  submit(request: Omit<NativeRequest, 'id' | 'tellStart'>, handlers: RequestHandlers): number {
+  submit(request: EngineRequest, handlers: RequestHandlers): number {
     const id = this.#nextId++;
     const { events } = handlers;
     this.native.submit({ ...request, id, tellStart: events !== undefined });

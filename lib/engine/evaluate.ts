@@ -1,22 +1,20 @@
 /** Requests that compute and generate nothing: log-probabilities of a text, logits of some rows, keys and values. */
 import { onAbort } from '../signals/abort.js';
-import { ownOnly } from '../checks/check-options.js';
 import { abortError } from '../errors.js';
 import type { CachalotError } from '../errors.js';
 import type { EngineCore } from './engine-core.js';
-import { finishError } from '../request/finish-error.js';
-import { DEFAULT_PRIORITY } from '../options/generate-options.js';
-import { GREEDY } from '../options/sampling-options.js';
+import { finishError } from '../request/finish.js';
+import { newRequest } from '../request/request.js';
+import type { EngineRequest } from '../request/request.js';
 import type { NativeFinish } from '../native.js';
 import { watchRequest } from '../request/request-events.js';
 
-export interface Evaluation {
-  kind: 'score' | 'logits' | 'prefill';
+/** What is asked, and of "prefill" how its keys and values are kept. */
+export interface Evaluation extends Partial<
+  Pick<EngineRequest, 'rows' | 'pin' | 'priority' | 'ttlMs'>
+> {
+  kind: Exclude<EngineRequest['kind'], 'generate'>;
   tokens: Int32Array;
-  rows?: Int32Array;
-  pin?: number;
-  priority?: number;
-  ttlMs?: number;
 }
 
 /** `values` of the answer holds the log-probabilities, or the rows of logits one after the other. */
@@ -25,26 +23,12 @@ export function evaluate(
   asked: Evaluation,
   signal?: AbortSignal,
 ): Promise<NativeFinish> {
-  const { kind, tokens, rows, pin, priority, ttlMs } = ownOnly(asked);
+  const { kind, tokens } = asked;
   return new Promise((resolve, reject) => {
     if (signal?.aborted) throw abortError(signal);
     const events = watchRequest(kind === 'prefill' ? 'cache' : kind, tokens.length);
     const id: number = core.submit(
-      {
-        kind,
-        namespace,
-        tokens,
-        maxTokens: 0,
-        sampling: GREEDY,
-        stopTokens: new Int32Array(0),
-        rows: rows ?? new Int32Array(0),
-        pin: pin ?? 0,
-        priority: priority ?? DEFAULT_PRIORITY,
-        ttlMs: ttlMs ?? 0,
-        deadlineMs: 0,
-        batch: 0,
-        batchRank: 0,
-      },
+      newRequest({ namespace, ...asked }),
       {
         events,
         onToken: () => undefined,

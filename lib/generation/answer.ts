@@ -1,10 +1,10 @@
 /**
- * The answer of a generation as it comes: tokens, and the text that they make. The text may begin with white space that
- * belongs to the template, and ends before a stop string; the ids that say exactly this text are what a session keeps.
+ * The answer of a generation as it comes: tokens with the text that each has completed. The ids that say exactly this text are
+ * what a session keeps.
  */
 import type { TokenLogprob } from '../engine/engine-core.js';
 import type { Detokenizer } from '../text/detokenizer.js';
-import { StopStrings } from '../text/stop-strings.js';
+import { TextAssembler } from './text-assembler.js';
 
 export interface GeneratedToken {
   id: number;
@@ -31,32 +31,27 @@ interface End {
 export class Answer {
   readonly tokens: GeneratedToken[] = [];
   readonly pieces: Piece[] = [];
-  readonly #detokenizer: Detokenizer;
-  readonly #stops: StopStrings;
+  readonly #assembler: TextAssembler;
   readonly #ends: End[] = [];
-  #gap = '';
-  #beginning: string | undefined = ''; // as long as it may be the gap's
-  #dropped = 0; // characters of the gap
   #isOver = false;
 
   constructor(detokenizer: Detokenizer, stops: readonly string[]) {
-    this.#detokenizer = detokenizer;
-    this.#stops = new StopStrings(stops);
+    this.#assembler = new TextAssembler(detokenizer, stops);
   }
 
   /** White space that the template writes before an answer, and a prompt leaves to the model: no part of the text. */
   set gap(gap: string) {
-    this.#gap = gap;
+    this.#assembler.gap = gap;
   }
 
   /** Whether the answer began as the template would have begun it. */
   get followsTemplate(): boolean {
-    return this.#dropped === this.#gap.length;
+    return this.#assembler.followsTemplate;
   }
 
   /** Whether a stop string has been found. */
   get isStopped(): boolean {
-    return this.#stops.found;
+    return this.#assembler.isStopped;
   }
 
   get text(): string {
@@ -65,18 +60,13 @@ export class Answer {
 
   /** Tokens whose text is known: that of the last may still grow while something is held back. */
   get nReady(): number {
-    const holds =
-      this.#beginning !== undefined || this.#stops.holds || this.#ends.at(-1)?.isWhole === false;
-    return holds && !this.#isOver ? Math.max(0, this.tokens.length - 1) : this.tokens.length;
+    const nTokens = this.tokens.length;
+    return this.#assembler.holds && !this.#isOver ? Math.max(0, nTokens - 1) : nTokens;
   }
 
   push({ id, logprob }: TokenLogprob, top: readonly TokenLogprob[]): void {
-    const raw = this.#detokenizer.push(id);
-    this.#ends.push({
-      at: (this.#ends.at(-1)?.at ?? 0) + raw.length,
-      isWhole: this.#detokenizer.isWhole,
-    });
-    const text = this.#stops.push(this.withoutGap(raw));
+    const text = this.#assembler.push(id);
+    this.#ends.push({ at: this.#assembler.nDecoded, isWhole: this.#assembler.isWhole });
     this.tokens.push({ id, text, logprob, ...(top.length === 0 ? {} : { top: [...top] }) });
     if (text !== '') this.pieces.push({ text, nTokens: this.tokens.length });
   }
@@ -84,13 +74,10 @@ export class Answer {
   /** No more tokens come: what was held back is part of the text. */
   end(): void {
     if (this.#isOver) return;
-    const raw = this.#detokenizer.end();
-    const beginning = this.#beginning ?? '';
-    this.#beginning = undefined;
-    const rest = this.#stops.push(beginning + raw) + this.#stops.end();
-    const [last, end] = [this.tokens.at(-1), this.#ends.at(-1)];
-    if (last && end) {
-      this.#ends[this.#ends.length - 1] = { at: end.at + raw.length, isWhole: true };
+    const rest = this.#assembler.end();
+    const last = this.tokens.at(-1);
+    if (last) {
+      this.#ends[this.#ends.length - 1] = { at: this.#assembler.nDecoded, isWhole: true };
       this.tokens[this.tokens.length - 1] = { ...last, text: last.text + rest };
       if (rest !== '') this.pieces.push({ text: rest, nTokens: this.tokens.length });
     }
@@ -107,9 +94,9 @@ export class Answer {
 
   /** The ids that say the text and nothing else, as far as whole tokens go, and the `rest` of it. */
   said(): { ids: Int32Array; rest: string } {
-    const { text } = this;
+    const whole = this.#assembler.droppedGap + this.text;
     const last = this.#ends[this.tokens.length - 1];
-    const limit = this.#dropped + text.length;
+    const limit = whole.length;
     let n = this.tokens.length;
     if (last && !(last.at === limit && last.isWhole && n === this.#ends.length)) {
       const sayTheSame = ({ at, isWhole }: End) => at === limit && isWhole;
@@ -117,17 +104,6 @@ export class Answer {
       while (n > 1 && sayTheSame(this.#ends[n - 1]!) && sayTheSame(this.#ends[n - 2]!)) n--;
     }
     const ids = Int32Array.from(this.tokens.slice(0, n), ({ id }) => id);
-    const whole = this.#gap.slice(0, this.#dropped) + text;
     return { ids, rest: whole.slice(this.#ends[n - 1]?.at ?? 0) };
-  }
-
-  private withoutGap(raw: string): string {
-    if (this.#beginning === undefined) return raw;
-    const text = this.#beginning + raw;
-    const isOpen = text.length < this.#gap.length && this.#gap.startsWith(text);
-    this.#beginning = isOpen ? text : undefined;
-    if (isOpen) return '';
-    if (text.startsWith(this.#gap)) this.#dropped = this.#gap.length;
-    return text.slice(this.#dropped);
   }
 }

@@ -1,9 +1,7 @@
 /** What a generation has come to. */
 import type { Answer, GeneratedToken } from './answer.js';
 import type { NativeFinish } from '../native.js';
-
-/** Why a generation ended: the model stopped (or a stop string came), a limit was reached, or its reader left. */
-export type FinishReason = 'stop' | 'length' | 'aborted';
+import type { FinishReason } from '../request/finish.js';
 
 export interface Usage {
   promptTokens: number;

@@ -1,54 +1,19 @@
 /** A running generation: iterate it for text as it comes, or await its result. */
+import type { TokenLogprob } from '../engine/engine-core.js';
+import { abortError, fromNative } from '../errors.js';
+import type { CachalotError } from '../errors.js';
+import type { NativeFinish } from '../native.js';
+import type { ResolvedOptions } from '../options/generate-options.js';
+import { finishError } from '../request/finish.js';
+import { watchRequest } from '../request/request-events.js';
+import type { RequestEvents } from '../request/request-events.js';
 import { onAbort } from '../signals/abort.js';
 import { Answer } from './answer.js';
 import type { GeneratedToken } from './answer.js';
-import { checkIds } from '../checks/check-options.js';
-import { abortError, fromNative } from '../errors.js';
-import type { CachalotError } from '../errors.js';
-import type { EngineCore, TokenLogprob } from '../engine/engine-core.js';
-import { finishError } from '../request/finish-error.js';
-import type { ResolvedOptions } from '../options/generate-options.js';
+import { generateRequest } from './generate-request.js';
 import { summarize } from './generation-result.js';
 import type { GenerationResult } from './generation-result.js';
-import type { NativeFinish, NativeSampling } from '../native.js';
-import { watchRequest } from '../request/request-events.js';
-import type { RequestEvents, RequestKind } from '../request/request-events.js';
-import { dryBreakers, resolveSampling } from '../options/sampling-options.js';
-import type { TokenTable } from '../text/token-table.js';
-
-/** What a generation goes on from. */
-export interface Prompt {
-  ids: Int32Array;
-  /** White space that the template writes before an answer, and this prompt leaves to the model. */
-  gap?: string;
-  /** See `GenerationResult`. */
-  systemMerged?: boolean;
-}
-
-export interface BatchPlace {
-  batch: number;
-  rank: number;
-}
-
-/** What a generation needs from the engine. */
-export interface GenerationSource {
-  kind: RequestKind;
-  core: EngineCore;
-  tokenizer: TokenTable;
-  /** The tokens in whose text one of some strings is. */
-  tokensWith: (texts: readonly string[]) => Promise<Int32Array>;
-  namespace: string;
-  /** Which of several completions of the same prompt this is: its draws are its own. Default 0. */
-  completion?: number | undefined;
-  /** Its place in a batch that the engine knows of. */
-  place?: BatchPlace | undefined;
-  /** Of the batch; the request's own is in its options. */
-  signal?: AbortSignal | undefined;
-  /** May take a while (templates). */
-  prompt: () => Promise<Prompt> | Prompt;
-  /** Ids of text that goes on from other text: given where `said` is asked for. */
-  encodeRest?: (text: string) => Promise<Int32Array>;
-}
+import type { GenerationSource } from './generation-source.js';
 
 /**
  * Iterate a generation for its text in pieces, as it is made. Leaving the loop ends it.
@@ -177,24 +142,10 @@ export class Generation implements AsyncIterable<string> {
       const { ids: tokens, gap = '', systemMerged = false } = await prompt();
       this.#answer.gap = gap;
       this.#systemMerged = systemMerged;
-      const sampling = await this.sampling();
+      const request = await generateRequest(this.#source, tokens, this.#options, this.#created);
       if (this.#ended) return;
       this.#request = this.#source.core.submit(
-        {
-          kind: 'generate',
-          namespace: this.#source.namespace,
-          tokens,
-          maxTokens: this.#options.maxTokens,
-          sampling,
-          stopTokens: this.stopTokens(),
-          rows: new Int32Array(0),
-          pin: 0,
-          priority: this.#options.priority,
-          ttlMs: 0,
-          deadlineMs: this.remainingMs(),
-          batch: this.#source.place?.batch ?? 0,
-          batchRank: this.#source.place?.rank ?? 0,
-        },
+        request,
         {
           events: (this.#events = watchRequest(this.#source.kind, tokens.length)),
           onToken: (token, top) => this.onToken(token, top),
@@ -204,32 +155,6 @@ export class Generation implements AsyncIterable<string> {
     } catch (error) {
       this.end(fromNative(error));
     }
-  }
-
-  /** Of the deadline, once the prompt has become tokens; 0: none. */
-  private remainingMs(): number {
-    const { deadlineMs } = this.#options;
-    if (deadlineMs === 0) return 0;
-    return Math.max(1, Math.round(deadlineMs - (performance.now() - this.#created)));
-  }
-
-  private async sampling(): Promise<NativeSampling> {
-    const { sampling } = this.#options;
-    const { completion = 0 } = this.#source;
-    const breakers = dryBreakers(sampling);
-    const tokens = breakers && (await this.#source.tokensWith(breakers));
-    const vocabulary = this.#source.core.native.description().vocabulary;
-    return { ...resolveSampling(sampling, tokens, vocabulary), completion };
-  }
-
-  /** A stop string that is a special token's name is never part of a text: that token stops. */
-  private stopTokens(): Int32Array {
-    const { core, tokenizer } = this.#source;
-    const { ignoreEos, stop, stopTokens } = this.#options;
-    checkIds('stopTokens', stopTokens, core.native.description().vocabulary);
-    const named = stop.flatMap((name) => tokenizer.specialId(name) ?? []);
-    const own = ignoreEos ? [] : tokenizer.stopTokens;
-    return Int32Array.from([...own, ...named, ...Array.from(stopTokens)]);
   }
 
   private onToken(token: TokenLogprob, top: TokenLogprob[]): void {

@@ -10,8 +10,9 @@ import {
   notSupportedYet,
   ownOnly,
 } from '../checks/check-options.js';
-import type { Check } from '../checks/check-options.js';
-import { samplingChecks } from './sampling-options.js';
+import { checksOf, fillIn } from './option-table.js';
+import type { Filled, OptionTable } from './option-table.js';
+import { SAMPLING } from './sampling-options.js';
 import type { SamplingOptions } from './sampling-options.js';
 import { isTemplateOptions } from '../chat/template-options.js';
 import type { TemplateOptions } from '../chat/template-options.js';
@@ -45,17 +46,26 @@ export interface ChatOptions extends GenerateOptions {
   templateOptions?: TemplateOptions | undefined;
 }
 
-export const generateChecks: Record<string, Check> = {
-  maxTokens: integerIn(1, 2 ** 30),
-  ...samplingChecks,
-  stop: isStopList,
-  stopTokens: isIntegerList,
-  ignoreEos: isBoolean,
-  specialTokens: isBoolean,
-  priority: integerIn(0, 100),
-  deadlineMs: integerIn(1, 2 ** 31),
-  namespace: isName,
-  signal: isSignal,
+/** What is asked of a request beside how its tokens are drawn. */
+const REQUEST = {
+  maxTokens: { check: integerIn(1, 2 ** 30), byDefault: 2 ** 30 },
+  stop: { check: isStopList, byDefault: [] as string[] },
+  stopTokens: { check: isIntegerList, byDefault: new Int32Array(0) },
+  ignoreEos: { check: isBoolean, byDefault: false },
+  specialTokens: { check: isBoolean, byDefault: false },
+  priority: { check: integerIn(0, 100), byDefault: DEFAULT_PRIORITY },
+  deadlineMs: { check: integerIn(1, 2 ** 31), byDefault: 0 },
+  namespace: { check: isName },
+  signal: { check: isSignal },
+} as const satisfies OptionTable<Exclude<keyof GenerateOptions, keyof SamplingOptions>>;
+
+/** The same where a chat template makes the prompt. */
+const CHAT = {
+  ...REQUEST,
+  templateOptions: { check: isTemplateOptions, byDefault: {} as TemplateOptions },
+} as const satisfies OptionTable;
+
+const NOT_YET = {
   draft: notSupportedYet,
   adapters: notSupportedYet,
   schema: notSupportedYet,
@@ -63,23 +73,20 @@ export const generateChecks: Record<string, Check> = {
   logitsProcessor: notSupportedYet,
 };
 
-export const chatChecks: Record<string, Check> = {
-  ...generateChecks,
-  templateOptions: isTemplateOptions,
+const { maxTokens, ...requestChecks } = checksOf(REQUEST);
+
+/** In the order in which errors name them. */
+export const generateChecks = {
+  maxTokens,
+  ...checksOf(SAMPLING),
+  ...requestChecks,
+  ...NOT_YET,
 };
 
-export interface ResolvedOptions {
-  maxTokens: number;
+export const chatChecks = { ...generateChecks, templateOptions: CHAT.templateOptions.check };
+
+export interface ResolvedOptions extends Filled<typeof CHAT> {
   sampling: SamplingOptions;
-  stop: string[];
-  stopTokens: ArrayLike<number>;
-  ignoreEos: boolean;
-  specialTokens: boolean;
-  templateOptions: TemplateOptions;
-  priority: number;
-  deadlineMs: number;
-  namespace: string | undefined;
-  signal: AbortSignal | undefined;
 }
 
 /** Reads and checks what is given; throws invalid_argument or not_supported. */
@@ -94,18 +101,5 @@ export function resolveChatOptions(given: ChatOptions): ResolvedOptions {
 
 /** Of options as their checks have given them. */
 export function withDefaults(given: Readonly<ChatOptions>): ResolvedOptions {
-  const options = ownOnly(given);
-  return {
-    maxTokens: options.maxTokens ?? 2 ** 30,
-    sampling: options,
-    stop: [options.stop ?? []].flat(),
-    stopTokens: options.stopTokens ?? [],
-    ignoreEos: options.ignoreEos ?? false,
-    specialTokens: options.specialTokens ?? false,
-    templateOptions: options.templateOptions ?? {},
-    priority: options.priority ?? DEFAULT_PRIORITY,
-    deadlineMs: options.deadlineMs ?? 0,
-    namespace: options.namespace,
-    signal: options.signal,
-  };
+  return { ...fillIn(CHAT, given), sampling: ownOnly(given) };
 }

@@ -1,7 +1,5 @@
 /** Options of `Engine.load`, with their defaults and limits in one place. */
 
-import { join } from 'node:path';
-
 import {
   checkOptions,
   integerIn,
@@ -13,16 +11,12 @@ import {
   isString,
   notSupportedYet,
   numberIn,
-  oneOf,
 } from '../checks/check-options.js';
 import type { Check } from '../checks/check-options.js';
-import { machineName } from '../system/processor.js';
-import { cacheFolder } from '../models/store/cache-folder.js';
 import { invalidArgument } from '../errors.js';
-import { LayoutCache, layoutsFolder } from '../models/store/layout-cache.js';
-import type { PullProgress } from '../models/pull.js';
-import { native } from '../native.js';
-import type { NativeEngineOptions } from '../native.js';
+import type { PullProgress } from '../models/sources/pull-options.js';
+import { checksOf, choice } from './option-table.js';
+import type { OptionTable } from './option-table.js';
 
 export interface LoadOptions {
   /** "auto" (default): an NVIDIA GPU of compute capability 8.0 or newer if there is one, else the CPU. "cuda:1" is the second GPU. */
@@ -72,14 +66,6 @@ function isDevice(name: string, value: unknown): string {
   throw invalidArgument(name, 'auto, cpu, cuda or cuda:N', value);
 }
 
-/** Whether an engine with these options will be on a GPU. */
-export function isOnGpu(options: NativeEngineOptions): boolean {
-  const { device, cudaLibrary, instructions, kvFormat } = options;
-  if (device !== 'auto') return device !== 'cpu';
-  if (instructions !== 'auto' || kvFormat === 'f32') return false; // said of the CPU only
-  return native().cuda(cudaLibrary).devices.length > 0;
-}
-
 const MAX_TEMPLATE = 1 << 20;
 
 const isTemplate: Check<string> = (name, value) => {
@@ -89,86 +75,57 @@ const isTemplate: Check<string> = (name, value) => {
   return text;
 };
 
-const loadChecks: Record<string, Check> = {
-  device: isDevice,
-  threads: integerIn(1, 1024),
-  contextLength: integerIn(1, 2 ** 24),
-  kv: (name, value) =>
-    checkOptions(
-      value as object,
-      { bytes: integerIn(1, Number.MAX_SAFE_INTEGER), format: oneOf('auto', 'f32', 'bf16') },
-      `${name}.`,
-    ),
-  instructions: oneOf('auto', 'avx512', 'avxvnni', 'avx2', 'portable'),
-  stepTokens: integerIn(1, 4096),
-  maxStepMs: numberIn(0, 60_000),
-  sharedReads: oneOf('auto', 'always', 'never'),
-  prefixCache: isBoolean,
-  namespace: isName,
-  tokenizer: isPath,
-  chatTemplate: isTemplate,
-  layoutCache: (name, value) => {
-    if (typeof value === 'boolean') return value;
-    const bytes = integerIn(0, Number.MAX_SAFE_INTEGER);
-    return checkOptions(value as object, { maxBytes: bytes, minBytes: bytes }, `${name}.`);
+const anyBytes = { check: integerIn(0, Number.MAX_SAFE_INTEGER) };
+
+/** How much room repacked weights may take on the disk, and from which size on they are kept. */
+const LAYOUT_CACHE = {
+  maxBytes: anyBytes,
+  minBytes: anyBytes,
+} as const satisfies OptionTable;
+
+/** Memory for keys and values. What is 0 is for the engine to choose. */
+export const KV = {
+  bytes: { check: integerIn(1, Number.MAX_SAFE_INTEGER), byDefault: 0, native: 'kvBytes' },
+  format: choice('kvFormat', 'auto', 'f32', 'bf16'),
+} as const satisfies OptionTable<keyof NonNullable<LoadOptions['kv']>>;
+
+/** How an engine is loaded. What is 0 is for the engine to choose. */
+export const LOAD = {
+  device: { check: isDevice, byDefault: 'auto', native: 'device' },
+  threads: { check: integerIn(1, 1024), byDefault: 0, native: 'threads' },
+  contextLength: { check: integerIn(1, 2 ** 24), byDefault: 0, native: 'contextLength' },
+  kv: { check: checkedBy(KV), byDefault: {} },
+  instructions: choice('instructions', 'auto', 'avx512', 'avxvnni', 'avx2', 'portable'),
+  stepTokens: { check: integerIn(1, 4096), byDefault: 512, native: 'stepTokens' },
+  maxStepMs: { check: numberIn(0, 60_000), byDefault: 0, native: 'maxStepMs' },
+  sharedReads: choice('sharedReads', 'auto', 'always', 'never'),
+  prefixCache: { check: isBoolean, byDefault: true, native: 'prefixCache' },
+  namespace: { check: isName, byDefault: '' },
+  tokenizer: { check: isPath },
+  chatTemplate: { check: isTemplate },
+  layoutCache: {
+    check: (name: string, value: unknown) =>
+      typeof value === 'boolean' ? value : checkedBy(LAYOUT_CACHE)(name, value),
+    byDefault: true,
   },
-  cacheDir: isPath,
-  onProgress: isFunction,
-  signal: isSignal,
-  checkInvariants: isBoolean,
-  draft: notSupportedYet,
-  adapters: notSupportedYet,
-};
+  cacheDir: { check: isPath },
+  onProgress: { check: isFunction },
+  signal: { check: isSignal },
+  checkInvariants: { check: isBoolean, byDefault: false, native: 'checkInvariants' },
+} as const satisfies OptionTable<keyof LoadOptions>;
 
-/** Empty where there is no home: costs are measured at each load then. */
-function costsFolder(cacheDir: string | undefined): string {
-  try {
-    return join(cacheFolder(cacheDir), 'costs');
-  } catch {
-    return '';
-  }
-}
+const NOT_YET = { draft: notSupportedYet, adapters: notSupportedYet };
 
-/** Undefined where it is not wanted, or where there is no home. */
-export function layoutCacheOf({
-  layoutCache = true,
-  cacheDir,
-}: LoadOptions): LayoutCache | undefined {
-  if (layoutCache === false) return undefined;
-  try {
-    return new LayoutCache(layoutsFolder(cacheDir), layoutCache === true ? {} : layoutCache);
-  } catch {
-    return undefined;
-  }
-}
+const loadChecks = { ...checksOf(LOAD), ...NOT_YET };
 
 /** What is given, read once. Throws invalid_argument or not_supported. */
 export function readLoadOptions(given: LoadOptions): Readonly<LoadOptions> {
-  const options = checkOptions(given, loadChecks);
-  return options;
+  return checkOptions(given, loadChecks);
 }
 
-/** What native code receives: everything filled in. Throws invalid_argument for more keys and values than memory can hold. */
-export function nativeOptionsOf(options: Readonly<LoadOptions>): NativeEngineOptions {
-  const resolved: NativeEngineOptions = {
-    device: options.device ?? 'auto',
-    cudaLibrary: '',
-    instructions: options.instructions ?? 'auto',
-    threads: options.threads ?? 0,
-    contextLength: options.contextLength ?? 0,
-    stepTokens: options.stepTokens ?? 512,
-    kvBytes: options.kv?.bytes ?? 0,
-    kvFormat: options.kv?.format ?? 'auto',
-    maxStepMs: options.maxStepMs ?? 0,
-    sharedReads: options.sharedReads ?? 'auto',
-    costsFolder: costsFolder(options.cacheDir),
-    layoutPath: '',
-    machine: machineName(),
-    prefixCache: options.prefixCache ?? true,
-    takeTurns: false,
-    checkInvariants: options.checkInvariants ?? false,
-  };
-  if (resolved.kvBytes !== 0 && !isOnGpu(resolved))
-    integerIn(1, native().memoryLimit())('kv.bytes', resolved.kvBytes);
-  return resolved;
+/** An option that has options of its own. */
+function checkedBy<Table extends OptionTable>(table: Table) {
+  type Given = { [Name in keyof Table]?: ReturnType<Table[Name]['check']> };
+  return (name: string, value: unknown) =>
+    checkOptions(value as Given, checksOf(table), `${name}.`);
 }

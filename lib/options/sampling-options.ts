@@ -1,4 +1,4 @@
-/** How tokens are drawn: options, limits and defaults in one place. docs/engine.md says in what order they act. */
+/** How tokens are drawn: options, limits, defaults and flags in one place. docs/engine.md says in what order they act. */
 import {
   checkOptions,
   integerIn,
@@ -10,6 +10,8 @@ import {
 import type { Check } from '../checks/check-options.js';
 import { CachalotError, invalidArgument } from '../errors.js';
 import type { NativeSampling } from '../native.js';
+import { checksOf, fillIn, nativeFields } from './option-table.js';
+import type { OptionTable } from './option-table.js';
 
 /** Don't Repeat Yourself: makes what would lengthen a repetition less likely, the more so the longer it is. */
 export interface DryOptions {
@@ -85,58 +87,112 @@ const isBreakers: Check<string[]> = (name, value) => {
 
 const MAX_COUNT = 2 ** 30;
 
-export const dryChecks: Record<string, Check> = {
-  multiplier: numberIn(0, 100),
-  base: numberIn(1, 10),
-  allowedLength: integerIn(1, MAX_COUNT),
-  window: integerIn(0, MAX_COUNT),
-  breakers: isBreakers,
-};
+/** How repetitions are made less likely. */
+export const DRY = {
+  multiplier: {
+    check: numberIn(0, 100),
+    byDefault: 0,
+    native: 'dryMultiplier',
+    flag: {
+      value: '<x>',
+      help: 'strength of the penalty for what lengthens a repetition (DRY)',
+    },
+  },
+  base: { check: numberIn(1, 10), byDefault: 1.75, native: 'dryBase' },
+  allowedLength: { check: integerIn(1, MAX_COUNT), byDefault: 2, native: 'dryAllowedLength' },
+  window: { check: integerIn(0, MAX_COUNT), byDefault: 0, native: 'dryWindow' },
+  breakers: { check: isBreakers, byDefault: ['\n', ':', '"', '*'] },
+} as const satisfies OptionTable<keyof DryOptions>;
 
-export const samplingChecks: Record<string, Check> = {
-  temperature: numberIn(0, 100),
-  topK: integerIn(0, MAX_COUNT),
-  topP: numberIn(0, 1),
-  minP: numberIn(0, 1),
-  typicalP: numberIn(0, 1),
-  repetitionPenalty: numberIn(0.01, 100),
-  frequencyPenalty: numberIn(-100, 100),
-  presencePenalty: numberIn(-100, 100),
-  penaltyWindow: integerIn(0, MAX_COUNT),
-  dry: (name, value) => checkOptions(value as object, dryChecks, `${name}.`),
-  logitBias: isBias,
-  seed: integerIn(0, Number.MAX_SAFE_INTEGER),
-  topLogprobs: integerIn(0, 20),
-};
+const dryChecks = checksOf(DRY);
+
+/** How tokens are drawn. */
+export const SAMPLING = {
+  temperature: {
+    check: numberIn(0, 100),
+    byDefault: 0,
+    native: 'temperature',
+    flag: { value: '<t>', help: 'how freely to draw; 0 takes the likeliest token (default: 0)' },
+  },
+  topK: {
+    check: integerIn(0, MAX_COUNT),
+    byDefault: 0,
+    native: 'topK',
+    flag: { value: '<k>', help: 'draw among so many of the likeliest tokens' },
+  },
+  topP: {
+    check: numberIn(0, 1),
+    byDefault: 1,
+    native: 'topP',
+    flag: { value: '<p>', help: 'draw among the likeliest tokens of this probability together' },
+  },
+  minP: {
+    check: numberIn(0, 1),
+    byDefault: 0,
+    native: 'minP',
+    flag: {
+      value: '<p>',
+      help: "leave out tokens below this share of the likeliest one's probability",
+    },
+  },
+  typicalP: {
+    check: numberIn(0, 1),
+    byDefault: 1,
+    native: 'typicalP',
+    flag: {
+      value: '<p>',
+      help: 'draw among tokens of usual surprise of this probability together',
+    },
+  },
+  repetitionPenalty: {
+    check: numberIn(0.01, 100),
+    byDefault: 1,
+    native: 'repetitionPenalty',
+    flag: { value: '<x>', help: 'divide the logits of tokens that were there before' },
+  },
+  frequencyPenalty: {
+    check: numberIn(-100, 100),
+    byDefault: 0,
+    native: 'frequencyPenalty',
+    flag: { value: '<x>', help: 'take off for each time a token is in the answer' },
+  },
+  presencePenalty: {
+    check: numberIn(-100, 100),
+    byDefault: 0,
+    native: 'presencePenalty',
+    flag: { value: '<x>', help: 'take off if a token is in the answer' },
+  },
+  penaltyWindow: {
+    check: integerIn(0, MAX_COUNT),
+    byDefault: 0,
+    native: 'penaltyWindow',
+    flag: { value: '<n>', help: 'how many of the last tokens the penalties look at' },
+  },
+  dry: { check: (name, value) => checkOptions(value as DryOptions, dryChecks, `${name}.`) },
+  logitBias: { check: isBias },
+  seed: {
+    check: integerIn(0, Number.MAX_SAFE_INTEGER),
+    byDefault: 0,
+    native: 'seed',
+    flag: { value: '<n>', help: 'makes draws repeatable' },
+  },
+  topLogprobs: { check: integerIn(0, 20), byDefault: 0, native: 'topLogprobs' },
+} as const satisfies OptionTable<keyof SamplingOptions>;
 
 /** What a request without sampling options has. */
 export const GREEDY: NativeSampling = {
+  ...nativeFields(SAMPLING, {}),
+  ...nativeFields(DRY, {}),
   biasTokens: new Int32Array(0),
   biasValues: new Float32Array(0),
-  repetitionPenalty: 1,
-  frequencyPenalty: 0,
-  presencePenalty: 0,
-  penaltyWindow: 0,
-  dryMultiplier: 0,
-  dryBase: 1.75,
-  dryAllowedLength: 2,
-  dryWindow: 0,
   dryBreakers: new Int32Array(0),
-  temperature: 0,
-  topK: 0,
-  typicalP: 1,
-  topP: 1,
-  minP: 0,
-  seed: 0,
   completion: 0,
-  topLogprobs: 0,
 };
-
-export const DRY_BREAKERS = ['\n', ':', '"', '*'];
 
 /** The strings whose tokens end a repetition for DRY, if it acts at all. */
 export function dryBreakers({ dry }: SamplingOptions): readonly string[] | undefined {
-  return (dry?.multiplier ?? 0) > 0 ? (dry?.breakers ?? DRY_BREAKERS) : undefined;
+  const { multiplier, breakers } = fillIn(DRY, dry ?? {});
+  return multiplier > 0 ? breakers : undefined;
 }
 
 /** `options` have been checked; `breakers` are the tokens that `dryBreakers` are in. */
@@ -145,7 +201,7 @@ export function resolveSampling(
   breakers: Int32Array | undefined,
   vocabulary: number,
 ): NativeSampling {
-  const { dry, logitBias } = options;
+  const { dry, logitBias, seed = randomSeed() } = options;
   const bias = Object.entries(logitBias ?? {});
   const nForbidden = bias.filter(([, value]) => value === -Infinity).length;
   if (nForbidden >= vocabulary)
@@ -153,19 +209,17 @@ export function resolveSampling(
       'invalid_argument',
       `\`logitBias\` forbids every token of the vocabulary, which has ${vocabulary}`,
     );
-  const given = Object.fromEntries(
-    Object.entries(options).filter(([key, value]) => key in GREEDY && value !== undefined),
-  ) as Partial<NativeSampling>;
   return {
     ...GREEDY,
-    seed: Math.floor(Math.random() * Number.MAX_SAFE_INTEGER),
-    ...given,
+    ...nativeFields(SAMPLING, { ...options, seed }),
+    ...nativeFields(DRY, dry ?? {}),
     biasTokens: Int32Array.from(bias, ([id]) => Number(id)),
     biasValues: Float32Array.from(bias, ([, value]) => value),
-    dryMultiplier: dry?.multiplier ?? GREEDY.dryMultiplier,
-    dryBase: dry?.base ?? GREEDY.dryBase,
-    dryAllowedLength: dry?.allowedLength ?? GREEDY.dryAllowedLength,
-    dryWindow: dry?.window ?? GREEDY.dryWindow,
     dryBreakers: breakers ?? GREEDY.dryBreakers,
   };
+}
+
+/** For who does not say how to draw. */
+export function randomSeed(): number {
+  return Math.floor(Math.random() * Number.MAX_SAFE_INTEGER);
 }

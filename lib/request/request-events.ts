@@ -5,8 +5,8 @@
 import { channel } from 'node:diagnostics_channel';
 
 import type { CachalotError, ErrorCode } from '../errors.js';
-import type { FinishReason } from '../generation/generation-result.js';
 import type { NativeFinish, NativeStart } from '../native.js';
+import type { FinishReason } from './finish.js';
 
 /** By what it was asked for: sessions and `engine.chat` ask for "chat", `cache.add` and `cache.pin` for "cache". */
 export type RequestKind = 'chat' | 'complete' | 'batch' | 'score' | 'logits' | 'cache';

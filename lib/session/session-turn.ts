@@ -1,16 +1,12 @@
-/**
- * What a turn of a session asks the model: the ids of its context so far, as far as they say what the template makes of the
- * conversation now, and those of the rest. So what was computed is used, answers keep the ids that were generated, and a
- * template that shows an earlier turn otherwise than it did is followed.
- */
-import type { Rendered } from '../chat/conversations.js';
+/** A turn of a session: what it asks the model, and where the session stands after it. */
 import type { SaidMessage } from '../chat/guard-names.js';
 import { concatenate } from '../engine/engine-context.js';
-import type { EngineContext, PromptOptions } from '../engine/engine-context.js';
-import type { Generation, Prompt } from '../generation/generation.js';
+import type { EngineContext, Prompt, PromptOptions } from '../engine/engine-context.js';
+import type { Generation } from '../generation/generation.js';
+import { followTemplate } from './follow-template.js';
+import type { TurnOptions } from './follow-template.js';
 import { idsOf, messagesOf, nextState } from './session-state.js';
 import type { State } from './session-state.js';
-import { sameText } from '../text/same-text.js';
 
 /** A turn whose answer is still to come. */
 export interface Begun extends Prompt {
@@ -20,8 +16,6 @@ export interface Begun extends Prompt {
   /** The template's text, and the white space that it writes before an answer. */
   rendered?: { text: string; gap: string };
 }
-
-export type TurnOptions = Omit<PromptOptions, 'specialTokens'>;
 
 export async function beginChat(
   engine: EngineContext,
@@ -39,14 +33,28 @@ export async function beginChat(
     engine.conversations.prompt(messages, options),
     engine.conversations.gap(options),
   ]);
+  const said = { before, rendered, nAdded: added.length };
+  const all = await followTemplate(engine, state, said, options);
   const { text, systemMerged } = rendered;
-  const rest = isNew ? undefined : restOf(state, rendered, added.length);
-  const all =
-    rest === undefined
-      ? await merged(engine, ids, before, text, options)
-      : await continued(engine, state, rest, options);
   const start = before.length;
   return { ids: all, gap: gap.said, systemMerged, start, from, rendered: { text, gap: gap.text } };
+}
+
+/** Text to continue after the context so far. */
+export async function beginComplete(
+  engine: EngineContext,
+  state: State,
+  text: string,
+  { context, specialTokens: special = false, signal }: PromptOptions,
+): Promise<Begun> {
+  const { start, from } = state;
+  const ids = idsOf(state);
+  if (ids.length === 0) {
+    const all = await engine.encodeText(text, { context, specialTokens: special, signal });
+    return { ids: all, start, from };
+  }
+  const added = await engine.encode(text, { special, continues: true }, signal);
+  return { ids: concatenate(ids, added), start, from };
 }
 
 /** Where the session stands once the answer has ended. */
@@ -84,64 +92,4 @@ function beforeChat(
 ): Int32Array {
   if (ids.length > 0) return ids.subarray(0, state.start);
   return context === undefined ? ids : engine.tokensOf(context);
-}
-
-/** What the template says after the last answer, if it says the same as before up to there. */
-function restOf(
-  { lastAnswer }: State,
-  { text, contents }: Rendered,
-  nAdded: number,
-): string | undefined {
-  if (!lastAnswer?.isFollowed) return undefined;
-  const said = lastAnswer.text + contents.at(-1 - nAdded)!;
-  return text.startsWith(said) ? text.slice(said.length) : undefined;
-}
-
-/** The context with what the template says after the last answer. */
-async function continued(
-  engine: EngineContext,
-  state: State,
-  rest: string,
-  { signal }: TurnOptions,
-): Promise<Int32Array> {
-  const ids = idsOf(state);
-  const last = state.lastAnswer!.ids.at(-1);
-  if (last === undefined || !engine.tokenizer.isSpecial(last))
-    return concatenate(ids, await encodeAfter(engine, ids.at(-1)!, rest, signal));
-  // The answer ended with a token of the model's. The template ends it so, too, or otherwise.
-  const name = engine.tokenizer.name(last);
-  const isSame = name !== '' && rest.startsWith(name);
-  const encoded = isSame ? await engine.encode(rest, { special: true }, signal) : undefined;
-  if (encoded?.[0] === last) return concatenate(ids, encoded.subarray(1));
-  const answered = ids.subarray(0, -1);
-  return concatenate(answered, await encodeAfter(engine, answered.at(-1)!, rest, signal));
-}
-
-/** The context as far as it says the text, and then the text's own ids. */
-async function merged(
-  engine: EngineContext,
-  ids: Int32Array,
-  before: Int32Array,
-  text: string,
-  { context, signal }: TurnOptions,
-): Promise<Int32Array> {
-  const isFirst = before.length === 0 || before.length === context?.length;
-  const fresh = isFirst
-    ? await engine.encode(text, { special: true, bos: before.length === 0 }, signal)
-    : await encodeAfter(engine, before.at(-1)!, text, signal);
-  const asked = before.length === 0 ? fresh : engine.withoutBos(fresh);
-  const old = ids.subarray(before.length);
-  const { first, second } = sameText(engine.tokenizer, old, asked);
-  return concatenate(concatenate(before, old.subarray(0, first)), asked.subarray(second));
-}
-
-/** Text of the template that goes on from token `last`: it begins with a space only after a special token. */
-function encodeAfter(
-  engine: EngineContext,
-  last: number,
-  text: string,
-  signal?: AbortSignal,
-): Promise<Int32Array> {
-  const continues = !engine.tokenizer.isSpecial(last);
-  return engine.encode(text, { special: true, continues }, signal);
 }

@@ -12,7 +12,6 @@ import { ownMessage } from '../chat/guard-names.js';
 import type { SaidMessage } from '../chat/guard-names.js';
 import { isContext } from '../engine/context.js';
 import type { Context } from '../engine/context.js';
-import { concatenate } from '../engine/engine-context.js';
 import type { EngineContext } from '../engine/engine-context.js';
 import { CachalotError, invalidArgument } from '../errors.js';
 import { resolveChatOptions, resolveGenerateOptions } from '../options/generate-options.js';
@@ -21,7 +20,7 @@ import { Generation } from '../generation/generation.js';
 import type { GenerationResult } from '../generation/generation-result.js';
 import { firstState, idsOf, messagesOf } from './session-state.js';
 import type { State } from './session-state.js';
-import { beginChat, stateAfter } from './session-turn.js';
+import { beginChat, beginComplete, stateAfter } from './session-turn.js';
 import type { Begun } from './session-turn.js';
 import { checkMessages } from '../chat/messages.js';
 import type { Message } from '../chat/messages.js';
@@ -142,18 +141,8 @@ export class Session {
     isString('text', text);
     return this.generate(this.#state, resolveGenerateOptions(options), {
       kind: 'complete',
-      begin: async (state, { specialTokens: special, signal }) => {
-        const engine = this.#engine;
-        const { start, from } = state;
-        const context = this.#context;
-        const ids = idsOf(state);
-        if (ids.length === 0) {
-          const all = await engine.encodeText(text, { context, specialTokens: special, signal });
-          return { ids: all, start, from };
-        }
-        const added = await engine.encode(text, { special, continues: true }, signal);
-        return { ids: concatenate(ids, added), start, from };
-      },
+      begin: (state, { specialTokens, signal }) =>
+        beginComplete(this.#engine, state, text, { context: this.#context, specialTokens, signal }),
       messages: () => [],
     });
   }

@@ -187,7 +187,8 @@ test('a layout that is cut off while it is mapped fails with a code, and the pro
   const script = `
     const { EngineCore } = require('./dist/engine/engine-core.js');
     const { evaluate } = require('./dist/engine/evaluate.js');
-    const { nativeOptionsOf, readLoadOptions } = require('./dist/options/load-options.js');
+    const { readLoadOptions } = require('./dist/options/load-options.js');
+    const { nativeOptionsOf } = require('./dist/engine/native-options.js');
     const options = nativeOptionsOf(readLoadOptions({}));
     const layoutPath = ${JSON.stringify(layout)};
     await (await EngineCore.load(path, options)).native.saveLayout(layoutPath);

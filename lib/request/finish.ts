@@ -1,9 +1,12 @@
-/** What the engine says of a request that failed, as an error. */
+/** How a request ends. */
 import { CachalotError } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
 import type { NativeFinish } from '../native.js';
 
-/** `deadlineMs` is what the user gave; the engine counts from when the prompt had become tokens. */
+/** Why a generation ended: the model stopped (or a stop string came), a limit was reached, or its reader left. */
+export type FinishReason = 'stop' | 'length' | 'aborted';
+
+/** What the engine says of a request that failed, as an error. `deadlineMs` is what the user gave; the engine counts from when the prompt had become tokens. */
 export function finishError(
   { errorCode = 'internal', errorMessage = 'unknown' }: NativeFinish,
   deadlineMs = 0,
