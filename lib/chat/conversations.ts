@@ -89,7 +89,8 @@ export class Conversations {
   /** White space that the template writes before an answer, and the prompt for one leaves to the model. */
   gap({ templateOptions }: RenderOptions = {}): Promise<Gap> {
     const key = JSON.stringify(templateOptions ?? {});
-    return this.#gaps.get(key, () => findGap(this, this.#thread, { templateOptions }));
+    const render = (messages: readonly SaidMessage[]) => this.prompt(messages, { templateOptions });
+    return this.#gaps.get(key, () => findGap(render, this.#thread));
   }
 
   dispose(): Promise<void> {

@@ -21,11 +21,7 @@ export interface GenerateFlags extends SamplingFlags {
 
 export function addGenerateFlags(command: Command): Command {
   return addSamplingFlags(command)
-    .option(
-      '-n, --max-tokens <n>',
-      'most tokens of an answer',
-      numberBy(generateChecks.maxTokens),
-    )
+    .option('-n, --max-tokens <n>', 'most tokens of an answer', numberBy(generateChecks.maxTokens))
     .option('--system <text>', 'what the model is told first')
     .option(
       '--stop <text>',

@@ -144,7 +144,7 @@ function readOptions(body: Body): GenerateOptions {
     if (name !== undefined) {
       if (Object.hasOwn(options, name) && options[name] !== value)
         throw wrong('`body.max_tokens` and `body.max_completion_tokens` differ');
-      options[name] = generateChecks[name]!(`body.${key}`, value);
+      options[name] = generateChecks[name](`body.${key}`, value);
     } else if (!LABELS.includes(key)) refuseFeature(key, value);
   }
   return options;

@@ -27,20 +27,17 @@ export function evaluate(
   return new Promise((resolve, reject) => {
     if (signal?.aborted) throw abortError(signal);
     const events = watchRequest(kind === 'prefill' ? 'cache' : kind, tokens.length);
-    const id: number = core.submit(
-      newRequest({ namespace, ...asked }),
-      {
-        events,
-        onToken: () => undefined,
-        onFinish: (finish) => {
-          release();
-          const error = errorOf(finish, signal);
-          events?.finished(error ?? { finishReason: 'done' }, finish);
-          if (error) reject(error);
-          else resolve({ ...finish, values: ofThisRealm(finish.values) });
-        },
+    const id: number = core.submit(newRequest({ namespace, ...asked }), {
+      events,
+      onToken: () => undefined,
+      onFinish: (finish) => {
+        release();
+        const error = errorOf(finish, signal);
+        events?.finished(error ?? { finishReason: 'done' }, finish);
+        if (error) reject(error);
+        else resolve({ ...finish, values: ofThisRealm(finish.values) });
       },
-    );
+    });
     const release = onAbort(signal, () => core.cancel(id));
   });
 }

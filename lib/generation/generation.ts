@@ -144,14 +144,11 @@ export class Generation implements AsyncIterable<string> {
       this.#systemMerged = systemMerged;
       const request = await generateRequest(this.#source, tokens, this.#options, this.#created);
       if (this.#ended) return;
-      this.#request = this.#source.core.submit(
-        request,
-        {
-          events: (this.#events = watchRequest(this.#source.kind, tokens.length)),
-          onToken: (token, top) => this.onToken(token, top),
-          onFinish: (finish) => this.onFinish(finish),
-        },
-      );
+      this.#request = this.#source.core.submit(request, {
+        events: (this.#events = watchRequest(this.#source.kind, tokens.length)),
+        onToken: (token, top) => this.onToken(token, top),
+        onFinish: (finish) => this.onFinish(finish),
+      });
     } catch (error) {
       this.end(fromNative(error));
     }

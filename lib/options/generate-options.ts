@@ -62,7 +62,7 @@ const REQUEST = {
 /** The same where a chat template makes the prompt. */
 const CHAT = {
   ...REQUEST,
-  templateOptions: { check: isTemplateOptions, byDefault: {} as TemplateOptions },
+  templateOptions: { check: isTemplateOptions, byDefault: {} },
 } as const satisfies OptionTable;
 
 const NOT_YET = {

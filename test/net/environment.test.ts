@@ -54,5 +54,5 @@ test('the environment is read in one place', () => {
     .map(String)
     .filter((name) => name.endsWith('.ts'))
     .filter((name) => /process\.env\[/.test(readFileSync(join(lib, name), 'utf8')));
-  expect(readers).toEqual(['environment.ts']);
+  expect(readers).toEqual(['system/environment.ts']);
 });
