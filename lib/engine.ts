@@ -15,7 +15,7 @@ import {
 import { Cache } from './engine/cache.js';
 import { isContext } from './engine/context.js';
 import type { Context } from './engine/context.js';
-import type { EngineContext, Prompt } from './engine/engine-context.js';
+import type { EngineParts, Prompt } from './engine/engine-parts.js';
 import type { EngineCore } from './engine/engine-core.js';
 import { evaluate } from './engine/evaluate.js';
 import { loadModel } from './engine/load-model.js';
@@ -58,13 +58,13 @@ export class Engine implements AsyncDisposable {
   readonly cache: Cache;
   readonly #core: EngineCore;
   readonly #model: string;
-  readonly #context: EngineContext;
+  readonly #parts: EngineParts;
 
-  private constructor(context: EngineContext, model: string) {
-    this.#context = context;
-    this.#core = context.core;
+  private constructor(parts: EngineParts, model: string) {
+    this.#parts = parts;
+    this.#core = parts.core;
     this.#model = model;
-    this.cache = new Cache(context);
+    this.cache = new Cache(parts);
   }
 
   /**
@@ -83,8 +83,8 @@ export class Engine implements AsyncDisposable {
     given: LoadOptions,
     internal: Partial<NativeEngineOptions>,
   ): Promise<Engine> {
-    const { context, path } = await loadModel(model, given, internal);
-    return new Engine(context, path);
+    const { parts, path } = await loadModel(model, given, internal);
+    return new Engine(parts, path);
   }
 
   /** What is running, where and how. */
@@ -94,17 +94,17 @@ export class Engine implements AsyncDisposable {
 
   /** Whether the model has a chat template, so that `chat` works. */
   get canChat(): boolean {
-    return this.#context.conversations.areKnown;
+    return this.#parts.conversations.areKnown;
   }
 
   /** A conversation of its own. */
   createSession(options: SessionOptions = {}): Session {
-    return new Session(this.#context, options);
+    return new Session(this.#parts, options);
   }
 
   /** Many prompts at once. */
   createBatch(prompts: readonly BatchItem[], options: BatchOptions = {}): Batch {
-    return new Batch(this.#context, prompts, options);
+    return new Batch(this.#parts, prompts, options);
   }
 
   /** Continues a text, after a context if there is one. */
@@ -112,9 +112,9 @@ export class Engine implements AsyncDisposable {
     isString('text', text);
     const own = checkOptions(options, { ...generateChecks, context: isContext });
     const { context } = own;
-    if (context !== undefined) this.#context.tokensOf(context);
+    if (context !== undefined) this.#parts.tokensOf(context);
     const prompt = async (resolved: ResolvedOptions) => ({
-      ids: await this.#context.encodeText(text, { ...resolved, context }),
+      ids: await this.#parts.encodeText(text, { ...resolved, context }),
     });
     return this.generate('complete', withDefaults(own), prompt, context);
   }
@@ -128,7 +128,7 @@ export class Engine implements AsyncDisposable {
   /** Answers a conversation that is given whole. If it ends with an answer, goes on with that: the text is what comes after it. */
   chat(messages: readonly Message[], options: ChatOptions = {}): Generation {
     const copy = checkMessages(messages);
-    const prompt = (resolved: ResolvedOptions) => this.#context.encodeConversation(copy, resolved);
+    const prompt = (resolved: ResolvedOptions) => this.#parts.encodeConversation(copy, resolved);
     return this.generate('chat', resolveChatOptions(options), prompt);
   }
 
@@ -138,8 +138,8 @@ export class Engine implements AsyncDisposable {
     prompt: (resolved: ResolvedOptions) => Promise<Prompt> | Prompt,
     context?: Context,
   ): Generation {
-    const { core, tokenizer, tokensWith } = this.#context;
-    const namespace = this.#context.namespaceOf(resolved.namespace, context);
+    const { core, tokenizer, tokensWith } = this.#parts;
+    const namespace = this.#parts.namespaceOf(resolved.namespace, context);
     const text = { tokenizer, tokensWith, prompt: () => prompt(resolved) };
     return new Generation({ kind, core, namespace, ...text }, resolved);
   }
@@ -188,18 +188,18 @@ export class Engine implements AsyncDisposable {
   ): number[] {
     isString('text', text);
     const checked = checkOptions(options, { special: isBoolean, bos: isBoolean });
-    if (!this.#context.tokenizer.isTrusted) {
+    if (!this.#parts.tokenizer.isTrusted) {
       throw new CachalotError(
         'tokenizer_unsupported',
         'the patterns of this tokenizer are not of a family that we know, and might take for ever here; `engine.cache.add(text)` cuts the text in a worker and has its tokens',
       );
     }
-    return Array.from(this.#context.encodeNow(text, checked));
+    return Array.from(this.#parts.encodeNow(text, checked));
   }
 
   /** The text of some ids. */
   detokenize(tokens: readonly number[]): string {
-    return this.#context.decode(isIntegerList('tokens', tokens));
+    return this.#parts.decode(isIntegerList('tokens', tokens));
   }
 
   /** Counters and what is held now. */
@@ -228,7 +228,7 @@ export class Engine implements AsyncDisposable {
   /** Ends the engine and frees its memory. What is running fails with code "disposed". Waits for weights that are being
    *  written for later loads. */
   async dispose(): Promise<void> {
-    await this.#context.dispose();
+    await this.#parts.dispose();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -236,14 +236,14 @@ export class Engine implements AsyncDisposable {
   }
 
   private evaluated(namespace: string | undefined) {
-    return { core: this.#core, namespace: this.#context.namespaceOf(namespace) };
+    return { core: this.#core, namespace: this.#parts.namespaceOf(namespace) };
   }
 
   private async tokensOf(
     input: string | readonly number[],
     signal: AbortSignal | undefined,
   ): Promise<Int32Array> {
-    if (typeof input === 'string') return this.#context.encode(input, { bos: true }, signal);
+    if (typeof input === 'string') return this.#parts.encode(input, { bos: true }, signal);
     return isIntegerList('input', input);
   }
 }

@@ -4,8 +4,8 @@ import { checkOptions, isIntegerList, reading } from '../checks/check-options.js
 import type { Check } from '../checks/check-options.js';
 import { isContext } from '../engine/context.js';
 import type { Context } from '../engine/context.js';
-import type { EngineContext, Prompt } from '../engine/engine-context.js';
-import { concatenate } from '../engine/engine-context.js';
+import type { EngineParts, Prompt } from '../engine/engine-parts.js';
+import { concatenate } from '../engine/engine-parts.js';
 import { invalidArgument } from '../errors.js';
 import { chatChecks, withDefaults } from '../options/generate-options.js';
 import type { ChatOptions, ResolvedOptions } from '../options/generate-options.js';
@@ -68,7 +68,7 @@ function readRequest(item: unknown): ReadItem {
 
 /** Makes the tokens of an item. Throws what is wrong with this item alone. `shared` has been checked. */
 export async function prepare(
-  engine: EngineContext,
+  engine: EngineParts,
   item: ReadItem,
   shared: ChatOptions,
 ): Promise<PreparedItem> {
@@ -96,7 +96,7 @@ export async function prepare(
 }
 
 export function startItem(
-  { core, tokenizer, tokensWith }: EngineContext,
+  { core, tokenizer, tokensWith }: EngineParts,
   { prompt, namespace, options }: PreparedItem,
   { completion, place, signal }: Pick<GenerationSource, 'completion' | 'place' | 'signal'>,
 ): Generation {

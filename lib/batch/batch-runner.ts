@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers';
 
 import { prepare, startItem } from './batch-item.js';
 import type { PreparedItem, ReadItem } from './batch-item.js';
-import type { EngineContext } from '../engine/engine-context.js';
+import type { EngineParts } from '../engine/engine-parts.js';
 import { abortError, withOurErrors } from '../errors.js';
 import type { ChatOptions } from '../options/generate-options.js';
 import type { BatchPlace } from '../generation/generation-source.js';
@@ -34,7 +34,7 @@ interface Unit {
 }
 
 export class BatchRunner {
-  readonly #engine: EngineContext;
+  readonly #engine: EngineParts;
   readonly #items: (ReadItem | undefined)[]; // until they have become tokens
   readonly #options: RunnerOptions;
   readonly #onEnd: (index: number, completion: number, outcome: Outcome) => void;
@@ -44,7 +44,7 @@ export class BatchRunner {
   readonly #namespaces = new Map<string, number>();
 
   constructor(
-    engine: EngineContext,
+    engine: EngineParts,
     items: readonly ReadItem[],
     options: RunnerOptions,
     onEnd: (index: number, completion: number, outcome: Outcome) => void,

@@ -6,7 +6,7 @@ import { BatchRunner } from './batch-runner.js';
 import type { Outcome } from './batch-runner.js';
 import { checkOptions, integerIn, oneOf, readList } from '../checks/check-options.js';
 import { CachalotError, fromNative, invalidArgument } from '../errors.js';
-import type { EngineContext } from '../engine/engine-context.js';
+import type { EngineParts } from '../engine/engine-parts.js';
 import { chatChecks } from '../options/generate-options.js';
 import type { ChatOptions } from '../options/generate-options.js';
 import { randomSeed } from '../options/sampling-options.js';
@@ -80,7 +80,7 @@ export class Batch implements AsyncIterable<BatchResult> {
   #wake: (() => void)[] = [];
 
   /** @internal Made by `engine.createBatch`. */
-  constructor(engine: EngineContext, items: readonly BatchItem[], options: BatchOptions) {
+  constructor(engine: EngineParts, items: readonly BatchItem[], options: BatchOptions) {
     const checked = checkOptions(options, {
       ...chatChecks,
       n: integerIn(1, 1024),

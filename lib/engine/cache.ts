@@ -10,7 +10,7 @@ import {
   readList,
 } from '../checks/check-options.js';
 import { Context, isContext } from './context.js';
-import type { EngineContext } from './engine-context.js';
+import type { EngineParts } from './engine-parts.js';
 import { evaluate } from './evaluate.js';
 import { DEFAULT_PRIORITY } from '../options/generate-options.js';
 import { checkMessages } from '../chat/messages.js';
@@ -40,10 +40,10 @@ export interface AddOptions {
 const PROGRESS_TOKENS = 2048;
 
 export class Cache {
-  readonly #engine: EngineContext;
+  readonly #engine: EngineParts;
 
   /** @internal `engine.cache` */
-  constructor(engine: EngineContext) {
+  constructor(engine: EngineParts) {
     this.#engine = engine;
   }
 

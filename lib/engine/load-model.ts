@@ -8,7 +8,7 @@ import { LOAD, readLoadOptions } from '../options/load-options.js';
 import type { LoadOptions } from '../options/load-options.js';
 import { fillIn } from '../options/option-table.js';
 import { TokenizerThread } from '../text/tokenizer-thread.js';
-import { EngineContext } from './engine-context.js';
+import { EngineParts } from './engine-parts.js';
 import { EngineCore } from './engine-core.js';
 import { isOnGpu, layoutCacheOf, nativeOptionsOf } from './native-options.js';
 
@@ -17,7 +17,7 @@ export async function loadModel(
   model: string,
   given: LoadOptions,
   internal: Partial<NativeEngineOptions>,
-): Promise<{ context: EngineContext; path: string }> {
+): Promise<{ parts: EngineParts; path: string }> {
   isPath('model', model);
   const options = readLoadOptions(given);
   const nativeOptions = { ...nativeOptionsOf(options), ...internal };
@@ -33,16 +33,16 @@ export async function loadModel(
   const opening = TokenizerThread.open(path, options.tokenizer, signal);
   const { core, thread } = await bothOf(loading, opening);
   const { namespace, chatTemplate } = fillIn(LOAD, options);
-  const context = new EngineContext(core, thread, { namespace, chatTemplate });
+  const parts = new EngineParts(core, thread, { namespace, chatTemplate });
   try {
     if (signal?.aborted) throw abortError(signal);
     checkSizes(thread.table.size, core.native.description().vocabulary);
   } catch (error) {
-    await context.dispose();
+    await parts.dispose();
     throw error;
   }
   if (layouts && found) core.keepLayout(layouts, found);
-  return { context, path };
+  return { parts, path };
 }
 
 /**

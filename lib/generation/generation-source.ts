@@ -1,6 +1,6 @@
 /** What a generation needs from the engine. */
 import type { EngineCore } from '../engine/engine-core.js';
-import type { Prompt } from '../engine/engine-context.js';
+import type { Prompt } from '../engine/engine-parts.js';
 import type { RequestKind } from '../request/request-events.js';
 import type { TokenTable } from '../text/token-table.js';
 

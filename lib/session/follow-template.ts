@@ -4,8 +4,8 @@
  * than the model has.
  */
 import type { Rendered } from '../chat/conversations.js';
-import { concatenate } from '../engine/engine-context.js';
-import type { EngineContext, PromptOptions } from '../engine/engine-context.js';
+import { concatenate } from '../engine/engine-parts.js';
+import type { EngineParts, PromptOptions } from '../engine/engine-parts.js';
 import { sameText } from '../text/same-text.js';
 import { idsOf } from './session-state.js';
 import type { State } from './session-state.js';
@@ -14,7 +14,7 @@ export type TurnOptions = Omit<PromptOptions, 'specialTokens'>;
 
 /** A conversation with `nAdded` new messages as the template has it now; `before` stands before the template's text. */
 export async function followTemplate(
-  engine: EngineContext,
+  engine: EngineParts,
   state: State,
   { before, rendered, nAdded }: { before: Int32Array; rendered: Rendered; nAdded: number },
   options: TurnOptions,
@@ -38,7 +38,7 @@ function restOf(
 
 /** The context with what the template says after the last answer. */
 async function continued(
-  engine: EngineContext,
+  engine: EngineParts,
   state: State,
   rest: string,
   { signal }: TurnOptions,
@@ -58,7 +58,7 @@ async function continued(
 
 /** The context as far as it says the text, and then the text's own ids. */
 async function merged(
-  engine: EngineContext,
+  engine: EngineParts,
   ids: Int32Array,
   before: Int32Array,
   text: string,
@@ -76,7 +76,7 @@ async function merged(
 
 /** Text of the template that goes on from token `last`: it begins with a space only after a special token. */
 function encodeAfter(
-  engine: EngineContext,
+  engine: EngineParts,
   last: number,
   text: string,
   signal?: AbortSignal,

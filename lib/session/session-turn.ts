@@ -1,7 +1,7 @@
 /** A turn of a session: what it asks the model, and where the session stands after it. */
 import type { SaidMessage } from '../chat/guard-names.js';
-import { concatenate } from '../engine/engine-context.js';
-import type { EngineContext, Prompt, PromptOptions } from '../engine/engine-context.js';
+import { concatenate } from '../engine/engine-parts.js';
+import type { EngineParts, Prompt, PromptOptions } from '../engine/engine-parts.js';
 import type { Generation } from '../generation/generation.js';
 import { followTemplate } from './follow-template.js';
 import type { TurnOptions } from './follow-template.js';
@@ -18,7 +18,7 @@ export interface Begun extends Prompt {
 }
 
 export async function beginChat(
-  engine: EngineContext,
+  engine: EngineParts,
   state: State,
   added: readonly SaidMessage[],
   options: TurnOptions,
@@ -42,7 +42,7 @@ export async function beginChat(
 
 /** Text to continue after the context so far. */
 export async function beginComplete(
-  engine: EngineContext,
+  engine: EngineParts,
   state: State,
   text: string,
   { context, specialTokens: special = false, signal }: PromptOptions,
@@ -85,7 +85,7 @@ export function stateAfter(
 
 /** What stands before the conversation: a context, or text that was completed. */
 function beforeChat(
-  engine: EngineContext,
+  engine: EngineParts,
   state: State,
   ids: Int32Array,
   { context }: TurnOptions,

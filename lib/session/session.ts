@@ -12,7 +12,7 @@ import { ownMessage } from '../chat/guard-names.js';
 import type { SaidMessage } from '../chat/guard-names.js';
 import { isContext } from '../engine/context.js';
 import type { Context } from '../engine/context.js';
-import type { EngineContext } from '../engine/engine-context.js';
+import type { EngineParts } from '../engine/engine-parts.js';
 import { CachalotError, invalidArgument } from '../errors.js';
 import { resolveChatOptions, resolveGenerateOptions } from '../options/generate-options.js';
 import type { ChatOptions, GenerateOptions, ResolvedOptions } from '../options/generate-options.js';
@@ -67,7 +67,7 @@ export type ChatInput = string | Message | readonly Message[];
  * await session.edit('Why is the sea blue?').result;
  */
 export class Session {
-  readonly #engine: EngineContext;
+  readonly #engine: EngineParts;
   #templateOptions: TemplateOptions;
   #context: Context | undefined;
   #namespace: string;
@@ -75,7 +75,7 @@ export class Session {
   #current: RunningTurn | undefined;
 
   /** @internal Made by `engine.createSession`. */
-  constructor(engine: EngineContext, options: SessionOptions) {
+  constructor(engine: EngineParts, options: SessionOptions) {
     const isConversation = (name: string, value: unknown) => {
       const items = readList(name, value, 'an array of messages', (item) => item);
       return items.length === 0 ? [] : checkMessages(items); // nothing said is fine

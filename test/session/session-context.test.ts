@@ -61,7 +61,7 @@ describe.each(Object.entries({ ...OURS, ...THEIRS }))('%s', (name, template) => 
       const end = at + 1 + random.below(text.length - at);
       const part = text.slice(at, end);
       if (random.below(2) === 0) ids.push(...Array.from(Buffer.from(part), (byte) => BYTE + byte));
-      else ids.push(...(await engine.context.encode(part, { continues: true })));
+      else ids.push(...(await engine.parts.encode(part, { continues: true })));
       at = end;
     }
     return ids;
@@ -69,20 +69,20 @@ describe.each(Object.entries({ ...OURS, ...THEIRS }))('%s', (name, template) => 
 
   /** How the model's answer ends, besides its limit. */
   const ends = (random: Random): number[] => {
-    const { tokenizer } = engine.context;
+    const { tokenizer } = engine.parts;
     const others = [...tokenizer.stopTokens, EOS];
     return random.below(4) === 0 ? [] : [others[random.below(others.length)]!];
   };
 
   async function asked(messages: readonly Message[]): Promise<string> {
-    return engine.text((await engine.context.encodeConversation(messages)).ids);
+    return engine.text((await engine.parts.encodeConversation(messages)).ids);
   }
 
   test('the context says what the template says, turn after turn', async () => {
     const random = new Random(11);
     let turns = 0;
     for (let round = 0; round < (isOurs ? 6 : 3); round++) {
-      const session = new Session(engine.context, round % 2 ? { system: 'sys' } : {});
+      const session = new Session(engine.parts, round % 2 ? { system: 'sys' } : {});
       for (let turn = 0; turn < 4; turn++) {
         const before = session.messages;
         const user: Message = { role: 'user', content: QUESTIONS[random.below(QUESTIONS.length)]! };
@@ -109,8 +109,8 @@ describe.each(Object.entries({ ...OURS, ...THEIRS }))('%s', (name, template) => 
         const ids = session.tokens;
         expect(ids.slice(0, engine.prompt.length)).toEqual(Array.from(engine.prompt));
         const said = ids.slice(engine.prompt.length);
-        if (engine.context.tokenizer.stopTokens.includes(said.at(-1) ?? -1)) said.pop();
-        const { said: gap } = await engine.context.conversations.gap();
+        if (engine.parts.tokenizer.stopTokens.includes(said.at(-1) ?? -1)) said.pop();
+        const { said: gap } = await engine.parts.conversations.gap();
         expect([result.text, gap + result.text]).toContain(engine.text(said));
       }
     }
@@ -122,13 +122,13 @@ describe.each(Object.entries({ ...OURS, ...THEIRS }))('%s', (name, template) => 
 
 test('names of special tokens in the tests are special tokens', async () => {
   await using engine = await ScriptedEngine.open('');
-  for (const name of SPECIAL_NAMES) expect(engine.context.tokenizer.specialId(name)).toBeDefined();
+  for (const name of SPECIAL_NAMES) expect(engine.parts.tokenizer.specialId(name)).toBeDefined();
 });
 
 test('a turn tokenizes what is new, and answers keep the ids that were generated', async () => {
   await using engine = await ScriptedEngine.open(OURS['as messages are']);
-  const encode = jest.spyOn(engine.context, 'encode');
-  const session = new Session(engine.context, {});
+  const encode = jest.spyOn(engine.parts, 'encode');
+  const session = new Session(engine.parts, {});
   // Letter by letter, as no tokenizer would cut it.
   engine.next = [...Array.from(Buffer.from('the and the'), (byte) => BYTE + byte), EOS];
   await session.chat('first question').result;

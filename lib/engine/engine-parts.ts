@@ -25,7 +25,7 @@ export interface PromptOptions extends RenderOptions {
   specialTokens?: boolean;
 }
 
-export class EngineContext {
+export class EngineParts {
   readonly core: EngineCore;
   readonly tokenizer: TokenTable;
   readonly namespace: string;

@@ -17,7 +17,7 @@ afterAll(() => engine[Symbol.asyncDispose]());
 /** A session that is being answered with `text`, letter by letter. */
 function answering(text: string, options = {}): { session: Session; generation: Generation } {
   engine.next = letters(text);
-  const session = new Session(engine.context, {});
+  const session = new Session(engine.parts, {});
   return { session, generation: session.chat('Hi', options) };
 }
 
@@ -83,8 +83,8 @@ test('an answer whose reader leaves is aborted, also if it was about to end by i
 });
 
 test('a stop string, and what stands behind it in its token, leave the context', async () => {
-  const the = (await engine.context.encode('the and', { continues: true })) as unknown as number[];
-  const session = new Session(engine.context, {});
+  const the = (await engine.parts.encode('the and', { continues: true })) as unknown as number[];
+  const session = new Session(engine.parts, {});
   engine.next = [...letters('x '), ...the, ...letters('y')];
   const { text, finishReason } = await session.chat('Hi', { stop: 'e a' }).result;
   expect([text, finishReason]).toEqual(['x th', 'stop']);
@@ -95,9 +95,9 @@ test('a stop string, and what stands behind it in its token, leave the context',
 });
 
 test('a stop string that is the name of a special token stops at that token', async () => {
-  const end = engine.context.tokenizer.specialId('<|end|>')!;
+  const end = engine.parts.tokenizer.specialId('<|end|>')!;
   engine.next = [...letters('ab'), end, ...letters('cd')];
-  const session = new Session(engine.context, {});
+  const session = new Session(engine.parts, {});
   const { text, finishReason } = await session.chat('Hi', { stop: ['<|end|>', 'zz'] }).result;
   expect([text, finishReason]).toEqual(['ab', 'stop']);
 });
