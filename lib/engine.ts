@@ -15,8 +15,8 @@ import {
 import { Cache } from './engine/cache.js';
 import { isContext } from './engine/context.js';
 import type { Context } from './engine/context.js';
-import type { EngineParts, Prompt } from './engine/engine-parts.js';
 import type { EngineCore } from './engine/engine-core.js';
+import type { EngineParts, Prompt } from './engine/engine-parts.js';
 import { evaluate } from './engine/evaluate.js';
 import { loadModel } from './engine/load-model.js';
 import { CachalotError } from './errors.js';

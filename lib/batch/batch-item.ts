@@ -1,5 +1,6 @@
 /** One prompt of a batch: what it asks, before and after it has become tokens. */
-import { either } from '../signals/abort.js';
+import { checkMessages } from '../chat/messages.js';
+import type { Message } from '../chat/messages.js';
 import { checkOptions, isIntegerList, reading } from '../checks/check-options.js';
 import type { Check } from '../checks/check-options.js';
 import { isContext } from '../engine/context.js';
@@ -7,12 +8,11 @@ import type { Context } from '../engine/context.js';
 import type { EngineParts, Prompt } from '../engine/engine-parts.js';
 import { concatenate } from '../engine/engine-parts.js';
 import { invalidArgument } from '../errors.js';
-import { chatChecks, withDefaults } from '../options/generate-options.js';
-import type { ChatOptions, ResolvedOptions } from '../options/generate-options.js';
 import { Generation } from '../generation/generation.js';
 import type { GenerationSource } from '../generation/generation-source.js';
-import { checkMessages } from '../chat/messages.js';
-import type { Message } from '../chat/messages.js';
+import { chatChecks, withDefaults } from '../options/generate-options.js';
+import type { ChatOptions, ResolvedOptions } from '../options/generate-options.js';
+import { either } from '../signals/abort.js';
 
 /** A prompt with options of its own, which come before those of the batch. */
 export interface BatchRequest extends ChatOptions {

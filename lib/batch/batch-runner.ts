@@ -1,14 +1,14 @@
 /** Carries a batch out: makes tokens of its prompts, finds their order, and keeps the engine supplied. */
 import { setImmediate } from 'node:timers';
 
-import { prepare, startItem } from './batch-item.js';
-import type { PreparedItem, ReadItem } from './batch-item.js';
 import type { EngineParts } from '../engine/engine-parts.js';
 import { abortError, withOurErrors } from '../errors.js';
-import type { ChatOptions } from '../options/generate-options.js';
-import type { BatchPlace } from '../generation/generation-source.js';
 import type { GenerationResult } from '../generation/generation-result.js';
+import type { BatchPlace } from '../generation/generation-source.js';
 import { native } from '../native.js';
+import type { ChatOptions } from '../options/generate-options.js';
+import { prepare, startItem } from './batch-item.js';
+import type { PreparedItem, ReadItem } from './batch-item.js';
 
 /** How many generations the engine holds at once: more than run together, so that it always has a choice. */
 const WINDOW = 512;

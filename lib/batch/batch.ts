@@ -1,16 +1,16 @@
 /** Many prompts at once: they run together, share what they have in common, and come back as they finish. */
+import { checkOptions, integerIn, oneOf, readList } from '../checks/check-options.js';
+import type { EngineParts } from '../engine/engine-parts.js';
+import { CachalotError, fromNative, invalidArgument } from '../errors.js';
+import type { GenerationResult } from '../generation/generation-result.js';
+import { chatChecks } from '../options/generate-options.js';
+import type { ChatOptions } from '../options/generate-options.js';
+import { randomSeed } from '../options/sampling-options.js';
 import { onAbort } from '../signals/abort.js';
 import { readItem } from './batch-item.js';
 import type { BatchItem } from './batch-item.js';
 import { BatchRunner } from './batch-runner.js';
 import type { Outcome } from './batch-runner.js';
-import { checkOptions, integerIn, oneOf, readList } from '../checks/check-options.js';
-import { CachalotError, fromNative, invalidArgument } from '../errors.js';
-import type { EngineParts } from '../engine/engine-parts.js';
-import { chatChecks } from '../options/generate-options.js';
-import type { ChatOptions } from '../options/generate-options.js';
-import { randomSeed } from '../options/sampling-options.js';
-import type { GenerationResult } from '../generation/generation-result.js';
 
 export type { BatchItem, BatchRequest } from './batch-item.js';
 

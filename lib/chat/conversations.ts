@@ -3,9 +3,9 @@ import { randomInt } from 'node:crypto';
 
 import { isBlank, ownOnly } from '../checks/check-options.js';
 import { CachalotError, fromNative } from '../errors.js';
-import { Memo } from '../workers/memo.js';
 import type { TokenizerThread } from '../text/tokenizer-thread.js';
 import { totalLength } from '../text/total-length.js';
+import { Memo } from '../workers/memo.js';
 import { TemplateRenderer } from './chat-template.js';
 import { findGap } from './gap.js';
 import type { Gap } from './gap.js';

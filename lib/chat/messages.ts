@@ -2,9 +2,9 @@
 import { checkOptions, isString, ownOnly, readList } from '../checks/check-options.js';
 import type { Check } from '../checks/check-options.js';
 import { CachalotError, invalidArgument } from '../errors.js';
+import { MAX_TEXT } from '../jinja/budget.js';
 import { copyJsonObject, textLength } from './json-value.js';
 import type { JsonValue } from './json-value.js';
-import { MAX_TEXT } from '../jinja/budget.js';
 
 /** A part of a message. */
 export interface TextPart {

@@ -3,9 +3,9 @@
  * system's, and a system message that it has no place for stands at the beginning of the first user's.
  */
 import { isBlank, ownOnly } from '../checks/check-options.js';
-import { mapTexts } from './json-value.js';
 import { parseExactJson } from './exact-json.js';
 import type { ExactJson } from './exact-json.js';
+import { mapTexts } from './json-value.js';
 import { textOf } from './messages.js';
 import type { Message, ToolCall } from './messages.js';
 

@@ -7,8 +7,8 @@ import type { Command } from 'commander';
 
 import type { BatchStats } from '../batch/batch.js';
 import type { Engine } from '../engine.js';
-import { CachalotError } from '../errors.js';
 import { describeSharing } from '../engine/describe-sharing.js';
+import { CachalotError } from '../errors.js';
 import { answerAll } from './batch-answers.js';
 import { readInput } from './batch-input.js';
 import type { InputLine } from './batch-input.js';

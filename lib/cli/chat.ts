@@ -1,8 +1,8 @@
 /** `cachalot chat`: a conversation at the terminal. Also takes its lines from a pipe. */
 import type { Command } from 'commander';
 
-import { describeDevice } from '../engine/describe-device.js';
 import type { Engine } from '../engine.js';
+import { describeDevice } from '../engine/describe-device.js';
 import { CachalotError } from '../errors.js';
 import type { Generation } from '../generation/generation.js';
 import type { GenerationResult } from '../generation/generation-result.js';

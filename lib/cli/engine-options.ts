@@ -2,10 +2,10 @@
 import { Command, Option } from 'commander';
 
 import { Engine } from '../engine.js';
-import { KV, LOAD } from '../options/load-options.js';
-import type { LoadOptions } from '../options/load-options.js';
 import { readTextFile } from '../files/regular-file.js';
 import { ALIASES, DEFAULT_MODEL } from '../models/names/aliases.js';
+import { KV, LOAD } from '../options/load-options.js';
+import type { LoadOptions } from '../options/load-options.js';
 import { loadValue, notEmpty, threads } from './flag-values.js';
 import { pullReporter } from './output.js';
 

@@ -1,10 +1,10 @@
 /** Flags of every command that generates. */
 import type { Command } from 'commander';
 
+import type { TemplateOptions } from '../chat/template-options.js';
 import type { Engine } from '../engine.js';
 import { CachalotError } from '../errors.js';
 import { generateChecks } from '../options/generate-options.js';
-import type { TemplateOptions } from '../chat/template-options.js';
 import type { ChatOptions } from '../options/generate-options.js';
 import { notEmpty, numberBy, stopText, templateOptions } from './flag-values.js';
 import { addSamplingFlags, flagOf, samplingOptions } from './sampling-flags.js';

@@ -3,10 +3,10 @@ import type { Command } from 'commander';
 
 import { ALIASES } from '../models/names/aliases.js';
 import { modelsFolder } from '../models/store/cache-folder.js';
-import { LayoutCache } from '../models/store/layout-cache.js';
-import type { StoredLayout } from '../models/store/layout-cache.js';
 import { installedModels, removeModels } from '../models/store/installed.js';
 import type { InstalledModel } from '../models/store/installed.js';
+import { LayoutCache } from '../models/store/layout-cache.js';
+import type { StoredLayout } from '../models/store/layout-cache.js';
 import { sizeText } from './sizes.js';
 import { table } from './table.js';
 

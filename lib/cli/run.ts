@@ -1,8 +1,8 @@
 /** `cachalot run`: one prompt, one answer, streamed. */
 import type { Command } from 'commander';
 
-import { describeDevice } from '../engine/describe-device.js';
 import type { Engine } from '../engine.js';
+import { describeDevice } from '../engine/describe-device.js';
 import type { Generation } from '../generation/generation.js';
 import type { GenerationResult } from '../generation/generation-result.js';
 import { addEngineOptions, loadEngine } from './engine-options.js';

@@ -1,4 +1,8 @@
 /** The engine's cache of keys and values: what is put there on purpose, and kept. */
+import { checkMessages } from '../chat/messages.js';
+import type { Message } from '../chat/messages.js';
+import { isTemplateOptions } from '../chat/template-options.js';
+import type { TemplateOptions } from '../chat/template-options.js';
 import {
   checkOptions,
   integerIn,
@@ -9,14 +13,10 @@ import {
   isSignal,
   readList,
 } from '../checks/check-options.js';
+import { DEFAULT_PRIORITY } from '../options/generate-options.js';
 import { Context, isContext } from './context.js';
 import type { EngineParts } from './engine-parts.js';
 import { evaluate } from './evaluate.js';
-import { DEFAULT_PRIORITY } from '../options/generate-options.js';
-import { checkMessages } from '../chat/messages.js';
-import type { Message } from '../chat/messages.js';
-import { isTemplateOptions } from '../chat/template-options.js';
-import type { TemplateOptions } from '../chat/template-options.js';
 
 export interface AddOptions {
   /** Keeps it until it is released. Otherwise it stays as long as there is room. Default false. */

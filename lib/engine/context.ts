@@ -1,7 +1,7 @@
 /** A text whose keys and values are in the cache, for prompts to begin with. */
 import type { Check } from '../checks/check-options.js';
-import type { EngineCore } from './engine-core.js';
 import { invalidArgument } from '../errors.js';
+import type { EngineCore } from './engine-core.js';
 
 /**
  * @example

@@ -1,9 +1,7 @@
 /** The engine as lib/ sees it: requests in, their events out. Knows nothing of text. */
-import { processorName } from '../system/processor.js';
-
 import { CachalotError, fromNative, withOurErrors } from '../errors.js';
-import { native } from '../native.js';
 import type { FoundLayout, LayoutCache } from '../models/store/layout-cache.js';
+import { native } from '../native.js';
 import type {
   EngineDescription,
   NativeEngine,
@@ -13,6 +11,7 @@ import type {
 } from '../native.js';
 import type { EngineRequest } from '../request/request.js';
 import type { RequestEvents } from '../request/request-events.js';
+import { processorName } from '../system/processor.js';
 
 /** A likely token and the natural logarithm of its probability. */
 export interface TokenLogprob {

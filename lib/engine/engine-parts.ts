@@ -1,15 +1,15 @@
 /** What sessions, batches and the cache share of their engine: its core, and the way from text to its tokens. */
-import { checkIds, ownOnly } from '../checks/check-options.js';
 import { Conversations } from '../chat/conversations.js';
 import type { RenderOptions } from '../chat/conversations.js';
 import type { SaidMessage } from '../chat/guard-names.js';
+import { checkIds, ownOnly } from '../checks/check-options.js';
+import { CachalotError, invalidArgument } from '../errors.js';
+import type { TokenTable } from '../text/token-table.js';
+import type { EncodeOptions } from '../text/tokenizer.js';
+import type { TokenizerThread } from '../text/tokenizer-thread.js';
 import { isContext } from './context.js';
 import type { Context } from './context.js';
 import type { EngineCore } from './engine-core.js';
-import { CachalotError, invalidArgument } from '../errors.js';
-import type { TokenTable } from '../text/token-table.js';
-import type { TokenizerThread } from '../text/tokenizer-thread.js';
-import type { EncodeOptions } from '../text/tokenizer.js';
 
 /** What a generation goes on from. */
 export interface Prompt {

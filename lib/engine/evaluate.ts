@@ -1,13 +1,13 @@
 /** Requests that compute and generate nothing: log-probabilities of a text, logits of some rows, keys and values. */
-import { onAbort } from '../signals/abort.js';
 import { abortError } from '../errors.js';
 import type { CachalotError } from '../errors.js';
-import type { EngineCore } from './engine-core.js';
+import type { NativeFinish } from '../native.js';
 import { finishError } from '../request/finish.js';
 import { newRequest } from '../request/request.js';
 import type { EngineRequest } from '../request/request.js';
-import type { NativeFinish } from '../native.js';
 import { watchRequest } from '../request/request-events.js';
+import { onAbort } from '../signals/abort.js';
+import type { EngineCore } from './engine-core.js';
 
 /** What is asked, and of "prefill" how its keys and values are kept. */
 export interface Evaluation extends Partial<

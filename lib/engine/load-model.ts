@@ -8,8 +8,8 @@ import { LOAD, readLoadOptions } from '../options/load-options.js';
 import type { LoadOptions } from '../options/load-options.js';
 import { fillIn } from '../options/option-table.js';
 import { TokenizerThread } from '../text/tokenizer-thread.js';
-import { EngineParts } from './engine-parts.js';
 import { EngineCore } from './engine-core.js';
+import { EngineParts } from './engine-parts.js';
 import { isOnGpu, layoutCacheOf, nativeOptionsOf } from './native-options.js';
 
 /** `internal`: options that are not for users. */

@@ -1,7 +1,7 @@
 /** What a generation has come to. */
-import type { Answer, GeneratedToken } from './answer.js';
 import type { NativeFinish } from '../native.js';
 import type { FinishReason } from '../request/finish.js';
+import type { Answer, GeneratedToken } from './answer.js';
 
 export interface Usage {
   promptTokens: number;

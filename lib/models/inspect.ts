@@ -7,7 +7,6 @@ import { CachalotError, fromNative } from '../errors.js';
 import { ioError } from '../files/io-error.js';
 import { native } from '../native.js';
 import type { GgufInfo, GgufValue, TensorInfo } from '../native.js';
-import { modelBytes } from './store/file-bytes.js';
 import { findLocal } from './find-local.js';
 import { withForceAdvice } from './force-advice.js';
 import {
@@ -18,15 +17,16 @@ import {
   totalsByType,
 } from './formats/model-info.js';
 import type { ModelShape, TypeTotal } from './formats/model-info.js';
-import { resolveModel } from './pull.js';
-import type { PullOptions } from './sources/pull-options.js';
-import { readRemoteHeader } from './remote-header.js';
 import { isSource, parseSource } from './names/source.js';
+import { partsOf } from './names/split-name.js';
+import { resolveModel } from './pull.js';
+import { readRemoteHeader } from './remote-header.js';
 import { hubName } from './sources/hub.js';
 import { describeHubFile } from './sources/hub-file.js';
 import type { HubFile } from './sources/hub-file.js';
 import { pickGguf } from './sources/hub-list.js';
-import { partsOf } from './names/split-name.js';
+import type { PullOptions } from './sources/pull-options.js';
+import { modelBytes } from './store/file-bytes.js';
 
 export interface Inspection {
   model: string;

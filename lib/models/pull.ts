@@ -5,18 +5,18 @@ import { checkOptions, isBoolean, isFunction, isPath, isSignal } from '../checks
 import { CachalotError, abortError } from '../errors.js';
 import { exclusively } from '../files/exclusively.js';
 import { shown } from '../net/send.js';
-import { ALIASES } from './names/aliases.js';
-import { withCacheAdvice } from './store/cache-advice.js';
-import { aliasPath, cacheFolder, modelsFolder, sourcePath } from './store/cache-folder.js';
 import { fetchAlias, fetchSource } from './fetch-source.js';
 import { findAt, findLocal } from './find-local.js';
-import { whileWaiting } from './sources/pull-options.js';
-import type { FetchOptions, PullOptions } from './sources/pull-options.js';
+import { ALIASES } from './names/aliases.js';
 import { isSource, parseSource } from './names/source.js';
 import type { Source } from './names/source.js';
+import { partsOf } from './names/split-name.js';
 import { checkOnline, hubCacheFolder } from './sources/hub.js';
 import { pickGguf } from './sources/hub-list.js';
-import { partsOf } from './names/split-name.js';
+import { whileWaiting } from './sources/pull-options.js';
+import type { FetchOptions, PullOptions } from './sources/pull-options.js';
+import { withCacheAdvice } from './store/cache-advice.js';
+import { aliasPath, cacheFolder, modelsFolder, sourcePath } from './store/cache-folder.js';
 
 export type { PullOptions, PullProgress } from './sources/pull-options.js';
 

@@ -1,4 +1,6 @@
 /** Options of everything that generates, with their defaults and limits in one place. */
+import { isTemplateOptions } from '../chat/template-options.js';
+import type { TemplateOptions } from '../chat/template-options.js';
 import {
   checkOptions,
   integerIn,
@@ -14,8 +16,6 @@ import { checksOf, fillIn } from './option-table.js';
 import type { Filled, OptionTable } from './option-table.js';
 import { SAMPLING } from './sampling-options.js';
 import type { SamplingOptions } from './sampling-options.js';
-import { isTemplateOptions } from '../chat/template-options.js';
-import type { TemplateOptions } from '../chat/template-options.js';
 
 /** Of 0 to 100, as native/kv/segment.h has it. */
 export const DEFAULT_PRIORITY = 35;

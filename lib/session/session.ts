@@ -1,4 +1,10 @@
 /** A conversation that keeps its token ids, so that a new turn computes only what is new. */
+import { ownMessage } from '../chat/guard-names.js';
+import type { SaidMessage } from '../chat/guard-names.js';
+import { checkMessages } from '../chat/messages.js';
+import type { Message } from '../chat/messages.js';
+import { isTemplateOptions } from '../chat/template-options.js';
+import type { TemplateOptions } from '../chat/template-options.js';
 import {
   checkOptions,
   integerIn,
@@ -8,24 +14,18 @@ import {
   readList,
   reading,
 } from '../checks/check-options.js';
-import { ownMessage } from '../chat/guard-names.js';
-import type { SaidMessage } from '../chat/guard-names.js';
 import { isContext } from '../engine/context.js';
 import type { Context } from '../engine/context.js';
 import type { EngineParts } from '../engine/engine-parts.js';
 import { CachalotError, invalidArgument } from '../errors.js';
-import { resolveChatOptions, resolveGenerateOptions } from '../options/generate-options.js';
-import type { ChatOptions, GenerateOptions, ResolvedOptions } from '../options/generate-options.js';
 import { Generation } from '../generation/generation.js';
 import type { GenerationResult } from '../generation/generation-result.js';
+import { resolveChatOptions, resolveGenerateOptions } from '../options/generate-options.js';
+import type { ChatOptions, GenerateOptions, ResolvedOptions } from '../options/generate-options.js';
 import { firstState, idsOf, messagesOf } from './session-state.js';
 import type { State } from './session-state.js';
 import { beginChat, beginComplete, stateAfter } from './session-turn.js';
 import type { Begun } from './session-turn.js';
-import { checkMessages } from '../chat/messages.js';
-import type { Message } from '../chat/messages.js';
-import { isTemplateOptions } from '../chat/template-options.js';
-import type { TemplateOptions } from '../chat/template-options.js';
 
 export interface SessionOptions {
   /** What the model is told before the conversation. */

@@ -6,10 +6,10 @@ import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
 import { MessageChannel, Worker, receiveMessageOnPort } from 'node:worker_threads';
 import type { MessagePort, WorkerOptions } from 'node:worker_threads';
 
-import { onAbort } from '../signals/abort.js';
 import { outsideArchive } from '../binary/package-root.js';
 import { CachalotError, abortError } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
+import { onAbort } from '../signals/abort.js';
 import { endWorker } from './end-worker.js';
 import { cpuMsOf } from './thread-clock.js';
 

@@ -1,8 +1,8 @@
 /** What a model on disk is: for `inspect`, and to count what running it must cost. */
 import { fromNative } from '../../errors.js';
-import { modelBytes } from '../store/file-bytes.js';
 import { native } from '../../native.js';
 import type { NativeModelInfo, TensorInfo } from '../../native.js';
+import { modelBytes } from '../store/file-bytes.js';
 
 export interface TypeTotal {
   type: string;

@@ -8,14 +8,14 @@ import { readTextFile } from '../../files/regular-file.js';
 import { remove } from '../../files/remove.js';
 import { writeOwn } from '../../files/write-whole.js';
 import { parseJson } from '../../text/parse-json.js';
+import type { HubSource } from '../names/source.js';
 import { COMPLETE } from '../store/cache-folder.js';
 import { isFile } from '../store/file-bytes.js';
-import { whileWaiting } from './pull-options.js';
-import type { FetchOptions } from './pull-options.js';
-import type { HubSource } from '../names/source.js';
+import { hubName } from './hub.js';
 import { fetchHub } from './hub-file.js';
 import { describeFiles, listGguf } from './hub-list.js';
-import { hubName } from './hub.js';
+import { whileWaiting } from './pull-options.js';
+import type { FetchOptions } from './pull-options.js';
 
 export const NEEDED = ['config.json', 'tokenizer.json'];
 const OPTIONAL = ['tokenizer_config.json', 'generation_config.json', 'chat_template.jinja'];

@@ -6,9 +6,9 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-import { variable, variablesBelow } from '../../system/environment.js';
 import { CachalotError } from '../../errors.js';
 import { readTextFile } from '../../files/regular-file.js';
+import { variable, variablesBelow } from '../../system/environment.js';
 import { homeFolder } from '../store/cache-folder.js';
 
 const MOST_BYTES = 1 << 20;

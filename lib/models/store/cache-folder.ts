@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 
-import { variable } from '../../system/environment.js';
 import { CachalotError } from '../../errors.js';
+import { variable } from '../../system/environment.js';
 import type { HubSource, Source } from '../names/source.js';
 import { splitName } from '../names/split-name.js';
 

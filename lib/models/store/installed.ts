@@ -7,9 +7,9 @@ import { CachalotError } from '../../errors.js';
 import { ioError } from '../../files/io-error.js';
 import { remove } from '../../files/remove.js';
 import { ALIASES } from '../names/aliases.js';
+import { partPath, partsOf, splitName } from '../names/split-name.js';
 import { COMPLETE, aliasPath, modelsFolder } from './cache-folder.js';
 import { bytesOf, isAbsent, isFile } from './file-bytes.js';
-import { partPath, partsOf, splitName } from '../names/split-name.js';
 
 export interface InstalledModel {
   /** An alias, "hf:...", or a path: what `Engine.load` and `cachalot run -m` take. */

@@ -14,9 +14,9 @@ import { PRIVATE_FOLDER, isOnlyOurs, makePrivateFolder } from '../../files/priva
 import { openRegular, readOwnText } from '../../files/regular-file.js';
 import { writeOwn } from '../../files/write-whole.js';
 import { native } from '../../native.js';
+import { allParts } from '../names/split-name.js';
 import { withCacheAdvice } from './cache-advice.js';
 import { CACHE_SETTINGS, cacheFolder } from './cache-folder.js';
-import { allParts } from '../names/split-name.js';
 
 export interface LayoutCacheLimits {
   /** Room for all layouts together; those used longest ago go first. */
