@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 
 import { Engine } from '#lib/engine.js';
-import { GREEDY } from '#lib/sampling-options.js';
+import { GREEDY } from '#lib/options/sampling-options.js';
 import { TemplateRenderer } from '#lib/chat/chat-template.js';
 
 import { writeTinyModel } from '../test/fixtures/tiny-model.js';

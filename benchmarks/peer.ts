@@ -5,7 +5,7 @@
 import { availableParallelism, cpus } from 'node:os';
 
 import { integer } from '#lib/cli/flag-values.js';
-import { readModelInfo } from '#lib/models/model-info.js';
+import { readModelInfo } from '#lib/models/formats/model-info.js';
 import { resolveModel } from '#lib/models/pull.js';
 import { native } from '#lib/native.js';
 import type { MachinePeaks } from '#lib/native.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import type { BenchReport } from '#lib/bench/model-bench.js';
 import { describePeaks } from '#lib/cli/bench.js';
-import { describeDevice } from '#lib/engine-description.js';
+import { describeDevice } from '#lib/engine/describe-device.js';
 
 import { barChart } from './tools/bar-chart.js';
 import { markdownTable, percent, rate, saveResults, slug } from './tools/results.js';

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { integer } from '#lib/cli/flag-values.js';
 import { table } from '#lib/cli/table.js';
 import { Engine } from '#lib/engine.js';
-import { writeGguf } from '#lib/models/gguf-writer.js';
+import { writeGguf } from '#lib/models/formats/gguf-writer.js';
 import { native } from '#lib/native.js';
 import { loadVocabulary } from '#lib/text/load-vocabulary.js';
 import { TextTokenizer } from '#lib/text/tokenizer.js';

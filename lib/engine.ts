@@ -1,45 +1,39 @@
 /** The engine: a loaded model, its cache and its loop. */
-import { Batch } from './batch.js';
-import type { BatchItem, BatchOptions } from './batch.js';
-import { Cache } from './cache.js';
+import { Batch } from './batch/batch.js';
+import type { BatchItem, BatchOptions } from './batch/batch.js';
+import { checkMessages } from './chat/messages.js';
+import type { Message } from './chat/messages.js';
 import {
   checkOptions,
   integerIn,
   isBoolean,
   isIntegerList,
   isName,
-  isPath,
   isSignal,
   isString,
-} from './check-options.js';
-import { isContext } from './context.js';
-import type { Context } from './context.js';
-import type { EngineCore } from './engine-core.js';
-import { EngineContext } from './engine-context.js';
-import type { EngineDescription } from './engine-description.js';
-import { CachalotError, abortError } from './errors.js';
-import { evaluate } from './evaluate.js';
+} from './checks/check-options.js';
+import { Cache } from './engine/cache.js';
+import { isContext } from './engine/context.js';
+import type { Context } from './engine/context.js';
+import type { EngineCore } from './engine/engine-core.js';
+import type { EngineParts, Prompt } from './engine/engine-parts.js';
+import { evaluate } from './engine/evaluate.js';
+import { loadModel } from './engine/load-model.js';
+import { CachalotError } from './errors.js';
+import { Generation } from './generation/generation.js';
+import { withForceAdvice } from './models/force-advice.js';
+import type { EngineLoader, EngineStats, NativeEngineOptions, StepExplanation } from './native.js';
 import {
   generateChecks,
   resolveChatOptions,
   resolveGenerateOptions,
   withDefaults,
-} from './generate-options.js';
-import type { ChatOptions, GenerateOptions, ResolvedOptions } from './generate-options.js';
-import { Generation } from './generation.js';
-import type { Prompt } from './generation.js';
-import { withForceAdvice } from './models/force-advice.js';
-import { resolveModel } from './models/pull.js';
-import type { LoadOptions } from './load-options.js';
-import { bothOf, checkSizes, loadCore } from './load-parts.js';
-import { isOnGpu, layoutCacheOf, nativeOptionsOf, readLoadOptions } from './load-options.js';
-import type { EngineLoader, EngineStats, NativeEngineOptions, StepExplanation } from './native.js';
-import type { RequestKind } from './request-events.js';
-import { Session } from './session.js';
-import type { SessionOptions } from './session.js';
-import { checkMessages } from './chat/messages.js';
-import type { Message } from './chat/messages.js';
-import { TokenizerThread } from './text/tokenizer-thread.js';
+} from './options/generate-options.js';
+import type { ChatOptions, GenerateOptions, ResolvedOptions } from './options/generate-options.js';
+import type { LoadOptions } from './options/load-options.js';
+import type { RequestKind } from './request/request-events.js';
+import { Session } from './session/session.js';
+import type { SessionOptions } from './session/session.js';
 
 export interface CompleteOptions extends GenerateOptions {
   /** What stands before the text: its keys and values are shared by all who use it. */
@@ -59,13 +53,13 @@ export class Engine implements AsyncDisposable {
   readonly cache: Cache;
   readonly #core: EngineCore;
   readonly #model: string;
-  readonly #context: EngineContext;
+  readonly #parts: EngineParts;
 
-  private constructor(context: EngineContext, model: string) {
-    this.#context = context;
-    this.#core = context.core;
+  private constructor(parts: EngineParts, model: string) {
+    this.#parts = parts;
+    this.#core = parts.core;
     this.#model = model;
-    this.cache = new Cache(context);
+    this.cache = new Cache(parts);
   }
 
   /**
@@ -85,31 +79,8 @@ export class Engine implements AsyncDisposable {
     internal: Partial<NativeEngineOptions>,
     loader?: EngineLoader,
   ): Promise<Engine> {
-    isPath('model', model);
-    const options = readLoadOptions(given);
-    const nativeOptions = { ...nativeOptionsOf(options), ...internal };
-    const { onProgress, signal, cacheDir } = options;
-    const path = await resolveModel(model, { onProgress, signal, cacheDir });
-    if (signal?.aborted) throw abortError(signal);
-    const layouts = isOnGpu(nativeOptions) ? undefined : layoutCacheOf(options);
-    const found = await layouts?.find(path);
-    // The vocabulary is read in one thread while weights are packed in others.
-    const onLoading = (bytes: number, totalBytes: number) =>
-      onProgress?.({ phase: 'load', part: 0, parts: 1, receivedBytes: bytes, totalBytes });
-    const loading = loadCore(path, nativeOptions, layouts, found, onLoading, loader);
-    const opening = TokenizerThread.open(path, options.tokenizer, signal);
-    const { core, thread } = await bothOf(loading, opening);
-    const { namespace = '', chatTemplate } = options;
-    const context = new EngineContext(core, thread, { namespace, chatTemplate });
-    try {
-      if (signal?.aborted) throw abortError(signal);
-      checkSizes(thread.table.size, core.native.description().vocabulary);
-    } catch (error) {
-      await context.dispose();
-      throw error;
-    }
-    if (layouts && found) core.keepLayout(layouts, found);
-    return new Engine(context, path);
+    const { parts, path } = await loadModel(model, given, internal, loader);
+    return new Engine(parts, path);
   }
 
   /** What is running, where and how. */
@@ -119,17 +90,17 @@ export class Engine implements AsyncDisposable {
 
   /** Whether the model has a chat template, so that `chat` works. */
   get canChat(): boolean {
-    return this.#context.conversations.areKnown;
+    return this.#parts.conversations.areKnown;
   }
 
   /** A conversation of its own. */
   createSession(options: SessionOptions = {}): Session {
-    return new Session(this.#context, options);
+    return new Session(this.#parts, options);
   }
 
   /** Many prompts at once. */
   createBatch(prompts: readonly BatchItem[], options: BatchOptions = {}): Batch {
-    return new Batch(this.#context, prompts, options);
+    return new Batch(this.#parts, prompts, options);
   }
 
   /** Continues a text, after a context if there is one. */
@@ -137,9 +108,9 @@ export class Engine implements AsyncDisposable {
     isString('text', text);
     const own = checkOptions(options, { ...generateChecks, context: isContext });
     const { context } = own;
-    if (context !== undefined) this.#context.tokensOf(context);
+    if (context !== undefined) this.#parts.tokensOf(context);
     const prompt = async (resolved: ResolvedOptions) => ({
-      ids: await this.#context.encodeText(text, { ...resolved, context }),
+      ids: await this.#parts.encodeText(text, { ...resolved, context }),
     });
     return this.generate('complete', withDefaults(own), prompt, context);
   }
@@ -153,7 +124,7 @@ export class Engine implements AsyncDisposable {
   /** Answers a conversation that is given whole. If it ends with an answer, goes on with that: the text is what comes after it. */
   chat(messages: readonly Message[], options: ChatOptions = {}): Generation {
     const copy = checkMessages(messages);
-    const prompt = (resolved: ResolvedOptions) => this.#context.encodeConversation(copy, resolved);
+    const prompt = (resolved: ResolvedOptions) => this.#parts.encodeConversation(copy, resolved);
     return this.generate('chat', resolveChatOptions(options), prompt);
   }
 
@@ -163,8 +134,8 @@ export class Engine implements AsyncDisposable {
     prompt: (resolved: ResolvedOptions) => Promise<Prompt> | Prompt,
     context?: Context,
   ): Generation {
-    const { core, tokenizer, tokensWith } = this.#context;
-    const namespace = this.#context.namespaceOf(resolved.namespace, context);
+    const { core, tokenizer, tokensWith } = this.#parts;
+    const namespace = this.#parts.namespaceOf(resolved.namespace, context);
     const text = { tokenizer, tokensWith, prompt: () => prompt(resolved) };
     return new Generation({ kind, core, namespace, ...text }, resolved);
   }
@@ -213,18 +184,18 @@ export class Engine implements AsyncDisposable {
   ): number[] {
     isString('text', text);
     const checked = checkOptions(options, { special: isBoolean, bos: isBoolean });
-    if (!this.#context.tokenizer.isTrusted) {
+    if (!this.#parts.tokenizer.isTrusted) {
       throw new CachalotError(
         'tokenizer_unsupported',
         'the patterns of this tokenizer are not of a family that we know, and might take for ever here; `engine.cache.add(text)` cuts the text in a worker and has its tokens',
       );
     }
-    return Array.from(this.#context.encodeNow(text, checked));
+    return Array.from(this.#parts.encodeNow(text, checked));
   }
 
   /** The text of some ids. */
   detokenize(tokens: readonly number[]): string {
-    return this.#context.decode(isIntegerList('tokens', tokens));
+    return this.#parts.decode(isIntegerList('tokens', tokens));
   }
 
   /** Counters and what is held now. */
@@ -253,7 +224,7 @@ export class Engine implements AsyncDisposable {
   /** Ends the engine and frees its memory. What is running fails with code "disposed". Waits for weights that are being
    *  written for later loads. */
   async dispose(): Promise<void> {
-    await this.#context.dispose();
+    await this.#parts.dispose();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -261,14 +232,14 @@ export class Engine implements AsyncDisposable {
   }
 
   private evaluated(namespace: string | undefined) {
-    return { core: this.#core, namespace: this.#context.namespaceOf(namespace) };
+    return { core: this.#core, namespace: this.#parts.namespaceOf(namespace) };
   }
 
   private async tokensOf(
     input: string | readonly number[],
     signal: AbortSignal | undefined,
   ): Promise<Int32Array> {
-    if (typeof input === 'string') return this.#context.encode(input, { bos: true }, signal);
+    if (typeof input === 'string') return this.#parts.encode(input, { bos: true }, signal);
     return isIntegerList('input', input);
   }
 }

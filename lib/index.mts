@@ -1,3 +1,3 @@
-import './outside-bundles.mjs';
+import './binary/outside-bundles.mjs';
 
 export * from './index.js';

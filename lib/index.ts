@@ -2,28 +2,40 @@
 export type * from './ambient-types.js';
 export { Engine } from './engine.js';
 export type { CompleteOptions } from './engine.js';
-export type { LoadOptions } from './load-options.js';
-export { Session } from './session.js';
-export type { ChatInput, SessionOptions } from './session.js';
-export { Batch } from './batch.js';
-export type { BatchItem, BatchOptions, BatchRequest, BatchResult, BatchStats } from './batch.js';
-export { Cache } from './cache.js';
-export type { AddOptions } from './cache.js';
-export { Context } from './context.js';
-export type { TokenLogprob } from './engine-core.js';
-export { Generation } from './generation.js';
-export type { GeneratedToken } from './answer.js';
-export type { FinishReason, GenerationResult, Timings, Usage } from './generation-result.js';
-export type { ChatOptions, GenerateOptions } from './generate-options.js';
-export type { DryOptions, SamplingOptions } from './sampling-options.js';
+export type { LoadOptions } from './options/load-options.js';
+export { Session } from './session/session.js';
+export type { ChatInput, SessionOptions } from './session/session.js';
+export { Batch } from './batch/batch.js';
+export type {
+  BatchItem,
+  BatchOptions,
+  BatchRequest,
+  BatchResult,
+  BatchStats,
+} from './batch/batch.js';
+export { Cache } from './engine/cache.js';
+export type { AddOptions } from './engine/cache.js';
+export { Context } from './engine/context.js';
+export type { TokenLogprob } from './engine/engine-core.js';
+export { Generation } from './generation/generation.js';
+export type { GeneratedToken } from './generation/answer.js';
+export type { GenerationResult, Timings, Usage } from './generation/generation-result.js';
+export type { FinishReason } from './request/finish.js';
+export type { ChatOptions, GenerateOptions } from './options/generate-options.js';
+export type { DryOptions, SamplingOptions } from './options/sampling-options.js';
 export type { Message, TextPart, ToolCall } from './chat/messages.js';
 export type { JsonValue } from './chat/json-value.js';
 export type { TemplateOptions } from './chat/template-options.js';
-export type { EngineStats, SharedGroup, StepExplanation } from './native.js';
-export { describeSharing } from './explain.js';
-export { describeDevice } from './engine-description.js';
-export type { EngineDescription, EngineDevice } from './engine-description.js';
-export type { RequestEvent, RequestKind } from './request-events.js';
+export type {
+  EngineDescription,
+  EngineDevice,
+  EngineStats,
+  SharedGroup,
+  StepExplanation,
+} from './native.js';
+export { describeSharing } from './engine/describe-sharing.js';
+export { describeDevice } from './engine/describe-device.js';
+export type { RequestEvent, RequestKind } from './request/request-events.js';
 export { CachalotError } from './errors.js';
 export type { ErrorCode } from './errors.js';
 export { pull } from './models/pull.js';

@@ -1,168 +1,19 @@
 /** The addon. `NativeBinding` is the whole contract between TypeScript and C++. */
 import { loadBinary } from './binary/load.js';
 import { packageFolders } from './binary/package-root.js';
-import type { CudaDevice } from './cuda-device.js';
-import type { EngineDescription } from './engine-description.js';
-import type { GgufInfo, GgufOptions, TensorInfo } from './gguf-info.js';
+import type {
+  CudaDevice,
+  EngineDescription,
+  EngineStats,
+  NativeEngineOptions,
+  StepExplanation,
+} from './records/engine-records.js';
+import type { GgufInfo, GgufOptions, TensorInfo } from './records/file-records.js';
+import type { NativeEvents, NativeRequest } from './records/request-records.js';
 
-export type { GgufExcerpt, GgufInfo, GgufValue, TensorInfo } from './gguf-info.js';
-
-export interface NativeRequest {
-  id: number;
-  kind: 'generate' | 'score' | 'logits' | 'prefill';
-  namespace: string;
-  tokens: Int32Array;
-  maxTokens: number;
-  sampling: NativeSampling;
-  stopTokens: Int32Array;
-  rows: Int32Array;
-  /** Of a "prefill": not 0: keeps the keys and values until `unpin` of the same number. */
-  pin: number;
-  /** 0 to 100: who runs first, and whose keys and values are kept longest. */
-  priority: number;
-  /** Of a "prefill": how long its keys and values are kept after their last use; 0: no limit. */
-  ttlMs: number;
-  /** From submission; 0: none. */
-  deadlineMs: number;
-  /** Not 0: an item of that batch, and its place in the batch's order. */
-  batch: number;
-  batchRank: number;
-  /** Whether to tell when it is in its first step. */
-  tellStart: boolean;
-}
-
-/** A request is in its first step. */
-export interface NativeStart {
-  id: number;
-  cachedTokens: number;
-  queuedMs: number;
-}
-
-/** backend/params.h and engine/request.h say what each does. */
-export interface NativeSampling {
-  biasTokens: Int32Array;
-  biasValues: Float32Array;
-  repetitionPenalty: number;
-  frequencyPenalty: number;
-  presencePenalty: number;
-  penaltyWindow: number;
-  dryMultiplier: number;
-  dryBase: number;
-  dryAllowedLength: number;
-  dryWindow: number;
-  dryBreakers: Int32Array;
-  temperature: number;
-  topK: number;
-  typicalP: number;
-  topP: number;
-  minP: number;
-  seed: number;
-  completion: number;
-  topLogprobs: number;
-}
-
-export interface NativeFinish {
-  id: number;
-  reason: 'stop' | 'length' | 'done' | 'aborted' | 'error';
-  errorCode?: string;
-  errorMessage?: string;
-  promptTokens: number;
-  cachedTokens: number;
-  generatedTokens: number;
-  queuedMs: number;
-  prefillMs: number;
-  decodeMs: number;
-  values: Float32Array;
-}
-
-/**
- * All that happened in one step, or in those since JavaScript last looked. `tokens` is flat, repeated: request id, token id, log-probability, n, and n times
- * (token id, log-probability) of the likeliest tokens.
- */
-export interface NativeEvents {
-  /** Of those that asked for it. */
-  started?: NativeStart[];
-  tokens: Float64Array;
-  finished: NativeFinish[];
-  /** While the model is loaded: how many bytes of its weights are ready; the last may come with the first tokens. */
-  loadedBytes?: number;
-  totalBytes?: number;
-}
-
-export interface NativeEngineOptions {
-  device: string;
-  /** The CUDA library; '' for the one beside the addon. Tests bring an emulated one. */
-  cudaLibrary: string;
-  instructions: string;
-  threads: number;
-  contextLength: number;
-  stepTokens: number;
-  kvBytes: number;
-  kvFormat: string;
-  maxStepMs: number;
-  sharedReads: 'auto' | 'always' | 'never';
-  /** Where measured costs are kept, and what tells this machine from others that use the folder. */
-  costsFolder: string;
-  /** Weights that an earlier load has laid out; '' for none. */
-  layoutPath: string;
-  machine: string;
-  prefixCache: boolean;
-  checkInvariants: boolean;
-}
-
-/** Counters since the engine was loaded, and what it holds now. */
-export interface EngineStats {
-  /** Forward passes. */
-  steps: number;
-  /** Rows (tokens) computed in them. */
-  rows: number;
-  /** Of finished requests: tokens of prompts, those found in the cache, and tokens generated. */
-  promptTokens: number;
-  cachedTokens: number;
-  generatedTokens: number;
-  waiting: number;
-  running: number;
-  /** Nodes of the prefix tree. */
-  segments: number;
-  kvBytesInUse: number;
-  kvBytes: number;
-  /** Bytes of repacked weights in memory; those mapped from a file are not counted. */
-  weightBytes: number;
-  /** Bytes of keys and values that steps did not read because sequences read what they share together. */
-  kvBytesNotRead: number;
-  /** Time that scheduling and planning took, of all steps. */
-  hostMs: number;
-}
-
-/** A range of context that several sequences of a step have in common. */
-export interface SharedGroup {
-  /** How many ranges stand before it. */
-  depth: number;
-  sequences: number;
-  /** Their rows (tokens) in the step. */
-  rows: number;
-  firstToken: number;
-  tokens: number;
-  /** Whether its keys and values were read once for all of them. */
-  grouped: boolean;
-  /** What was expected, per layer: together and apart, from costs measured on this machine. 0 where a choice was given. */
-  groupedUs: number;
-  separateUs: number;
-  bytesNotRead: number;
-}
-
-/** One step in which something was shared. */
-export interface StepExplanation {
-  step: number;
-  sequences: number;
-  /** Rows of sequences that only wait for their next token. */
-  decoding: number;
-  rows: number;
-  /** Time for scheduling and planning. */
-  hostUs: number;
-  stepMs: number;
-  groups: SharedGroup[];
-}
+export type * from './records/engine-records.js';
+export type * from './records/file-records.js';
+export type * from './records/request-records.js';
 
 export interface NativeEngine {
   submit(request: NativeRequest): void;

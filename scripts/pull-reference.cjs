@@ -5,7 +5,7 @@ const { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } = 
 const { join } = require('node:path');
 const tar = require('tar');
 
-const { cacheFolder } = require('../dist/models/cache-folder.js');
+const { cacheFolder } = require('../dist/models/store/cache-folder.js');
 
 const PACKAGE = 'tokenizers@0.23.2';
 

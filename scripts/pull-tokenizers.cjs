@@ -14,7 +14,7 @@ const {
 const { join } = require('node:path');
 const tar = require('tar');
 
-const { cacheFolder } = require('../dist/models/cache-folder.js');
+const { cacheFolder } = require('../dist/models/store/cache-folder.js');
 
 const PACKAGES = {
   '@plurnk/plurnk-mimetypes-tokenizers@1.4.0': Object.fromEntries(

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { aliasPath } from '../lib/models/cache-folder.js';
+import { aliasPath } from '../lib/models/store/cache-folder.js';
 
 const shared = join(__dirname, '..', '..', 'shared');
 

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { cacheFolder } from '#lib/models/cache-folder.js';
+import { cacheFolder } from '#lib/models/store/cache-folder.js';
 
 const PEER = 'node-llama-cpp@3.22.1';
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { Engine } from '#lib/engine.js';
-import type { LoadOptions } from '#lib/load-options.js';
+import type { LoadOptions } from '#lib/options/load-options.js';
 
 import { Random } from '../../test/random.js';
 import { writeSynthetic } from '../tools/synthetic.js';

@@ -2,7 +2,7 @@
 import { decodeBound, prefillBound } from '#lib/bench/bound.js';
 import { summarize } from '#lib/bench/statistics.js';
 import type { Summary } from '#lib/bench/statistics.js';
-import type { ModelInfo } from '#lib/models/model-info.js';
+import type { ModelInfo } from '#lib/models/formats/model-info.js';
 import type { MachinePeaks } from '#lib/native.js';
 
 import { Driver, SHORT } from '../drivers/protocol.js';

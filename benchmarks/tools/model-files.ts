@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-import { cacheFolder } from '#lib/models/cache-folder.js';
+import { cacheFolder } from '#lib/models/store/cache-folder.js';
 
 import { writeSynthetic } from './synthetic.js';
 import type { SyntheticModel } from './synthetic.js';

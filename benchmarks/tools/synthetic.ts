@@ -1,6 +1,6 @@
 /** Writes GGUF files of well-known shapes with random weights: the same file for the same shape, type and seed. */
-import { writeGguf } from '#lib/models/gguf-writer.js';
-import type { GgufField, LazyTensorData } from '#lib/models/gguf-writer.js';
+import { writeGguf } from '#lib/models/formats/gguf-writer.js';
+import type { GgufField, LazyTensorData } from '#lib/models/formats/gguf-writer.js';
 
 import { randomWeight } from '../../test/fixtures/random-weight.js';
 import { Random } from '../../test/random.js';

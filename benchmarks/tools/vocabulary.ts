@@ -1,5 +1,5 @@
 /** A byte-level BPE vocabulary of any size: the bytes, then words of two letters, of three and so on, then ChatML's marks. */
-import type { GgufField } from '#lib/models/gguf-writer.js';
+import type { GgufField } from '#lib/models/formats/gguf-writer.js';
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyz';
 const NORMAL = 1;

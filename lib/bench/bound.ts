@@ -2,8 +2,8 @@
  * How fast a machine could run a model at most: every weight of a matrix is read once for each step, and multiplied and
  * added once for each token, at the machine's own measured rates (the roofline of Williams et al. 2009).
  */
-import type { ModelInfo } from '../models/model-info.js';
-import { parametersOf } from '../models/model-info.js';
+import type { ModelInfo } from '../models/formats/model-info.js';
+import { parametersOf } from '../models/formats/model-info.js';
 import type { MachinePeaks, TensorInfo } from '../native.js';
 
 /** Matrices that every token goes through; the embedding is one of them only if it is the output layer too. */

@@ -1,14 +1,14 @@
 /** The benchmark of one model on this machine: every figure with its share of what the machine could do. */
 import { readFileSync, statSync } from 'node:fs';
 
-import { cpuName } from '../engine-description.js';
-import type { EngineDevice } from '../engine-description.js';
 import { Engine } from '../engine.js';
-import type { LoadOptions } from '../load-options.js';
-import { readModelInfo } from '../models/model-info.js';
-import type { ModelInfo } from '../models/model-info.js';
+import { readModelInfo } from '../models/formats/model-info.js';
+import type { ModelInfo } from '../models/formats/model-info.js';
+import type { EngineDevice } from '../native.js';
 import { native } from '../native.js';
 import type { MachinePeaks } from '../native.js';
+import type { LoadOptions } from '../options/load-options.js';
+import { processorName } from '../system/processor.js';
 import { decodeBound, prefillBound } from './bound.js';
 import { summarize } from './statistics.js';
 import type { Summary } from './statistics.js';
@@ -82,7 +82,7 @@ export async function benchModel(
   return {
     model: path,
     date: new Date().toISOString().slice(0, 10),
-    cpu: cpuName(),
+    cpu: processorName(),
     node: process.version,
     device,
     kvFormat,

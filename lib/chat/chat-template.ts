@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { CachalotError } from '../errors.js';
 import '../jinja/template.js'; // the worker's: whoever gathers a program's files finds it by this
 import type { RenderJob } from './template-worker.js';
-import { WorkerLanes } from '../text/worker-lanes.js';
+import { WorkerLanes } from '../workers/worker-lanes.js';
 
 /** Real templates take a few milliseconds, and up to some hundreds where 1,000 messages each look at all that follow. */
 const DEADLINE_MS = 2000;

@@ -1,11 +1,11 @@
 /** Conversations to the text that a model was trained on, by its chat template. */
 import { randomInt } from 'node:crypto';
 
-import { isBlank, ownOnly } from '../check-options.js';
+import { isBlank, ownOnly } from '../checks/check-options.js';
 import { CachalotError, fromNative } from '../errors.js';
-import { Memo } from '../memo.js';
 import type { TokenizerThread } from '../text/tokenizer-thread.js';
 import { totalLength } from '../text/total-length.js';
+import { Memo } from '../workers/memo.js';
 import { TemplateRenderer } from './chat-template.js';
 import { findGap } from './gap.js';
 import type { Gap } from './gap.js';
@@ -89,7 +89,8 @@ export class Conversations {
   /** White space that the template writes before an answer, and the prompt for one leaves to the model. */
   gap({ templateOptions }: RenderOptions = {}): Promise<Gap> {
     const key = JSON.stringify(templateOptions ?? {});
-    return this.#gaps.get(key, () => findGap(this, this.#thread, { templateOptions }));
+    const render = (messages: readonly SaidMessage[]) => this.prompt(messages, { templateOptions });
+    return this.#gaps.get(key, () => findGap(render, this.#thread));
   }
 
   dispose(): Promise<void> {

@@ -1,7 +1,7 @@
 /** What a template writes before an answer, and the prompt for one leaves to the model: white space, where it is anything. */
 import { fromNative } from '../errors.js';
 import type { TokenizerThread } from '../text/tokenizer-thread.js';
-import type { Conversations, RenderOptions } from './conversations.js';
+import type { SaidMessage } from './guard-names.js';
 
 const ANSWER = 'cachalot-answer';
 
@@ -13,18 +13,15 @@ export interface Gap {
 
 const NO_GAP: Gap = { text: '', said: '' };
 
+/** `render`: the text that asks a model to answer a conversation. */
 export async function findGap(
-  conversations: Conversations,
+  render: (messages: readonly SaidMessage[]) => Promise<{ text: string }>,
   thread: TokenizerThread,
-  options: RenderOptions,
 ): Promise<Gap> {
   const user = { role: 'user', content: 'x' } as const;
   const answered = [user, { role: 'assistant', content: ANSWER } as const, user];
   try {
-    const [before, all] = await Promise.all([
-      conversations.prompt([user], options),
-      conversations.prompt(answered, options),
-    ]);
+    const [before, all] = await Promise.all([render([user]), render(answered)]);
     const until = all.text.slice(0, all.text.indexOf(ANSWER) + ANSWER.length);
     const encode = async (text: string) =>
       thread.table.decode(await thread.encode(text, { special: true }));

@@ -1,14 +1,14 @@
 /** Names of special tokens in what users wrote, before a chat template sees it: see docs/decisions/0005. */
-import { ownOnly } from '../check-options.js';
-import { mapTexts } from './json-value.js';
-import type { ExactJson } from './exact-json.js';
-import type { Message } from './messages.js';
+import { ownOnly } from '../checks/check-options.js';
 import type { ProtectedText } from '../text/name-breaker.js';
-import type { TemplateOptions } from './template-options.js';
 import type { TokenizerThread } from '../text/tokenizer-thread.js';
 import { totalLength } from '../text/total-length.js';
+import type { ExactJson } from './exact-json.js';
+import { mapTexts } from './json-value.js';
+import type { Message } from './messages.js';
 import { templateMessage } from './template-message.js';
 import type { TemplateMessage } from './template-message.js';
+import type { TemplateOptions } from './template-options.js';
 
 /** Names in longer conversations are found in a worker. Here that is one pass, of a millisecond. */
 const LONG_CONVERSATION = 32 << 10;

@@ -1,10 +1,10 @@
 /** The messages of a conversation, as users give them. */
-import { checkOptions, isString, ownOnly, readList } from '../check-options.js';
-import type { Check } from '../check-options.js';
+import { checkOptions, isString, ownOnly, readList } from '../checks/check-options.js';
+import type { Check } from '../checks/check-options.js';
 import { CachalotError, invalidArgument } from '../errors.js';
+import { MAX_TEXT } from '../jinja/budget.js';
 import { copyJsonObject, textLength } from './json-value.js';
 import type { JsonValue } from './json-value.js';
-import { MAX_TEXT } from '../jinja/budget.js';
 
 /** A part of a message. */
 export interface TextPart {

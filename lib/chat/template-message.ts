@@ -2,10 +2,10 @@
  * A message as a chat template sees it. What a template lacks is made up for as others do: a developer's message is the
  * system's, and a system message that it has no place for stands at the beginning of the first user's.
  */
-import { isBlank, ownOnly } from '../check-options.js';
-import { mapTexts } from './json-value.js';
+import { isBlank, ownOnly } from '../checks/check-options.js';
 import { parseExactJson } from './exact-json.js';
 import type { ExactJson } from './exact-json.js';
+import { mapTexts } from './json-value.js';
 import { textOf } from './messages.js';
 import type { Message, ToolCall } from './messages.js';
 

@@ -1,9 +1,9 @@
 /** Variables that a user gives a chat template. */
-import type { Check } from '../check-options.js';
+import type { Check } from '../checks/check-options.js';
 import { CachalotError, invalidArgument } from '../errors.js';
+import { MAX_TEXT } from '../jinja/budget.js';
 import { copyJsonObject, textLength } from './json-value.js';
 import type { JsonValue } from './json-value.js';
-import { MAX_TEXT } from '../jinja/budget.js';
 
 /** Such as `enable_thinking`: what a template reads beside the messages. */
 export type TemplateOptions = Readonly<Record<string, JsonValue>>;

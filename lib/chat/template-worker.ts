@@ -2,7 +2,7 @@
 import { CachalotError } from '../errors.js';
 import { RaisedError, TooLargeError, TooLongError } from '../jinja/errors.js';
 import { Template } from '../jinja/template.js';
-import { serve } from '../text/lane-worker.js';
+import { serve } from '../workers/lane-worker.js';
 
 export interface RenderJob {
   template: string;

@@ -1,9 +1,9 @@
 /** Runs the lines of `cachalot batch` and writes their answers. */
-import type { BatchOptions, BatchResult, BatchStats } from '../batch.js';
+import type { BatchOptions, BatchResult, BatchStats } from '../batch/batch.js';
 import type { Engine } from '../engine.js';
 import { abortError } from '../errors.js';
 import type { CachalotError, ErrorCode } from '../errors.js';
-import type { GenerationResult } from '../generation-result.js';
+import type { GenerationResult } from '../generation/generation-result.js';
 import { toRequests } from './batch-input.js';
 import type { BatchSetting, InputLine } from './batch-input.js';
 import type { BatchOutput } from './batch-output.js';

@@ -1,10 +1,10 @@
 /** The lines that `cachalot batch` reads: JSON, one prompt each, in our form or OpenAI's. */
 import { isUtf8 } from 'node:buffer';
 
-import type { BatchRequest } from '../batch.js';
-import { CachalotError, fromNative } from '../errors.js';
-import type { GenerateOptions } from '../generate-options.js';
+import type { BatchRequest } from '../batch/batch.js';
 import type { Message } from '../chat/messages.js';
+import { CachalotError, fromNative } from '../errors.js';
+import type { GenerateOptions } from '../options/generate-options.js';
 import { parseJson } from '../text/parse-json.js';
 import { isOpenAi, readOpenAi } from './openai-request.js';
 import type { OpenAiRequest } from './openai-request.js';

@@ -5,10 +5,10 @@ import { fstatSync, statSync } from 'node:fs';
 import { Option } from 'commander';
 import type { Command } from 'commander';
 
-import type { BatchStats } from '../batch.js';
+import type { BatchStats } from '../batch/batch.js';
 import type { Engine } from '../engine.js';
+import { describeSharing } from '../engine/describe-sharing.js';
 import { CachalotError } from '../errors.js';
-import { describeSharing } from '../explain.js';
 import { answerAll } from './batch-answers.js';
 import { readInput } from './batch-input.js';
 import type { InputLine } from './batch-input.js';

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 
 import { benchModel } from '../bench/model-bench.js';
 import type { BenchReport, BenchRow } from '../bench/model-bench.js';
-import { describeDevice } from '../engine-description.js';
+import { describeDevice } from '../engine/describe-device.js';
 import { resolveModel } from '../models/pull.js';
 import { addEngineOptions, loadOptions } from './engine-options.js';
 import type { EngineFlags } from './engine-options.js';

@@ -3,9 +3,9 @@ import { isUtf8 } from 'node:buffer';
 import { createInterface } from 'node:readline';
 import type { Interface } from 'node:readline';
 
-import { variable } from '../environment.js';
 import { CachalotError } from '../errors.js';
 import { ioError } from '../files/io-error.js';
+import { variable } from '../system/environment.js';
 import { ChatLines } from './chat-lines.js';
 import type { Said } from './chat-lines.js';
 import { STANDARD_INPUT } from './read-text.js';

@@ -1,12 +1,12 @@
 /** `cachalot chat`: a conversation at the terminal. Also takes its lines from a pipe. */
 import type { Command } from 'commander';
 
-import { describeDevice } from '../engine-description.js';
 import type { Engine } from '../engine.js';
+import { describeDevice } from '../engine/describe-device.js';
 import { CachalotError } from '../errors.js';
-import type { Generation } from '../generation.js';
-import type { GenerationResult } from '../generation-result.js';
-import type { Session } from '../session.js';
+import type { Generation } from '../generation/generation.js';
+import type { GenerationResult } from '../generation/generation-result.js';
+import type { Session } from '../session/session.js';
 import { PipeInput, TerminalInput } from './chat-input.js';
 import type { ChatInput } from './chat-input.js';
 import type { Said } from './chat-lines.js';

@@ -1,10 +1,10 @@
 /** Conversations as files: what `/save` and `/load` of `cachalot chat` write and read. */
+import { checkMessages } from '../chat/messages.js';
+import type { Message } from '../chat/messages.js';
 import { CachalotError } from '../errors.js';
 import { TEXT_BYTES, readRegular } from '../files/regular-file.js';
 import { writeWhole } from '../files/write-whole.js';
 import { parseJson } from '../text/parse-json.js';
-import { checkMessages } from '../chat/messages.js';
-import type { Message } from '../chat/messages.js';
 import { decodeText } from './text-bytes.js';
 
 const KIND = 'cachalot conversation';

@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 
 import { ioError } from '../files/io-error.js';
-import { modelsFolder } from '../models/cache-folder.js';
-import { installedModels } from '../models/installed.js';
-import type { NativeBinding } from '../native.js';
+import { modelsFolder } from '../models/store/cache-folder.js';
+import { installedModels } from '../models/store/installed.js';
 import { writeTestModel } from '../models/test-model.js';
+import type { NativeBinding } from '../native.js';
 import { ExitCode } from './output.js';
 import { sizeText } from './sizes.js';
 

@@ -2,9 +2,10 @@
 import { Command, Option } from 'commander';
 
 import { Engine } from '../engine.js';
-import type { LoadOptions } from '../load-options.js';
 import { readTextFile } from '../files/regular-file.js';
-import { ALIASES, DEFAULT_MODEL } from '../models/aliases.js';
+import { ALIASES, DEFAULT_MODEL } from '../models/names/aliases.js';
+import { KV, LOAD } from '../options/load-options.js';
+import type { LoadOptions } from '../options/load-options.js';
 import { loadValue, notEmpty, threads } from './flag-values.js';
 import { pullReporter } from './output.js';
 
@@ -13,9 +14,9 @@ export interface EngineFlags {
   device?: LoadOptions['device'];
   threads?: number;
   context?: number;
-  kvFormat?: 'auto' | 'f32' | 'bf16';
-  instructions?: 'auto' | 'avx512' | 'avxvnni' | 'avx2' | 'portable';
-  sharedReads?: 'auto' | 'always' | 'never';
+  kvFormat?: (typeof KV.format.choices)[number];
+  instructions?: LoadOptions['instructions'];
+  sharedReads?: LoadOptions['sharedReads'];
   maxStepMs?: number;
   layoutCache?: boolean;
   /** A file. */
@@ -42,26 +43,18 @@ export function addEngineOptions(command: Command): Command {
       loadValue('contextLength'),
     )
     .addOption(
-      new Option('--kv-format <format>', 'how keys and values are stored').choices([
-        'auto',
-        'f32',
-        'bf16',
-      ]),
+      new Option('--kv-format <format>', 'how keys and values are stored').choices(
+        KV.format.choices,
+      ),
     )
     .addOption(
-      new Option('--instructions <path>', 'CPU instructions').choices([
-        'auto',
-        'avx512',
-        'avxvnni',
-        'avx2',
-        'portable',
-      ]),
+      new Option('--instructions <path>', 'CPU instructions').choices(LOAD.instructions.choices),
     )
     .addOption(
       new Option(
         '--shared-reads <when>',
         'read what sequences share together; never changes an answer',
-      ).choices(['auto', 'always', 'never']),
+      ).choices(LOAD.sharedReads.choices),
     )
     .option('--max-step-ms <ms>', 'target for the time between tokens', loadValue('maxStepMs'))
     .option('--no-layout-cache', 'repack weights at each load; keep no file of them');
@@ -111,14 +104,15 @@ export async function loadEngine(
 }
 
 export function loadOptions(flags: EngineFlags): LoadOptions {
+  const { device, threads, context, kvFormat, instructions, sharedReads, maxStepMs } = flags;
   return {
-    ...(flags.device === undefined ? {} : { device: flags.device }),
-    ...(flags.threads === undefined ? {} : { threads: flags.threads }),
-    ...(flags.context === undefined ? {} : { contextLength: flags.context }),
-    ...(flags.kvFormat === undefined ? {} : { kv: { format: flags.kvFormat } }),
-    ...(flags.instructions === undefined ? {} : { instructions: flags.instructions }),
-    ...(flags.sharedReads === undefined ? {} : { sharedReads: flags.sharedReads }),
-    ...(flags.layoutCache === false ? { layoutCache: false } : {}),
-    ...(flags.maxStepMs === undefined ? {} : { maxStepMs: flags.maxStepMs }),
+    device,
+    threads,
+    contextLength: context,
+    kv: kvFormat && { format: kvFormat },
+    instructions,
+    sharedReads,
+    layoutCache: flags.layoutCache === false ? false : undefined,
+    maxStepMs,
   };
 }

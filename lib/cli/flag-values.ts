@@ -3,13 +3,13 @@ import { availableParallelism, cpus } from 'node:os';
 
 import { InvalidArgumentError } from 'commander';
 
-import type { Check } from '../check-options.js';
-import { integerIn, isStopList } from '../check-options.js';
 import { isTemplateOptions } from '../chat/template-options.js';
 import type { TemplateOptions } from '../chat/template-options.js';
+import type { Check } from '../checks/check-options.js';
+import { integerIn, isStopList } from '../checks/check-options.js';
 import { CachalotError } from '../errors.js';
-import { readLoadOptions } from '../load-options.js';
-import type { LoadOptions } from '../load-options.js';
+import { readLoadOptions } from '../options/load-options.js';
+import type { LoadOptions } from '../options/load-options.js';
 import { parseJson } from '../text/parse-json.js';
 
 const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;

@@ -1,11 +1,11 @@
 /** Flags of every command that generates. */
 import type { Command } from 'commander';
 
+import type { TemplateOptions } from '../chat/template-options.js';
 import type { Engine } from '../engine.js';
 import { CachalotError } from '../errors.js';
-import { generateChecks } from '../generate-options.js';
-import type { TemplateOptions } from '../chat/template-options.js';
-import type { ChatOptions } from '../generate-options.js';
+import { generateChecks } from '../options/generate-options.js';
+import type { ChatOptions } from '../options/generate-options.js';
 import { notEmpty, numberBy, stopText, templateOptions } from './flag-values.js';
 import { addSamplingFlags, flagOf, samplingOptions } from './sampling-flags.js';
 import type { SamplingFlags } from './sampling-flags.js';
@@ -21,11 +21,7 @@ export interface GenerateFlags extends SamplingFlags {
 
 export function addGenerateFlags(command: Command): Command {
   return addSamplingFlags(command)
-    .option(
-      '-n, --max-tokens <n>',
-      'most tokens of an answer',
-      numberBy(generateChecks['maxTokens']!),
-    )
+    .option('-n, --max-tokens <n>', 'most tokens of an answer', numberBy(generateChecks.maxTokens))
     .option('--system <text>', 'what the model is told first')
     .option(
       '--stop <text>',
@@ -41,12 +37,8 @@ export function addGenerateFlags(command: Command): Command {
 }
 
 export function generateOptions(flags: GenerateFlags): ChatOptions {
-  return {
-    ...(flags.maxTokens === undefined ? {} : { maxTokens: flags.maxTokens }),
-    ...(flags.stop === undefined ? {} : { stop: flags.stop }),
-    ...(flags.templateOptions === undefined ? {} : { templateOptions: flags.templateOptions }),
-    ...samplingOptions(flags),
-  };
+  const { maxTokens, stop, templateOptions: variables } = flags;
+  return { maxTokens, stop, templateOptions: variables, ...samplingOptions(flags) };
 }
 
 /** The system message, if one is given: what is blank is absent. */

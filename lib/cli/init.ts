@@ -8,7 +8,7 @@ import type { Command } from 'commander';
 import { CachalotError } from '../errors.js';
 import { ioError } from '../files/io-error.js';
 import { makeFolders } from '../files/make-folders.js';
-import { DEFAULT_MODEL } from '../models/aliases.js';
+import { DEFAULT_MODEL } from '../models/names/aliases.js';
 import { notEmpty } from './flag-values.js';
 import { version } from './version.js';
 

@@ -2,8 +2,8 @@
 /** The command line; every command has a file. Text goes to stdout, everything else to stderr. */
 import { Command, CommanderError } from 'commander';
 
-import { isPath } from '../check-options.js';
-import { setVariable } from '../environment.js';
+import { isPath } from '../checks/check-options.js';
+import { setVariable } from '../system/environment.js';
 import { addBatch } from './batch.js';
 import { addBench } from './bench.js';
 import { addBuild } from './build.js';

@@ -1,12 +1,12 @@
 /** `cachalot models`: what lies in the cache folder. */
 import type { Command } from 'commander';
 
-import { ALIASES } from '../models/aliases.js';
-import { modelsFolder } from '../models/cache-folder.js';
-import { LayoutCache } from '../models/layout-cache.js';
-import type { StoredLayout } from '../models/layout-cache.js';
-import { installedModels, removeModels } from '../models/installed.js';
-import type { InstalledModel } from '../models/installed.js';
+import { ALIASES } from '../models/names/aliases.js';
+import { modelsFolder } from '../models/store/cache-folder.js';
+import { installedModels, removeModels } from '../models/store/installed.js';
+import type { InstalledModel } from '../models/store/installed.js';
+import { LayoutCache } from '../models/store/layout-cache.js';
+import type { StoredLayout } from '../models/store/layout-cache.js';
 import { sizeText } from './sizes.js';
 import { table } from './table.js';
 

@@ -1,7 +1,7 @@
 /** Answers of `cachalot batch` to lines in OpenAI's form, as its services write them. */
 import type { CachalotError } from '../errors.js';
-import type { GeneratedToken } from '../answer.js';
-import type { GenerationResult } from '../generation-result.js';
+import type { GeneratedToken } from '../generation/answer.js';
+import type { GenerationResult } from '../generation/generation-result.js';
 
 /** What the answer says of itself. */
 export interface AnswerNames {

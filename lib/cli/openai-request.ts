@@ -1,8 +1,8 @@
 /** Lines of `cachalot batch` in the form of OpenAI's batch files: `{ custom_id, method, url, body }`. */
-import { isBoolean, isIntegerList, integerIn } from '../check-options.js';
+import { isBoolean, isIntegerList, integerIn } from '../checks/check-options.js';
 import { CachalotError } from '../errors.js';
-import { generateChecks } from '../generate-options.js';
-import type { GenerateOptions } from '../generate-options.js';
+import { generateChecks } from '../options/generate-options.js';
+import type { GenerateOptions } from '../options/generate-options.js';
 
 /** What a body asks. */
 export interface OpenAiRequest {
@@ -144,7 +144,7 @@ function readOptions(body: Body): GenerateOptions {
     if (name !== undefined) {
       if (Object.hasOwn(options, name) && options[name] !== value)
         throw wrong('`body.max_tokens` and `body.max_completion_tokens` differ');
-      options[name] = generateChecks[name]!(`body.${key}`, value);
+      options[name] = generateChecks[name](`body.${key}`, value);
     } else if (!LABELS.includes(key)) refuseFeature(key, value);
   }
   return options;

@@ -3,9 +3,9 @@ import { SingleBar } from 'cli-progress';
 import { createColors } from 'picocolors';
 import type { Colors } from 'picocolors/types';
 
-import { variable } from '../environment.js';
 import { CachalotError } from '../errors.js';
 import type { PullProgress } from '../models/pull.js';
+import { variable } from '../system/environment.js';
 import { timeText } from './sizes.js';
 
 export enum ExitCode {

@@ -2,8 +2,8 @@
 import { createInterface } from 'node:readline';
 
 import { CachalotError } from '../errors.js';
-import { ALIASES, DEFAULT_MODEL } from '../models/aliases.js';
-import { installedModels } from '../models/installed.js';
+import { ALIASES, DEFAULT_MODEL } from '../models/names/aliases.js';
+import { installedModels } from '../models/store/installed.js';
 import { sizeText } from './sizes.js';
 
 interface Choice {

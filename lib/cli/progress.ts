@@ -1,7 +1,7 @@
 /** How far a batch is: a bar with speed and time left on a terminal, a line for each tenth elsewhere. */
 import { SingleBar } from 'cli-progress';
 
-import type { BatchStats } from '../batch.js';
+import type { BatchStats } from '../batch/batch.js';
 import { timeText } from './sizes.js';
 
 export interface Progress {

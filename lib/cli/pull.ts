@@ -1,7 +1,7 @@
 /** `cachalot pull`: fetches models into the cache. */
 import type { Command } from 'commander';
 
-import { ALIASES, DEFAULT_MODEL } from '../models/aliases.js';
+import { ALIASES, DEFAULT_MODEL } from '../models/names/aliases.js';
 import { pull } from '../models/pull.js';
 import { interruptSignal, pullReporter } from './output.js';
 

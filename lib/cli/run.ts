@@ -1,10 +1,10 @@
 /** `cachalot run`: one prompt, one answer, streamed. */
 import type { Command } from 'commander';
 
-import { describeDevice } from '../engine-description.js';
 import type { Engine } from '../engine.js';
-import type { Generation } from '../generation.js';
-import type { GenerationResult } from '../generation-result.js';
+import { describeDevice } from '../engine/describe-device.js';
+import type { Generation } from '../generation/generation.js';
+import type { GenerationResult } from '../generation/generation-result.js';
 import { addEngineOptions, loadEngine } from './engine-options.js';
 import type { EngineFlags } from './engine-options.js';
 import { collect } from './flag-values.js';

@@ -4,7 +4,7 @@
  *   node self-test.js MODEL INSTRUCTIONS|cuda [CUDA LIBRARY]
  */
 import { Engine } from '../engine.js';
-import type { LoadOptions } from '../load-options.js';
+import type { LoadOptions } from '../options/load-options.js';
 
 async function main(path: string, where: string, cudaLibrary = ''): Promise<void> {
   const options =

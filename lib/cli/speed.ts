@@ -1,5 +1,5 @@
 /** How fast a generation was, for people and for programs. */
-import type { GenerationResult } from '../generation-result.js';
+import type { GenerationResult } from '../generation/generation-result.js';
 
 export interface Speed {
   prefillTokensPerSecond: number;

@@ -1,8 +1,8 @@
 /** One at a time for each path: in this process by a promise, between processes by a lock. */
 import { dirname, resolve } from 'node:path';
 
-import { either } from '../abort.js';
 import { abortError } from '../errors.js';
+import { either } from '../signals/abort.js';
 import { FileLock, lostError } from './lock.js';
 import type { LockOptions } from './lock.js';
 import { makePrivateFolder } from './private.js';

@@ -68,6 +68,8 @@ export function attributeOnly(of: Value, name: string): Value {
   return found === undefined ? missing(of, name) : found;
 }
 
+const ACCESS = { attributeOf, itemOf };
+
 function missing(of: Value, key: Value): Undefined {
   const type = of === null ? 'None' : `'${typeName(of)} object'`;
   return new Undefined(
@@ -91,7 +93,7 @@ function ownAttribute(of: Value, name: string): Value | undefined {
   const methods = METHODS[type];
   if (methods && Object.hasOwn(methods, name)) {
     const method = methods[name]!;
-    return new Callable(name, (given) => method(of, given));
+    return new Callable(name, (given) => method(of, given, ACCESS));
   }
   if (UNKNOWN.get(type)?.has(name)) throw unsupported(`"${name}" of a ${type}`);
   return undefined;

@@ -4,6 +4,7 @@ import { NO_ARGUMENTS } from './arguments.js';
 import { chargeItems, collect, joined, step } from './budget.js';
 import { TemplateError } from './errors.js';
 import { findFilter } from './filters.js';
+import type { Language } from './language.js';
 import { negate } from './numbers.js';
 import { arithmetic, compare, isTrue, iterate } from './operators.js';
 import { print } from './print.js';
@@ -24,6 +25,8 @@ import {
   wrongType,
 } from './values.js';
 import type { Arguments, Value } from './values.js';
+
+const LANGUAGE: Language = { filter: findFilter, test: findTest };
 
 export type Evaluate = (scope: Scope) => Value;
 
@@ -191,7 +194,7 @@ export class ExpressionCompiler {
     const filter = findFilter(source.name);
     if (!filter) return this.unknown('filter', source);
     const given = this.given(source.given);
-    return (scope) => filter(of(scope), given(scope));
+    return (scope) => filter(of(scope), given(scope), LANGUAGE);
   }
 
   private test(source: Extract<Expression, { type: 'test' }>): Evaluate {
@@ -199,7 +202,7 @@ export class ExpressionCompiler {
     const of = this.expression(source.of);
     if (!test) return this.unknown('test', source);
     const given = this.given(source.given);
-    return (scope) => test(of(scope), given(scope));
+    return (scope) => test(of(scope), given(scope), LANGUAGE);
   }
 
   private unknown(kind: string, { name, line }: { name: string; line: number }): Evaluate {

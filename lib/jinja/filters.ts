@@ -5,6 +5,7 @@ import { joined, measured, repeated } from './budget.js';
 import { BLANK, capitalize, charactersOf, lengthOf, splitLines, strip } from './characters.js';
 import { TemplateError, unsupported } from './errors.js';
 import { toJson } from './json.js';
+import type { Filter } from './language.js';
 import { LIST_FILTERS } from './list-filters.js';
 import { calculate, negate, round, toNumber } from './numbers.js';
 import { escapeHtml, isTrue, order } from './operators.js';
@@ -14,9 +15,7 @@ import { print } from './print.js';
 import { replaceText } from './split.js';
 import { centered } from './text-methods.js';
 import { Dict, Float, Markup, Tuple, Undefined, isNumber, toText, wrongType } from './values.js';
-import type { Arguments, Value } from './values.js';
-
-export type Filter = (value: Value, given: Arguments) => Value;
+import type { Value } from './values.js';
 
 /** Of text without arguments; what is marked as safe stays so. */
 const ofText =

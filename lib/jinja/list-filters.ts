@@ -4,11 +4,10 @@ import { Bound } from './arguments.js';
 import { chargeItems, collect, joined, measured } from './budget.js';
 import { charactersOf } from './characters.js';
 import { TemplateError } from './errors.js';
-import { findFilter } from './filters.js';
-import type { Filter } from './filters.js';
-import { arithmetic, isSame, isTrue, iterate, order, sizeOf } from './operators.js';
+import type { Filter, Language } from './language.js';
+import { arithmetic, isSame, isTrue, iterate, order } from './operators.js';
 import { print } from './print.js';
-import { findTest } from './tests.js';
+import { sizeOf } from './size.js';
 import { Dict, Markup, Stream, Tuple, Undefined, View, identityOf, typeName } from './values.js';
 import type { Arguments, Value } from './values.js';
 
@@ -98,7 +97,11 @@ const extreme =
     return best ? best.item : new Undefined('No aggregated item, sequence was empty.');
   };
 
-function* mapped(value: Value, { positional, named }: Arguments): Generator<Value> {
+function* mapped(
+  value: Value,
+  { positional, named }: Arguments,
+  language: Language,
+): Generator<Value> {
   if (!isTrue(value)) return;
   let act: Getter;
   if (positional.length === 0 && named.has('attribute')) {
@@ -106,32 +109,38 @@ function* mapped(value: Value, { positional, named }: Arguments): Generator<Valu
     act = getter(bound.get('attribute')!, bound.get('default') ?? null);
   } else {
     const [name = null, ...rest] = positional;
-    const filter = typeof name === 'string' ? findFilter(name) : undefined;
+    const filter = typeof name === 'string' ? language.filter(name) : undefined;
     if (!filter)
       throw new TemplateError(
         `there is no filter ${name === null ? 'for map' : `"${print(name)}"`}`,
       );
-    act = (item) => filter(item, { positional: rest, named });
+    act = (item) => filter(item, { positional: rest, named }, language);
   }
   for (const item of iterate(value)) yield act(item);
 }
 
 const chooser =
   (ofAttribute: boolean, wanted: boolean): Filter =>
-  (value, given) =>
-    new Stream(chosen(value, given, ofAttribute, wanted));
+  (value, given, language) =>
+    new Stream(chosen(value, given, language, ofAttribute, wanted));
 
-function* chosen(value: Value, given: Arguments, ofAttribute: boolean, wanted: boolean) {
+function* chosen(
+  value: Value,
+  given: Arguments,
+  language: Language,
+  ofAttribute: boolean,
+  wanted: boolean,
+) {
   if (!isTrue(value)) return;
   const rest = given.positional.slice();
   if (ofAttribute && rest.length === 0)
     throw new TemplateError('the name of an attribute is missing');
   const get = ofAttribute ? getter(rest.shift()!) : (item: Value) => item;
   const name = rest.shift();
-  const test = name === undefined ? undefined : findTest(print(name));
+  const test = name === undefined ? undefined : language.test(print(name));
   if (name !== undefined && !test) throw new TemplateError(`there is no test "${print(name)}"`);
   const passes = (item: Value) =>
-    test ? test(item, { positional: rest, named: given.named }) : isTrue(item);
+    test ? test(item, { positional: rest, named: given.named }, language) : isTrue(item);
   for (const item of iterate(value)) if (passes(get(item)) === wanted) yield item;
 }
 
@@ -244,7 +253,7 @@ export const LIST_FILTERS: Record<string, Filter> = {
   },
   length,
   list: (value, given) => (void new Bound('list', given, ''), collect(iterate(value))),
-  map: (value, given) => new Stream(mapped(value, given)),
+  map: (value, given, language) => new Stream(mapped(value, given, language)),
   max: extreme('max', 1),
   min: extreme('min', -1),
   reject: chooser(false, false),

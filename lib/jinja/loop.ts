@@ -2,7 +2,8 @@
 import { Bound, positionalOnly } from './arguments.js';
 import { collect } from './budget.js';
 import { TemplateError } from './errors.js';
-import { isEqual, iterate, sizeOf } from './operators.js';
+import { isEqual, iterate } from './operators.js';
+import { sizeOf } from './size.js';
 import { Callable, Opaque, Stream, Tuple, Undefined } from './values.js';
 import type { Arguments, Value } from './values.js';
 

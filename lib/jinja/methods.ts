@@ -3,11 +3,12 @@ import { NO_ARGUMENTS, Bound } from './arguments.js';
 import { chargeItems } from './budget.js';
 import { TemplateError } from './errors.js';
 import { isEqual } from './operators.js';
+import type { Access } from './text-format.js';
 import { TEXT_METHODS } from './text-methods.js';
 import { Dict, Tuple, View } from './values.js';
 import type { Arguments, Value } from './values.js';
 
-export type Method = (of: Value, given: Arguments) => Value;
+export type Method = (of: Value, given: Arguments, access: Access) => Value;
 
 const itemsOf = (of: Value) => (of instanceof Tuple ? of.items : (of as Value[]));
 

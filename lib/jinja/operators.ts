@@ -1,10 +1,11 @@
 /** What Python's operators do with values. */
 import { chargeItems, measured, repeated } from './budget.js';
-import { hasPairs, charactersOf, lengthOf } from './characters.js';
+import { hasPairs, charactersOf } from './characters.js';
 import { TemplateError, unsupported } from './errors.js';
 import { add, calculate } from './numbers.js';
 import { formatPercent } from './percent-format.js';
 import { indexOf } from './search.js';
+import { sizeOf } from './size.js';
 import type { Comparison, Operator } from './syntax.js';
 import {
   Dict,
@@ -32,18 +33,6 @@ export function isTrue(value: Value): boolean {
   if (value instanceof Undefined) return false;
   if (value instanceof Float) return value.value !== 0;
   return sizeOf(value) !== 0;
-}
-
-/** Python's len(); undefined where it has none. */
-export function sizeOf(value: Value): number | undefined {
-  if (typeof value === 'string') return lengthOf(value);
-  if (Array.isArray(value)) return value.length;
-  if (value instanceof Dict) return value.size;
-  if (value instanceof Tuple) return value.items.length;
-  if (value instanceof Range) return value.length;
-  if (value instanceof View) return value.dict.size;
-  if (value instanceof Undefined) return 0;
-  return value instanceof Markup ? lengthOf(value.text) : undefined;
 }
 
 /** What a loop goes over; undefined where Python cannot. */
@@ -224,8 +213,3 @@ const HTML: Record<string, string> = {
 
 export const escapeHtml = (text: string) =>
   measured(text.replace(/[&<>'"]/g, (character) => HTML[character]!));
-
-/** Whether Python could go over it with an index. */
-export function isSequence(value: Value): boolean {
-  return !(value instanceof View) && sizeOf(value) !== undefined;
-}

@@ -1,7 +1,7 @@
 /** Text to numbers, as Python's int() and float() read it. */
-import { MAX_BITS, tooLong, truncate, whole } from './numbers.js';
-import { unsupported } from './errors.js';
 import { strip } from './characters.js';
+import { unsupported } from './errors.js';
+import { MAX_BITS, tooLong, truncate, whole } from './numbers.js';
 import { Float, isInteger } from './values.js';
 import type { Value } from './values.js';
 

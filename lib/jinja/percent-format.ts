@@ -3,8 +3,8 @@ import { chargeText, joined, repeated } from './budget.js';
 import { charactersOf, lengthOf } from './characters.js';
 import { TemplateError, unsupported } from './errors.js';
 import { toFixed, toNumber, truncate } from './numbers.js';
-import { isSequence } from './operators.js';
 import { print, represent } from './print.js';
+import { isSequence } from './size.js';
 import { Dict, Float, Markup, Tuple, isInteger, isNumber, toIndex, wrongType } from './values.js';
 import type { Value } from './values.js';
 

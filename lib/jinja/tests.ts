@@ -2,9 +2,10 @@
 import { Bound } from './arguments.js';
 import { CLASSES } from './characters.js';
 import { TemplateError } from './errors.js';
-import { findFilter } from './filters.js';
-import { arithmetic, compare, contains, isEqual, isSequence, iterated } from './operators.js';
+import type { Language, Test } from './language.js';
+import { arithmetic, compare, contains, isEqual, iterated } from './operators.js';
 import { print } from './print.js';
+import { isSequence } from './size.js';
 import type { Comparison } from './syntax.js';
 import {
   Callable,
@@ -17,13 +18,16 @@ import {
   isInteger,
   isNumber,
 } from './values.js';
-import type { Arguments, Value } from './values.js';
+import type { Value } from './values.js';
 
-export type Test = (value: Value, given: Arguments) => boolean;
+type Check = (value: Value, language: Language) => boolean;
 
 const plain =
-  (name: string, check: (value: Value) => boolean): Test =>
-  (value, given) => (void new Bound(`the test ${name}`, given, ''), check(value));
+  (name: string, check: Check): Test =>
+  (value, given, language) => (
+    void new Bound(`the test ${name}`, given, ''),
+    check(value, language)
+  );
 
 const comparing =
   (comparison: Comparison): Test =>
@@ -33,14 +37,14 @@ const comparing =
 const isEven = (value: Value, by: Value = 2, rest: Value = 0) =>
   isEqual(arithmetic('%', value, by), rest);
 
-const PLAIN: Record<string, (value: Value) => boolean> = {
+const PLAIN: Record<string, Check> = {
   boolean: (value) => typeof value === 'boolean',
   callable: (value) => [Callable, Opaque, Undefined].some((type) => value instanceof type),
   defined: (value) => !(value instanceof Undefined),
   escaped: (value) => value instanceof Markup,
   even: (value) => isEven(value),
   false: (value) => value === false,
-  filter: (value) => isNamed(value, findFilter),
+  filter: (value, { filter }) => isNamed(value, filter),
   float: (value) => value instanceof Float,
   integer: (value) => isInteger(value) && typeof value !== 'boolean',
   iterable: (value) => value instanceof Markup || iterated(value) !== undefined,
@@ -51,7 +55,7 @@ const PLAIN: Record<string, (value: Value) => boolean> = {
   odd: (value) => isEven(value, 2, 1),
   sequence: isSequence,
   string: (value) => typeof value === 'string' || value instanceof Markup,
-  test: (value) => isNamed(value, findTest),
+  test: (value, { test }) => isNamed(value, test),
   true: (value) => value === true,
   undefined: (value) => value instanceof Undefined,
   upper: (value) => CLASSES['isupper']!(print(value)),

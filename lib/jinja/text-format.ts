@@ -1,6 +1,5 @@
 /** str.format: "{}", "{0.field[key]!r:>8}", "{name}". */
 import { joined } from './budget.js';
-import { attributeOf, itemOf } from './access.js';
 import { TemplateError, unsupported } from './errors.js';
 import { formatSpec } from './percent-format.js';
 import { print, represent } from './print.js';
@@ -8,7 +7,13 @@ import type { Arguments, Value } from './values.js';
 
 const PIECE = /\{\{|\}\}|\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}|[{}]/g;
 
-export function formatText(form: string, given: Arguments): string {
+/** How a format comes to parts of values: as templates do, of which it is a part itself. */
+export interface Access {
+  readonly attributeOf: (of: Value, name: string) => Value;
+  readonly itemOf: (of: Value, key: Value) => Value;
+}
+
+export function formatText(form: string, given: Arguments, access: Access): string {
   const parts: string[] = [];
   let at = 0;
   const numbering = { next: 0, manual: false };
@@ -18,7 +23,7 @@ export function formatText(form: string, given: Arguments): string {
     if (found[0] === '{{' || found[0] === '}}') parts.push(found[0][0]!);
     else if (found[1] === undefined)
       throw new TemplateError(`single '${found[0]}' encountered in format string`);
-    else parts.push(formatField(found[1], given, numbering));
+    else parts.push(formatField(found[1], given, numbering, access));
   }
   parts.push(form.slice(at));
   return joined(parts);
@@ -29,7 +34,12 @@ interface Numbering {
   manual: boolean;
 }
 
-function formatField(field: string, given: Arguments, numbering: Numbering): string {
+function formatField(
+  field: string,
+  given: Arguments,
+  numbering: Numbering,
+  { attributeOf, itemOf }: Access,
+): string {
   const [, path, conversion, spec = ''] = /^([^!:]*)(?:!([^:]*))?(?::([^]*))?$/.exec(field) ?? [];
   if (path === undefined) throw new TemplateError(`the format field "${field}" is wrong`);
   const [, first = '', rest] = /^([^.[]*)([^]*)$/.exec(path)!;

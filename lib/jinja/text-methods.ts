@@ -19,10 +19,11 @@ import type { Align } from './percent-format.js';
 import { countOf, indexOf, lastIndexOf } from './search.js';
 import { replaceText, splitBlanks, splitText } from './split.js';
 import { formatText } from './text-format.js';
+import type { Access } from './text-format.js';
 import { Tuple, toText } from './values.js';
 import type { Arguments, Value } from './values.js';
 
-type TextMethod = (text: string, given: Arguments) => Value;
+type TextMethod = (text: string, given: Arguments, access: Access) => Value;
 
 /** One without arguments. */
 const plain =
@@ -150,7 +151,7 @@ const METHODS: Record<string, TextMethod> = {
     return joined(parts);
   },
   find: finder('find', false, false),
-  format: (text, given) => formatText(text, given),
+  format: (text, given, access) => formatText(text, given, access),
   index: finder('index', false, true),
   join(text, given) {
     const items = iterate(new Bound('join', given, 'iterable! /').get('iterable')!);
@@ -202,6 +203,6 @@ const METHODS: Record<string, TextMethod> = {
 for (const [name, check] of Object.entries(CLASSES))
   METHODS[name] = plain(name, name === 'isascii' ? check : (text) => text !== '' && check(text));
 
-type AnyMethod = (of: Value, given: Arguments) => Value;
+type AnyMethod = (of: Value, given: Arguments, access: Access) => Value;
 
 export const TEXT_METHODS = METHODS as Record<string, AnyMethod>;

@@ -8,17 +8,17 @@ import { makePrivateFolder } from '../files/private.js';
 import { remove } from '../files/remove.js';
 import { download } from '../net/download.js';
 import { hashFile } from '../net/hash-file.js';
-import type { Alias } from './aliases.js';
-import { checkContent } from './check-content.js';
-import { isFile } from './file-bytes.js';
-import { convertLlama2c } from './llama2c.js';
-import type { FetchOptions } from './pull-options.js';
-import type { HubSource, Source } from './source.js';
-import { fetchHubFolder } from './sources/hub-folder.js';
-import { fetchHub } from './sources/hub-file.js';
+import { checkContent } from './formats/check-content.js';
+import { convertLlama2c } from './formats/llama2c.js';
+import type { Alias } from './names/aliases.js';
+import type { HubSource, Source } from './names/source.js';
+import { partsOf } from './names/split-name.js';
 import { hubName } from './sources/hub.js';
+import { fetchHub } from './sources/hub-file.js';
+import { fetchHubFolder } from './sources/hub-folder.js';
 import { fetchNpm, npmFiles } from './sources/npm.js';
-import { partsOf } from './split-name.js';
+import type { FetchOptions } from './sources/pull-options.js';
+import { isFile } from './store/file-bytes.js';
 
 export async function fetchSource(
   source: Source,

@@ -2,13 +2,13 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { COMPLETE, repositoryFolder, sourcePath } from './cache-folder.js';
-import { bytesOf, isFile } from './file-bytes.js';
-import type { HubSource, Source } from './source.js';
+import type { HubSource, Source } from './names/source.js';
+import { partsOf } from './names/split-name.js';
 import { findInHubCache, ggufBelow } from './sources/hub-cache.js';
 import { matching, modelsAmong } from './sources/hub-list.js';
 import { npmFiles } from './sources/npm.js';
-import { partsOf } from './split-name.js';
+import { COMPLETE, repositoryFolder, sourcePath } from './store/cache-folder.js';
+import { bytesOf, isFile } from './store/file-bytes.js';
 
 export interface LocalModel {
   /** Of a split file the first part. */

@@ -1,8 +1,8 @@
 /** A model that was fetched and is damaged: how to be rid of it. */
 import { CachalotError } from '../errors.js';
 import { shown } from '../net/send.js';
-import { ALIASES } from './aliases.js';
-import { isSource } from './source.js';
+import { ALIASES } from './names/aliases.js';
+import { isSource } from './names/source.js';
 
 /** What was thrown when `model` was read, with what to do if it lies in the cache folder and its files are not sound. */
 export function withForceAdvice(error: unknown, model: unknown): unknown {

@@ -7,7 +7,6 @@ import { CachalotError, fromNative } from '../errors.js';
 import { ioError } from '../files/io-error.js';
 import { native } from '../native.js';
 import type { GgufInfo, GgufValue, TensorInfo } from '../native.js';
-import { modelBytes } from './file-bytes.js';
 import { findLocal } from './find-local.js';
 import { withForceAdvice } from './force-advice.js';
 import {
@@ -16,17 +15,18 @@ import {
   parametersOf,
   readModelInfo,
   totalsByType,
-} from './model-info.js';
-import type { ModelShape, TypeTotal } from './model-info.js';
+} from './formats/model-info.js';
+import type { ModelShape, TypeTotal } from './formats/model-info.js';
+import { isSource, parseSource } from './names/source.js';
+import { partsOf } from './names/split-name.js';
 import { resolveModel } from './pull.js';
-import type { PullOptions } from './pull-options.js';
 import { readRemoteHeader } from './remote-header.js';
-import { isSource, parseSource } from './source.js';
 import { hubName } from './sources/hub.js';
 import { describeHubFile } from './sources/hub-file.js';
 import type { HubFile } from './sources/hub-file.js';
 import { pickGguf } from './sources/hub-list.js';
-import { partsOf } from './split-name.js';
+import type { PullOptions } from './sources/pull-options.js';
+import { modelBytes } from './store/file-bytes.js';
 
 export interface Inspection {
   model: string;

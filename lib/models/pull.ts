@@ -1,24 +1,24 @@
 /** Models by name: looks in the cache, fetches what is not there, and checks it. */
 import { existsSync } from 'node:fs';
 
-import { checkOptions, isBoolean, isFunction, isPath, isSignal } from '../check-options.js';
+import { checkOptions, isBoolean, isFunction, isPath, isSignal } from '../checks/check-options.js';
 import { CachalotError, abortError } from '../errors.js';
 import { exclusively } from '../files/exclusively.js';
 import { shown } from '../net/send.js';
-import { ALIASES } from './aliases.js';
-import { withCacheAdvice } from './cache-advice.js';
-import { aliasPath, cacheFolder, modelsFolder, sourcePath } from './cache-folder.js';
 import { fetchAlias, fetchSource } from './fetch-source.js';
 import { findAt, findLocal } from './find-local.js';
-import { whileWaiting } from './pull-options.js';
-import type { FetchOptions, PullOptions } from './pull-options.js';
-import { isSource, parseSource } from './source.js';
-import type { Source } from './source.js';
+import { ALIASES } from './names/aliases.js';
+import { isSource, parseSource } from './names/source.js';
+import type { Source } from './names/source.js';
+import { partsOf } from './names/split-name.js';
 import { checkOnline, hubCacheFolder } from './sources/hub.js';
 import { pickGguf } from './sources/hub-list.js';
-import { partsOf } from './split-name.js';
+import { whileWaiting } from './sources/pull-options.js';
+import type { FetchOptions, PullOptions } from './sources/pull-options.js';
+import { withCacheAdvice } from './store/cache-advice.js';
+import { aliasPath, cacheFolder, modelsFolder, sourcePath } from './store/cache-folder.js';
 
-export type { PullOptions, PullProgress } from './pull-options.js';
+export type { PullOptions, PullProgress } from './sources/pull-options.js';
 
 export interface PulledModel {
   /** Of a split file the first part; the others lie beside it. */

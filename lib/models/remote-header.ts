@@ -9,12 +9,12 @@ import { join } from 'node:path';
 import { CachalotError, fromNative } from '../errors.js';
 import { ioError } from '../files/io-error.js';
 import { native } from '../native.js';
-import { LONGEST_LIST } from './model-info.js';
 import type { GgufInfo } from '../native.js';
 import { withRetries } from '../net/retry.js';
 import type { NetOptions } from '../net/retry.js';
 import { refusal, send, shown } from '../net/send.js';
 import type { Answer } from '../net/send.js';
+import { LONGEST_LIST } from './formats/model-info.js';
 
 const FIRST_BYTES = 1 << 20;
 const MOST_BYTES = 256 << 20;

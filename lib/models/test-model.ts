@@ -1,6 +1,6 @@
 /** A tiny model to try an installation with; nothing has to be fetched for it. */
-import { writeGguf } from './gguf-writer.js';
-import type { GgufField, GgufTensorData } from './gguf-writer.js';
+import { writeGguf } from './formats/gguf-writer.js';
+import type { GgufField, GgufTensorData } from './formats/gguf-writer.js';
 
 const WIDTH = 64;
 const FFN = 96;

@@ -5,8 +5,8 @@
  */
 import type { Dispatcher } from 'undici';
 
-import { variable } from '../environment.js';
 import { CachalotError } from '../errors.js';
+import { variable } from '../system/environment.js';
 
 type Undici = typeof import('undici');
 

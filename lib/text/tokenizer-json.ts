@@ -1,9 +1,9 @@
 /** A Hugging Face tokenizer.json: beside safetensors, or in place of the vocabulary inside a GGUF file. */
 import { CachalotError } from '../errors.js';
 import { readTextFile } from '../files/regular-file.js';
-import { TokenType } from './vocabulary.js';
 import { parseJson } from './parse-json.js';
 import { checkPipeline } from './tokenizer-pipeline.js';
+import { TokenType } from './vocabulary.js';
 import type { Step, TokenizerJson, Vocabulary } from './vocabulary.js';
 
 /** What a tokenizer.json does not say - first and last token, chat template - is taken from the model file. */

@@ -2,15 +2,15 @@
 import { resolve as absolute, join } from 'node:path';
 
 import { CachalotError } from '../errors.js';
-import { Memo } from '../memo.js';
+import { Memo } from '../workers/memo.js';
+import { WorkerLanes } from '../workers/worker-lanes.js';
 import { MARK } from './name-breaker.js';
 import type { ProtectedText } from './name-breaker.js';
 import { TokenTable } from './token-table.js';
 import type { EncodeOptions } from './tokenizer.js';
-import { identityOf } from './vocabulary-identity.js';
 import type { Opened, TokenizerAnswer, TokenizerJob, TokenizerSource } from './tokenizer-worker.js';
 import { totalLength } from './total-length.js';
-import { WorkerLanes } from './worker-lanes.js';
+import { identityOf } from './vocabulary-identity.js';
 
 /** The largest texts take seconds; what takes longer is a pattern that was made to. Counts for each text alone. */
 const DEADLINE_MS = 60_000;

@@ -2,8 +2,8 @@
 import { workerData } from 'node:worker_threads';
 
 import { CachalotError } from '../errors.js';
-import { serve } from './lane-worker.js';
-import type { Transfer } from './lane-worker.js';
+import { serve } from '../workers/lane-worker.js';
+import type { Transfer } from '../workers/lane-worker.js';
 import { loadVocabulary } from './load-vocabulary.js';
 import type { ProtectedText } from './name-breaker.js';
 import type { TokenTableData } from './token-table.js';

@@ -1,16 +1,16 @@
 /** Text to token ids, over @huggingface/tokenizers. */
 import { types } from 'node:util';
 
-import { ownOnly } from '../check-options.js';
+import { ownOnly } from '../checks/check-options.js';
 import { CachalotError } from '../errors.js';
+import { endTokens, withControlTokens } from './end-tokens.js';
+import { exactPipeline } from './exact-steps.js';
+import { putsSpaceFirst, withoutFirstSpace } from './first-space.js';
 import type { NameBreaker } from './name-breaker.js';
 import { tableOf } from './token-bytes.js';
 import { TokenTable } from './token-table.js';
 import type { TokenTableData } from './token-table.js';
 import type { TokenizerJson, Vocabulary } from './vocabulary.js';
-import { endTokens, withControlTokens } from './end-tokens.js';
-import { exactPipeline } from './exact-steps.js';
-import { putsSpaceFirst, withoutFirstSpace } from './first-space.js';
 
 /** The part of @huggingface/tokenizers that we use; its own types do not resolve under "nodenext". */
 interface Tokenizer {

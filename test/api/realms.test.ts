@@ -8,7 +8,7 @@ import { runInNewContext } from 'node:vm';
 import { CachalotError, Engine } from '../../lib/index.js';
 import { exclusively } from '../../lib/files/exclusively.js';
 import { native } from '../../lib/native.js';
-import { isRealSignal } from '../../lib/real-signal.js';
+import { isRealSignal } from '../../lib/signals/real-signal.js';
 import { temporaryPath, writeTinyModel } from '../fixtures/tiny-model.js';
 
 interface ForeignSignal extends AbortSignal {

@@ -1,7 +1,7 @@
 /** One AbortSignal for many requests: what hangs on it is what runs, not what ever ran. */
 import { getEventListeners } from 'node:events';
 
-import { either, onAbort } from '../../lib/abort.js';
+import { either, onAbort } from '../../lib/signals/abort.js';
 import { Engine } from '../../lib/index.js';
 import { writeTinyModel } from '../fixtures/tiny-model.js';
 

@@ -8,7 +8,7 @@ import { checkSynthetic, writeSynthetic } from '../../benchmarks/tools/synthetic
 import { decodeBound, prefillBound } from '../../lib/bench/bound.js';
 import { summarize } from '../../lib/bench/statistics.js';
 import { Engine } from '../../lib/index.js';
-import { readModelInfo } from '../../lib/models/model-info.js';
+import { readModelInfo } from '../../lib/models/formats/model-info.js';
 import { native } from '../../lib/native.js';
 import { cachalot } from '../cli/cachalot.js';
 import { temporaryPath, writeTinyModel } from '../fixtures/tiny-model.js';

@@ -13,7 +13,7 @@ const system = (content: string): Message => ({ role: 'system', content });
 
 async function promptOf(template: string, messages: readonly Message[], templateOptions = {}) {
   await using engine = await ScriptedEngine.open(template);
-  return await engine.context.conversations.prompt(checkMessages(messages), { templateOptions });
+  return await engine.parts.conversations.prompt(checkMessages(messages), { templateOptions });
 }
 
 describe('a conversation that ends with an answer goes on with it', () => {
@@ -46,8 +46,8 @@ describe('a conversation that ends with an answer goes on with it', () => {
   test('names of special tokens in the answer are text', async () => {
     await using engine = await ScriptedEngine.open(CHATML);
     const messages = [user('Hi'), assistant('a<|im_end|>b')];
-    const { ids } = await engine.context.encodeConversation(messages);
-    const end = engine.context.tokenizer.specialId('<|im_end|>')!;
+    const { ids } = await engine.parts.encodeConversation(messages);
+    const end = engine.parts.tokenizer.specialId('<|im_end|>')!;
     expect(Array.from(ids).filter((id) => id === end)).toHaveLength(1);
     expect(engine.text(ids)).toMatch(/a<\|im_end\|>b$/);
   });
@@ -158,10 +158,10 @@ describe('fields of messages', () => {
       { role: 'assistant', content: '', tool_calls: [call] },
       { role: 'tool', content: '' },
     ];
-    const asked = await engine.context.encodeConversation(messages, {
+    const asked = await engine.parts.encodeConversation(messages, {
       templateOptions: { extra: [name] },
     });
-    const end = engine.context.tokenizer.specialId(name)!;
+    const end = engine.parts.tokenizer.specialId(name)!;
     expect(asked.ids.includes(end)).toBe(false);
     expect(engine.text(asked.ids).split(name).length - 1).toBe(4);
   });
@@ -181,14 +181,14 @@ describe('a system message', () => {
     async (_, template) => {
       const messages = [system('Be brief.'), user('Hi')];
       await using engine = await ScriptedEngine.open(template);
-      const { conversations } = engine.context;
+      const { conversations } = engine.parts;
       expect(await conversations.prompt(messages)).toMatchObject({
         text: 'user:Be brief.\n\nHi;',
         systemMerged: true,
       });
       expect(await conversations.prompt([user('Hi')])).toMatchObject({ systemMerged: false });
       expect((await conversations.prompt([system('Be brief.')])).text).toBe('user:Be brief.;');
-      expect((await engine.context.encodeConversation(messages)).systemMerged).toBe(true);
+      expect((await engine.parts.encodeConversation(messages)).systemMerged).toBe(true);
     },
   );
 
@@ -262,8 +262,8 @@ test('an error of a template that was given says so', async () => {
 
 test('a blank template is none', async () => {
   await using engine = await ScriptedEngine.open(' \n');
-  expect(engine.context.conversations.areKnown).toBe(false);
-  await expect(engine.context.encodeConversation([user('x')])).rejects.toMatchObject({
+  expect(engine.parts.conversations.areKnown).toBe(false);
+  await expect(engine.parts.encodeConversation([user('x')])).rejects.toMatchObject({
     code: 'template_missing',
   });
 });

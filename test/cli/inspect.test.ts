@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 
-import { ggufHeader } from '../../lib/models/gguf-writer.js';
+import { ggufHeader } from '../../lib/models/formats/gguf-writer.js';
 import { inspectModel } from '../../lib/models/inspect.js';
 import { writeHubModel } from '../fixtures/hub-model.js';
 import { useStubHub } from '../fixtures/stub-server.js';

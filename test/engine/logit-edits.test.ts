@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-import { GREEDY } from '../../lib/sampling-options.js';
+import { GREEDY } from '../../lib/options/sampling-options.js';
 import { edits } from '../reference/sample.js';
 import { testing } from '../testing.js';
 

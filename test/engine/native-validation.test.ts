@@ -1,8 +1,9 @@
 /** The addon by itself, without lib/ before it: what would make it read out of bounds is refused, by name. */
 import type { NativeEngine, NativeEngineOptions, NativeEvents } from '../../lib/native.js';
 import { native } from '../../lib/native.js';
-import { nativeOptionsOf, readLoadOptions } from '../../lib/load-options.js';
-import { GREEDY } from '../../lib/sampling-options.js';
+import { nativeOptionsOf } from '../../lib/engine/native-options.js';
+import { readLoadOptions } from '../../lib/options/load-options.js';
+import { GREEDY } from '../../lib/options/sampling-options.js';
 import { writeTinyModel } from '../fixtures/tiny-model.js';
 
 const CONTEXT = 128;

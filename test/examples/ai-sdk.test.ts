@@ -8,7 +8,7 @@ import type {
 } from '@ai-sdk/provider';
 
 import { Engine } from '../../lib/engine.js';
-import type { Generation } from '../../lib/generation.js';
+import type { Generation } from '../../lib/generation/generation.js';
 import type { Message } from '../../lib/chat/messages.js';
 import { writeTinyModel } from '../fixtures/tiny-model.js';
 

@@ -18,8 +18,8 @@ import { Engine } from '../../lib/index.js';
 import { saveConversation } from '../../lib/cli/conversation-file.js';
 import { FileLock } from '../../lib/files/lock.js';
 import { isOnlyOurs } from '../../lib/files/private.js';
-import { cacheFolder } from '../../lib/models/cache-folder.js';
-import { layoutsFolder } from '../../lib/models/layout-cache.js';
+import { cacheFolder } from '../../lib/models/store/cache-folder.js';
+import { layoutsFolder } from '../../lib/models/store/layout-cache.js';
 import { temporaryPath, writeTinyModel } from '../fixtures/tiny-model.js';
 
 const ANOTHER_USER = 12_345;

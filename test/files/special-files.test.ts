@@ -11,7 +11,7 @@ import { loadConversation } from '../../lib/cli/conversation-file.js';
 import { readText } from '../../lib/cli/read-text.js';
 import { readOwnText, readRegular, readTextIfPresent } from '../../lib/files/regular-file.js';
 import { inspectModel } from '../../lib/models/inspect.js';
-import { convertLlama2c } from '../../lib/models/llama2c.js';
+import { convertLlama2c } from '../../lib/models/formats/llama2c.js';
 import { cliPath } from '../cli/cachalot.js';
 import { writeHubModel } from '../fixtures/hub-model.js';
 import { temporaryPath, writeTinyModel } from '../fixtures/tiny-model.js';

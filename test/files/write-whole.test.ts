@@ -16,7 +16,7 @@ import { dirname, join } from 'node:path';
 import { CachalotError } from '../../lib/errors.js';
 import { writeOwn, writeWhole } from '../../lib/files/write-whole.js';
 import { saveConversation } from '../../lib/cli/conversation-file.js';
-import { writeGguf } from '../../lib/models/gguf-writer.js';
+import { writeGguf } from '../../lib/models/formats/gguf-writer.js';
 import { temporaryPath } from '../fixtures/tiny-model.js';
 
 const modeOf = (path: string) => statSync(path).mode & 0o777;

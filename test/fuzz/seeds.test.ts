@@ -7,7 +7,7 @@ import { badSafetensors } from '../fixtures/bad-safetensors.js';
 import { build, soundParts } from '../fixtures/gguf-bytes.js';
 import { safetensors, writeHubModel } from '../fixtures/hub-model.js';
 import { tinyMetadata, tinyVocabulary } from '../fixtures/tiny-model.js';
-import { ggufHeader } from '../../lib/models/gguf-writer.js';
+import { ggufHeader } from '../../lib/models/formats/gguf-writer.js';
 
 const root = join(__dirname, '..', '..', 'build', 'fuzz', 'seeds');
 

@@ -4,7 +4,7 @@ import os from 'node:os';
 import { join } from 'node:path';
 
 import { Engine, pull } from '../../lib/index.js';
-import { cacheFolder } from '../../lib/models/cache-folder.js';
+import { cacheFolder } from '../../lib/models/store/cache-folder.js';
 import { cachalot } from '../cli/cachalot.js';
 import { serveNpm } from '../fixtures/stub-npm.js';
 import { useStubHub } from '../fixtures/stub-server.js';

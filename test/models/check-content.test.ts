@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 
 import { pull } from '../../lib/index.js';
-import { checkContent } from '../../lib/models/check-content.js';
+import { checkContent } from '../../lib/models/formats/check-content.js';
 import { writeHubModel } from '../fixtures/hub-model.js';
 import { useStubHub } from '../fixtures/stub-server.js';
 import { temporaryPath, writeTinyModel } from '../fixtures/tiny-model.js';

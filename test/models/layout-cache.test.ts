@@ -15,7 +15,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Engine } from '../../lib/index.js';
 import type { LoadOptions } from '../../lib/index.js';
-import { LayoutCache, layoutsFolder } from '../../lib/models/layout-cache.js';
+import { LayoutCache, layoutsFolder } from '../../lib/models/store/layout-cache.js';
 import { temporaryPath, writeTinyModel } from '../fixtures/tiny-model.js';
 import { Random } from '../random.js';
 

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 
 import { Engine } from '../../lib/index.js';
-import { convertLlama2c } from '../../lib/models/llama2c.js';
+import { convertLlama2c } from '../../lib/models/formats/llama2c.js';
 import { temporaryPath, tinyVocabulary, writeTinyModel } from '../fixtures/tiny-model.js';
 
 /** A llama2.c checkpoint with the weights of a tiny model, and its tokenizer behind it. */

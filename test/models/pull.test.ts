@@ -4,10 +4,10 @@ import { dirname, join } from 'node:path';
 
 import { pull } from '../../lib/index.js';
 import type { PullProgress } from '../../lib/index.js';
-import { ALIASES } from '../../lib/models/aliases.js';
+import { ALIASES } from '../../lib/models/names/aliases.js';
 import { newRecord } from '../../lib/files/lock-file.js';
 import { pullWith } from '../../lib/models/pull.js';
-import { parseSource } from '../../lib/models/source.js';
+import { parseSource } from '../../lib/models/names/source.js';
 import { serveNpm } from '../fixtures/stub-npm.js';
 import { startStubServer, useStubHub } from '../fixtures/stub-server.js';
 import type { StubServer } from '../fixtures/stub-server.js';

@@ -2,9 +2,9 @@ import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'no
 import { basename, dirname, join } from 'node:path';
 
 import { pull } from '../../lib/index.js';
-import { ggufHeader } from '../../lib/models/gguf-writer.js';
-import { installedModels, removeModels } from '../../lib/models/installed.js';
-import { splitName } from '../../lib/models/split-name.js';
+import { ggufHeader } from '../../lib/models/formats/gguf-writer.js';
+import { installedModels, removeModels } from '../../lib/models/store/installed.js';
+import { splitName } from '../../lib/models/names/split-name.js';
 import { serveNpm } from '../fixtures/stub-npm.js';
 import { useStubHub } from '../fixtures/stub-server.js';
 

@@ -2,8 +2,8 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
-import { isOn, variable } from '../../lib/environment.js';
-import { cacheFolder } from '../../lib/models/cache-folder.js';
+import { isOn, variable } from '../../lib/system/environment.js';
+import { cacheFolder } from '../../lib/models/store/cache-folder.js';
 import { authorization, hubHome, hubUrl } from '../../lib/models/sources/hub.js';
 
 const environment = { ...process.env };
@@ -54,5 +54,5 @@ test('the environment is read in one place', () => {
     .map(String)
     .filter((name) => name.endsWith('.ts'))
     .filter((name) => /process\.env\[/.test(readFileSync(join(lib, name), 'utf8')));
-  expect(readers).toEqual(['environment.ts']);
+  expect(readers).toEqual(['system/environment.ts']);
 });

@@ -1,5 +1,5 @@
 /** GGUF files that do not say how their tokenizer cuts text: Llama 3's of April 2024, and others of before May 2024. */
-import { writeGguf } from '../../lib/models/gguf-writer.js';
+import { writeGguf } from '../../lib/models/formats/gguf-writer.js';
 import { readVocabulary } from '../../lib/text/gguf-tokenizer.js';
 import { PRE_TOKENIZERS } from '../../lib/text/pre-tokenizers.js';
 import { TokenizerThread } from '../../lib/text/tokenizer-thread.js';

@@ -1,8 +1,8 @@
 /** Names of special tokens in users' text: found as ever, but in a number of steps that no vocabulary can make large. */
 import fc from 'fast-check';
 
-import { EngineContext } from '../../lib/engine-context.js';
-import type { EngineCore } from '../../lib/engine-core.js';
+import { EngineParts } from '../../lib/engine/engine-parts.js';
+import type { EngineCore } from '../../lib/engine/engine-core.js';
 import { NameBreaker } from '../../lib/text/name-breaker.js';
 import { checkNames } from '../../lib/text/name-limits.js';
 import { StopStrings } from '../../lib/text/stop-strings.js';
@@ -154,7 +154,7 @@ test('names in long conversations are looked for in the worker, with the same an
     dispose: () => undefined,
   };
   const thread = await TokenizerThread.open(path);
-  const context = new EngineContext(core as unknown as EngineCore, thread, {
+  const context = new EngineParts(core as unknown as EngineCore, thread, {
     namespace: '',
     chatTemplate: undefined,
   });

@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { cacheFolder } from '../../lib/models/cache-folder.js';
+import { cacheFolder } from '../../lib/models/store/cache-folder.js';
 import { readVocabulary } from '../../lib/text/gguf-tokenizer.js';
 import { TokenType } from '../../lib/text/vocabulary.js';
 import type { Step, TokenizerJson, Vocabulary } from '../../lib/text/vocabulary.js';

@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 import { Engine } from '../../lib/index.js';
-import { ggufHeader } from '../../lib/models/gguf-writer.js';
+import { ggufHeader } from '../../lib/models/formats/gguf-writer.js';
 import { writeHubModel } from '../fixtures/hub-model.js';
 import { writeSparse } from '../fixtures/sparse-file.js';
 import { writeSplitModel } from '../fixtures/split-model.js';
@@ -185,9 +185,10 @@ test('a layout that is cut off while it is mapped fails with a code, and the pro
   const path = await tiny('Q8_0');
   const layout = `${path}.layout`;
   const script = `
-    const { EngineCore } = require('./dist/engine-core.js');
-    const { evaluate } = require('./dist/evaluate.js');
-    const { nativeOptionsOf, readLoadOptions } = require('./dist/load-options.js');
+    const { EngineCore } = require('./dist/engine/engine-core.js');
+    const { evaluate } = require('./dist/engine/evaluate.js');
+    const { readLoadOptions } = require('./dist/options/load-options.js');
+    const { nativeOptionsOf } = require('./dist/engine/native-options.js');
     const options = nativeOptionsOf(readLoadOptions({}));
     const layoutPath = ${JSON.stringify(layout)};
     await (await EngineCore.load(path, options)).native.saveLayout(layoutPath);

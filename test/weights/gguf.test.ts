@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 
 import { Engine } from '../../lib/index.js';
 import { native } from '../../lib/native.js';
-import { ggufHeader } from '../../lib/models/gguf-writer.js';
+import { ggufHeader } from '../../lib/models/formats/gguf-writer.js';
 import { badGguf } from '../fixtures/bad-gguf.js';
 import { build, soundParts } from '../fixtures/gguf-bytes.js';
 import {

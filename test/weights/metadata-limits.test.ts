@@ -3,10 +3,10 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { Engine } from '../../lib/index.js';
-import { ggufHeader } from '../../lib/models/gguf-writer.js';
+import { ggufHeader } from '../../lib/models/formats/gguf-writer.js';
 import { inspectModel } from '../../lib/models/inspect.js';
 import { native } from '../../lib/native.js';
-import type { GgufOptions } from '../../lib/gguf-info.js';
+import type { GgufOptions } from '../../lib/native.js';
 import { cachalot } from '../cli/cachalot.js';
 import { text, u32, u64 } from '../fixtures/gguf-bytes.js';
 import { writeHubModel } from '../fixtures/hub-model.js';

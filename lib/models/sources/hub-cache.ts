@@ -5,12 +5,12 @@
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { isFile } from '../file-bytes.js';
-import type { HubSource } from '../source.js';
-import { partsOf } from '../split-name.js';
+import type { HubSource } from '../names/source.js';
+import { partsOf } from '../names/split-name.js';
+import { isFile } from '../store/file-bytes.js';
+import { hubCacheFolder } from './hub.js';
 import { INDEX, NEEDED, shardNames } from './hub-folder.js';
 import { matching, modelsAmong } from './hub-list.js';
-import { hubCacheFolder } from './hub.js';
 
 export interface CachedModel {
   path: string;

@@ -5,8 +5,8 @@ import { download } from '../../net/download.js';
 import { withRetries } from '../../net/retry.js';
 import type { NetOptions } from '../../net/retry.js';
 import { send } from '../../net/send.js';
-import { checkContent } from '../check-content.js';
-import type { HubSource } from '../source.js';
+import { checkContent } from '../formats/check-content.js';
+import type { HubSource } from '../names/source.js';
 import { accessAdvice, authorization, checkOnline, hubRefusal, hubUrl } from './hub.js';
 
 export type HubFile = HubSource & { file: string };

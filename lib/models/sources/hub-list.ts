@@ -5,8 +5,8 @@ import { withRetries } from '../../net/retry.js';
 import type { NetOptions } from '../../net/retry.js';
 import { send, shown } from '../../net/send.js';
 import type { Answer } from '../../net/send.js';
-import type { HubSource } from '../source.js';
-import { splitName } from '../split-name.js';
+import type { HubSource } from '../names/source.js';
+import { splitName } from '../names/split-name.js';
 import { authorization, checkOnline, hubName, hubRefusal, hubUrl } from './hub.js';
 
 export interface GgufFile {

@@ -2,13 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { isOn, variable } from '../../environment.js';
 import { CachalotError } from '../../errors.js';
 import { ioError } from '../../files/io-error.js';
 import { refusal } from '../../net/send.js';
 import type { Answer } from '../../net/send.js';
-import { xdgCacheFolder } from '../cache-folder.js';
-import type { HubSource } from '../source.js';
+import { isOn, variable } from '../../system/environment.js';
+import type { HubSource } from '../names/source.js';
+import { xdgCacheFolder } from '../store/cache-folder.js';
 
 /** An address on the hub; `pieces` are not encoded yet. */
 export function hubUrl(...pieces: string[]): string {

@@ -6,10 +6,10 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-import { variable, variablesBelow } from '../../environment.js';
 import { CachalotError } from '../../errors.js';
 import { readTextFile } from '../../files/regular-file.js';
-import { homeFolder } from '../cache-folder.js';
+import { variable, variablesBelow } from '../../system/environment.js';
+import { homeFolder } from '../store/cache-folder.js';
 
 const MOST_BYTES = 1 << 20;
 const PREFIX = 'npm_config_';

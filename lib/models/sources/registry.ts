@@ -6,7 +6,7 @@ import type { NetOptions } from '../../net/retry.js';
 import { refusal, send, shown } from '../../net/send.js';
 import type { Answer } from '../../net/send.js';
 import { parseJson } from '../../text/parse-json.js';
-import type { NpmPart } from '../source.js';
+import type { NpmPart } from '../names/source.js';
 import type { NpmSettings } from './npm-settings.js';
 
 /** The longest descriptions, of thousands of versions, have some ten million. */

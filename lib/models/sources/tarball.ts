@@ -8,7 +8,7 @@ import { CachalotError } from '../../errors.js';
 import { ioError } from '../../files/io-error.js';
 import { PRIVATE_FILE } from '../../files/private.js';
 import { writeAll } from '../../files/write-all.js';
-import type { NpmPart } from '../source.js';
+import type { NpmPart } from '../names/source.js';
 
 /** Weights hardly get smaller by gzip; what grows more than this when it is unpacked is made to fill a disk. */
 const MOST_RATIO = 200;

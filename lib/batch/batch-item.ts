@@ -1,0 +1,108 @@
+/** One prompt of a batch: what it asks, before and after it has become tokens. */
+import { checkMessages } from '../chat/messages.js';
+import type { Message } from '../chat/messages.js';
+import { checkOptions, isIntegerList, reading } from '../checks/check-options.js';
+import type { Check } from '../checks/check-options.js';
+import { isContext } from '../engine/context.js';
+import type { Context } from '../engine/context.js';
+import type { EngineParts, Prompt } from '../engine/engine-parts.js';
+import { concatenate } from '../engine/engine-parts.js';
+import { invalidArgument } from '../errors.js';
+import { Generation } from '../generation/generation.js';
+import type { GenerationSource } from '../generation/generation-source.js';
+import { chatChecks, withDefaults } from '../options/generate-options.js';
+import type { ChatOptions, ResolvedOptions } from '../options/generate-options.js';
+import { either } from '../signals/abort.js';
+
+/** A prompt with options of its own, which come before those of the batch. */
+export interface BatchRequest extends ChatOptions {
+  /** Text to continue, or messages for the model's chat template. */
+  prompt?: string | readonly Message[] | undefined;
+  /** Or the prompt as token ids. */
+  tokens?: readonly number[] | undefined;
+  /** What stands before the prompt: its keys and values are shared by all who use it. */
+  context?: Context | undefined;
+}
+
+/** A string is text to continue; messages are put into the model's chat template. */
+export type BatchItem = string | readonly Message[] | BatchRequest;
+
+/** A prompt that may run. */
+export interface PreparedItem {
+  prompt: Prompt;
+  namespace: string;
+  options: ResolvedOptions;
+}
+
+/** An item as it was when it was given: its owner may change it while it waits. A bad one fails alone, when its turn comes. */
+export type ReadItem =
+  | { prompt: string | readonly Message[]; context: Context | undefined; own: ChatOptions }
+  | { tokens: Int32Array; context: Context | undefined; own: ChatOptions }
+  | { error: unknown };
+
+const itemChecks: Record<string, Check> = {
+  ...chatChecks,
+  prompt: (_, value) => (typeof value === 'string' ? value : checkMessages(value)),
+  tokens: isIntegerList,
+  context: isContext,
+};
+
+export function readItem(item: unknown, index: number): ReadItem {
+  if (item === undefined) throw invalidArgument(`prompts[${index}]`, 'a prompt', item);
+  try {
+    return reading(`prompts[${index}]`, () => readRequest(item));
+  } catch (error) {
+    return { error };
+  }
+}
+
+function readRequest(item: unknown): ReadItem {
+  const isPrompt = typeof item === 'string' || Array.isArray(item);
+  const given = (isPrompt ? { prompt: item } : item) as BatchRequest;
+  const { prompt, tokens, context, ...own } = checkOptions(given, itemChecks);
+  if (prompt !== undefined && tokens === undefined) return { prompt, context, own };
+  if (tokens !== undefined && prompt === undefined)
+    return { tokens: tokens as unknown as Int32Array, context, own };
+  throw invalidArgument('prompt', 'either `prompt` or `tokens`', prompt ?? tokens);
+}
+
+/** Makes the tokens of an item. Throws what is wrong with this item alone. `shared` has been checked. */
+export async function prepare(
+  engine: EngineParts,
+  item: ReadItem,
+  shared: ChatOptions,
+): Promise<PreparedItem> {
+  if ('error' in item) throw item.error;
+  const { context, own } = item;
+  const options = withDefaults({ ...shared, ...own });
+  const before = context && engine.tokensOf(context);
+  const namespace = engine.namespaceOf(options.namespace, context);
+  if ('tokens' in item) {
+    const ids = concatenate(before ?? new Int32Array(0), item.tokens);
+    return { prompt: { ids }, namespace, options };
+  }
+  const { signal, release } = either(options.signal, shared.signal);
+  try {
+    const { specialTokens, templateOptions } = options;
+    const how = { context, specialTokens, templateOptions, signal };
+    const prompt =
+      typeof item.prompt === 'string'
+        ? { ids: await engine.encodeText(item.prompt, how) }
+        : await engine.encodeConversation(item.prompt, how);
+    return { prompt, namespace, options };
+  } finally {
+    release();
+  }
+}
+
+export function startItem(
+  { core, tokenizer, tokensWith }: EngineParts,
+  { prompt, namespace, options }: PreparedItem,
+  { completion, place, signal }: Pick<GenerationSource, 'completion' | 'place' | 'signal'>,
+): Generation {
+  const text = { tokenizer, tokensWith, prompt: () => prompt };
+  return new Generation(
+    { kind: 'batch', core, namespace, completion, place, signal, ...text },
+    options,
+  );
+}

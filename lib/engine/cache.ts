@@ -1,0 +1,134 @@
+/** The engine's cache of keys and values: what is put there on purpose, and kept. */
+import { checkMessages } from '../chat/messages.js';
+import type { Message } from '../chat/messages.js';
+import { isTemplateOptions } from '../chat/template-options.js';
+import type { TemplateOptions } from '../chat/template-options.js';
+import {
+  checkOptions,
+  integerIn,
+  isBoolean,
+  isFunction,
+  isIntegerList,
+  isName,
+  isSignal,
+  readList,
+} from '../checks/check-options.js';
+import { DEFAULT_PRIORITY } from '../options/generate-options.js';
+import { Context, isContext } from './context.js';
+import type { EngineParts } from './engine-parts.js';
+import { evaluate } from './evaluate.js';
+
+export interface AddOptions {
+  /** Keeps it until it is released. Otherwise it stays as long as there is room. Default false. */
+  pin?: boolean | undefined;
+  /** 0 to 100: others are given up before those of a higher priority. Default 35. */
+  priority?: number | undefined;
+  /** How long it is kept after its last use, in milliseconds; a pin ends then, too. Default: no limit. */
+  ttlMs?: number | undefined;
+  /** Part of what the cache finds it by; only prompts of the same namespace can use it. Default: the engine's. */
+  namespace?: string | undefined;
+  /** Whether names of special tokens in a text mean those tokens. Default false. */
+  specialTokens?: boolean | undefined;
+  /** Of a conversation: variables of the chat template. */
+  templateOptions?: TemplateOptions | undefined;
+  signal?: AbortSignal | undefined;
+  /** Called as the text is computed, with tokens done and tokens in all. */
+  onProgress?: (progress: { tokens: number; totalTokens: number }) => void;
+}
+
+/** How much of a text is computed between two calls of `onProgress`. */
+const PROGRESS_TOKENS = 2048;
+
+export class Cache {
+  readonly #engine: EngineParts;
+
+  /** @internal `engine.cache` */
+  constructor(engine: EngineParts) {
+    this.#engine = engine;
+  }
+
+  /**
+   * Computes the keys and values of a text, a conversation, or token ids, unless they are there already. Prompts that
+   * begin with the context then begin where it ends. What is pinned counts in whole blocks of 32 tokens.
+   *
+   * @example
+   * const doc = await engine.cache.add(longText, { pin: true });
+   * const batch = engine.createBatch(questions.map((prompt) => ({ context: doc, prompt })));
+   */
+  async add(
+    input: string | readonly Message[] | readonly number[],
+    options: AddOptions = {},
+  ): Promise<Context> {
+    const checked = checkOptions(options, {
+      pin: isBoolean,
+      priority: integerIn(0, 100),
+      ttlMs: integerIn(1, 2 ** 31),
+      namespace: isName,
+      specialTokens: isBoolean,
+      templateOptions: isTemplateOptions,
+      signal: isSignal,
+      onProgress: isFunction,
+    });
+    const { pin = false, priority = DEFAULT_PRIORITY, ttlMs = 0 } = checked;
+    const namespace = checked.namespace ?? this.#engine.namespace;
+    const ids = await this.tokensOf(input, checked);
+    const context = new Context(this.#engine.core, ids, { namespace, priority, ttlMs });
+    await this.compute(context, pin, checked);
+    return context;
+  }
+
+  /** Keeps a context until it is released; computes again what has been given up meanwhile. */
+  async pin(context: Context, options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
+    const { signal } = checkOptions(options, { signal: isSignal });
+    this.#engine.tokensOf(context);
+    // A pin that has a time to live may have ended.
+    if (!context.pinned || context.ttlMs > 0) await this.compute(context, true, { signal });
+  }
+
+  /** Lets a context go. Its keys and values become ordinary cache; the context cannot be used any more. */
+  release(context: Context): void {
+    isContext('context', context).release();
+  }
+
+  /** Forgets all keys and values that no request uses and nothing pins. */
+  clear(): void {
+    this.#engine.core.native.clearCache();
+  }
+
+  private async tokensOf(
+    input: string | readonly Message[] | readonly number[],
+    options: AddOptions,
+  ): Promise<Int32Array> {
+    if (typeof input === 'string') return this.#engine.encodeText(input, options);
+    const items = readList('input', input, 'a text, messages or token ids', (item) => item);
+    if (typeof items[0] !== 'object') return isIntegerList('input', items);
+    return this.#engine.encodeWhole(checkMessages(items), options);
+  }
+
+  private async compute(
+    context: Context,
+    pinned: boolean,
+    {
+      signal,
+      onProgress,
+    }: { signal?: AbortSignal | undefined; onProgress?: AddOptions['onProgress'] },
+  ): Promise<void> {
+    const { core } = this.#engine;
+    const { ids, namespace, priority, ttlMs } = context;
+    const engine = { core, namespace };
+    // Each part continues the one before, which is in the cache by then.
+    for (let end = PROGRESS_TOKENS; onProgress && end < ids.length; end += PROGRESS_TOKENS) {
+      await evaluate(engine, { kind: 'prefill', tokens: ids.subarray(0, end) }, signal);
+      onProgress({ tokens: end, totalTokens: ids.length });
+    }
+    const pin = pinned ? core.newPin() : 0;
+    await evaluate(engine, { kind: 'prefill', tokens: ids, pin, priority, ttlMs }, signal);
+    try {
+      onProgress?.({ tokens: ids.length, totalTokens: ids.length });
+    } catch (error) {
+      core.unpin(pin); // nobody will have the context
+      throw error;
+    }
+    if (pin !== 0) context.hold(pin);
+  }
+}

@@ -1,0 +1,91 @@
+/** A text whose keys and values are in the cache, for prompts to begin with. */
+import type { Check } from '../checks/check-options.js';
+import { invalidArgument } from '../errors.js';
+import type { EngineCore } from './engine-core.js';
+
+/**
+ * @example
+ * const manual = await engine.cache.add(longText, { pin: true });
+ * const { text } = await engine.complete('Q: How do I start it? A:', { context: manual }).result;
+ * engine.cache.release(manual);
+ */
+export class Context implements Disposable {
+  /** @internal */
+  readonly ids: Int32Array;
+  /** Part of what the cache finds it by. */
+  readonly namespace: string;
+  /** 0 to 100: how long its keys and values are kept beside others'. */
+  readonly priority: number;
+  /** How long they are kept after their last use, in milliseconds; 0: as long as there is room, or it is pinned. */
+  readonly ttlMs: number;
+  readonly #core: EngineCore;
+  #pin = 0;
+  #released = false;
+
+  /** @internal Made by `engine.cache.add`. */
+  constructor(
+    core: EngineCore,
+    ids: Int32Array,
+    { namespace, priority, ttlMs }: { namespace: string; priority: number; ttlMs: number },
+  ) {
+    this.#core = core;
+    this.ids = ids;
+    this.namespace = namespace;
+    this.priority = priority;
+    this.ttlMs = ttlMs;
+  }
+
+  /** How many tokens it holds. */
+  get length(): number {
+    return this.ids.length;
+  }
+
+  /** Its token ids, a copy. */
+  get tokens(): number[] {
+    return Array.from(this.ids);
+  }
+
+  /** Whether it was pinned: its keys and values stay until it is released, or until `ttlMs` after their last use. */
+  get pinned(): boolean {
+    return this.#pin !== 0;
+  }
+
+  /** A released context cannot be used any more. */
+  get released(): boolean {
+    return this.#released;
+  }
+
+  /** @internal Whether it is one indeed, and nothing made to look like one. */
+  static isOne(value: unknown): value is Context {
+    return typeof value === 'object' && value !== null && #core in value;
+  }
+
+  /** @internal */
+  belongsTo(core: EngineCore): boolean {
+    return this.#core === core;
+  }
+
+  /** @internal Takes over a pin; one that it already has is given back. */
+  hold(pin: number): void {
+    const previous = this.#pin;
+    if (this.#released) return this.#core.unpin(pin);
+    this.#pin = pin;
+    if (previous !== 0) this.#core.unpin(previous);
+  }
+
+  /** The same as `engine.cache.release(context)`. */
+  release(): void {
+    this.#released = true;
+    if (this.#pin !== 0) this.#core.unpin(this.#pin);
+    this.#pin = 0;
+  }
+
+  [Symbol.dispose](): void {
+    this.release();
+  }
+}
+
+export const isContext: Check<Context> = (name, value) => {
+  if (!Context.isOne(value)) throw invalidArgument(name, 'a context of this engine', value);
+  return value;
+};

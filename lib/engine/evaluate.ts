@@ -1,0 +1,53 @@
+/** Requests that compute and generate nothing: log-probabilities of a text, logits of some rows, keys and values. */
+import { abortError } from '../errors.js';
+import type { CachalotError } from '../errors.js';
+import type { NativeFinish } from '../native.js';
+import { finishError } from '../request/finish.js';
+import { newRequest } from '../request/request.js';
+import type { EngineRequest } from '../request/request.js';
+import { watchRequest } from '../request/request-events.js';
+import { onAbort } from '../signals/abort.js';
+import type { EngineCore } from './engine-core.js';
+
+/** What is asked, and of "prefill" how its keys and values are kept. */
+export interface Evaluation extends Partial<
+  Pick<EngineRequest, 'rows' | 'pin' | 'priority' | 'ttlMs'>
+> {
+  kind: Exclude<EngineRequest['kind'], 'generate'>;
+  tokens: Int32Array;
+}
+
+/** `values` of the answer holds the log-probabilities, or the rows of logits one after the other. */
+export function evaluate(
+  { core, namespace }: { core: EngineCore; namespace: string },
+  asked: Evaluation,
+  signal?: AbortSignal,
+): Promise<NativeFinish> {
+  const { kind, tokens } = asked;
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) throw abortError(signal);
+    const events = watchRequest(kind === 'prefill' ? 'cache' : kind, tokens.length);
+    const id: number = core.submit(newRequest({ namespace, ...asked }), {
+      events,
+      onToken: () => undefined,
+      onFinish: (finish) => {
+        release();
+        const error = errorOf(finish, signal);
+        events?.finished(error ?? { finishReason: 'done' }, finish);
+        if (error) reject(error);
+        else resolve({ ...finish, values: ofThisRealm(finish.values) });
+      },
+    });
+    const release = onAbort(signal, () => core.cancel(id));
+  });
+}
+
+function errorOf(finish: NativeFinish, signal?: AbortSignal): CachalotError | undefined {
+  if (finish.reason === 'done') return undefined;
+  return finish.reason === 'error' ? finishError(finish) : abortError(signal);
+}
+
+/** The same memory as an array that `instanceof` knows where the package runs: in test runners the addon is of another realm. */
+function ofThisRealm({ buffer, byteOffset, length }: Float32Array): Float32Array {
+  return new Float32Array(buffer, byteOffset, length);
+}

@@ -1,0 +1,88 @@
+/** Loads a model: its weights and its vocabulary at the same time. Both are there in the end, or neither. */
+import { isPath } from '../checks/check-options.js';
+import { CachalotError, abortError } from '../errors.js';
+import { resolveModel } from '../models/pull.js';
+import type { FoundLayout, LayoutCache } from '../models/store/layout-cache.js';
+import type { EngineLoader, NativeEngineOptions } from '../native.js';
+import { LOAD, readLoadOptions } from '../options/load-options.js';
+import type { LoadOptions } from '../options/load-options.js';
+import { fillIn } from '../options/option-table.js';
+import { TokenizerThread } from '../text/tokenizer-thread.js';
+import { EngineCore } from './engine-core.js';
+import { EngineParts } from './engine-parts.js';
+import { isOnGpu, layoutCacheOf, nativeOptionsOf } from './native-options.js';
+
+/** `internal`: options that are not for users. `loader`: another addon than ours. */
+export async function loadModel(
+  model: string,
+  given: LoadOptions,
+  internal: Partial<NativeEngineOptions>,
+  loader?: EngineLoader,
+): Promise<{ parts: EngineParts; path: string }> {
+  isPath('model', model);
+  const options = readLoadOptions(given);
+  const nativeOptions = { ...nativeOptionsOf(options), ...internal };
+  const { onProgress, signal, cacheDir } = options;
+  const path = await resolveModel(model, { onProgress, signal, cacheDir });
+  if (signal?.aborted) throw abortError(signal);
+  const layouts = isOnGpu(nativeOptions) ? undefined : layoutCacheOf(options);
+  const found = await layouts?.find(path);
+  // The vocabulary is read in one thread while weights are packed in others.
+  const onLoading = (bytes: number, totalBytes: number) =>
+    onProgress?.({ phase: 'load', part: 0, parts: 1, receivedBytes: bytes, totalBytes });
+  const loading = loadCore(path, nativeOptions, layouts, found, onLoading, loader);
+  const opening = TokenizerThread.open(path, options.tokenizer, signal);
+  const { core, thread } = await bothOf(loading, opening);
+  const { namespace, chatTemplate } = fillIn(LOAD, options);
+  const parts = new EngineParts(core, thread, { namespace, chatTemplate });
+  try {
+    if (signal?.aborted) throw abortError(signal);
+    checkSizes(thread.table.size, core.native.description().vocabulary);
+  } catch (error) {
+    await parts.dispose();
+    throw error;
+  }
+  if (layouts && found) core.keepLayout(layouts, found);
+  return { parts, path };
+}
+
+/**
+ * Both halves of a model; if one of them fails, the other is ended. If both do, the weights' error is told: what is wrong with the
+ * files is wrong for the vocabulary, too.
+ */
+async function bothOf(loading: Promise<EngineCore>, opening: Promise<TokenizerThread>) {
+  const [core, thread] = await Promise.allSettled([loading, opening]);
+  if (core.status === 'fulfilled' && thread.status === 'fulfilled')
+    return { core: core.value, thread: thread.value };
+  for (const half of [core, thread]) if (half.status === 'fulfilled') await half.value.dispose();
+  throw core.status === 'rejected' ? core.reason : (thread as PromiseRejectedResult).reason;
+}
+
+/** The engine's core, with the weights that an earlier load has laid out if they are of the very file that is loaded. */
+async function loadCore(
+  path: string,
+  options: NativeEngineOptions,
+  layouts: LayoutCache | undefined,
+  found: FoundLayout | undefined,
+  onLoading: (bytes: number, totalBytes: number) => void,
+  loader?: EngineLoader,
+): Promise<EngineCore> {
+  const core = await EngineCore.load(
+    path,
+    { ...options, layoutPath: found?.path ?? '' },
+    onLoading,
+    loader,
+  );
+  if (!found?.path || (await layouts!.isUnchanged(found))) return core;
+  await core.dispose(); // the file was replaced while it was opened
+  return EngineCore.load(path, options, onLoading, loader);
+}
+
+/** A model may have a few more rows than tokens, to fill up a multiple of something. */
+function checkSizes(tokens: number, rows: number): void {
+  if (tokens <= rows && tokens >= 0.9 * rows) return;
+  throw new CachalotError(
+    'tokenizer_invalid',
+    `the tokenizer has ${tokens} tokens, the model ${rows}`,
+  );
+}

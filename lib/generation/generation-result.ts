@@ -1,0 +1,64 @@
+/** What a generation has come to. */
+import type { NativeFinish } from '../native.js';
+import type { FinishReason } from '../request/finish.js';
+import type { Answer, GeneratedToken } from './answer.js';
+
+export interface Usage {
+  promptTokens: number;
+  /** Tokens of the prompt whose keys and values were found in the cache. */
+  cachedTokens: number;
+  completionTokens: number;
+}
+
+export interface Timings {
+  /** From submission to the first step. */
+  queuedMs: number;
+  /** From then to the first token. */
+  prefillMs: number;
+  /** From the first token to the last. */
+  decodeMs: number;
+}
+
+export interface GenerationResult {
+  text: string;
+  /** All generated ids, the one that stopped the model included. */
+  tokens: number[];
+  finishReason: FinishReason;
+  usage: Usage;
+  timings: Timings;
+  /** Sum of the tokens' log-probabilities. */
+  logprob: number;
+  /** Of each token, if `topLogprobs` is given; 0 gives those of the generated tokens alone. */
+  logprobs?: GeneratedToken[];
+  /** Whether the template has no place for a system message, so that its text stands at the beginning of the first user's. */
+  systemMerged?: true;
+}
+
+/** `finish` is undefined where the engine was asked for nothing. */
+export function summarize(
+  answer: Answer,
+  finish: NativeFinish | undefined,
+  how: { hasLeft: boolean; systemMerged: boolean; wantsLogprobs: boolean },
+): GenerationResult {
+  const { text, tokens } = answer;
+  const reason = answer.isStopped ? 'stop' : finish?.reason;
+  const ended = !how.hasLeft && (reason === 'stop' || reason === 'length');
+  return {
+    text,
+    tokens: tokens.map(({ id }) => id),
+    finishReason: ended ? reason : 'aborted',
+    usage: {
+      promptTokens: finish?.promptTokens ?? 0,
+      cachedTokens: finish?.cachedTokens ?? 0,
+      completionTokens: tokens.length,
+    },
+    timings: {
+      queuedMs: finish?.queuedMs ?? 0,
+      prefillMs: finish?.prefillMs ?? 0,
+      decodeMs: finish?.decodeMs ?? 0,
+    },
+    logprob: tokens.reduce((sum, { logprob }) => sum + logprob, 0),
+    ...(how.wantsLogprobs ? { logprobs: [...tokens] } : {}),
+    ...(how.systemMerged ? { systemMerged: true } : {}),
+  };
+}

@@ -1,0 +1,105 @@
+/** Options of everything that generates, with their defaults and limits in one place. */
+import { isTemplateOptions } from '../chat/template-options.js';
+import type { TemplateOptions } from '../chat/template-options.js';
+import {
+  checkOptions,
+  integerIn,
+  isIntegerList,
+  isBoolean,
+  isSignal,
+  isName,
+  isStopList,
+  notSupportedYet,
+  ownOnly,
+} from '../checks/check-options.js';
+import { checksOf, fillIn } from './option-table.js';
+import type { Filled, OptionTable } from './option-table.js';
+import { SAMPLING } from './sampling-options.js';
+import type { SamplingOptions } from './sampling-options.js';
+
+/** Of 0 to 100, as native/kv/segment.h has it. */
+export const DEFAULT_PRIORITY = 35;
+
+export interface GenerateOptions extends SamplingOptions {
+  /** The most tokens to generate. Default: until the model stops or the context is full. */
+  maxTokens?: number | undefined;
+  /** Text that ends the answer; it is not part of it. */
+  stop?: string | readonly string[] | undefined;
+  /** Ids that end the answer, besides the model's own end of text. */
+  stopTokens?: readonly number[] | undefined;
+  /** Goes on past the model's own end of text, for measurements. Default false. */
+  ignoreEos?: boolean | undefined;
+  /** Whether names of special tokens in the prompt ("<|im_end|>") mean those tokens. Default false: they are text. */
+  specialTokens?: boolean | undefined;
+  /** 0 to 100: higher ones run first, and others make room for them. Default 35. */
+  priority?: number | undefined;
+  /** Fails with code "deadline_exceeded" if it is not done so many milliseconds after it was asked for (an item of a batch: after its turn has come). */
+  deadlineMs?: number | undefined;
+  /** Part of what the cache finds by, for several tenants on one engine. Default: the engine's. */
+  namespace?: string | undefined;
+  /** Ends the generation: it then fails with code "aborted". */
+  signal?: AbortSignal | undefined;
+}
+
+export interface ChatOptions extends GenerateOptions {
+  /** Variables of the chat template, such as `enable_thinking`. */
+  templateOptions?: TemplateOptions | undefined;
+}
+
+/** What is asked of a request beside how its tokens are drawn. */
+const REQUEST = {
+  maxTokens: { check: integerIn(1, 2 ** 30), byDefault: 2 ** 30 },
+  stop: { check: isStopList, byDefault: [] as string[] },
+  stopTokens: { check: isIntegerList, byDefault: new Int32Array(0) },
+  ignoreEos: { check: isBoolean, byDefault: false },
+  specialTokens: { check: isBoolean, byDefault: false },
+  priority: { check: integerIn(0, 100), byDefault: DEFAULT_PRIORITY },
+  deadlineMs: { check: integerIn(1, 2 ** 31), byDefault: 0 },
+  namespace: { check: isName },
+  signal: { check: isSignal },
+} as const satisfies OptionTable<Exclude<keyof GenerateOptions, keyof SamplingOptions>>;
+
+/** The same where a chat template makes the prompt. */
+const CHAT = {
+  ...REQUEST,
+  templateOptions: { check: isTemplateOptions, byDefault: {} },
+} as const satisfies OptionTable;
+
+const NOT_YET = {
+  draft: notSupportedYet,
+  adapters: notSupportedYet,
+  schema: notSupportedYet,
+  tools: notSupportedYet,
+  logitsProcessor: notSupportedYet,
+};
+
+const { maxTokens, ...requestChecks } = checksOf(REQUEST);
+
+/** In the order in which errors name them. */
+export const generateChecks = {
+  maxTokens,
+  ...checksOf(SAMPLING),
+  ...requestChecks,
+  ...NOT_YET,
+};
+
+export const chatChecks = { ...generateChecks, templateOptions: CHAT.templateOptions.check };
+
+export interface ResolvedOptions extends Filled<typeof CHAT> {
+  sampling: SamplingOptions;
+}
+
+/** Reads and checks what is given; throws invalid_argument or not_supported. */
+export function resolveGenerateOptions(given: GenerateOptions): ResolvedOptions {
+  return withDefaults(checkOptions(given, generateChecks));
+}
+
+/** The same of options for a conversation. */
+export function resolveChatOptions(given: ChatOptions): ResolvedOptions {
+  return withDefaults(checkOptions(given, chatChecks));
+}
+
+/** Of options as their checks have given them. */
+export function withDefaults(given: Readonly<ChatOptions>): ResolvedOptions {
+  return { ...fillIn(CHAT, given), sampling: ownOnly(given) };
+}

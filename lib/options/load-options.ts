@@ -1,0 +1,131 @@
+/** Options of `Engine.load`, with their defaults and limits in one place. */
+
+import {
+  checkOptions,
+  integerIn,
+  isBoolean,
+  isFunction,
+  isSignal,
+  isName,
+  isPath,
+  isString,
+  notSupportedYet,
+  numberIn,
+} from '../checks/check-options.js';
+import type { Check } from '../checks/check-options.js';
+import { invalidArgument } from '../errors.js';
+import type { PullProgress } from '../models/sources/pull-options.js';
+import { checksOf, choice } from './option-table.js';
+import type { OptionTable } from './option-table.js';
+
+export interface LoadOptions {
+  /** "auto" (default): an NVIDIA GPU of compute capability 8.0 or newer if there is one, else the CPU. "cuda:1" is the second GPU. */
+  device?: 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
+  /** CPU threads. Default: one per physical core that the process may use, within its container's quota. */
+  threads?: number | undefined;
+  /** The most tokens of one context. Default: what the model was trained for. */
+  contextLength?: number | undefined;
+  /** Memory for keys and values: `bytes` (default: a quarter of what the machine or the container has, at most half of
+   *  what is left of it - of a GPU what the weights have left - or 16 full contexts, whichever is less) and `format` (default: bf16; f32 on the portable path). */
+  kv?: { bytes?: number | undefined; format?: 'auto' | 'f32' | 'bf16' | undefined } | undefined;
+  /** CPU instructions. Default: the best that this machine has. Results differ in the last bits between paths. */
+  instructions?: 'auto' | 'avx512' | 'avxvnni' | 'avx2' | 'portable' | undefined;
+  /** Rows of a step: the longest piece of a prompt that others wait for. Default 512. */
+  stepTokens?: number | undefined;
+  /** Target for the time between tokens, in milliseconds: prompts that join are computed in pieces that aim at steps
+   *  under it, of four rows at least. Default: none. */
+  maxStepMs?: number | undefined;
+  /** Whether sequences read the keys and values that they share together: "auto" (default) where costs measured on this
+   *  machine say that it is faster. It never changes a result. */
+  sharedReads?: 'auto' | 'always' | 'never' | undefined;
+  /** Whether prompts use what is in the cache. Default true. */
+  prefixCache?: boolean | undefined;
+  /** Part of what the cache finds by: requests of one namespace never see what those of another have left. Default "". */
+  namespace?: string | undefined;
+  /** A Hugging Face tokenizer.json to use instead of the vocabulary in the model file. */
+  tokenizer?: string | undefined;
+  /** A chat template (in the Jinja language) to use instead of the model's own. What is blank is absent. */
+  chatTemplate?: string | undefined;
+  /** Whether weights are kept as they were repacked, so that later loads of the same file only map them: true (default), false,
+   *  or how much room such files may take on the disk (default: 20 GiB), least recently used first to go. */
+  layoutCache?:
+    boolean | { maxBytes?: number | undefined; minBytes?: number | undefined } | undefined;
+  /** The folder of downloaded models, repacked weights and measured costs. Default: CACHALOT_CACHE, or `cachalot` in the user's
+   *  cache folder ($XDG_CACHE_HOME, ~/.cache). */
+  cacheDir?: string | undefined;
+  /** Ends a download, or the loading once the current part is done. */
+  signal?: AbortSignal | undefined;
+  /** Progress of a download, if there is one, and then of the weights being prepared (phase "load"). */
+  onProgress?: ((progress: PullProgress) => void) | undefined;
+  /** Checks the engine's own data structures after every step; for tests. */
+  checkInvariants?: boolean | undefined;
+}
+
+function isDevice(name: string, value: unknown): string {
+  if (typeof value === 'string' && /^(auto|cpu|cuda(:\d{1,3})?)$/.test(value)) return value;
+  throw invalidArgument(name, 'auto, cpu, cuda or cuda:N', value);
+}
+
+const MAX_TEMPLATE = 1 << 20;
+
+const isTemplate: Check<string> = (name, value) => {
+  const text = isString(name, value);
+  if (text.length > MAX_TEMPLATE)
+    throw invalidArgument(name, `a template of at most ${MAX_TEMPLATE} characters`, text);
+  return text;
+};
+
+const anyBytes = { check: integerIn(0, Number.MAX_SAFE_INTEGER) };
+
+/** How much room repacked weights may take on the disk, and from which size on they are kept. */
+const LAYOUT_CACHE = {
+  maxBytes: anyBytes,
+  minBytes: anyBytes,
+} as const satisfies OptionTable;
+
+/** Memory for keys and values. What is 0 is for the engine to choose. */
+export const KV = {
+  bytes: { check: integerIn(1, Number.MAX_SAFE_INTEGER), byDefault: 0, native: 'kvBytes' },
+  format: choice('kvFormat', 'auto', 'f32', 'bf16'),
+} as const satisfies OptionTable<keyof NonNullable<LoadOptions['kv']>>;
+
+/** How an engine is loaded. What is 0 is for the engine to choose. */
+export const LOAD = {
+  device: { check: isDevice, byDefault: 'auto', native: 'device' },
+  threads: { check: integerIn(1, 1024), byDefault: 0, native: 'threads' },
+  contextLength: { check: integerIn(1, 2 ** 24), byDefault: 0, native: 'contextLength' },
+  kv: { check: checkedBy(KV), byDefault: {} },
+  instructions: choice('instructions', 'auto', 'avx512', 'avxvnni', 'avx2', 'portable'),
+  stepTokens: { check: integerIn(1, 4096), byDefault: 512, native: 'stepTokens' },
+  maxStepMs: { check: numberIn(0, 60_000), byDefault: 0, native: 'maxStepMs' },
+  sharedReads: choice('sharedReads', 'auto', 'always', 'never'),
+  prefixCache: { check: isBoolean, byDefault: true, native: 'prefixCache' },
+  namespace: { check: isName, byDefault: '' },
+  tokenizer: { check: isPath },
+  chatTemplate: { check: isTemplate },
+  layoutCache: {
+    check: (name: string, value: unknown) =>
+      typeof value === 'boolean' ? value : checkedBy(LAYOUT_CACHE)(name, value),
+    byDefault: true,
+  },
+  cacheDir: { check: isPath },
+  onProgress: { check: isFunction },
+  signal: { check: isSignal },
+  checkInvariants: { check: isBoolean, byDefault: false, native: 'checkInvariants' },
+} as const satisfies OptionTable<keyof LoadOptions>;
+
+const NOT_YET = { draft: notSupportedYet, adapters: notSupportedYet };
+
+const loadChecks = { ...checksOf(LOAD), ...NOT_YET };
+
+/** What is given, read once. Throws invalid_argument or not_supported. */
+export function readLoadOptions(given: LoadOptions): Readonly<LoadOptions> {
+  return checkOptions(given, loadChecks);
+}
+
+/** An option that has options of its own. */
+function checkedBy<Table extends OptionTable>(table: Table) {
+  type Given = { [Name in keyof Table]?: ReturnType<Table[Name]['check']> };
+  return (name: string, value: unknown) =>
+    checkOptions(value as Given, checksOf(table), `${name}.`);
+}

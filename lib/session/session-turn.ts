@@ -1,0 +1,95 @@
+/** A turn of a session: what it asks the model, and where the session stands after it. */
+import type { SaidMessage } from '../chat/guard-names.js';
+import { concatenate } from '../engine/engine-parts.js';
+import type { EngineParts, Prompt, PromptOptions } from '../engine/engine-parts.js';
+import type { Generation } from '../generation/generation.js';
+import { followTemplate } from './follow-template.js';
+import type { TurnOptions } from './follow-template.js';
+import { idsOf, messagesOf, nextState } from './session-state.js';
+import type { State } from './session-state.js';
+
+/** A turn whose answer is still to come. */
+export interface Begun extends Prompt {
+  /** Where in the context the template's text begins, and with which message. */
+  start: number;
+  from: number;
+  /** The template's text, and the white space that it writes before an answer. */
+  rendered?: { text: string; gap: string };
+}
+
+export async function beginChat(
+  engine: EngineParts,
+  state: State,
+  added: readonly SaidMessage[],
+  options: TurnOptions,
+): Promise<Begun> {
+  const ids = idsOf(state);
+  // Text that no message tells of stays; what has not been said goes after it.
+  const isNew = ids.length > 0 && !state.isChat;
+  const from = isNew ? state.nSaid : state.from;
+  const before = isNew ? ids : beforeChat(engine, state, ids, options);
+  const messages = [...messagesOf(state).slice(from), ...added];
+  const [rendered, gap] = await Promise.all([
+    engine.conversations.prompt(messages, options),
+    engine.conversations.gap(options),
+  ]);
+  const said = { before, rendered, nAdded: added.length };
+  const all = await followTemplate(engine, state, said, options);
+  const { text, systemMerged } = rendered;
+  const start = before.length;
+  return { ids: all, gap: gap.said, systemMerged, start, from, rendered: { text, gap: gap.text } };
+}
+
+/** Text to continue after the context so far. */
+export async function beginComplete(
+  engine: EngineParts,
+  state: State,
+  text: string,
+  { context, specialTokens: special = false, signal }: PromptOptions,
+): Promise<Begun> {
+  const { start, from } = state;
+  const ids = idsOf(state);
+  if (ids.length === 0) {
+    const all = await engine.encodeText(text, { context, specialTokens: special, signal });
+    return { ids: all, start, from };
+  }
+  const added = await engine.encode(text, { special, continues: true }, signal);
+  return { ids: concatenate(ids, added), start, from };
+}
+
+/** Where the session stands once the answer has ended. */
+export function stateAfter(
+  before: State,
+  begun: Begun,
+  { said, followsTemplate: isFollowed }: Generation,
+  added: readonly SaidMessage[],
+): State {
+  const { start, from, rendered } = begun;
+  const ids = concatenate(begun.ids, said);
+  if (!rendered) {
+    const { nSaid } = before;
+    return nextState(before, {
+      added,
+      nSaid,
+      start,
+      from,
+      isChat: false,
+      ids,
+      lastAnswer: undefined,
+    });
+  }
+  const nSaid = messagesOf(before).length + added.length;
+  const lastAnswer = { text: rendered.text + rendered.gap, isFollowed, ids: said };
+  return nextState(before, { added, nSaid, start, from, isChat: true, ids, lastAnswer });
+}
+
+/** What stands before the conversation: a context, or text that was completed. */
+function beforeChat(
+  engine: EngineParts,
+  state: State,
+  ids: Int32Array,
+  { context }: TurnOptions,
+): Int32Array {
+  if (ids.length > 0) return ids.subarray(0, state.start);
+  return context === undefined ? ids : engine.tokensOf(context);
+}

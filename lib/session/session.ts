@@ -1,0 +1,256 @@
+/** A conversation that keeps its token ids, so that a new turn computes only what is new. */
+import { ownMessage } from '../chat/guard-names.js';
+import type { SaidMessage } from '../chat/guard-names.js';
+import { checkMessages } from '../chat/messages.js';
+import type { Message } from '../chat/messages.js';
+import { isTemplateOptions } from '../chat/template-options.js';
+import type { TemplateOptions } from '../chat/template-options.js';
+import {
+  checkOptions,
+  integerIn,
+  isBlank,
+  isName,
+  isString,
+  readList,
+  reading,
+} from '../checks/check-options.js';
+import { isContext } from '../engine/context.js';
+import type { Context } from '../engine/context.js';
+import type { EngineParts } from '../engine/engine-parts.js';
+import { CachalotError, invalidArgument } from '../errors.js';
+import { Generation } from '../generation/generation.js';
+import type { GenerationResult } from '../generation/generation-result.js';
+import { resolveChatOptions, resolveGenerateOptions } from '../options/generate-options.js';
+import type { ChatOptions, GenerateOptions, ResolvedOptions } from '../options/generate-options.js';
+import { firstState, idsOf, messagesOf } from './session-state.js';
+import type { State } from './session-state.js';
+import { beginChat, beginComplete, stateAfter } from './session-turn.js';
+import type { Begun } from './session-turn.js';
+
+export interface SessionOptions {
+  /** What the model is told before the conversation. */
+  system?: string | undefined;
+  /** A conversation so far, to go on from, as `session.messages` gave it; with a system message of its own, if any. */
+  messages?: readonly Message[] | undefined;
+  /** Variables of the chat template, such as `enable_thinking`. A turn may have others. */
+  templateOptions?: TemplateOptions | undefined;
+  /** What stands before everything: its keys and values are shared by all who use it. */
+  context?: Context | undefined;
+  /** Part of what the cache finds by. Default: the context's, or the engine's. */
+  namespace?: string | undefined;
+}
+
+/** A turn that was begun, those before it that may not have ended yet, and when all of them have. */
+interface RunningTurn {
+  generation: Generation;
+  previous: RunningTurn | undefined;
+  settled: Promise<unknown>;
+}
+
+/** A turn: what it asks, and the messages that it adds. */
+interface Turn {
+  kind: 'chat' | 'complete';
+  begin(state: State, options: ResolvedOptions): Promise<Begun>;
+  messages(result: GenerationResult): SaidMessage[];
+}
+
+/** What a user says: text, or messages with roles of their own, as what tools have answered. */
+export type ChatInput = string | Message | readonly Message[];
+
+/**
+ * A conversation with the model.
+ *
+ * @example
+ * const session = engine.createSession({ system: 'You are terse.' });
+ * for await (const piece of session.chat('Why is the sky blue?')) process.stdout.write(piece);
+ * const other = session.fork();
+ * await session.edit('Why is the sea blue?').result;
+ */
+export class Session {
+  readonly #engine: EngineParts;
+  #templateOptions: TemplateOptions;
+  #context: Context | undefined;
+  #namespace: string;
+  #state: State;
+  #current: RunningTurn | undefined;
+
+  /** @internal Made by `engine.createSession`. */
+  constructor(engine: EngineParts, options: SessionOptions) {
+    const isConversation = (name: string, value: unknown) => {
+      const items = readList(name, value, 'an array of messages', (item) => item);
+      return items.length === 0 ? [] : checkMessages(items); // nothing said is fine
+    };
+    const {
+      system,
+      messages: earlier = [],
+      templateOptions = {},
+      context,
+      namespace,
+    } = checkOptions(options, {
+      system: isString,
+      messages: isConversation,
+      templateOptions: isTemplateOptions,
+      context: isContext,
+      namespace: isName,
+    });
+    if (context !== undefined) engine.tokensOf(context);
+    this.#engine = engine;
+    this.#templateOptions = templateOptions;
+    this.#context = context;
+    this.#namespace = engine.namespaceOf(namespace, context);
+    const messages = [
+      ...(system === undefined || isBlank(system)
+        ? []
+        : [{ role: 'system' as const, content: system }]),
+      ...earlier,
+    ];
+    const isTold = messages.length > earlier.length;
+    if (isTold && earlier.some(({ role }) => role === 'system'))
+      throw new CachalotError(
+        'invalid_argument',
+        'a conversation has one system message at most: `system`, or one among `messages`',
+      );
+    this.#state = firstState(messages);
+  }
+
+  /** The conversation so far, a copy. */
+  get messages(): Message[] {
+    return messagesOf(this.#state).map(ownMessage);
+  }
+
+  /** The token ids of the context so far, a copy. */
+  get tokens(): number[] {
+    return Array.from(idsOf(this.#state));
+  }
+
+  /** How many turns (answers) the session holds. */
+  get turns(): number {
+    return this.#state.turns;
+  }
+
+  /** Asks the model, which answers within the conversation. One answer at a time. */
+  chat(message: ChatInput, options: ChatOptions = {}): Generation {
+    return this.ask(this.#state, message, options);
+  }
+
+  /**
+   * Continues the session's text with `text`, without a chat template, and lets the model go on. Messages that have not
+   * been said yet, as the system's, are said by the next `chat`.
+   */
+  complete(text: string, options: GenerateOptions = {}): Generation {
+    isString('text', text);
+    return this.generate(this.#state, resolveGenerateOptions(options), {
+      kind: 'complete',
+      begin: (state, { specialTokens, signal }) =>
+        beginComplete(this.#engine, state, text, { context: this.#context, specialTokens, signal }),
+      messages: () => [],
+    });
+  }
+
+  /** Asks something else in place of the last turn. If this fails, the session stays as it was. */
+  edit(message: ChatInput, options: ChatOptions = {}): Generation {
+    this.refuseIfBusy(true);
+    return this.ask(this.stateBefore(1), message, options);
+  }
+
+  /** Takes back the last turns. */
+  rewind(turns = 1): void {
+    integerIn(0, 2 ** 30)('turns', turns);
+    this.refuseIfBusy(true);
+    this.#state = this.stateBefore(turns);
+  }
+
+  /** A session of its own that continues from here. What both have is shared: nothing is computed again. */
+  fork(): Session {
+    this.refuseIfBusy(true);
+    const fork = new Session(this.#engine, {});
+    fork.#templateOptions = this.#templateOptions;
+    fork.#context = this.#context;
+    fork.#namespace = this.#namespace;
+    fork.#state = this.#state;
+    return fork;
+  }
+
+  private stateBefore(turns: number): State {
+    let state = this.#state;
+    for (let i = 0; i < turns; i++) {
+      if (!state.before)
+        throw invalidArgument('turns', `at most the ${this.turns} turns of this session`, turns);
+      state = state.before;
+    }
+    return state;
+  }
+
+  /** A turn whose reader has left may take a step to end: another turn waits for it, what changes turns does not. */
+  private refuseIfBusy(evenIfLeft: boolean): void {
+    for (let turn = this.#current; turn; turn = turn.previous) {
+      const { ended, left } = turn.generation;
+      if (ended || (left && !evenIfLeft)) continue;
+      throw new CachalotError(
+        'session_busy',
+        'this session is still answering; wait for it, or use another session',
+      );
+    }
+  }
+
+  private ask(from: State, message: ChatInput, options: ChatOptions): Generation {
+    const resolved = resolveChatOptions(options);
+    const special = resolved.specialTokens ? { special: true } : {};
+    const asked = readInput(message).map((one): SaidMessage => ({ ...one, ...special }));
+    return this.generate(from, resolved, {
+      kind: 'chat',
+      begin: (state, { signal, templateOptions }) =>
+        beginChat(this.#engine, state, asked, {
+          context: this.#context,
+          templateOptions: { ...this.#templateOptions, ...templateOptions },
+          signal,
+        }),
+      messages: ({ text }) => [...asked, { role: 'assistant', content: text }],
+    });
+  }
+
+  private generate(from: State, resolved: ResolvedOptions, turn: Turn): Generation {
+    this.refuseIfBusy(false);
+    const previous = this.#current;
+    const follows = from === this.#state;
+    let state = from;
+    let begun: Begun = { ids: new Int32Array(0), start: 0, from: 0 };
+    const prompt = async () => {
+      await previous?.settled;
+      if (follows) state = this.#state; // with what a turn that was left has added
+      return (begun = await turn.begin(state, resolved));
+    };
+    const engine = this.#engine;
+    const { core, tokenizer, tokensWith, encodeRest } = engine; // a closure of this call would hold all turns before
+    const namespace = resolved.namespace ?? this.#namespace;
+    if (namespace !== this.#namespace)
+      throw invalidArgument('namespace', `that of the session, "${this.#namespace}"`, namespace);
+    const source = { core, namespace, tokenizer, tokensWith, prompt, encodeRest };
+    const generation = new Generation({ kind: turn.kind, ...source }, resolved);
+    const committed = generation.result.then((result) => {
+      if (result.finishReason !== 'aborted' || result.text !== '')
+        this.#state = stateAfter(state, begun, generation, turn.messages(result));
+    });
+    // Its value must not hold those of all turns before.
+    const settled = Promise.allSettled([previous?.settled, committed]).then(() => undefined);
+    const current: RunningTurn = { generation, previous, settled };
+    this.#current = current;
+    void settled.then(() => {
+      current.previous = undefined;
+      if (this.#current === current) this.#current = undefined;
+    });
+    return generation;
+  }
+}
+
+function readInput(input: ChatInput): Message[] {
+  if (typeof input === 'string') return [{ role: 'user', content: input }];
+  const isList = reading('message', () => Array.isArray(input));
+  const messages = checkMessages(isList ? input : [input]);
+  if (messages.at(-1)?.role === 'assistant')
+    throw new CachalotError(
+      'invalid_argument',
+      "the last message is an assistant's: there is nothing to answer. To go on with it, use `engine.chat`",
+    );
+  return messages;
+}
