@@ -5,6 +5,7 @@ import { CachalotError, fromNative, withOurErrors } from './errors.js';
 import { native } from './native.js';
 import type { FoundLayout, LayoutCache } from './models/layout-cache.js';
 import type {
+  EngineLoader,
   NativeEngine,
   NativeEngineOptions,
   NativeEvents,
@@ -50,6 +51,7 @@ export class EngineCore {
     path: string,
     options: NativeEngineOptions,
     onLoading?: (bytes: number, totalBytes: number) => void,
+    loader: EngineLoader = native(),
   ): Promise<EngineCore> {
     // The addon holds this callback as long as the engine lives; a weak reference lets an engine that nobody
     // holds be collected, and its native half with it. It lets go of who listens to the loading, too, who may
@@ -67,11 +69,9 @@ export class EngineCore {
       }
       core.made?.deref()?.dispatch(events);
     };
-    const engine = await native()
-      .load(path, options, onEvents)
-      .catch((error: unknown) => {
-        throw fromNative(error);
-      });
+    const engine = await loader.load(path, options, onEvents).catch((error: unknown) => {
+      throw fromNative(error);
+    });
     const made = new EngineCore(engine);
     core.made = new WeakRef(made);
     core.onLoading = undefined;

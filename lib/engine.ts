@@ -33,7 +33,7 @@ import { resolveModel } from './models/pull.js';
 import type { LoadOptions } from './load-options.js';
 import { bothOf, checkSizes, loadCore } from './load-parts.js';
 import { isOnGpu, layoutCacheOf, nativeOptionsOf, readLoadOptions } from './load-options.js';
-import type { EngineStats, NativeEngineOptions, StepExplanation } from './native.js';
+import type { EngineLoader, EngineStats, NativeEngineOptions, StepExplanation } from './native.js';
 import type { RequestKind } from './request-events.js';
 import { Session } from './session.js';
 import type { SessionOptions } from './session.js';
@@ -78,11 +78,12 @@ export class Engine implements AsyncDisposable {
     });
   }
 
-  /** @internal With options that are not for users. */
+  /** @internal With options that are not for users, and by another addon if one is given. */
   static async loadWith(
     model: string,
     given: LoadOptions,
     internal: Partial<NativeEngineOptions>,
+    loader?: EngineLoader,
   ): Promise<Engine> {
     isPath('model', model);
     const options = readLoadOptions(given);
@@ -93,9 +94,9 @@ export class Engine implements AsyncDisposable {
     const layouts = isOnGpu(nativeOptions) ? undefined : layoutCacheOf(options);
     const found = await layouts?.find(path);
     // The vocabulary is read in one thread while weights are packed in others.
-    const loading = loadCore(path, nativeOptions, layouts, found, (bytes, totalBytes) =>
-      onProgress?.({ phase: 'load', part: 0, parts: 1, receivedBytes: bytes, totalBytes }),
-    );
+    const onLoading = (bytes: number, totalBytes: number) =>
+      onProgress?.({ phase: 'load', part: 0, parts: 1, receivedBytes: bytes, totalBytes });
+    const loading = loadCore(path, nativeOptions, layouts, found, onLoading, loader);
     const opening = TokenizerThread.open(path, options.tokenizer, signal);
     const { core, thread } = await bothOf(loading, opening);
     const { namespace = '', chatTemplate } = options;

@@ -165,7 +165,6 @@ export function nativeOptionsOf(options: Readonly<LoadOptions>): NativeEngineOpt
     layoutPath: '',
     machine: `${cpuName()}, ${cpus().length} cores`,
     prefixCache: options.prefixCache ?? true,
-    takeTurns: false,
     checkInvariants: options.checkInvariants ?? false,
   };
   if (resolved.kvBytes !== 0 && !isOnGpu(resolved))

@@ -2,7 +2,7 @@
 import { EngineCore } from './engine-core.js';
 import { CachalotError } from './errors.js';
 import type { FoundLayout, LayoutCache } from './models/layout-cache.js';
-import type { NativeEngineOptions } from './native.js';
+import type { EngineLoader, NativeEngineOptions } from './native.js';
 import type { TokenizerThread } from './text/tokenizer-thread.js';
 
 /**
@@ -24,15 +24,17 @@ export async function loadCore(
   layouts: LayoutCache | undefined,
   found: FoundLayout | undefined,
   onLoading: (bytes: number, totalBytes: number) => void,
+  loader?: EngineLoader,
 ): Promise<EngineCore> {
   const core = await EngineCore.load(
     path,
     { ...options, layoutPath: found?.path ?? '' },
     onLoading,
+    loader,
   );
   if (!found?.path || (await layouts!.isUnchanged(found))) return core;
   await core.dispose(); // the file was replaced while it was opened
-  return EngineCore.load(path, options, onLoading);
+  return EngineCore.load(path, options, onLoading, loader);
 }
 
 /** A model may have a few more rows than tokens, to fill up a multiple of something. */

@@ -107,8 +107,6 @@ export interface NativeEngineOptions {
   layoutPath: string;
   machine: string;
   prefixCache: boolean;
-  /** Steps are carried out as chosen, apart, and without attention in turn: wrong results, for benchmarks. */
-  takeTurns: boolean;
   checkInvariants: boolean;
 }
 
@@ -156,8 +154,6 @@ export interface SharedGroup {
 /** One step in which something was shared. */
 export interface StepExplanation {
   step: number;
-  /** Always "chosen" outside benchmarks. */
-  mode: 'chosen' | 'apart' | 'no attention';
   sequences: number;
   /** Rows of sequences that only wait for their next token. */
   decoding: number;
@@ -224,13 +220,17 @@ export interface NativePromptGrouper {
   group(): Promise<PromptOrder>;
 }
 
-export interface NativeBinding {
-  PromptGrouper: new () => NativePromptGrouper;
+/** What makes engines: the addon, or in benchmarks and tests one that puts something below them. */
+export interface EngineLoader {
   load(
     path: string,
     options: NativeEngineOptions,
     onEvents: (events: NativeEvents) => void,
   ): Promise<NativeEngine>;
+}
+
+export interface NativeBinding extends EngineLoader {
+  PromptGrouper: new () => NativePromptGrouper;
   /** Of a split model, its first part gives the tensors of all. */
   readGguf(path: string, options?: GgufOptions): Promise<GgufInfo>;
   inspectModel(path: string): Promise<NativeModelInfo>;

@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
-import { native } from '../lib/native.js';
-import type { NativeSampling } from '../lib/native.js';
+import { native, type NativeSampling } from '../lib/native.js';
+import type { StepTurnsBinding } from './bench/step-turns-binding.js';
 import type { EmulatorBinding } from './cuda/emulator-binding.js';
 
 export interface AttentionCase {
@@ -149,7 +149,7 @@ export interface NativeTree {
   clear(): void;
 }
 
-export interface TestingBinding extends EmulatorBinding {
+export interface TestingBinding extends EmulatorBinding, StepTurnsBinding {
   linear(
     path: string,
     threads: number,

@@ -197,7 +197,6 @@ EngineOptions engine_options_from(const Napi::Value& value) {
   options.layout_path = fields.string("layoutPath");
   options.machine = fields.string("machine");
   options.reuse = fields.is("prefixCache");
-  options.take_turns = fields.is("takeTurns");
   options.check_invariants = fields.is("checkInvariants");
   return options;
 }

@@ -6,15 +6,6 @@ namespace cachalot::addon {
 
 namespace {
 
-const char* step_mode_name(StepMode mode) {
-  switch (mode) {
-    case StepMode::kChosen: return "chosen";
-    case StepMode::kApart: return "apart";
-    case StepMode::kNoAttention: return "no attention";
-  }
-  return "chosen";
-}
-
 Napi::Object to_js(Napi::Env env, const GroupReport& group) {
   auto object = Napi::Object::New(env);
   object.Set("depth", group.depth);
@@ -98,7 +89,6 @@ Napi::Array to_js(Napi::Env env, const std::vector<StepReport>& steps) {
     for (uint32_t g = 0; g < step.groups.size(); g++) groups.Set(g, to_js(env, step.groups[g]));
     auto object = Napi::Object::New(env);
     object.Set("step", static_cast<double>(step.step));
-    object.Set("mode", step_mode_name(step.mode));
     object.Set("sequences", step.sequences);
     object.Set("decoding", step.decoding);
     object.Set("rows", step.rows);

@@ -24,15 +24,19 @@ Napi::Function EngineWrap::define(Napi::Env env) {
 }
 
 Napi::Value EngineWrap::load(const Napi::CallbackInfo& info) {
+  return load_with(info, build_engine);
+}
+
+Napi::Value EngineWrap::load_with(const Napi::CallbackInfo& info, const Build& build) {
   const Napi::Env env = info.Env();
   const std::string path = string_from(info[0], "path");
   const EngineOptions options = engine_options_from(info[1]);
   auto handle = std::make_shared<EngineHandle>();
   handle->channel = std::make_unique<TokenChannel>(env, function_from(info[2], "onEvents"));
-  const auto work = [path, options, handle] {
+  const auto work = [path, options, handle, build] {
     TokenChannel* channel = handle->channel.get();
-    handle->engine = build_engine(
-        path, options, [channel](StepEvents events) { channel->send(std::move(events)); });
+    handle->engine =
+        build(path, options, [channel](StepEvents events) { channel->send(std::move(events)); });
     return handle;
   };
   const auto finish = [](Napi::Env after, std::shared_ptr<EngineHandle> loaded) -> Napi::Value {

@@ -4,8 +4,10 @@
 #include <napi.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 
 #include "addon/guarded.h"
 #include "addon/token_channel.h"
@@ -26,6 +28,10 @@ class EngineWrap final : public Napi::ObjectWrap<EngineWrap> {
   static Napi::Function define(Napi::Env env);
   /** load(path, options, onEvents): Promise<Engine> */
   static Napi::Value load(const Napi::CallbackInfo& info);
+  using Build = std::function<std::unique_ptr<Engine>(
+      const std::string& path, const EngineOptions& options, std::function<void(StepEvents)> sink)>;
+  /** The same with other parts. */
+  static Napi::Value load_with(const Napi::CallbackInfo& info, const Build& build);
 
   explicit EngineWrap(const Napi::CallbackInfo& info);
   ~EngineWrap() override;

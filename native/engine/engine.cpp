@@ -142,7 +142,7 @@ void Engine::run_step(StepEvents* events) {
   std::optional<StepOutcome> outcome;
   std::optional<Error> error;
   try {
-    outcome = execute_step(step, parts_.execute, mode(), *parts_.model, *parts_.backend,
+    outcome = execute_step(step, parts_.execute, *parts_.model, *parts_.backend,
                            parts_.pool->store(), [this] { deliver(); });
     const double step_ms = milliseconds(start, Clock::now());
     scheduler_.learn(step, step_ms);

@@ -39,8 +39,7 @@ struct EngineOptions {
   std::string layout_path;         // weights that an earlier load has laid out; empty: none
   std::string machine;             // what tells this machine from others that use the folder
   bool reuse = true;               // false: no prompt finds anything in the cache; benchmarks
-  bool take_turns = false;  // steps go through all modes in turn, with wrong results; benchmarks
-  bool check_invariants = false;  // tests: after every step
+  bool check_invariants = false;   // tests: after every step
 };
 
 /** Counters since the engine was made; a snapshot. */
@@ -129,9 +128,6 @@ class Engine {
   void pass_time(StepEvents* events);
   void keep(const Request& request);
   void end_batch_item(uint64_t batch, int rank, const Sequence* sequence);
-  StepMode mode() const {
-    return static_cast<StepMode>(parts_.options.take_turns ? counters_.steps % 3 : 0);
-  }
   void report(const Step& step, const StepOutcome& outcome, double host_us, double step_ms);
   void publish_stats();
 

@@ -194,7 +194,6 @@ void Engine::end_batch_item(uint64_t batch, int rank, const Sequence* sequence) 
 void Engine::report(const Step& step, const StepOutcome& outcome, double host_us, double step_ms) {
   const uint64_t token_bytes = parts_.pool->run_bytes() / kTileTokens;
   StepReport report{counters_.steps,
-                    mode(),
                     static_cast<int>(step.entries.size()),
                     step.n_decoding,
                     step.n_rows,
@@ -203,7 +202,7 @@ void Engine::report(const Step& step, const StepOutcome& outcome, double host_us
                     report_groups(outcome.readers, token_bytes)};
   counters_.host_us += host_us;
   for (const auto& group : report.groups) counters_.kv_bytes_not_read += group.bytes_not_read;
-  if (report.groups.empty() && !parts_.options.take_turns) return;
+  if (report.groups.empty()) return;
   const std::lock_guard lock(mutex_);
   explanation_.add(std::move(report));
 }

@@ -40,13 +40,13 @@ bool wants_logits(const Step& step) {
 }
 
 std::vector<AttentionPlan> plan_layers(const StepRows& rows, const ExecuteOptions& options,
-                                       StepMode mode, const ModelConfig& c, int parallelism,
-                                       ReaderTree* readers) {
-  const Grouping grouping = mode == StepMode::kApart ? Grouping::kNever : options.grouping;
+                                       const ModelConfig& c, int parallelism, ReaderTree* readers) {
+  const int heads_per_kv_head = c.n_heads / c.n_kv_heads();
   std::vector<AttentionPlan> plans;
   for (const int window : c.windows()) {
-    const PlanOptions how{
-        c.n_heads / c.n_kv_heads(), c.n_kv_heads(), parallelism, window, grouping, &options.costs};
+    PlanOptions how{heads_per_kv_head, c.n_kv_heads(), parallelism, window};
+    how.grouping = options.grouping;
+    how.costs = &options.costs;
     ReaderTree tree;
     plans.push_back(plan_attention(rows.sequences, how, &tree));
     if (plans.size() == 1 || window == 0) *readers = std::move(tree);
@@ -56,19 +56,18 @@ std::vector<AttentionPlan> plan_layers(const StepRows& rows, const ExecuteOption
 
 }  // namespace
 
-StepOutcome execute_step(const Step& step, const ExecuteOptions& options, StepMode mode,
-                         Decoder& model, Backend& backend, const KvStore& store,
+StepOutcome execute_step(const Step& step, const ExecuteOptions& options, Decoder& model,
+                         Backend& backend, const KvStore& store,
                          const std::function<void()>& meanwhile) {
   const auto start = Clock::now();
   model.weights().check_files();
   StepOutcome outcome;
   const StepRows rows(step);
   const auto plans =
-      plan_layers(rows, options, mode, model.config(), backend.parallelism(), &outcome.readers);
+      plan_layers(rows, options, model.config(), backend.parallelism(), &outcome.readers);
   const SamplePlan plan = plan_samples(step);
   outcome.plan_us = std::chrono::duration<double, std::micro>(Clock::now() - start).count();
-  outcome.output = model.forward(
-      {rows.tokens, rows.targets, plans, rows.output_rows, mode == StepMode::kNoAttention}, store);
+  outcome.output = model.forward({rows.tokens, rows.targets, plans, rows.output_rows}, store);
   Samples& samples = outcome.samples;
   samples.tokens.resize(plan.rows.size());
   if (plan.wants_top) samples.top.resize(plan.rows.size() * kMaxTopTokens);

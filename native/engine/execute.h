@@ -9,9 +9,6 @@
 
 namespace cachalot {
 
-/** How a step is carried out; only the first gives what it should and as fast as it can. */
-enum class StepMode { kChosen, kApart, kNoAttention };
-
 /** How steps are carried out. */
 struct ExecuteOptions {
   Grouping grouping = Grouping::kAuto;
@@ -27,8 +24,8 @@ struct StepOutcome {
 };
 
 /** `meanwhile` is called while the device works, if it works by itself. */
-StepOutcome execute_step(const Step& step, const ExecuteOptions& options, StepMode mode,
-                         Decoder& model, Backend& backend, const KvStore& store,
+StepOutcome execute_step(const Step& step, const ExecuteOptions& options, Decoder& model,
+                         Backend& backend, const KvStore& store,
                          const std::function<void()>& meanwhile);
 
 }  // namespace cachalot

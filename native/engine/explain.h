@@ -22,7 +22,6 @@ struct GroupReport {
 
 struct StepReport {
   uint64_t step;
-  StepMode mode;
   int sequences, decoding, rows;
   double plan_us;  // host time: scheduling and planning
   double step_ms;
@@ -32,7 +31,7 @@ struct StepReport {
 /** The groups of a step's first layer class, at most 32. */
 std::vector<GroupReport> report_groups(const ReaderTree& tree, uint64_t kv_bytes_per_token);
 
-/** The last steps in which anything was shared; as many as a benchmark needs. */
+/** The last steps in which anything was shared. */
 class Explanation {
  public:
   void add(StepReport report) {

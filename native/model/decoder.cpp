@@ -74,7 +74,6 @@ void Decoder::attend(int layer, const ForwardInput& input, const KvStore& store)
   const AttentionPlan* plan =
       &input.plans[static_cast<size_t>(plan_of_layer_[static_cast<size_t>(layer)])];
   backend_.kv_write({store, rope_, layer, a_.k, a_.v, input.targets});
-  if (input.skip_attention) return;
   const float scale = 1.0f / std::sqrt(static_cast<float>(c.head_dim()));
   backend_.attention({store, rope_, layer, c.n_heads, scale, a_.q, plan, partials_->floats()});
   backend_.attention_merge({plan, partials_->floats(), static_cast<int32_t>(input.tokens.size()),

@@ -19,7 +19,6 @@ struct ForwardInput {
   std::span<const KvTarget> targets;     // [R] where each row's K and V go
   std::span<const AttentionPlan> plans;  // one for each of ModelConfig::windows()
   std::span<const int32_t> output_rows;  // rows whose logits are wanted
-  bool skip_attention = false;           // wrong results: for benchmarks
 };
 
 struct ForwardOutput {

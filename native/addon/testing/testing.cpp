@@ -12,6 +12,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   export_timing(env, exports);
   export_emulator(env, exports);
   export_allocations(env, exports);
+  export_step_turns(env, exports);
   return exports;
 }
 

@@ -1,0 +1,142 @@
+#include "addon/testing/turn_taking_backend.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace cachalot::addon {
+
+namespace {
+
+/** Every row of the step is the last token of a sequence of its own, and run i of a plan is the
+ * whole context of row i. */
+bool is_decoding(const StepTables& tables) {
+  if (tables.plans.empty() || tables.tokens.empty()) return false;
+  const auto& runs = tables.plans[0].runs;
+  if (runs.size() != tables.targets.size()) return false;
+  for (size_t i = 0; i < runs.size(); i++)
+    if (runs[i].n_tokens != tables.targets[i].position + 1) return false;
+  return true;
+}
+
+/** Rows that read nothing: merging makes zeros of them. */
+AttentionPlan plan_nothing(size_t n_rows, int heads_per_kv_head) {
+  AttentionPlan plan;
+  plan.merge_begin.assign(n_rows + 1, 0);
+  plan.heads_per_kv_head = heads_per_kv_head;
+  return plan;
+}
+
+bool reads_together(const AttentionPlan& plan) {
+  return std::any_of(plan.items.begin(), plan.items.end(),
+                     [](const WorkItem& item) { return item.n_rows > 1; });
+}
+
+}  // namespace
+
+void StepTurns::take(std::vector<Turn> turns) {
+  const std::lock_guard lock(mutex_);
+  turns_ = std::move(turns);
+  n_taken_ = 0;
+}
+
+Turn StepTurns::next() {
+  const std::lock_guard lock(mutex_);
+  return turns_[n_taken_++ % turns_.size()];
+}
+
+void StepTurns::add(const TimedStep& step) {
+  const std::lock_guard lock(mutex_);
+  steps_.push_back(step);
+}
+
+std::vector<TimedStep> StepTurns::steps() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(steps_, {});
+}
+
+TurnTakingBackend::TurnTakingBackend(std::unique_ptr<Backend> inner, const ModelConfig& config,
+                                     std::shared_ptr<StepTurns> turns)
+    : ForwardingBackend(std::move(inner)),
+      n_heads_(config.n_heads),
+      n_kv_heads_(config.n_kv_heads()),
+      head_dim_(config.head_dim()),
+      windows_(config.windows()),
+      turns_(std::move(turns)) {}
+
+void TurnTakingBackend::begin_step(const StepTables& tables) {
+  plans_.clear();
+  zeroed_ = nullptr;
+  given_ = tables.plans;
+  is_timed_ = is_decoding(tables);
+  StepTables changed = tables;
+  if (is_timed_) {
+    step_ = {turns_->next(), static_cast<int>(tables.tokens.size()),
+             reads_together(tables.plans[0]), 0};
+    for (size_t i = 0; i < given_.size() && step_.turn != Turn::kChosen; i++)
+      plans_.push_back(step_.turn == Turn::kApart
+                           ? plan_apart(given_[i], windows_[i])
+                           : plan_nothing(tables.tokens.size(), n_heads_ / n_kv_heads_));
+    make_room();
+    if (!plans_.empty()) changed.plans = plans_;
+  }
+  start_ = std::chrono::steady_clock::now();
+  ForwardingBackend::begin_step(changed);
+}
+
+void TurnTakingBackend::wait() {
+  ForwardingBackend::wait();
+  if (!std::exchange(is_timed_, false)) return;
+  const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - start_;
+  step_.ms = took.count();
+  turns_->add(step_);
+}
+
+void TurnTakingBackend::attention(const AttentionParams& params) {
+  AttentionParams changed = params;
+  if (const AttentionPlan* plan = other_plan(params.plan); plan != nullptr) {
+    if (step_.turn == Turn::kNoAttention) return;
+    changed.plan = plan;
+    changed.partials = partials_->floats();
+  }
+  ForwardingBackend::attention(changed);
+}
+
+void TurnTakingBackend::attention_merge(const AttentionMergeParams& params) {
+  AttentionMergeParams changed = params;
+  if (const AttentionPlan* plan = other_plan(params.plan); plan != nullptr) {
+    // All layers have one buffer for what they read: zeros are made once, so that the bound has
+    // next to nothing of it.
+    if (step_.turn == Turn::kNoAttention && std::exchange(zeroed_, params.out) == params.out)
+      return;
+    changed.plan = plan;
+    if (partials_ != nullptr) changed.partials = partials_->floats();
+  }
+  ForwardingBackend::attention_merge(changed);
+}
+
+const AttentionPlan* TurnTakingBackend::other_plan(const AttentionPlan* plan) const {
+  if (plans_.empty()) return nullptr;
+  return &plans_[static_cast<size_t>(plan - given_.data())];
+}
+
+AttentionPlan TurnTakingBackend::plan_apart(const AttentionPlan& plan, int window) const {
+  std::vector<PlanSequence> sequences;
+  for (const ContextRun& run : plan.runs) {
+    const auto n_tiles = static_cast<size_t>((run.n_tokens + kTileTokens - 1) / kTileTokens);
+    const auto row = static_cast<int32_t>(sequences.size());
+    sequences.push_back({row, 1, run.n_tokens - 1, std::span(run.blocks, n_tiles)});
+  }
+  return plan_attention(sequences, {n_heads_ / n_kv_heads_, n_kv_heads_, parallelism(), window,
+                                    Grouping::kNever, nullptr});
+}
+
+void TurnTakingBackend::make_room() {
+  size_t bytes = 0;
+  for (const AttentionPlan& plan : plans_)
+    bytes = std::max(bytes, static_cast<size_t>(plan.n_partials) * static_cast<size_t>(n_heads_) *
+                                static_cast<size_t>(head_dim_ + 2) * sizeof(float));
+  if (bytes > 0 && (partials_ == nullptr || partials_->size() < bytes))
+    partials_ = allocate(2 * bytes);
+}
+
+}  // namespace cachalot::addon
