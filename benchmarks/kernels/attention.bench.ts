@@ -1,5 +1,5 @@
 /** Attention and writing K and V, one layer: decoding reads every key and value once, a prompt computes half a square. */
-import { SHAPES } from '../tools/shapes.js';
+import { SHAPES } from '../models/shapes.js';
 import type { KernelPoint } from './point.js';
 
 const MODELS = ['smollm2-135m', 'llama-3.2-1b'];

@@ -1,5 +1,5 @@
 /** What touches each value once or twice. Its values lie in the caches, so its bound is the arithmetic alone. */
-import { SHAPES } from '../tools/shapes.js';
+import { SHAPES } from '../models/shapes.js';
 import { ROWS } from './point.js';
 import type { KernelPoint } from './point.js';
 
