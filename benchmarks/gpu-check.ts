@@ -6,13 +6,14 @@ import { join } from 'node:path';
 import { native } from '#lib/native.js';
 import { Command, Option } from 'commander';
 
-import type { TestingBinding, TimingBinding } from '../test/testing.js';
 import { engineSuite } from './gpu/engine-suite.js';
 import { kernelSuite } from './gpu/kernel-suite.js';
 import type { CheckResult } from './gpu/kernel-suite.js';
 import { tables } from './gpu/tables.js';
 import type { Table } from './gpu/tables.js';
-import { markdownTable } from './tools/results.js';
+import { runMain } from './harness/main.js';
+import { markdownTable } from './harness/results.js';
+import { testing } from './harness/testing-addon.js';
 
 interface Flags {
   library: string;
@@ -20,10 +21,6 @@ interface Flags {
   quick: boolean;
   out: string;
 }
-
-const testing = require(
-  join(process.cwd(), 'build', 'test', 'cachalot_testing.node'),
-) as TestingBinding & TimingBinding;
 
 async function run({ library, only, quick, out }: Flags): Promise<boolean> {
   const { devices, reason } = native().cuda(library);
@@ -66,25 +63,22 @@ function save(out: string, machine: string, results: CheckResult[], made: Table[
   writeFileSync(join(out, 'gpu-check.json'), `${JSON.stringify(json, undefined, 2)}\n`);
 }
 
-new Command('gpu-check')
-  .description('check the CUDA kernels and models on this machine, and measure them')
-  .option(
-    '--library <file>',
-    'the CUDA library',
-    join(process.cwd(), 'build', 'Release', 'libcachalot_cuda.so'),
-  )
-  .addOption(
-    new Option('--only <part>', 'one part')
-      .choices(['all', 'kernels', 'engine', 'tables'])
-      .default('all'),
-  )
-  .option('--quick', 'small contexts, and one small model', false)
-  .option('--out <folder>', 'where the report goes', 'gpu-check-results')
-  .action(async (flags: Flags) => {
-    process.exitCode = (await run(flags)) ? 0 : 1;
-  })
-  .parseAsync()
-  .catch((error: unknown) => {
-    console.error(`error: ${(error as Error).message}`);
-    process.exitCode = 1;
-  });
+runMain(
+  new Command('gpu-check')
+    .description('check the CUDA kernels and models on this machine, and measure them')
+    .option(
+      '--library <file>',
+      'the CUDA library',
+      join(process.cwd(), 'build', 'Release', 'libcachalot_cuda.so'),
+    )
+    .addOption(
+      new Option('--only <part>', 'one part')
+        .choices(['all', 'kernels', 'engine', 'tables'])
+        .default('all'),
+    )
+    .option('--quick', 'small contexts, and one small model', false)
+    .option('--out <folder>', 'where the report goes', 'gpu-check-results')
+    .action(async (flags: Flags) => {
+      process.exitCode = (await run(flags)) ? 0 : 1;
+    }),
+);

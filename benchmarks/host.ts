@@ -3,7 +3,6 @@
  * promises are kept here: how long the event loop is held, what scheduling, forking and idle engines cost.
  */
 import { execFile } from 'node:child_process';
-import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -11,17 +10,14 @@ import { promisify } from 'node:util';
 import { Engine } from '#lib/engine.js';
 import { GREEDY } from '#lib/options/sampling-options.js';
 import { TemplateRenderer } from '#lib/chat/chat-template.js';
+import { Command } from 'commander';
 
 import { writeTinyModel } from '../test/fixtures/tiny-model.js';
 import { COSTS, trace } from '../test/fixtures/traces.js';
 import { Random } from '../test/random.js';
-import type { TestingBinding } from '../test/testing.js';
-import { markdownTable, saveResults } from './tools/results.js';
-
-/** A path that is no import, so that it is found from build/, too. */
-const testing = require(
-  join(process.cwd(), 'build', 'test', 'cachalot_testing.node'),
-) as TestingBinding;
+import { describeMachine, printAndKeep, runMain, today } from './harness/main.js';
+import { markdownTable } from './harness/results.js';
+import { testing } from './harness/testing-addon.js';
 
 interface Row {
   what: string;
@@ -136,8 +132,6 @@ async function main(): Promise<void> {
     await longConversation(),
     await idle(),
   ];
-  const date = new Date().toISOString().slice(0, 10);
-  const machine = `${cpus()[0]?.model ?? 'unknown'}, ${cpus().length} cores, Node ${process.versions.node}`;
   const cells = rows.map(({ what, measured, atMost, unit }) => [
     what,
     `${measured.toPrecision(3)} ${unit}`,
@@ -145,13 +139,13 @@ async function main(): Promise<void> {
     measured <= atMost ? 'yes' : 'NO',
   ]);
   const table = markdownTable(['what', 'measured', 'at most', 'kept'], cells);
-  const markdown = `# What must take next to nothing, ${date}\n\n${machine}.\n\n${table}\n`;
-  console.log(markdown);
-  const json = { date, machine, rows };
-  console.log(`written to ${saveResults(`${date}-host`, { markdown, json })} (.json)`);
+  const machine = describeMachine();
+  const markdown = `# What must take next to nothing, ${today()}\n\n${machine}.\n\n${table}\n`;
+  printAndKeep('host', { markdown, json: { date: today(), machine, rows } });
 }
 
-main().catch((error: unknown) => {
-  console.error(`error: ${(error as Error).message}`);
-  process.exitCode = 1;
-});
+runMain(
+  new Command('bench:host')
+    .description('what must take next to nothing, with what it should take at most')
+    .action(main),
+);

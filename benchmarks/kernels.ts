@@ -3,14 +3,13 @@
  * GB/s or billions of operations per second, and the share of the bound that memory or the arithmetic sets.
  */
 import { cpus } from 'node:os';
-import { join } from 'node:path';
 
 import { integer } from '#lib/cli/flag-values.js';
 import { native } from '#lib/native.js';
 import type { MachinePeaks } from '#lib/native.js';
 import { Command } from 'commander';
 
-import type { TimingBinding } from '../test/testing.js';
+import { printAndKeep, runMain, today } from './harness/main.js';
 import { attentionMergePoints } from './kernels/attention-merge.bench.js';
 import { attentionPoints } from './kernels/attention.bench.js';
 import { checkFinitePoints } from './kernels/check-finite.bench.js';
@@ -24,12 +23,8 @@ import { selectRowsPoints } from './kernels/select-rows.bench.js';
 import { siluMulPoints } from './kernels/silu-mul.bench.js';
 import { boundOf } from './kernels/point.js';
 import type { KernelPoint } from './kernels/point.js';
-import { betterPeaks, markdownTable, percent, saveResults } from './tools/results.js';
-
-/** The addon of the tests, which has the clock; a path that is no import, so that it is found from build/, too. */
-const timing = require(
-  join(process.cwd(), 'build', 'test', 'cachalot_testing.node'),
-) as TimingBinding;
+import { betterPeaks, markdownTable, percent } from './harness/results.js';
+import { testing } from './harness/testing-addon.js';
 
 const TYPES = ['F32', 'F16', 'BF16', 'Q8_0', 'Q4_0', 'Q4_K', 'Q6_K', 'IQ2_XXS'];
 const OPS: Record<string, (types: readonly string[]) => KernelPoint[]> = {
@@ -97,7 +92,7 @@ async function main(ops: string[], flags: Flags): Promise<void> {
   const points = chosen.flatMap((op) => OPS[op]!(flags.types.split(',')));
   const us = points.map((point, i) => {
     process.stderr.write(`\r${i + 1} of ${points.length}`);
-    return point.time(timing, before.instructions, before.threads);
+    return point.time(testing, before.instructions, before.threads);
   });
   process.stderr.write('\n');
   const peaks = betterPeaks(before, await measure());
@@ -107,31 +102,25 @@ async function main(ops: string[], flags: Flags): Promise<void> {
     return { op, kind, shape, rows, bytes, operations, us: us[i]!, boundUs, by };
   });
   if (flags.json) return void process.stdout.write(`${JSON.stringify({ peaks, timed })}\n`);
-  const date = new Date().toISOString().slice(0, 10);
-  const text = markdown(`Kernels, ${date}`, peaks, timed);
-  console.log(text);
-  if (ops.length > 0) return; // a part of it is to look at
-  const path = saveResults(`${date}-kernels-${peaks.instructions}-${peaks.threads}`, {
+  const text = markdown(`Kernels, ${today()}`, peaks, timed);
+  if (ops.length > 0) return console.log(text); // a part of it is to look at
+  printAndKeep(`kernels-${peaks.instructions}-${peaks.threads}`, {
     markdown: text,
-    json: { date, cpu: cpus()[0]?.model, peaks, timed },
+    json: { date: today(), cpu: cpus()[0]?.model, peaks, timed },
   });
-  console.log(`written to ${path} (.json)`);
 }
 
-new Command('bench:kernels')
-  .description('time every op, and set it beside what this machine could do at most')
-  .argument('[ops...]', `some of ${Object.keys(OPS).join(', ')} (default: all, which is kept)`)
-  .option('--instructions <path>', 'CPU instructions', 'auto')
-  .option('--threads <n>', 'CPU threads (default: one per physical core)', integer(1), 0)
-  .option('--types <names>', 'weight types', TYPES.join(','))
-  .option('--json', 'print { peaks, timed: [{ op, kind, shape, rows, us, boundUs, by, ... }] }')
-  .addHelpText(
-    'after',
-    '\nExamples:\n  npm run bench:kernels\n  npm run bench:kernels -- linear --types Q8_0,BF16 --instructions avx2',
-  )
-  .action(main)
-  .parseAsync()
-  .catch((error: unknown) => {
-    console.error(`error: ${(error as Error).message}`);
-    process.exitCode = 1;
-  });
+runMain(
+  new Command('bench:kernels')
+    .description('time every op, and set it beside what this machine could do at most')
+    .argument('[ops...]', `some of ${Object.keys(OPS).join(', ')} (default: all, which is kept)`)
+    .option('--instructions <path>', 'CPU instructions', 'auto')
+    .option('--threads <n>', 'CPU threads (default: one per physical core)', integer(1), 0)
+    .option('--types <names>', 'weight types', TYPES.join(','))
+    .option('--json', 'print { peaks, timed: [{ op, kind, shape, rows, us, boundUs, by, ... }] }')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  npm run bench:kernels\n  npm run bench:kernels -- linear --types Q8_0,BF16 --instructions avx2',
+    )
+    .action(main),
+);

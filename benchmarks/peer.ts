@@ -2,7 +2,7 @@
  * npm run bench:peer: Cachalot beside node-llama-cpp, on the same files in the same run, and both beside what this machine
  * could do at most.
  */
-import { availableParallelism, cpus } from 'node:os';
+import { availableParallelism } from 'node:os';
 
 import { integer } from '#lib/cli/flag-values.js';
 import { readModelInfo } from '#lib/models/formats/model-info.js';
@@ -16,10 +16,11 @@ import { Contest } from './peer/contest.js';
 import { batchedRates } from './peer/llama-batched-bench.js';
 import { markdown, section } from './peer/report.js';
 import type { ModelResult } from './peer/report.js';
-import { barChart } from './tools/bar-chart.js';
-import { SHAPES } from './tools/shapes.js';
-import { syntheticModel } from './tools/model-files.js';
-import { betterPeaks, saveResults, slug } from './tools/results.js';
+import { barChart } from './harness/bar-chart.js';
+import { describeMachine, keepReport, runMain, today } from './harness/main.js';
+import { SHAPES } from './models/shapes.js';
+import { syntheticModel } from './models/model-files.js';
+import { betterPeaks, slug } from './harness/results.js';
 
 const DEFAULT_MODELS = [
   ...['smollm2-135m', 'qwen2.5-0.5b', 'llama-3.2-1b'].flatMap((shape) =>
@@ -70,10 +71,11 @@ function describe({ readBytesPerSecond, f32, bf16, int8 }: MachinePeaks): string
   );
 }
 
-function save(results: ModelResult[], version: string, threads: number): string {
-  const date = new Date().toISOString().slice(0, 10);
-  const machine = `${availableParallelism()} cores of ${cpus()[0]?.model ?? 'an unknown machine'}, at most ${threads} threads, Node ${process.version}`;
-  return saveResults(`${date}-peer`, {
+/** What there is, if somebody stops it here. */
+function keep(results: ModelResult[], version: string, threads: number): void {
+  const date = today();
+  const machine = describeMachine(`at most ${threads} threads`);
+  keepReport('peer', {
     markdown: markdown(results, `Cachalot and node-llama-cpp ${version}, ${date}`, machine),
     json: { date, machine, peer: `node-llama-cpp ${version}`, results },
     svg: barChart({
@@ -96,33 +98,28 @@ async function main(models: string[], flags: Flags): Promise<void> {
   const modules = peerModules();
   const version = peerVersion(modules);
   const results: ModelResult[] = [];
-  let path = '';
   for (const model of models) {
     results.push(await contest(model, modules, flags));
     console.log(section(results.at(-1)!));
-    path = save(results, version, flags.threads); // what there is, if somebody stops it here
+    keep(results, version, flags.threads);
   }
-  console.log(`written to ${path} (.json, .svg)`);
 }
 
-new Command('bench:peer')
-  .description('compare with node-llama-cpp, which is installed when it is first needed')
-  .argument('[models...]', 'SHAPE:TYPE of random weights, a file, or an alias', DEFAULT_MODELS)
-  .option('--runs <n>', 'interleaved runs; medians count', integer(1), 3)
-  .option(
-    '--threads <n>',
-    'the most threads (default: one per core)',
-    integer(1),
-    availableParallelism(),
-  )
-  .option('--batched-bench <program>', "llama.cpp's llama-batched-bench, for one more column")
-  .addHelpText(
-    'after',
-    '\nExamples:\n  npm run bench:peer\n  npm run bench:peer -- llama-3.2-1b:Q8_0 tinyllama-1.1b-chat --runs 5',
-  )
-  .action(main)
-  .parseAsync()
-  .catch((error: unknown) => {
-    console.error(`error: ${(error as Error).message}`);
-    process.exitCode = 1;
-  });
+runMain(
+  new Command('bench:peer')
+    .description('compare with node-llama-cpp, which is installed when it is first needed')
+    .argument('[models...]', 'SHAPE:TYPE of random weights, a file, or an alias', DEFAULT_MODELS)
+    .option('--runs <n>', 'interleaved runs; medians count', integer(1), 3)
+    .option(
+      '--threads <n>',
+      'the most threads (default: one per core)',
+      integer(1),
+      availableParallelism(),
+    )
+    .option('--batched-bench <program>', "llama.cpp's llama-batched-bench, for one more column")
+    .addHelpText(
+      'after',
+      '\nExamples:\n  npm run bench:peer\n  npm run bench:peer -- llama-3.2-1b:Q8_0 tinyllama-1.1b-chat --runs 5',
+    )
+    .action(main),
+);

@@ -6,8 +6,9 @@ import type { BenchReport } from '#lib/bench/model-bench.js';
 import { describePeaks } from '#lib/cli/bench.js';
 import { describeDevice } from '#lib/engine/describe-device.js';
 
-import { barChart } from './tools/bar-chart.js';
-import { markdownTable, percent, rate, saveResults, slug } from './tools/results.js';
+import { barChart } from './harness/bar-chart.js';
+import { printAndKeep } from './harness/main.js';
+import { markdownTable, percent, rate, slug } from './harness/results.js';
 
 function run(args: readonly string[]): BenchReport | undefined {
   const cli = join(process.cwd(), 'dist', 'cli', 'main.js');
@@ -49,18 +50,16 @@ function markdown(report: BenchReport): string {
 
 const report = run(process.argv.slice(2));
 if (report) {
-  const path = saveResults(
-    `${report.date}-${slug(report.model)}-${report.peaks ? `${report.peaks.instructions}-${report.peaks.threads}` : 'cuda'}`,
-    {
-      markdown: markdown(report),
-      json: report,
-      svg: barChart({
-        title: `${slug(report.model)}: tokens per second`,
-        subtitle: `${describeDevice(report.device)}; ${report.cpu}; ${report.date}`,
-        series: ['measured', "the machine's bound"],
-        groups: report.rows.map(({ name, median, bound }) => ({ name, values: [median, bound] })),
-      }),
-    },
-  );
-  console.log(`${markdown(report)}\nwritten to ${path} (.json, .svg)`);
+  const { peaks } = report;
+  const where = peaks ? `${peaks.instructions}-${peaks.threads}` : 'cuda';
+  printAndKeep(`${slug(report.model)}-${where}`, {
+    markdown: markdown(report),
+    json: report,
+    svg: barChart({
+      title: `${slug(report.model)}: tokens per second`,
+      subtitle: `${describeDevice(report.device)}; ${report.cpu}; ${report.date}`,
+      series: ['measured', "the machine's bound"],
+      groups: report.rows.map(({ name, median, bound }) => ({ name, values: [median, bound] })),
+    }),
+  });
 }

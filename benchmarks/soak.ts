@@ -12,6 +12,7 @@ import { integer } from '#lib/cli/flag-values.js';
 
 import { writeTinyModel } from '../test/fixtures/tiny-model.js';
 import { Random } from '../test/random.js';
+import { runMain } from './harness/main.js';
 
 const TEMPLATE =
   '{% for m in messages %}{{ m.role }}:{{ m.content }}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}a:{% endif %}';
@@ -195,13 +196,11 @@ async function main({ seconds, seed }: { seconds: number; seed: number }): Promi
   console.log(`${soak.describe()}; ${soak.checks} answers equal to lone runs, none different`);
 }
 
-new Command('soak')
-  .description('random operations on one engine, each answer compared with a lone run')
-  .option('--seconds <n>', 'how long', integer(1), 60)
-  .option('--seed <n>', 'of the operations', integer(0), 1)
-  .action(main)
-  .parseAsync()
-  .catch((error: unknown) => {
-    console.error(`error: ${(error as Error).stack}`);
-    process.exitCode = 1;
-  });
+runMain(
+  new Command('soak')
+    .description('random operations on one engine, each answer compared with a lone run')
+    .option('--seconds <n>', 'how long', integer(1), 60)
+    .option('--seed <n>', 'of the operations', integer(0), 1)
+    .action(main),
+  ({ stack, message }) => stack ?? message,
+);

@@ -3,17 +3,20 @@
  * engines at once.
  */
 import { spawn } from 'node:child_process';
-import { availableParallelism, cpus } from 'node:os';
+import type { ChildProcess } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 
-import { summarize } from '#lib/bench/statistics.js';
 import type { Summary } from '#lib/bench/statistics.js';
-import { Workload } from '#lib/bench/workload.js';
+import { Workload, randomTokens } from '#lib/bench/workload.js';
 import { integer } from '#lib/cli/flag-values.js';
 import { Engine } from '#lib/engine.js';
 import { Command } from 'commander';
 
-import { syntheticModel } from './tools/model-files.js';
-import { markdownTable, percent, rate, saveResults } from './tools/results.js';
+import { describeMachine, printAndKeep, runMain, today } from './harness/main.js';
+import { markdownTable, percent, rate } from './harness/results.js';
+import { measureAll, mustEqual, repeat } from './harness/scenario.js';
+import type { Scenario } from './harness/scenario.js';
+import { syntheticModel } from './models/model-files.js';
 
 const DEFAULT_MODELS = ['smollm2-135m:Q8_0', 'llama-3.2-1b:Q4_0'];
 const CONTEXT = 128;
@@ -21,139 +24,151 @@ const DECODED = 96;
 
 interface Row {
   name: string;
+  /** Tokens per second, of all engines together. */
   speed: Summary;
 }
 
-class Bench {
+interface Setting {
+  name: string;
+  /** Undefined: none said. */
+  threads?: number;
+  engines?: number;
+  /** Whether another process does nothing but count meanwhile. */
+  isCoreBusy?: boolean;
+}
+
+/** Engines that decode one sequence each. */
+class ThreadsScenario implements Scenario<Row> {
+  readonly name: string;
+  readonly #setting: Setting;
   readonly #file: string;
   readonly #runs: number;
+  /** The tokens that the first scenario has given. */
+  readonly #expected: { tokens?: number[] };
+  #engines: Engine[] = [];
+  #workloads: Workload[] = [];
+  #neighbour: ChildProcess | undefined;
 
-  constructor(file: string, runs: number) {
+  constructor(setting: Setting, file: string, runs: number, expected: { tokens?: number[] }) {
+    this.name = setting.name;
+    this.#setting = setting;
     this.#file = file;
     this.#runs = runs;
+    this.#expected = expected;
   }
 
-  async rows(): Promise<Row[]> {
-    const counts = Array.from(
-      { length: Math.ceil(Math.log2(availableParallelism())) + 1 },
-      (_, i) => Math.min(2 ** i, availableParallelism()),
-    );
-    const rows: Row[] = [];
-    await (await this.load(undefined)).dispose(); // from here on, all map what this load has kept
-    for (const threads of counts)
-      rows.push({
-        name: `${threads} ${threads === 1 ? 'thread' : 'threads'}`,
-        speed: await this.decode(threads),
-      });
-    rows.push({ name: 'nothing said', speed: await this.decode(undefined) });
-    rows.push({
-      name: 'nothing said, one core busy elsewhere',
-      speed: await withBusyCore(() => this.decode(undefined)),
-    });
-    rows.push({
-      name: '1 thread, one core busy elsewhere',
-      speed: await withBusyCore(() => this.decode(1)),
-    });
-    rows.push({ name: 'two engines at once, together', speed: await this.decodeTwice() });
-    return rows;
-  }
-
-  private async decode(threads: number | undefined): Promise<Summary> {
-    const engine = await this.load(threads);
-    try {
-      const workload = new Workload(engine);
-      return await this.repeat(() => workload.decode(CONTEXT, DECODED));
-    } finally {
-      await engine.dispose();
-    }
-  }
-
-  private async decodeTwice(): Promise<Summary> {
-    const engines = await Promise.all([this.load(undefined), this.load(undefined)]);
-    const workloads = engines.map((engine) => new Workload(engine));
-    try {
-      return await this.repeat(async () => {
-        const rates = await Promise.all(workloads.map((each) => each.decode(CONTEXT, DECODED)));
-        return rates[0]! + rates[1]!;
-      });
-    } finally {
-      for (const engine of engines) await engine.dispose();
-    }
-  }
-
-  private load(threads: number | undefined): Promise<Engine> {
-    return Engine.load(this.#file, {
+  async open(): Promise<void> {
+    const { threads, engines = 1, isCoreBusy } = this.#setting;
+    const options = {
       contextLength: CONTEXT + DECODED + 8,
       ...(threads === undefined ? {} : { threads }),
-    });
+    };
+    if (isCoreBusy)
+      this.#neighbour = spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' });
+    for (let i = 0; i < engines; i++) this.#engines.push(await Engine.load(this.#file, options));
+    this.#workloads = this.#engines.map((engine) => new Workload(engine));
   }
 
-  private async repeat(measure: () => Promise<number>): Promise<Summary> {
-    await measure(); // warm-up
-    const values: number[] = [];
-    for (let run = 0; run < this.#runs; run++) values.push(await measure());
-    return summarize(values);
+  /** Threads change no bit. */
+  async check(): Promise<void> {
+    for (const engine of this.#engines) {
+      const ids = randomTokens(CONTEXT, engine.description.vocabulary, 1);
+      const { tokens } = await engine.completeTokens(ids, { maxTokens: 8, ignoreEos: true }).result;
+      engine.clearCache();
+      this.#expected.tokens ??= tokens;
+      mustEqual(this.name, tokens, this.#expected.tokens);
+    }
+  }
+
+  async warmUp(): Promise<void> {
+    await this.decode();
+  }
+
+  async measure(): Promise<Row> {
+    return { name: this.name, speed: await repeat(this.#runs, () => this.decode()) };
+  }
+
+  async close(): Promise<void> {
+    this.#neighbour?.kill('SIGKILL');
+    for (const engine of this.#engines) await engine.dispose();
+  }
+
+  private async decode(): Promise<number> {
+    const rates = await Promise.all(this.#workloads.map((each) => each.decode(CONTEXT, DECODED)));
+    return rates.reduce((sum, each) => sum + each, 0);
   }
 }
 
-/** While another process does nothing but count. */
-async function withBusyCore<T>(work: () => Promise<T>): Promise<T> {
-  const neighbour = spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' });
-  try {
-    return await work();
-  } finally {
-    neighbour.kill('SIGKILL');
-  }
+function settings(): Setting[] {
+  const all = availableParallelism();
+  const counts = Array.from({ length: Math.ceil(Math.log2(all)) + 1 }, (_, i) =>
+    Math.min(2 ** i, all),
+  );
+  return [
+    ...counts.map((threads) => ({
+      name: `${threads} ${threads === 1 ? 'thread' : 'threads'}`,
+      threads,
+    })),
+    { name: 'nothing said' },
+    { name: 'nothing said, one core busy elsewhere', isCoreBusy: true },
+    { name: '1 thread, one core busy elsewhere', threads: 1, isCoreBusy: true },
+    { name: 'two engines at once, together', engines: 2 },
+  ];
+}
+
+function section(model: string, rows: readonly Row[], runs: number): string[] {
+  const best = Math.max(
+    ...rows.filter(({ name }) => /^\d+ threads?$/.test(name)).map((row) => row.speed.median),
+  );
+  const table = rows.map(({ name, speed: { median, min, max } }) => [
+    name,
+    rate(median),
+    `${rate(min)} to ${rate(max)}`,
+    percent(median / best),
+  ]);
+  return [
+    `## ${model}, random weights`,
+    '',
+    markdownTable(['', 'tokens/s', `range of ${runs}`, 'of the best number of threads'], table),
+    '',
+  ];
 }
 
 async function main(models: string[], { runs }: { runs: number }): Promise<void> {
-  const date = new Date().toISOString().slice(0, 10);
   const sections: string[] = [];
   const results: { model: string; rows: Row[] }[] = [];
   for (const model of models) {
     console.error(model);
     const [shape, type] = model.split(':') as [string, string];
-    const rows = await new Bench(await syntheticModel({ shape, type }), runs).rows();
+    const file = await syntheticModel({ shape, type });
+    await (await Engine.load(file)).dispose(); // from here on, all map what this load has kept
+    const expected = {};
+    const rows = await measureAll(
+      settings().map((setting) => new ThreadsScenario(setting, file, runs, expected)),
+    );
     results.push({ model, rows });
-    const best = Math.max(
-      ...rows.filter(({ name }) => /^\d+ threads?$/.test(name)).map((row) => row.speed.median),
-    );
-    const table = rows.map(({ name, speed: { median, min, max } }) => [
-      name,
-      rate(median),
-      `${rate(min)} to ${rate(max)}`,
-      percent(median / best),
-    ]);
-    sections.push(
-      `## ${model}, random weights`,
-      '',
-      markdownTable(['', 'tokens/s', `range of ${runs}`, 'of the best number of threads'], table),
-      '',
-    );
+    sections.push(...section(model, rows, runs));
   }
-  const text = [
-    `# Threads, ${date}`,
+  const markdown = [
+    `# Threads, ${today()}`,
     '',
-    `Decoding one sequence at ${CONTEXT} tokens of context; ${availableParallelism()} cores of ${cpus()[0]?.model ?? 'an unknown machine'}, Node ${process.version}.`,
+    `Decoding one sequence at ${CONTEXT} tokens of context; ${describeMachine()}.`,
     '',
     ...sections,
   ].join('\n');
-  console.log(text);
-  const path = saveResults(`${date}-threads`, { markdown: text, json: { date, results } });
-  console.log(`written to ${path} (.json)`);
+  printAndKeep('threads', { markdown, json: { date: today(), results } });
 }
 
-new Command('bench:threads')
-  .description('decode with all numbers of threads, beside a busy core, and in two engines at once')
-  .argument('[models...]', 'SHAPE:TYPE of random weights', DEFAULT_MODELS)
-  .option('--runs <n>', 'medians count', integer(1), 5)
-  .addHelpText(
-    'after',
-    '\nExamples:\n  npm run bench:threads\n  npm run bench:threads -- qwen2.5-0.5b:Q4_0',
-  )
-  .action(main)
-  .parseAsync()
-  .catch((error: unknown) => {
-    console.error(`error: ${(error as Error).message}`);
-    process.exitCode = 1;
-  });
+runMain(
+  new Command('bench:threads')
+    .description(
+      'decode with all numbers of threads, beside a busy core, and in two engines at once',
+    )
+    .argument('[models...]', 'SHAPE:TYPE of random weights', DEFAULT_MODELS)
+    .option('--runs <n>', 'medians count', integer(1), 5)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  npm run bench:threads\n  npm run bench:threads -- qwen2.5-0.5b:Q4_0',
+    )
+    .action(main),
+);

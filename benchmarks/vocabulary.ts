@@ -16,7 +16,8 @@ import { loadVocabulary } from '#lib/text/load-vocabulary.js';
 import { TextTokenizer } from '#lib/text/tokenizer.js';
 import { Command } from 'commander';
 
-import { vocabularyMetadata } from './tools/vocabulary.js';
+import { runMain } from './harness/main.js';
+import { vocabularyMetadata } from './models/vocabulary.js';
 
 const WIDTH = 32;
 
@@ -107,23 +108,21 @@ async function withEngine(path: string): Promise<string[][]> {
   return rows;
 }
 
-const command = new Command('bench:vocabulary')
-  .description('what a large vocabulary takes of the JavaScript thread')
-  .option('-t, --tokens <n>', 'size of the vocabulary', integer(1000), 128_256)
-  .action(async ({ tokens }: { tokens: number }) => {
-    const folder = await mkdtemp(join(tmpdir(), 'cachalot-bench-'));
-    try {
-      const path = join(folder, 'vocabulary.gguf');
-      await writeModel(path, tokens);
-      const head = ['ms', 'longest turn'];
-      console.log(`${tokens} tokens, Node ${process.versions.node}\n`);
-      console.log(`${table(['what the worker does', ...head], await inOneThread(path))}\n`);
-      console.log(table(['beside the engine', ...head], await withEngine(path)));
-    } finally {
-      await rm(folder, { recursive: true });
-    }
-  });
-command.parseAsync().catch((error: unknown) => {
-  console.error(`error: ${(error as Error).message}`);
-  process.exitCode = 1;
-});
+runMain(
+  new Command('bench:vocabulary')
+    .description('what a large vocabulary takes of the JavaScript thread')
+    .option('-t, --tokens <n>', 'size of the vocabulary', integer(1000), 128_256)
+    .action(async ({ tokens }: { tokens: number }) => {
+      const folder = await mkdtemp(join(tmpdir(), 'cachalot-bench-'));
+      try {
+        const path = join(folder, 'vocabulary.gguf');
+        await writeModel(path, tokens);
+        const head = ['ms', 'longest turn'];
+        console.log(`${tokens} tokens, Node ${process.versions.node}\n`);
+        console.log(`${table(['what the worker does', ...head], await inOneThread(path))}\n`);
+        console.log(table(['beside the engine', ...head], await withEngine(path)));
+      } finally {
+        await rm(folder, { recursive: true });
+      }
+    }),
+);

@@ -22,7 +22,13 @@ import { loadModel } from './engine/load-model.js';
 import { CachalotError } from './errors.js';
 import { Generation } from './generation/generation.js';
 import { withForceAdvice } from './models/force-advice.js';
-import type { EngineLoader, EngineStats, NativeEngineOptions, StepExplanation } from './native.js';
+import type {
+  EngineDescription,
+  EngineLoader,
+  EngineStats,
+  NativeEngineOptions,
+  StepExplanation,
+} from './native.js';
 import {
   generateChecks,
   resolveChatOptions,

@@ -7,7 +7,7 @@ import { Engine } from '#lib/engine.js';
 import type { LoadOptions } from '#lib/options/load-options.js';
 
 import { Random } from '../../test/random.js';
-import { writeSynthetic } from '../tools/synthetic.js';
+import { writeSynthetic } from '../models/synthetic.js';
 import type { CheckResult } from './kernel-suite.js';
 
 const text = (seed: number, length: number) => {

@@ -9,8 +9,8 @@ import { randomWeight } from '../../test/fixtures/random-weight.js';
 import { Random } from '../../test/random.js';
 import { WEIGHT_TYPES } from '../../test/reference/dequantize.js';
 import type { TimingBinding } from '../../test/testing.js';
-import { SHAPES } from '../tools/shapes.js';
-import { writeSynthetic } from '../tools/synthetic.js';
+import { SHAPES } from '../models/shapes.js';
+import { writeSynthetic } from '../models/synthetic.js';
 
 export interface Table {
   title: string;

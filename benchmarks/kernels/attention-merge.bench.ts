@@ -1,5 +1,5 @@
 /** Folding a row's partials, 16 in a group: an exponential for each side, a product and a sum for each number. */
-import { SHAPES } from '../tools/shapes.js';
+import { SHAPES } from '../models/shapes.js';
 import type { KernelPoint } from './point.js';
 
 const MODELS = ['smollm2-135m', 'llama-3.2-1b'];

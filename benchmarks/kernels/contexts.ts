@@ -1,6 +1,6 @@
 /** Contexts of models' shapes, for the ops that read or write keys and values. */
 import type { TimedContexts } from '../../test/testing/timing.js';
-import { SHAPES } from '../tools/shapes.js';
+import { SHAPES } from '../models/shapes.js';
 
 const MODELS = ['smollm2-135m', 'llama-3.2-1b'];
 const CASES = [

@@ -1,5 +1,5 @@
 /** Copies of 31 tokens of all layers: what a fork inside a block costs. A copy reads and clears and writes. */
-import { SHAPES } from '../tools/shapes.js';
+import { SHAPES } from '../models/shapes.js';
 import type { KernelPoint } from './point.js';
 
 const MODELS = ['smollm2-135m', 'llama-3.2-1b'];

@@ -2,7 +2,7 @@
 import { randomWeight } from '../../test/fixtures/random-weight.js';
 import { Random } from '../../test/random.js';
 import { WEIGHT_TYPES } from '../../test/reference/dequantize.js';
-import { SHAPES } from '../tools/shapes.js';
+import { SHAPES } from '../models/shapes.js';
 import { ROWS } from './point.js';
 import type { KernelPoint } from './point.js';
 

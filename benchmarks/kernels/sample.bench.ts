@@ -1,5 +1,5 @@
 /** Drawing a token of each row. The logits lie in the caches, so that its bound is the arithmetic alone. */
-import { SHAPES } from '../tools/shapes.js';
+import { SHAPES } from '../models/shapes.js';
 import type { KernelPoint } from './point.js';
 
 const VOCABULARY = SHAPES['llama-3.2-1b']!.vocabulary;

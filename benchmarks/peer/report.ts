@@ -1,7 +1,7 @@
 /** The tables of a comparison. */
 import type { Summary } from '#lib/bench/statistics.js';
 
-import { markdownTable, percent, rate } from '../tools/results.js';
+import { markdownTable, percent, rate } from '../harness/results.js';
 import type { Row } from './contest.js';
 
 export interface ModelResult {

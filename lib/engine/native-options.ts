@@ -48,7 +48,6 @@ export function nativeOptionsOf(options: Readonly<LoadOptions>): NativeEngineOpt
     costsFolder: costsFolder(options.cacheDir),
     layoutPath: '',
     machine: machineName(),
-    takeTurns: false,
   };
   if (resolved.kvBytes !== 0 && !isOnGpu(resolved))
     integerIn(1, native().memoryLimit())('kv.bytes', resolved.kvBytes);

@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
-import { barChart } from '../../benchmarks/tools/bar-chart.js';
-import { SHAPES } from '../../benchmarks/tools/shapes.js';
-import { checkSynthetic, writeSynthetic } from '../../benchmarks/tools/synthetic.js';
+import { barChart } from '../../benchmarks/harness/bar-chart.js';
+import { SHAPES } from '../../benchmarks/models/shapes.js';
+import { checkSynthetic, writeSynthetic } from '../../benchmarks/models/synthetic.js';
 import { decodeBound, prefillBound } from '../../lib/bench/bound.js';
 import { summarize } from '../../lib/bench/statistics.js';
 import { Engine } from '../../lib/index.js';

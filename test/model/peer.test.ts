@@ -1,5 +1,5 @@
 /**
- * TinyLlama, teacher-forced on greedy tokens of an independent engine (benchmarks/tools/peer-greedy.mjs wrote them): ten prompts,
+ * TinyLlama, teacher-forced on greedy tokens of an independent engine (benchmarks/peer/peer-greedy.mjs wrote them): ten prompts,
  * 32 tokens each, once from the same 2-bit file and once from the same weights as float32, where that engine rounds nothing.
  * docs/decisions/0003 has the numbers: the peer's own int8 arithmetic moves log-probabilities by 0.10 nat (rms), ours by 0.04.
  */

@@ -1,19 +1,19 @@
 /** What bench:shared has measured, as a table, JSON and a chart. */
 import type { MachinePeaks } from '#lib/native.js';
 
-import { barChart } from '../tools/bar-chart.js';
-import { markdownTable, rate } from '../tools/results.js';
+import { barChart } from '../harness/bar-chart.js';
+import { describeMachine, today } from '../harness/main.js';
+import { markdownTable, rate } from '../harness/results.js';
+import type { Report } from '../harness/results.js';
 import type { PeerCell } from './beside-peer.js';
-import { GENERATED, OWN } from './grid.js';
-import type { Cell } from './grid.js';
+import { GENERATED, OWN } from './cells.js';
+import type { Cell } from './cells.js';
 
 interface Measured {
   cells: { name: string; cells: Cell[] }[];
   peers: PeerCell[];
   peer: string;
   peaks: MachinePeaks;
-  machine: string;
-  date: string;
 }
 
 const NOTE = `Each sequence has ${OWN} tokens of its own after the prefix and generates ${GENERATED}. Steps: medians of steps in which
@@ -22,7 +22,9 @@ its prefix by itself ("apart"), and without attention (the bound, with wrong res
 mean that the choice was wrong. Whole job: from the prefix that has not been evaluated to the last token; the peer in its best public way (the state of the
 prefix, saved and loaded into each sequence), with as many threads as there are cores.`;
 
-export function describe({ cells, peers, peer, peaks, machine, date }: Measured) {
+export function describe({ cells, peers, peer, peaks }: Measured): Report {
+  const machine = describeMachine();
+  const date = today();
   const sections = cells.map(({ name, cells: grid }) =>
     [`## ${name}`, '', table(grid), ''].join('\n'),
   );

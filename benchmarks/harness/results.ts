@@ -6,11 +6,14 @@ import type { MachinePeaks } from '#lib/native.js';
 
 const folder = join(process.cwd(), 'benchmarks', 'results');
 
+export interface Report {
+  markdown: string;
+  json: unknown;
+  svg?: string;
+}
+
 /** Writes NAME.md, NAME.json and NAME.svg; returns where the first of them is. */
-export function saveResults(
-  name: string,
-  { markdown, json, svg }: { markdown: string; json: unknown; svg?: string },
-): string {
+export function saveResults(name: string, { markdown, json, svg }: Report): string {
   mkdirSync(folder, { recursive: true });
   const path = join(folder, name);
   writeFileSync(`${path}.md`, markdown);

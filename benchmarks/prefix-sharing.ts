@@ -4,18 +4,17 @@
  * chooses, every sequence reading its prefix by itself, and without attention (the bound). Then whole jobs, alone and beside
  * node-llama-cpp.
  */
-import { availableParallelism, cpus } from 'node:os';
-
 import { integer } from '#lib/cli/flag-values.js';
+import { native } from '#lib/native.js';
 import { Command } from 'commander';
 
-import { machinePeaks, measureGrid } from './shared/grid.js';
-import type { Cell } from './shared/grid.js';
-import { besidePeer } from './shared/beside-peer.js';
-import type { PeerCell } from './shared/beside-peer.js';
-import { describe } from './shared/report.js';
-import { syntheticModel } from './tools/model-files.js';
-import { saveResults } from './tools/results.js';
+import { printAndKeep, runMain } from './harness/main.js';
+import type { Cell } from './prefix-sharing/cells.js';
+import { measureGrid } from './prefix-sharing/grid.js';
+import { besidePeer } from './prefix-sharing/beside-peer.js';
+import type { PeerCell } from './prefix-sharing/beside-peer.js';
+import { describe } from './prefix-sharing/report.js';
+import { syntheticModel } from './models/model-files.js';
 
 const CONTEXT = 16_384 + 256;
 const PREFIXES = [128, 512, 1000, 1024, 2048, 4095, 8192, 16_384];
@@ -43,11 +42,11 @@ async function main(flags: Flags): Promise<void> {
   const cells: { name: string; cells: Cell[] }[] = [
     {
       name: 'smollm2-135m, Q8_0',
-      cells: await measureGrid(small, CONTEXT, grid, flags.pairs, progress),
+      cells: await measureGrid(small, CONTEXT, grid, flags.pairs),
     },
     {
       name: 'llama-3.2-1b, Q8_0',
-      cells: await measureGrid(large, CONTEXT, corners, flags.pairs, progress),
+      cells: await measureGrid(large, CONTEXT, corners, flags.pairs),
     },
   ];
   let peers: PeerCell[] = [];
@@ -84,35 +83,27 @@ async function main(flags: Flags): Promise<void> {
     ];
     ({ cells: peers, peer } = await besidePeer(flags.quick ? jobs.slice(0, 1) : jobs, progress));
   }
-  const machine = `${availableParallelism()} cores of ${cpus()[0]?.model ?? 'an unknown machine'}, Node ${process.version}`;
-  const date = new Date().toISOString().slice(0, 10);
-  const peaks = await machinePeaks();
-  const report = describe({ cells, peers, peer, peaks, machine, date });
-  console.log(report.markdown);
-  const path = saveResults(`${date}-shared`, report);
-  const minutes = ((performance.now() - start) / 60_000).toFixed(1);
-  console.log(`written to ${path} (.json, .svg); ${minutes} minutes`);
+  const peaks = await native().measurePeaks('auto', 0, '');
+  printAndKeep('shared', describe({ cells, peers, peer, peaks }));
+  console.log(`${((performance.now() - start) / 60_000).toFixed(1)} minutes`);
 }
 
-new Command('bench:shared')
-  .description(
-    'sequences that share a prefix, read together, apart, and not at all; whole jobs beside node-llama-cpp',
-  )
-  .option('--pairs <n>', 'steps of each kind in a cell, in turn; medians count', integer(1), 11)
-  .option(
-    '--peer-pairs <n>',
-    'interleaved runs of the two main jobs beside the peer; 0: none',
-    integer(0),
-    11,
-  )
-  .option('--quick', 'a few cells only')
-  .addHelpText(
-    'after',
-    '\nExamples:\n  npm run bench:shared\n  npm run bench:shared -- --quick --peer-pairs 0',
-  )
-  .action(main)
-  .parseAsync()
-  .catch((error: unknown) => {
-    console.error(`error: ${(error as Error).message}`);
-    process.exitCode = 1;
-  });
+runMain(
+  new Command('bench:shared')
+    .description(
+      'sequences that share a prefix, read together, apart, and not at all; whole jobs beside node-llama-cpp',
+    )
+    .option('--pairs <n>', 'steps of each kind in a cell, in turn; medians count', integer(1), 11)
+    .option(
+      '--peer-pairs <n>',
+      'interleaved runs of the two main jobs beside the peer; 0: none',
+      integer(0),
+      11,
+    )
+    .option('--quick', 'a few cells only')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  npm run bench:shared\n  npm run bench:shared -- --quick --peer-pairs 0',
+    )
+    .action(main),
+);

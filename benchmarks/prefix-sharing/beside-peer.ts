@@ -6,7 +6,7 @@ import type { Summary } from '#lib/bench/statistics.js';
 
 import { peerModules, peerVersion } from '../drivers/peer-modules.js';
 import { Driver } from '../drivers/protocol.js';
-import { GENERATED, OWN } from './grid.js';
+import { GENERATED, OWN } from './cells.js';
 
 export interface PeerJob {
   name: string;

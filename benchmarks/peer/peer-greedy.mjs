@@ -1,7 +1,7 @@
 // Greedy continuations of node-llama-cpp (an independent engine) with the probabilities of its two likeliest tokens at every
 // position: what test/model/peer.test.ts compares with. Writes JSON to stdout.
 //
-//   node benchmarks/tools/peer-greedy.mjs --lib DIR/node_modules --model FILE --tokens 32 > test/golden/tinyllama-peer.json
+//   node benchmarks/peer/peer-greedy.mjs --lib DIR/node_modules --model FILE --tokens 32 > test/golden/tinyllama-peer.json
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
