@@ -115,19 +115,31 @@ describe.each(devices)('attention_merge on $name', ({ path }) => {
     expect(out.every(Number.isNaN)).toBe(true);
   });
 
-  test('the spans of a group fold before the groups, and both in their order', () => {
-    const random = new Random(8);
-    const partials = Array.from({ length: 12 }, () => randomPartial(random));
-    const plain = merge(partials, [inGroups(12, 4)]);
-    expect(merge(partials, [inGroups(12, 12)])).not.toEqual(plain);
-    expect(merge(partials, [inGroups(12, 4).reverse()])).not.toEqual(plain);
-    // A group's number says only where it ends.
-    const renamed = inGroups(12, 4).map(({ partial, spanGroup }) => ({
-      partial,
-      spanGroup: 5 * spanGroup + 2,
-    }));
-    expect(merge(partials, [renamed])).toEqual(plain);
-  });
+  // Of equal maxima every factor is 1, so that a fold is a chain of float additions, whose order shows.
+  test.each([1, 4, 16])(
+    'partials fold left to right in groups of %d, and groups left to right, to the bit',
+    (size) => {
+      const random = new Random(8);
+      const partials = Array.from({ length: 16 }, () => ({
+        out: random.normals(SHAPE.heads * SHAPE.headDim, 100),
+        max: new Float32Array(SHAPE.heads),
+        sum: new Float32Array(SHAPE.heads).fill(1), // 16 together, by which a float divides exactly
+      }));
+      const folded = (all: Float32Array[]) =>
+        all.reduce((sum, next) => sum.map((value, i) => value + next[i]!));
+      const groups = Array.from({ length: 16 / size }, (_, group) =>
+        folded(partials.slice(group * size, (group + 1) * size).map(({ out }) => out)),
+      );
+      const wanted = folded(groups).map((value) => value / 16);
+      expect(merge(partials, [inGroups(16, size)])).toEqual(wanted);
+      // A group's number says only where it ends.
+      const renamed = inGroups(16, size).map(({ partial, spanGroup }) => ({
+        partial,
+        spanGroup: 5 * spanGroup + 2,
+      }));
+      expect(merge(partials, [renamed])).toEqual(wanted);
+    },
+  );
 
   test('a row has the same bits alone, among others and with any number of threads', () => {
     const random = new Random(9);

@@ -162,7 +162,7 @@ Napi::Object sampled_to(Napi::Env env, const SampledToken& sampled) {
   return object;
 }
 
-// sample(path, threads, logits, [row, see SampleRow in test/testing/ops.ts]): [{ token, logprob, top }]
+// sample(path, threads, logits, [SampleRow of test/testing/ops.ts]): [{ token, logprob, top }]
 Napi::Value sample(const Napi::CallbackInfo& info) {
   const auto backend = backend_of(info);
   const DeviceFloats logits(*backend, floats_of(info[2]));

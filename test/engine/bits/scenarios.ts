@@ -108,9 +108,9 @@ const requests: Scenario[] = [
   },
   {
     ...bf16,
-    name: 'a shared prefix of a span and a little',
+    name: 'a shared prefix of two spans and a little',
     model: { ...Q8, shape: LONG },
-    question: together(262, [1, 9], 3),
+    question: together(522, [1, 9], 3),
     ways: SHARING.slice(0, 2),
     quickOn: 'all',
   },
