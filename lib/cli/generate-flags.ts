@@ -37,8 +37,14 @@ export function addGenerateFlags(command: Command): Command {
 }
 
 export function generateOptions(flags: GenerateFlags): ChatOptions {
-  const { maxTokens, stop, templateOptions: variables } = flags;
-  return { maxTokens, stop, templateOptions: variables, ...samplingOptions(flags) };
+  const { maxTokens, stop, templateOptions } = flags;
+  // Only conversations know templateOptions: a model without a template refuses the very name.
+  return {
+    maxTokens,
+    stop,
+    ...(templateOptions && { templateOptions }),
+    ...samplingOptions(flags),
+  };
 }
 
 /** The system message, if one is given: what is blank is absent. */
