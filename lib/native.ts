@@ -59,16 +59,16 @@ export interface MachinePeaks {
   int8: number;
 }
 
-/** The order in which prompts are best run; see native/engine/group_prompts.h. */
+/** The order in which prompts are best run; see native/schedule/order_prompts.h. */
 export interface PromptOrder {
   order: Int32Array;
   sharedWithNext: Int32Array;
   distinctTokens: number;
 }
 
-export interface NativePromptGrouper {
+export interface NativePromptOrderer {
   add(tokens: Int32Array, maxTokens: number): void;
-  group(): Promise<PromptOrder>;
+  order(): Promise<PromptOrder>;
 }
 
 /** What makes engines: the addon, or in benchmarks and tests one that puts something below them. */
@@ -81,7 +81,7 @@ export interface EngineLoader {
 }
 
 export interface NativeBinding extends EngineLoader {
-  PromptGrouper: new () => NativePromptGrouper;
+  PromptOrderer: new () => NativePromptOrderer;
   /** Of a split model, its first part gives the tensors of all. */
   readGguf(path: string, options?: GgufOptions): Promise<GgufInfo>;
   inspectModel(path: string): Promise<NativeModelInfo>;

@@ -11,7 +11,7 @@ import type { SimulationBinding } from './testing/simulation.js';
 import type { StepTurnsBinding } from './testing/step-turns.js';
 import type { SystemBinding } from './testing/system.js';
 import type { TimingBinding } from './testing/timing.js';
-import type { TreeBinding } from './testing/tree.js';
+import type { KvCacheBinding } from './testing/kv-cache.js';
 
 export type * from './testing/attention.js';
 export type * from './testing/ops.js';
@@ -30,7 +30,7 @@ export interface TestingBinding
     StepTurnsBinding,
     SystemBinding,
     TimingBinding,
-    TreeBinding {}
+    KvCacheBinding {}
 
 export const testing = require(
   join(__dirname, '..', 'build', 'test', 'cachalot_testing.node'),

@@ -83,7 +83,7 @@ export class BatchRunner {
   /** All prompts become tokens first; then what they share says who runs with whom. */
   private async grouped(): Promise<Unit[]> {
     const { completions } = this.#options;
-    const grouper = withOurErrors(new (native().PromptGrouper)());
+    const orderer = withOurErrors(new (native().PromptOrderer)());
     const indices: number[] = []; // of prompts that may run
     const lengths: number[] = [];
     const failed: Unit[] = [];
@@ -96,12 +96,12 @@ export class BatchRunner {
       } else {
         const { prompt, namespace, options: own } = prepared;
         const { ids } = prompt;
-        grouper.add(this.keyed(namespace, ids), own.maxTokens);
+        orderer.add(this.keyed(namespace, ids), own.maxTokens);
         indices.push(index);
         lengths[index] = ids.length;
       }
     }
-    const { order, sharedWithNext } = await grouper.group();
+    const { order, sharedWithNext } = await orderer.order();
     const ordered = Array.from(order, (at) => indices[at]!);
     // The completions of one prompt share all of it.
     const shared = Int32Array.from(

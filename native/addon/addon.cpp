@@ -6,7 +6,7 @@
 #include "addon/arguments.h"
 #include "addon/engine_wrap.h"
 #include "addon/promise_work.h"
-#include "addon/prompt_grouper.h"
+#include "addon/prompt_orderer.h"
 #include "base/system_memory.h"
 #include "cpu/cpu_backend.h"
 #include "cpu/instructions.h"
@@ -79,7 +79,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   data->engine_class = Napi::Persistent(EngineWrap::define(env));
   env.SetInstanceData(data.release());  // owned and deleted by the environment
   exports.Set("load", Napi::Function::New(env, guard_promise<EngineWrap::load>, "load"));
-  exports.Set("PromptGrouper", PromptGrouper::define(env));
+  exports.Set("PromptOrderer", PromptOrderer::define(env));
   exports.Set("readGguf", Napi::Function::New(env, guard_promise<read_gguf>, "readGguf"));
   exports.Set("inspectModel",
               Napi::Function::New(env, guard_promise<inspect_model>, "inspectModel"));

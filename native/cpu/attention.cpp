@@ -7,8 +7,8 @@
 #include <cmath>
 
 #include "base/check.h"
-#include "cpu/device/attention_state.h"
 #include "cpu/device/kv_block.h"
+#include "cpu/device/merge_state.h"
 #include "cpu/ops.h"
 #include "cpu/rotation.h"
 

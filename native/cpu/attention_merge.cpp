@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "cpu/device/attention_state.h"
+#include "cpu/device/merge_state.h"
 #include "cpu/ops.h"
 
 namespace cachalot::cpu {

@@ -1,5 +1,6 @@
 #include "engine/active_request.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace cachalot {
@@ -37,6 +38,21 @@ RequestMap make_active(Request request) {
   active.request = std::move(request);
   active.submitted = Clock::now();
   return map;
+}
+
+void complete_end(ActiveRequest* active, FinishReason reason, const Error* error) {
+  const Sequence& sequence = active->sequence;
+  FinishEvent& event = active->end.front();
+  event.reason = reason;
+  if (error != nullptr) event.error = *error;
+  event.cached_tokens = std::max(0, sequence.cached_tokens);
+  event.generated_tokens = sequence.n_generated();
+  event.values = std::move(active->values);
+  if (sequence.cached_tokens < 0) return;  // it never ran
+  const auto now = Clock::now();
+  const auto first = sequence.n_generated() > 0 ? active->first_token : now;
+  event.timings = {milliseconds(active->submitted, sequence.started),
+                   milliseconds(sequence.started, first), milliseconds(first, now)};
 }
 
 }  // namespace cachalot

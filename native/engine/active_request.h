@@ -27,7 +27,14 @@ struct ActiveRequest {
 /** By their ids. Nodes are moved between maps: a request stays where it is in memory. */
 using RequestMap = std::map<uint64_t, ActiveRequest>;
 
+inline double milliseconds(Clock::time_point from, Clock::time_point to) {
+  return std::chrono::duration<double, std::milli>(to - from).count();
+}
+
 /** The only entry of a map: a request that is ready to be added to OpenRequests. */
 RequestMap make_active(Request request);
+
+/** Fills in the last event of a request that ends now. `error` may be null. */
+void complete_end(ActiveRequest* active, FinishReason reason, const Error* error);
 
 }  // namespace cachalot

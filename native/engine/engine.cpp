@@ -39,7 +39,9 @@ void Engine::unpin(uint64_t pin) {
   if (!requests_.has_failed()) mailbox_.post_reserved(Unpin{pin});
 }
 
-void Engine::clear_cache() { mailbox_.post(ClearCache{}); }
+void Engine::clear_cache() {
+  if (!requests_.has_failed()) mailbox_.post_clear();
+}
 
 void Engine::begin_batch(uint64_t batch, std::vector<int32_t> shared_with_next) {
   validate_batch(batch, shared_with_next);

@@ -12,10 +12,6 @@ namespace cachalot {
 
 namespace {
 
-double milliseconds(Clock::time_point from, Clock::time_point to) {
-  return std::chrono::duration<double, std::milli>(to - from).count();
-}
-
 Error failure_of_engine(const Error& why) noexcept {
   // A GPU that has failed has failed for the whole process.
   const char* advice = why.code() == ErrorCode::kDeviceFailed
@@ -51,7 +47,7 @@ void EngineLoop::run() {
       take_commands(&events);
       pass_time(&events);
       run_step(&events);
-      publish_stats();
+      if (!has_failed_) publish_stats();
     } catch (...) {
       fail_engine(current_error(), &events);
     }
@@ -96,7 +92,9 @@ void EngineLoop::handle(const Cancel& command, StepEvents* events) {
   finish(active->sequence, FinishReason::kAborted, nullptr, events);
 }
 
-void EngineLoop::handle(const Unpin& command, StepEvents*) { pins_.unpin(command.pin); }
+void EngineLoop::handle(const Unpin& command, StepEvents*) {
+  if (pins_.unpin(command.pin)) mailbox_.release();
+}
 
 void EngineLoop::handle(BeginBatch& command, StepEvents*) {
   const auto n_items = static_cast<int>(command.shared_with_next.size());
@@ -105,7 +103,8 @@ void EngineLoop::handle(BeginBatch& command, StepEvents*) {
 }
 
 void EngineLoop::handle(const SkipBatchItem& command, StepEvents*) {
-  batches_.end_item(command.batch, command.rank);
+  if (const auto end = batches_.end_item(command.batch, command.rank))
+    mailbox_.release(end->n_batch_items);
 }
 
 void EngineLoop::handle(const ClearCache&, StepEvents*) { parts_.cache->clear(); }
@@ -225,7 +224,7 @@ void EngineLoop::refuse(Sequence& sequence, StepEvents* events) {
                     "this request needs the KV of " + std::to_string(sequence.tokens.size() + 1) +
                         " tokens, but `kv.bytes` has room for " +
                         std::to_string(parts_.pool->n_slabs() * kTileTokens) +
-                        (pins_.empty() ? "" : ", some of it pinned by contexts"));
+                        (pins_.hold_any() ? ", some of it pinned by contexts" : ""));
   finish(sequence, FinishReason::kError, &error, events);
 }
 
@@ -235,21 +234,10 @@ void EngineLoop::finish(Sequence& sequence, FinishReason reason, const Error* er
   const RequestMap::node_type node = requests_.close(sequence.id);
   CHECK(!node.empty(), "a request ends once");
   ActiveRequest& active = node.mapped();
-  // Nobody will cancel it now, and nobody will unpin what was not pinned.
-  if (!active.is_cancelled) mailbox_.unreserve();
-  if (active.request.pin != 0 && reason != FinishReason::kDone) mailbox_.unreserve();
-  FinishEvent& event = active.end.front();
-  event.reason = reason;
-  if (error != nullptr) event.error = *error;
-  event.cached_tokens = std::max(0, sequence.cached_tokens);
-  event.generated_tokens = sequence.n_generated();
-  const auto now = Clock::now();
-  if (sequence.cached_tokens >= 0) {
-    const auto first = sequence.n_generated() > 0 ? active.first_token : now;
-    event.timings = {milliseconds(active.submitted, sequence.started),
-                     milliseconds(sequence.started, first), milliseconds(first, now)};
-  }
-  event.values = std::move(active.values);
+  mailbox_.release();  // nobody will cancel it now, and nobody will unpin what was not pinned
+  if (active.request.pin != 0 && reason != FinishReason::kDone) mailbox_.release();
+  complete_end(&active, reason, error);
+  const FinishEvent& event = active.end.front();
   counters_.prompt_tokens += static_cast<uint64_t>(event.prompt_tokens);
   counters_.cached_tokens += static_cast<uint64_t>(event.cached_tokens);
   counters_.generated_tokens += static_cast<uint64_t>(event.generated_tokens);
@@ -269,11 +257,12 @@ void EngineLoop::keep(const ActiveRequest& active) {
 
 /** What an item of a batch shares with no item that is left will hardly be wanted again. */
 void EngineLoop::end_batch_item(const ActiveRequest& active) {
-  const auto n_shared = batches_.end_item(active.request.batch, active.request.batch_rank);
-  if (!n_shared) return;
-  mailbox_.unreserve();  // nobody will skip it now
+  const auto end = batches_.end_item(active.request.batch, active.request.batch_rank);
+  if (!end) return;
+  mailbox_.release(end->n_batch_items);
   const Sequence& sequence = active.sequence;
-  if (sequence.cached_tokens >= 0) parts_.cache->demote(sequence.key, sequence.tokens, *n_shared);
+  if (sequence.cached_tokens >= 0)
+    parts_.cache->demote(sequence.key, sequence.tokens, end->n_shared);
 }
 
 void EngineLoop::report(const Step& step, const StepOutcome& outcome, double host_us,

@@ -1,13 +1,15 @@
 // What other threads tell the engine's thread: one list of commands, in the order in which they
 // were posted. A command that lets go of something (cancel, unpin, skip) must not fail for want of
-// memory: room for it is reserved when there is something to let go of.
+// memory: room for it is reserved when there is something to let go of. Room once made stays.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
-#include <list>
+#include <iterator>
 #include <mutex>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -37,14 +39,15 @@ using Command = std::variant<Submit, Cancel, Unpin, BeginBatch, SkipBatchItem, C
 
 class Mailbox {
  public:
-  /** Also reserves room for so many commands. If it throws, nothing has changed. */
+  Mailbox() { make_room(0); }
+
+  /** Also reserves room for so many commands that come later. If it throws, nothing has changed. */
   void post(Command command, size_t n_reserved = 0) {
-    std::list<Command> posted, reserved(n_reserved);
-    posted.push_back(std::move(command));
     {
       const std::lock_guard lock(mutex_);
-      commands_.splice(commands_.end(), posted);
-      reserved_.splice(reserved_.end(), reserved);
+      make_room(1 + n_reserved);
+      n_reserved_ += n_reserved;
+      commands_.push_back(std::move(command));
     }
     wake_.notify_all();
   }
@@ -53,24 +56,34 @@ class Mailbox {
   void post_reserved(Command command) {
     {
       const std::lock_guard lock(mutex_);
-      if (reserved_.empty()) reserved_.emplace_back();  // a command that nobody reserved room for
-      reserved_.front() = std::move(command);
-      commands_.splice(commands_.end(), reserved_, reserved_.begin());
+      commands_.push_back(std::move(command));
     }
     wake_.notify_all();
   }
 
-  /** A command for which room was reserved will not come. */
-  void unreserve() {
+  /** So many commands for which room was reserved will not come, or have been handled. */
+  void release(size_t n = 1) {
     const std::lock_guard lock(mutex_);
-    if (!reserved_.empty()) reserved_.pop_front();
+    n_reserved_ -= std::min(n_reserved_, n);
+  }
+
+  /** Forgets all KV that can be forgotten; once is enough. Needs no memory. */
+  void post_clear() {
+    {
+      const std::lock_guard lock(mutex_);
+      const bool is_next =
+          !commands_.empty() && std::holds_alternative<ClearCache>(commands_.back());
+      if (!is_next) commands_.push_back(ClearCache{});
+    }
+    wake_.notify_all();
   }
 
   /** All commands since the last call. */
-  std::list<Command> take() {
-    std::list<Command> taken;
+  std::vector<Command> take() {
     const std::lock_guard lock(mutex_);
-    taken.swap(commands_);
+    std::vector<Command> taken(std::make_move_iterator(commands_.begin()),
+                               std::make_move_iterator(commands_.end()));
+    commands_.clear();  // the room stays
     return taken;
   }
 
@@ -94,10 +107,19 @@ class Mailbox {
   }
 
  private:
+  /** Room for n commands more than were posted and reserved. */
+  void make_room(size_t n) {
+    const size_t needed = commands_.size() + n_reserved_ + kClears + n;
+    if (commands_.capacity() < needed)
+      commands_.reserve(std::max(needed, 2 * commands_.capacity()));
+  }
+
+  static constexpr size_t kClears = 1;  // room that is always there
+
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::list<Command> commands_;
-  std::list<Command> reserved_;  // nodes for commands that may come
+  std::vector<Command> commands_;
+  size_t n_reserved_ = 0;  // commands that may come, and must find room
   bool is_stopped_ = false;
 };
 

@@ -33,8 +33,8 @@ class OpenRequests {
     const std::lock_guard lock(mutex_);
     const auto found = requests_.find(id);
     if (found == requests_.end() || found->second.is_cancelled) return;
-    found->second.is_cancelled = true;
     post();
+    found->second.is_cancelled = true;
   }
 
   /** Null if it has ended. */

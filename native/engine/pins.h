@@ -3,6 +3,7 @@
 // parent.
 #pragma once
 
+#include <algorithm>
 #include <map>
 
 #include "kv/kv_cache.h"
@@ -18,25 +19,31 @@ class Pins {
   void pin(uint64_t pin, const std::string& key, std::span<const int32_t> tokens, int64_t ttl_ms) {
     pins_[pin] = {cache_.pin(key, tokens), ttl_ms};
   }
-  /** The context's KV becomes ordinary cache. Unknown numbers are ignored. */
-  void unpin(uint64_t pin) {
-    if (const auto pinned = pins_.extract(pin)) cache_.unpin(pinned.mapped().segment);
+  /** The context's KV becomes ordinary cache. False if there is no such pin. */
+  bool unpin(uint64_t pin) {
+    const auto pinned = pins_.extract(pin);
+    if (pinned.empty()) return false;
+    cache_.unpin(pinned.mapped().segment);
+    return true;
   }
-  /** Lets go of pins whose time to live is over. */
+  /** Lets go of the KV of pins whose time to live is over; their numbers stay known. */
   void expire(int64_t now_ms) {
-    for (auto pin = pins_.begin(); pin != pins_.end();) {
-      const auto [segment, ttl_ms] = pin->second;
-      const bool is_over =
-          segment != nullptr && ttl_ms != 0 && segment->worth.used_ms + ttl_ms <= now_ms;
-      if (is_over) cache_.unpin(segment);
-      pin = is_over ? pins_.erase(pin) : std::next(pin);
+    for (auto& [pin, pinned] : pins_) {
+      auto& [segment, ttl_ms] = pinned;
+      if (segment == nullptr || ttl_ms == 0 || segment->worth.used_ms + ttl_ms > now_ms) continue;
+      cache_.unpin(segment);
+      segment = nullptr;
     }
   }
-  bool empty() const { return pins_.empty(); }
+  /** Whether any KV is pinned. */
+  bool hold_any() const {
+    return std::any_of(pins_.begin(), pins_.end(),
+                       [](const auto& pin) { return pin.second.segment != nullptr; });
+  }
 
  private:
   struct Pin {
-    KvSegment* segment;  // null for less than a slab
+    KvSegment* segment;  // null for less than a slab, and once its time is over
     int64_t ttl_ms;
   };
 

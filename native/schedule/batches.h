@@ -12,7 +12,8 @@ namespace cachalot {
 class Batches {
  public:
   void begin(uint64_t batch, std::vector<int32_t> shared_with_next, uint64_t first_arrival) {
-    batches_.emplace(batch, Batch{first_arrival, BatchUsers(std::move(shared_with_next))});
+    const size_t n_items = shared_with_next.size();
+    batches_.emplace(batch, Batch{first_arrival, n_items, BatchUsers(std::move(shared_with_next))});
   }
 
   /** The arrival of an item, or nothing if there is no such batch. */
@@ -22,19 +23,26 @@ class Batches {
     return found->second.first_arrival + static_cast<uint64_t>(rank);
   }
 
-  /** An item ends. Returns how many of its first tokens other items will still read, or nothing if
-   * there is no such item, or it has ended before. */
-  std::optional<int> end_item(uint64_t batch, int rank) {
+  struct EndedItem {
+    int n_shared;          // of its first tokens, other items will still read so many
+    size_t n_batch_items;  // the size of its batch if that has ended with it, else 0
+  };
+  /** An item ends. Nothing if there is no such item, or it has ended before. */
+  std::optional<EndedItem> end_item(uint64_t batch, int rank) {
     const auto found = batches_.find(batch);
     if (found == batches_.end() || !found->second.users.has(rank)) return std::nullopt;
-    const int n_shared = found->second.users.finish(rank);
-    if (found->second.users.empty()) batches_.erase(found);
-    return n_shared;
+    EndedItem ended{found->second.users.finish(rank), 0};
+    if (found->second.users.empty()) {
+      ended.n_batch_items = found->second.n_items;
+      batches_.erase(found);
+    }
+    return ended;
   }
 
  private:
   struct Batch {
     uint64_t first_arrival;
+    size_t n_items;
     BatchUsers users;
   };
   std::map<uint64_t, Batch> batches_;

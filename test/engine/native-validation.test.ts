@@ -315,17 +315,17 @@ test('a batch has a number, and counts that are not negative', async () => {
 });
 
 test('prompts to be grouped are arrays, and one that was refused leaves nothing behind', async () => {
-  const grouper = new (native().PromptGrouper)();
-  grouper.add(Int32Array.of(3, 4), 5);
+  const orderer = new (native().PromptOrderer)();
+  orderer.add(Int32Array.of(3, 4), 5);
   for (const [tokens, most] of [
     [[1], 5],
     [Int32Array.of(1), NaN],
     [Int32Array.of(1), 2 ** 31],
   ])
-    expect(codeOf(() => grouper.add(tokens as Int32Array, most as number))).toBe(
+    expect(codeOf(() => orderer.add(tokens as Int32Array, most as number))).toBe(
       'invalid_argument',
     );
-  expect(Array.from((await grouper.group()).order)).toEqual([0]);
+  expect(Array.from((await orderer.order()).order)).toEqual([0]);
 });
 
 test('options of a load are checked, and what is wrong rejects', async () => {

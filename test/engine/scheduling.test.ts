@@ -50,9 +50,9 @@ describe('schedules of batches, simulated', () => {
 
 describe('the order of a batch', () => {
   const order = (prompts: number[][], maxTokens: number[] = prompts.map(() => 1)) => {
-    const grouper = new (native().PromptGrouper)();
-    prompts.forEach((tokens, i) => grouper.add(Int32Array.from(tokens), maxTokens[i]!));
-    return grouper.group();
+    const orderer = new (native().PromptOrderer)();
+    prompts.forEach((tokens, i) => orderer.add(Int32Array.from(tokens), maxTokens[i]!));
+    return orderer.order();
   };
   const block = (value: number, n = 32) => Array<number>(n).fill(value);
 

@@ -2,7 +2,7 @@ import { testing } from '../testing.js';
 
 const range = (n: number, from = 0) => Int32Array.from({ length: n }, (_, i) => from + i);
 
-type Tree = InstanceType<typeof testing.PrefixTree>;
+type Tree = InstanceType<typeof testing.KvCache>;
 
 function store(tree: Tree, key: string, tokens: Int32Array): void {
   const { leaf, cached } = tree.open(key, tokens);
@@ -22,7 +22,7 @@ const stored = (tree: Tree, from: number) => tree.match('', range(64, from));
 // A pool of six blocks, and texts of two.
 describe('what goes first when the pool is full', () => {
   let tree: Tree;
-  beforeEach(() => (tree = new testing.PrefixTree(6)));
+  beforeEach(() => (tree = new testing.KvCache(6)));
 
   test('of equals, what was used longest ago', () => {
     for (const from of [1000, 2000, 3000]) store(tree, '', range(64, from));
@@ -47,8 +47,8 @@ describe('what goes first when the pool is full', () => {
 
   test('the lower priority, however much it is used', () => {
     for (const from of [1000, 2000, 3000]) store(tree, '', range(64, from));
-    tree.retain('', range(64, 1000), 90, 0);
-    tree.retain('', range(64, 3000), 10, 0);
+    tree.setRetention('', range(64, 1000), 90, 0);
+    tree.setRetention('', range(64, 3000), 10, 0);
     for (let i = 0; i < 5; i++) hit(tree, '', range(64, 3000));
     store(tree, '', range(64, 4000));
     expect([1000, 2000, 3000].map((from) => stored(tree, from))).toEqual([64, 64, 0]);
@@ -58,18 +58,18 @@ describe('what goes first when the pool is full', () => {
 
   test('a parent of low priority stays with its child of high priority', () => {
     store(tree, '', range(32, 1000));
-    tree.retain('', range(32, 1000), 0, 0);
+    tree.setRetention('', range(32, 1000), 0, 0);
     const child = Int32Array.from([...range(32, 1000), ...range(32, 7000)]);
     store(tree, '', child);
-    tree.retain('', child, 90, 0);
+    tree.setRetention('', child, 90, 0);
     for (let from = 2000; from < 9000; from += 1000) store(tree, '', range(64, from));
     expect(tree.match('', child)).toBe(64);
   });
 
   test('what has outlived its time, however much it was used, unless it is used again', () => {
     for (const from of [1000, 2000, 3000]) store(tree, '', range(64, from));
-    tree.retain('', range(64, 2000), 35, 100);
-    tree.retain('', range(64, 3000), 35, 100);
+    tree.setRetention('', range(64, 2000), 35, 100);
+    tree.setRetention('', range(64, 3000), 35, 100);
     for (let i = 0; i < 5; i++) hit(tree, '', range(64, 2000));
     tree.setTime(90);
     hit(tree, '', range(64, 3000));
@@ -81,8 +81,8 @@ describe('what goes first when the pool is full', () => {
   test('several who keep one text: the highest priority and the longest time count', () => {
     const longer = Int32Array.from([...range(64, 1000), ...range(32, 9000)]);
     store(tree, '', longer);
-    tree.retain('', range(64, 1000), 90, 0);
-    tree.retain('', longer, 10, 50);
+    tree.setRetention('', range(64, 1000), 90, 0);
+    tree.setRetention('', longer, 10, 50);
     tree.setTime(1000);
     for (let from = 2000; from < 9000; from += 1000) store(tree, '', range(64, from));
     expect(tree.match('', longer)).toBe(64);
@@ -90,10 +90,10 @@ describe('what goes first when the pool is full', () => {
 
   test('a batch that is done does not take what others keep, nor what only begins like it', () => {
     store(tree, '', range(64, 1000));
-    tree.retain('', range(64, 1000), 90, 0);
-    tree.giveUp('', range(64, 1000), 0);
+    tree.setRetention('', range(64, 1000), 90, 0);
+    tree.demote('', range(64, 1000), 0);
     store(tree, '', range(64, 2000));
-    tree.giveUp('', Int32Array.from([...range(5, 2000), 7, 7]), 0);
+    tree.demote('', Int32Array.from([...range(5, 2000), 7, 7]), 0);
     store(tree, '', range(64, 3000));
     hit(tree, '', range(64, 2000));
     store(tree, '', range(64, 4000));
@@ -106,7 +106,7 @@ describe('what goes first when the pool is full', () => {
     for (const text of texts) store(tree, '', text);
     store(tree, '', range(64, 2000));
     hit(tree, '', texts[1]!);
-    tree.giveUp('', texts[1]!, 32); // though it was used last, and twice
+    tree.demote('', texts[1]!, 32); // though it was used last, and twice
     store(tree, '', range(64, 3000)); // one block is free, one must go
     expect(tree.match('', texts[1]!)).toBe(32);
     expect(tree.match('', texts[0]!)).toBe(64);
@@ -116,7 +116,7 @@ describe('what goes first when the pool is full', () => {
   test('giving up in the middle of a segment leaves its beginning', () => {
     store(tree, '', range(128, 1000));
     store(tree, '', range(64, 2000));
-    tree.giveUp('', range(128, 1000), 70);
+    tree.demote('', range(128, 1000), 70);
     store(tree, '', range(64, 3000));
     expect(tree.match('', range(128, 1000))).toBe(64);
     expect(stored(tree, 2000)).toBe(64);
@@ -125,13 +125,13 @@ describe('what goes first when the pool is full', () => {
   test('never what is pinned or in use, whatever else is said of it', () => {
     store(tree, '', range(64, 1000));
     tree.pin('', range(64, 1000));
-    tree.retain('', range(64, 1000), 0, 1);
-    tree.giveUp('', range(64, 1000), 0);
+    tree.setRetention('', range(64, 1000), 0, 1);
+    tree.demote('', range(64, 1000), 0);
     tree.setTime(10_000);
     const { leaf } = tree.open('', range(64, 2000));
     expect(tree.reserve(leaf, 64)).toBe(true);
     tree.commit(leaf, range(64, 2000));
-    tree.giveUp('', range(64, 2000), 0);
+    tree.demote('', range(64, 2000), 0);
     const { leaf: third } = tree.open('', range(96, 3000));
     expect(tree.reserve(third, 96)).toBe(false);
     expect(tree.reserve(third, 64)).toBe(true);

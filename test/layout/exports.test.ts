@@ -34,7 +34,7 @@ const testings = [
 
 test("the addon's exports are those of NativeBinding", () => {
   expect(Object.keys(native()).sort()).toEqual(membersOf('NativeBinding', binding));
-  expect(methodsOf(native().PromptGrouper)).toEqual(membersOf('NativePromptGrouper', binding));
+  expect(methodsOf(native().PromptOrderer)).toEqual(membersOf('NativePromptOrderer', binding));
 });
 
 test("an engine's methods are those of NativeEngine", () => {
@@ -46,7 +46,7 @@ test("an engine's methods are those of NativeEngine", () => {
 test("the testing addon's exports are those of TestingBinding", () => {
   const addon = require(join(root, 'build', 'test', 'cachalot_testing.node')) as object;
   expect(Object.keys(addon).sort()).toEqual(membersOf('TestingBinding', testings));
-  expect(methodsOf(testing.PrefixTree)).toEqual(membersOf('NativeTree', testings));
+  expect(methodsOf(testing.KvCache)).toEqual(membersOf('NativeKvCache', testings));
   expect(methodsOf(testing.KvBlocks)).toEqual(membersOf('NativeKvBlocks', testings));
 });
 

@@ -116,7 +116,7 @@ Napi::Value attention(const Napi::CallbackInfo& info) {
 /** Partials as the backend's own attention leaves them: on the CPU each head's out is followed by
  * its max and sum, on a GPU all outs are followed by all pairs of these. */
 std::vector<float> packed_partials(const Backend& backend, const Napi::Array& given, int n_heads,
-                                     int head_dim) {
+                                   int head_dim) {
   const bool is_together = backend.device().kind == "cpu";
   std::vector<float> outs, scalars;
   for (uint32_t i = 0; i < given.Length(); i++) {
@@ -151,8 +151,8 @@ AttentionPlan merges_of(const Napi::Array& rows, uint32_t n_partials) {
   return plan;
 }
 
-// attentionMerge(path, threads, { heads, headDim }, [{ out, max, sum }], [[{ partial, spanGroup }]]):
-// out of each row. A partial's out is [H, D], its max and sum are [H].
+// attentionMerge(path, threads, { heads, headDim }, [{ out, max, sum }], [[{ partial, spanGroup
+// }]]): out of each row. A partial's out is [H, D], its max and sum are [H].
 Napi::Value attention_merge(const Napi::CallbackInfo& info) {
   const auto backend = backend_of(info);
   const auto shape = info[2].As<Napi::Object>();

@@ -92,8 +92,7 @@ class KvBlocks final : public Napi::ObjectWrap<KvBlocks> {
     backend_->begin_step({.plans = std::span(&plan, 1)});
     backend_->attention(
         {store_, none, integer_of(info[0]), n_heads, scale, q->data(), 0, partials.data()});
-    backend_->attention_merge(
-        {0, partials.data(), n_heads, store_.head_dim, out.data()});
+    backend_->attention_merge({0, partials.data(), n_heads, store_.head_dim, out.data()});
     return floats_to(info.Env(), out.read());
   }
 

@@ -30,10 +30,8 @@ struct Sequences {
 PlanOptions options_of(const Napi::Object& given, AttentionCosts* costs) {
   const PlanShape shape{integer_of(given.Get("headsPerKvHead")), integer_of(given.Get("kvHeads")),
                         integer_of(given.Get("parallelism"))};
-  PlanOptions how{shape,
-                  integer_of(given.Get("window")),
-                  given.Get("grouped").ToBoolean() ? Grouping::kAlways : Grouping::kNever,
-                  nullptr};
+  PlanOptions how{shape, integer_of(given.Get("window")),
+                  given.Get("grouped").ToBoolean() ? Grouping::kAlways : Grouping::kNever, nullptr};
   const Napi::Value measured = given.Get("costs");
   if (!measured.IsObject()) return how;
   const auto tile = floats_of(measured.As<Napi::Object>().Get("tile"));

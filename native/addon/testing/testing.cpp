@@ -9,7 +9,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   export_attention(env, exports);
   export_plan(env, exports);
   export_kv_blocks(env, exports);
-  export_tree(env, exports);
+  export_kv_cache(env, exports);
   export_simulation(env, exports);
   export_timing(env, exports);
   export_emulator(env, exports);

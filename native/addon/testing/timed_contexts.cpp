@@ -36,8 +36,11 @@ class Contexts {
           {i * n_rows_, n_rows_, n_tokens_ - n_rows_, slabs_[static_cast<size_t>(i)]});
     q_ = floats(static_cast<size_t>(n_sequences_ * n_rows_ * n_heads_ * head_dim_));
     out_ = floats(q_->size());
-    plan_ = plan_attention(sequences_, {{n_heads_ / n_kv_heads_, n_kv_heads_, backend.parallelism()},
-                                        0, Grouping::kNever, nullptr});
+    plan_ =
+        plan_attention(sequences_, {{n_heads_ / n_kv_heads_, n_kv_heads_, backend.parallelism()},
+                                    0,
+                                    Grouping::kNever,
+                                    nullptr});
     partials_ = floats(static_cast<size_t>(plan_.n_partials * n_heads_ * (head_dim_ + 2)));
   }
 
@@ -46,10 +49,9 @@ class Contexts {
 
   void attend(int call) {
     const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim_));
-    backend_.attention({pool_->store(), rope(), call % n_layers_, n_heads_, scale, q_->data(),
-                        0, partials_->data()});
-    backend_.attention_merge(
-        {0, partials_->data(), n_heads_, head_dim_, out_->data()});
+    backend_.attention({pool_->store(), rope(), call % n_layers_, n_heads_, scale, q_->data(), 0,
+                        partials_->data()});
+    backend_.attention_merge({0, partials_->data(), n_heads_, head_dim_, out_->data()});
   }
 
   /** The keys and values of each sequence's rows. */

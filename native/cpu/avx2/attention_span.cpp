@@ -4,8 +4,8 @@
 
 #include "cpu/avx2/kernels_avx2.h"
 #include "cpu/avx2/vector.h"
-#include "cpu/device/attention_state.h"
 #include "cpu/device/attention_tile.h"
+#include "cpu/device/merge_state.h"
 
 namespace cachalot::cpu::avx2 {
 

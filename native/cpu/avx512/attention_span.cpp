@@ -4,7 +4,7 @@
 #include "cpu/avx512/attention_few.h"
 #include "cpu/avx512/attention_many.h"
 #include "cpu/avx512/kernels_avx512.h"
-#include "cpu/device/attention_state.h"
+#include "cpu/device/merge_state.h"
 
 namespace cachalot::cpu::avx512 {
 

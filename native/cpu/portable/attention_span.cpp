@@ -4,8 +4,8 @@
 
 #include <math.h>
 
-#include "cpu/device/attention_state.h"
 #include "cpu/device/attention_tile.h"
+#include "cpu/device/merge_state.h"
 #include "cpu/portable/kernels_portable.h"
 
 namespace cachalot::cpu::portable {

@@ -8,95 +8,95 @@ const join = (...parts: Int32Array[]) => Int32Array.from(parts.flatMap((part) =>
 
 /** Computes a whole context, as a sequence would, and leaves it in the cache. */
 function store(
-  tree: InstanceType<typeof testing.PrefixTree>,
+  cache: InstanceType<typeof testing.KvCache>,
   key: string,
   tokens: Int32Array,
 ): number {
-  const { leaf, cached } = tree.open(key, tokens);
+  const { leaf, cached } = cache.open(key, tokens);
   const rest = tokens.slice(cached);
-  expect(tree.reserve(leaf, rest.length)).toBe(true);
-  tree.commit(leaf, rest);
-  tree.release(leaf);
+  expect(cache.reserve(leaf, rest.length)).toBe(true);
+  cache.commit(leaf, rest);
+  cache.release(leaf);
   return cached;
 }
 
-describe('the prefix tree', () => {
+describe('the prefix cache', () => {
   test('finds a stored prefix to the token, and only under its own key', () => {
-    const tree = new testing.PrefixTree(64);
-    store(tree, 'a', range(100));
+    const cache = new testing.KvCache(64);
+    store(cache, 'a', range(100));
     for (const n of [1, 31, 32, 33, 77, 99, 100])
-      expect(tree.match('a', join(range(n), ids(-1, -2)))).toBe(n);
-    expect(tree.match('a', ids(5))).toBe(0);
-    expect(tree.match('b', range(100))).toBe(0);
+      expect(cache.match('a', join(range(n), ids(-1, -2)))).toBe(n);
+    expect(cache.match('a', ids(5))).toBe(0);
+    expect(cache.match('b', range(100))).toBe(0);
   });
 
   test('shares whole blocks physically and copies the rest, at most 31 tokens', () => {
-    const tree = new testing.PrefixTree(64);
-    store(tree, '', range(100));
-    const before = tree.counts();
-    const { leaf, cached } = tree.open('', join(range(77), ids(-1)));
+    const cache = new testing.KvCache(64);
+    store(cache, '', range(100));
+    const before = cache.counts();
+    const { leaf, cached } = cache.open('', join(range(77), ids(-1)));
     expect(cached).toBe(77);
-    expect(tree.counts().copied - before.copied).toBe(77 - 64);
-    expect(before.free - tree.counts().free).toBe(1);
-    tree.release(leaf);
+    expect(cache.counts().copied - before.copied).toBe(77 - 64);
+    expect(before.free - cache.counts().free).toBe(1);
+    cache.release(leaf);
   });
 
   test('a context that is continued where it ends costs no copy and no block', () => {
-    const tree = new testing.PrefixTree(64);
-    store(tree, '', range(50));
-    const before = tree.counts();
-    const { leaf, cached } = tree.open('', range(60));
+    const cache = new testing.KvCache(64);
+    store(cache, '', range(50));
+    const before = cache.counts();
+    const { leaf, cached } = cache.open('', range(60));
     expect(cached).toBe(50);
-    expect(tree.counts()).toMatchObject({ free: before.free, copied: before.copied });
-    tree.release(leaf);
+    expect(cache.counts()).toMatchObject({ free: before.free, copied: before.copied });
+    cache.release(leaf);
   });
 
   test('tokens are findable once committed, also while their sequence still runs', () => {
-    const tree = new testing.PrefixTree(64);
-    const { leaf } = tree.open('', range(90));
-    tree.reserve(leaf, 90);
-    expect(tree.match('', range(90))).toBe(0);
-    tree.commit(leaf, range(70));
-    expect(tree.match('', range(90))).toBe(70);
-    const second = tree.open('', range(90));
+    const cache = new testing.KvCache(64);
+    const { leaf } = cache.open('', range(90));
+    cache.reserve(leaf, 90);
+    expect(cache.match('', range(90))).toBe(0);
+    cache.commit(leaf, range(70));
+    expect(cache.match('', range(90))).toBe(70);
+    const second = cache.open('', range(90));
     expect(second.cached).toBe(70);
-    expect(tree.runs(second.leaf).slice(0, 2)).toEqual(tree.runs(leaf).slice(0, 2));
-    tree.commit(leaf, range(20, 70));
-    tree.release(leaf);
-    tree.release(second.leaf);
+    expect(cache.slabs(second.leaf).slice(0, 2)).toEqual(cache.slabs(leaf).slice(0, 2));
+    cache.commit(leaf, range(20, 70));
+    cache.release(leaf);
+    cache.release(second.leaf);
   });
 
   test('equal contexts computed at the same time leave one copy', () => {
-    const tree = new testing.PrefixTree(64);
-    const leaves = [tree.open('', range(80)).leaf, tree.open('', range(80)).leaf];
+    const cache = new testing.KvCache(64);
+    const leaves = [cache.open('', range(80)).leaf, cache.open('', range(80)).leaf];
     for (const leaf of leaves) {
-      tree.reserve(leaf, 80);
-      tree.commit(leaf, range(80));
+      cache.reserve(leaf, 80);
+      cache.commit(leaf, range(80));
     }
-    for (const leaf of leaves) tree.release(leaf);
-    expect(64 - tree.counts().free).toBe(3);
+    for (const leaf of leaves) cache.release(leaf);
+    expect(64 - cache.counts().free).toBe(3);
   });
 
   test('gives up what was used longest ago, never what is in use', () => {
-    const tree = new testing.PrefixTree(8);
-    store(tree, '', range(96, 1000));
-    store(tree, '', range(96, 2000));
-    expect(tree.open('', range(96, 1000)).cached).toBe(96); // stays open
-    const { leaf } = tree.open('', range(128, 3000));
-    expect(tree.reserve(leaf, 128)).toBe(true); // 4 blocks: 2 free ones and 2 of the second context
-    expect(tree.match('', range(96, 1000))).toBe(96);
-    expect(tree.match('', range(96, 2000))).toBe(32);
-    expect(tree.reserve(leaf, 200)).toBe(false);
+    const cache = new testing.KvCache(8);
+    store(cache, '', range(96, 1000));
+    store(cache, '', range(96, 2000));
+    expect(cache.open('', range(96, 1000)).cached).toBe(96); // stays open
+    const { leaf } = cache.open('', range(128, 3000));
+    expect(cache.reserve(leaf, 128)).toBe(true); // 4 blocks: 2 free ones and 2 of the second context
+    expect(cache.match('', range(96, 1000))).toBe(96);
+    expect(cache.match('', range(96, 2000))).toBe(32);
+    expect(cache.reserve(leaf, 200)).toBe(false);
   });
 
   test('a discarded leaf leaves nothing behind', () => {
-    const tree = new testing.PrefixTree(8);
-    const { leaf } = tree.open('', range(40));
-    tree.reserve(leaf, 40);
-    tree.commit(leaf, range(40));
-    tree.discard(leaf);
-    expect(tree.match('', range(40))).toBe(0);
-    expect(tree.counts()).toMatchObject({ free: 8, segments: 0 });
+    const cache = new testing.KvCache(8);
+    const { leaf } = cache.open('', range(40));
+    cache.reserve(leaf, 40);
+    cache.commit(leaf, range(40));
+    cache.discard(leaf);
+    expect(cache.match('', range(40))).toBe(0);
+    expect(cache.counts()).toMatchObject({ free: 8, segments: 0 });
   });
 
   test('after any history: matches are exact, memory is accounted for, and clearing frees all', () => {
@@ -109,8 +109,8 @@ describe('the prefix tree', () => {
       fc.property(
         fc.array(step, { maxLength: 120 }),
         fc.integer({ min: 4, max: 40 }),
-        (steps, runs) => {
-          const tree = new testing.PrefixTree(runs);
+        (steps, slabs) => {
+          const cache = new testing.KvCache(slabs);
           const open: { leaf: number; tokens: Int32Array; done: number }[] = [];
           const stored: Int32Array[] = [];
           for (const { action, shape, pick } of steps) {
@@ -119,33 +119,33 @@ describe('the prefix tree', () => {
             if (action === 'open') {
               // Contexts are made of pieces of 17 equal tokens, so they share prefixes that cut blocks anywhere.
               const tokens = join(...shape.map((value) => new Int32Array(17).fill(value)));
-              const matched = tree.match('', tokens);
+              const matched = cache.match('', tokens);
               const expected = Math.max(
                 0,
                 ...stored.map((other) => common(other, tokens)),
                 ...open.map((o) => common(o.tokens.slice(0, o.done), tokens)),
               );
               expect(matched).toBeLessThanOrEqual(expected);
-              const { leaf, cached } = tree.open('', tokens);
+              const { leaf, cached } = cache.open('', tokens);
               expect(cached).toBeLessThanOrEqual(matched);
               expect(cached).toBeGreaterThan(matched - 32);
               open.push({ leaf, tokens, done: cached });
             } else if (current && action === 'commit') {
               const rest = current.tokens.slice(current.done, current.done + 1 + (pick % 40));
-              if (tree.reserve(current.leaf, rest.length)) {
-                tree.commit(current.leaf, rest);
+              if (cache.reserve(current.leaf, rest.length)) {
+                cache.commit(current.leaf, rest);
                 current.done += rest.length;
               }
             } else if (current) {
-              if (action === 'release') tree.release(current.leaf);
-              else tree.discard(current.leaf);
+              if (action === 'release') cache.release(current.leaf);
+              else cache.discard(current.leaf);
               stored.push(current.tokens.slice(0, current.done));
               open.splice(at, 1);
             }
           }
-          for (const { leaf } of open) tree.release(leaf);
-          tree.clear();
-          expect(tree.counts()).toMatchObject({ free: runs, available: runs, segments: 0 });
+          for (const { leaf } of open) cache.release(leaf);
+          cache.clear();
+          expect(cache.counts()).toMatchObject({ free: slabs, available: slabs, segments: 0 });
         },
       ),
       { numRuns: 150 },

@@ -1,4 +1,4 @@
-#include "addon/prompt_grouper.h"
+#include "addon/prompt_orderer.h"
 
 #include <algorithm>
 #include <utility>
@@ -20,13 +20,13 @@ Napi::Int32Array integers_to_js(Napi::Env env, const std::vector<int32_t>& value
 
 }  // namespace
 
-Napi::Function PromptGrouper::define(Napi::Env env) {
+Napi::Function PromptOrderer::define(Napi::Env env) {
   return DefineClass(
-      env, "PromptGrouper",
-      {InstanceMethod<&PromptGrouper::add>("add"), InstanceMethod<&PromptGrouper::group>("group")});
+      env, "PromptOrderer",
+      {InstanceMethod<&PromptOrderer::add>("add"), InstanceMethod<&PromptOrderer::order>("order")});
 }
 
-Napi::Value PromptGrouper::add(const Napi::CallbackInfo& info) {
+Napi::Value PromptOrderer::add(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     auto tokens = array_from<int32_t>(info[0], "tokens");
     const auto max_tokens = integer_from<int32_t>(info[1], "maxTokens");
@@ -37,17 +37,17 @@ Napi::Value PromptGrouper::add(const Napi::CallbackInfo& info) {
   });
 }
 
-Napi::Value PromptGrouper::group(const Napi::CallbackInfo& info) {
+Napi::Value PromptOrderer::order(const Napi::CallbackInfo& info) {
   return promised(info.Env(), [&]() -> Napi::Value {
     prompts_.max_tokens.resize(prompts_.tokens.size());
     const auto prompts = std::make_shared<Prompts>(std::exchange(prompts_, {}));
     return PromiseWork<BatchOrder>::run(
         info.Env(), [prompts] { return order_prompts(prompts->tokens, prompts->max_tokens); },
-        [](Napi::Env env, const BatchOrder& grouped) -> Napi::Value {
+        [](Napi::Env env, const BatchOrder& ordered) -> Napi::Value {
           auto object = Napi::Object::New(env);
-          object.Set("order", integers_to_js(env, grouped.order));
-          object.Set("sharedWithNext", integers_to_js(env, grouped.shared_with_next));
-          object.Set("distinctTokens", static_cast<double>(grouped.distinct_tokens));
+          object.Set("order", integers_to_js(env, ordered.order));
+          object.Set("sharedWithNext", integers_to_js(env, ordered.shared_with_next));
+          object.Set("distinctTokens", static_cast<double>(ordered.distinct_tokens));
           return object;
         });
   });

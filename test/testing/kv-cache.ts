@@ -1,22 +1,22 @@
-/** The prefix tree over a real pool, without a model: native/addon/testing/tree.cpp. */
+/** The cache over a real pool, without a model: native/addon/testing/kv_cache.cpp. */
 
-export interface NativeTree {
+export interface NativeKvCache {
   open(key: string, tokens: Int32Array): { leaf: number; cached: number };
   match(key: string, tokens: Int32Array): number;
   reserve(leaf: number, n: number): boolean;
   commit(leaf: number, tokens: Int32Array): void;
   release(leaf: number): void;
   discard(leaf: number): void;
-  runs(leaf: number): number[];
+  slabs(leaf: number): number[];
   /** Without arguments: lets go of what was pinned last. */
   pin(key?: string, tokens?: Int32Array): void;
-  retain(key: string, tokens: Int32Array, priority: number, ttlMs: number): void;
-  giveUp(key: string, tokens: Int32Array, keep: number): void;
+  setRetention(key: string, tokens: Int32Array, priority: number, ttlMs: number): void;
+  demote(key: string, tokens: Int32Array, keep: number): void;
   setTime(ms: number): void;
   counts(): { free: number; available: number; segments: number; copied: number };
   clear(): void;
 }
 
-export interface TreeBinding {
-  PrefixTree: new (runs: number) => NativeTree;
+export interface KvCacheBinding {
+  KvCache: new (slabs: number) => NativeKvCache;
 }

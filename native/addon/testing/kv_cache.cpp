@@ -1,5 +1,7 @@
-// The prefix tree over a real pool, without a model: leaves are numbers, and every call ends with
-// the tree's own check.
+// The cache over a real pool, without a model: leaves are numbers, and every call ends with
+// the cache's own check.
+
+#include "kv/kv_cache.h"
 
 #include <map>
 #include <memory>
@@ -7,30 +9,32 @@
 
 #include "addon/testing/testing.h"
 #include "cpu/cpu_backend.h"
-#include "kv/kv_cache.h"
 
 namespace cachalot::addon {
 
 namespace {
 
-class TreeWrap final : public Napi::ObjectWrap<TreeWrap> {
+class KvCacheWrap final : public Napi::ObjectWrap<KvCacheWrap> {
  public:
   static Napi::Function define(Napi::Env env) {
     return DefineClass(
-        env, "PrefixTree",
-        {InstanceMethod<&TreeWrap::open>("open"), InstanceMethod<&TreeWrap::match>("match"),
-         InstanceMethod<&TreeWrap::reserve>("reserve"), InstanceMethod<&TreeWrap::commit>("commit"),
-         InstanceMethod<&TreeWrap::release>("release"),
-         InstanceMethod<&TreeWrap::discard>("discard"), InstanceMethod<&TreeWrap::runs>("runs"),
-         InstanceMethod<&TreeWrap::pin>("pin"), InstanceMethod<&TreeWrap::retain>("retain"),
-         InstanceMethod<&TreeWrap::give_up>("giveUp"),
-         InstanceMethod<&TreeWrap::set_time>("setTime"),
-         InstanceMethod<&TreeWrap::counts>("counts"), InstanceMethod<&TreeWrap::clear>("clear")});
+        env, "KvCache",
+        {InstanceMethod<&KvCacheWrap::open>("open"), InstanceMethod<&KvCacheWrap::match>("match"),
+         InstanceMethod<&KvCacheWrap::reserve>("reserve"),
+         InstanceMethod<&KvCacheWrap::commit>("commit"),
+         InstanceMethod<&KvCacheWrap::release>("release"),
+         InstanceMethod<&KvCacheWrap::discard>("discard"),
+         InstanceMethod<&KvCacheWrap::slabs>("slabs"), InstanceMethod<&KvCacheWrap::pin>("pin"),
+         InstanceMethod<&KvCacheWrap::set_retention>("setRetention"),
+         InstanceMethod<&KvCacheWrap::demote>("demote"),
+         InstanceMethod<&KvCacheWrap::set_time>("setTime"),
+         InstanceMethod<&KvCacheWrap::counts>("counts"),
+         InstanceMethod<&KvCacheWrap::clear>("clear")});
   }
 
-  // new PrefixTree(runs)
-  explicit TreeWrap(const Napi::CallbackInfo& info)
-      : Napi::ObjectWrap<TreeWrap>(info),
+  // new KvCache(slabs)
+  explicit KvCacheWrap(const Napi::CallbackInfo& info)
+      : Napi::ObjectWrap<KvCacheWrap>(info),
         backend_("portable", 1),
         pool_(backend_, {KvFormat::kF32, 1, 1, 2}, static_cast<size_t>(integer_of(info[0])) * 512),
         cache_(pool_, [this](const KvCopy& copy) { copied_ += copy.n_tokens; }) {}
@@ -81,7 +85,7 @@ class TreeWrap final : public Napi::ObjectWrap<TreeWrap> {
     });
   }
 
-  // pin(key, tokens): lets go when called again with nothing
+  // pin(key, tokens): unpins when called again without arguments
   Napi::Value pin(const Napi::CallbackInfo& info) {
     return checked(info, [&]() -> Napi::Value {
       if (info.Length() == 0) cache_.unpin(std::exchange(pinned_, nullptr));
@@ -90,8 +94,8 @@ class TreeWrap final : public Napi::ObjectWrap<TreeWrap> {
     });
   }
 
-  // retain(key, tokens, priority, ttlMs)
-  Napi::Value retain(const Napi::CallbackInfo& info) {
+  // setRetention(key, tokens, priority, ttlMs)
+  Napi::Value set_retention(const Napi::CallbackInfo& info) {
     return checked(info, [&]() -> Napi::Value {
       cache_.set_retention(info[0].ToString(), integers_of(info[1]),
                            {integer_of(info[2]), integer_of(info[3])});
@@ -99,8 +103,8 @@ class TreeWrap final : public Napi::ObjectWrap<TreeWrap> {
     });
   }
 
-  // giveUp(key, tokens, keep)
-  Napi::Value give_up(const Napi::CallbackInfo& info) {
+  // demote(key, tokens, keep)
+  Napi::Value demote(const Napi::CallbackInfo& info) {
     return checked(info, [&]() -> Napi::Value {
       cache_.demote(info[0].ToString(), integers_of(info[1]), integer_of(info[2]));
       return info.Env().Undefined();
@@ -115,10 +119,10 @@ class TreeWrap final : public Napi::ObjectWrap<TreeWrap> {
     });
   }
 
-  // runs(leaf): addresses of the runs of its whole context
-  Napi::Value runs(const Napi::CallbackInfo& info) {
+  // slabs(leaf): addresses of the slabs of its whole context
+  Napi::Value slabs(const Napi::CallbackInfo& info) {
     auto array = Napi::Array::New(info.Env());
-    for (const uint32_t run : context_slabs(leaf(info))) array.Set(array.Length(), run);
+    for (const uint32_t slab : context_slabs(leaf(info))) array.Set(array.Length(), slab);
     return array;
   }
 
@@ -162,8 +166,8 @@ class TreeWrap final : public Napi::ObjectWrap<TreeWrap> {
 
 }  // namespace
 
-void export_tree(Napi::Env env, Napi::Object exports) {
-  exports.Set("PrefixTree", TreeWrap::define(env));
+void export_kv_cache(Napi::Env env, Napi::Object exports) {
+  exports.Set("KvCache", KvCacheWrap::define(env));
 }
 
 }  // namespace cachalot::addon
