@@ -27,3 +27,43 @@ export function matches(text: string, pattern: RegExp): string[] {
 
 /** Below native/. */
 export const nativeFiles = filesOf('native', /\.(h|cpp|cu)$/);
+
+/** A folder may include itself and what it lists. */
+export const BELOW: Record<string, string[]> = {
+  base: [],
+  backend: ['base'],
+  cpu: ['backend', 'base'],
+  cuda: ['backend', 'base'],
+  weights: ['backend', 'base'],
+  kv: ['backend', 'base'],
+  attention: ['backend', 'base'],
+  model: ['weights', 'backend', 'base'],
+  sampling: ['backend', 'base'],
+  schedule: ['kv', 'backend', 'base'],
+  engine: ['schedule', 'sampling', 'model', 'attention', 'kv', 'weights', 'backend', 'base'],
+  tests: [
+    'engine',
+    'schedule',
+    'sampling',
+    'model',
+    'attention',
+    'kv',
+    'weights',
+    'backend',
+    'base',
+  ],
+  fuzz: ['model', 'weights', 'backend', 'base'],
+  addon: [
+    'engine',
+    'schedule',
+    'sampling',
+    'model',
+    'attention',
+    'kv',
+    'weights',
+    'cpu',
+    'cuda',
+    'backend',
+    'base',
+  ],
+};

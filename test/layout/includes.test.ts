@@ -1,45 +1,5 @@
 /** Who includes whom. See docs/architecture.md. */
-import { chosen, matches, nativeFiles, textOf } from './house.js';
-
-/** A folder may include itself and what it lists. */
-const BELOW: Record<string, string[]> = {
-  base: [],
-  backend: ['base'],
-  cpu: ['backend', 'base'],
-  cuda: ['backend', 'base'],
-  weights: ['backend', 'base'],
-  kv: ['backend', 'base'],
-  attention: ['backend', 'base'],
-  model: ['weights', 'backend', 'base'],
-  sampling: ['backend', 'base'],
-  schedule: ['kv', 'backend', 'base'],
-  engine: ['schedule', 'sampling', 'model', 'attention', 'kv', 'weights', 'backend', 'base'],
-  tests: [
-    'engine',
-    'schedule',
-    'sampling',
-    'model',
-    'attention',
-    'kv',
-    'weights',
-    'backend',
-    'base',
-  ],
-  fuzz: ['model', 'weights', 'backend', 'base'],
-  addon: [
-    'engine',
-    'schedule',
-    'sampling',
-    'model',
-    'attention',
-    'kv',
-    'weights',
-    'cpu',
-    'cuda',
-    'backend',
-    'base',
-  ],
-};
+import { BELOW, chosen, matches, nativeFiles, textOf } from './house.js';
 
 /** Files that may include more than their folder, each with its reason. */
 const MORE: Record<string, string[]> = {
@@ -86,4 +46,32 @@ test('PTX stands in one file, and kernels know nothing of the runtime', () => {
     if (name.endsWith('.cu') && name !== 'cuda/device.cu')
       expect([name, /\bcuda[A-Z]/.test(text)]).toEqual([name, false]);
   }
+});
+
+test('docs/architecture.md draws the house as it is', () => {
+  const rows = textOf('docs/architecture.md').matchAll(
+    /^\| `native\/(\w+)\/`\s*\|[^|]*\|\s*(\d+)\s*\|([^|]*)\|$/gm,
+  );
+  const drawn = Array.from(rows, ([, folder, n, below]) => [
+    folder,
+    Number(n),
+    below!.trim() === 'nothing' ? [] : below!.trim().split(', '),
+  ]);
+  const built = Object.entries(BELOW).map(([folder, below]) => [
+    folder,
+    nativeFiles.filter((name) => name.startsWith(`${folder}/`)).length,
+    below,
+  ]);
+  const byName = (list: unknown[][]) =>
+    [...list].sort((a, b) => String(a[0]).localeCompare(String(b[0])));
+  expect(byName(drawn)).toEqual(byName(built));
+  // Folders stand above all that they may include.
+  const order = drawn.map(([folder]) => folder as string);
+  for (const [folder, , below] of drawn)
+    for (const lower of below as string[])
+      expect([folder, lower, order.indexOf(folder as string) < order.indexOf(lower)]).toEqual([
+        folder,
+        lower,
+        true,
+      ]);
 });

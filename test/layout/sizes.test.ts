@@ -30,8 +30,6 @@ const LONG_FUNCTIONS: Record<string, { limit: number; reason: string }> = {
   },
   'test/fixtures/snippets.ts randomTemplate': { limit: 89, reason: 'a list of snippets' },
   'test/fixtures/snippets.ts piece': { limit: 79, reason: 'a list of snippets' },
-  'benchmarks/trace.ts describe': { limit: 79, reason: 'is being split' },
-  'benchmarks/shared.ts main': { limit: 64, reason: 'is being split' },
 };
 
 const isKernel = (path: string) =>
