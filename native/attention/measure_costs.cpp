@@ -14,8 +14,8 @@ namespace cachalot {
 
 namespace {
 
-constexpr int kLeastRuns = 64;          // contexts, which share their blocks
-constexpr int kRunsPerUnit = 4;         // of what works at the same time
+constexpr int kLeastParts = 64;          // contexts, which share their blocks
+constexpr int kPartsPerUnit = 4;         // of what works at the same time
 constexpr int kTiles = 2 * kSpanTiles;  // of each
 // Half a second-level cache: who reads apart finds what the first has read, so it is arithmetic
 // that grouping must win by.
@@ -35,12 +35,12 @@ class Bench {
   Bench(Backend& backend, KvFormat format, int head_dim)
       : backend_(backend),
         head_dim_(head_dim),
-        n_runs_(std::max(kLeastRuns, kRunsPerUnit * backend.parallelism())) {
+        n_parts_(std::max(kLeastParts, kPartsPerUnit * backend.parallelism())) {
     const uint32_t units = kv_block_units(format, head_dim);
     n_blocks_ = static_cast<int>(kBytes / (units * kKvAddressUnit));
     keys_ = backend.allocate(kBytes);
     store_ = {keys_->data(), format, 1, 1, head_dim, units};
-    for (int i = 0; i < n_runs_ * kTiles; i++)
+    for (int i = 0; i < n_parts_ * kTiles; i++)
       blocks_.push_back(static_cast<uint32_t>(i % n_blocks_) * units);
     // Pages are there after a first write.
     std::vector<KvTarget> targets;
@@ -56,33 +56,33 @@ class Bench {
 
   /** Microseconds of one thread for a tile that so many queries read together. */
   double tile(int n_queries) {
-    AttentionPlan plan = plan_runs(1, kTiles);
+    AttentionPlan plan = plan_parts(1, kTiles);
     plan.heads_per_kv_head = n_queries;
-    return run(plan, n_queries, false) * backend_.parallelism() / (n_runs_ * kTiles);
+    return run(plan, n_queries, false) * backend_.parallelism() / (n_parts_ * kTiles);
   }
 
   /** Microseconds of one thread for one more partial per query. */
   double partial() {
     constexpr int kRows = 16;
-    const AttentionPlan whole = plan_runs(kRows, kTiles), cut = plan_runs(kRows, kSpanTiles);
+    const AttentionPlan whole = plan_parts(kRows, kTiles), cut = plan_parts(kRows, kSpanTiles);
     const double more = run(cut, 1, true) - run(whole, 1, true);
-    return std::max(kLeastUs, more * backend_.parallelism() / (n_runs_ * kRows));
+    return std::max(kLeastUs, more * backend_.parallelism() / (n_parts_ * kRows));
   }
 
  private:
-  /** Every run is read by all rows; every row ends after the last run. */
-  AttentionPlan plan_runs(int n_rows, int tiles_per_item) const {
+  /** All rows read every part; every row ends after the last part. */
+  AttentionPlan plan_parts(int n_rows, int tiles_per_item) const {
     AttentionPlan plan;
     std::vector<std::vector<MergeEntry>> entries(static_cast<size_t>(n_rows));
-    for (int run = 0; run < n_runs_; run++) {
-      plan.parts.push_back({blocks_.data() + run * kTiles, kTiles * kTileTokens, 0});
+    for (int part = 0; part < n_parts_; part++) {
+      plan.parts.push_back({blocks_.data() + part * kTiles, kTiles * kTileTokens, 0});
       for (int tile = 0; tile < kTiles; tile += tiles_per_item) {
         plan.pieces.push_back({static_cast<int32_t>(plan.items.size()), 0, 1});
-        plan.items.push_back({run, static_cast<int32_t>(plan.item_rows.size()), n_rows, tile,
+        plan.items.push_back({part, static_cast<int32_t>(plan.item_rows.size()), n_rows, tile,
                               tile + tiles_per_item, plan.n_partials});
         for (int row = 0; row < n_rows; row++) {
           plan.item_rows.push_back({row, 0, kTiles * kTileTokens, 0, -1});
-          entries[static_cast<size_t>(row)].push_back({plan.n_partials++, run});
+          entries[static_cast<size_t>(row)].push_back({plan.n_partials++, part});
         }
       }
     }
@@ -117,7 +117,7 @@ class Bench {
   }
 
   Backend& backend_;
-  int head_dim_, n_runs_, n_blocks_ = 0;
+  int head_dim_, n_parts_, n_blocks_ = 0;
   std::unique_ptr<Buffer> keys_, angles_;
   KvStore store_{};
   RopeTable rope_{};

@@ -14,13 +14,13 @@ namespace cachalot::tests {
 
 namespace {
 
-constexpr int kRuns = 14;  // so few blocks that sequences are sent back and cache is evicted
+constexpr int kSlabs = 14;  // so few that sequences are preempted and cache is evicted
 
 EngineOptions options() {
   EngineOptions engine;
   engine.context_length = 256;
   engine.step_tokens = 48;
-  engine.kv_bytes = uint64_t{kRuns} * kLayers * 2 * 512;
+  engine.kv_bytes = uint64_t{kSlabs} * kLayers * 2 * 512;
   engine.kv_format = "f32";
   engine.grouping = "always";
   engine.check_invariants = true;

@@ -28,11 +28,11 @@ struct Settings {
   uint64_t seed = 1;
 };
 
-EngineOptions options(int context_length, int step_tokens, int n_runs) {
+EngineOptions options(int context_length, int step_tokens, int n_slabs) {
   EngineOptions engine;
   engine.context_length = context_length;
   engine.step_tokens = step_tokens;
-  engine.kv_bytes = static_cast<uint64_t>(n_runs) * kLayers * 2 * 512;  // 2 heads, blocks of 512
+  engine.kv_bytes = static_cast<uint64_t>(n_slabs) * kLayers * 2 * 512;  // 2 heads, blocks of 512
   engine.kv_format = "f32";
   engine.grouping = "always";  // the scripted backend has no speed that could be measured
   engine.check_invariants = true;
@@ -49,8 +49,8 @@ std::string counting_oracle(const Settings& settings) {
   while (deadline.allows(turns)) {
     std::mt19937_64 random(seed);
     const int step_tokens = 1 + static_cast<int>(random() % 96);
-    const int n_runs = 20 + static_cast<int>(random() % 60);
-    Client client(options(512, step_tokens, n_runs));
+    const int n_slabs = 20 + static_cast<int>(random() % 60);
+    Client client(options(512, step_tokens, n_slabs));
     Traffic traffic(client, seed++, {512, 1 + static_cast<int>(random() % 24), true});
     for (int i = 0; i < 400 && deadline.allows(turns); i++, turns++) traffic.act();
     traffic.finish();

@@ -27,8 +27,8 @@ class ForwardingBackend : public Backend {
     return inner_->reads_in_place(dtype, use);
   }
   std::unique_ptr<Weight> prepare_weight(const Tensor& tensor,
-                                         std::span<const uint8_t> laid_out) override {
-    return inner_->prepare_weight(tensor, laid_out);
+                                         std::span<const uint8_t> packed) override {
+    return inner_->prepare_weight(tensor, packed);
   }
   std::unique_ptr<Weight> prepare_table(const Tensor& tensor, const Weight* same) override {
     return inner_->prepare_table(tensor, same);
