@@ -1,5 +1,5 @@
-// The composition root: options and a file become an engine. The only place that names concrete
-// parts.
+// The composition root: makes an engine from options and a file. It is the only place that names
+// concrete parts.
 #pragma once
 
 #include <functional>

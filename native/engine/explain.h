@@ -1,4 +1,4 @@
-// What the planner did in the last steps, and why. For people.
+// Reports for people: what the planner did in the last steps, and why.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// The outputs of a step's rows: how they are to be drawn, and what becomes of what was drawn.
+// The outputs of a step's rows: how they are drawn, and where the results go.
 #pragma once
 
 #include <optional>

@@ -14,8 +14,8 @@ class Pins {
  public:
   explicit Pins(KvCache& cache) : cache_(cache) {}
 
-  /** `tokens` have just been computed, and nothing has been evicted since. `ttl_ms`: after the last
-   * use; 0: until `unpin`. */
+  /** Pins `tokens`, which have just been computed; nothing has been evicted since. `ttl_ms`: how
+   * long they stay pinned after the last use; 0: until `unpin`. */
   void pin(uint64_t pin, const std::string& key, std::span<const int32_t> tokens, int64_t ttl_ms) {
     pins_[pin] = {cache_.pin(key, tokens), ttl_ms};
   }
@@ -43,7 +43,7 @@ class Pins {
 
  private:
   struct Pin {
-    KvSegment* segment;  // null for less than a slab, and once its time is over
+    KvSegment* segment;  // null for less than a slab, and after the time to live
     int64_t ttl_ms;
   };
 

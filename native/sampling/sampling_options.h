@@ -13,7 +13,7 @@ struct DryOptions {
   float multiplier = 0;  // 0: off
   float base = 1.75f;
   int allowed_length = 2;         // repetitions up to here are free
-  int window = 0;                 // of last tokens looked at; 0: all
+  int window = 0;                 // the last tokens that are looked at; 0: all
   std::vector<int32_t> breakers;  // ascending; a repetition ends at such a token
 };
 
@@ -23,7 +23,7 @@ struct SamplingOptions {
   float repetition_penalty = 1;  // of tokens in prompt and answer (Keskar et al. 2019)
   float frequency_penalty = 0;   // per occurrence in the answer
   float presence_penalty = 0;    // for any occurrence in the answer
-  int penalty_window = 0;        // of last tokens that the three look at; 0: all
+  int penalty_window = 0;        // the last tokens that the three look at; 0: all
   DryOptions dry;
   float temperature = 0;
   int top_k = 0;

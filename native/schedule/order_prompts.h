@@ -1,7 +1,7 @@
 // The order in which a batch's prompts are best run (BatchLLM, Zheng et al. 2025). Prompts that
 // share a prefix form a cluster and run together, so that the prefix lives briefly. Clusters that
-// generate much for what they compute come first: their decoding then mixes with the prompts of the
-// others.
+// generate many tokens per computed token come first, so their decoding mixes with the prompts of
+// the others.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ struct BatchOrder {
 };
 
 /** prompts[i]: token ids; max_tokens[i]: the most it generates. Takes as long as sorting texts
- * does: not for a thread that others wait for. */
+ * does, so it should not run on a thread that others wait for. */
 BatchOrder order_prompts(const std::vector<std::vector<int32_t>>& prompts,
                          const std::vector<int32_t>& max_tokens);
 

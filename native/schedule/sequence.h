@@ -24,7 +24,7 @@ struct Sequence {
   Demand demand;
   int priority = kDefaultPriority;  // the highest runs first
   int64_t deadline_ms = 0;          // on the scheduler's clock; 0: none
-  uint64_t arrival = 0;             // of equals, the least runs first
+  uint64_t arrival = 0;             // among equals, the smallest runs first
 
   KvSegment* leaf = nullptr;    // null while waiting
   std::vector<uint32_t> slabs;  // of the whole context, root first; only appended to while running
