@@ -1,5 +1,5 @@
-// What parts of attention cost on this machine: measured, see attention/measure_costs. They decide
-// who reads together, never a result.
+// The costs of attention's parts on this machine, measured by attention/measure_costs. They decide
+// which sequences read together, never a result.
 #pragma once
 
 #include <algorithm>
