@@ -50,8 +50,7 @@ struct PlanShape {
 /** Whole blocks of queries, and enough items for the heads that threads can share them evenly. */
 int rows_per_item(int n_rows, const PlanShape& shape);
 
-/** Decides for each range: its readers read it together, or apart (each alone or with a child's).
- */
+/** Decides for each range whether its readers (or each child's readers) read it on their own. */
 void choose_groups(std::span<const PlanSequence> sequences, const AttentionCosts& costs,
                    const PlanShape& shape, ReaderTree* tree);
 

@@ -36,8 +36,7 @@ constexpr double noise_uniform(uint32_t bits) {
 
 inline double gumbel(uint32_t bits) { return -std::log(-std::log(noise_uniform(bits))); }
 
-/** An upper bound of gumbel(bits): -log(-log u) <= -log(1 - u), and 1 - u >= 2^-(leading ones + 1).
- */
+/** At least gumbel(bits): -log(-log u) <= -log(1 - u), and 1 - u >= 2^-(leading ones + 1). */
 constexpr double most_gumbel(uint32_t bits) {
   return 0.6931471805599454 * (std::countl_one(bits) + 1);
 }

@@ -128,8 +128,7 @@ void KvCache::remove(KvSegment* segment) {
   references_.forget(segment);
   free_slabs(segment, 0);
   KvSegment* parent = segment->parent;
-  if (parent->parent == nullptr)
-    tree_.erase(segment);  // a root is no cache, and may be erased with it
+  if (parent->parent == nullptr) tree_.erase(segment);  // the root may go, too; it is no cache
   else references_.update(parent, [&] { tree_.erase(segment); });
 }
 

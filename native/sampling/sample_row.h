@@ -7,8 +7,7 @@
 
 namespace cachalot {
 
-/** `position`: index of the token to draw. The edits of its logits are made apart, by logit_edits.
- */
+/** `position`: index of the token to draw. logit_edits makes the edits of its logits. */
 inline SampleRow sample_row(const SamplingOptions& options, int position) {
   SampleRow row;
   row.temperature = options.temperature;

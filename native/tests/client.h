@@ -1,4 +1,4 @@
-// An engine over the scripted backend, and those who wait for its answers.
+// An engine over the scripted backend, and a client that waits for its answers.
 #pragma once
 
 #include <condition_variable>

@@ -1,4 +1,4 @@
-// How much a test does: a number of turns, which is the same on every machine, or whatever a time
+// How much a test does: a number of turns, which is the same on every machine, or as many as a time
 // allows.
 #pragma once
 

@@ -1,6 +1,6 @@
 // Blocks of keys and values that a test writes, copies and reads. Only the backend knows the order
-// inside a block, so they are read by attention. All memory is NaN at first: what an op must clear
-// and does not shows.
+// inside a block, so they are read by attention. All memory is NaN at first, so a value that an op
+// must clear and does not clear shows.
 
 #include <cmath>
 
