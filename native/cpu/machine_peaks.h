@@ -1,4 +1,4 @@
-// What this machine can do at most, measured: the yardstick of the benchmarks.
+// Measures the most that this machine can do, with which benchmarks compare.
 #pragma once
 
 #include <string>
