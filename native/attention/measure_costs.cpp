@@ -54,7 +54,7 @@ class Bench {
     backend.wait();
   }
 
-  /** Microseconds of one thread for a tile that so many queries read together. */
+  /** Microseconds of one thread for a tile that n_queries queries read together. */
   double tile(int n_queries) {
     AttentionPlan plan = plan_runs(1, kTiles);
     plan.heads_per_kv_head = n_queries;
@@ -70,7 +70,7 @@ class Bench {
   }
 
  private:
-  /** Every run is read by all rows; every row ends after the last run. */
+  /** A plan in which all rows read every context ("run"); every row ends after the last one. */
   AttentionPlan plan_runs(int n_rows, int tiles_per_item) const {
     AttentionPlan plan;
     std::vector<std::vector<MergeEntry>> entries(static_cast<size_t>(n_rows));

@@ -1,4 +1,4 @@
-// From the rows of a step to an AttentionPlan (backend/attention_plan.h).
+// Makes an AttentionPlan (backend/attention_plan.h) from the rows of a step.
 #pragma once
 
 #include <span>

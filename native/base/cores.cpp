@@ -24,7 +24,7 @@ int logical_cores() { return std::max(1, static_cast<int>(std::thread::hardware_
 std::set<int> allowed_processors() {
   std::set<int> allowed;
   cpu_set_t set;
-  if (::sched_getaffinity(0, sizeof set, &set) != 0) return allowed;  // more than 1024 of them
+  if (::sched_getaffinity(0, sizeof set, &set) != 0) return allowed;  // more than 1024 processors
   for (int processor = 0; processor < CPU_SETSIZE; processor++)
     if (CPU_ISSET(processor, &set)) allowed.insert(processor);
   return allowed;

@@ -12,8 +12,8 @@ struct SystemMemory {
   uint64_t left;   // of them, not in use now; the file cache does not count as in use
 };
 
-/** The least of all limits, and the least of what they leave. `root`: of the file system, for
- * tests. */
+/** The least of all limits, and the least memory that any limit leaves. `root`: of the file system,
+ * for tests. */
 SystemMemory system_memory(const std::string& root = "");
 
 }  // namespace cachalot

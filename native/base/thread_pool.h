@@ -31,8 +31,8 @@ class ThreadPool {
    * is thrown here, when those that have begun have ended. One caller at a time. */
   void parallel_for(int n_pieces, const std::function<void(int piece, int thread)>& body);
 
-  /** The same for ranges of [0, n): of at least `smallest`, which is worth handing over, and some
-   * for each thread. */
+  /** The same for ranges of [0, n): each has at least `smallest` numbers, which are worth handing
+   * over, and there are some for each thread. */
   void parallel_ranges(int64_t n, int64_t smallest,
                        const std::function<void(int64_t begin, int64_t end, int thread)>& body);
 

@@ -65,8 +65,8 @@ struct FloatTask {
 
 /** Online softmax of some queries over consecutive tiles of 32 keys, all of one span. */
 struct AttentionSpan {
-  const uint8_t* const* tiles;  // [n_tiles] block of K in the CPU's layout; V follows at
-  int64_t value_offset;         // so many bytes
+  const uint8_t* const* tiles;  // [n_tiles] block of K in the CPU's layout; V follows after
+  int64_t value_offset;         // this many bytes
   int32_t n_tiles;
   const uint8_t* next;  // the block that will be read after these; may be null
   int32_t first_key;    // index in the context of the first tile's first key

@@ -5,7 +5,7 @@
 
 namespace cachalot::cpu {
 
-/** Of all threads together. An operation is a multiplication or an addition. */
+/** The peaks of all threads together. An operation is a multiplication or an addition. */
 struct MachinePeaks {
   std::string instructions;
   int threads;

@@ -19,7 +19,7 @@ struct ExecuteOptions {
 struct StepOutcome {
   ForwardOutput output;  // logits on the host, if any request wants them there
   Samples samples;
-  ReaderTree readers;  // of the layers that read most
+  ReaderTree readers;  // those of the layers that read most
   double plan_us = 0;  // host time before the first op
 };
 

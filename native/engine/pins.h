@@ -26,7 +26,7 @@ class Pins {
     cache_.unpin(pinned.mapped().segment);
     return true;
   }
-  /** Lets go of the KV of pins whose time to live is over; their numbers stay known. */
+  /** Unpins the KV of pins whose time to live is over; their numbers stay known. */
   void expire(int64_t now_ms) {
     for (auto& [pin, pinned] : pins_) {
       auto& [segment, ttl_ms] = pinned;

@@ -15,7 +15,7 @@ namespace cachalot {
 
 class EvictionOrder {
  public:
-  /** Evicts the least recently used leaf, whatever it is worth. For comparison. */
+  /** From now on evicts the least recently used leaf, whatever its worth. For comparison. */
   void use_lru() { lru_ = true; }
 
   /** Notes a use: the segment was found (`is_hit`), written, or told to be kept. The segment must

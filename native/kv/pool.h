@@ -12,7 +12,7 @@
 
 namespace cachalot {
 
-/** What a KV pool stores per token. */
+/** The shape of the KV that a pool stores per token. */
 struct KvShape {
   KvFormat format;
   int n_layers, n_kv_heads, head_dim;

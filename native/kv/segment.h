@@ -41,7 +41,7 @@ struct KvSegment {
   int end() const { return begin + static_cast<int>(tokens.size()); }
 };
 
-/** Slabs that hold so many tokens. */
+/** The number of slabs that hold n_tokens. */
 inline size_t slabs_for(size_t n_tokens) { return (n_tokens + kTileTokens - 1) / kTileTokens; }
 inline int slabs_for(int n_tokens) {
   return static_cast<int>(slabs_for(static_cast<size_t>(n_tokens)));

@@ -1,6 +1,6 @@
 // The decoder of the Llama family and its kin (Mistral, SmolLM2, Qwen2, Qwen3): RMS norm,
 // grouped-query attention with rotary positions, gated feed-forward (Touvron et al. 2023). Written
-// once over Backend; what differs is in ModelConfig.
+// once over Backend; the differences are in ModelConfig.
 #pragma once
 
 #include <memory>

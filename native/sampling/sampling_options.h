@@ -17,7 +17,7 @@ struct DryOptions {
   std::vector<int32_t> breakers;  // ascending; a repetition ends at such a token
 };
 
-/** In the order of docs/engine.md; backend/params.h says what each does. */
+/** In the order of docs/engine.md; SampleRow in backend/plan_records.h says what each does. */
 struct SamplingOptions {
   std::vector<std::pair<int32_t, float>> bias;
   float repetition_penalty = 1;  // of tokens in prompt and answer (Keskar et al. 2019)

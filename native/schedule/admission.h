@@ -31,7 +31,7 @@ class Admission {
   /** Slabs that `next` and the running ones will probably need beyond those that are available. */
   int missing_slabs(const RunningSequences& running, const Sequence& next) const;
 
-  /** Learns that an answer of so many tokens has ended. */
+  /** Learns the length, in tokens, of an answer that has ended. */
   void learn_length(int n_generated);
 
  private:

@@ -1,5 +1,5 @@
 // The unfinished items of a batch in their order, each with how many tokens it has in common with
-// the next. When an item ends, no other item needs the KV that it shares with none of them
+// the next. When an item ends, the KV that it shares with no unfinished item is not needed any more
 // (BatchLLM, Zheng et al. 2025: a prefix lives until its last user ends).
 #pragma once
 

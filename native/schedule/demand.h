@@ -46,9 +46,9 @@ class Demand {
   int max_tokens() const { return max_tokens_; }
   /** Rows whose outputs are wanted in all, delivered ones included. */
   size_t n_rows() const { return rows_.size(); }
-  /** The first so many tokens must be computed before the request can end. */
+  /** How many first tokens must be computed before the request can end. */
   int n_compute() const { return n_compute_; }
-  /** The first so many tokens may come from the cache; rows whose outputs are wanted must be
+  /** How many first tokens may come from the cache; rows whose outputs are wanted must be
    * computed. */
   int n_reusable() const {
     return n_delivered_ < rows_.size() ? rows_[n_delivered_] : n_compute_ - 1;

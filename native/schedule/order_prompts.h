@@ -13,7 +13,7 @@ struct BatchOrder {
   std::vector<int32_t> order;  // prompt at each rank
   std::vector<int32_t>
       shared_with_next;         // tokens that ranks i and i + 1 have in common; the last: 0
-  int64_t distinct_tokens = 0;  // nodes of the prefix tree: what must be computed at least
+  int64_t distinct_tokens = 0;  // nodes of the prefix tree: the least that must be computed
 };
 
 /** prompts[i]: token ids; max_tokens[i]: the most it generates. Takes as long as sorting texts

@@ -19,7 +19,7 @@ struct Sequence {
   uint64_t id = 0;
   ActiveRequest* request = nullptr;
   std::string key;              // of the tree: sequences of different keys share nothing
-  std::vector<int32_t> tokens;  // the prompt and what was generated
+  std::vector<int32_t> tokens;  // the prompt and the generated tokens
   int n_prompt = 0;
   Demand demand;
   int priority = kDefaultPriority;  // the highest runs first

@@ -19,7 +19,7 @@ class Deadline {
         end_(Clock::now() + std::chrono::duration_cast<Clock::duration>(
                                 std::chrono::duration<double>(effort.seconds))) {}
 
-  /** Whether there is another turn after so many. */
+  /** Whether there is another turn after `turns`. */
   bool allows(int turns) const {
     return effort_.seconds > 0 ? Clock::now() < end_ : turns < effort_.turns;
   }

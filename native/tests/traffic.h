@@ -21,8 +21,7 @@ class Traffic {
   Traffic(Client& client, uint64_t seed, const TrafficShape& shape)
       : client_(client), random_(seed), shape_(shape), next_pin_((seed << 32) + 1) {}
 
-  /** Submits, aborts, pins and forks at random; waits for requests that must end, and checks them.
-   */
+  /** Submits, aborts, pins and forks at random; waits for requests that must end, checks them. */
   void act();
   /** Waits for everything. */
   void finish();

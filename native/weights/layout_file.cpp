@@ -21,8 +21,8 @@ constexpr size_t kChunk = 4 << 20;  // bytes; after each, it looks whether to st
 
 uint64_t round_up(uint64_t offset) { return (offset + kPage - 1) / kPage * kPage; }
 
-/** Against damage, not against malice: sums and sums of sums over 16 lanes of words (Fletcher
- * 1982), which compilers turn into vectors. */
+/** Finds damage, but is no protection from malice: sums and sums of sums over 16 lanes of words
+ * (Fletcher 1982), which compilers turn into vectors. */
 uint64_t checksum(std::span<const uint8_t> bytes) {
   constexpr size_t kLanes = 16;
   uint32_t first[kLanes] = {}, second[kLanes] = {}, words[kLanes];

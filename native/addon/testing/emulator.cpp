@@ -49,7 +49,7 @@ Napi::Value check(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// emulatorReport(library): what was found, line by line
+// emulatorReport(library): the faults and counts that were found, line by line
 Napi::Value report(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), find<const char*()>(info, "emulator_report")());
 }

@@ -133,7 +133,7 @@ class Simulation {
   Outcome outcome_;
 };
 
-/** Prompts as a trace gives them: hashes of blocks, each standing for so many tokens of its own. */
+/** Prompts as a trace gives them: hashes of blocks. Each hash stands for a block of tokens. */
 std::vector<std::vector<int32_t>> prompts_of(const Napi::Object& trace) {
   const auto lengths = integers_of(trace.Get("lengths")), hashes = integers_of(trace.Get("hashes")),
              ends = integers_of(trace.Get("hashEnds"));

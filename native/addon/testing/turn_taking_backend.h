@@ -68,7 +68,7 @@ class TurnTakingBackend final : public ForwardingBackend {
   std::span<const AttentionPlan> given_;  // of the step
   std::vector<AttentionPlan> plans_;      // in their place; empty: none is changed
   std::unique_ptr<Buffer> partials_;      // of plans_
-  const float* zeroed_ = nullptr;         // what stands for all results of attention
+  const float* zeroed_ = nullptr;         // zeros in place of all results of attention
 };
 
 }  // namespace cachalot::addon
