@@ -25,8 +25,8 @@ struct Request {
   int max_tokens = 0;
   SamplingOptions sampling;
   std::vector<int32_t> stop_tokens;
-  std::vector<int32_t> rows;        // kLogits: ascending indices into tokens
-  uint64_t pin = 0;                 // kPrefill: if not 0, the KV is pinned under this number
+  std::vector<int32_t> rows;  // kLogits: ascending indices into tokens
+  uint64_t pin = 0;  // kPrefill: if not 0, the KV is pinned under this number until unpinned
   int priority = kDefaultPriority;  // 0 to 100: the highest runs first, and keeps its KV longest
   int64_t ttl_ms = 0;        // kPrefill: how long its KV is kept after its last use; 0: no limit
   int64_t deadline_ms = 0;   // from submission; 0: none

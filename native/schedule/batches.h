@@ -24,7 +24,7 @@ class Batches {
   }
 
   struct EndedItem {
-    int n_shared;          // the first tokens of the item that other items still read
+    int n_shared;          // how many of its first tokens other items will still read
     size_t n_batch_items;  // the size of the batch if this item was the last, else 0
   };
   /** Ends an item. Returns nothing if there is no such item, or if it has ended before. */
