@@ -1,4 +1,4 @@
-// What the addon keeps per JavaScript environment: the main thread and each worker have their own.
+// The addon's data per JavaScript environment: the main thread and each worker have their own.
 #pragma once
 
 #include <napi.h>

@@ -1,5 +1,6 @@
-// What JavaScript hands over, read without trust: of the right type, whole and within the range of
-// the C++ type, or invalid_argument by name. Nothing is coerced, because that may call JavaScript.
+// Reads JavaScript's arguments without trust: each is of the right type, whole and within the range
+// of the C++ type, or invalid_argument names it. Nothing is coerced, because that may call
+// JavaScript.
 #pragma once
 
 #include <napi.h>
@@ -61,7 +62,7 @@ inline Napi::Function function_from(const Napi::Value& value, const char* name) 
   return value.As<Napi::Function>();
 }
 
-/** A copy, which nobody can change any more: check that one. Detached arrays are empty. */
+/** A copy, which JavaScript cannot change any more: check the copy. Detached arrays are empty. */
 template <typename Element>
 std::vector<Element> array_from(const Napi::Value& value, const char* name) {
   constexpr bool kIsFloat = std::is_same_v<Element, float>;

@@ -83,7 +83,7 @@ Napi::Value elements_to_js(Napi::Env env, const GgufArray& array) {
   auto strings = Napi::Array::New(env, array.text_ends.size());
   size_t start = 0;
   for (uint32_t i = 0; i < array.text_ends.size(); i++) {
-    const Napi::HandleScope scope(env);  // handles of millions would stay until the end
+    const Napi::HandleScope scope(env);  // else millions of handles would stay until the end
     strings.Set(i, Napi::String::New(env, array.text.data() + start, array.text_ends[i] - start));
     start = array.text_ends[i];
   }

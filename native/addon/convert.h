@@ -12,8 +12,7 @@
 
 namespace cachalot::addon {
 
-/** These throw invalid_argument for what is of another type, or not within the range of its type.
- */
+/** These throw invalid_argument for a value of another type, or outside the range of its type. */
 SamplingOptions sampling_from(const Napi::Value& value);
 Request request_from(const Napi::Value& value);
 EngineOptions engine_options_from(const Napi::Value& value);

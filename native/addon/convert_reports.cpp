@@ -1,4 +1,4 @@
-// What the engine tells of itself, for JavaScript.
+// The engine's reports about itself, for JavaScript.
 
 #include "addon/convert.h"
 

@@ -75,7 +75,7 @@ Engine& EngineWrap::engine() {
   return *handle_->engine;
 }
 
-// Arguments are read before the engine is looked for: what reads them may call JavaScript, and that
+// Arguments are read before the engine is looked for: reading them may call JavaScript, and that
 // may dispose the engine.
 Napi::Value EngineWrap::submit(const Napi::CallbackInfo& info) {
   Request request = request_from(info[0]);
@@ -155,8 +155,8 @@ Napi::Value EngineWrap::save_layout(const Napi::CallbackInfo& info) {
   return PromiseWork<std::shared_ptr<EngineHandle>>::run(info.Env(), work, finish);
 }
 
-/** Ends the thread off the JavaScript thread: a step in flight may take a while. Where there is no
- * memory even for that, it ends here. */
+/** Ends the engine's thread on a worker thread, because a step in flight may take a while. If there
+ * is no memory for that, it ends here. */
 Napi::Value EngineWrap::dispose(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const auto handle = std::exchange(handle_, nullptr);

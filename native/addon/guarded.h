@@ -1,4 +1,4 @@
-// What stands between JavaScript and C++: every exception becomes a JavaScript error with a code of
+// The guard between JavaScript and C++: every exception becomes a JavaScript error with a code of
 // ours, whatever it was and wherever memory ran out.
 #pragma once
 
@@ -19,7 +19,7 @@ Napi::Value guarded(Napi::Env env, const Call& call) {
   }
 }
 
-/** The same for what returns a promise: it is rejected, and nothing is thrown. */
+/** The same for calls that return a promise: it is rejected, and nothing is thrown. */
 template <typename Call>
 Napi::Value promised(Napi::Env env, const Call& call) {
   try {

@@ -30,7 +30,7 @@ Napi::Value PromptOrderer::add(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&] {
     auto tokens = array_from<int32_t>(info[0], "tokens");
     const auto max_tokens = integer_from<int32_t>(info[1], "maxTokens");
-    prompts_.max_tokens.resize(prompts_.tokens.size());  // without what a failed call has left
+    prompts_.max_tokens.resize(prompts_.tokens.size());  // drops the rest of a failed call
     prompts_.max_tokens.push_back(max_tokens);
     prompts_.tokens.push_back(std::move(tokens));
     return info.Env().Undefined();

@@ -1,6 +1,6 @@
 // The one way from the engine's thread to JavaScript: called once per step with all sequences' new
-// tokens. What is sent waits in a mailbox until JavaScript looks, so that nothing is lost where
-// there is no memory for a message.
+// tokens. Events wait in a mailbox until JavaScript looks, so that nothing is lost when there is
+// no memory for a message.
 #pragma once
 
 #include <napi.h>
@@ -13,8 +13,8 @@
 
 namespace cachalot::addon {
 
-// Over the C interface: node-addon-api's wrapper drops, without freeing, what is still queued when
-// the environment ends.
+// Uses the C interface: node-addon-api's wrapper drops, without freeing them, the calls that are
+// still queued when the environment ends.
 class TokenChannel {
  public:
   TokenChannel(Napi::Env env, const Napi::Function& callback)
@@ -33,7 +33,7 @@ class TokenChannel {
   TokenChannel(const TokenChannel&) = delete;
   TokenChannel& operator=(const TokenChannel&) = delete;
 
-  /** On the engine's thread, or before there is one on that which loads it. Never blocks. */
+  /** Called on the engine's thread, or before that exists, on the loading one. Never blocks. */
   void send(StepEvents events) noexcept {
     const std::lock_guard lock(mailbox_->mutex);
     mailbox_->events.append(std::move(events));
@@ -60,7 +60,7 @@ class TokenChannel {
     }
   };
 
-  /** On the JavaScript thread; `env` is null when the environment ends. */
+  /** Called on the JavaScript thread; `env` is null when the environment ends. */
   static void deliver(napi_env env, napi_value callback, void* context, void* /*data*/) {
     if (env == nullptr) return;
     const StepEvents events = (*static_cast<std::shared_ptr<Mailbox>*>(context))->take();

@@ -1,5 +1,5 @@
-// What parts of attention cost on this machine: measured, see attention/measure_costs. They decide
-// who reads together, never a result.
+// The costs of attention's parts on this machine, measured by attention/measure_costs. They decide
+// which sequences read together, never a result.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +10,7 @@ namespace cachalot {
 struct AttentionCosts {
   static constexpr std::array<int, 11> kQueries{1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64};
 
-  /** Microseconds of one KV head of one tile, for so many queries that read it together. */
+  /** Microseconds of one KV head of one tile, when kQueries[i] queries read it together. */
   std::array<double, kQueries.size()> tile_us{};
   /** Microseconds of one query's partial result: its own query, its write and its merge. */
   double partial_us = 0;

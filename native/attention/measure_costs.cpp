@@ -17,10 +17,10 @@ namespace {
 constexpr int kLeastParts = 64;          // contexts, which share their blocks
 constexpr int kPartsPerUnit = 4;         // of what works at the same time
 constexpr int kTiles = 2 * kSpanTiles;  // of each
-// Half a second-level cache: who reads apart finds what the first has read, so it is arithmetic
-// that grouping must win by.
+// Half a second-level cache: sequences that read apart find there what the first has read, so
+// grouping must win by arithmetic.
 constexpr size_t kBytes = size_t{512} << 10;
-constexpr double kLeastUs = 0.02;  // a partial is never for nothing
+constexpr double kLeastUs = 0.02;  // a partial is never free
 constexpr int kRepetitions = 5;
 
 double now_us() {
@@ -29,7 +29,7 @@ double now_us() {
       .count();
 }
 
-/** Contexts whose keys and values are zeros: the arithmetic does not mind. */
+/** Contexts whose keys and values are zeros: arithmetic takes as long with any numbers. */
 class Bench {
  public:
   Bench(Backend& backend, KvFormat format, int head_dim)
@@ -42,7 +42,7 @@ class Bench {
     store_ = {keys_->data(), format, 1, 1, head_dim, units};
     for (int i = 0; i < n_parts_ * kTiles; i++)
       blocks_.push_back(static_cast<uint32_t>(i % n_blocks_) * units);
-    // Pages are there after a first write.
+    // A first write makes the system supply the pages.
     std::vector<KvTarget> targets;
     for (int i = 0; i < n_blocks_; i++) targets.push_back({static_cast<uint32_t>(i) * units, 0, 0});
     angles_ = backend.allocate(static_cast<size_t>(head_dim) * sizeof(float));
@@ -54,7 +54,7 @@ class Bench {
     backend.wait();
   }
 
-  /** Microseconds of one thread for a tile that so many queries read together. */
+  /** Microseconds of one thread for a tile that n_queries queries read together. */
   double tile(int n_queries) {
     AttentionPlan plan = plan_parts(1, kTiles);
     plan.heads_per_kv_head = n_queries;
@@ -95,7 +95,7 @@ class Bench {
     return plan;
   }
 
-  /** The best of a few: others on the machine only add. */
+  /** The best of a few times: other processes can only make one longer. */
   double run(const AttentionPlan& plan, int n_heads, bool merges) {
     const auto rows = static_cast<size_t>(plan.n_rows() * n_heads);
     const auto vectors =
@@ -111,7 +111,7 @@ class Bench {
           {store_, rope_, 0, n_heads, 1.0f, vectors->floats(), 0, partials->floats()});
       if (merges) backend_.attention_merge({0, partials->floats(), n_heads, head_dim_, out});
       backend_.wait();
-      if (i > 0) best = std::min(best, now_us() - start);  // the first touches its memory
+      if (i > 0) best = std::min(best, now_us() - start);  // the first run touches its memory
     }
     return best;
   }
@@ -130,14 +130,14 @@ std::string file_name(const std::string& key) {
   return "attention-costs-" + std::to_string(hash) + ".txt";
 }
 
-/** Nothing but the costs of this key, in a file that only we can have written. */
+/** Reads the costs of this key only, and only from a file that nobody else can have written. */
 std::optional<AttentionCosts> read_costs(const std::string& path, const std::string& key) {
   std::string text;
   try {
     const MappedFile file(path, Writers::kOnlyUs);
     text.assign(file.bytes().begin(), file.bytes().end());
   } catch (const Error&) {
-    return std::nullopt;  // it is measured
+    return std::nullopt;  // then it is measured
   }
   std::istringstream lines(text);
   std::string line;

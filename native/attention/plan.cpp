@@ -7,7 +7,7 @@ namespace cachalot {
 namespace {
 
 constexpr int kManyItems = 4;  // per thread
-constexpr int kFewPieces = 2;  // per thread: below, items are cut at every span
+constexpr int kFewPieces = 2;  // per thread: with fewer, items are cut at every span
 
 class Planner {
  public:
@@ -37,8 +37,8 @@ class Planner {
  private:
   struct Row {
     std::vector<MergeEntry> entries;
-    int32_t resumes = -1;  // the partial of a span that has been begun
-    int32_t phase = 0;     // after the one that made it
+    int32_t resumes = -1;  // the partial of a span that is not finished; -1: none
+    int32_t phase = 0;     // the first phase after the one that wrote this partial
   };
   struct RowOfContext {
     int32_t row, position;
@@ -59,7 +59,7 @@ class Planner {
     return options_.window == 0 ? 0 : std::max(0, position + 1 - options_.window);
   }
 
-  /** What readers [first, end) read from `tile` on. `ranges`: what some of them share there. */
+  /** Adds all that readers [first, end) read from `tile` on. `ranges`: shared by some of them. */
   void add_readers(int first, int end, std::span<const int32_t> ranges, int tile) {
     for (const int32_t index : ranges) {
       const SharedRange& range = tree_.ranges[static_cast<size_t>(index)];
@@ -79,7 +79,7 @@ class Planner {
     add_tiles(rows, part, tile, range.end_tile, true);
   }
 
-  /** A block of rows reads up to its last row's own key. */
+  /** Adds a sequence's own reads, in blocks of rows. A block reads up to its last row's own key. */
   void add_own(int reader, int tile) {
     const PlanSequence& sequence = sequence_at(reader);
     std::vector<RowOfContext> rows;
@@ -100,8 +100,8 @@ class Planner {
       rows->push_back({sequence.first_row + i, sequence.first_position + i});
   }
 
-  /** Tiles [tile, end) of a part for some rows. The span that a shared range leaves unfinished goes
-   * on where the range does. */
+  /** Adds tiles [tile, end) of a part for some rows. A shared range may end inside a span; the
+   * items that follow the range finish that span. */
   void add_tiles(const std::vector<RowOfContext>& rows, int part, int tile, int end, bool shared) {
     int least_key = first_key(rows[0].position);
     for (const auto& row : rows) least_key = std::min(least_key, first_key(row.position));
@@ -137,7 +137,7 @@ class Planner {
     for (const auto& row : rows) rows_[static_cast<size_t>(row.row)].phase = siblings.phase + 1;
   }
 
-  /** Those of the rows that read any of the item's keys. Returns its phase. */
+  /** Adds an item for those of the rows that read any of its keys. Returns its phase. */
   int add_item(std::span<const RowOfContext> rows, int part, int first_tile, int end_tile,
                bool unfinished) {
     WorkItem item{part,     static_cast<int32_t>(plan_.item_rows.size()),
@@ -161,14 +161,14 @@ class Planner {
     return phase;
   }
 
-  /** What is shared first: it is the larger part. Rows of one range take turns at the blocks of one
-   * head, which stay in the cache. */
+  /** Shared items come first, because they are the larger ones. Items of one range follow each
+   * other for one head, so that its blocks stay in the processor's cache. */
   void order_pieces() {
     std::stable_sort(siblings_.begin(), siblings_.end(), [](const Siblings& a, const Siblings& b) {
       return std::pair(a.phase, !a.shared) < std::pair(b.phase, !b.shared);
     });
     const int n_heads = options_.shape.n_kv_heads;
-    // Many small items are taken whole: their blocks of all heads lie one after the other.
+    // Many small items are not cut by head: their blocks of all heads lie one after the other.
     const bool many =
         static_cast<int>(plan_.items.size()) >= kManyItems * options_.shape.parallelism;
     for (size_t i = 0; i < siblings_.size(); i++) {

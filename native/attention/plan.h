@@ -1,4 +1,4 @@
-// From the rows of a step to an AttentionPlan (backend/attention_plan.h).
+// Makes an AttentionPlan (backend/attention_plan.h) from the rows of a step.
 #pragma once
 
 #include <span>
@@ -14,13 +14,13 @@ enum class Grouping { kAuto, kAlways, kNever };
 
 struct PlanOptions {
   PlanShape shape;
-  int window = 0;  // a row reads the last so many keys, its own included; 0: all
+  int window = 0;  // the last keys that a row reads, its own included; 0: all
   Grouping grouping = Grouping::kAlways;
   const AttentionCosts* costs = nullptr;  // for kAuto
 };
 
 /** Covers every (row, key at or before it and in its window) exactly once. The options change how
- * work is cut, never a result. `tree`: which ranges are shared, and who reads them together. */
+ * work is cut, never a result. `tree`: the shared ranges, and which of them are read together. */
 AttentionPlan plan_attention(std::span<const PlanSequence> sequences, const PlanOptions& options,
                              ReaderTree* tree = nullptr);
 

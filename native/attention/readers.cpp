@@ -22,10 +22,11 @@ int common_slabs(std::span<const uint32_t> a, std::span<const uint32_t> b, int k
 }
 
 constexpr int kMaxQueries = 128;  // rows x heads of a query group that go through a tile one by one
-constexpr int kQueryBlock = 32;   // as many go side by side
+constexpr int kQueryBlock = 32;   // queries that go side by side
 constexpr int kEnoughPieces = 4;  // per thread, for shares that are nearly even
-// Of the time apart. With 0.9, four sequences read together at 0.8 of the estimate were 5 % slower
-// in `npm run bench:shared`: what is apart overlaps better than the estimate knows.
+// Reading together must take less than this share of the estimated time apart. With 0.9, four
+// sequences that were grouped at an estimated 0.8 were 5 % slower in `npm run bench:shared`:
+// separate reads overlap better than the estimate says.
 constexpr double kWorthwhile = 0.75;
 
 class Finder {
@@ -45,12 +46,12 @@ class Finder {
     return sequences_[static_cast<size_t>(tree_.order[static_cast<size_t>(i)])].slabs;
   }
 
-  /** Makes ranges of those among order[first, end) that have the same slab at `tile`. */
+  /** Makes a range of each set of sequences in order[first, end) with the same slab at `tile`. */
   void divide(int first, int end, int tile, int parent) {
     const auto at = [&](int sequence) -> int64_t {
       const auto& slabs = sequences_[static_cast<size_t>(sequence)].slabs;
       const auto index = static_cast<size_t>(tile);
-      return index < slabs.size() ? int64_t{slabs[index]} : -1 - sequence;  // past its end: alone
+      return index < slabs.size() ? int64_t{slabs[index]} : -1 - sequence;  // ended: alone
     };
     std::sort(tree_.order.begin() + first, tree_.order.begin() + end,
               [&](int a, int b) { return std::pair(at(a), a) < std::pair(at(b), b); });
@@ -82,8 +83,8 @@ class Finder {
   ReaderTree tree_;
 };
 
-/** How many partials each row gets by reading a range apart from what follows it: one for each span
- * group that holds any of its whole spans, and one if it ends inside a span. */
+/** How many partials each row gets when a range is read apart from its continuation: one for each
+ * span group that holds any of its whole spans, and one if it ends inside a span. */
 int partials_of(const SharedRange& range) {
   const int whole_end = range.end_tile / kSpanTiles * kSpanTiles;
   const int whole = whole_end <= range.first_tile ? 0
@@ -111,7 +112,7 @@ int rows_per_item(int n_rows, const PlanShape& shape) {
 
 void choose_groups(std::span<const PlanSequence> sequences, const AttentionCosts& costs,
                    const PlanShape& shape, ReaderTree* tree) {
-  // What one tile costs all readers of a range, if they read it as they read what follows it.
+  // The cost of one tile for all readers of a range, if they read it as they read its continuation.
   std::vector<double> apart(tree->ranges.size());
   const auto alone = [&](int i) {
     const int sequence = tree->order[static_cast<size_t>(i)];

@@ -17,8 +17,8 @@ struct PlanSequence {
   std::span<const uint32_t> slabs;  // addresses, one per 32 tokens, the rows' own included
 };
 
-/** Tiles [first_tile, end_tile) of the contexts of at least two sequences, which hold the same
- * slabs there. */
+/** Tiles [first_tile, end_tile) of at least two sequences, whose contexts hold the same slabs
+ * there. */
 struct SharedRange {
   int32_t first_tile, end_tile;
   int32_t first_reader, n_readers;  // in ReaderTree::order
@@ -31,26 +31,26 @@ struct SharedRange {
 };
 
 struct ReaderTree {
-  std::vector<int32_t> order;       // sequences, those that share beside each other
+  std::vector<int32_t> order;       // sequences; those that share are beside each other
   std::vector<SharedRange> ranges;  // parents first
   std::vector<int32_t> tops;        // ranges that begin at the first tile
 };
 
-/** A slab has one owner in the prefix tree, so equal addresses at one place mean equal contexts up
+/** A slab has one owner in the radix tree, so equal addresses at one place mean equal contexts up
  * to there. */
 ReaderTree find_shared_ranges(std::span<const PlanSequence> sequences);
 
-/** What decides how rows are cut into items. */
+/** The numbers that decide how rows are cut into items. */
 struct PlanShape {
   int heads_per_kv_head;  // H / G
   int n_kv_heads;         // G
-  int parallelism;        // threads, or multiprocessors: what works at the same time
+  int parallelism;        // threads or multiprocessors that work at the same time
 };
 
-/** Whole blocks of queries, and as many items for the heads as threads can share evenly. */
+/** Whole blocks of queries, and enough items for the heads that threads can share them evenly. */
 int rows_per_item(int n_rows, const PlanShape& shape);
 
-/** Marks the ranges that are better read by each reader (or each child's readers) on its own. */
+/** Decides for each range whether its readers (or each child's readers) read it on their own. */
 void choose_groups(std::span<const PlanSequence> sequences, const AttentionCosts& costs,
                    const PlanShape& shape, ReaderTree* tree);
 

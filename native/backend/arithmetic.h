@@ -4,7 +4,7 @@
 // Attention: a *tile* is 32 keys, one online-softmax step. Tiles chain in order inside a *span* of
 // 256 keys, which starts fresh. Spans fold left to right inside a *span group* of 16; span groups
 // fold left to right. So a row's result depends on its context alone, however work is cut. An item
-// begins at a span, or inside one where another item left off: its rows resume that item's
+// begins at a span, or inside one where another item ended: its rows resume that item's
 // partials. An item that does not begin a span group ends with its first span.
 #pragma once
 

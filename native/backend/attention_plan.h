@@ -1,5 +1,5 @@
 // Which rows of a step read which keys: plain arrays that kernels walk, the same for every layer of
-// a class. How work may be cut without a change of bits: backend/arithmetic.h.
+// a class. backend/arithmetic.h says how work may be cut without a change of bits.
 #pragma once
 
 #include <vector>

@@ -1,5 +1,5 @@
-// A device that can run the model: memory, and one method per op. Written once above this line,
-// twice below.
+// A device that can run the model: memory, and one method per op. Code above this interface is
+// written once; code below it, once per kind of device.
 #pragma once
 
 #include <memory>
@@ -9,7 +9,7 @@
 
 namespace cachalot {
 
-/** What computes. */
+/** The device that computes. */
 struct DeviceDescription {
   std::string kind;          // "cpu" or "cuda"
   std::string name;          // of a GPU; empty for the CPU, which the host can name
@@ -29,21 +29,21 @@ class Backend {
   virtual void check_kv(KvFormat format, int head_dim) const = 0;
 
   virtual std::unique_ptr<Buffer> allocate(size_t bytes) = 0;
-  /** Bytes that KV may take if nobody says how much: of what is free now. */
+  /** Bytes that KV takes if the caller names no number: a part of the memory that is free now. */
   virtual uint64_t memory_for_kv() const = 0;
-  /** Bytes that KV may take at most, whoever says how much; UINT64_MAX where `allocate` knows. */
+  /** The most bytes that a caller may ask for KV; UINT64_MAX if `allocate` finds the limit. */
   virtual uint64_t kv_limit() const = 0;
-  /** Names the layout of packed weights: another process may use what one has packed under this
-   * name. */
+  /** Names the layout of packed weights: processes may use each other's packed weights if this name
+   * is the same. */
   virtual std::string layout() const = 0;
-  /** Whether weights, or tables, of this type go on reading the tensor they were made of. */
+  /** Whether weights, or tables, of this type keep reading the tensor they were made from. */
   virtual bool reads_in_place(DType dtype, WeightUse use) const = 0;
   /** `packed`: the packed bytes of an earlier weight that was made of an equal tensor, or empty;
    * they must outlive the weight. So must `tensor`, if weights of its type read it in place. */
   virtual std::unique_ptr<Weight> prepare_weight(const Tensor& tensor,
                                                  std::span<const uint8_t> packed) = 0;
-  /** The same for `gather_rows`. `same`: a weight of the same tensor, with which it may share what
-   * was made of it, or null. */
+  /** The same for `gather_rows`. `same`: a weight of the same tensor, whose memory the table may
+   * share, or null. */
   virtual std::unique_ptr<Weight> prepare_table(const Tensor& tensor, const Weight* same) = 0;
 
   /** Names the host's arrays that the ops up to `wait` read; an op says which of them by index. The
@@ -54,7 +54,7 @@ class Backend {
   virtual void start() = 0;
   /** Whether the host is free between `start` and `wait`; else ops run when they are called. */
   virtual bool is_async() const = 0;
-  /** Returns when all ops are done and what they write to the host is there. */
+  /** Returns when all ops are done and their results for the host are there. */
   virtual void wait() = 0;
   /** Device memory as the host can read it, until the next op. */
   virtual const float* host_view(const float* values, size_t n) = 0;

@@ -10,14 +10,14 @@ namespace cachalot {
 
 namespace {
 
-/** The blocks of 32 have one scale, and one minimum if any. */
+/** A block of 32 has one scale, and one minimum if any. */
 void read_plain_scale(const uint8_t* block, BlockCodes* out) {
   out->d = load_u16(block);
   out->scales[0] = 1;
   out->mins[0] = 1;
 }
 
-/** As above for types that add: w = d code + m, and we subtract. */
+/** The same for types that add a minimum: w = d code + m. Ours is subtracted. */
 void read_scale_and_offset(const uint8_t* block, BlockCodes* out) {
   read_plain_scale(block, out);
   out->dmin = load_u16(block + 2) ^ 0x8000;
@@ -70,8 +70,8 @@ void read_q5_1(const uint8_t* block, BlockCodes* out) {
 }
 
 // Eight 6-bit scales and eight 6-bit minima in 12 bytes: the first four of each in the low bits of
-// bytes 0..3 and 4..7, the others in nibbles of bytes 8..11 with their upper two bits on top of the
-// first.
+// bytes 0..3 and 4..7, the others in nibbles of bytes 8..11, with their upper two bits above those
+// of the first four.
 void read_k_scales(const uint8_t* packed, BlockCodes* out) {
   for (int i = 0; i < 4; i++) {
     out->scales[i] = static_cast<int8_t>(packed[i] & 63);
@@ -109,7 +109,7 @@ void read_q5_k(const uint8_t* block, BlockCodes* out) {
 }
 
 // scales[16]: scale | min << 4 per 16 elements; q[64]; f16 d, dmin. Each 32 bytes of q hold 128
-// elements, in four runs of 32 of two bits each.
+// elements: four times 32, of two bits each.
 void read_q2_k(const uint8_t* block, BlockCodes* out) {
   for (int i = 0; i < 16; i++) {
     out->scales[i] = static_cast<int8_t>(block[i] & 15);
@@ -142,7 +142,7 @@ void read_q3_k(const uint8_t* block, BlockCodes* out) {
 }
 
 // low[128] nibbles, high[64] bit pairs, i8 scales[16], f16 d. Each half of 128 elements takes 64
-// and 32 bytes of them: four runs of 32.
+// and 32 bytes of them: four times 32.
 void read_q6_k(const uint8_t* block, BlockCodes* out) {
   for (int i = 0; i < 256; i++) {
     const int half = i / 128, run = i / 32 % 4, byte = i % 32;

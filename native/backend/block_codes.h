@@ -1,5 +1,5 @@
-// The file formats' blocks, taken apart: the one place that knows how GGUF packs bits. Packing and
-// gather_rows both read weights through it.
+// Takes the blocks of the file formats apart. It is the one place that knows how GGUF packs bits;
+// packing and gather_rows both read weights through it.
 #pragma once
 
 #include <cstdint>

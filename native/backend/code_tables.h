@@ -1,5 +1,5 @@
-// Numbers that codes of two formats stand for. C headers only: files of several instruction sets
-// include it.
+// Tables from the codes of two families of formats to numbers. C headers only: files of several
+// instruction sets include it.
 #pragma once
 
 #include <stdint.h>

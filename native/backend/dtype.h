@@ -1,4 +1,4 @@
-// What is known of element types by name and size.
+// The names and sizes of element types.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Gumbel noise keyed by (seed, completion, position, token): the same on every device. A draw is
-// then a pure function of the logits and the key, whatever else is in the step.
+// Gumbel noise keyed by (seed, completion, position, token): the same on every device. So a draw is
+// a pure function of the logits and the key, whatever else is in the step.
 #pragma once
 
 #include <bit>
@@ -24,19 +24,19 @@ constexpr uint64_t noise_key(uint64_t seed, uint32_t completion, int32_t positio
   return mix(mix(mix(seed) ^ completion) ^ static_cast<uint64_t>(static_cast<uint32_t>(position)));
 }
 
-/** What a token's noise is made from. */
+/** The bits that a token's noise is made from. */
 constexpr uint32_t noise_bits(uint64_t key, int32_t token) {
   return static_cast<uint32_t>(mix(key ^ static_cast<uint64_t>(token)) >> 32);
 }
 
-/** Uniform in (0, 1): what -log(-log(u)) makes noise of. */
+/** The u in (0, 1), uniform, of which -log(-log(u)) makes noise. */
 constexpr double noise_uniform(uint32_t bits) {
   return (static_cast<double>(bits) + 0.5) * 0x1p-32;
 }
 
 inline double gumbel(uint32_t bits) { return -std::log(-std::log(noise_uniform(bits))); }
 
-/** No less than gumbel(bits): -log(-log u) <= -log(1 - u), and 1 - u >= 2^-(leading ones + 1). */
+/** At least gumbel(bits): -log(-log u) <= -log(1 - u), and 1 - u >= 2^-(leading ones + 1). */
 constexpr double most_gumbel(uint32_t bits) {
   return 0.6931471805599454 * (std::countl_one(bits) + 1);
 }

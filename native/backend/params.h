@@ -82,7 +82,7 @@ struct KvWriteParams {
   const float* v;  // [R, G, D]
 };
 
-/** Between steps. */
+/** Copies tokens between slabs. Called between steps. */
 struct KvCopyParams {
   KvStore store;
   std::span<const KvCopy> copies;

@@ -1,6 +1,6 @@
-// What a step brings along besides weights and KV, as plain records. The host fills arrays of them;
-// the CPU reads the arrays where they are, a GPU gets copies of the same bytes. C headers only, and
-// no padding: the addon and the CUDA library need not share a compiler.
+// The inputs of a step besides weights and KV, as plain records. The host fills arrays of them; the
+// CPU reads the arrays where they are, a GPU gets copies of the same bytes. C headers only, and no
+// padding, because the addon and the CUDA library need not share a compiler.
 #pragma once
 
 #include <stdint.h>
@@ -25,13 +25,13 @@ struct WorkItem {
 /** One row of an item: which row of the step, and how much of the part it reads. */
 struct ItemRow {
   int32_t row;        // in the step
-  int32_t first_key;  // it reads keys [first_key, end_key) of the part
+  int32_t first_key;  // the row reads keys [first_key, end_key) of the part
   int32_t end_key;
   int32_t query_position;  // angle at which its query is rotated: row_position - shift of the part
   int32_t resumes;         // the partial that its first span continues; -1: none
 };
 
-/** One item for some KV heads: what a thread (or a block of them) does at a time. */
+/** One item for some KV heads: the work that a thread (or a block of threads) takes at a time. */
 struct AttentionPiece {
   int32_t item;
   int32_t first_head, n_heads;
@@ -68,9 +68,9 @@ struct LogitEdit {
 };
 
 /** How one row's token is drawn, in this order: edits; temperature; top-k; typical; top-p; min-p,
- * each over what the one before left; then the argmax of logit / temperature + Gumbel noise keyed
- * by (seed, completion, position, token), so that the draw depends on nothing else. Temperature 0
- * takes the largest edited logit, the smallest id among equals. */
+ * each over the tokens that the one before left; then the argmax of logit / temperature + Gumbel
+ * noise keyed by (seed, completion, position, token), so that the draw depends on nothing else.
+ * Temperature 0 takes the largest edited logit, the smallest id among equals. */
 struct SampleRow {
   uint64_t noise_key = 0;  // see noise_key(seed, completion, position) in backend/noise.h
   float temperature = 0;

@@ -10,7 +10,7 @@ namespace cachalot {
 struct RopeTable {
   const float* cosines;  // [positions, rotated_dims / 2]
   const float* sines;    // [positions, rotated_dims / 2]
-  int32_t rotated_dims;  // the first so many of a head's D dims are rotated
+  int32_t rotated_dims;  // how many of a head's D dims are rotated: the first
   int32_t interleaved;   // 1: pairs are (2i, 2i+1), as in GGUF's llama; 0: (i, i + rotated_dims/2)
 };
 

@@ -13,14 +13,14 @@
 
 namespace cachalot {
 
-/** A part whose scores were all NaN is not empty: its sum says so. */
+/** A partial whose scores were all NaN is not empty: its sum is not 0. */
 static constexpr bool is_empty_state(float max, float sum) {
   return max == -INFINITY && sum == 0.0f;
 }
 
 enum class MergeCase { kKeep, kReplace, kBlend };
 
-/** What becomes of the state (max, sum) when a later one is merged into it. */
+/** How the state (max, sum) changes when a later one is merged into it. */
 static constexpr MergeCase merge_case(float max, float sum, float later_max, float later_sum) {
   if (is_empty_state(later_max, later_sum)) return MergeCase::kKeep;
   return is_empty_state(max, sum) ? MergeCase::kReplace : MergeCase::kBlend;

@@ -1,4 +1,4 @@
-// Views of memory that somebody else owns, and the two owners that a backend hands out.
+// Views of memory that others own, and the two owners that a backend hands out.
 #pragma once
 
 #include <cstdint>
@@ -35,7 +35,7 @@ class Weight {
   virtual std::span<const uint8_t> packed() const { return {}; }
 };
 
-/** What a weight is for: a matrix product, or rows that are looked up. */
+/** The use of a weight: a matrix product, or rows that are looked up. */
 enum class WeightUse { kLinear, kTable };
 
 /** Memory of a device, zeroed, released with the object. */
@@ -47,8 +47,8 @@ class Buffer {
   /** Copies from the host. */
   virtual void write(size_t offset, std::span<const uint8_t> bytes) = 0;
   virtual void fill(size_t offset, size_t size, uint8_t byte) = 0;
-  /** Gives the pages of a range back to the system, if the device can; what whole pages hold is
-   * lost, the rest keeps its bytes. */
+  /** Gives the pages of a range back to the system, if the device can. The bytes of whole pages are
+   * lost, the rest of the range keeps its bytes. */
   virtual void decommit(size_t offset, size_t size) = 0;
 
   void write(size_t offset, std::span<const float> values) {

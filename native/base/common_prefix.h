@@ -1,4 +1,4 @@
-// How far two texts of token ids are the same.
+// The length of the common prefix of two texts of token ids.
 #pragma once
 
 #include <algorithm>

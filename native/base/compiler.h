@@ -1,4 +1,4 @@
-// What differs between compilers, in one place. Safe to include from per-instruction-set files.
+// The differences between compilers, in one place. Files of any instruction set may include it.
 #pragma once
 
 #if defined(_MSC_VER) && !defined(__clang__)

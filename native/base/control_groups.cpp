@@ -8,7 +8,7 @@ namespace cachalot {
 
 namespace {
 
-constexpr const char* kUsualMount = "/sys/fs/cgroup";  // of version 2, where nothing is said
+constexpr const char* kUsualMount = "/sys/fs/cgroup";  // of version 2, if mountinfo names no mount
 
 /** A hierarchy of groups as the file system shows it. */
 struct Mount {
@@ -61,7 +61,7 @@ std::vector<Mount> mounts_of(const std::string& controller, const std::string& r
   return mounts;
 }
 
-/** Where our group is in a hierarchy; "/" where nothing is said. */
+/** The path of our group in a hierarchy; "/" if no file gives it. */
 std::string group_of(const std::string& controller, const std::string& root) {
   std::string line;
   for (std::ifstream file(root + "/proc/self/cgroup"); std::getline(file, line);) {
@@ -76,8 +76,8 @@ std::string group_of(const std::string& controller, const std::string& root) {
   return "/";
 }
 
-/** What leads from a mount to our group. Of a group that is not below the mount, as a namespace
- * ("/../other") or a mount of a single group has it, only the mount itself is seen. */
+/** The path from a mount to our group. A group may lie outside the mount, as with a namespace
+ * ("/../other") or a mount of a single group; then only the mount itself is seen. */
 std::string path_below(const std::string& top, const std::string& group) {
   const std::string above = top == "/" ? "" : top;
   const bool is_below = group.rfind(above, 0) == 0 &&

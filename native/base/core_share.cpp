@@ -12,9 +12,9 @@ namespace {
 
 constexpr int kSlots = 64;
 constexpr int64_t kFree = 0, kIdle = 1, kNow = std::numeric_limits<int64_t>::max();
-constexpr int64_t kRecently = 2'000'000;  // ns; who paused for longer is not running
+constexpr int64_t kRecently = 2'000'000;  // ns; a pool that paused for longer is not at work
 
-/** Until when each pool was at work, in ns; kNow: it is. */
+/** The time until each pool was at work, in ns; kNow: it is at work now. */
 std::atomic<int64_t> at_work_until[kSlots];  // all kFree
 std::atomic<int> n_pools{0};
 
@@ -51,7 +51,7 @@ int CoreShare::begin(int wanted) {
   if (slot_ >= 0) at_work_until[slot_].store(kNow, std::memory_order_relaxed);
   if (n_pools.load(std::memory_order_relaxed) <= 1) return wanted;
   static const int cores = usable_cores();
-  // A pool that asks for more than there are wants more than its share, too: its user said so.
+  // A user who asks for more threads than cores also wants more than the pool's share.
   const int all = std::max(cores, wanted);
   return std::clamp(all / std::max(1, count_active()), 1, wanted);
 }

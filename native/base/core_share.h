@@ -1,6 +1,6 @@
-// Pools of one process share its cores: two engines that both run get half of them each, instead of
-// twice as many threads as cores that wait for each other at every barrier. The cores belong to the
-// process, so what is counted here does, too.
+// Pools of one process share its cores: two engines that both run get half of them each. Otherwise
+// twice as many threads as cores would wait for each other at every barrier. The cores belong to
+// the process, so the counters are the process's, too.
 #pragma once
 
 #include <atomic>
@@ -15,7 +15,7 @@ class CoreShare {
   CoreShare(const CoreShare&) = delete;
   CoreShare& operator=(const CoreShare&) = delete;
 
-  /** The time of one region. */
+  /** Lasts as long as one region. */
   class Turn {
    public:
     Turn(CoreShare& share, int wanted) : share_(share), n_threads_(share.begin(wanted)) {}
@@ -23,7 +23,7 @@ class CoreShare {
     Turn(const Turn&) = delete;
     Turn& operator=(const Turn&) = delete;
 
-    /** How many of the wanted threads it may have now, at least 1. */
+    /** How many of the wanted threads the pool may have now, at least 1. */
     int n_threads() const { return n_threads_; }
 
    private:

@@ -24,17 +24,17 @@ int logical_cores() { return std::max(1, static_cast<int>(std::thread::hardware_
 std::set<int> allowed_processors() {
   std::set<int> allowed;
   cpu_set_t set;
-  if (::sched_getaffinity(0, sizeof set, &set) != 0) return allowed;  // more than 1024 of them
+  if (::sched_getaffinity(0, sizeof set, &set) != 0) return allowed;  // more than 1024 processors
   for (int processor = 0; processor < CPU_SETSIZE; processor++)
     if (CPU_ISSET(processor, &set)) allowed.insert(processor);
   return allowed;
 }
 
-/** Those that share a core count once. */
+/** The number of cores: processors that share a core count once. */
 int physical_cores(const std::string& root, const std::set<int>& processors) {
   std::set<std::string> cores;
   for (const int processor : processors) {
-    std::string siblings;  // as "0,64" or "0-1": the same for all of a core
+    std::string siblings;  // as "0,64" or "0-1": the same for all processors of a core
     std::ifstream(root + "/sys/devices/system/cpu/cpu" + std::to_string(processor) +
                   "/topology/thread_siblings_list") >>
         siblings;
@@ -43,7 +43,7 @@ int physical_cores(const std::string& root, const std::set<int>& processors) {
   return static_cast<int>(cores.size());
 }
 
-/** Processors' worth of time that a group may use, or infinity. Version 2 says "max 100000" or
+/** How many processors' time a group may use, or infinity. Version 2 says "max 100000" or
  * "150000 100000", version 1 has -1 for no limit. */
 double quota_of(const std::string& folder) {
   double time = 0, period = 0;  // a failed read, of "max" too, leaves 0

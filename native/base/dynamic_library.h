@@ -8,7 +8,7 @@ namespace cachalot {
 
 class DynamicLibrary {
  public:
-  /** Throws Error{io} with the system's words. */
+  /** Throws Error{io} with the system's message. */
   explicit DynamicLibrary(const std::string& path);
 
   /** Null if there is none of that name. */
@@ -18,8 +18,7 @@ class DynamicLibrary {
   void* handle_;
 };
 
-/** The folder of the binary that this code is in: of the addon, wherever a package manager put it.
- */
+/** The folder of the binary that this code is in: the addon's, wherever it was installed. */
 std::string own_folder();
 
 }  // namespace cachalot

@@ -1,5 +1,5 @@
 // The one exception type of the native code. Codes are a closed set that lib/errors.ts mirrors;
-// a message says what was wrong, where, and what to do.
+// a message says what is wrong, where, and what to do.
 #pragma once
 
 #include <stdexcept>
@@ -43,7 +43,7 @@ enum class ErrorCode {
 /** The code as users see it: `CachalotError.code`. */
 const char* error_code_name(ErrorCode code);
 
-/** Copies share their message, so that none is made where memory has run out. */
+/** Copies share their message, so a copy needs no memory when that has run out. */
 class Error : public std::runtime_error {
  public:
   Error(ErrorCode code, const std::string& message) : std::runtime_error(message), code_(code) {}
@@ -53,7 +53,7 @@ class Error : public std::runtime_error {
   ErrorCode code_;
 };
 
-/** What a std::bad_alloc is to users; made beforehand, because nothing can be made then. */
+/** The error that users see for a std::bad_alloc. Made beforehand, because it needs memory. */
 const Error& out_of_memory();
 
 /** The exception that is being handled, whatever it is, as one of ours. */

@@ -1,4 +1,4 @@
-// What is the same on every system.
+// The parts that are the same on every system.
 
 #include "base/mapped_file.h"
 

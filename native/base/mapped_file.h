@@ -1,6 +1,6 @@
-// A read-only memory map of a whole file, released with the object. A map is as good as its file:
-// when somebody shortens the file, touching the map beyond the new end ends the process. So what is
-// copied is read from the file itself, and who goes on reading the map asks whether it still may.
+// A read-only memory map of a whole file, released with the object. If somebody shortens the file,
+// touching the map beyond the new end ends the process. So copies are read from the file itself,
+// and code that keeps reading the map checks first whether the file is still the same.
 #pragma once
 
 #include <cstddef>
@@ -11,15 +11,15 @@
 
 namespace cachalot {
 
-/** Who may have written a file, and may write to it. */
+/** The users who may have written a file, and may write to it. */
 enum class Writers { kAnyone, kOnlyUs };
 
 class MappedFile {
  public:
   /** Maps `path`. Throws Error{model_not_found | io}; io also for a pipe or a device, and, with
-   * kOnlyUs, for a file that somebody else than this user and root can have put there: where file
-   * or folder are another's, or can be written by others, or the file is a link. (On Windows the
-   * user's own folders are closed to others.) */
+   * kOnlyUs, for a file that others than this user and root can have put there: if the file or its
+   * folder belongs to another user or can be written by others, or if the file is a link. (On
+   * Windows the user's own folders are closed to others.) */
   explicit MappedFile(const std::string& path, Writers writers = Writers::kAnyone);
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
@@ -28,8 +28,8 @@ class MappedFile {
   std::span<const uint8_t> bytes() const { return {data_, size_}; }
   const std::string& path() const { return path_; }
 
-  /** Copies bytes of the file, not through the map. Throws Error{file_truncated} where there are
-   * none any more, or io. */
+  /** Copies bytes of the file, not through the map. Throws Error{file_truncated} if the file has
+   * become too short, or io. */
   void read(uint64_t offset, std::span<uint8_t> out) const;
   /** Whether the file has another size than when it was opened: its map may end the process. */
   bool is_resized() const;
@@ -49,8 +49,8 @@ class MappedFile {
 #endif
 };
 
-/** A file of at most `max` bytes, whole. Throws what MappedFile does, and file_bad_metadata for a
- * larger one. */
+/** Reads a whole file of at most `max` bytes. Throws as MappedFile does, and file_bad_metadata for
+ * a larger one. */
 std::vector<uint8_t> read_whole_file(const std::string& path, uint64_t max);
 
 }  // namespace cachalot

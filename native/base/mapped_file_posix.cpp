@@ -111,13 +111,13 @@ void MappedFile::read(uint64_t offset, std::span<uint8_t> out) const {
   }
 }
 
-// A file that cannot be asked any more - a share that is gone - can hardly be read, either.
+// If the state of a file cannot be read any more (a share that is gone), it counts as changed.
 bool MappedFile::is_resized() const {
   struct stat status {};
   return ::fstat(file_, &status) != 0 || static_cast<size_t>(status.st_size) != size_;
 }
 
-// Not the time of the last change of status: renaming and deleting change that, and harm nobody.
+// Not the time of the last change of status: renaming and deleting change that, and do no harm.
 bool MappedFile::is_modified() const {
   struct stat status {};
   return ::fstat(file_, &status) != 0 || static_cast<size_t>(status.st_size) != size_ ||

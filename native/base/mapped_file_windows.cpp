@@ -1,5 +1,5 @@
-// MappedFile over CreateFileMapping. The system lets nobody write to a file, or shorten it, that
-// was opened for reading only to be shared, and while it is mapped: there is nothing to watch.
+// MappedFile over CreateFileMapping. We open the file shared for reading only, and map it. So the
+// system lets no one write to it or shorten it, and there is nothing to watch.
 
 #include <windows.h>
 

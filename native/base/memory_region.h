@@ -26,8 +26,8 @@ class MemoryRegion {
   uint8_t* data() const { return data_; }
   size_t size() const { return size_; }
 
-  /** Gives the whole pages inside [offset, offset + size) back to the system: what they hold is
-   * lost, the rest of the range keeps its bytes. */
+  /** Gives the whole pages inside [offset, offset + size) back to the system. Their bytes are lost;
+   * the rest of the range keeps its bytes. */
   void decommit(size_t offset, size_t size) const;
 
  private:

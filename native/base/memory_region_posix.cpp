@@ -28,7 +28,7 @@ MemoryRegion::~MemoryRegion() {
 }
 
 void MemoryRegion::decommit(size_t offset, size_t size) const {
-  // Whole pages only: the system rounds a length up, into what follows.
+  // Whole pages only, because the system rounds a length up, into the bytes that follow.
   const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
   const auto first = (reinterpret_cast<uintptr_t>(data_) + offset + page - 1) / page * page;
   const auto last = (reinterpret_cast<uintptr_t>(data_) + offset + size) / page * page;

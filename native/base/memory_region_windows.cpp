@@ -35,7 +35,7 @@ void MemoryRegion::decommit(size_t offset, size_t size) const {
   const auto first = (begin + kPageBytes - 1) / kPageBytes * kPageBytes;
   const auto last = (begin + size) / kPageBytes * kPageBytes;
   if (last <= first) return;
-  // The system may forget them; the commitment stays, as taking it back could fail later.
+  // The system may forget the pages. They stay committed, because committing again could fail.
   ::VirtualAlloc(reinterpret_cast<void*>(first), last - first, MEM_RESET, PAGE_READWRITE);
 }
 

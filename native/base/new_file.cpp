@@ -95,11 +95,11 @@ void make_private_folder(const std::string& path) {
     std::error_code ignored;
     std::filesystem::create_directory(made, ignored);
 #else
-    ::mkdir(made.c_str(), S_IRWXU);  // what is there, or cannot be made, stays as it is
+    ::mkdir(made.c_str(), S_IRWXU);  // a folder that exists, or cannot be made, stays as it is
 #endif
   }
 #ifndef _WIN32
-  ::chmod(made.c_str(), S_IRWXU);  // an earlier version has left it open to its user's group
+  ::chmod(made.c_str(), S_IRWXU);  // an earlier version left it open to its user's group
 #endif
 }
 

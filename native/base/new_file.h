@@ -1,5 +1,5 @@
-// A file that is being written, for its owner alone: beside its place, so that nobody ever sees
-// half of it, and deleted unless it is kept.
+// A file that is being written, for its owner alone. It is written beside its place, so that no one
+// ever sees half of it, and deleted unless it is kept.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@ namespace cachalot {
 
 class NewFile {
  public:
-  /** For `path`, in a folder that is there. Throws Error{io}, as all of these. */
+  /** Begins a file for `path`, in a folder that exists. Throws Error{io}, as all methods here. */
   explicit NewFile(const std::string& path);
   ~NewFile();
   NewFile(const NewFile&) = delete;
@@ -19,7 +19,7 @@ class NewFile {
 
   void write(std::span<const uint8_t> bytes);
   uint64_t size() const { return size_; }
-  /** Puts it onto the disk and in its place. */
+  /** Writes the file to the disk and moves it to its place. */
   void keep();
 
  private:
@@ -31,8 +31,8 @@ class NewFile {
   bool kept_ = false;
 };
 
-/** Makes a folder, and those above it that are missing, for its owner alone; closes it to others if
- * it is there and ours. One that cannot be made is missed by who writes into it. */
+/** Makes a folder, and those above it that are missing, for its owner alone. Closes it to others if
+ * it exists and is ours. If it cannot be made, writing into it fails later. */
 void make_private_folder(const std::string& path);
 
 }  // namespace cachalot

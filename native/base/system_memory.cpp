@@ -29,7 +29,7 @@ constexpr double kUnlimited = 9e15;  // bytes; more than any machine has, and ex
 
 class Limits {
  public:
-  /** A limit, and how much of it is in use. */
+  /** Adds a limit, and how much of it is in use. */
   void add(std::optional<double> limit, double used) {
     if (!limit) return;
     limit_ = std::clamp(*limit, 0.0, limit_);
@@ -53,8 +53,8 @@ void add_machine(const std::string& root, Limits* limits) {
   limits->add(bytes, free ? bytes - *free * 1024 : 0);
 }
 
-/** Files of version 2 and of version 1: a group has either. `memory.high` ends no process, but
- * slows it to a crawl. Version 1 tells of limits above what is mounted, too. */
+/** Adds the limits of a group, which has files of version 2 or of version 1. `memory.high` ends no
+ * process, but makes it very slow. Version 1 also tells of limits above the mount. */
 void add_group(const std::string& folder, Limits* limits) {
   const std::string stat = folder + "/memory.stat";
   double cache = 0;

@@ -17,11 +17,11 @@ using Clock = std::chrono::steady_clock;
 // Longer than the serial parts between two regions of one forward pass, much shorter than the time
 // slice that spinning would steal from a neighbour.
 constexpr std::chrono::microseconds kSpin{50};
-constexpr int kPausesPerLook = 32;  // at the clock
+constexpr int kPausesPerLook = 32;  // spins between two looks at the clock
 
 constexpr int64_t kRangesPerThread = 4;
 
-/** Until `value` is no longer `old`. */
+/** Returns when `value` is no longer `old`. */
 template <typename T>
 void wait_while_equal(const std::atomic<T>& value, T old) {
   const auto end = Clock::now() + kSpin;
@@ -42,7 +42,7 @@ ThreadPool::ThreadPool(int n_threads) {
       workers_.emplace_back([this, thread] { work(thread); });
     }
   } catch (const std::exception& error) {
-    stop();  // those that did start
+    stop();  // the threads that did start
     throw Error(ErrorCode::kOutOfMemory, "cannot start " + std::to_string(n_threads) +
                                              " threads (" + error.what() + "); lower `threads`");
   }

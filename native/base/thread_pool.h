@@ -1,8 +1,8 @@
 // A pool of threads for short parallel regions. The caller takes part, so a pool of one thread has
 // no workers and costs nothing. A region is cut into pieces that threads take from a shared
-// counter, and ends when all pieces have: nobody waits for a thread that took none. So a core that
-// is busy elsewhere holds up no more than the piece it has taken. Waiting threads spin briefly,
-// then park.
+// counter, and ends when all pieces have ended: a thread that took none is not waited for. So a
+// core that is busy elsewhere delays only the piece that it has taken. Waiting threads spin
+// briefly, then park.
 #pragma once
 
 #include <atomic>
@@ -31,8 +31,8 @@ class ThreadPool {
    * is thrown here, when those that have begun have ended. One caller at a time. */
   void parallel_for(int n_pieces, const std::function<void(int piece, int thread)>& body);
 
-  /** The same for ranges of [0, n): of at least `smallest`, which is worth handing over, and some
-   * for each thread. */
+  /** The same for ranges of [0, n): each has at least `smallest` numbers, which are worth handing
+   * over, and there are some for each thread. */
   void parallel_ranges(int64_t n, int64_t smallest,
                        const std::function<void(int64_t begin, int64_t end, int thread)>& body);
 
@@ -44,7 +44,8 @@ class ThreadPool {
 
   std::vector<std::thread> workers_;
   CoreShare share_;
-  // What belongs to one region: read only by who has taken a piece, without which it cannot end.
+  // The state of one region. Only a thread that has taken a piece reads it, and the region cannot
+  // end before that piece.
   const std::function<void(int, int)>* body_ = nullptr;
   int n_pieces_ = 0;
   std::exception_ptr failure_;  // of a piece
@@ -54,8 +55,8 @@ class ThreadPool {
   alignas(64) std::atomic<int> unfinished_{0};
   alignas(64) std::atomic<unsigned> region_{0};
   std::atomic<int> n_helpers_{0};    // workers that take part in it
-  std::atomic<int> n_allowed_{1};    // threads that the process's other pools leave us
-  std::atomic<unsigned> recall_{0};  // of workers that were left out for them
+  std::atomic<int> n_allowed_{1};    // threads that other pools of the process leave to us
+  std::atomic<unsigned> recall_{0};  // calls back workers that were left out for them
   std::atomic<bool> stopping_{false};
 };
 

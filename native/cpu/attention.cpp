@@ -65,7 +65,7 @@ class ItemWork {
  private:
   void run_head() {
     load_queries();
-    // With one span, which most items of decoding are, the span's state is the item's.
+    // If the item has one span, as most have when decoding, the span's state is the item's.
     const bool one_span = item_.first_tile / kSpanTiles == (item_.end_tile - 1) / kSpanTiles;
     for (int tile = item_.first_tile; tile < item_.end_tile;) {
       const int end = std::min(item_.end_tile, (tile / kSpanTiles + 1) * kSpanTiles);

@@ -22,7 +22,7 @@ std::unique_ptr<Buffer> CpuBackend::allocate(size_t bytes) {
   return std::make_unique<HostBuffer>(bytes);
 }
 
-// The hash is of the files that say what is in a panel.
+// The hash is of the files that define a panel's content.
 std::string layout_name() { return "cpu-" CACHALOT_LAYOUT_HASH; }
 
 std::unique_ptr<Weight> CpuBackend::prepare_weight(const Tensor& tensor,
@@ -34,7 +34,7 @@ std::unique_ptr<Weight> CpuBackend::prepare_table(const Tensor& tensor, const We
   return std::make_unique<CpuTable>(tensor);
 }
 
-// The rest is for weights that are read in place, for JavaScript and for everybody else.
+// The rest is for weights that are read in place, for JavaScript and for other processes.
 uint64_t CpuBackend::memory_for_kv() const {
   const SystemMemory memory = system_memory();
   return std::min(memory.limit / 4, memory.left / 2);

@@ -26,7 +26,7 @@ bool has_avxvnni() {
 #if defined(__GNUC__) && !defined(__clang__)
   return has_avx2() && __builtin_cpu_supports("avxvnni") != 0;
 #else
-  return false;  // the compiler cannot ask
+  return false;  // this compiler cannot ask the processor
 #endif
 }
 

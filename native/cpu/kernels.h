@@ -1,8 +1,8 @@
-// What one instruction path provides: the inner loops, as plain functions on plain memory. The
-// files of the parent folder check, cut work and start threads; they are the same for every path.
+// The interface of an instruction path: the inner loops, as plain functions on plain memory. The
+// files of this folder check, cut work and start threads; they are the same for every path.
 //
-// Included by files that are compiled for one instruction set, so it may include C headers only: a
-// weak std:: function emitted there could be taken by the linker for the whole library.
+// Files that are compiled for one instruction set include it, so it may include C headers only: the
+// linker could take a weak std:: function that is emitted there for the whole library.
 #pragma once
 
 #include <stddef.h>
@@ -57,7 +57,7 @@ struct FloatTask {
   int64_t n_inputs;        // K
   const float* x;          // [R, K]
   const uint16_t* x_bf16;  // [R, K] the same rounded, for BF16 weights
-  int64_t bf16_stride;     // from one row of those to the next
+  int64_t bf16_stride;     // from one row of x_bf16 to the next
   int32_t n_rows;          // R
   float* y;                // [R, N]
   int64_t first_output, end_output;
@@ -65,8 +65,8 @@ struct FloatTask {
 
 /** Online softmax of some queries over consecutive tiles of 32 keys, all of one span. */
 struct AttentionSpan {
-  const uint8_t* const* tiles;  // [n_tiles] block of K in the CPU's layout; V follows at
-  int64_t value_offset;         // so many bytes
+  const uint8_t* const* tiles;  // [n_tiles] block of K in the CPU's layout; V follows after
+  int64_t value_offset;         // this many bytes
   int32_t n_tiles;
   const uint8_t* next;  // the block that will be read after these; may be null
   int32_t first_key;    // index in the context of the first tile's first key
@@ -112,8 +112,9 @@ struct Kernels {
   void (*max_value)(const float* x, int64_t n, float* max, int32_t* has_nan);
   /** sum of exp2((x - max) * scale). */
   double (*sum_exp2)(const float* x, int64_t n, float max, float scale);
-  // The yardsticks of the benchmarks: multiply-adds in registers, and reading. They return how many
-  // operations that was (0: the path has no such instruction), and something made of what was read.
+  // The peaks that benchmarks compare with: multiply-adds in registers, and reading. They return
+  // the number of operations (0: the path has no such instruction), or a value made from the bytes
+  // read.
   double (*spin_f32)(int64_t rounds);
   double (*spin_bf16)(int64_t rounds);
   double (*spin_int8)(int64_t rounds);

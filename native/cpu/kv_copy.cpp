@@ -1,4 +1,4 @@
-// Copies the first tokens of a slab into a fresh one: what a fork inside a block costs.
+// Copies the first tokens of a slab into a fresh one: this is the cost of a fork inside a block.
 
 #include <cstring>
 

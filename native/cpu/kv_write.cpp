@@ -27,7 +27,7 @@ void write_token(const OpContext& context, const KvWriteParams& params, const Kv
   }
 }
 
-/** Where rows begin that share no block with those before them: about so many pieces. */
+/** Cuts the rows into about n_pieces pieces, where a row's block differs from the one before. */
 std::vector<int> cut_rows(std::span<const KvTarget> targets, int n_pieces) {
   const auto n_rows = static_cast<int>(targets.size());
   std::vector<int> cuts{0};

@@ -11,9 +11,9 @@ namespace cachalot::cpu {
 
 namespace {
 
-// Outputs are cut in pairs of panels, which kernels take together. A piece is what a core does in
-// some microseconds: enough to be worth taking, and little to wait for when a core is busy
-// elsewhere. A weight that is read for many rows is worth more than its bytes.
+// Outputs are cut in pairs of panels, which kernels take together. A piece is some microseconds of
+// a core's work: enough to be worth taking, and a short wait when a core is busy elsewhere. A
+// weight that is read for many rows counts as more than its bytes.
 constexpr int kUnit = 2;  // panels
 constexpr int64_t kPieceBytes = 64 << 10;
 constexpr int64_t kRowsPerReading = 8;
@@ -23,7 +23,7 @@ constexpr int64_t kSmallestConversion = 4096;  // values that are worth handing 
 
 int64_t align64(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 
-// Rows of a power of two would all fall into the same sets of the first cache.
+// If rows were a power of two long, all would fall into the same sets of the first-level cache.
 constexpr int64_t kBf16Padding = 32;
 
 struct PreparedRows {
@@ -75,7 +75,7 @@ int panel_count(int64_t n_outputs) {
 
 int unit_count(const Weight& weight) { return (panel_count(weight.n_rows()) + kUnit - 1) / kUnit; }
 
-/** One linear op: who computes which outputs. */
+/** One linear op: decides which thread computes which outputs. */
 class LinearRun {
  public:
   LinearRun(const OpContext& context, const LinearParams& params)
@@ -102,7 +102,7 @@ class LinearRun {
   }
 
  private:
-  /** About equal shares for all threads, if nothing disturbs them. */
+  /** Enough pieces for about equal shares of all threads, if nothing disturbs them. */
   int piece_count() const {
     const int64_t threads = context_.pool.size();
     const int64_t work = bytes_ * (1 + params_.n_rows / kRowsPerReading);

@@ -14,7 +14,7 @@ namespace cachalot::cpu {
 
 namespace {
 
-constexpr int kRuns = 5;                     // the best one counts: neighbours only slow down
+constexpr int kRuns = 5;                     // the best one counts: others only slow it down
 constexpr int64_t kSpinRounds = 4'000'000;   // tens of milliseconds
 constexpr uint64_t kReadBytes = 1ull << 30;  // beyond any cache
 constexpr int64_t kPieceBytes = 4ll << 20;
@@ -56,7 +56,7 @@ double read_rate(ThreadPool& pool, const Kernels& kernels, const uint8_t* data, 
 double read_rate_of_file(ThreadPool& pool, const Kernels& kernels, const std::string& path) {
   const MappedFile file(path);
   const auto bytes = std::min<uint64_t>(file.bytes().size(), kReadBytes);
-  if (bytes < kLeastFile) return 0;  // the caches would have a part in it
+  if (bytes < kLeastFile) return 0;  // caches would make the time shorter
   return read_rate(pool, kernels, file.bytes().data(), static_cast<int>(bytes / kPieceBytes));
 }
 
@@ -64,7 +64,7 @@ double read_rate_of_memory(ThreadPool& pool, const Kernels& kernels) {
   const uint64_t room = std::min(kReadBytes, system_memory().left / 8);
   const auto pieces = static_cast<int>(room / kPieceBytes);
   const MemoryRegion region(static_cast<size_t>(pieces) * kPieceBytes);
-  pool.parallel_for(pieces, [&](int piece, int) {  // really there, and near who reads it
+  pool.parallel_for(pieces, [&](int piece, int) {  // a write gets real pages, near their reader
     uint8_t* data = region.data() + piece * kPieceBytes;
     for (int64_t at = 0; at < kPieceBytes; at += kPage) data[at] = 1;
   });

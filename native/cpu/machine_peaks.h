@@ -1,11 +1,11 @@
-// What this machine can do at most, measured: the yardstick of the benchmarks.
+// Measures the most that this machine can do, with which benchmarks compare.
 #pragma once
 
 #include <string>
 
 namespace cachalot::cpu {
 
-/** Of all threads together. An operation is a multiplication or an addition. */
+/** The peaks of all threads together. An operation is a multiplication or an addition. */
 struct MachinePeaks {
   std::string instructions;
   int threads;

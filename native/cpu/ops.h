@@ -21,7 +21,7 @@ class Scratch {
   MemoryRegion region_;
 };
 
-/** What an op may use besides its Params. */
+/** The things that an op may use besides its Params. */
 struct OpContext {
   const Kernels& kernels;
   ThreadPool& pool;
@@ -42,7 +42,7 @@ class CpuWeight final : public Weight {
   int64_t resident_bytes() const override { return static_cast<int64_t>(own_.size()); }
   std::span<const uint8_t> packed() const override { return panels_; }
   DType dtype() const { return tensor_.dtype; }
-  /** That are read for each step. */
+  /** The bytes that each step reads. */
   int64_t bytes() const {
     return is_float(tensor_.dtype) ? tensor_.bytes() : static_cast<int64_t>(panels_.size());
   }

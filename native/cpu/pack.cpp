@@ -12,8 +12,8 @@ namespace {
 
 void put_half(uint8_t* out, int output, uint16_t bits) { std::memcpy(out + 2 * output, &bits, 2); }
 
-// Four codes at a time, as the bytes of a word: models of gigabytes are packed while somebody
-// waits.
+// Takes four codes at a time, as the bytes of a word, because users wait while models of gigabytes
+// are packed.
 
 uint32_t load_word(const uint8_t* bytes) {
   uint32_t word;
@@ -23,7 +23,7 @@ uint32_t load_word(const uint8_t* bytes) {
 
 void store_word(uint8_t* bytes, uint32_t word) { std::memcpy(bytes, &word, 4); }
 
-/** Where an output's four codes of quad q stand among [quads][16][4]. */
+/** The index of an output's four codes of quad q in [quads][16][4]. */
 int quad_at(int output, int quad) { return 64 * quad + 4 * output; }
 
 /** Nibbles of 32 inputs into [4][64]: quads 0..3 low, 4..7 high. */

@@ -1,4 +1,4 @@
-// The angles of one position, as kernels take them.
+// The angles of one position in the form that kernels take.
 #pragma once
 
 #include "backend/params.h"

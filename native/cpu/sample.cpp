@@ -38,8 +38,8 @@ bool needs_weights(const SampleRow& row) {
   return row.typical_p < 1 || row.top_p < 1 || row.min_p > 0;
 }
 
-/** The candidate of the largest logit / temperature + noise; equal ones go to the smaller id. Most
- * lose without their noise being worked out. */
+/** The candidate of the largest logit / temperature + noise; among equals the smaller id. The
+ * noise of most candidates need not be computed, because they cannot win. */
 int32_t draw_among(const std::vector<Candidate>& candidates, const SampleRow& row) {
   const uint64_t key = row.noise_key;
   int32_t best = -1;
@@ -67,7 +67,7 @@ int32_t draw(const Kernels& kernels, const float* logits, int32_t vocabulary, fl
       candidate.weight = std::exp((static_cast<double>(candidate.logit) - max) / row.temperature);
       total += candidate.weight;
     }
-    if (row.top_k <= 0)  // those too unlikely to be candidates count, too
+    if (row.top_k <= 0)  // tokens too unlikely to be candidates count, too
       total = kernels.sum_exp2(logits, vocabulary, max, kLog2E / row.temperature);
     truncate(row, total, &candidates);
   }

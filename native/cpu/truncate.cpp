@@ -39,7 +39,7 @@ void keep_weight(double target, Before before, Candidates* candidates) {
   candidates->erase(last, candidates->end());
 }
 
-/** Those whose surprise is nearest to the expected one, until they hold a share p. */
+/** Keeps those whose surprise is nearest to the expected one, until they hold a share p. */
 void keep_typical(double p, double total, Candidates* candidates) {
   double entropy = 0;
   for (const auto& candidate : *candidates) {

@@ -19,8 +19,8 @@ struct Candidate {
 /** The k likeliest of those whose logits reach `threshold`, in any order, without weights. */
 std::vector<Candidate> top_k(const float* logits, int32_t vocabulary, int32_t k, float threshold);
 
-/** Keeps those that the row's typical, top-p and min-p allow; at least one. `total` is the weight
- * of all tokens, the candidates and those too unlikely to be among them. */
+/** Keeps the candidates that the row's typical, top-p and min-p allow; at least one. `total` is the
+ * weight of all tokens, also of those that are too unlikely to be candidates. */
 void truncate(const SampleRow& row, double total, std::vector<Candidate>* candidates);
 
 }  // namespace cachalot::cpu

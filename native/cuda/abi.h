@@ -1,6 +1,7 @@
-// What crosses from the addon into the CUDA library, which it loads at run time: plain structs and
-// a table of functions, so that the two need not share a compiler, a C++ library or a driver. Ops
-// are recorded as Launch values: a list of them is a step, and equal lists are the same CUDA graph.
+// The interface between the addon and the CUDA library, which it loads at run time: plain structs
+// and a table of functions, so that the two need not share a compiler, a C++ library or a driver.
+// Ops are recorded as Launch values: a list of them is a step, and equal lists are the same CUDA
+// graph.
 #pragma once
 
 #include <cstdint>
@@ -13,18 +14,18 @@
 
 namespace cachalot::cuda {
 
-#ifndef CACHALOT_ABI_VERSION  // the build's is a hash of the files that say what crosses
+#ifndef CACHALOT_ABI_VERSION  // the build's is a hash of the files that define it
 #define CACHALOT_ABI_VERSION 0
 #endif
 constexpr uint32_t kAbiVersion = CACHALOT_ABI_VERSION;
 constexpr int kMaxOutputs = 4;  // weights that one launch of linear multiplies with
 constexpr int kMaxPlans = 8;    // classes of layers in a step
 
-// ---- What a step brings along. All pointers are the device's; StepHeader stays where it is
-// until it must grow, so that launches are equal from step to step.
+// ---- The inputs of a step. All pointers are the device's. StepHeader keeps its address until it
+// must grow, so that launches are equal from step to step.
 
 /** Pieces, each of one KV head, that a block of threads takes at once: one, or a short one for each
- * of its warps. `after`: they resume what the first so many pieces leave. */
+ * of its warps. `after`: they must wait until the first so many pieces are done. */
 struct DeviceBundle {
   int32_t first_piece, n_pieces, after, is_short;
 };
@@ -70,7 +71,7 @@ enum class RowKind : int32_t {
   kNone,
   kBytes,   // int8 per 32 inputs, as on the CPU: for quantized weights
   kBf16,    // for bf16 weights
-  kF16,     // for f16 weights; what is beyond their range becomes its limit
+  kF16,     // for f16 weights; larger values become the limit of the range
   kBf16x3,  // high, high and low parts in bf16: for f32 weights, which are high, low, high
 };
 
@@ -222,8 +223,8 @@ struct DeviceInfo {
 struct Device;
 struct Graph;
 
-/** 0, or what went wrong as CUDA numbers it; `last_error` says it in words. After a device's error
- * nothing on it can be trusted. */
+/** 0, or CUDA's number of the error; `last_error` says it in words. After a device's error nothing
+ * on it can be trusted. */
 using Status = int32_t;
 constexpr Status kOutOfMemory = 2;  // cudaErrorMemoryAllocation
 
@@ -241,7 +242,7 @@ struct Library {
   Status (*allocate_pinned)(Device* device, uint64_t bytes, void** address);
   void (*release_pinned)(Device* device, void* address);
 
-  // In the order of the calls; from and to the host without waiting only if its memory is pinned.
+  // All run in the order of the calls. Copies from and to the host wait unless it is pinned memory.
   Status (*write)(Device* device, void* to, const void* from, uint64_t bytes);
   Status (*read)(Device* device, void* to, const void* from, uint64_t bytes);
   Status (*fill)(Device* device, void* address, uint8_t byte, uint64_t bytes);
@@ -249,7 +250,7 @@ struct Library {
   Status (*make_graph)(Device* device, const Launch* launches, int32_t n, Graph** graph);
   Status (*run_graph)(Device* device, Graph* graph);
   void (*release_graph)(Device* device, Graph* graph);
-  /** Returns when everything before is done. */
+  /** Returns when all earlier work is done. */
   Status (*wait)(Device* device);
   Status (*free_memory)(Device* device, uint64_t* bytes);
 };

@@ -84,10 +84,10 @@ std::unique_ptr<Weight> CudaBackend::prepare_table(const Tensor& tensor, const W
 }
 
 void CudaBackend::begin_step(const StepTables& tables) {
-  end_step();  // what a step that failed has left
+  end_step();  // clears what a failed step has left
   device_->check(std::exchange(copy_status_, 0), "copying keys and values");
   builder_.begin(tables);
-  // Every launch names their address, so they move before there is one.
+  // Every launch names the tables' address, so they are moved before the first launch.
   const size_t size = builder_.size() + kRoomForSamples;
   if (size > tables_->size()) tables_ = std::make_unique<CudaBuffer>(device_, 2 * size);
 }
@@ -133,7 +133,7 @@ void CudaBackend::wait() {
 
 void CudaBackend::end_step() {
   if (std::exchange(runs_, false))
-    device_->wait();  // it may still read what is about to be used again
+    device_->wait();  // it may still read memory that is used again now
   launches_.clear();
   results_.clear();
   for (CudaScratch& scratch : prepared_) scratch.end_step();
@@ -207,8 +207,9 @@ void CudaBackend::kv_write(const KvWriteParams& params) {
          KvWriteArgs{step(), params.store, params.rope, params.k, params.v, params.layer, n_rows});
 }
 
-/** Between steps, so it is launched at once: the next step's ops come after it. Called from amid
- * the cache's own work, which must not end half done: should it fail, the next step does. */
+/** Called between steps, so it is launched at once: the next step's ops come after it. The cache
+ * calls it in the middle of its own work, which must not end half done. So if the copy fails, the
+ * next step reports it. */
 void CudaBackend::kv_copy(const KvCopyParams& params) {
   std::vector<Launch> launches;
   for (const KvCopy& copy : params.copies) {
@@ -238,7 +239,7 @@ void CudaBackend::attention_merge(const AttentionMergeParams& params) {
                                                  params.head_dim});
 }
 
-/** Apart from the step's tables: there may be as many as the vocabulary has tokens. */
+/** Edits are apart from the step's tables: there may be as many as tokens in the vocabulary. */
 const LogitEdit* CudaBackend::upload_edits(std::span<const LogitEdit> edits) {
   if (edits.empty()) return nullptr;
   uint8_t* to = edits_.get(edits.size_bytes());

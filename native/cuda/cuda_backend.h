@@ -1,7 +1,6 @@
 // An NVIDIA GPU as a Backend. Ops do not run when they are called: they are recorded, and `start`
-// uploads the step's tables and launches all of them - as a CUDA graph, if the same list came
-// before; `wait` brings back what the host asked for. So a step has one upload of its plan and one
-// wait.
+// uploads the step's tables and launches all of them, as a CUDA graph if the same list came before.
+// `wait` brings back the results for the host. So a step has one upload of its plan and one wait.
 #pragma once
 
 #include <memory>
@@ -16,7 +15,7 @@
 
 namespace cachalot::cuda {
 
-/** A matrix in tiles on the device; an embedding that is an output matrix, too, is there once. */
+/** A matrix in tiles on the device. An embedding that is also the output matrix is stored once. */
 struct DeviceMatrix {
   DeviceMatrix(std::shared_ptr<const CudaDevice> device, Format form, const Tensor& tensor)
       : format(form),
@@ -108,10 +107,10 @@ class CudaBackend final : public Backend {
   StepBuilder builder_;
   std::vector<Launch> launches_;
   std::vector<Result> results_;
-  bool runs_ = false;  // the device, since `start`
+  bool runs_ = false;  // the device works, since `start`
   Status copy_status_ = 0;
   Graphs graphs_;
-  std::unique_ptr<CudaBuffer> tables_;  // where builder_'s bytes go
+  std::unique_ptr<CudaBuffer> tables_;  // the device's copy of builder_'s bytes
   PinnedMemory staging_, returned_;
   CudaScratch prepared_[5];  // by RowKind
   CudaScratch workspace_, counters_, attention_counters_, finite_, sampled_, edited_, edits_;

@@ -1,5 +1,5 @@
-// An open device, and what is owned on it. CUDA's errors become Error{device_failed}, or
-// out_of_memory with what was needed and what there is.
+// An open device and the memory that we own on it. CUDA's errors become Error{device_failed}, or
+// out_of_memory with the bytes needed and the bytes there are.
 #pragma once
 
 #include <memory>
@@ -24,7 +24,7 @@ class CudaDevice {
   const DeviceInfo& info() const { return info_; }
   uint64_t free_bytes() const;
 
-  /** Throws device_failed if `status` is an error; `doing` says what was tried. */
+  /** Throws device_failed if `status` is an error; `doing` names the work that was tried. */
   void check(Status status, const char* doing) const;
 
   void write(void* to, const void* from, size_t bytes) const;
@@ -57,7 +57,7 @@ class CudaBuffer final : public Buffer {
   size_t size_;
 };
 
-/** Memory of the device that an op needs while it runs: grows, never shrinks. What it was before is
+/** Memory of the device that an op needs while it runs: grows, never shrinks. The smaller memory is
  * kept until the step that may use it is over. */
 class CudaScratch {
  public:
@@ -79,7 +79,7 @@ class PinnedMemory {
   PinnedMemory(const PinnedMemory&) = delete;
   PinnedMemory& operator=(const PinnedMemory&) = delete;
 
-  /** What it held is lost when it grows. */
+  /** The content is lost when the memory grows. */
   uint8_t* get(size_t bytes);
 
  private:

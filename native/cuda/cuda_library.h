@@ -11,7 +11,7 @@ namespace cachalot::cuda {
 struct FoundDevices {
   const Library* library = nullptr;  // null if there is none that we can use
   std::vector<DeviceInfo> devices;   // that can run our kernels
-  std::string reason;                // why there are none, in one line
+  std::string reason;                // why there are no devices, in one line
 };
 
 constexpr int kLeastCapability = 8;

@@ -1,4 +1,4 @@
-// How `linear` is cut into launches: one for the weights of a kind, after rows that are ready for
+// Cuts `linear` into launches: one for all weights of a kind, after the rows have been prepared for
 // them.
 
 #include <algorithm>
@@ -25,7 +25,7 @@ const DeviceMatrix& matrix_of(const LinearOutput& output) {
 
 int64_t align(int64_t bytes) { return (bytes + 255) / 256 * 256; }
 
-/** Gives the launch the rows to write if it is the one that writes x, and has none yet. */
+/** Makes the launch, which writes x, also write the prepared rows, unless it already has some. */
 template <typename Args>
 bool offer(Launch* launch, Op op, const PreparedRows& rows) {
   Args args = launch->as<Args>();
@@ -37,8 +37,7 @@ bool offer(Launch* launch, Op op, const PreparedRows& rows) {
 
 }  // namespace
 
-/** The kernel that makes x writes it as `linear` wants it, too: a launch and a pass over it less.
- */
+/** Lets the kernel that writes x also prepare it for `linear`, which saves a launch and a pass. */
 bool CudaBackend::prepared_by_writer(const float* x, const PreparedRows& rows) {
   for (auto launch = launches_.rbegin(); launch != launches_.rend(); ++launch) {
     switch (launch->op) {

@@ -1,7 +1,7 @@
-// How weights lie on the device. 16 outputs by one chunk of inputs form a tile, in which a lane of
-// a warp finds with 16-byte loads exactly what mma.sync wants of it (MARLIN, Frantar et al. 2024).
-// Lane 4 g + t holds outputs g and g + 8. The eight tiles of a panel follow one another, then
-// chunks, then panels.
+// The layout of weights on the device. 16 outputs by one chunk of inputs form a tile. Its 16-byte
+// loads give a lane of a warp exactly the values that mma.sync takes from it (MARLIN, Frantar et
+// al. 2024). Lane 4 g + t holds outputs g and g + 8. The eight tiles of a panel follow one another,
+// then chunks, then panels.
 //
 // Bytes, 128 inputs per chunk, as four blocks of 32: words {row g, k 4t..4t+3}, {row g + 8, same},
 // {row g, k 16+4t..}, {row g + 8, same} per lane and block.
@@ -118,9 +118,9 @@ constexpr int token_tile(Format format, int n_rows) {
   return n_rows <= 64 ? 32 : widest_token_tile(format);
 }
 
-/** Into how many slices K is cut: enough for blocks on all multiprocessors when there are few
- * rows. Of N and K alone, as slices are summed apart: the bits of a row must not depend on how many
- * there are. */
+/** The number of slices of K: enough for blocks on all multiprocessors when there are few rows. It
+ * depends on N and K alone: each slice is summed on its own, and the bits of a row must not depend
+ * on the number of rows. */
 constexpr int slice_count(int64_t n_outputs, int64_t n_chunks) {
   constexpr int64_t kEnough = 192, kLeastChunks = 2;
   int64_t slices = 1;

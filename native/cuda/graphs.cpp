@@ -7,7 +7,7 @@ namespace cachalot::cuda {
 
 namespace {
 
-constexpr size_t kMostKnown = 64;  // numbers of rows that decode together, for the most part
+constexpr size_t kMostKnown = 64;  // lists, which mostly differ in how many rows decode
 
 uint64_t hash_of(std::span<const Launch> launches) {
   uint64_t hash = launches.size();
@@ -59,7 +59,7 @@ void Graphs::run(std::span<const Launch> launches) {
   if (known.graph == nullptr && !known.is_refused) {
     known.is_refused = library.make_graph(device_->get(), launches.data(), n, &known.graph) != 0;
   }
-  if (known.is_refused) {  // no memory for it, say: one launch after the other does as well
+  if (known.is_refused) {  // for example no memory: launches run one after the other
     return device_->check(library.run(device_->get(), launches.data(), n), "launching kernels");
   }
   device_->check(library.run_graph(device_->get(), known.graph), "launching a graph");

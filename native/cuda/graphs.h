@@ -1,5 +1,5 @@
-// Steps that come again, as CUDA graphs: a list of launches that has been seen before is captured,
-// and from then on is one launch. What changes from step to step lies in device memory.
+// Runs equal steps as CUDA graphs: a list of launches that comes a second time is captured, and
+// from then on is one launch. The values that change from step to step are in device memory.
 #pragma once
 
 #include <list>
@@ -30,7 +30,7 @@ class Graphs {
   void forget(const Known& known) const;
 
   std::shared_ptr<const CudaDevice> device_;
-  std::list<Known> known_;  // what was used last comes first
+  std::list<Known> known_;  // the last used comes first
 };
 
 }  // namespace cachalot::cuda

@@ -7,7 +7,7 @@
 
 namespace cachalot::cuda {
 
-/** What launchers want to know of the device. */
+/** The facts about the device that launchers need. */
 struct LaunchContext {
   simt::stream_t stream;
   int n_multiprocessors;

@@ -13,7 +13,7 @@ namespace cachalot::cuda {
 
 namespace {
 
-// Where things stand in a tile of 16 rows by 128 inputs, or by 64 of floats.
+// Places in a tile of 16 rows by 128 inputs, or by 64 inputs of floats.
 
 int lane_of(int row, int quarter) { return row % 8 * 4 + quarter; }
 
@@ -29,7 +29,7 @@ int half_at(int row, int k) {
 
 void put_half(uint8_t* at, int index, uint16_t bits) { std::memcpy(at + 2 * index, &bits, 2); }
 
-/** What 128 inputs of a row are in their format's own terms: 4 blocks of 32, or half one of 256. */
+/** 128 inputs of a row in their format's own terms: 4 blocks of 32, or half a block of 256. */
 struct RowCodes {
   uint8_t codes[128];
   int8_t scales[8];  // per 16 inputs
@@ -175,7 +175,7 @@ void put_codes(uint8_t* tile, int row, const Tensor& tensor, int64_t tensor_row,
   }
 }
 
-/** 16-bit floats as they are; of f32 the high parts, or (`part` 1) what they leave. */
+/** Puts 16-bit floats as they are; of f32 the high parts or, for `part` 1, the low parts. */
 void put_floats(uint8_t* tile, int row, const Tensor& tensor, int64_t tensor_row, int64_t input,
                 int64_t part) {
   const uint8_t* source = tensor.data + tensor_row * tensor.row_bytes();

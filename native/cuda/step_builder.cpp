@@ -14,16 +14,16 @@ namespace {
 constexpr size_t kAlignment = 16;
 
 constexpr int kWarps = 8;         // of a block of threads
-constexpr int kWarpQueries = 16;  // that one warp takes
+constexpr int kWarpQueries = 16;  // queries that one warp takes
 
 struct Cut {
   std::vector<AttentionPiece> pieces;
   std::vector<DeviceBundle> bundles;
 };
 
-/** Pieces for one KV head each. Within a phase the costliest come first, so that blocks that get
- * free late have little left to do; those that are one warp's work - few queries, one span - come
- * last, as many together as multiprocessors can share evenly. */
+/** Cuts a plan into pieces for one KV head each. Within a phase the costliest come first, so that
+ * blocks that get free late have little left to do. Pieces for one warp (few queries, one span)
+ * come last, as many together as multiprocessors can share evenly. */
 class Cutter {
  public:
   Cutter(const AttentionPlan& plan, int n_multiprocessors)
@@ -52,14 +52,14 @@ class Cutter {
     return item.n_rows * plan_.heads_per_kv_head <= kWarpQueries &&
            item.first_tile / kSpanTiles == (item.end_tile - 1) / kSpanTiles;
   }
-  /** Fewer queries than a tile cost the same. */
+  /** An estimate: a piece costs as much as its queries plus a warp's, for each tile of keys. */
   int64_t cost(const AttentionPiece& piece) const {
     const WorkItem& item = item_of(piece);
     const int64_t queries = item.n_rows * plan_.heads_per_kv_head + kWarpQueries;
     return queries * (item.end_tile - item.first_tile);
   }
 
-  /** Pieces from `begin` on; those before are of earlier phases. */
+  /** Bundles the pieces from `begin` on; those before are of earlier phases. */
   void bundle_phase(int32_t begin) {
     auto& pieces = cut_.pieces;
     std::stable_sort(pieces.begin() + begin, pieces.end(), [&](const auto& a, const auto& b) {

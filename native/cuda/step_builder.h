@@ -16,10 +16,10 @@ class StepBuilder {
   void begin(const StepTables& tables);
   void add_samples(std::span<const SampleRow> rows);
 
-  /** What the step began with. */
+  /** The tables that the step began with. */
   const StepTables& tables() const { return tables_; }
   size_t size() const { return bytes_.size(); }
-  /** The bytes as they are to lie at `device`; written to `out`. */
+  /** Writes to `out` the bytes that belong at `device`. */
   void write(uint8_t* out, uint8_t* device) const;
 
  private:

@@ -1,5 +1,5 @@
-// A request from its submission to its end: what was asked, the sequence that the scheduler runs,
-// and what is to be told.
+// A request from its submission to its end: the caller's request, the sequence that the scheduler
+// runs, and the events that are still to be sent.
 #pragma once
 
 #include <list>
@@ -18,20 +18,20 @@ struct ActiveRequest {
   bool is_cancelled = false;  // guarded by OpenRequests
   std::vector<float> values;  // results of kScore and kLogits so far
   Clock::time_point submitted, first_token;
-  // These are made when the request is submitted, and handed on without needing memory: whatever
-  // fails, its caller hears of its end.
-  std::list<StartEvent> start;  // one if it is to be told; empty once it was
+  // Both are made when the request is submitted, and passing them on needs no memory. So the caller
+  // is told of the end, whatever fails.
+  std::list<StartEvent> start;  // one if the caller wants it; empty once it was sent
   std::list<FinishEvent> end;   // one
 };
 
-/** By their ids. Nodes are moved between maps: a request stays where it is in memory. */
+/** Requests by id. Nodes are moved between maps, so a request keeps its address in memory. */
 using RequestMap = std::map<uint64_t, ActiveRequest>;
 
 inline double milliseconds(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double, std::milli>(to - from).count();
 }
 
-/** The only entry of a map: a request that is ready to be added to OpenRequests. */
+/** A map with one entry: a request that is ready to be added to OpenRequests. */
 RequestMap make_active(Request request);
 
 /** Fills in the last event of a request that ends now. `error` may be null. */

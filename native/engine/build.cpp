@@ -31,14 +31,14 @@ std::unique_ptr<Backend> gpu_backend(const EngineOptions& options, const std::st
   return std::make_unique<cuda::CudaBackend>(options.cuda_library, index);
 }
 
-/** Whether the CPU may do what a GPU could not. */
+/** Whether the CPU may still succeed when a GPU has failed with this error. */
 bool is_about_device(ErrorCode code) {
   return code == ErrorCode::kOutOfMemory || code == ErrorCode::kDeviceUnavailable ||
          code == ErrorCode::kDeviceFailed || code == ErrorCode::kUnsupportedArchitecture ||
          code == ErrorCode::kKvBudgetExceeded;
 }
 
-/** "auto" with a GPU that the other options do not rule out. */
+/** Whether the device is "auto", no other option rules out a GPU, and the CUDA library loads. */
 bool prefers_gpu(const EngineOptions& options) {
   return options.device == "auto" && options.instructions == "auto" && options.kv_format != "f32" &&
          cuda::find_devices(options.cuda_library).library != nullptr;
@@ -85,7 +85,7 @@ int choose_context(int asked, const ModelConfig& config) {
   return asked == 0 ? config.context_length : asked;
 }
 
-/** Null if there is none that can be used: weights are laid out again then. */
+/** Null if there is no layout that can be used: weights are packed again then. */
 std::shared_ptr<const LayoutFile> open_layout(const std::string& path, const Backend& backend) {
   if (path.empty()) return nullptr;
   try {
@@ -138,8 +138,8 @@ std::unique_ptr<Engine> assemble_engine(ModelFiles files, std::unique_ptr<Backen
                            open_layout(options.layout_path, *parts.backend), on_progress),
       config, *parts.backend, parts.context_length, options.step_tokens,
       std::min(kMaxOutputs, options.step_tokens));
-  parts.files.tensors.clear();  // what is not read in place need not stay open
-  // Last, of what the weights have left.
+  parts.files.tensors.clear();  // files that are not read in place need not stay open
+  // Last: KV takes memory that the weights have left.
   parts.pool = std::make_unique<KvPool>(
       *parts.backend, shape,
       choose_bytes(options.kv_bytes, shape, parts.context_length, *parts.backend));

@@ -1,5 +1,5 @@
-// The composition root: options and a file become an engine. The only place that names concrete
-// parts.
+// The composition root: makes an engine from options and a file. It is the only place that names
+// concrete parts.
 #pragma once
 
 #include <functional>
@@ -14,7 +14,7 @@ namespace cachalot {
 std::unique_ptr<Engine> build_engine(const std::string& path, const EngineOptions& options,
                                      std::function<void(StepEvents)> sink);
 
-/** The same from parts that are there already; tests bring a backend of their own. */
+/** The same with files and backend that exist already; tests bring a backend of their own. */
 std::unique_ptr<Engine> assemble_engine(ModelFiles files, std::unique_ptr<Backend> backend,
                                         const EngineOptions& options,
                                         std::function<void(StepEvents)> sink,

@@ -1,4 +1,4 @@
-// What comes back from the engine: plain data, read by the addon.
+// The events that an engine sends: plain data, read by the addon.
 #pragma once
 
 #include <cstdint>
@@ -47,16 +47,16 @@ struct LoadProgress {
   uint64_t bytes, total_bytes;
 };
 
-/** What happened in one step, or in several that nobody has looked at yet: crosses to JavaScript at
- * once. Lists, because starts and ends of requests are made beforehand, and put here and passed on
- * without needing memory: nobody may wait for ever because there is none. */
+/** The events of one step, or of several that were not read yet; they cross to JavaScript together.
+ * Starts and ends are lists because they are made beforehand: moving them here and passing them on
+ * needs no memory, so no caller waits for ever when there is none. */
 struct StepEvents {
   std::list<StartEvent> started;
   std::list<TokenEvent> tokens;
   std::list<FinishEvent> finished;
   std::optional<LoadProgress> loading;
   bool empty() const { return started.empty() && tokens.empty() && finished.empty() && !loading; }
-  /** What happened later. */
+  /** Adds the events of later steps. */
   void append(StepEvents&& later) noexcept {
     started.splice(started.end(), later.started);
     tokens.splice(tokens.end(), later.tokens);

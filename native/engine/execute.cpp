@@ -32,7 +32,7 @@ struct StepRows {
   }
 };
 
-/** Whether the host reads the logits, and not only what was sampled of them. */
+/** Whether the host reads the logits, and not only the tokens that were sampled from them. */
 bool wants_logits(const Step& step) {
   return std::any_of(step.entries.begin(), step.entries.end(), [](const StepEntry& entry) {
     return entry.sequence->demand.output() == OutputKind::kLogits && !entry.output_nodes.empty();
@@ -74,7 +74,7 @@ StepOutcome execute_step(const Step& step, const ExecuteOptions& options, Decode
   backend.start();
   if (backend.is_async()) meanwhile();
   backend.wait();
-  model.weights().check_files();  // again: what changed meanwhile must not be told, or kept
+  model.weights().check_files();  // again: if a file has changed, these results must be dropped
   if (wants_logits(step))
     outcome.output.logits = backend.host_view(
         outcome.output.logits, plan.rows.size() * static_cast<size_t>(model.config().vocabulary));

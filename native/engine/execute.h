@@ -15,15 +15,15 @@ struct ExecuteOptions {
   AttentionCosts costs{};
 };
 
-/** What the model said of a step; the logits are valid until the next step. */
+/** The results of a step; the logits are valid until the next step. */
 struct StepOutcome {
   ForwardOutput output;  // logits on the host, if any request wants them there
   Samples samples;
-  ReaderTree readers;  // of the layers that read most
+  ReaderTree readers;  // those of the layers that read most
   double plan_us = 0;  // host time before the first op
 };
 
-/** `meanwhile` is called while the device works, if it works by itself. */
+/** `meanwhile` is called while the device works, if the backend is async. */
 StepOutcome execute_step(const Step& step, const ExecuteOptions& options, Decoder& model,
                          Backend& backend, const KvStore& store,
                          const std::function<void()>& meanwhile);

@@ -10,7 +10,7 @@ namespace {
 
 constexpr size_t kMaxGroups = 32;
 
-/** How many of a range's readers read it apart, if it is not grouped: they or groups below it. */
+/** How often a range is read: once if it is grouped, else by each reader or group below it. */
 int n_readers_of(const ReaderTree& tree, const SharedRange& range) {
   if (range.grouped) return 1;
   int n = range.n_readers;

@@ -1,4 +1,4 @@
-// What the planner did in the last steps, and why. For people.
+// Reports for people: what the planner did in the last steps, and why.
 #pragma once
 
 #include <cstdint>
@@ -25,10 +25,10 @@ struct StepReport {
   int sequences, decoding, rows;
   double plan_us;  // host time: scheduling and planning
   double step_ms;
-  std::vector<GroupReport> groups;  // those of the layers that read everything, largest first
+  std::vector<GroupReport> groups;  // those of the layers that read most, largest first
 };
 
-/** The groups of a step's first layer class, at most 32. */
+/** The groups of the layers that read most (StepOutcome::readers), at most 32. */
 std::vector<GroupReport> report_groups(const ReaderTree& tree, uint64_t kv_bytes_per_token);
 
 /** The last steps in which anything was shared. */

@@ -53,7 +53,7 @@ void EngineLoop::run() {
     }
     deliver();
     undelivered_ = std::move(events);
-    // An asynchronous device gets the next step first, if there is one.
+    // An async device gets the next step first, if there is one.
     if (!parts_.backend->is_async() || scheduler_.idle()) deliver();
     if (has_failed_) break;
   }
@@ -80,7 +80,7 @@ void EngineLoop::handle(const Submit& command, StepEvents* events) {
   try {
     active.is_scheduled = scheduler_.add(&sequence);
     if (!active.is_scheduled) refuse(sequence, events);
-  } catch (const std::bad_alloc&) {  // nobody else needs to end
+  } catch (const std::bad_alloc&) {  // other requests go on
     finish(sequence, FinishReason::kError, &out_of_memory(), events);
   }
 }
@@ -109,7 +109,7 @@ void EngineLoop::handle(const SkipBatchItem& command, StepEvents*) {
 
 void EngineLoop::handle(const ClearCache&, StepEvents*) { parts_.cache->clear(); }
 
-/** Times to live and deadlines. */
+/** Ends pins whose time to live is over and requests whose deadline has passed. */
 void EngineLoop::pass_time(StepEvents* events) {
   const int64_t now = on_clock(Clock::now());
   scheduler_.set_time(now);
@@ -133,7 +133,7 @@ void EngineLoop::run_step(StepEvents* events) {
   for (Sequence* sequence : refused) refuse(*sequence, events);
   if (step.entries.empty()) return;
   for (const auto& entry : step.entries) announce(*entry.sequence);
-  if (!parts_.backend->is_async()) deliver();  // starts; what was before has been delivered
+  if (!parts_.backend->is_async()) deliver();  // starts; earlier events have been delivered
   std::optional<StepOutcome> outcome;
   std::optional<Error> error;
   try {
@@ -156,7 +156,7 @@ void EngineLoop::run_step(StepEvents* events) {
   }
 }
 
-/** Tells of a sequence that is in its first step, before the step is computed. Needs no memory. */
+/** Adds the start event of a sequence's first step, before the step runs. Needs no memory. */
 void EngineLoop::announce(Sequence& sequence) {
   ActiveRequest& active = *sequence.request;
   if (active.start.empty()) return;
@@ -166,7 +166,7 @@ void EngineLoop::announce(Sequence& sequence) {
   undelivered_.started.splice(undelivered_.started.end(), active.start);
 }
 
-/** Hands out the step's tokens, commits its KV and ends what is finished. */
+/** Hands out the step's tokens, commits its KV and ends the requests that are finished. */
 void EngineLoop::settle(const Step& step, const StepOutcome& outcome, StepEvents* events) {
   for (const auto& entry : step.entries) {
     counters_.rows += static_cast<uint64_t>(entry.tree.size());
@@ -186,7 +186,7 @@ void EngineLoop::settle(const Step& step, const StepOutcome& outcome, StepEvents
   counters_.steps++;
 }
 
-/** KV of a row that is not finite is never committed, so nobody can share it. */
+/** KV of a row that is not finite is never committed, so no request can share it. */
 std::optional<FinishReason> EngineLoop::settle_entry(const StepEntry& entry,
                                                      const StepOutcome& outcome,
                                                      StepEvents* events) {
@@ -211,14 +211,14 @@ void EngineLoop::fail_step(const Step& step, const Error& error, StepEvents* eve
   }
 }
 
-/** A broken rule of our own, a device that has failed, or no memory for the loop itself: nothing
- * here can be trusted now, and nothing is touched any more. Needs no memory. */
+/** Called after a broken rule of our own, a failed device, or no memory for the loop itself.
+ * Nothing here can be trusted then, so nothing is touched any more. Needs no memory. */
 void EngineLoop::fail_engine(const Error& why, StepEvents* events) noexcept {
   has_failed_ = true;
   requests_.fail(failure_of_engine(why), events);
 }
 
-/** A request that can never run. */
+/** Ends a request that can never run. */
 void EngineLoop::refuse(Sequence& sequence, StepEvents* events) {
   const Error error(ErrorCode::kKvBudgetExceeded,
                     "this request needs the KV of " + std::to_string(sequence.tokens.size() + 1) +
@@ -228,13 +228,13 @@ void EngineLoop::refuse(Sequence& sequence, StepEvents* events) {
   finish(sequence, FinishReason::kError, &error, events);
 }
 
-/** The end of a request that the scheduler has let go: the sequence is gone afterwards. */
+/** Ends a request that has left the scheduler. The sequence is gone afterwards. */
 void EngineLoop::finish(Sequence& sequence, FinishReason reason, const Error* error,
                         StepEvents* events) {
   const RequestMap::node_type node = requests_.close(sequence.id);
   CHECK(!node.empty(), "a request ends once");
   ActiveRequest& active = node.mapped();
-  mailbox_.release();  // nobody will cancel it now, and nobody will unpin what was not pinned
+  mailbox_.release();  // its cancel cannot come now; nor its unpin, if nothing was pinned
   if (active.request.pin != 0 && reason != FinishReason::kDone) mailbox_.release();
   complete_end(&active, reason, error);
   const FinishEvent& event = active.end.front();
@@ -245,7 +245,7 @@ void EngineLoop::finish(Sequence& sequence, FinishReason reason, const Error* er
   end_batch_item(active);
 }
 
-/** A prefill's tokens have just been computed, and nothing has been evicted since. */
+/** Keeps a prefill's tokens. They have just been computed; nothing has been evicted since. */
 void EngineLoop::keep(const ActiveRequest& active) {
   const Request& request = active.request;
   if (request.kind != RequestKind::kPrefill) return;
@@ -255,7 +255,7 @@ void EngineLoop::keep(const ActiveRequest& active) {
   if (request.pin != 0) pins_.pin(request.pin, request.name_space, tokens, request.ttl_ms);
 }
 
-/** What an item of a batch shares with no item that is left will hardly be wanted again. */
+/** Demotes the KV of a batch's item that no remaining item shares: it is hardly read again. */
 void EngineLoop::end_batch_item(const ActiveRequest& active) {
   const auto end = batches_.end_item(active.request.batch, active.request.batch_rank);
   if (!end) return;

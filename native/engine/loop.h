@@ -1,5 +1,5 @@
-// The engine's thread: commands in, steps through the model, events out. Everything here belongs to
-// that thread, except what it shares by reference.
+// The engine's thread: takes commands, runs steps through the model, sends events. Everything here
+// belongs to that thread, except the objects that it shares by reference.
 #pragma once
 
 #include <functional>

@@ -1,6 +1,6 @@
-// What other threads tell the engine's thread: one list of commands, in the order in which they
-// were posted. A command that lets go of something (cancel, unpin, skip) must not fail for want of
-// memory: room for it is reserved when there is something to let go of. Room once made stays.
+// The commands of other threads to the engine's thread: one list, in the order in which they were
+// posted. A command that releases something (cancel, unpin, skip) must not fail when memory runs
+// out, so its room is reserved beforehand, with the thing to release. Room once made stays.
 #pragma once
 
 #include <algorithm>
@@ -41,7 +41,7 @@ class Mailbox {
  public:
   Mailbox() { make_room(0); }
 
-  /** Also reserves room for so many commands that come later. If it throws, nothing has changed. */
+  /** Also reserves room for n_reserved later commands. If it throws, nothing has changed. */
   void post(Command command, size_t n_reserved = 0) {
     {
       const std::lock_guard lock(mutex_);
@@ -61,13 +61,13 @@ class Mailbox {
     wake_.notify_all();
   }
 
-  /** So many commands for which room was reserved will not come, or have been handled. */
+  /** Gives up the reserved room of n commands, which will not come or have been handled. */
   void release(size_t n = 1) {
     const std::lock_guard lock(mutex_);
     n_reserved_ -= std::min(n_reserved_, n);
   }
 
-  /** Forgets all KV that can be forgotten; once is enough. Needs no memory. */
+  /** Asks to forget all KV that can be forgotten; twice in a row is once. Needs no memory. */
   void post_clear() {
     {
       const std::lock_guard lock(mutex_);
@@ -90,8 +90,8 @@ class Mailbox {
   /** Returns when there is something to do: at once if the caller has work. False once stopped. */
   bool wait(bool has_work) {
     std::unique_lock lock(mutex_);
-    // With a limit, though none is needed: `wait` alone would ask for GCC 12's libstdc++, which the
-    // older systems that prebuilt addons run on do not have.
+    // No limit is needed, but `wait` without one would ask for GCC 12's libstdc++. Prebuilt addons
+    // also run on older systems, which do not have it.
     while (!wake_.wait_for(lock, std::chrono::hours(1),
                            [&] { return is_stopped_ || has_work || !commands_.empty(); })) {
     }
@@ -107,7 +107,7 @@ class Mailbox {
   }
 
  private:
-  /** Room for n commands more than were posted and reserved. */
+  /** Makes room for n more commands than were posted and reserved. */
   void make_room(size_t n) {
     const size_t needed = commands_.size() + n_reserved_ + kClears + n;
     if (commands_.capacity() < needed)

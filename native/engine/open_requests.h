@@ -1,5 +1,5 @@
-// The requests that have not ended. Every thread may ask here; what is in a request itself belongs
-// to the engine's thread.
+// The requests that have not ended. Every thread may call these methods; the content of a request
+// belongs to the engine's thread.
 #pragma once
 
 #include <mutex>
@@ -44,13 +44,13 @@ class OpenRequests {
     return found == requests_.end() ? nullptr : &found->second;
   }
 
-  /** Takes one out. Needs no memory. */
+  /** Takes a request out. Needs no memory. */
   RequestMap::node_type close(uint64_t id) {
     const std::lock_guard lock(mutex_);
     return requests_.extract(id);
   }
 
-  /** Ends all of them with the same error, and all that come. Needs no memory. */
+  /** Ends all open requests with `error`; later ones are refused with it. Needs no memory. */
   void fail(const Error& error, StepEvents* events) noexcept {
     const std::lock_guard lock(mutex_);
     failure_ = error;

@@ -1,4 +1,4 @@
-// What a caller may choose when an engine is loaded.
+// The options that a caller may choose when an engine is loaded.
 #pragma once
 
 #include <cstdint>
@@ -11,18 +11,18 @@ struct EngineOptions {
   std::string cuda_library;           // its path; empty: beside the addon
   std::string instructions = "auto";  // cpu: "auto", "avx512", "avx2", "portable"
   int threads = 0;                    // 0: one per core
-  int context_length = 0;             // 0: what the model was trained for
+  int context_length = 0;             // 0: the length that the model was trained for
   int step_tokens = 512;              // rows of a step
-  uint64_t kv_bytes = 0;  // 0: a quarter of the memory that the process can have and at most half
-                          // of what is left of it, or of a GPU's what the weights leave; at most
-                          // what the contexts need
+  uint64_t kv_bytes = 0;  // 0: a quarter of the memory that the process can have, and at most half
+                          // of the memory that is left; on a GPU, what the weights leave. Never
+                          // more than the contexts need
   std::string kv_format = "auto";  // "auto", "f32", "bf16"
   double max_step_ms = 0;          // target for the time between tokens; 0: none
   std::string grouping = "auto";   // shared prefixes are read together: "auto", "always", "never"
   std::string costs_folder;        // where measured costs are kept; empty: nowhere
   std::string layout_path;         // weights that an earlier load has packed; empty: none
-  std::string machine;             // what tells this machine from others that use the folder
-  bool reuse = true;               // false: no prompt finds anything in the cache; benchmarks
+  std::string machine;             // names this machine among others that use the folder
+  bool reuse = true;               // false: prompts find nothing in the cache; for benchmarks
   bool check_invariants = false;   // tests: after every step
 };
 

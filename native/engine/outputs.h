@@ -1,4 +1,4 @@
-// The outputs of a step's rows: how they are to be drawn, and what becomes of what was drawn.
+// The outputs of a step's rows: how they are drawn, and where the results go.
 #pragma once
 
 #include <optional>
@@ -17,7 +17,7 @@ struct SamplePlan {
 };
 SamplePlan plan_samples(const Step& step);
 
-/** What the backend drew for a step. */
+/** The tokens that the backend drew for a step. */
 struct Samples {
   std::vector<SampledToken> tokens;  // one per output
   std::vector<SampledToken> top;     // [outputs, kMaxTopTokens], or empty

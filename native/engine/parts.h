@@ -20,7 +20,7 @@ struct EngineParts {
   int context_length;
   EngineOptions options;
   ExecuteOptions execute;
-  std::string device_note;  // why it is not another device
+  std::string device_note;  // why the backend is not another device
 };
 
 }  // namespace cachalot

@@ -14,8 +14,8 @@ class Pins {
  public:
   explicit Pins(KvCache& cache) : cache_(cache) {}
 
-  /** `tokens` have just been computed, and nothing has been evicted since. `ttl_ms`: after the last
-   * use; 0: until `unpin`. */
+  /** Pins `tokens`, which have just been computed; nothing has been evicted since. `ttl_ms`: how
+   * long they stay pinned after the last use; 0: until `unpin`. */
   void pin(uint64_t pin, const std::string& key, std::span<const int32_t> tokens, int64_t ttl_ms) {
     pins_[pin] = {cache_.pin(key, tokens), ttl_ms};
   }
@@ -26,7 +26,7 @@ class Pins {
     cache_.unpin(pinned.mapped().segment);
     return true;
   }
-  /** Lets go of the KV of pins whose time to live is over; their numbers stay known. */
+  /** Unpins the KV of pins whose time to live is over; their numbers stay known. */
   void expire(int64_t now_ms) {
     for (auto& [pin, pinned] : pins_) {
       auto& [segment, ttl_ms] = pinned;
@@ -43,7 +43,7 @@ class Pins {
 
  private:
   struct Pin {
-    KvSegment* segment;  // null for less than a slab, and once its time is over
+    KvSegment* segment;  // null for less than a slab, and after the time to live
     int64_t ttl_ms;
   };
 

@@ -1,4 +1,4 @@
-// What the engine's thread publishes about itself for other threads: counters and explanations.
+// Counters and explanations that the engine's thread publishes for other threads.
 #pragma once
 
 #include <mutex>

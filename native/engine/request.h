@@ -26,13 +26,13 @@ struct Request {
   SamplingOptions sampling;
   std::vector<int32_t> stop_tokens;
   std::vector<int32_t> rows;  // kLogits: ascending indices into tokens
-  uint64_t pin = 0;           // kPrefill: not 0: keep the KV under this name until it is unpinned
-  int priority = kDefaultPriority;  // 0 to 100: who runs first, and whose KV is kept longest
+  uint64_t pin = 0;  // kPrefill: if not 0, the KV is pinned under this number until unpinned
+  int priority = kDefaultPriority;  // 0 to 100: the highest runs first, and keeps its KV longest
   int64_t ttl_ms = 0;        // kPrefill: how long its KV is kept after its last use; 0: no limit
   int64_t deadline_ms = 0;   // from submission; 0: none
   uint64_t batch = 0;        // not 0: an item of that batch, see Engine::begin_batch
   int batch_rank = 0;        // its place in the batch's order
-  bool tells_start = false;  // somebody wants its StartEvent
+  bool tells_start = false;  // the caller wants its StartEvent
 };
 
 }  // namespace cachalot

@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kMaxLogits = size_t{1} << 28;  // 1 GiB of floats in one answer
 constexpr int kMaxThreads = 1024, kMaxStepTokens = 4096;
 
-/** Throws invalid_argument unless what is said holds. */
+/** Throws invalid_argument unless the condition holds. */
 void expect(bool holds, const char* expected) {
   if (!holds) throw Error(ErrorCode::kInvalidArgument, std::string("expected ") + expected);
 }
@@ -39,7 +39,7 @@ void check_tokens(const Request& request, int vocabulary) {
   }
 }
 
-/** What the scheduler and the sampler take for granted. */
+/** Checks the ranges that the scheduler and the sampler rely on. */
 void check_ranges(const Request& request) {
   const SamplingOptions& sampling = request.sampling;
   const auto& breakers = sampling.dry.breakers;

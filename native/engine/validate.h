@@ -1,4 +1,4 @@
-// What a request, an engine's options and a batch may ask for: checked once more below JavaScript,
+// Checks what a request, an engine's options and a batch ask for: once more below JavaScript, and
 // before anything relies on it.
 #pragma once
 

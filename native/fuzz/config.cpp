@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const TensorMap tensors{{embedding.name, embedding}};
   try {
     const ModelConfig config = read_hub_config(parse_json({data, size}), tensors);
-    // What has passed the checks can be computed with.
+    // A configuration that has passed the checks can be computed with.
     if (config.n_heads % config.n_kv_heads() != 0 || config.rope.dims > config.head_dim())
       __builtin_trap();
     for (const double frequency : rope_frequencies(config.rope)) {

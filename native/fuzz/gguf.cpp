@@ -8,9 +8,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
     const GgufFile file = parse_gguf({data, size});
     TensorMap tensors;
-    volatile uint64_t sum = 0;  // so that what is read is read
+    volatile uint64_t sum = 0;  // so that the bytes are really read
     for (const auto& tensor : file.tensors) {
-      // The first and the last byte of what the file says is there.
+      // The first and the last byte of each tensor.
       sum = sum + tensor.tensor.data[0] + tensor.tensor.data[tensor.bytes() - 1];
       tensors.emplace(tensor.name, tensor);
     }

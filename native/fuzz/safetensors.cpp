@@ -7,7 +7,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace cachalot;
   try {
-    volatile uint64_t sum = 0;  // so that what is read is read
+    volatile uint64_t sum = 0;  // so that the bytes are really read
     for (const auto& tensor : parse_safetensors({data, size}))
       sum = sum + tensor.tensor.data[0] + tensor.tensor.data[tensor.bytes() - 1];
   } catch (const Error&) {  // refused, as most are

@@ -1,8 +1,8 @@
 // Chooses which cached leaf is evicted when the pool runs short. Demoted leaves and those whose
 // time to live is over come first, then the lowest priority, then the lowest value, then the least
 // recently used. The value is GreedyDual-Size-Frequency's (Cherkasova 1998): L + hits * cost /
-// size. L is the value of the last victim, so leaves that are not used age. The cost of a token,
-// which is to compute it again, grows with its index in the context.
+// size. L is the value of the last victim, so leaves that are not used age. The cost of a token is
+// the work to compute it again, which grows with its index in the context.
 #pragma once
 
 #include <algorithm>
@@ -15,7 +15,7 @@ namespace cachalot {
 
 class EvictionOrder {
  public:
-  /** Evicts the least recently used leaf, whatever it is worth. For comparison. */
+  /** From now on evicts the least recently used leaf, whatever its worth. For comparison. */
   void use_lru() { lru_ = true; }
 
   /** Notes a use: the segment was found (`is_hit`), written, or told to be kept. The segment must
@@ -45,7 +45,7 @@ class EvictionOrder {
   KvSegment* choose_victim() const {
     return leaves_.empty() ? nullptr : std::get<4>(*leaves_.begin());
   }
-  /** A victim of this worth was evicted: what stays is worth less from now on. */
+  /** A victim of this worth was evicted: the leaves that stay are worth less from now on. */
   void age(const Worth& worth) {
     if (!worth.is_demoted) floor_ = std::max(floor_, worth.value);
   }

@@ -36,7 +36,7 @@ KvSegment* KvCache::open(const std::string& key, std::span<const int32_t> tokens
   touch(child);
   if (match.is_whole_child() && is_cache(*child) && !child->worth.is_kept) {
     references_.retain(child);
-    child->n_writers = 1;  // a whole leaf that nothing references: it goes on where it ends
+    child->n_writers = 1;  // a whole leaf that nothing references: the sequence goes on in it
     return child;
   }
   const int n_whole = whole_slab_tokens(match.n_child);
@@ -49,9 +49,9 @@ KvSegment* KvCache::open(const std::string& key, std::span<const int32_t> tokens
 }
 
 /** Copies tokens [0, n) of the source's first slab into a new slab of `leaf`. Without memory the
- * match is just shorter. */
+ * match is only shorter. */
 void KvCache::copy_tail(KvSegment* leaf, KvSegment* source, int n) {
-  references_.retain(source);  // it must not be evicted for the sake of its own copy
+  references_.retain(source);  // allocating the copy's slab must not evict it
   const auto slab = allocate_slab();
   references_.drop(source);
   if (!slab) return;
@@ -99,11 +99,11 @@ void KvCache::release(KvSegment* leaf) {
 void KvCache::discard(KvSegment* leaf) {
   leaf->n_writers = 0;
   references_.drop(leaf);
-  if (!leaf->children.empty()) return;  // others have built on it, so it was sound when they did
+  if (!leaf->children.empty()) return;  // its KV was good when others built on it
   remove(leaf);
 }
 
-/** Two sequences that computed the same text at the same time leave one copy. */
+/** Keeps one copy if two sequences have computed the same text at the same time. */
 void KvCache::drop_duplicates(KvSegment* leaf) {
   KvSegment* parent = leaf->parent;
   for (size_t i = 0; i < parent->children.size(); i++) {
@@ -128,7 +128,7 @@ void KvCache::remove(KvSegment* segment) {
   references_.forget(segment);
   free_slabs(segment, 0);
   KvSegment* parent = segment->parent;
-  if (parent->parent == nullptr) tree_.erase(segment);  // a root is no cache, and may go with it
+  if (parent->parent == nullptr) tree_.erase(segment);  // the root may go, too; it is no cache
   else references_.update(parent, [&] { tree_.erase(segment); });
 }
 
@@ -151,7 +151,7 @@ void KvCache::unpin(KvSegment* segment) {
   references_.drop(segment);
 }
 
-/** Where several ask for one segment, the highest priority and the longest time win. */
+/** If several requests name one segment, the highest priority and the longest time win. */
 void KvCache::set_retention(const std::string& key, std::span<const int32_t> tokens,
                             const Retention& retention) {
   KvSegment* root = tree_.find_root(key);
@@ -174,7 +174,7 @@ void KvCache::set_retention(const std::string& key, std::span<const int32_t> tok
   }
 }
 
-/** Leaves alone a segment that another text continues, or that a request wants kept. */
+/** Skips segments that have a reference, and those that a request wants kept. */
 void KvCache::demote(const std::string& key, std::span<const int32_t> tokens, int keep) {
   KvSegment* root = tree_.find_root(key);
   if (root == nullptr) return;

@@ -1,15 +1,14 @@
 // KV found by content. A radix tree (kv/radix_tree.h) over token ids says what is stored; the pool
 // holds it. Matching is exact to the token: whole slabs of 32 tokens are shared, the rest of a
 // match (at most 31 tokens) is copied into the new leaf. A token becomes findable when the step
-// that computed it is committed. Leaves that no sequence writes are cache; the least valuable is
+// that computed it is committed. Leaves without a reference are cache; the least valuable is
 // evicted first when the pool runs short.
 //
 // Slabs change hands in these places:
 //   pool -> leaf           reserve, and open (the slab that the tail of a match is copied into)
-//   segment -> upper part  RadixTree::split: no slab moves
-//   segment -> pool        free_slabs, called by release (reserved and not used), discard,
-//   evict_one,
-//                          clear, and for a duplicate of what is stored already
+//   segment -> upper part  RadixTree::split: no slab moves in memory
+//   segment -> pool        free_slabs, called by release (slabs reserved and not used), discard,
+//                          evict_one and clear, and for text that is stored twice
 #pragma once
 
 #include <functional>
@@ -36,8 +35,8 @@ class KvCache {
    * longest stored prefix of `tokens`. The leaf stays until `release` or `discard`. */
   KvSegment* open(const std::string& key, std::span<const int32_t> tokens);
 
-  /** Makes room for n more tokens at the end of an open leaf, evicting if need be. False, and
-   * nothing has changed for the leaf, if there is no memory. */
+  /** Makes room for n more tokens at the end of an open leaf, evicting if need be. Returns
+   * false, and changes nothing for the leaf, if there is no memory. */
   bool reserve(KvSegment* leaf, int n);
   /** Adds tokens whose KV has been computed. Room must have been reserved. */
   void commit(KvSegment* leaf, std::span<const int32_t> tokens);
@@ -59,17 +58,17 @@ class KvCache {
   };
   void set_retention(const std::string& key, std::span<const int32_t> tokens,
                      const Retention& retention);
-  /** Nobody is expected to read what is stored of `tokens` beyond the first `keep`: it is evicted
+  /** Nobody is expected to read the stored KV of `tokens` beyond the first `keep`, so it is evicted
    * first. */
   void demote(const std::string& key, std::span<const int32_t> tokens, int keep);
-  /** Evicts the least recently used leaf, whatever it is worth. For comparison. */
+  /** From now on evicts the least recently used leaf, whatever its worth. For comparison. */
   void use_lru() { references_.order().use_lru(); }
-  /** Milliseconds on a clock that only goes forward: times to live end. */
+  /** Sets the clock, in milliseconds, which only goes forward: times to live may end. */
   void set_time(int64_t now_ms) { references_.order().set_time(now_ms); }
 
-  /** Slabs that could be had: free ones, and those of segments that nothing references. */
+  /** Slabs that are available: free ones, and those of segments that nothing references. */
   int n_available() const { return pool_.n_slabs() - references_.n_held(); }
-  /** The same, if a sequence that begins with `tokens` held what is stored of them. */
+  /** The same, if a sequence that begins with `tokens` held the stored KV of them. */
   int n_available_beside(const std::string& key, std::span<const int32_t> tokens) const;
   int n_segments() const { return tree_.n_segments(); }
   int n_writers() const;

@@ -10,7 +10,7 @@ namespace cachalot {
 namespace {
 
 constexpr size_t kWarmBytes = size_t{64} << 20;  // free memory kept for the next requests
-constexpr size_t kMaxUnits = size_t{1} << 32;    // what a 32-bit address reaches
+constexpr size_t kMaxUnits = size_t{1} << 32;    // the reach of a 32-bit address
 
 }  // namespace
 

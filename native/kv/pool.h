@@ -12,7 +12,7 @@
 
 namespace cachalot {
 
-/** What a KV pool stores per token. */
+/** The shape of the KV that a pool stores per token. */
 struct KvShape {
   KvFormat format;
   int n_layers, n_kv_heads, head_dim;
@@ -28,8 +28,8 @@ class KvPool {
   /** The address of a free slab, or nothing when the pool is full. */
   std::optional<uint32_t> allocate();
   void free(uint32_t slab);
-  /** For tests: from now on a slab that is freed is filled with NaN, so that a reader of freed
-   * memory shows. The memory must be the host's. */
+  /** For tests: from now on a slab that is freed is filled with NaN, so that reads of freed memory
+   * show. The memory must be the host's. */
   void poison_freed_slabs() { poisons_ = true; }
   /** Slabs that have been allocated and freed again. */
   std::vector<uint32_t> free_slabs() const;

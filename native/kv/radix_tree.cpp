@@ -7,8 +7,8 @@
 
 namespace cachalot {
 
-// Children first, by the pointers to parents: a recursion would be as deep as the tree, and a list
-// of what is left to do would need memory.
+// Erases children first and follows the pointers to parents: a recursion would be as deep as the
+// tree, and a list of the work left would need memory.
 RadixTree::~RadixTree() {
   for (auto& [key, root] : roots_) {
     for (KvSegment* segment = root.get(); segment != nullptr;) {
@@ -32,9 +32,9 @@ KvSegment* RadixTree::root(const std::string& key) {
   return roots_.emplace(key, std::make_unique<KvSegment>()).first->second.get();
 }
 
-// Sequences that compute the same text at the same time are siblings that begin alike, for as long
-// as they are open: each may be the one that goes on, so all that begin alike are followed. No
-// recursion: a tree may be as deep as a context has slabs.
+// Sequences that compute the same text at the same time are siblings that begin alike while they
+// are open. The text may continue below any of them, so all of them are followed. No recursion: a
+// tree may be as deep as a context has slabs.
 RadixTree::Match RadixTree::match(KvSegment* root, std::span<const int32_t> tokens) {
   Match best{root, nullptr, 0};
   std::vector<KvSegment*> followed{root};
@@ -79,7 +79,7 @@ KvSegment* RadixTree::split(KvSegment* segment, int n_tokens) {
   upper->ref_count = segment->ref_count > 0 ? 1 : 0;
   upper->tokens.assign(segment->tokens.begin(), segment->tokens.begin() + n_tokens);
   upper->slabs.assign(segment->slabs.begin(), segment->slabs.begin() + n_slabs);
-  upper->children.reserve(1);  // from here on no memory is needed, and the tree stays whole
+  upper->children.reserve(1);  // nothing below needs memory, so the tree stays whole
   segment->tokens.erase(segment->tokens.begin(), segment->tokens.begin() + n_tokens);
   segment->slabs.erase(segment->slabs.begin(), segment->slabs.begin() + n_slabs);
   segment->begin += n_tokens;

@@ -1,6 +1,6 @@
-// The shape of what is stored: one tree of segments per key, each a path of token ids (a radix
-// tree). It matches, inserts, splits and erases; what a segment's KV is worth, and where memory
-// comes from, is KvCache's.
+// The shape of the stored KV: one tree of segments per key, each segment a path of token ids (a
+// radix tree). It matches, inserts, splits and erases segments. KvCache decides what their KV is
+// worth and where memory comes from.
 #pragma once
 
 #include <map>
@@ -42,16 +42,16 @@ class RadixTree {
   /** A new child of `parent` that begins where the parent ends and holds no tokens yet. */
   KvSegment* insert(KvSegment* parent);
   /** Cuts a segment after its first n_tokens (whole slabs). The upper part becomes a new segment
-   * between the parent and `segment`, which keeps its identity as the lower part: a sequence that
-   * writes it does not notice, and no slab moves. Returns the upper part; a sealed segment that
+   * between the parent and `segment`. The lower part stays `segment`: a sequence that writes it
+   * does not notice, and no slab moves in memory. Returns the upper part; a sealed segment that
    * ends there is returned itself. */
   KvSegment* split(KvSegment* segment, int n_tokens);
-  /** Takes a leaf out; a root of which nothing is left goes, too. */
+  /** Takes a leaf out, and its root if nothing else is left of the tree. */
   void erase(KvSegment* leaf);
 
-  /** Without roots. */
+  /** Number of segments without roots. */
   int n_segments() const { return n_segments_; }
-  /** All segments, roots included. */
+  /** Visits all segments, roots included. */
   template <typename Visitor>
   void for_each(const Visitor& visitor) const {
     for (const auto& [key, root] : roots_) for_each_segment(*root, visitor);

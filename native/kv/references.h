@@ -1,6 +1,6 @@
-// Counts the references to segments - writers, pins, and children that are referenced - and keeps
-// two things true: the segments that may be evicted are those that are cache (leaves without a
-// reference), and n_held is the number of slabs of segments that have one.
+// Counts the references to segments: writers, pins, and children that are referenced. Keeps two
+// things true: the segments that may be evicted are those that are cache (leaves without a
+// reference), and n_held is the number of slabs of segments that have a reference.
 #pragma once
 
 #include "kv/eviction_order.h"
@@ -10,7 +10,7 @@ namespace cachalot {
 
 class References {
  public:
-  /** One reference more: the segment, and all above it, is held. */
+  /** Adds a reference: the segment and all above it are held. */
   void retain(KvSegment* segment) {
     for (; segment != nullptr; segment = segment->parent) {
       if (is_cache(*segment)) order_.erase(segment);
@@ -18,7 +18,7 @@ class References {
       n_held_ += static_cast<int>(segment->slabs.size());
     }
   }
-  /** One reference less. */
+  /** Takes a reference away. */
   void drop(KvSegment* segment) {
     for (; segment != nullptr; segment = segment->parent) {
       if (--segment->ref_count > 0) return;
@@ -34,7 +34,7 @@ class References {
     change();
     if (is_cache(*segment)) order_.insert(segment);
   }
-  /** The segment leaves the tree; it is cache. */
+  /** The segment, which is cache, leaves the tree. */
   void forget(KvSegment* segment) { order_.erase(segment); }
 
   void add_slab(KvSegment* segment, uint32_t slab) {

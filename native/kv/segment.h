@@ -14,7 +14,7 @@ namespace cachalot {
 
 constexpr int kDefaultPriority = 35;  // of 0 to 100
 
-/** What a segment is worth as cache; see kv/eviction_order.h. */
+/** The worth of a segment as cache; see kv/eviction_order.h. */
 struct Worth {
   int priority = kDefaultPriority;
   int64_t ttl_ms = 0;       // how long it is kept after its last use; 0: as long as there is room
@@ -41,13 +41,13 @@ struct KvSegment {
   int end() const { return begin + static_cast<int>(tokens.size()); }
 };
 
-/** Slabs that hold so many tokens. */
+/** The number of slabs that hold n_tokens. */
 inline size_t slabs_for(size_t n_tokens) { return (n_tokens + kTileTokens - 1) / kTileTokens; }
 inline int slabs_for(int n_tokens) {
   return static_cast<int>(slabs_for(static_cast<size_t>(n_tokens)));
 }
 
-/** Of so many tokens, those in slabs that are full. */
+/** How many of n_tokens are in full slabs. */
 inline int whole_slab_tokens(int n_tokens) { return n_tokens / kTileTokens * kTileTokens; }
 
 /** A leaf that nothing references: it may be evicted. */

@@ -10,11 +10,11 @@
 
 namespace cachalot {
 
-/** What may differ from layer to layer; one plan is made per distinct attention class. */
+/** The numbers that may differ between layers; one plan is made per distinct attention class. */
 struct LayerConfig {
   int n_kv_heads;  // G
   int head_dim;    // D, of K and V
-  int window = 0;  // a token reads so many, itself included (Mistral); 0: all before it
+  int window = 0;  // the tokens that one reads, itself included (Mistral); 0: all before it
 };
 
 struct ModelConfig {

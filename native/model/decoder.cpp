@@ -23,7 +23,7 @@ ForwardOutput Decoder::forward(const ForwardInput& input, const KvStore& store) 
   allocate_partials(input.plans);
   backend_.gather_rows({weights_.embedding.get(), a_.x});
 
-  const float* delta = nullptr;  // what the last block adds to the residual stream x
+  const float* delta = nullptr;  // the last block's output, to be added to the residual stream x
   for (int i = 0; i < c.n_layers(); i++) {
     const DecoderLayer& layer = weights_.layers[static_cast<size_t>(i)];
 
@@ -69,8 +69,8 @@ void Decoder::normalize_heads(const DecoderLayer& layer, int32_t n_rows) {
   backend_.rms_norm({a_.k, nullptr, layer.k_norm, c.norm_epsilon, n_keys, c.head_dim(), a_.k});
 }
 
-/** attended = softmax(q K^T / sqrt(D)) V over what the plan lets each row read, its own token
- * included. */
+/** attended = softmax(q K^T / sqrt(D)) V over the keys that the plan lets each row read, its own
+ * token included. */
 void Decoder::attend(int layer, const KvStore& store) {
   const ModelConfig& c = config_;
   const int plan = plan_of_layer_[static_cast<size_t>(layer)];
@@ -125,7 +125,7 @@ void Decoder::prepare_rope() {
   cosines_ = buffers_[buffers_.size() - 2].get();
 }
 
-// Filled as contexts grow: a file may claim a context of millions of tokens.
+// The table is filled as contexts grow, because a file may claim a context of millions of tokens.
 void Decoder::extend_rope(std::span<const KvTarget> targets) {
   int needed = 0;
   for (const KvTarget& target : targets) needed = std::max(needed, target.position + 1);

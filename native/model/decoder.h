@@ -1,6 +1,6 @@
 // The decoder of the Llama family and its kin (Mistral, SmolLM2, Qwen2, Qwen3): RMS norm,
 // grouped-query attention with rotary positions, gated feed-forward (Touvron et al. 2023). Written
-// once over Backend; what differs is in ModelConfig.
+// once over Backend; the differences are in ModelConfig.
 #pragma once
 
 #include <memory>
@@ -13,7 +13,7 @@
 
 namespace cachalot {
 
-/** What one forward pass reads: the rows of a step, in the step's order. */
+/** The input of a forward pass: the rows of a step, in the step's order. */
 struct ForwardInput {
   std::span<const int32_t> tokens;       // [R]
   std::span<const KvTarget> targets;     // [R] where each row's K and V go
@@ -31,7 +31,7 @@ class Decoder {
   Decoder(DecoderWeights weights, const ModelConfig& config, Backend& backend, int context_length,
           int max_rows, int max_outputs);
 
-  /** One forward pass. What it returns is valid until the next call. */
+  /** Runs one forward pass. Its output is valid until the next call. */
   ForwardOutput forward(const ForwardInput& input, const KvStore& store);
 
   const ModelConfig& config() const { return config_; }

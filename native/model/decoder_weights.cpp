@@ -43,7 +43,7 @@ class Loader {
     if (!tied) advance(embedding);
     for (int i = 0; i < c.n_layers(); i++) load_layer("blk." + std::to_string(i) + ".");
     refuse_unused();
-    reader_.check_all();  // what was read in the meantime may be of two models
+    reader_.check_all();  // a file that changed meanwhile may have given bytes of two models
     weights_.floats = std::move(reader_.kept());
     weights_.files = std::move(reader_.watched());
     return std::move(weights_);
@@ -119,7 +119,7 @@ class Loader {
     return weights_.vectors.back()->floats();
   }
 
-  /** A tensor that we would ignore - a bias, say - would silently give another model. */
+  /** Ignoring a tensor, for example a bias, would silently compute another model. */
   void refuse_unused() const {
     for (const auto& [name, stored] : tensors_) {
       if (used_.contains(name)) continue;

@@ -45,13 +45,13 @@ struct DecoderWeights {
   std::map<std::string, MemoryRegion> floats;    // those that were read into memory
   WatchedFiles files;                            // of the model, that are read in place
 
-  /** Throws model_changed if what is read from files can no longer be trusted, or read. */
+  /** Throws model_changed if files that are read in place have changed or cannot be read. */
   void check_files() const;
   /** Bytes of packed weights; floats that are read as they are in the file are not counted. */
   int64_t resident_bytes() const;
 };
 
-/** What weights read in place stays mapped; `tensors` may go. `layout`: of an earlier load, or
+/** Files that weights read in place stay mapped; `tensors` may go. `layout`: of an earlier load, or
  * null. Throws model_missing_tensor, model_bad_shape, model_changed, or unsupported_architecture
  * for a tensor that nothing uses. `on_progress` is told how many bytes of the tensors are ready. */
 DecoderWeights load_decoder_weights(

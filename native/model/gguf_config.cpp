@@ -92,7 +92,7 @@ std::string read_architecture(const GgufFile& file) {
   return *name;
 }
 
-/** Refuses what would silently compute something else. */
+/** Refuses keys that we would ignore, and so compute another model. */
 void refuse_unsupported_keys(const KeyReader& keys, const std::string& architecture) {
   for (const char* name : {"expert_count", "attention.sliding_window_pattern"}) {
     if (keys.has(name)) {
@@ -172,7 +172,7 @@ ModelConfig read_gguf_config(const GgufFile& file, const TensorMap& tensors) {
   }
   config.norm_epsilon = keys.positive("attention.layer_norm_rms_epsilon");
   config.rope = read_rope(keys, tensors, head_dim, config.context_length);
-  // The converter permutes the rows of Q and K of llama files for it, and of no other.
+  // The converter permutes the rows of Q and K for it in llama files, and in no others.
   config.rope.interleaved = config.architecture == "llama";
   config.qkv_bias = config.architecture == "qwen2" || tensors.contains("blk.0.attn_q.bias");
   config.output_bias = tensors.contains("blk.0.attn_output.bias");

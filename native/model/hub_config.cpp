@@ -120,7 +120,7 @@ void read_scaling(const JsonValue& scaling, int context_length, RopeConfig* rope
   }
 }
 
-/** What users add by hand, "rope_scaling", comes before what newer files are saved with. */
+/** "rope_scaling", which users add by hand, comes before the section of newer files. */
 const JsonValue* rope_section(const JsonValue& json) {
   for (const char* name : {"rope_scaling", "rope_parameters"}) {
     const JsonValue* section = json.find(name);

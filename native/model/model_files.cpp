@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr uint64_t kMaxConfigBytes = 16 << 20;  // some thousand times as many as there are
+constexpr uint64_t kMaxConfigBytes = 16 << 20;  // a real one has some thousand times fewer
 
 using Names = std::pair<std::string_view, std::string_view>;
 constexpr std::array kTopNames{Names{"model.embed_tokens.", "token_embd."},
@@ -37,7 +37,7 @@ std::string renamed(const std::array<Names, n>& names, std::string_view name) {
   return "";
 }
 
-/** GGUF's name of a tensor; names that we do not know stay, and are refused later as such. */
+/** GGUF's name of a tensor. A name that we do not know stays, and is refused later. */
 std::string gguf_name(const std::string& hub_name) {
   constexpr std::string_view kLayers = "model.layers.";
   if (!hub_name.starts_with(kLayers)) {

@@ -10,8 +10,8 @@ namespace {
 
 constexpr double kTwoPi = 2 * std::numbers::pi;
 
-/** Llama 3: wavelengths beyond original / low are stretched, those below original / high kept, and
- * those between mixed. */
+/** Llama 3: wavelengths above original / low are stretched, those below original / high are kept,
+ * and those between are mixed. */
 double llama3_frequency(const RopeConfig& rope, double frequency) {
   const double turns = rope.original_context * frequency / kTwoPi;  // over the trained context
   const double low = rope.low_frequency_factor, high = rope.high_frequency_factor;

@@ -15,11 +15,11 @@ enum class RopeScaling {
 
 struct RopeConfig {
   float base = 10000.0f;
-  int dims = 0;              // the first so many of a head's D dims are rotated
+  int dims = 0;              // how many of a head's D dims are rotated: the first
   bool interleaved = false;  // pairs are (2i, 2i+1); else (i, i + dims / 2)
   RopeScaling scaling = RopeScaling::kNone;
   float factor = 1.0f;       // by which contexts grow
-  int original_context = 0;  // llama3, yarn: what the model was trained for
+  int original_context = 0;  // llama3, yarn: the length that the model was trained for
   float low_frequency_factor = 1.0f, high_frequency_factor = 4.0f;  // llama3
   float beta_fast = 32.0f, beta_slow = 1.0f;                        // yarn
   float attention_factor = 1.0f;  // of cosines and sines; yarn: 0.1 ln(factor) + 1 unless given

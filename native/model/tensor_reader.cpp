@@ -7,9 +7,9 @@ namespace cachalot {
 namespace {
 
 // A step reads all matrices of floats, so in memory of our own they take no more room than mapped.
-// They are read in a tenth of a second, and processes that load the same model no longer share
-// them: of more than this, both would be felt. Tables of quantized models stay mapped: a text
-// touches few of their rows.
+// But reading them takes a tenth of a second, and processes that load the same model no longer
+// share them; with more bytes than this, users would notice both. Tables of quantized models stay
+// mapped, because a text touches few of their rows.
 constexpr uint64_t kMaxFloatsInMemory = uint64_t{256} << 20;
 
 std::span<uint8_t> beginning(const MemoryRegion& region, uint64_t bytes) {

@@ -1,7 +1,8 @@
-// How the bytes of a model's files get to the weights. What is packed or uploaded is read from the
-// file into memory that the next tensor uses again. Of what weights go on reading in place, the
-// floats of a small model are read into memory for good; the rest is read through the map, whose
-// files are watched: one that is written to or cut off gives wrong answers, or ends the process.
+// Brings the bytes of a model's files to the weights. Tensors that are packed or uploaded are read
+// from the file into memory that the next tensor uses again. Tensors that weights read in place are
+// read into memory for good if they are the floats of a small model; the others are read through
+// the map. Their files are watched: a file that is written to or cut off gives wrong answers, or
+// ends the process.
 #pragma once
 
 #include <map>
@@ -21,8 +22,8 @@ class WatchedFiles {
  public:
   void add(std::shared_ptr<const MappedFile> file) { files_.insert(std::move(file)); }
   bool empty() const { return files_.empty(); }
-  /** Throws model_changed with the path of one that was written to or cut off. Takes less than a
-   * microsecond for a file. */
+  /** Throws model_changed with the path of a file that was written to or cut off. Takes less than a
+   * microsecond per file. */
   void check() const;
 
  private:
@@ -33,8 +34,8 @@ class TensorReader {
  public:
   TensorReader(const TensorMap& tensors, const Backend& backend);
 
-  /** The tensor for a weight of that use: what it reads in place stays as long as `kept()` and
-   * `watched()`, anything else until the next call. */
+  /** The tensor for a weight of that use. Bytes that the weight reads in place stay as long as
+   * `kept()` and `watched()`, other bytes until the next call. */
   Tensor read(const StoredTensor& stored, WeightUse use);
 
   std::map<std::string, MemoryRegion>& kept() { return kept_; }

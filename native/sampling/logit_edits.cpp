@@ -22,8 +22,8 @@ std::span<const int32_t> last(std::span<const int32_t> tokens, int window) {
   return window == 0 || n >= tokens.size() ? tokens : tokens.last(n);
 }
 
-/** Repetition counts for tokens of prompt and answer, frequency and presence for those of the
- * answer alone, as users of other engines expect. */
+/** The repetition penalty is for tokens of prompt and answer. Frequency and presence penalties are
+ * for those of the answer alone, as users of other engines expect. */
 void add_penalties(const SamplingOptions& options, std::span<const int32_t> tokens, int n_prompt,
                    Edits* edits) {
   const auto seen = last(tokens, options.penalty_window);
@@ -41,8 +41,8 @@ void add_penalties(const SamplingOptions& options, std::span<const int32_t> toke
   }
 }
 
-/** For each i, how many tokens before i equal those at the end of `tokens`: the Z function of the
- * reversed text, linear in its length. A breaker is equal to nothing. */
+/** For each i > 0, how many tokens that end i before the end equal the last ones of `tokens`: the Z
+ * function of the reversed text, in linear time. A breaker is equal to nothing. */
 std::vector<int> repeated_lengths(std::span<const int32_t> tokens,
                                   const std::vector<int32_t>& breakers) {
   const int n = static_cast<int>(tokens.size());
@@ -72,7 +72,7 @@ void add_dry(const DryOptions& options, std::span<const int32_t> tokens, Edits* 
   std::map<int32_t, int> longest;
   for (size_t i = 1; i < lengths.size(); i++) {
     if (lengths[i] < options.allowed_length) continue;
-    const int32_t next = seen[seen.size() - i];  // stood after the occurrence that ends i before
+    const int32_t next = seen[seen.size() - i];  // follows the occurrence that ends i earlier
     int& known = longest[next];
     known = std::max(known, lengths[i]);
   }

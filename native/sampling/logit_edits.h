@@ -1,5 +1,5 @@
-// Penalties and biases as edits of single logits: what a row's sampling options and the tokens
-// before it make of the model's distribution.
+// Penalties and biases as edits of single logits: how a row's sampling options and the tokens
+// before it change the model's distribution.
 #pragma once
 
 #include <span>
@@ -10,8 +10,8 @@
 
 namespace cachalot {
 
-/** `tokens` are all before the one to draw, the first n_prompt of them the prompt. Ascending by
- * token, each once; tokens outside the vocabulary cannot occur. */
+/** `tokens`: all before the one to draw; the first n_prompt of them are the prompt. The edits are
+ * ascending by token, each token once; tokens outside the vocabulary cannot occur. */
 std::vector<LogitEdit> logit_edits(const SamplingOptions& options, std::span<const int32_t> tokens,
                                    int n_prompt);
 

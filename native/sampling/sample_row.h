@@ -1,4 +1,4 @@
-// One row of the backend's sampler from the options of the request that the row belongs to.
+// Makes one row of the backend's sampler from the options of the row's request.
 #pragma once
 
 #include "backend/noise.h"
@@ -7,7 +7,7 @@
 
 namespace cachalot {
 
-/** `position`: index of the token to draw. The edits of its logits come apart, see logit_edits. */
+/** `position`: index of the token to draw. logit_edits makes the edits of its logits. */
 inline SampleRow sample_row(const SamplingOptions& options, int position) {
   SampleRow row;
   row.temperature = options.temperature;

@@ -13,17 +13,17 @@ struct DryOptions {
   float multiplier = 0;  // 0: off
   float base = 1.75f;
   int allowed_length = 2;         // repetitions up to here are free
-  int window = 0;                 // of last tokens looked at; 0: all
+  int window = 0;                 // the last tokens that are looked at; 0: all
   std::vector<int32_t> breakers;  // ascending; a repetition ends at such a token
 };
 
-/** In the order of docs/engine.md; backend/params.h says what each does. */
+/** In the order of docs/engine.md; SampleRow in backend/plan_records.h says what each does. */
 struct SamplingOptions {
   std::vector<std::pair<int32_t, float>> bias;
   float repetition_penalty = 1;  // of tokens in prompt and answer (Keskar et al. 2019)
   float frequency_penalty = 0;   // per occurrence in the answer
   float presence_penalty = 0;    // for any occurrence in the answer
-  int penalty_window = 0;        // of last tokens that the three look at; 0: all
+  int penalty_window = 0;        // the last tokens that the three look at; 0: all
   DryOptions dry;
   float temperature = 0;
   int top_k = 0;

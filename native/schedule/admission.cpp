@@ -26,8 +26,8 @@ std::span<const int32_t> Admission::reusable(const Sequence& sequence) const {
   return std::span(sequence.tokens).first(static_cast<size_t>(n));
 }
 
-/** Whether a running prompt will leave tokens in the tree that `next` shares, at least a slab of
- * them beyond the n_stored that are there: then equal text is computed once. */
+/** Whether a running prompt will add at least a slab of tokens to the tree that `next` shares,
+ * beyond the n_stored that are there. If `next` waits for them, equal text is computed once. */
 bool Admission::is_being_computed(const RunningSequences& running, const Sequence& next,
                                   int n_stored) const {
   const auto prompt = reusable(next);

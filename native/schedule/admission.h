@@ -1,5 +1,5 @@
-// Decides whether a waiting sequence may run: is there memory for what it and the running ones will
-// probably need, and is it worth waiting for a prompt that is being computed and begins alike.
+// Decides whether a waiting sequence may run. There must be memory for what it and the running ones
+// will probably need. And if a running prompt begins alike, the sequence waits for its KV.
 #pragma once
 
 #include <list>
@@ -20,18 +20,18 @@ class Admission {
       : cache_(cache), pool_(pool), reuse_(reuse) {}
 
   enum class Verdict { kAdmit, kDefer, kNoRoom };
-  /** kDefer: what it waits for comes soon, and others may run before it. kNoRoom: it must wait, and
-   * so must all after it. */
+  /** kDefer: `next` waits for KV that comes soon, and others may run before it. kNoRoom: `next`
+   * must wait, and so must all after it. */
   Verdict can_admit(const RunningSequences& running, const Step& step, const Sequence& next) const;
 
   /** The tokens that may come from the cache. */
   std::span<const int32_t> reusable(const Sequence& sequence) const;
   /** Slabs that a sequence will probably still ask for. */
   int expected_slabs(const Sequence& sequence) const;
-  /** Slabs that `next` and the running ones will probably need and that cannot be had. */
+  /** Slabs that `next` and the running ones will probably need beyond those that are available. */
   int missing_slabs(const RunningSequences& running, const Sequence& next) const;
 
-  /** An answer of so many tokens has ended. */
+  /** Learns the length, in tokens, of an answer that has ended. */
   void learn_length(int n_generated);
 
  private:

@@ -1,6 +1,6 @@
-// Which items of a batch still need what: the items in their order, each with how many tokens it
-// has in common with the next. When an item ends, what it shares with no other unfinished item is
-// free to go (BatchLLM, Zheng et al. 2025: a prefix lives until its last user ends).
+// The unfinished items of a batch in their order, each with how many tokens it has in common with
+// the next. When an item ends, the KV that it shares with no unfinished item is not needed any more
+// (BatchLLM, Zheng et al. 2025: a prefix lives until its last user ends).
 #pragma once
 
 #include <algorithm>
@@ -30,7 +30,7 @@ class BatchUsers {
   }
   bool empty() const { return n_left_ == 0; }
 
-  /** An item ends. Returns how many of its first tokens others will still read. */
+  /** An item ends. Returns how many of its first tokens other items will still read. */
   int finish(int rank) {
     const auto at = static_cast<size_t>(rank);
     const int next = next_[at], previous = previous_[at];

@@ -1,5 +1,5 @@
-// The batches that were announced: each has places in the order of arrival, and knows which of its
-// items still share what.
+// The batches that were announced. Each has places in the order of arrival, and knows how much its
+// unfinished items still share.
 #pragma once
 
 #include <map>
@@ -24,10 +24,10 @@ class Batches {
   }
 
   struct EndedItem {
-    int n_shared;          // of its first tokens, other items will still read so many
-    size_t n_batch_items;  // the size of its batch if that has ended with it, else 0
+    int n_shared;          // how many of its first tokens other items will still read
+    size_t n_batch_items;  // the size of the batch if this item was the last, else 0
   };
-  /** An item ends. Nothing if there is no such item, or it has ended before. */
+  /** Ends an item. Returns nothing if there is no such item, or if it has ended before. */
   std::optional<EndedItem> end_item(uint64_t batch, int rank) {
     const auto found = batches_.find(batch);
     if (found == batches_.end() || !found->second.users.has(rank)) return std::nullopt;

@@ -1,5 +1,5 @@
-// What a request still wants of its tokens' rows. It is built once, when the request is submitted:
-// the scheduler never asks what kind of request it serves.
+// The outputs that a request still wants from its tokens' rows. It is built once, when the request
+// is submitted, so the scheduler never asks what kind of request it serves.
 #pragma once
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 
 namespace cachalot {
 
-/** What becomes of the output of a wanted row. */
+/** How the output of a wanted row is used. */
 enum class OutputKind {
   kToken,    // a token is drawn, and appended to the sequence
   kLogprob,  // the log-probability of the sequence's next token is reported
@@ -42,19 +42,19 @@ class Demand {
   }
 
   OutputKind output() const { return output_; }
-  /** Tokens that are generated at most. */
+  /** The most tokens that are generated. */
   int max_tokens() const { return max_tokens_; }
   /** Rows whose outputs are wanted in all, delivered ones included. */
   size_t n_rows() const { return rows_.size(); }
-  /** The first so many tokens must be computed before the request can end. */
+  /** How many first tokens must be computed before the request can end. */
   int n_compute() const { return n_compute_; }
-  /** The first so many tokens may come from the cache; rows whose outputs are wanted must be
+  /** How many first tokens may come from the cache; rows whose outputs are wanted must be
    * computed. */
   int n_reusable() const {
     return n_delivered_ < rows_.size() ? rows_[n_delivered_] : n_compute_ - 1;
   }
-  /** Those of the rows [first, first + n) whose outputs are wanted. Rows that were delivered may be
-   * computed again after a preemption; they are not wanted twice. */
+  /** The rows of [first, first + n) whose outputs are wanted. After a preemption, rows that were
+   * delivered may be computed again; they are not wanted twice. */
   std::span<const int32_t> wanted_in(int first, int n) const {
     const auto pending = rows_.begin() + static_cast<std::ptrdiff_t>(n_delivered_);
     const auto begin = std::lower_bound(pending, rows_.end(), first);

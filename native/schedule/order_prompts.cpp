@@ -10,7 +10,7 @@ namespace cachalot {
 
 namespace {
 
-/** Ranks [first, end) of the sorted prompts that share at least a block, and what they ask. */
+/** Sorted prompts [first, end) that share at least a block, and how much they generate. */
 struct Cluster {
   size_t first, end;
   double ratio;  // tokens to generate per token to compute
@@ -52,7 +52,7 @@ class Orderer {
   /** Puts the prompts of ranks [first, end), which have `depth` tokens in common, into their order.
    */
   void arrange(size_t first, size_t end, int32_t depth) {
-    // No recursion: a text may be shared in as many steps as it has blocks.
+    // No recursion: it could become as deep as a text has blocks.
     struct Task {
       size_t first, end;
       int32_t depth;
@@ -66,7 +66,7 @@ class Orderer {
         continue;
       }
       auto clusters = divide(task.first, task.end, task.depth);
-      if (clusters.size() == 1) {  // all share more: the least of what neighbours have in common
+      if (clusters.size() == 1) {  // all share more: go on at the least that neighbours share
         const auto least =
             *std::min_element(common_.begin() + static_cast<std::ptrdiff_t>(task.first) + 1,
                               common_.begin() + static_cast<std::ptrdiff_t>(task.end));
@@ -81,7 +81,7 @@ class Orderer {
     }
   }
 
-  /** Where neighbours share less than a block beyond `depth`, a cluster ends. */
+  /** A cluster ends where neighbours share less than a block beyond `depth`. */
   std::vector<Cluster> divide(size_t first, size_t end, int32_t depth) const {
     std::vector<Cluster> clusters;
     double generated = 0, computed = 0;

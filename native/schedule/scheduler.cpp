@@ -9,7 +9,7 @@ namespace cachalot {
 namespace {
 
 constexpr int kAboveAll = 101;  // a priority
-constexpr int kLookahead = 64;  // deferred sequences that a step looks beyond
+constexpr int kLookahead = 64;  // the most deferred sequences that a step passes over
 
 }  // namespace
 
@@ -48,8 +48,8 @@ PlannedStep Scheduler::plan() {
   return planned;
 }
 
-/** Before anything is planned: running sequences of less priority than the first that waits make
- * room for it, if that is enough. */
+/** Called before a step is planned. Preempts running sequences of lower priority than the first
+ * waiting one, if that makes enough room for it. */
 void Scheduler::make_room() {
   while (!waiting_.empty()) {
     const Sequence& next = *waiting_.begin()->second;
@@ -67,7 +67,7 @@ void Scheduler::make_room() {
   }
 }
 
-/** Adds rows of the running sequences that decode, or of those that do not. Preemption may shorten
+/** Adds rows of the running sequences that decode, or of the others. Preemption may shorten
  * running_. */
 void Scheduler::add_running(PlannedStep* planned, bool decoding) {
   std::vector<Sequence*> candidates;
@@ -118,7 +118,7 @@ void Scheduler::admit(PlannedStep* planned, Sequence* sequence) {
   if (!add_entry(&planned->step, sequence)) preempt_or_refuse(sequence, &planned->refused);
 }
 
-/** False if there is no memory for its rows. A full step leaves it out. */
+/** Adds a sequence's rows, or none to a full step. False if there is no memory for them. */
 bool Scheduler::add_entry(Step* step, Sequence* sequence) {
   const int first = sequence->n_computed();
   CHECK(sequence->demand.n_compute() > first, "a running sequence has work");
@@ -136,7 +136,7 @@ bool Scheduler::add_entry(Step* step, Sequence* sequence) {
   return true;
 }
 
-/** How many of its rows have room in the step, and their outputs, too. */
+/** How many rows of the sequence fit into the step, together with their outputs. */
 int Scheduler::n_rows_for(const Step& step, const Sequence& sequence) const {
   const int first = sequence.n_computed();
   int room = options_.max_rows - step.n_rows;
@@ -153,15 +153,15 @@ int Scheduler::n_rows_for(const Step& step, const Sequence& sequence) const {
 bool Scheduler::reserve(Sequence* sequence, int n) {
   if (!cache_.reserve(sequence->leaf, n)) return false;
   const KvSegment& leaf = *sequence->leaf;
-  // What stands above the leaf never changes.
+  // The slabs above the leaf never change.
   sequence->slabs.resize(static_cast<size_t>(leaf.begin / kTileTokens));
   sequence->slabs.insert(sequence->slabs.end(), leaf.slabs.begin(), leaf.slabs.end());
   return true;
 }
 
-/** Of the sequences that are not in the step and below a priority: the one whose own KV takes least
- * to compute again. The one that has most keeps it, so somebody always ends. Null if there is none.
- */
+/** Considers sequences below a priority that are not in the step. Chooses the one of the lowest
+ * priority whose own KV is cheapest to compute again. The sequence with the most KV keeps it, so
+ * one always ends. Null if there is none. */
 Sequence* Scheduler::choose_victim(const Step& step, int below_priority) const {
   Sequence* found = nullptr;
   const auto rank = [](const Sequence& sequence) {
@@ -179,14 +179,14 @@ Sequence* Scheduler::choose_victim(const Step& step, int below_priority) const {
   return found;
 }
 
-/** Back to the queue; its KV stays in the tree as cache. */
+/** Sends a sequence back to the queue; its KV stays in the tree as cache. */
 void Scheduler::preempt(Sequence* sequence) {
   take_out(sequence, false);
   waiting_.add(sequence);
 }
 
-/** There is no memory for this sequence now: it waits for the others, or can never run if there are
- * none. */
+/** Called when there is no memory for this sequence now. It waits for the others; if there are
+ * none, it can never run. */
 void Scheduler::preempt_or_refuse(Sequence* sequence, std::vector<Sequence*>* refused) {
   if (running_.size() > 1) return preempt(sequence);
   remove(sequence);
@@ -199,7 +199,7 @@ void Scheduler::remove(Sequence* sequence, bool discard) {
   take_out(sequence, discard);
 }
 
-/** Whether it runs or waits: it is in neither list, and holds no KV, afterwards. */
+/** Takes out a running or waiting sequence: afterwards it is in neither list and holds no KV. */
 void Scheduler::take_out(Sequence* sequence, bool discard) {
   if (sequence->leaf == nullptr) {
     const bool was_waiting = waiting_.remove(*sequence);

@@ -4,7 +4,7 @@
 // memory allows for what they will probably need. A sequence whose prompt begins with text that
 // another one is computing waits for that KV, so equal text is computed once. When KV memory runs
 // short, the sequence of the lowest priority that is cheapest to compute again is preempted: it
-// goes back to the queue, and its KV stays in the tree as long as nobody needs the room.
+// goes back to the queue, and its KV stays in the tree until the room is needed.
 #pragma once
 
 #include <vector>
@@ -23,7 +23,7 @@ struct SchedulerOptions {
   bool reuse = true;       // false: every prompt is computed whole, for measurements
 };
 
-/** A step whose memory is reserved, and the sequences that can never run: those have left. */
+/** A step whose memory is reserved, and the sequences that have left because they cannot run. */
 struct PlannedStep {
   Step step;
   std::vector<Sequence*> refused;
@@ -42,20 +42,20 @@ class Scheduler {
 
   /** False if it can never run: its prompt needs more KV than there is. */
   bool add(Sequence* sequence);
-  /** Places in the order of arrival for so many sequences that will come; returns the first. */
+  /** Reserves places in the order of arrival for n sequences that will come. Returns the first. */
   uint64_t reserve_arrivals(int n) {
     next_arrival_ += static_cast<uint64_t>(n);
     return next_arrival_ - static_cast<uint64_t>(n);
   }
   bool idle() const { return waiting_.empty() && running_.empty(); }
   int n_running() const { return static_cast<int>(running_.size()); }
-  /** A clock that only goes forward; deadlines and times to live are read against it. */
+  /** Sets the clock of deadlines and times to live, which only goes forward. */
   void set_time(int64_t now_ms);
   /** Takes out the sequences whose deadline has passed. */
   std::vector<Sequence*> take_expired();
 
   PlannedStep plan();
-  /** A step took so long. */
+  /** Learns that a step took so long. */
   void learn(const Step& step, double ms) {
     chunk_.learn(step.n_decoding, step.n_rows - step.n_decoding, ms);
   }
@@ -87,7 +87,7 @@ class Scheduler {
   RunningSequences running_;
   uint64_t next_arrival_ = 0;
   int64_t now_ms_ = 0;
-  int n_deadlines_ = 0;  // of the sequences here
+  int n_deadlines_ = 0;  // sequences here that have a deadline
 };
 
 }  // namespace cachalot

@@ -19,12 +19,12 @@ struct Sequence {
   uint64_t id = 0;
   ActiveRequest* request = nullptr;
   std::string key;              // of the tree: sequences of different keys share nothing
-  std::vector<int32_t> tokens;  // the prompt and what was generated
+  std::vector<int32_t> tokens;  // the prompt and the generated tokens
   int n_prompt = 0;
   Demand demand;
   int priority = kDefaultPriority;  // the highest runs first
   int64_t deadline_ms = 0;          // on the scheduler's clock; 0: none
-  uint64_t arrival = 0;             // of equals, the least runs first
+  uint64_t arrival = 0;             // among equals, the smallest runs first
 
   KvSegment* leaf = nullptr;    // null while waiting
   std::vector<uint32_t> slabs;  // of the whole context, root first; only appended to while running

@@ -1,4 +1,4 @@
-// One forward pass: which sequences take part, with which tokens, and whose outputs are wanted.
+// One forward pass: which sequences take part, with which tokens, and which outputs are wanted.
 #pragma once
 
 #include <vector>

@@ -1,6 +1,6 @@
-// What a sequence adds to a step: tokens and, for each, the index of the one before it. A chunk of
-// a prompt is a path, a decoding step is one node, a speculation branches. Nothing else tells these
-// apart.
+// The tokens that a sequence adds to a step, each with the index of the one before it. A chunk of a
+// prompt is a path, a decoding step is one node, a speculation branches. There is no other
+// difference between these.
 #pragma once
 
 #include <cstdint>

@@ -18,7 +18,7 @@ class WaitingQueue {
   void add(Sequence* sequence) { sequences_.emplace(key(*sequence), sequence); }
   /** False if it does not wait here. */
   bool remove(const Sequence& sequence) { return sequences_.erase(key(sequence)) > 0; }
-  /** Takes one out; `at` becomes the one after it. */
+  /** Takes out the sequence at `at`; then `at` is the next one. */
   Sequence* take(Map::iterator* at) {
     Sequence* sequence = (*at)->second;
     *at = sequences_.erase(*at);

@@ -80,7 +80,7 @@ void submit_all(Client& client, std::vector<uint64_t>* ids) {
     submit(std::move(item));
   }
   {
-    // What lets go needs no memory; it would throw here.
+    // Calls that release something need no memory; if they asked for some, they would throw here.
     const MayFail may(true);
     if (has_batch) client.engine().skip_batch_item(1, 2);
     if (!ids->empty()) client.engine().cancel(ids->front());
@@ -88,13 +88,13 @@ void submit_all(Client& client, std::vector<uint64_t>* ids) {
   is_out_of_memory([&] { client.engine().explain(); });
 }
 
-/** Once the memory is back: an engine that has not failed answers as if nothing had been. */
+/** Once the memory is back, an engine that has not failed answers as if nothing had happened. */
 bool still_answers(Client& client) {
   std::optional<uint64_t> id;
   const auto submit = [&] { id = client.submit(request(RequestKind::kGenerate, 61, 1)); };
   if (is_out_of_memory(submit)) return false;
   const Answer answer = client.wait(*id);
-  if (answer.finish.error) {  // it failed before it came to this one
+  if (answer.finish.error) {  // the engine failed before this request
     CHECK(answer.finish.error->code() == ErrorCode::kOutOfMemory, answer.finish.error->what());
     return false;
   }
@@ -103,7 +103,7 @@ bool still_answers(Client& client) {
 }
 
 struct Count {
-  int points = 0, loads = 0, engines = 0;  // tried; that failed
+  int points = 0, loads = 0, engines = 0;  // points tried; loads and engines that failed
 };
 
 /** False if the job ended before its n-th allocation. */
@@ -121,7 +121,7 @@ bool run_with_failure(int64_t n, bool for_ever, Count* count) {
     for (const uint64_t id : ids) {
       const Answer answer = client->wait(id);
       check(answer);
-      if (answer.request.batch != 0) {  // as callers do who skip all that did not end well
+      if (answer.request.batch != 0) {  // as callers skip items that did not end well
         const MayFail may(true);
         client->engine().skip_batch_item(answer.request.batch, answer.request.batch_rank);
       }
@@ -142,7 +142,7 @@ std::string every_allocation_may_fail(const Effort& effort, uint64_t seed) {
   constexpr int kTurnsOfPoint = 4;  // a point is a whole job
   const MayFail no(false);
   Count count;
-  // In strides that meet at each point in the end, so that any time that there is reaches far.
+  // In strides that come to each point in the end, so that a short time also reaches late points.
   constexpr int64_t kStride = 31;
   bool is_whole = true;
   for (const bool for_ever : {false, true}) {

@@ -1,4 +1,4 @@
-// An engine over the scripted backend, and those who wait for its answers.
+// An engine over the scripted backend, and a client that waits for its answers.
 #pragma once
 
 #include <condition_variable>
@@ -39,13 +39,13 @@ class Client {
   std::condition_variable changed_;
   std::map<uint64_t, Answer> answers_;
   uint64_t next_id_ = 1;
-  std::unique_ptr<Engine> engine_;  // last: its thread ends before what it reports to
+  std::unique_ptr<Engine> engine_;  // last: its thread ends before the members it reports to
 };
 
 /** Throws unless the answer is the oracle's, whatever its kind and however it ended. */
 void check_answer(const Answer& answer);
 
-/** The prompt and what was answered. */
+/** The prompt and the answer. */
 std::vector<int32_t> transcript(const Answer& answer);
 
 }  // namespace cachalot::tests

@@ -1,4 +1,4 @@
-// How much a test does: a number of turns, which is the same on every machine, or whatever a time
+// How much a test does: a number of turns, which is the same on every machine, or as many as a time
 // allows.
 #pragma once
 
@@ -19,7 +19,7 @@ class Deadline {
         end_(Clock::now() + std::chrono::duration_cast<Clock::duration>(
                                 std::chrono::duration<double>(effort.seconds))) {}
 
-  /** Whether there is another turn after so many. */
+  /** Whether there is another turn after `turns`. */
   bool allows(int turns) const {
     return effort_.seconds > 0 ? Clock::now() < end_ : turns < effort_.turns;
   }

@@ -14,12 +14,12 @@ class FailingMemory {
   FailingMemory(const FailingMemory&) = delete;
   FailingMemory& operator=(const FailingMemory&) = delete;
 
-  /** Whether it has come to that. */
+  /** Whether an allocation has failed. */
   bool has_failed() const;
 };
 
-/** What happens on this thread in its scope may fail, or not. Threads that nobody said anything of
- * may: those are the engine's. */
+/** Says whether allocations of this thread may fail in its scope. On other threads they may: those
+ * are the engine's. */
 class MayFail {
  public:
   explicit MayFail(bool may);

@@ -1,6 +1,6 @@
 // A library to be loaded before all others (LD_PRELOAD): the n-th allocation that the addon makes,
-// of the heap, of mapped memory or of a thread, fails. Whatever else is in the process - node, V8 -
-// never sees a failure: what counts is who called, looking past the standard library.
+// of the heap, of mapped memory or of a thread, fails. Other code in the process (node, V8) never
+// sees a failure: the first caller that is not the standard library decides.
 
 #include <dlfcn.h>
 #include <link.h>

@@ -112,7 +112,7 @@ std::string concurrent_sessions(const Settings& settings) {
          " engines disposed while generating";
 }
 
-/** After traffic of all kinds, pins included, all memory comes back. */
+/** After traffic of all kinds, pins included, all memory is free again. */
 std::string memory_returns(const Settings& settings) {
   Client client(options(512, 64, 40));
   Traffic traffic(client, settings.seed, {512, 6, false});
@@ -130,7 +130,7 @@ std::string memory_returns(const Settings& settings) {
   return std::to_string(stats.steps) + " steps";
 }
 
-/** While a request has not ended, another of its id is refused: whose end would be whose? */
+/** While a request has not ended, another of its id is refused: their ends would be mixed up. */
 std::string ids_are_unique(const Settings&) {
   std::mutex gate;  // the first token waits at it, and the request cannot end before
   const EngineOptions engine_options = options(512, 64, 40);

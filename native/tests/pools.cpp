@@ -34,7 +34,7 @@ void run_region(ThreadPool& pool, int n_pieces, int throwing) {
   const bool alone = pool.size() == 1 && throwing < n_pieces;
   CHECK(thrown == (throwing < n_pieces), "what a piece throws arrives");
   for (const auto& count : runs) {
-    // Without workers there is nobody else to go on.
+    // Without workers no other thread goes on after an exception.
     if (!alone) CHECK(count == 1, "every piece runs once");
   }
 }

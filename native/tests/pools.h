@@ -8,8 +8,8 @@
 
 namespace cachalot::tests {
 
-/** Regions of random sizes on pools that come and go: every piece runs once, what a piece throws
- * arrives, and a region ends although others are busy. Returns what was done. */
+/** Regions of random sizes on pools that come and go: every piece runs once, an exception of a
+ * piece arrives, and a region ends although others are busy. Returns a summary. */
 std::string pools_share_cores(const Effort& effort, uint64_t seed);
 
 }  // namespace cachalot::tests

@@ -19,7 +19,7 @@ uint32_t mix(uint32_t x) {
   return x ^ (x >> 16);
 }
 
-/** What a key at `position` adds to a hash. */
+/** The term that a key at `position` adds to a hash. */
 uint32_t term(uint32_t value, uint32_t position) { return mix(value ^ mix(position + 1)); }
 
 const uint32_t* numbers(const float* values) { return reinterpret_cast<const uint32_t*>(values); }
@@ -133,7 +133,7 @@ void ScriptedBackend::select_rows(const SelectRowsParams& params) {
   }
 }
 
-/** A block's result takes the place of what went into it. */
+/** A block's result replaces its input. */
 void ScriptedBackend::rms_norm(const RmsNormParams& params) {
   for (int row = 0; row < params.n_rows; row++) {
     const int64_t at = int64_t{row} * params.width;
@@ -185,8 +185,8 @@ void ScriptedBackend::kv_copy(const KvCopyParams& params) {
   }
 }
 
-/** A partial: the sum of the terms of the keys read, and how many they were. One piece after the
- * other: a span is resumed after the phase that left it, or not as it was. */
+/** A partial is the sum of the terms of the keys read, and their number. Pieces run one after the
+ * other: a span that is resumed before the phase that began it gives a wrong sum. */
 void ScriptedBackend::attention(const AttentionParams& params) {
   const AttentionPlan& plan = step_.plans[static_cast<size_t>(params.plan)];
   std::fill_n(numbers(params.partials), int64_t{plan.n_partials} * params.n_heads * (kHeadDim + 2),

@@ -1,9 +1,9 @@
-// A backend without arithmetic: what it "computes" for a token is a hash of all tokens before it,
-// read through KV blocks, plan and tree like any key and value. So every token that an engine gives
-// out says whether scheduler, cache and plan did their work, and the right one is known beforehand.
+// A backend without arithmetic: its result for a token is a hash of all tokens before it, read
+// through KV blocks, plan and tree like any key and value. So every token from an engine shows
+// whether scheduler, cache and plan did their work, and the right token is known beforehand.
 //
 // Activations carry a 32-bit number in the first place of each row. Layer 0 hashes tokens, layer 1
-// the hashes of layer 0, so that KV is worth something after its own prefix only - as in a model.
+// the hashes of layer 0, so that KV is only valid after its own prefix, as in a model.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,7 @@ constexpr int32_t kPoisonedToken = 13;  // its row is not finite
 /** Configuration and weights to go with it; the weights are never read. */
 ModelFiles scripted_model(int context_length);
 
-/** What the hash of a text says of its next token, one token after the other. */
+/** Computes the right next tokens of a text from its hash, one token after the other. */
 class Oracle {
  public:
   void push(int32_t token);

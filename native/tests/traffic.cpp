@@ -13,7 +13,7 @@ constexpr size_t kPins = 3;
 
 }  // namespace
 
-/** Half of all texts begin as an earlier one did, up to anywhere. */
+/** More than half of all texts begin as an earlier one does, for any length. */
 std::vector<int32_t> Traffic::text() {
   std::vector<int32_t> tokens;
   if (!transcripts_.empty() && chance(60)) {

@@ -1,5 +1,5 @@
 // Random requests as users make them: new texts, continuations and forks of earlier ones, scores,
-// contexts that are pinned and let go, aborts.
+// contexts that are pinned and unpinned, aborts.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,7 @@ class Traffic {
   Traffic(Client& client, uint64_t seed, const TrafficShape& shape)
       : client_(client), random_(seed), shape_(shape), next_pin_((seed << 32) + 1) {}
 
-  /** Submits, aborts, pins and forks at random; waits for, and checks, what has to end. */
+  /** Submits, aborts, pins and forks at random; waits for requests that must end, checks them. */
   void act();
   /** Waits for everything. */
   void finish();
@@ -39,7 +39,7 @@ class Traffic {
   std::mt19937_64 random_;
   TrafficShape shape_;
   std::vector<uint64_t> open_;
-  std::vector<std::vector<int32_t>> transcripts_;  // what others may continue or fork
+  std::vector<std::vector<int32_t>> transcripts_;  // texts that others may continue or fork
   std::vector<uint64_t> pins_;
   uint64_t next_pin_;  // of this user's own
   int n_checked_ = 0;

@@ -1,6 +1,6 @@
-// Reads little-endian values one after the other, of bytes in memory or of a file, and cannot read
-// past their end: what a parser of hostile files stands on. Of a file it holds a small window, and
-// reads it from the file, never through the map: whoever shortens the file gets an error.
+// Reads little-endian values one after the other, from bytes in memory or from a file, and cannot
+// read past their end: parsers of hostile files rely on it. Of a file it holds a small window,
+// which it reads from the file, never through the map: if the file is shortened, that is an error.
 #pragma once
 
 #include <algorithm>
@@ -47,8 +47,8 @@ class ByteReader {
     position_ += n;
   }
 
-  /** A string with a 64-bit length before it. One of more than `max` bytes gives the first max + 1
-   * of them: sparse files cost nothing, what is copied from them does. */
+  /** A string with a 64-bit length before it. A string of more than `max` bytes gives the
+   * first max + 1 of them: sparse files cost nothing, but copies from them do. */
   std::string read_string(uint64_t max, const std::string& what) {
     const auto length = read<uint64_t>(what);
     need(length, what);
@@ -70,9 +70,9 @@ class ByteReader {
   }
 
  private:
-  static constexpr uint64_t kWindowBytes = 1 << 18;  // a call to the system for so many is cheap
+  static constexpr uint64_t kWindowBytes = 1 << 18;  // so many make a system call cheap
 
-  /** To the position, where there is a byte: of memory the window is all there is. */
+  /** Moves the window to the position, where there must be a byte. Memory is one window. */
   void move_window() {
     buffer_.resize(std::min(kWindowBytes, remaining()));
     file_->read(position_, buffer_);

@@ -15,9 +15,9 @@ constexpr uint32_t kSwappedMagic = 0x47475546;  // "FUGG"
 constexpr uint64_t kMaxDimensions = 4;
 constexpr uint64_t kMaxTensors = 1 << 18;  // the largest mixtures of experts have some 40,000
 constexpr uint64_t kMaxAlignment = 1 << 20;
-constexpr uint64_t kMinTensorBytes = 8 + 4 + 8 + 4 + 8;  // of a tensor's entry, one dimension
+constexpr uint64_t kMinTensorBytes = 8 + 4 + 8 + 4 + 8;  // a tensor's entry with one dimension
 
-/** A tensor and where its data stand, from the start of all tensor data. */
+/** A tensor and the offset of its data from the start of all tensor data. */
 struct Entry {
   StoredTensor stored;
   uint64_t offset, bytes;
@@ -92,7 +92,7 @@ Entry read_tensor_entry(ByteReader& reader, uint64_t alignment) {
 void check_placement(const std::vector<Entry>& entries, uint64_t data_bytes, uint64_t alignment) {
   std::vector<const Entry*> order;
   std::optional<uint64_t> packed =
-      0;  // where the data would end if the tensors stood one after the other
+      0;  // the end of the data if the tensors stood one after the other
   for (const auto& entry : entries) {
     order.push_back(&entry);
     const auto size = checked_round_up(entry.bytes, alignment);
@@ -162,7 +162,7 @@ uint32_t read_version(ByteReader& reader) {
   return version;
 }
 
-/** `bytes`: of the whole file, which tensors will point into and nobody reads here. */
+/** `bytes`: the whole file. Tensors will point into it; it is not read here. */
 GgufFile parse(ByteReader& reader, std::span<const uint8_t> bytes, const WantedMetadata& wanted) {
   GgufFile file;
   file.version = read_version(reader);

@@ -1,6 +1,6 @@
 // The GGUF container, versions 2 and 3 (little-endian): metadata and named tensors over a memory
 // map. Every count, length, dimension, offset and product is checked before it is used; nothing is
-// allocated from a number that the file's own size does not bear out.
+// allocated from a number that is too large for the file's own size.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ struct GgufFile {
 };
 
 /** Checks a whole file in memory; its tensors point into `bytes`. Throws Error with a file_* code
- * that names what is wrong. */
+ * that names the fault. */
 GgufFile parse_gguf(std::span<const uint8_t> bytes, const WantedMetadata& wanted = {});
 
 /** Maps and checks one file, be it a part of a model that is split or a whole one. */

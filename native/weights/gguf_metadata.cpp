@@ -11,17 +11,17 @@ namespace cachalot {
 
 namespace {
 
-// Limits for a whole header, as files with holes cost nothing and what is made of them does. The
+// Limits for a whole header: files with holes cost nothing, but memory made from them does. The
 // largest vocabularies, of 256K tokens with scores, types and twice as many merges, have 1.3
 // million elements and 15 MB of text; models have some 50 keys.
 constexpr uint64_t kMaxEntries = 1 << 16;
 constexpr uint64_t kMaxElements = 1 << 23;
-constexpr uint64_t kMaxTextBytes = 1 << 27;  // which JavaScript can hold as one string, too
+constexpr uint64_t kMaxTextBytes = 1 << 27;  // JavaScript can hold so many as one string, too
 constexpr uint64_t kMaxNameBytes = 1024;
 constexpr uint64_t kMinEntryBytes = 8 + 4;  // key length, type
 constexpr uint64_t kExcerpt = 4;            // elements of an array that is not kept whole
 
-// What says how the file itself is to be read.
+// Keys that say how the file itself is to be read.
 constexpr std::array<std::string_view, 4> kOwnKeys{"general.alignment", "split.no", "split.count",
                                                    "split.tensors.count"};
 
@@ -166,7 +166,7 @@ class MetadataReader {
 
   void skip_text(const std::string& key) { reader_.skip(read_text_length(key), key); }
 
-  /** Of text that is there and may be read. */
+  /** The length of a text, all of which is in the file and within the limits. */
   uint64_t read_text_length(const std::string& key) {
     const auto length = reader_.read<uint64_t>(key);
     reader_.need(length, key);

@@ -1,5 +1,5 @@
 // The metadata of a GGUF file: keys with scalars, texts and arrays. All of it is checked, and
-// counted against limits for the whole header; only what is asked for is kept.
+// counted against limits for the whole header; only the wanted keys are kept.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +40,7 @@ struct GgufArray {
   uint64_t n_elements;              // in the file
   std::vector<double> numbers;      // those that are kept, unless they are strings
   std::string text;                 // all strings that are kept, one after the other
-  std::vector<uint64_t> text_ends;  // where each ends: strings of their own would take more
+  std::vector<uint64_t> text_ends;  // where each ends: one object per string would take more memory
 
   uint64_t n_kept() const { return type == GgufType::kString ? text_ends.size() : numbers.size(); }
   bool is_whole() const { return n_kept() == n_elements; }
@@ -50,7 +50,7 @@ using GgufValue =
     std::variant<uint64_t, int64_t, double, bool, std::string, std::shared_ptr<const GgufArray>>;
 using GgufMetadata = std::map<std::string, GgufValue>;
 
-/** Which metadata a reader keeps; what says how the file itself is to be read is always kept. */
+/** The metadata to keep. Keys that say how the file itself is to be read are always kept. */
 struct WantedMetadata {
   std::vector<std::string> prefixes = {""};  // of keys
   uint64_t longest_array = UINT64_MAX;       // of longer ones the first few elements are kept

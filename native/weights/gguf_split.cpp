@@ -7,9 +7,9 @@ namespace cachalot {
 
 namespace {
 
-constexpr uint64_t kMaxParts = 99'999;  // that names of five digits can tell apart
+constexpr uint64_t kMaxParts = 99'999;  // the largest number of five digits
 
-/** What a part says of itself. */
+/** The numbers that a part gives for itself. */
 struct Part {
   uint64_t number, count, n_tensors;  // number from 0; tensors of all parts
 };
@@ -27,7 +27,7 @@ std::string in_words(uint64_t number, uint64_t count) {
   return "part " + std::to_string(number + 1) + " of " + std::to_string(count);
 }
 
-/** Nothing for a file that is a whole model; one that was merged again says that it is 0 parts. */
+/** Returns nothing for a file that is a whole model. A merged file says that it has 0 parts. */
 std::optional<Part> find_part(const GgufFile& file, const std::string& path) try {
   const uint64_t count = find_gguf_count(file.metadata, "split.count").value_or(0);
   if (count <= 1) return std::nullopt;
@@ -44,7 +44,7 @@ std::optional<Part> find_part(const GgufFile& file, const std::string& path) try
   throw Error(error.code(), "cannot read '" + path + "': " + error.what());
 }
 
-/** What stands before "-00001-of-0000N.gguf" in the path of the first part. */
+/** The beginning of the first part's path, before "-00001-of-0000N.gguf". */
 std::string prefix_of(const std::string& path, const Part& part) {
   const std::string own = ending(part.number, part.count);
   const bool is_named_so = path.ends_with(own);

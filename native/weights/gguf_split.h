@@ -10,10 +10,10 @@
 
 namespace cachalot {
 
-/** A model of one file, or of all the parts of which `path` is the first: the metadata of the
- * first, and the tensors of all. Throws what reading a file does; invalid_argument for another part
- * than the first; model_not_found, file_bad_metadata or file_duplicate_tensor with the path of a
- * part that is missing or is none of this model. */
+/** Reads a model of one file, or of all the parts of which `path` is the first: the metadata of the
+ * first, and the tensors of all. Throws the errors of reading a file; invalid_argument for a part
+ * that is not the first; model_not_found, file_bad_metadata or file_duplicate_tensor with the path
+ * of a part that is missing or does not belong to this model. */
 GgufFile read_gguf(const std::string& path, const WantedMetadata& wanted = {});
 
 }  // namespace cachalot

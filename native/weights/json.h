@@ -24,13 +24,13 @@ struct JsonValue {
   const std::string* text() const { return std::get_if<std::string>(&value); }
   const JsonArray* array() const { return std::get_if<JsonArray>(&value); }
   const JsonObject* object() const { return std::get_if<JsonObject>(&value); }
-  /** The member of an object; null if this is none, has none, or the member is JSON's null. */
+  /** The member of an object; null if this is no object, has no such member, or it is null. */
   const JsonValue* find(const std::string& key) const;
-  /** Whether an object has the member, be it null. */
+  /** Whether an object has the member, even if that is null. */
   bool has(const std::string& key) const;
 };
 
-/** Throws file_bad_metadata with the offset of what is wrong. */
+/** Throws file_bad_metadata with the offset of the fault. */
 JsonValue parse_json(std::span<const uint8_t> text);
 
 }  // namespace cachalot

@@ -17,12 +17,12 @@ constexpr char kMagic[16] = "CACHALOT-LAYOUT";
 constexpr uint64_t kPrefix = sizeof kMagic + 16;  // magic, checksum, length
 constexpr uint64_t kPage = 4096;
 constexpr uint64_t kMaxName = 256, kMaxTensors = 1 << 20;
-constexpr size_t kChunk = 4 << 20;  // bytes between looks at whether to go on
+constexpr size_t kChunk = 4 << 20;  // bytes; after each, it looks whether to stop
 
 uint64_t round_up(uint64_t offset) { return (offset + kPage - 1) / kPage * kPage; }
 
-/** Against damage, not against malice: sums and sums of sums over 16 lanes of words (Fletcher
- * 1982), which compilers turn into vectors. */
+/** Finds damage, but is no protection from malice: sums and sums of sums over 16 lanes of words
+ * (Fletcher 1982), which compilers turn into vectors. */
 uint64_t checksum(std::span<const uint8_t> bytes) {
   constexpr size_t kLanes = 16;
   uint32_t first[kLanes] = {}, second[kLanes] = {}, words[kLanes];
@@ -94,7 +94,7 @@ std::vector<uint8_t> header_of(const std::string& layout, const std::vector<Laid
   return header.bytes();
 }
 
-/** In pieces: whoever waits for the end of the engine does not wait for gigabytes. */
+/** Writes in pieces, so that the end of the engine does not wait for gigabytes. */
 void write_pieces(NewFile& file, std::span<const uint8_t> bytes, const std::atomic<bool>& stop) {
   for (size_t at = 0; at < bytes.size(); at += kChunk) {
     if (stop) throw Error(ErrorCode::kAborted, "writing a layout was given up");
@@ -107,7 +107,7 @@ struct Expected {
   uint64_t sum;
 };
 
-/** `previous_end`: tensors follow each other, so that all together are no more than the file. */
+/** `previous_end`: tensors must follow each other, so together they are not more than the file. */
 Expected read_entry(ByteReader& reader, std::span<const uint8_t> file, uint64_t* previous_end) {
   Expected entry;
   LaidOutTensor& tensor = entry.tensor;
@@ -141,7 +141,7 @@ std::span<const uint8_t> checked_header(std::span<const uint8_t> file) {
   return header;
 }
 
-/** All of it, or an error. */
+/** Reads the whole layout, or throws an error. */
 std::vector<LaidOutTensor> read_layout(std::span<const uint8_t> file, const std::string& layout) {
   ByteReader reader(checked_header(file));
   if (reader.read_string(kMaxName, "the layout's name") != layout)
@@ -190,7 +190,7 @@ std::span<const uint8_t> LayoutFile::find(const std::string& name, const Tensor&
 void write_layout_file(const std::string& path, const std::string& layout,
                        const std::vector<LaidOutTensor>& tensors, const std::atomic<bool>& stop) {
   const auto sums = checksums(tensors);
-  const auto size = header_of(layout, tensors, sums, 0).size();  // which no offset changes
+  const auto size = header_of(layout, tensors, sums, 0).size();  // no offset changes it
   const uint64_t first_offset = round_up(kPrefix + size);
   const auto header = header_of(layout, tensors, sums, first_offset);
   NewFile file(path);

@@ -1,6 +1,6 @@
-// Weights as a backend has repacked them, kept in a file: the next load maps them and has nothing
-// to do. The file belongs to one model and one layout; one that is damaged, or of another layout,
-// is refused whole.
+// A file of a model's packed weights: the next load maps it and has nothing to pack. The file
+// belongs to one model and one layout. A file that is damaged, or of another layout, is refused
+// whole.
 //
 //   "CACHALOT-LAYOUT", 0; u64 checksum of the header after it; u64 bytes of that header
 //   layout: string; u32 number of tensors; for each
@@ -20,7 +20,7 @@
 
 namespace cachalot {
 
-/** One weight of a layout: what it was made of, and its bytes. */
+/** One weight of a layout: the name and type of its source, and its bytes. */
 struct LaidOutTensor {
   std::string name;
   DType dtype;
@@ -30,15 +30,15 @@ struct LaidOutTensor {
 
 class LayoutFile {
  public:
-  /** Maps `path` and checks it all, bytes included; one that somebody else can have written is
-   * refused. Throws Error{model_not_found | io | file_*}. */
+  /** Maps `path` and checks all of it, the bytes included. A file that somebody else can have
+   * written is refused. Throws Error{model_not_found | io | file_*}. */
   LayoutFile(const std::string& path, const std::string& layout);
 
-  /** The bytes that were made of `tensor`; empty if there are none. */
+  /** The bytes that were made from `tensor`; empty if there are none. */
   std::span<const uint8_t> find(const std::string& name, const Tensor& tensor) const;
 
-  /** Its content is ours alone, and written once; times say when it was used. But a file that is
-   * cut off while it is mapped ends the process. */
+  /** Only we write the file, and only once; its times say when it was used. But a file that is cut
+   * off while it is mapped ends the process. */
   bool is_resized() const { return file_.is_resized(); }
   const std::string& path() const { return file_.path(); }
 

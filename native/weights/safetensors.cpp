@@ -110,7 +110,7 @@ Entry read_entry(const std::string& name, const JsonValue& json, uint64_t data_b
   return entry;
 }
 
-/** The ranges follow one another from 0 to the end: no byte twice, none left over. */
+/** Checks that the ranges follow one another from 0 to the end, so each byte is in one range. */
 void check_coverage(const std::vector<Entry>& entries, uint64_t data_bytes) {
   std::vector<const Entry*> order;
   for (const auto& entry : entries) order.push_back(&entry);
@@ -162,7 +162,7 @@ JsonValue read_header(ByteReader& reader) {
   return header;
 }
 
-/** `bytes`: of the whole file, which tensors will point into and nobody reads here. */
+/** `bytes`: the whole file. Tensors will point into it; it is not read here. */
 std::vector<StoredTensor> parse(ByteReader& reader, std::span<const uint8_t> bytes) {
   const JsonValue header = read_header(reader);
   const auto data = bytes.subspan(reader.position());

@@ -42,7 +42,7 @@ std::vector<uint32_t> write_context(Backend* backend, KvPool* pool, const RopeTa
   std::vector<KvTarget> targets;
   for (int i = 0; i < n_tokens; i++) {
     if (static_cast<size_t>(i / kTileTokens) < n_shared) {
-      // The same values again, where they are: nobody sees it.
+      // Writes equal values again at the same place, which changes nothing.
       targets.push_back({slabs[static_cast<size_t>(i / kTileTokens)], i % kTileTokens, i});
       continue;
     }
@@ -56,7 +56,7 @@ std::vector<uint32_t> write_context(Backend* backend, KvPool* pool, const RopeTa
   return slabs;
 }
 
-/** Bytes that hold all contexts, if nothing is shared; with some blocks to spare for pages begun.
+/** Bytes that hold all contexts if nothing is shared, with some blocks to spare for pages begun.
  */
 size_t room_for(const Napi::Array& contexts, const Case& c) {
   const size_t token_bytes = size_t{2} * 4 * static_cast<size_t>(c.n_kv_heads * c.head_dim);

@@ -26,7 +26,7 @@ class DeviceFloats {
 
   float* data() const { return buffer_->floats(); }
   size_t size() const { return size_; }
-  /** Waits for what writes them. */
+  /** Waits for the ops that write them. */
   std::vector<float> read() const {
     backend_.wait();
     const float* values = backend_.host_view(data(), size_);

@@ -1,4 +1,4 @@
-// What tests turn on an emulated GPU; see cuda/emu/control.h.
+// The switches of an emulated GPU, for tests; see cuda/emu/control.h.
 
 #include "addon/testing/testing.h"
 #include "base/dynamic_library.h"
@@ -49,12 +49,12 @@ Napi::Value check(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// emulatorReport(library): what was found, line by line
+// emulatorReport(library): the faults and counts that were found, line by line
 Napi::Value report(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), find<const char*()>(info, "emulator_report")());
 }
 
-// emulatorPlanted(library, fault): what became of a kernel with a known fault
+// emulatorPlanted(library, fault): the result of a kernel with a known fault
 Napi::Value planted(const Napi::CallbackInfo& info) {
   const auto* said = find<const char*(int)>(info, "emulator_run_planted")(integer_of(info[1]));
   return Napi::String::New(info.Env(), said);

@@ -1,4 +1,4 @@
-// A backend that hands every call on to another one: what a decorator changes, it overrides.
+// A backend that hands every call on to another one. A decorator overrides the methods it changes.
 #pragma once
 
 #include <memory>

@@ -1,6 +1,6 @@
 // Blocks of keys and values that a test writes, copies and reads. Only the backend knows the order
-// inside a block, so they are read by attention. All memory is NaN at first: what an op must clear
-// and does not shows.
+// inside a block, so they are read by attention. All memory is NaN at first, so a value that an op
+// must clear and does not clear shows.
 
 #include <cmath>
 
@@ -96,7 +96,7 @@ class KvBlocks final : public Napi::ObjectWrap<KvBlocks> {
     return floats_to(info.Env(), out.read());
   }
 
-  /** Of the blocks of all layers and heads for 32 tokens. */
+  /** Address units of the blocks of all layers and heads for 32 tokens. */
   size_t units() const {
     return size_t{store_.block_units} * static_cast<size_t>(store_.n_layers * store_.n_kv_heads);
   }

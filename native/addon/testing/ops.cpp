@@ -101,8 +101,8 @@ Napi::Value silu_mul(const Napi::CallbackInfo& info) {
   return floats_to(info.Env(), out.read());
 }
 
-// normThenLinear(path, threads, weight, type, N, K, x, norm): y, as a model asks for them: what the
-// one leaves for the other must be what it would have made itself
+// normThenLinear(path, threads, weight, type, N, K, x, norm): y, as a model calls them: the rows
+// that the norm prepares for `linear` must be those that `linear` would have prepared itself
 Napi::Value norm_then_linear(const Napi::CallbackInfo& info) {
   const auto backend = backend_of(info);
   const Tensor tensor = tensor_of(info, 2);
@@ -210,7 +210,7 @@ Napi::Value cores(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), usable_cores(info[0].ToString().Utf8Value()));
 }
 
-// systemMemory(root of the file system): what the process can have, and what is left of it
+// systemMemory(root of the file system): bytes that the process can have, and bytes left of them
 Napi::Value memory(const Napi::CallbackInfo& info) {
   const SystemMemory found = system_memory(info[0].ToString().Utf8Value());
   auto object = Napi::Object::New(info.Env());

@@ -8,7 +8,7 @@ namespace cachalot::addon {
 
 namespace {
 
-/** What a plan is asked for: each sequence's blocks are addresses, equal ones are shared. */
+/** The sequences to plan for: each sequence's blocks are addresses; equal ones are shared. */
 struct Sequences {
   explicit Sequences(const Napi::Array& list) : blocks(list.Length()) {
     int n_rows = 0;
@@ -26,7 +26,7 @@ struct Sequences {
   std::vector<PlanSequence> sequences;
 };
 
-/** With costs, they choose. */
+/** If costs are given, they choose the grouping. */
 PlanOptions options_of(const Napi::Object& given, AttentionCosts* costs) {
   const PlanShape shape{integer_of(given.Get("headsPerKvHead")), integer_of(given.Get("kvHeads")),
                         integer_of(given.Get("parallelism"))};

@@ -1,5 +1,6 @@
-// The scheduler, the prefix tree and its pool without a model: steps take what a cost model says
-// they would. For traces whose lengths are beyond any machine at hand, and for tests of schedules.
+// The scheduler, the radix tree and its pool without a model: a step takes the time that a cost
+// model predicts. For traces that are too long for the machines at hand, and for tests of
+// schedules.
 
 #include <algorithm>
 
@@ -132,7 +133,7 @@ class Simulation {
   Outcome outcome_;
 };
 
-/** Prompts as a trace gives them: hashes of blocks, each standing for so many tokens of its own. */
+/** Prompts as a trace gives them: hashes of blocks. Each hash stands for a block of tokens. */
 std::vector<std::vector<int32_t>> prompts_of(const Napi::Object& trace) {
   const auto lengths = integers_of(trace.Get("lengths")), hashes = integers_of(trace.Get("hashes")),
              ends = integers_of(trace.Get("hashEnds"));
@@ -150,7 +151,7 @@ std::vector<std::vector<int32_t>> prompts_of(const Napi::Object& trace) {
   return prompts;
 }
 
-// simulate(trace, { schedule, kvTokens, stepRows, reuse }, costs): what a batch would take
+// simulate(trace, { schedule, kvTokens, stepRows, reuse }, costs): the time that a batch would take
 Napi::Value simulate(const Napi::CallbackInfo& info) {
   const auto trace = info[0].As<Napi::Object>(), options = info[1].As<Napi::Object>();
   const int rows = integer_of(options.Get("stepRows"));

@@ -11,7 +11,7 @@ namespace cachalot::addon {
 
 namespace {
 
-/** Contexts of `sequences` of one length, in as many layers as are beyond the caches. */
+/** Contexts of `sequences` of one length, in enough layers to be larger than the caches. */
 class Contexts {
  public:
   Contexts(Backend& backend, const Napi::Object& shape)
@@ -44,7 +44,7 @@ class Contexts {
     partials_ = floats(static_cast<size_t>(plan_.n_partials * n_heads_ * (head_dim_ + 2)));
   }
 
-  /** What a step of these contexts reads. */
+  /** The tables of a step over these contexts. */
   StepTables tables() const { return {.targets = targets_, .plans = std::span(&plan_, 1)}; }
 
   void attend(int call) {
@@ -136,8 +136,8 @@ Napi::Value time_kv_copy(const Napi::CallbackInfo& info) {
   return time_calls(info.Env(), backend, {}, [&](int) { backend.kv_copy({store, copies}); });
 }
 
-// timeAttentionMerge(path, threads, { heads, headDim, rows, partials }): microseconds, with so many
-// partials for each row
+// timeAttentionMerge(path, threads, { heads, headDim, rows, partials }): microseconds, with that
+// number of partials for each row
 Napi::Value time_attention_merge(const Napi::CallbackInfo& info) {
   const auto made = backend_of(info);
   Backend& backend = *made;

@@ -15,7 +15,7 @@ Napi::Value time_linear(const Napi::CallbackInfo& info) {
                 integer_of(info[5])};
   const int n_rows = integer_of(info[6]);
   const auto n_copies = static_cast<size_t>(kBeyondCaches / tensor.bytes() + 1);
-  std::vector<std::vector<uint8_t>> copies;  // of what is read in place
+  std::vector<std::vector<uint8_t>> copies;  // of weights that are read in place
   std::vector<std::unique_ptr<Weight>> weights;
   for (size_t i = 0; i < n_copies; i++) {
     copies.emplace_back(bytes.Data(), bytes.Data() + bytes.ElementLength());

@@ -1,6 +1,6 @@
 // How long one op takes, for the benchmarks of kernels. Weights and KV are there several times, so
-// that what is read comes from memory, as in a model; the best of several runs counts, because
-// others on the machine only add.
+// that reads come from memory, as in a model; the best of several runs counts, because other
+// processes can only make one longer.
 
 #include "addon/testing/timing.h"
 

@@ -18,7 +18,7 @@ bool is_decoding(const StepTables& tables) {
   return true;
 }
 
-/** Rows that read nothing: merging makes zeros of them. */
+/** A plan of rows that read nothing: merging gives zeros for them. */
 AttentionPlan plan_nothing(size_t n_rows, int heads_per_kv_head) {
   AttentionPlan plan;
   plan.merge_begin.assign(n_rows + 1, 0);
@@ -103,8 +103,8 @@ void TurnTakingBackend::attention(const AttentionParams& params) {
 void TurnTakingBackend::attention_merge(const AttentionMergeParams& params) {
   AttentionMergeParams changed = params;
   if (!plans_.empty()) {
-    // All layers have one buffer for what they read: zeros are made once, so that the bound has
-    // next to nothing of it.
+    // All layers write attention's results to one buffer, so zeros are made only once and add
+    // almost nothing to the bound.
     if (step_.turn == Turn::kNoAttention && std::exchange(zeroed_, params.out) == params.out)
       return;
     if (partials_ != nullptr) changed.partials = partials_->floats();

@@ -1,6 +1,6 @@
 // An engine whose decoding steps take turns: as the engine has chosen, with each sequence reading
-// its context alone, and without attention. So that one run, on the same sequences and in
-// neighbouring steps, tells what reading together gains and what is left above the bound.
+// its context alone, and without attention. So one run, on the same sequences and in neighbouring
+// steps, shows how much reading together gains and how much time is left above the bound.
 #pragma once
 
 #include <chrono>
@@ -26,14 +26,14 @@ struct TimedStep {
   double ms;        // from its first op until all are done; planning is not in it
 };
 
-/** What the JavaScript thread says and hears of the steps of one engine. */
+/** The JavaScript thread's side of one engine's steps: it sets turns and takes times. */
 class StepTurns {
  public:
   /** Decoding steps take these turns, one after the other, from the next one on. */
   void take(std::vector<Turn> turns);
   Turn next();
   void add(const TimedStep& step);
-  /** Those since the last call. */
+  /** The steps since the last call. */
   std::vector<TimedStep> steps();
 
  private:
@@ -68,7 +68,7 @@ class TurnTakingBackend final : public ForwardingBackend {
   std::span<const AttentionPlan> given_;  // of the step
   std::vector<AttentionPlan> plans_;      // in their place; empty: none is changed
   std::unique_ptr<Buffer> partials_;      // of plans_
-  const float* zeroed_ = nullptr;         // what stands for all results of attention
+  const float* zeroed_ = nullptr;         // zeros in place of all results of attention
 };
 
 }  // namespace cachalot::addon

@@ -23,7 +23,7 @@ struct CodesOf {
   __m256 min[kHasMin ? kGroups : 1];
 };
 
-/** What a codec gives. */
+/** The properties of a codec. */
 template <class Packed, int kGroupsOf32, bool kMin, int kLargest>
 struct Gives : Packed {
   static constexpr bool kWide = kLargest > 127;
@@ -108,7 +108,7 @@ static inline void load_pairs(const uint8_t* bytes, int half, __m256i* quads) {
   }
 }
 
-/** Nibbles -> what they stand for in IQ4_NL and IQ4_XS. */
+/** Nibbles -> their values in IQ4_NL and IQ4_XS. */
 template <class Codec>
 static inline void look_up_iq4(__m256i* quads) {
   const __m256i values =

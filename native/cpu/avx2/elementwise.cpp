@@ -53,8 +53,8 @@ void silu_mul(const float* gate, const float* up, int64_t n, float* out) {
   }
 }
 
-/** To the nearest integers; a NaN (also of infinity times 0) becomes 0, its scale says what it was.
- */
+/** To the nearest integers; a NaN (also of infinity times 0) becomes 0; the scale stays NaN or
+ * infinite. */
 static inline __m256i round_ordered(__m256 x) {
   const __m256 ordered = _mm256_cmp_ps(x, x, _CMP_ORD_Q);
   return _mm256_cvtps_epi32(_mm256_and_ps(ordered, x));

@@ -13,8 +13,8 @@ constexpr Kernels with_vnni() {
 
 }  // namespace
 
-// Known at compile time: nothing of this file may run before the machine has been asked what it can
-// do.
+// Known at compile time: no code of this file may run before it is known that the machine can run
+// it.
 constinit const Kernels kAvx2Kernels = avx2::table("avx2");
 constinit const Kernels kAvxVnniKernels = with_vnni();
 

@@ -9,7 +9,7 @@ namespace cachalot::cpu::avx2 {
 
 namespace {
 
-/** f32 weights; what the others are once they are loaded. */
+/** f32 weights. Weights of other types are f32, too, once they are loaded. */
 struct F32 {
   using Register = __m256;
   using Sum = __m256;

@@ -1,4 +1,4 @@
-// As much arithmetic and reading as the instructions allow: what the benchmarks call 100 %.
+// As much arithmetic and reading as the instructions allow. Benchmarks call it 100 %.
 
 #include "cpu/avx2/kernels_avx2.h"
 #include "cpu/avx2/vector.h"
@@ -22,7 +22,7 @@ double spin_int8(int64_t rounds) {
   const __m256i x = _mm256_set1_epi8(1);
   const __m256i ones = _mm256_set1_epi16(1);
   const auto dot = [&](__m256i sum) {
-    __m256i pairs = x;  // what the compiler knows it may leave out
+    __m256i pairs = x;  // hidden below: a compiler could leave out known work
     __asm__ volatile("" : "+x"(pairs));
     pairs = _mm256_maddubs_epi16(pairs, x);
     return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, ones));

@@ -131,8 +131,8 @@ class ManyQueries {
     for (int v = 0; v < kVectors; v++) largest[v] = most[v];
   }
 
-  /** A part of the block that comes next: by the end of this one it is there. It lies where the
-   * hardware does not look for it. */
+  /** Prefetches a part of the next block, so that all of it is there by the end of this one. It
+   * lies where the hardware does not look. */
   void prefetch() {
     constexpr int kLines = 12;
     for (int i = 0; i < kLines && next_ < next_end_; i++, next_ += 64)
@@ -215,7 +215,7 @@ class ManyQueries {
                                        exp2_ps(_mm512_sub_ps(old_max, new_max)));
       const __m512 old_sum = _mm512_load_ps(sum_ + 16 * v);
       const __m512 new_sum = _mm512_add_ps(_mm512_mul_ps(old_sum, factors[v]), sums[0]);
-      // Those that read any of the tile: `from` and `to` leave some of [0, 32).
+      // Queries that read any key of the tile: `from` and `to` leave some of [0, 32).
       active[v] = 0xffff;
       if (kMasked) {
         const __m512i zero = _mm512_setzero_si512(), end = _mm512_set1_epi32(kTileTokens);
@@ -256,7 +256,7 @@ class ManyQueries {
     least_first_ = last_first_ = span_.first_keys[query_];
     least_end_ = last_end_ = span_.end_keys[query_];
     for (int i = 0; i < kLanes; i++) {
-      const int query = query_ + (i < n_ ? i : 0);  // who is absent reads what the first one reads
+      const int query = query_ + (i < n_ ? i : 0);  // an absent query reads as the first one
       max_[i] = i < n_ ? span_.state.max[query] : -__builtin_inff();
       sum_[i] = i < n_ ? span_.state.sum[query] : 0;
       first_keys_[i] = span_.first_keys[query];
@@ -310,7 +310,7 @@ class ManyQueries {
   }
 
   const AttentionSpan& span_;
-  const uint8_t *next_ = nullptr, *next_end_ = nullptr;  // what is left to fetch of the next block
+  const uint8_t *next_ = nullptr, *next_end_ = nullptr;  // the rest of the next block to fetch
   int query_, n_, head_dim_;
   int32_t least_first_, last_first_, least_end_, last_end_;
   alignas(64) int32_t first_keys_[kLanes], end_keys_[kLanes];

@@ -13,7 +13,7 @@ namespace {
 constexpr int kEnough =
     10;  // queries for which a register of 16 costs less than taking them by four
 
-/** How many queries, of those that are left, go together; 0: too few. */
+/** How many of the queries left go together; 0: they are too few. */
 int many_of(const AttentionSpan& span, int left) {
   if (span.format == KvFormat::kF32 || span.head_dim > kMaxHeadDim) return 0;
   if (left > 16 + kEnough) return left < 32 ? left : 32;

@@ -19,7 +19,7 @@ struct CodesOf {
   __m512 min[kHasMin ? kGroups : 1];
 };
 
-/** What a codec gives. */
+/** The properties of a codec. */
 template <class Packed, int kGroupsOf32, bool kMin>
 struct Gives : Packed {
   static constexpr int kGroups = kGroupsOf32, kOffset = Packed::kZero, kStripsPerPanel = 1;
@@ -73,7 +73,7 @@ static inline void load_pairs(const uint8_t* bytes, __m512i* quads) {
   }
 }
 
-/** Nibbles -> what they stand for in IQ4_NL and IQ4_XS. */
+/** Nibbles -> their values in IQ4_NL and IQ4_XS. */
 static inline void look_up_iq4(__m512i* quads) {
   const __m512i values =
       _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(kIq4Values)));

@@ -85,15 +85,15 @@ void silu_mul(const float* gate, const float* up, int64_t n, float* out) {
   }
 }
 
-/** To the nearest integers; a NaN (also of infinity times 0) becomes 0, its scale says what it was.
- */
+/** To the nearest integers; a NaN (also of infinity times 0) becomes 0; the scale stays NaN or
+ * infinite. */
 static inline __m512i round_ordered(__m512 x) {
   return _mm512_maskz_cvtps_epi32(_mm512_cmp_ps_mask(x, x, _CMP_ORD_Q), x);
 }
 
 namespace {
 
-/** One block of 32 values, whatever they are. */
+/** One block of 32 values of any kind. */
 void quantize_block(const float* x, int8_t* codes, float* scale, int32_t* sums16, int32_t* sum32) {
   const __m512 a = _mm512_loadu_ps(x), b = _mm512_loadu_ps(x + 16);
   const float largest = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(a), _mm512_abs_ps(b)));

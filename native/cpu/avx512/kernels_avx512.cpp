@@ -2,8 +2,8 @@
 
 namespace cachalot::cpu {
 
-// Known at compile time: nothing of this file may run before the machine has been asked what it can
-// do.
+// Known at compile time: no code of this file may run before it is known that the machine can run
+// it.
 constinit const Kernels kAvx512Kernels = avx512::table("avx512");
 
 }  // namespace cachalot::cpu

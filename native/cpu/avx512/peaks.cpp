@@ -1,4 +1,4 @@
-// As much arithmetic and reading as the instructions allow: what the benchmarks call 100 %.
+// As much arithmetic and reading as the instructions allow. Benchmarks call it 100 %.
 
 #include "cpu/avx512/kernels_avx512.h"
 #include "cpu/avx512/vector.h"

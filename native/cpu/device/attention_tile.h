@@ -17,15 +17,15 @@ struct AttentionTile {
   const uint16_t* queries_bf16;  // [n, D] the same rounded, for bf16 keys
   const int32_t* first_keys;     // [n] the query reads the keys of the tile from here; may be < 0
   const int32_t* end_keys;       // [n] to here; may be > 32
-  int32_t first_key;             // what both count from
+  int32_t first_key;             // both count from this key
   float scale;                   // of q k^T, times log2(e)
   float *out, *max, *sum;        // states
 };
 
-/** Asks for the whole block that comes next, which lies where the hardware does not look. All at
- * once: spread over the arithmetic, the same requests gained nothing (16 instead of 32 GB/s). */
+/** Prefetches the whole next block, which lies where the hardware does not look. All at once:
+ * spread over the arithmetic, the same requests gained nothing (16 instead of 32 GB/s). */
 static inline void prefetch_next(const AttentionTile& tile) {
-  constexpr int64_t kMost = 16384;  // what the first cache has room for besides this tile
+  constexpr int64_t kMost = 16384;  // the room in the first-level cache besides this tile
   const int64_t block = 2 * (tile.values - tile.keys);
   if (tile.next == nullptr) return;
   for (int64_t line = 0; line < (block < kMost ? block : kMost); line += 64)

@@ -1,5 +1,5 @@
 // 2^x by range reduction and a polynomial; relative error below 2e-7. Every path uses these
-// coefficients, so that no tail of a vector ever meets another exponential.
+// coefficients, so that a vector and its tail never use different exponentials.
 #pragma once
 
 #include "base/half.h"

@@ -2,7 +2,7 @@
 // sums along K and one fixed reduction at the end, for any number of rows.
 //
 // The loops, for paths with vectors. A Type has registers of weights and inputs, whole or the first
-// `n` values with zeros after them, and what is done to them. Included once per translation unit.
+// `n` values with zeros after them, and the operations on them. Included once per translation unit.
 #pragma once
 
 #include "cpu/device/heights.h"
@@ -12,13 +12,13 @@ namespace cachalot::cpu {
 
 namespace {
 
-// With few rows the memory decides. Where one output keeps a core busy, one at a time reads it in
-// order, and what comes is fetched two pages ahead, since the hardware stops at the end of one: a
-// 1.2B model in BF16 decodes at 18 tokens/s, where four outputs side by side gave 14.
+// With few rows the memory decides. Where one output keeps a core busy, outputs are taken one at a
+// time: weights are read in order and fetched two pages ahead, since the hardware stops at the end
+// of a page. A 1.2B model in BF16 decodes at 18 tokens/s; four outputs side by side gave 14.
 constexpr int64_t kAhead = 8192;
 
-// With many rows the first cache decides: six rows of x over kChunkBytes stay in it while the
-// outputs of a block go by. Sums that are to be continued rest in memory.
+// With many rows the first-level cache decides: six rows of x over kChunkBytes stay in it while the
+// outputs of a block are computed. Unfinished sums are kept in memory.
 constexpr int64_t kChunkBytes = 4096;
 constexpr int kBlock = 64;  // outputs
 
@@ -56,8 +56,8 @@ template <class Type, int kRows, int kOutputs>
     Type::store_totals(task.y + (row + r) * task.n_outputs + output, acc[r]);
 }
 
-/** kRows rows times kOutputs outputs for inputs [k, end) of K: from the partial sums on, if these
- * are not the first, and to them, if not the last. Null: they are both. */
+/** kRows rows times kOutputs outputs for inputs [k, end) of K. Begins with the partial sums unless
+ * these inputs are the first, and ends in them unless they are the last. Null: they are both. */
 template <class Type, int kRows, int kOutputs>
 [[gnu::noinline]] void tile(const FloatTask& task, int64_t row, int64_t output, int64_t k,
                             int64_t end, typename Type::Sum* partials) {

@@ -1,5 +1,5 @@
-// What is done with softmax states (backend/softmax_state.h), a plain loop over D. Static
-// functions: each path compiles its own.
+// Operations on softmax states (backend/softmax_state.h), as plain loops over D. Static functions:
+// each path compiles its own.
 #pragma once
 
 #include <math.h>

@@ -1,9 +1,9 @@
 // Layout of packed weights: panels of 16 outputs, so that one vector register holds one value of
 // each. A panel is a sequence of blocks along K; inside, codes stand in quads: [quad][16 outputs][4
-// inputs], one quad of each output per 64 bytes, which is what vpdpbusd multiplies. Codes are
+// inputs], one quad of each output per 64 bytes, as vpdpbusd multiplies them. Codes are
 // unsigned; `zero` is subtracted exactly, in integers:
 //   w = scale * (code - zero) - min
-// The bytes are those of the file format but for 0 to 6 % (scales unpacked to whole bytes).
+// A panel has 0 to 6 % more bytes than the file format (scales unpacked to whole bytes).
 #pragma once
 
 #include <stdint.h>

@@ -1,7 +1,7 @@
 // y = x W^T for packed weights and int8 rows. Per 32 inputs and output: an exact integer dot
 // product of each group of inputs, then t = scale_w * dot [+ the second group's] [- min_w * sum_x],
 // then acc = fma(scale_x, t, acc), along K in order. The arithmetic of one (row, output) never
-// depends on how many rows there are: only the blocking does.
+// depends on how many rows there are; only the way that work is cut does.
 //
 // The loops, for paths with vectors. A Path has the operations on its registers; one register is a
 // strip of outputs, a panel or half of one. Its codecs (codecs.h) unpack 32 inputs of a strip.
@@ -90,7 +90,7 @@ template <class Path, class Codec, int kRows, int kStrips>
       acc[i][s] = Path::fma(Path::all(task.x.scales[at + i * stride]), t[i][s], acc[i][s]);
 }
 
-/** What will be read next, asked for in equal parts while the arithmetic goes on. */
+/** Prefetches the bytes that will be read next, in equal parts while the arithmetic goes on. */
 struct Fetch {
   const uint8_t* at;
   int64_t bytes_per_block;
@@ -146,7 +146,7 @@ void tiles(const PanelTask& task, const Codec& codec, const Strips& strips, int6
     tile<Path, Codec, kRows, kStrips>(task, codec, strips, output, *row, fetch);
 }
 
-/** All rows of kStrips strips, while what is `next` comes. */
+/** All rows of kStrips strips, while the strips `next` are prefetched. */
 template <class Path, class Codec, int kStrips, int kTallest, int... kHeights>
 void all_rows(const PanelTask& task, const Codec& codec, const Strips& strips, int64_t output,
               const Strips& next, Heights<kTallest, kHeights...>) {
@@ -188,14 +188,14 @@ template <class Codec>
   }
 }
 
-/** The strips from `panel` on. Where many rows go over them, their codes are unpacked once and not
- * for each tile. */
+/** The strips from `panel` on. If there are many rows, codes are unpacked once and not for each
+ * tile. */
 template <class Path, class Codec, int kStrips, class Rows>
 void run_strips(const PanelTask& task, const Codec& codec, int panel, Rows rows) {
   const int64_t bytes = task.n_inputs / Codec::kInputs * Codec::kBytes;
   const int64_t output = int64_t{panel} * kPanelOutputs;
   const Strips packed{task.panels + panel * bytes, bytes};
-  // One row reads in order; what comes soon is asked for. Several take the next strips.
+  // One row reads in order and prefetches a fixed distance ahead; several rows the next strips.
   constexpr int kPanels = kStrips / Codec::kStripsPerPanel;
   const Strips next{packed.first + (task.n_rows == 1 ? kFetchAhead : kPanels * bytes),
                     kPanels * bytes};

@@ -23,7 +23,7 @@ static inline void spin(Vector start, int64_t rounds, Op op, Keep keep) {
   keep(g), keep(h), keep(i), keep(j), keep(k), keep(l);
 }
 
-/** Operations in so many rounds on vectors of so many multiplications and additions. */
+/** Operations in `rounds` rounds, on vectors of `per_vector` multiplications and additions. */
 static inline double spin_operations(int64_t rounds, int per_vector) {
   return static_cast<double>(rounds) * kSpinChains * per_vector;
 }

@@ -1,4 +1,4 @@
-// As much arithmetic and reading as plain loops do: what the benchmarks call 100 %.
+// As much arithmetic and reading as plain loops do. Benchmarks call it 100 %.
 
 #include <string.h>
 
@@ -8,14 +8,14 @@ namespace cachalot::cpu::portable {
 
 namespace {
 
-constexpr int kLanes = 64;  // as many as a compiler likes to keep in registers
+constexpr int kLanes = 64;  // a number that compilers keep in registers
 
 }  // namespace
 
 double spin_f32(int64_t rounds) {
   float sums[kLanes];
   for (int j = 0; j < kLanes; j++) sums[j] = static_cast<float>(j);
-  const volatile float half = 0.5f;  // what the compiler knows it may leave out
+  const volatile float half = 0.5f;  // volatile: a compiler could leave out known work
   const float factor = half;
   for (int64_t i = 0; i < rounds; i++) {
     for (float& sum : sums) sum = sum * factor + factor;

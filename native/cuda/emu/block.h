@@ -1,4 +1,4 @@
-// What the emulator knows of the block of threads that an OS thread is running.
+// The emulator's state of the block of threads that an OS thread is running.
 #pragma once
 
 #include <functional>

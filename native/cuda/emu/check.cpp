@@ -2,8 +2,7 @@
 // by source line.
 //
 // How: kernels are compiled with -fsanitize=thread but libtsan is not linked; this file supplies
-// the
-// __tsan_* entry points, so the compiler reports every load and store of a kernel here.
+// the __tsan_* entry points, so the compiler reports every load and store of a kernel here.
 // Happens-before is kept with vector clocks that only __syncthreads, bar.sync and __syncwarp
 // advance (shuffles and mma do not order memory).
 #include "cuda/emu/check.h"
@@ -248,7 +247,7 @@ std::string name(int l) {
   return f.substr(f.rfind('/') + 1) + ":" + std::to_string(s.line);
 }
 
-/** Lines are asked for once: addr2line takes a while. */
+/** Each line is looked up once, because addr2line takes a while. */
 const std::string& line_name(int l) {
   static std::map<int, std::string> known;
   auto [it, fresh] = known.try_emplace(l);

@@ -1,4 +1,4 @@
-// What the scheduler tells the optional checker (check.cpp).
+// The events that the scheduler reports to the optional checker (check.cpp).
 #pragma once
 #include "cuda/emu/simt.h"
 namespace simt {

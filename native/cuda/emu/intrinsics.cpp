@@ -1,4 +1,4 @@
-// What one thread does by itself, and the votes of a warp.
+// The operations of one thread by itself, and the votes of a warp.
 
 #include "cuda/emu/simt.h"
 

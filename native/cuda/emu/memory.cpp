@@ -1,4 +1,4 @@
-// Asynchronous copies, which land when they must or when they like, and accesses of a warp's
+// Asynchronous copies, which land as late or as early as the options say, and accesses of a warp's
 // matrices and of vectors.
 
 #include <algorithm>
@@ -32,7 +32,7 @@ void cp_async_issue(void* dst, const void* src, int bytes, Site site) {
     land(c);
     c.bytes = -1;
   } else if (options.poison) {
-    std::memset(dst, 0xff, 16);  // until it lands, what lies there is undefined
+    std::memset(dst, 0xff, 16);  // until the copy lands, the bytes there are undefined
   }
   if (f->groups.empty()) f->groups.emplace_back();
   f->groups.back().push_back(c);

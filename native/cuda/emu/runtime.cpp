@@ -26,7 +26,7 @@ struct Stream {
   std::shared_ptr<Works> capture;  // null unless a graph is captured
 };
 
-/** What is true of the emulated device; one per process, as CUDA's own. */
+/** The state of the emulated device; one per process, as CUDA's own. */
 struct State {
   std::mutex mutex;
   size_t total_bytes = size_t{4} << 30, used_bytes = 0;

@@ -1,5 +1,5 @@
-// As much of CUDA's runtime as cuda/device.cu uses, over the emulator. A stream runs what it is
-// given at once, except while a graph is captured.
+// As much of CUDA's runtime as cuda/device.cu uses, over the emulator. A stream runs its work
+// at once, except while a graph is captured.
 #pragma once
 
 #include <cstddef>

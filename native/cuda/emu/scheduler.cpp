@@ -156,7 +156,7 @@ void warp_collective(uint32_t mask, WarpFn fn, void* arg, Site site, bool orders
   for (unsigned l = 0; l < 32; ++l)
     if ((mask >> l & 1) && l != lane) wake.push_back(&blk->fibers[f->id.warp * 32 + l]);
   make_ready(wake);
-  if (options.order != Order::Forward) {  // the last to arrive has no right to go on first
+  if (options.order != Order::Forward) {  // the last to arrive need not go on first
     std::vector<Fiber*> me{f};
     make_ready(me);
     wait_here(site);
@@ -212,7 +212,7 @@ struct Workplace {
   ~Workplace() {
     for (char* stack : stacks) {
 #if defined(__SANITIZE_ADDRESS__)
-      // Whatever is mapped here next has no frames of fibers.
+      // Memory that is mapped here next has no frames of fibers.
       __asan_unpoison_memory_region(stack, options.stack_bytes + 4096);
 #endif
       munmap(stack, options.stack_bytes + 4096);

@@ -150,7 +150,7 @@ float2 load8(const void* p, Site site);
 void store8(void* p, float2 v, Site site);
 inline uint4 ld16(const void* p, SIMT_HERE) { return load16(p, SIMT_SITE); }
 inline float2 ld8(const void* p, SIMT_HERE) { return load8(p, SIMT_SITE); }
-/** Past the first cache, which may hold what was there before. */
+/** Reads past the first-level cache, which may hold old bytes. */
 inline float2 ld8_l2(const void* p, SIMT_HERE) { return load8(p, SIMT_SITE); }
 inline void st8(void* p, float2 v, SIMT_HERE) { store8(p, v, SIMT_SITE); }
 inline void cp_async_16(void* dst, const void* src, int bytes = 16, SIMT_HERE) {

@@ -1,4 +1,5 @@
-// The switch from one fiber to another: what a function must keep, and the stack pointer.
+// The switch from one fiber to another: the registers that a function must keep, and the stack
+// pointer.
 
 #if defined(__x86_64__)
 asm(R"(

@@ -1,4 +1,4 @@
-// Where the checker is not part of the library.
+// Stands in for the checker where that is not part of the library.
 
 #include "cuda/emu/control.h"
 

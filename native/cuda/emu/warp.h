@@ -1,4 +1,4 @@
-// What a warp does together. Included by emu/simt.h.
+// The operations of a whole warp. Included by emu/simt.h.
 #pragma once
 
 namespace simt {
