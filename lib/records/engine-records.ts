@@ -63,7 +63,7 @@ export interface SharedGroup {
   tokens: number;
   /** Whether its keys and values were read once for all of them. */
   grouped: boolean;
-  /** Estimated microseconds per layer if read together and if read apart, from costs measured on this machine. 0 if there was no estimate to make. */
+  /** Estimated microseconds per layer if read together and if read apart, from costs measured on this machine. 0 if `sharedReads` fixes the choice. */
   groupedUs: number;
   separateUs: number;
   bytesNotRead: number;
