@@ -149,7 +149,7 @@ export class Conversations {
     const seen = mergesSystem ? withoutSystem(begun) : begun;
     if (ending === 'within last') {
       const last = seen.pop()!;
-      // DeepSeek's templates, and Mistral's, need the second form.
+      // DeepSeek's templates, and Mistral's, need `prefix`.
       seen.push({ ...last, content: (last.content ?? '') + END, prefix: true });
     }
     const contents = seen.map(({ content }) => content ?? '');

@@ -11,7 +11,7 @@ import { readHubVocabulary } from './hub-tokenizer.js';
 import { readTokenizerJson } from './tokenizer-json.js';
 import type { Vocabulary } from './vocabulary.js';
 
-/** Metadata that is left out: models also contain their tokenizer.json, which is long and not used. */
+/** The metadata that is read. Models also contain their tokenizer.json, which is long and not needed. */
 const KEYS = ['tokenizer.ggml.', 'tokenizer.chat_template'];
 
 /** `tokenizer` is the path of a tokenizer.json to use instead of the model's own. */

@@ -6,7 +6,7 @@
 interface Guess {
   /** A name in PRE_TOKENIZERS. */
   name: string;
-  /** The name of the guess, for the warning to the user. */
+  /** The warning for the user. */
   warning: string;
 }
 
