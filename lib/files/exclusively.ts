@@ -58,7 +58,7 @@ async function underLock<T>(
   return result;
 }
 
-/** Waits for `work`, whether it succeeds or fails; an abort ends the wait. */
+/** Waits for `other`, whether it succeeds or fails; an abort ends the wait. */
 async function settled(other: Promise<unknown>, signal: AbortSignal | undefined): Promise<void> {
   if (signal?.aborted) throw abortError(signal);
   await new Promise<void>((done, fail) => {
