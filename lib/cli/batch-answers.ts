@@ -100,7 +100,7 @@ function outcomeOf(
   return { text, finishReason, usage, ...(logprobs === undefined ? {} : { logprobs }) };
 }
 
-/** A body names the model of some service; the answer openly names ours. */
+/** Bodies name models of some service; says on stderr that another model answers. */
 function tellOfModels(lines: readonly InputLine[], model: string): void {
   const names = new Set(lines.flatMap(({ asked }) => asked?.model ?? []));
   names.delete(model);

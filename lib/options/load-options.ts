@@ -25,8 +25,8 @@ export interface LoadOptions {
   threads?: number | undefined;
   /** The most tokens of one context. Default: what the model was trained for. */
   contextLength?: number | undefined;
-  /** Memory for keys and values: `bytes` (default: a quarter of what the machine or the container has, at most half of
-   *  what is left of it - of a GPU what the weights have left - or 16 full contexts, whichever is less) and `format` (default: bf16; f32 on the portable path). */
+  /** Memory for keys and values: `bytes` and `format` (default: bf16; f32 on the portable path). Default of `bytes`: a quarter of the memory of the
+   *  machine or container, at most half of its free memory (on a GPU: what the weights leave free), or 16 full contexts, whichever is less. */
   kv?: { bytes?: number | undefined; format?: 'auto' | 'f32' | 'bf16' | undefined } | undefined;
   /** CPU instructions. Default: the best that this machine has. Results differ in the last bits between paths. */
   instructions?: 'auto' | 'avx512' | 'avxvnni' | 'avx2' | 'portable' | undefined;
