@@ -4,7 +4,7 @@
  */
 import type { SaidMessage } from '../chat/guard-names.js';
 
-/** Immutable: turns, forks and rewinds only move from one state to another. */
+/** Turns, forks and rewinds only move from one state to another. */
 export interface State {
   /** The state after the previous turn, undefined at the beginning of the conversation. */
   readonly before: State | undefined;
