@@ -1,6 +1,6 @@
 /**
- * What the package's types need of their surroundings, for programs that have neither Node's types nor the DOM's, or a library of types from
- * before `using`. Where there are such declarations, these say the same.
+ * Declarations that the package's types need, for programs that have neither Node's types nor the DOM's, or a library of types from
+ * before `using`. Where such declarations exist, these agree with them.
  */
 declare global {
   interface AbortSignal {

@@ -42,12 +42,12 @@ import { Session } from './session/session.js';
 import type { SessionOptions } from './session/session.js';
 
 export interface CompleteOptions extends GenerateOptions {
-  /** What stands before the text: its keys and values are shared by all who use it. */
+  /** A context before the text. All who use it share its keys and values. */
   context?: Context;
 }
 
 /**
- * A loaded model. Everything that generates runs together in its steps.
+ * A loaded model. All requests run together in its steps.
  *
  * @example
  * await using engine = await Engine.load('tinyllama-1.1b-chat');
@@ -55,7 +55,7 @@ export interface CompleteOptions extends GenerateOptions {
  * for await (const piece of session.chat('Why is the sky blue?')) process.stdout.write(piece);
  */
 export class Engine implements AsyncDisposable {
-  /** What is kept on purpose: contexts. */
+  /** The engine's cache of contexts. */
   readonly cache: Cache;
   readonly #core: EngineCore;
   readonly #model: string;
@@ -78,7 +78,7 @@ export class Engine implements AsyncDisposable {
     });
   }
 
-  /** @internal With options that are not for users, and by another addon if one is given. */
+  /** @internal Takes options that are not for users, and another addon if one is given. */
   static async loadWith(
     model: string,
     given: LoadOptions,
@@ -89,22 +89,22 @@ export class Engine implements AsyncDisposable {
     return new Engine(parts, path);
   }
 
-  /** What is running, where and how. */
+  /** The device and the model of this engine, and how it is set up. */
   get description(): EngineDescription {
     return { ...this.#core.description(), model: this.#model };
   }
 
-  /** Whether the model has a chat template, so that `chat` works. */
+  /** Whether the model has a chat template, which `chat` needs. */
   get canChat(): boolean {
     return this.#parts.conversations.areKnown;
   }
 
-  /** A conversation of its own. */
+  /** Creates a conversation. */
   createSession(options: SessionOptions = {}): Session {
     return new Session(this.#parts, options);
   }
 
-  /** Many prompts at once. */
+  /** Creates a batch: many prompts at once. */
   createBatch(prompts: readonly BatchItem[], options: BatchOptions = {}): Batch {
     return new Batch(this.#parts, prompts, options);
   }
@@ -127,7 +127,7 @@ export class Engine implements AsyncDisposable {
     return this.generate('complete', resolveGenerateOptions(options), () => ({ ids }));
   }
 
-  /** Answers a conversation that is given whole. If it ends with an answer, goes on with that: the text is what comes after it. */
+  /** Answers a conversation that is given whole. If it ends with an answer, continues that answer: the generation's text is the continuation. */
   chat(messages: readonly Message[], options: ChatOptions = {}): Generation {
     const copy = checkMessages(messages);
     const prompt = (resolved: ResolvedOptions) => this.#parts.encodeConversation(copy, resolved);
@@ -146,7 +146,7 @@ export class Engine implements AsyncDisposable {
     return new Generation({ kind, core, namespace, ...text }, resolved);
   }
 
-  /** Log-probability of each token after the first, given those before it; text begins with the model's first token. */
+  /** Log-probability of each token after the first, given those before it. A text begins with the model's first token. */
   async score(
     input: string | readonly number[],
     options: { namespace?: string | undefined; signal?: AbortSignal | undefined } = {},
@@ -183,7 +183,7 @@ export class Engine implements AsyncDisposable {
     return Array.from(rows, (_, i) => values.subarray(i * width, (i + 1) * width));
   }
 
-  /** The ids of a text. Names of special tokens in it are plain text unless `special` is set. Blocks while the text is cut. */
+  /** The ids of a text. Names of special tokens in it are plain text unless `special` is set. Blocks while it tokenizes. */
   tokenize(
     text: string,
     options: { special?: boolean | undefined; bos?: boolean | undefined } = {},
@@ -204,14 +204,14 @@ export class Engine implements AsyncDisposable {
     return this.#parts.decode(isIntegerList('tokens', tokens));
   }
 
-  /** Counters and what is held now. */
+  /** Counters, and the memory in use now. */
   stats(): EngineStats {
     return this.#core.native.stats();
   }
 
   /**
    * The last steps in which sequences shared keys and values: the groups, their sizes, the bytes that were not read, and
-   * why each was read together or apart. `describeSharing` puts it into words.
+   * why each range was read together or apart. `describeSharing` puts this into words.
    */
   explain(): StepExplanation[] {
     return this.#core.native.explain();
@@ -227,7 +227,7 @@ export class Engine implements AsyncDisposable {
     throw new CachalotError('not_supported', '`embed` is not supported yet');
   }
 
-  /** Ends the engine and frees its memory. What is running fails with code "disposed". Waits for weights that are being
+  /** Ends the engine and frees its memory. Running requests fail with code "disposed". Waits until packed weights have been
    *  written for later loads. */
   async dispose(): Promise<void> {
     await this.#parts.dispose();

@@ -50,8 +50,8 @@ export type ErrorCode =
 const BRAND = Symbol.for('cachalot.CachalotError');
 
 /**
- * Every error this package throws. `code` is for programs; the message says what, where and what to do. One of an aborted
- * signal has the code "aborted", the signal's reason as `cause`, and the name that all of JavaScript gives it: AbortError.
+ * Every error that this package throws. `code` is for programs; the message says what is wrong, where, and what to do. The error of
+ * an aborted signal has the code "aborted", the signal's reason as `cause`, and the standard name AbortError.
  *
  * @example
  * try {
@@ -61,7 +61,7 @@ const BRAND = Symbol.for('cachalot.CachalotError');
  * }
  */
 export class CachalotError extends Error {
-  /** Test runners and bundlers may load the package twice: an error of one copy is one for the other. */
+  /** Test runners and bundlers may load the package twice: each copy recognizes the errors of the other. */
   static [Symbol.hasInstance](value: unknown): boolean {
     if (this !== CachalotError) return Function.prototype[Symbol.hasInstance].call(this, value);
     return types.isNativeError(value) && BRAND in value;
@@ -79,19 +79,19 @@ export class CachalotError extends Error {
 
 Object.defineProperty(CachalotError.prototype, BRAND, { value: true });
 
-/** Turns an error of the addon, which carries a code but is of another class, into ours. */
+/** Turns an error of the addon, which has a code but another class, into ours. */
 export function fromNative(error: unknown): CachalotError {
   if (error instanceof CachalotError) return error;
   const { code, message } = error as { code?: unknown; message?: unknown };
   const text = typeof message === 'string' ? message : String(error);
-  // What no code of ours has caught on its way says no more than this.
+  // An error that none of our code has caught carries no more information than this.
   const known = text === 'std::bad_alloc' ? 'out_of_memory' : code;
   return new CachalotError(typeof known === 'string' ? (known as ErrorCode) : 'internal', text, {
     cause: error,
   });
 }
 
-/** The same object of the addon, whose methods throw, and reject with, errors of ours. */
+/** Wraps an object of the addon, so that its methods throw, and reject with, our errors. */
 export function withOurErrors<T extends object>(target: T): T {
   const ours = (error: unknown) => {
     throw fromNative(error);
@@ -123,7 +123,7 @@ export function invalidArgument(name: string, expected: string, received: unknow
 function describe(value: unknown): string {
   if (typeof value === 'string')
     return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}...` : value);
-  if (types.isProxy(value)) return 'a Proxy'; // whatever else it says may throw
+  if (types.isProxy(value)) return 'a Proxy'; // reading anything else of it may throw
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (typeof value === 'object' && value !== null) return 'an object';
   if (typeof value === 'function') return 'a function';

@@ -1,4 +1,4 @@
-/** The public API. Nothing else is meant to be imported. */
+/** The public API. Users import nothing else. */
 export type * from './ambient-types.js';
 export { Engine } from './engine.js';
 export type { CompleteOptions } from './engine.js';

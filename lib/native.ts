@@ -1,4 +1,4 @@
-/** The addon. `NativeBinding` is the whole contract between TypeScript and C++. */
+/** The addon. `NativeBinding` is the whole interface between TypeScript and C++. */
 import { loadBinary } from './binary/load.js';
 import { packageFolders } from './binary/package-root.js';
 import type {
@@ -27,14 +27,14 @@ export interface NativeEngine {
   explain(): StepExplanation[];
   keepAlive(alive: boolean): void;
   stats(): EngineStats;
-  /** The name of a CPU is empty: ask `EngineCore`. */
+  /** The name of a CPU is empty here; `EngineCore` fills it in. */
   description(): Omit<EngineDescription, 'model'>;
-  /** Writes what weights were packed into; the engine goes on meanwhile. */
+  /** Writes the packed weights to a file; the engine goes on meanwhile. */
   saveLayout(path: string): Promise<void>;
   dispose(): Promise<void>;
 }
 
-/** What a model is, whatever its container; tensors under GGUF's names. */
+/** The configuration of a model, whatever its container; tensors have GGUF's names. */
 export interface NativeModelInfo {
   architecture: string;
   contextLength: number;
@@ -48,13 +48,13 @@ export interface NativeModelInfo {
   tensors: TensorInfo[];
 }
 
-/** What this machine can do at most, of all threads together: bytes read and operations per second. */
+/** The limits of this machine, over all threads together: bytes read and operations per second. */
 export interface MachinePeaks {
   instructions: string;
   threads: number;
   readBytesPerSecond: number;
   f32: number;
-  /** 0 where there is no such instruction. */
+  /** 0 if the machine has no such instruction. */
   bf16: number;
   int8: number;
 }
@@ -71,7 +71,7 @@ export interface NativePromptOrderer {
   order(): Promise<PromptOrder>;
 }
 
-/** What makes engines: the addon, or in benchmarks and tests one that puts something below them. */
+/** Makes engines: the addon, or in benchmarks and tests an object that wraps it. */
 export interface EngineLoader {
   load(
     path: string,
@@ -82,17 +82,17 @@ export interface EngineLoader {
 
 export interface NativeBinding extends EngineLoader {
   PromptOrderer: new () => NativePromptOrderer;
-  /** Of a split model, its first part gives the tensors of all. */
+  /** For a split model, its first part gives the tensors of all parts. */
   readGguf(path: string, options?: GgufOptions): Promise<GgufInfo>;
   inspectModel(path: string): Promise<NativeModelInfo>;
-  /** `file`: a large one whose pages are read as well; '' for none. */
+  /** `file`: a large file whose pages are read as well; '' for none. */
   measurePeaks(instructions: string, threads: number, file: string): Promise<MachinePeaks>;
   instructions(): string[];
-  /** GPUs, or in one line why there are none. */
+  /** The GPUs, or one line that says why there are none. */
   cuda(library: string): { devices: CudaDevice[]; reason: string };
-  /** Bytes of memory that this process can have: of the machine, within the limits of its container. */
+  /** Bytes of memory that this process can have: the machine's, within the limits of its container. */
   memoryLimit(): number;
-  /** Names the layout of packed weights: it changes when they do. */
+  /** Version of the layout of packed weights: it changes when the layout does. */
   layoutName(): string;
 }
 

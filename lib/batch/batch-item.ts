@@ -1,4 +1,4 @@
-/** One prompt of a batch: what it asks, before and after it has become tokens. */
+/** One prompt of a batch, before and after it has become tokens. */
 import { checkMessages } from '../chat/messages.js';
 import type { Message } from '../chat/messages.js';
 import { checkOptions, isIntegerList, reading } from '../checks/check-options.js';
@@ -14,27 +14,27 @@ import { chatChecks, withDefaults } from '../options/generate-options.js';
 import type { ChatOptions, ResolvedOptions } from '../options/generate-options.js';
 import { either } from '../signals/abort.js';
 
-/** A prompt with options of its own, which come before those of the batch. */
+/** A prompt with its own options, which override those of the batch. */
 export interface BatchRequest extends ChatOptions {
   /** Text to continue, or messages for the model's chat template. */
   prompt?: string | readonly Message[] | undefined;
-  /** Or the prompt as token ids. */
+  /** The prompt as token ids, instead of `prompt`. */
   tokens?: readonly number[] | undefined;
-  /** What stands before the prompt: its keys and values are shared by all who use it. */
+  /** A context before the prompt. All who use it share its keys and values. */
   context?: Context | undefined;
 }
 
 /** A string is text to continue; messages are put into the model's chat template. */
 export type BatchItem = string | readonly Message[] | BatchRequest;
 
-/** A prompt that may run. */
+/** A valid prompt, as tokens. */
 export interface PreparedItem {
   prompt: Prompt;
   namespace: string;
   options: ResolvedOptions;
 }
 
-/** An item as it was when it was given: its owner may change it while it waits. A bad one fails alone, when its turn comes. */
+/** A copy of an item, since its owner may change it while it waits. An invalid item fails alone, when its turn comes. */
 export type ReadItem =
   | { prompt: string | readonly Message[]; context: Context | undefined; own: ChatOptions }
   | { tokens: Int32Array; context: Context | undefined; own: ChatOptions }
@@ -66,7 +66,7 @@ function readRequest(item: unknown): ReadItem {
   throw invalidArgument('prompt', 'either `prompt` or `tokens`', prompt ?? tokens);
 }
 
-/** Makes the tokens of an item. Throws what is wrong with this item alone. `shared` has been checked. */
+/** Turns an item into tokens. Throws an error of this item alone. `shared` has been checked. */
 export async function prepare(
   engine: EngineParts,
   item: ReadItem,

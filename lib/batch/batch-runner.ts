@@ -1,4 +1,4 @@
-/** Carries a batch out: makes tokens of its prompts, finds their order, and keeps the engine supplied. */
+/** Runs a batch: turns its prompts into tokens, finds their order, and keeps the engine supplied. */
 import { setImmediate } from 'node:timers';
 
 import type { EngineParts } from '../engine/engine-parts.js';
@@ -10,20 +10,20 @@ import type { ChatOptions } from '../options/generate-options.js';
 import { prepare, startItem } from './batch-item.js';
 import type { PreparedItem, ReadItem } from './batch-item.js';
 
-/** How many generations the engine holds at once: more than run together, so that it always has a choice. */
+/** How many generations the engine holds at once: more than run together, so that the scheduler always has a choice. */
 const WINDOW = 512;
-/** Milliseconds of making tokens after which the event loop gets its turn. */
+/** After so many milliseconds of tokenizing, the event loop gets its turn. */
 const TURN_MS = 4;
 
 export interface RunnerOptions {
   schedule: 'prefix-grouped' | 'fcfs';
   /** Completions of each prompt. */
   completions: number;
-  /** Of all items; the signal, too. */
+  /** Options of all items, with the batch's signal. */
   generate: ChatOptions & { signal: AbortSignal };
 }
 
-/** What becomes of one completion. */
+/** The outcome of one completion. */
 export type Outcome = { result: GenerationResult } | { error: unknown };
 
 /** One completion of one prompt, in the order in which they run. */
@@ -62,7 +62,7 @@ export class BatchRunner {
     try {
       units = isGrouped ? await this.grouped() : this.inOrder();
     } catch (error) {
-      // The engine has been disposed, say: there is nobody to ask.
+      // No item can be submitted any more, for example because the engine has been disposed.
       for (const { index, completion } of this.inOrder()) this.#onEnd(index, completion, { error });
       return;
     }
@@ -80,11 +80,11 @@ export class BatchRunner {
     );
   }
 
-  /** All prompts become tokens first; then what they share says who runs with whom. */
+  /** All prompts become tokens first; then their common prefixes decide which of them run together. */
   private async grouped(): Promise<Unit[]> {
     const { completions } = this.#options;
     const orderer = withOurErrors(new (native().PromptOrderer)());
-    const indices: number[] = []; // of prompts that may run
+    const indices: number[] = []; // of valid prompts
     const lengths: number[] = [];
     const failed: Unit[] = [];
     for (const index of this.#items.keys()) {
@@ -122,7 +122,7 @@ export class BatchRunner {
     return [...failed, ...units];
   }
 
-  /** Prompts of another namespace share nothing: another first token says so. */
+  /** Prompts of different namespaces share nothing, so those of another namespace get another first token. */
   private keyed(namespace: string, ids: Int32Array): Int32Array {
     if (namespace === this.#engine.namespace) return ids;
     const known = this.#namespaces.get(namespace) ?? this.#namespaces.size + 1;
@@ -147,7 +147,7 @@ export class BatchRunner {
     try {
       if (signal.aborted) throw abortError(signal);
       const preparing = this.prepared(index);
-      if (completion + 1 === this.#options.completions) this.#prepared[index] = undefined; // the last to ask
+      if (completion + 1 === this.#options.completions) this.#prepared[index] = undefined; // the last completion to ask for it
       const prepared = await preparing;
       if ('error' in prepared) return prepared;
       const generation = startItem(this.#engine, prepared, { completion, place, signal });
@@ -161,7 +161,7 @@ export class BatchRunner {
     return (this.#prepared[index] ??= this.next(() => this.prepare(index)));
   }
 
-  /** When those before are done. */
+  /** Runs after the prompts before it. */
   private next<T>(make: () => Promise<T>): Promise<T> {
     const made = this.#last.then(make);
     this.#last = made;

@@ -1,4 +1,4 @@
-/** Many prompts at once: they run together, share what they have in common, and come back as they finish. */
+/** Many prompts at once: they run together, share their common prefixes, and give results as they finish. */
 import { checkOptions, integerIn, oneOf, readList } from '../checks/check-options.js';
 import type { EngineParts } from '../engine/engine-parts.js';
 import { CachalotError, fromNative, invalidArgument } from '../errors.js';
@@ -17,22 +17,22 @@ export type { BatchItem, BatchRequest } from './batch-item.js';
 export interface BatchOptions extends ChatOptions {
   /** How many completions of each prompt to give. Default 1. */
   n?: number | undefined;
-  /** Of so many completions of each prompt, the `n` of the highest mean log-probability are given. Default `n`. */
+  /** Draws so many completions of each prompt and gives the `n` of the highest mean log-probability. Default `n`. */
   bestOf?: number | undefined;
   /** "finished" (default): as they finish. "input": in the order of the prompts. */
   order?: 'finished' | 'input' | undefined;
   /**
-   * "prefix-grouped" (default): all prompts become tokens first; those that begin alike run together, so that what they
-   * share is computed once and kept no longer than needed. "fcfs": as they come; the first starts at once.
+   * "prefix-grouped" (default): all prompts become tokens first. Prompts with a common prefix run together, so the prefix is
+   * computed once and kept no longer than needed. "fcfs": in the order given; the first starts at once.
    */
   schedule?: 'prefix-grouped' | 'fcfs' | undefined;
 }
 
-/** One prompt's outcome: a result, or the error that this prompt alone ended with. */
+/** The outcome of one completion of a prompt: a result, or the error of this prompt alone. */
 export type BatchResult = {
-  /** Of the prompt. */
+  /** Index of the prompt. */
   index: number;
-  /** Which of its `n` completions; with `bestOf`, the best is 0. */
+  /** Which of the prompt's `n` completions; with `bestOf`, the best is 0. */
   completion: number;
 } & ((GenerationResult & { error?: undefined }) | { error: CachalotError; text?: undefined });
 
@@ -40,9 +40,9 @@ export interface BatchStats {
   finished: number;
   failed: number;
   promptTokens: number;
-  /** Tokens of prompts that were not computed because their keys and values were there. */
+  /** Tokens of prompts that were not computed because their keys and values were in the cache. */
   sharedTokens: number;
-  /** What the keys and values of those would take. */
+  /** The bytes of the keys and values of those tokens. */
   kvBytesSaved: number;
   completionTokens: number;
   /** Generated tokens per second, from the start of the batch to its last result so far. */
@@ -71,11 +71,11 @@ export class Batch implements AsyncIterable<BatchResult> {
   readonly #kvBytesPerToken: number;
   readonly #results: Promise<BatchResult>[];
   readonly #settle: ((result: BatchResult) => void)[] = [];
-  readonly #candidates = new Map<number, Outcome[]>(); // of prompts whose best are not known yet
+  readonly #candidates = new Map<number, Outcome[]>(); // of prompts whose best completions are not known yet
   readonly #finished: BatchResult[] = [];
   readonly #inOrder: boolean;
   readonly #cancel = new AbortController();
-  readonly #release: () => void; // lets go of the user's signal
+  readonly #release: () => void; // stops listening to the user's signal
   readonly #started = performance.now();
   #wake: (() => void)[] = [];
 
@@ -123,7 +123,7 @@ export class Batch implements AsyncIterable<BatchResult> {
         yield this.#finished[i]!;
       }
     } finally {
-      this.#cancel.abort(); // leaving the loop ends what is still running
+      this.#cancel.abort(); // leaving the loop ends the items that are still running
     }
   }
 

@@ -1,12 +1,12 @@
 /**
- * How fast a machine could run a model at most: every weight of a matrix is read once for each step, and multiplied and
+ * The highest speed at which a machine could run a model: every weight of a matrix is read once for each step, and multiplied and
  * added once for each token, at the machine's own measured rates (the roofline of Williams et al. 2009).
  */
 import type { ModelInfo } from '../models/formats/model-info.js';
 import { parametersOf } from '../models/formats/model-info.js';
 import type { MachinePeaks, TensorInfo } from '../native.js';
 
-/** Matrices that every token goes through; the embedding is one of them only if it is the output layer too. */
+/** Matrices that every token goes through; the embedding only if it is also the output layer. */
 function matrices({ tensors }: ModelInfo): TensorInfo[] {
   const hasOutput = tensors.some(({ name }) => name === 'output.weight');
   return tensors.filter(
@@ -16,14 +16,14 @@ function matrices({ tensors }: ModelInfo): TensorInfo[] {
 
 const isOutput = ({ name }: TensorInfo) => name === 'output.weight' || name === 'token_embd.weight';
 
-/** Operations per second of products with weights of a type: quantized ones are multiplied in int8. */
+/** Operations per second of products with weights of a type: quantized weights are multiplied in int8. */
 function rate(type: string, peaks: MachinePeaks): number {
   if (type === 'F32' || type === 'F16') return peaks.f32;
   if (type === 'BF16') return peaks.bf16 || peaks.f32;
   return peaks.int8;
 }
 
-/** Tokens per second of a prompt of so many tokens, if the arithmetic were all there is. */
+/** Tokens per second of a prompt of so many tokens, if only the arithmetic took time. */
 export function prefillBound(model: ModelInfo, peaks: MachinePeaks, tokens: number): number {
   let seconds = 0;
   for (const tensor of matrices(model)) {
@@ -35,7 +35,7 @@ export function prefillBound(model: ModelInfo, peaks: MachinePeaks, tokens: numb
   return tokens / (seconds + attention / (peaks.bf16 || peaks.f32));
 }
 
-/** Tokens per second of sequences that decode together and share nothing, each with so much context. */
+/** Tokens per second of sequences that decode together and share nothing, each with a context of this length. */
 export function decodeBound(
   model: ModelInfo,
   peaks: MachinePeaks,

@@ -1,4 +1,4 @@
-/** The benchmark of one model on this machine: every figure with its share of what the machine could do. */
+/** The benchmark of one model on this machine: every figure with its share of the machine's limit. */
 import { readFileSync, statSync } from 'node:fs';
 
 import { Engine } from '../engine.js';
@@ -16,7 +16,7 @@ import { Workload } from './workload.js';
 
 export interface BenchRow extends Summary {
   name: string;
-  /** What this machine could do at most, where we know a bound. */
+  /** The machine's limit, if we know a bound. */
   bound?: number;
 }
 
@@ -29,7 +29,7 @@ export interface BenchReport {
   kvFormat: string;
   fileBytes: number;
   parameters: number;
-  /** Of the CPU; a GPU has no bounds here. */
+  /** The CPU's limits; for a GPU none are known here. */
   peaks?: MachinePeaks;
   loadMs: number;
   peakRssBytes: number;
@@ -56,7 +56,7 @@ const CONTEXTS = [128, 2048];
 const DECODED = 48;
 const SEQUENCES = 16;
 
-/** Takes the whole machine for a minute or so. `path` is a file or a folder. */
+/** Uses the whole machine for about a minute. `path` is a file or a folder. */
 export async function benchModel(
   path: string,
   { load, runs, signal, onProgress }: BenchOptions,
@@ -69,7 +69,7 @@ export async function benchModel(
   const { measured, info } = await measureAll(engine, path, runs, signal, onProgress).finally(() =>
     engine.dispose(),
   );
-  const peakRssBytes = peakRss(); // before the machine is measured, which takes memory of its own
+  const peakRssBytes = peakRss(); // taken before the machine is measured, which needs memory of its own
   onProgress('what this machine can do');
   const peaks =
     device.kind === 'cuda'
@@ -121,14 +121,14 @@ async function measureAll(
   return { measured, info };
 }
 
-/** What fits into the model's context. */
+/** The points that fit into the model's context. */
 function pointsOf(engine: Engine, info: ModelInfo, signal: AbortSignal): Point[] {
   const workload = new Workload(engine);
   const { contextLength } = engine.description;
   const kvFormat = engine.description.kvFormat === 'f32' ? 'f32' : 'bf16';
   const longest = Math.min(2048, contextLength - DECODED - 1);
   const prefills = PREFILLS.filter((tokens) => tokens < contextLength);
-  // A model of 2048 tokens cannot go on after 2048: it does after what leaves room.
+  // A model whose context is 2048 cannot decode after 2048 tokens, so it decodes after as many as leave room.
   const contexts = [...new Set(CONTEXTS.map((tokens) => Math.min(tokens, longest)))].filter(
     (tokens) => tokens > 0,
   );

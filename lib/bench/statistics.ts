@@ -1,4 +1,4 @@
-/** Medians and their spread: benchmarks on shared machines need both. */
+/** Medians and their spread: on shared machines benchmarks need both. */
 export interface Summary {
   median: number;
   min: number;

@@ -1,7 +1,7 @@
-/** What the benchmarks ask of an engine: prompts of random tokens, alone and together. Rates are tokens per second. */
+/** The benchmarks' requests to an engine: prompts of random tokens, alone and together. Rates are tokens per second. */
 import type { Engine } from '../engine.js';
 
-/** The same ids for the same seed; none of the first few, which are special in most vocabularies. */
+/** The same ids for the same seed; the first few ids are left out, because most vocabularies have special tokens there. */
 export function randomTokens(count: number, vocabulary: number, seed: number): number[] {
   return Array.from(
     { length: count },
@@ -19,19 +19,19 @@ export class Workload {
     this.#vocabulary = engine.description.vocabulary;
   }
 
-  /** A prompt of so many tokens, to its first token. */
+  /** Computes a prompt of so many tokens, up to its first token. */
   async prefill(tokens: number, signal?: AbortSignal): Promise<number> {
     const { timings } = await this.generate(tokens, 1, signal);
     return (1000 * tokens) / timings.prefillMs;
   }
 
-  /** Generating after a prompt of so many tokens. */
+  /** Generates after a prompt of so many tokens. */
   async decode(context: number, tokens: number, signal?: AbortSignal): Promise<number> {
     const { timings } = await this.generate(context, tokens + 1, signal);
     return (1000 * tokens) / timings.decodeMs;
   }
 
-  /** So many sequences that share nothing, all together. */
+  /** Runs so many sequences together that share nothing. */
   async batch(sequences: number, tokens: number, signal?: AbortSignal): Promise<number> {
     const results = await Promise.all(
       Array.from({ length: sequences }, () => this.generate(2, tokens + 1, signal)),

@@ -1,4 +1,4 @@
-/** Why there is no binary, in one line that says what to do. */
+/** Explains why no binary is usable, in one line that says what to do. */
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join, sep } from 'node:path';
 
@@ -6,7 +6,7 @@ import { BUNDLED } from './bundled.js';
 import type { PackageFolders } from './package-root.js';
 import { ownSystem, systemOfFile } from './system-of.js';
 
-/** None was found for this system. */
+/** No binary was found for this system. */
 export function whyNone(folders: PackageFolders): string {
   const { root, prebuilds } = folders;
   const isArchived = root.includes(`app.asar.unpacked${sep}`) && !existsSync(root);
@@ -25,7 +25,7 @@ export function whyNone(folders: PackageFolders): string {
   return `there is no cachalot binary for ${ownSystem()} here${instead}: ${build(root)}`;
 }
 
-/** One was found that cannot be loaded; nothing where only the system can tell. */
+/** A binary was found that cannot be loaded; undefined if only the system can tell why. */
 export function whyUnfit(path: string, { root }: PackageFolders): string | undefined {
   const { found, denied: isDenied } = lookAt(() => systemOfFile(path) ?? '');
   if (isDenied) return denied(path);
@@ -35,7 +35,7 @@ export function whyUnfit(path: string, { root }: PackageFolders): string | undef
   return `'${path}' is for ${found}, and this is Node for ${own}: ${again(path, root)}`;
 }
 
-/** One was found, and Node or the system refused it. */
+/** A binary was found, and Node or the system refused it. */
 export function whyNotLoaded(path: string, error: unknown, { root }: PackageFolders): string {
   const { code, message } = error as { code?: unknown; message?: unknown };
   const text = String(message).split('\n')[0]!;
@@ -47,7 +47,7 @@ export function whyNotLoaded(path: string, error: unknown, { root }: PackageFold
   return `'${path}' ${why(pattern.exec(text)!)}: ${again(path, root)}`;
 }
 
-/** What the system's loader says, in the words of glibc and musl. */
+/** Messages of the system's loader, in the words of glibc and musl. */
 const REFUSALS: [RegExp, (match: RegExpExecArray) => string][] = [
   [
     /version [`'](GLIBC(?:XX)?_[\d.]+|CXXABI_[\d.]+)' not found/,
@@ -74,7 +74,7 @@ const REFUSALS: [RegExp, (match: RegExpExecArray) => string][] = [
 const denied = (path: string) =>
   `cachalot may not read '${path}': let this user read it (or, with --permission, give --allow-fs-read)`;
 
-/** In words: the processor and system of its folder, and the C library in the file's name. */
+/** The system of a binary in words: processor and system from its folder, and the C library from the file's name. */
 function systemOfName(folder: string, file: string): string {
   const library = /\.(glibc|musl)\.node$/.exec(file)?.[1];
   return library === undefined ? folder : `${folder} with ${library}`;
@@ -100,7 +100,7 @@ function isOurs(manifest: string | undefined): boolean {
   }
 }
 
-/** What there is, if anything, and whether this process may look. */
+/** The existing files, and whether this process may look. */
 function lookAt<T>(look: () => T): { found?: T; denied: boolean } {
   try {
     return { found: look(), denied: false };

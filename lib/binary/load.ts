@@ -5,7 +5,7 @@ import type { PackageFolders } from './package-root.js';
 
 interface NodeGypBuild {
   (folder: string): unknown;
-  /** The addon for this system; throws where there is none. */
+  /** The addon for this system; throws if there is none. */
   path(folder: string): string;
 }
 
@@ -29,7 +29,7 @@ export function loadBinary(folders: PackageFolders): unknown {
   }
 }
 
-/** The addon was found, and there was no memory to begin with it. */
+/** The addon was found, but there was not enough memory to load it. */
 function isOutOfMemory(error: unknown): boolean {
   const { code, message } = error as { code?: unknown; message?: unknown };
   return code === 'out_of_memory' || /bad_alloc|not enough memory/.test(String(message));

@@ -1,4 +1,4 @@
-/** For which systems binaries are: this process, and what a file's own first bytes say. */
+/** The system that a binary is for: of this process, and of a file by its first bytes. */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 
 /** Node's names of processors, by the numbers that each format has for them. */
@@ -27,7 +27,7 @@ function cLibrary(): 'glibc' | 'musl' {
   return header?.glibcVersionRuntime === undefined ? 'musl' : 'glibc';
 }
 
-/** "linux-arm64"; nothing where the file is no library of any system, or is cut off. Throws what the file system says. */
+/** "linux-arm64"; undefined if the file is not a library of any system, or is cut off. Throws the file system's errors. */
 export function systemOfFile(path: string): string | undefined {
   const { bytes, size } = beginningOf(path);
   if (bytes.length < 64) return undefined;
@@ -36,14 +36,14 @@ export function systemOfFile(path: string): string | undefined {
   if (magic === 0x7f454c46)
     return elfBytes(bytes) > size ? undefined : `linux-${processor(ELF, bytes.readUInt16LE(18))}`;
   if (magic === 0xcffaedfe) return `darwin-${processor(MACH, bytes.readUInt32LE(4))}`;
-  const at = bytes.readUInt32LE(60); // of a PE header, behind that of DOS
+  const at = bytes.readUInt32LE(60); // of a PE header, after the DOS header
   const isPe = magic >>> 16 === 0x4d5a && at + 6 <= bytes.length;
   return isPe ? `win32-${processor(PE, bytes.readUInt16LE(at + 4))}` : undefined;
 }
 
-/** How long a file is whose table of sections stands at its end. Linux ends a process that loads one which is cut off. */
+/** The length of a file whose table of sections stands at its end. Linux kills a process that loads a file that is cut off. */
 function elfBytes(bytes: Buffer): number {
-  if (bytes[4] !== 2) return 0; // of 32 bits, with other places
+  if (bytes[4] !== 2) return 0; // 32-bit files have other offsets
   return Number(bytes.readBigUInt64LE(40)) + bytes.readUInt16LE(58) * bytes.readUInt16LE(60);
 }
 

@@ -1,17 +1,17 @@
-/** Chat templates: messages to the text a model was trained on, with a limit on time, memory and length. */
+/** Chat templates: turn messages into the text that a model was trained on, with limits on time, memory and length. */
 import { join } from 'node:path';
 
 import { CachalotError } from '../errors.js';
-import '../jinja/template.js'; // the worker's: whoever gathers a program's files finds it by this
+import '../jinja/template.js'; // the import is for the worker: tools that gather a program's files find the file by it
 import type { RenderJob } from './template-worker.js';
 import { WorkerLanes } from '../workers/worker-lanes.js';
 
-/** Real templates take a few milliseconds, and up to some hundreds where 1,000 messages each look at all that follow. */
+/** Real templates take a few milliseconds, or up to a few hundred if each of 1,000 messages looks at all later ones. */
 const DEADLINE_MS = 2000;
-/** Never reached, see lib/jinja/budget.ts: a heap that is full can end the process, and not just the worker. */
+/** Never reached, see lib/jinja/budget.ts: a full heap can end the process, not only the worker. */
 const HEAP_MB = 4096;
 
-/** Renders in workers; a long conversation holds up no short one. */
+/** Renders in workers; a long conversation does not hold up a short one. */
 export class TemplateRenderer {
   readonly #lanes = new WorkerLanes<RenderJob, string>({
     script: join(__dirname, '..', '..', 'dist', 'chat', 'template-worker.js'),
@@ -21,7 +21,7 @@ export class TemplateRenderer {
     died,
   });
 
-  /** Renders; throws template_failed, template_timeout or template_too_large. `size` is of the text among `variables`. */
+  /** Renders; throws template_failed, template_timeout or template_too_large. `size` is the length of the text among `variables`. */
   render(
     template: string,
     variables: Record<string, unknown>,

@@ -1,4 +1,4 @@
-/** Conversations to the text that a model was trained on, by its chat template. */
+/** Turns conversations into the text that a model was trained on, by its chat template. */
 import { randomInt } from 'node:crypto';
 
 import { isBlank, ownOnly } from '../checks/check-options.js';
@@ -23,18 +23,18 @@ export interface RenderOptions {
 
 export interface Rendered {
   text: string;
-  /** What the template saw of the contents: those of the last messages stand at the end, as the messages do. */
+  /** The contents as the template saw them. Those of the last messages stand at the end, in the order of the messages. */
   contents: string[];
   systemMerged: boolean;
 }
 
-/** Where the text ends: with the template's words before an answer, after the last message, or where its content does. */
+/** Where the text ends: with the template's words before an answer, after the last message, or with the content of that message. */
 type Ending = 'before answer' | 'after last' | 'within last';
 
-/** How many sets of variables are remembered with what the template does under them. */
+/** How many sets of variables are remembered, with the template's behavior under each. */
 const MAX_KNOWN = 16;
 
-/** Where the content of the last message ends: of characters that nobody writes, see name-breaker.ts. */
+/** Marks where the content of the last message ends; its characters never occur in text, see name-breaker.ts. */
 const END = Array.from({ length: 8 }, () => String.fromCharCode(0xfdd0 + randomInt(32))).join('');
 
 const PROBE = 'cachalot-probe';
@@ -47,7 +47,7 @@ export class Conversations {
   readonly #hasSystem = new Memo<boolean>(MAX_KNOWN);
   readonly #gaps = new Memo<Gap>(MAX_KNOWN);
 
-  /** `template`: in place of the model's own. */
+  /** `template`: used instead of the model's own. */
   constructor(thread: TokenizerThread, template?: string) {
     this.#thread = thread;
     this.#isGiven = template !== undefined && !isBlank(template);
@@ -61,8 +61,8 @@ export class Conversations {
   }
 
   /**
-   * The text up to where the model's answer begins. A conversation that ends with an answer is one whose answer goes on: its
-   * text ends with that answer's.
+   * The text up to where the model's answer begins. If a conversation ends with an answer, the model continues it, and the
+   * text ends with that answer's text.
    */
   async prompt(messages: readonly SaidMessage[], options: RenderOptions = {}): Promise<Rendered> {
     const last = messages.at(-1);
@@ -75,18 +75,18 @@ export class Conversations {
     const whole = await this.render(messages, options, 'within last');
     const end = whole.text.lastIndexOf(END);
     if (end >= 0) return { ...whole, text: whole.text.slice(0, end) };
-    // The template changes what it shows of an answer: it goes on from the words before one.
+    // The template changes the answer when it shows it: continue from the words before an answer instead.
     const before = await this.render(messages.slice(0, -1), options, 'before answer');
     return { ...whole, text: before.text + whole.contents.at(-1)!.replace(END, '') };
   }
 
-  /** The text of a whole conversation; after a last message that is no answer, up to where one begins. */
+  /** The text of a whole conversation. If the last message is not an answer, it ends where an answer begins. */
   whole(messages: readonly SaidMessage[], options: RenderOptions = {}): Promise<Rendered> {
     const isAnswered = messages.at(-1)?.role === 'assistant';
     return this.render(messages, options, isAnswered ? 'after last' : 'before answer');
   }
 
-  /** White space that the template writes before an answer, and the prompt for one leaves to the model. */
+  /** White space that the template writes before an answer and that the prompt for an answer leaves to the model. */
   gap({ templateOptions }: RenderOptions = {}): Promise<Gap> {
     const key = JSON.stringify(templateOptions ?? {});
     const render = (messages: readonly SaidMessage[]) => this.prompt(messages, { templateOptions });
@@ -114,14 +114,14 @@ export class Conversations {
     const mergesSystem = isTold && !(await this.hasSystem(broken.variables));
     const rendered = await this.renderInput(broken, mergesSystem, ending, signal);
     if (isSame) return rendered;
-    // A template may cut and join what users wrote. With every place marked where a name could begin, no name can come
-    // of that; if there are as many names then, all of them are the template's own.
+    // A template may cut and join users' text. If every place is marked where a name could begin, no name can result from
+    // that. If this rendering has as many names, all of them are the template's own.
     const other = await this.renderInput(strict, mergesSystem, ending, signal);
     const [found, own] = await countNames(this.#thread, [rendered.text, other.text], signal);
     return found === own ? rendered : other;
   }
 
-  /** Some templates refuse a system message, some forget it. */
+  /** Some templates refuse a system message, others ignore it. */
   private hasSystem(variables: TemplateInput['variables']): Promise<boolean> {
     const messages = [
       { role: 'system', content: PROBE },
@@ -149,7 +149,7 @@ export class Conversations {
     const seen = mergesSystem ? withoutSystem(begun) : begun;
     if (ending === 'within last') {
       const last = seen.pop()!;
-      // DeepSeek's templates, and Mistral's, ask for the second.
+      // DeepSeek's templates, and Mistral's, need `prefix`.
       seen.push({ ...last, content: (last.content ?? '') + END, prefix: true });
     }
     const contents = seen.map(({ content }) => content ?? '');
@@ -188,7 +188,7 @@ export class Conversations {
   }
 }
 
-/** An error of a template says so if it was not the model's. */
+/** If the failing template is not the model's own, the error says so. */
 function blamingOption(error: CachalotError): CachalotError {
   if (!error.code.startsWith('template_')) return error;
   const message = `${error.message} (it was given as \`chatTemplate\`)`;

@@ -1,14 +1,14 @@
 /**
- * JSON as Python reads it, for templates that print what a model has called a tool with: keys keep their order, whole numbers all of
- * their digits, and 1.0 is no whole number. JavaScript's own values keep none of that.
+ * JSON as Python reads it, for templates that print the arguments of a tool call: keys keep their order, whole numbers keep all
+ * digits, and 1.0 is not a whole number. JavaScript's own values keep none of this.
  */
 import { endOfString, parseJson } from '../text/parse-json.js';
 
-/** A number that is boxed is one with a fraction or an exponent, however it was written. It stays boxed on its way to a worker. */
+/** A boxed number has a fraction or an exponent in its text. It stays boxed on its way to a worker. */
 export type ExactJson =
   string | boolean | number | bigint | null | object | ExactJson[] | Map<string, ExactJson>;
 
-/** Throws invalid_argument for what is no JSON, or is nested too deeply. */
+/** Throws invalid_argument if the text is not JSON, or is nested too deeply. */
 export function parseExactJson(text: string): ExactJson {
   parseJson(text, 'it', 'invalid_argument');
   return new Reader(text).value();
@@ -68,7 +68,7 @@ class Reader {
     return JSON.parse(this.#text.slice(start, this.#at)) as string;
   }
 
-  /** The next character that is no white space. */
+  /** The next character that is not white space. */
   private next(): string {
     while (/\s/.test(this.#text[this.#at]!)) this.#at++;
     return this.#text[this.#at]!;

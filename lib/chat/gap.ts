@@ -1,11 +1,11 @@
-/** What a template writes before an answer, and the prompt for one leaves to the model: white space, where it is anything. */
+/** Finds the white space, if any, that a template writes before an answer and that the prompt for an answer leaves to the model. */
 import { fromNative } from '../errors.js';
 import type { TokenizerThread } from '../text/tokenizer-thread.js';
 import type { SaidMessage } from './guard-names.js';
 
 const ANSWER = 'cachalot-answer';
 
-/** As the template writes it, and as tokens say it: some tokenizers add a space of their own. */
+/** As the template writes it, and as tokens say it: some tokenizers add a space. */
 export interface Gap {
   text: string;
   said: string;
@@ -13,7 +13,7 @@ export interface Gap {
 
 const NO_GAP: Gap = { text: '', said: '' };
 
-/** `render`: the text that asks a model to answer a conversation. */
+/** `render`: makes the text that asks a model to answer a conversation. */
 export async function findGap(
   render: (messages: readonly SaidMessage[]) => Promise<{ text: string }>,
   thread: TokenizerThread,
@@ -31,7 +31,7 @@ export async function findGap(
     return text === undefined || said === undefined ? NO_GAP : { text, said };
   } catch (error) {
     if (fromNative(error).code !== 'template_failed') throw error;
-    return NO_GAP; // a template that wants something else: it will say what
+    return NO_GAP; // the template needs something else; the real rendering will report it
   }
 }
 

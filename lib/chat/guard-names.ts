@@ -1,4 +1,4 @@
-/** Names of special tokens in what users wrote, before a chat template sees it: see docs/decisions/0005. */
+/** Breaks names of special tokens in users' text before a chat template sees it: see docs/decisions/0005. */
 import { ownOnly } from '../checks/check-options.js';
 import type { ProtectedText } from '../text/name-breaker.js';
 import type { TokenizerThread } from '../text/tokenizer-thread.js';
@@ -10,7 +10,7 @@ import { templateMessage } from './template-message.js';
 import type { TemplateMessage } from './template-message.js';
 import type { TemplateOptions } from './template-options.js';
 
-/** Names in longer conversations are found in a worker. Here that is one pass, of a millisecond. */
+/** Names in longer conversations are found in a worker. Up to this length one pass in this thread takes a millisecond. */
 const LONG_CONVERSATION = 32 << 10;
 
 /** A message, and whether names of special tokens in it mean those tokens. */
@@ -18,23 +18,23 @@ export interface SaidMessage extends Message {
   readonly special?: boolean;
 }
 
-/** The message as its owner knows it, a copy. (A test runner's page may have no `structuredClone`.) */
+/** The message as its owner knows it, copied. (In a test runner's page `structuredClone` may be missing.) */
 export function ownMessage(said: SaidMessage): Message {
   const copy = JSON.parse(JSON.stringify(said)) as { special?: boolean } & Message;
   delete copy.special;
   return copy;
 }
 
-/** What users give a template. */
+/** The values that users give a template. */
 export interface TemplateInput {
   messages: TemplateMessage[];
   variables: Record<string, ExactJson>;
 }
 
 export interface GuardedInput {
-  /** Names in it are broken. */
+  /** With its names broken. */
   broken: TemplateInput;
-  /** So is every place where one could begin. */
+  /** With every place broken where a name could begin. */
   strict: TemplateInput;
   isSame: boolean;
 }
@@ -59,7 +59,7 @@ export async function guardNames(
   return { broken: take('broken'), strict: take('strict'), isSame };
 }
 
-/** How many names there are in each text. */
+/** The number of names in each text. */
 export async function countNames(
   thread: TokenizerThread,
   texts: string[],
@@ -85,7 +85,7 @@ function inputOf(
   };
 }
 
-/** Whether all together are too long to be looked through here. */
+/** Whether all texts together are too long to be searched in this thread. */
 function isLong(texts: readonly string[]): boolean {
   return totalLength(texts) > LONG_CONVERSATION;
 }

@@ -1,4 +1,4 @@
-/** Values of JSON that come as objects: tools' arguments, variables of a template. Copied, each part read once. */
+/** JSON values that are given as objects: tools' arguments, variables of a template. They are copied, and each part is read once. */
 import { types } from 'node:util';
 
 import { invalidArgument } from '../errors.js';
@@ -7,11 +7,11 @@ import type { ExactJson } from './exact-json.js';
 export type JsonValue =
   string | number | boolean | null | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
-/** As in JSON of strangers, see parse-json.ts: whatever walks the value later may do so by calling itself. */
+/** The limit of untrusted JSON, see parse-json.ts: code that walks the value later may be recursive. */
 const MAX_DEPTH = 64;
 const MAX_VALUES = 1 << 16;
 
-/** Of a value of JSON a copy. Throws invalid_argument, which says where the first wrong part is. */
+/** A copy of a JSON value. Throws invalid_argument, which says where the first invalid part is. */
 export function copyJson(name: string, given: unknown): JsonValue {
   let values = 0;
   const copy = (at: string, value: unknown, depth: number): JsonValue => {
@@ -34,7 +34,7 @@ export function copyJson(name: string, given: unknown): JsonValue {
   return copy(name, given, 0);
 }
 
-/** An object of JSON: not a list, and of no class. */
+/** A plain object: not a list, and not an instance of a class. */
 export function copyJsonObject(name: string, given: unknown): Record<string, JsonValue> {
   if (!isPlain(given)) throw invalidArgument(name, 'an object', given);
   return copyJson(name, given) as Record<string, JsonValue>;
@@ -50,7 +50,7 @@ export function mapTexts(value: ExactJson, change: (text: string) => string): Ex
   return Object.fromEntries(Object.entries(value as Record<string, ExactJson>).map(pair));
 }
 
-/** Characters of all its texts, and one for each of its values. */
+/** The characters of all its texts, plus one for each of its values. */
 export function textLength(value: JsonValue): number {
   if (typeof value === 'string') return value.length + 1;
   if (typeof value !== 'object' || value === null) return 1;
@@ -61,6 +61,6 @@ function isPlain(value: unknown): value is object {
   if (typeof value !== 'object' || value === null || types.isProxy(value)) return false;
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype === null) return true;
-  // Of any realm: what has no prototype of its own is Object's.
+  // Works for any realm: the prototype of a plain object has no prototype itself.
   return Object.getPrototypeOf(prototype) === null && !ArrayBuffer.isView(value);
 }

@@ -12,29 +12,29 @@ export interface TextPart {
   readonly text: string;
 }
 
-/** A call of a tool that the model has asked for. */
+/** A tool call that the model has made. */
 export interface ToolCall {
   readonly id?: string | undefined;
   readonly type?: 'function' | undefined;
   readonly function: {
     readonly name: string;
-    /** As an object, or as the JSON that says it. Templates see the object. */
+    /** As an object, or as a JSON text of it. Templates see the object. */
     readonly arguments: string | { readonly [name: string]: JsonValue };
   };
 }
 
-/** One message of a conversation. Fields beside role and content reach the chat template, which says what it makes of them. */
+/** One message of a conversation. The chat template receives the fields beside role and content, and decides how to use them. */
 export interface Message {
   readonly role: 'system' | 'developer' | 'user' | 'assistant' | 'tool';
-  /** May be null only where there are tool calls. */
+  /** May be null only if there are tool calls. */
   readonly content: string | readonly TextPart[] | null;
-  /** Of who says it, or of the tool that answers. */
+  /** Name of the speaker, or of the tool that answers. */
   readonly name?: string | undefined;
-  /** What an assistant's message asks for. */
+  /** The tool calls of an assistant's message. */
   readonly tool_calls?: readonly ToolCall[] | undefined;
-  /** Of the call that a tool's message answers. */
+  /** Id of the call that a tool's message answers. */
   readonly tool_call_id?: string | undefined;
-  /** What an assistant thought before it answered. */
+  /** The assistant's thoughts before its answer. */
   readonly reasoning_content?: string | undefined;
 }
 
@@ -47,7 +47,7 @@ const ROLES = ['system', 'developer', 'user', 'assistant', 'tool'];
 const MAX_MESSAGES = 1 << 16;
 const MAX_CALLS = 256;
 
-/** Of their owner's messages a copy, each field read once. Throws invalid_argument, or template_too_large if they are too long. */
+/** A copy of the given messages, each field read once. Throws invalid_argument, or template_too_large if they are too long. */
 export function checkMessages(given: unknown): Message[] {
   const expected = 'a non-empty array of messages';
   const messages = readList('messages', given, expected, readMessage, MAX_MESSAGES);
@@ -128,7 +128,7 @@ const isCallList: Check<ToolCall[] | undefined> = (name, value) => {
   return calls.length === 0 ? undefined : calls;
 };
 
-/** A field that is null is one that is not there: whoever speaks OpenAI's language gives such. */
+/** A field that is null counts as absent: clients of OpenAI's API send such fields. */
 function orNull<T>(check: Check<T>): Check<T | undefined> {
   return (name, value) => (value === null ? undefined : check(name, value));
 }
@@ -153,7 +153,7 @@ function readMessage(given: unknown, index: number): Message {
   return message;
 }
 
-/** Added up before it is joined: many parts may be one long string that is given many times, and so may arguments. */
+/** Lengths are added up before texts are joined: many parts may be the same long string, and so may arguments. */
 function lengthOf({ content, tool_calls, ...rest }: Message): number {
   const parts = typeof content === 'string' ? content.length : partsLength(content ?? []);
   const fields = [rest.name, rest.tool_call_id, rest.reasoning_content];

@@ -1,6 +1,6 @@
 /**
- * A message as a chat template sees it. What a template lacks is made up for as others do: a developer's message is the
- * system's, and a system message that it has no place for stands at the beginning of the first user's.
+ * A message as a chat template sees it. Two gaps of templates are filled as other programs do: a developer message becomes a
+ * system message, and a system message that the template has no place for goes to the beginning of the first user message.
  */
 import { isBlank, ownOnly } from '../checks/check-options.js';
 import { parseExactJson } from './exact-json.js';
@@ -15,7 +15,7 @@ export interface TemplateMessage {
   [field: string]: ExactJson;
 }
 
-/** The message with each text that somebody wrote changed by `change`. */
+/** The message after `change` of each text that a user or a model wrote. */
 export function templateMessage(
   message: Message,
   change: (text: string) => string,
@@ -33,7 +33,7 @@ export function templateMessage(
   };
 }
 
-/** Templates are written for arguments as an object; whoever speaks OpenAI's language has them as JSON. */
+/** Templates expect arguments as an object; clients of OpenAI's API have them as JSON text. */
 function templateCall(call: ToolCall, change: (text: string) => string): ExactJson {
   const { id, type = 'function', function: called } = ownOnly(call);
   return {
@@ -52,15 +52,15 @@ function readArguments(given: ToolCall['function']['arguments']): ExactJson {
     const value = parseExactJson(given);
     return value instanceof Map ? value : given;
   } catch {
-    return given; // a model may have written it: the template shall see it as it is
+    return given; // a model may have written it: the template gets it unchanged
   }
 }
 
 const isTold = ({ role }: TemplateMessage) => role === 'system' || role === 'developer';
 
 /**
- * What the model is told at the beginning is one message, as most templates read one only, and what is blank is absent. A
- * template that does not know the role `developer` sees the system's.
+ * System and developer messages at the beginning become one message, since most templates read only one, and a blank one counts as
+ * absent. A template that does not know the role `developer` sees `system`.
  */
 export function withOneBeginning(
   messages: readonly TemplateMessage[],

@@ -5,10 +5,10 @@ import { MAX_TEXT } from '../jinja/budget.js';
 import { copyJsonObject, textLength } from './json-value.js';
 import type { JsonValue } from './json-value.js';
 
-/** Such as `enable_thinking`: what a template reads beside the messages. */
+/** Variables that a template reads beside the messages, such as `enable_thinking`. */
 export type TemplateOptions = Readonly<Record<string, JsonValue>>;
 
-/** What the engine says itself. */
+/** Variables that the engine sets itself. */
 const OURS = new Set([
   'messages',
   'tools',

@@ -1,4 +1,4 @@
-/** Renders chat templates in a worker: a template is a program from a model file, and may loop for ever. */
+/** Renders chat templates in a worker: a template is a program from a model file, and may loop forever. */
 import { CachalotError } from '../errors.js';
 import { RaisedError, TooLargeError, TooLongError } from '../jinja/errors.js';
 import { Template } from '../jinja/template.js';
@@ -15,7 +15,7 @@ function render({ template, variables }: RenderJob): string {
   let parsed = templates.get(template);
   if (!parsed) {
     parsed = new Template(template);
-    templates.clear(); // a session uses one template; more are not worth keeping
+    templates.clear(); // a session uses one template; caching more is not worth it
     templates.set(template, parsed);
   }
   return parsed.render(variables);

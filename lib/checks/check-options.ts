@@ -1,12 +1,12 @@
 /**
- * Options are read once. What is given may be anything: a getter or a Proxy that answers otherwise the second time, a list that
- * its owner changes meanwhile. So a check gives back what it has seen, copied where others could change it, and only that is used.
- * Only an object's own enumerable keys count: nothing that somebody has put on a prototype becomes an option.
+ * Options are read once. The given value may be anything: a getter or a Proxy that answers differently the second time, or a list
+ * that its owner changes later. So a check returns the value that it has seen, copied if others could change it, and only that is used.
+ * Only an object's own enumerable keys count: a property of a prototype never becomes an option.
  */
 import { CachalotError, invalidArgument } from '../errors.js';
 import { isRealSignal } from '../signals/real-signal.js';
 
-/** Gives what is to be used, or throws; `name` is the option as the user wrote it. */
+/** Returns the value to use, or throws; `name` is the option as the user wrote it. */
 export type Check<T = unknown> = (name: string, value: unknown) => T;
 
 export function numberIn(min: number, max: number): Check<number> {
@@ -36,7 +36,7 @@ export function oneOf<const Word extends string>(...choices: readonly Word[]): C
   };
 }
 
-/** For what somebody else checks. */
+/** For a value that other code checks. */
 export const isAnything: Check = (_, value) => value;
 
 export const isString: Check<string> = (name, value) => {
@@ -54,12 +54,12 @@ export function isUnicode(text: string): boolean {
   return !/\p{Surrogate}/u.test(text);
 }
 
-/** A text that says nothing. */
+/** A blank text. */
 export function isBlank(text: string): boolean {
   return text.trim() === '';
 }
 
-/** What things are found by: two different ones must stay different. */
+/** A text by which something is found: two different ones must stay different. */
 export const isName: Check<string> = (name, value) => {
   const text = isString(name, value);
   if (text.length > MAX_NAME || !isUnicode(text))
@@ -67,7 +67,7 @@ export const isName: Check<string> = (name, value) => {
   return text;
 };
 
-/** A path or the name of a model. What the file system takes for its end would hide the rest. */
+/** A path or the name of a model. A NUL would end it for the file system and hide the rest. */
 export const isPath: Check<string> = (name, value) => {
   const path = isName(name, value);
   if (path === '' || path.includes('\0'))
@@ -95,7 +95,7 @@ export const isSignal: Check<AbortSignal> = (name, value) => {
 /** More than any context or batch holds. */
 const MAX_ITEMS = 2 ** 24;
 
-/** What a getter or a Proxy throws is an error of who gave it. */
+/** Whatever a getter or a Proxy throws is reported as an error of its argument. */
 export function reading<T>(name: string, read: () => T): T {
   try {
     return read();
@@ -107,12 +107,12 @@ export function reading<T>(name: string, read: () => T): T {
   }
 }
 
-/** An object's own keys alone, so that what it lacks is not found on a prototype that somebody has added to. */
+/** An object with the given one's own keys and no prototype, so that a missing key is not found on a prototype that was added to. */
 export function ownOnly<T extends object>(options: T): T {
   return Object.assign(Object.create(null) as T, options);
 }
 
-/** The items of an array or typed array, each read once, whatever its iterator says. `read` gives what to keep of one. */
+/** The items of an array or typed array, each read once, without its iterator. `read` returns the value to keep of one. */
 export function readList<T>(
   name: string,
   value: unknown,
@@ -145,7 +145,7 @@ export const isIntegerList: Check<Int32Array> = (name, value) => {
   return Int32Array.from(items);
 };
 
-/** Throws unless a vocabulary of that size has all the tokens. */
+/** Throws unless a vocabulary of that size contains all the tokens. */
 export function checkIds(name: string, ids: ArrayLike<number>, vocabulary: number): void {
   const wrong = Array.from(ids).find((id) => id >= vocabulary);
   if (wrong === undefined) return;
@@ -167,13 +167,13 @@ export const isStopList: Check<string[]> = (name, value) => {
   return readList(name, value, expected, read, MAX_STOPS);
 };
 
-/** A key that has its place in the API but nothing behind it yet. */
+/** A key that is part of the API but has no implementation yet. */
 export const notSupportedYet: Check<never> = (name) => {
   throw new CachalotError('not_supported', `\`${name}\` is not supported yet`);
 };
 
 /**
- * What `given` says, as its checks have seen it: a frozen object without a prototype. Keys that are undefined are absent, and
+ * The values in `given`, as their checks return them: a frozen object without a prototype. Keys that are undefined are absent, and
  * unknown keys are errors.
  */
 export function checkOptions<T extends object>(

@@ -10,7 +10,7 @@ import type { BatchOutput } from './batch-output.js';
 import { openAiOutcome } from './openai-answer.js';
 import { progressBar } from './progress.js';
 
-/** Not of an item, but of everything: such a failure ends the batch, and the item is asked again next time. */
+/** Errors that are not an item's own: such a failure ends the batch, and the item is asked again next time. */
 const FATAL: readonly ErrorCode[] = [
   'internal',
   'disposed',
@@ -27,18 +27,18 @@ export interface Work {
   model: string;
   setting: BatchSetting;
   options: BatchOptions & { signal: AbortSignal };
-  /** Whether the terminal is free for a bar. */
+  /** Whether the terminal is free for a progress bar. */
   isAlone: boolean;
 }
 
 export interface Done {
   stats: BatchStats;
-  /** Lines whose answers were there. */
+  /** Lines that already had an answer. */
   already: number;
   failed: number;
 }
 
-/** Lines that have an answer are left out. Throws what ends everything, and aborted. */
+/** Lines that have an answer are skipped. Throws errors that end the whole batch, and aborted. */
 export async function answerAll(
   engine: Engine,
   lines: readonly InputLine[],
@@ -56,13 +56,13 @@ export async function answerAll(
     requests.map(({ request }) => request),
     options,
   );
-  const open = new Map<InputLine, BatchResult[]>(); // lines of which some completions are there
+  const open = new Map<InputLine, BatchResult[]>(); // lines with some of their completions
   const done: Done = { stats: batch.stats, already, failed: output.failed.size };
   let finished = 0;
   const progress = progressBar(lines.length, already, isAlone);
   try {
     for await (const result of batch) {
-      if (signal.aborted) break; // what ends now was cut off: it is for the next time
+      if (signal.aborted) break; // an item that ends now was cut off: it is left for the next run
       const { line } = requests[result.index]!;
       if (result.error && FATAL.includes(result.error.code)) throw result.error;
       const results = [...(open.get(line) ?? []), result];
@@ -100,7 +100,7 @@ function outcomeOf(
   return { text, finishReason, usage, ...(logprobs === undefined ? {} : { logprobs }) };
 }
 
-/** A body names the model of some service: that another one answers is no secret. */
+/** Bodies name models of some service; says on stderr that another model answers. */
 function tellOfModels(lines: readonly InputLine[], model: string): void {
   const names = new Set(lines.flatMap(({ asked }) => asked?.model ?? []));
   names.delete(model);

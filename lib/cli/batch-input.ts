@@ -1,4 +1,4 @@
-/** The lines that `cachalot batch` reads: JSON, one prompt each, in our form or OpenAI's. */
+/** The lines that `cachalot batch` reads: JSON, one prompt each, in our format or OpenAI's. */
 import { isUtf8 } from 'node:buffer';
 
 import type { BatchRequest } from '../batch/batch.js';
@@ -12,20 +12,20 @@ import { rawMembers } from './raw-members.js';
 import { nameOf, readBytes } from './read-text.js';
 import { textLines } from './text-bytes.js';
 
-/** A line of the input, or what is wrong with it: a bad line fails alone. */
+/** A line of the input, or its error: an invalid line fails alone. */
 export interface InputLine {
-  /** Among the lines that are not empty, from 0. */
+  /** Index among the lines that are not empty, from 0. */
   index: number;
   text: string;
   /** `id` or `custom_id` as it was written, as JSON. */
   id: string | undefined;
-  /** What is asked; undefined if it is an error. */
+  /** The prompt; undefined if the line has an error. */
   prompt: string | unknown[] | undefined;
   tokens: number[] | undefined;
   options: GenerateOptions;
-  /** How the answer is written. */
+  /** The format of its answer. */
   form: 'own' | 'openai';
-  /** Of a line in OpenAI's form that is no error. */
+  /** For a valid line in OpenAI's format. */
   asked: OpenAiRequest | undefined;
   error: CachalotError | undefined;
 }
@@ -58,7 +58,7 @@ function parseLine(text: string, index: number, isText: boolean): InputLine {
     asked: undefined,
     error: undefined,
   };
-  const seen: Parsed = {}; // also of a line that turns out to be wrong
+  const seen: Parsed = {}; // these also count if the line turns out to be invalid
   try {
     if (!isText) throw wrong('it is not UTF-8');
     return { ...line, ...parseValue(text, seen) };
@@ -86,7 +86,7 @@ function parseValue(text: string, seen: Parsed): Partial<InputLine> {
 
 function readOpenAiLine(value: object, members: ReadonlyMap<string, string>): Partial<InputLine> {
   const asked = readOpenAi(value);
-  rawMembers(members.get('body')!); // no field is there twice
+  rawMembers(members.get('body')!); // throws if a field is there twice
   const { prompt, tokens, options } = asked;
   return { prompt, tokens, options, asked };
 }
@@ -100,18 +100,18 @@ function wrong(what: string): CachalotError {
   return new CachalotError('invalid_argument', what);
 }
 
-/** What a batch is asked besides its lines. */
+/** Options of a batch besides its lines. */
 export interface BatchSetting {
-  /** Whether a string is a message for the model's chat template, or text to continue. */
+  /** Whether a string is a message for the model's chat template, rather than text to continue. */
   isChat: boolean;
   system: string | undefined;
-  /** Of draws, where a line has none of its own. */
+  /** Seed of lines that have none of their own. */
   seed: number;
 }
 
 /**
- * What the batch is asked: several completions of one prompt are as many requests, whose draws differ. A line that is no request
- * fails there as it should, without a token computed.
+ * The items of the batch. Several completions of one prompt are as many items, with different draws. An invalid line becomes an item
+ * that fails, without any token computed.
  */
 export function toRequests(line: InputLine, setting: BatchSetting): BatchRequest[] {
   const { options, error, tokens, asked } = line;
@@ -138,7 +138,7 @@ function promptOf(
   return withSystem(prompt as Message[], system);
 }
 
-/** A conversation that has been told something keeps it. */
+/** A conversation with a system message of its own keeps it. */
 function withSystem(messages: Message[], system: string | undefined): Message[] {
   const isTold = (messages as ({ role?: unknown } | null)[]).some(
     (message) => message?.role === 'system' || message?.role === 'developer',

@@ -1,6 +1,6 @@
 /**
- * Where `cachalot batch` writes: one line for each finished item, whole or not at all. A file that is there already is gone on
- * with: what it holds is not computed again, and a line that a kill cut off is taken away. Nothing else is ever taken from a file.
+ * The output of `cachalot batch`: one line for each finished item, whole or not at all. An existing file is continued: answers
+ * in it are not computed again, and a last line that a kill cut off is removed. Nothing else is ever removed from a file.
  */
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
@@ -17,23 +17,23 @@ import type { InputLine } from './batch-input.js';
 import { openForAnswers } from './open-for-answers.js';
 import { readWholeLines } from './whole-lines.js';
 
-/** Standard output, or a file that knows what is done. */
+/** Standard output, or a file that knows which items are done. */
 export class BatchOutput {
-  /** Indices of items that are there, and of those, which have failed. */
+  /** Indices of items that the file has, and those among them that failed. */
   readonly done = new Set<number>();
   readonly failed = new Set<number>();
   readonly #settings: string;
   #path = '';
   #file: number | undefined;
-  /** Of a file that is gone on with: a pipe has none. */
+  /** For a file that can be continued: a pipe cannot. */
   #lock: FileLock | undefined;
 
-  /** `settings`: what answers depend on besides their lines. */
+  /** `settings`: everything besides the lines that answers depend on. */
   private constructor(settings: unknown) {
     this.#settings = JSON.stringify(settings);
   }
 
-  /** Throws io, aborted, or invalid_argument if the file is another's; it is then as it was. */
+  /** Throws io, aborted, or invalid_argument if the file belongs to another batch; it is then unchanged. */
   static async open(
     path: string | undefined,
     lines: readonly InputLine[],
@@ -45,13 +45,13 @@ export class BatchOutput {
     output.#path = path;
     try {
       output.#file = openForAnswers(path);
-      if (output.#file !== undefined) return output; // nothing to go on with
-      const target = await followLink(path); // one lock, whatever links lead there
+      if (output.#file !== undefined) return output; // a pipe has no earlier answers
+      const target = await followLink(path); // one lock, however many links lead there
       const onWait = (holder: LockHolder) => tellOrRefuse(holder, path);
       output.#lock = await FileLock.acquire(target, { signal, onWait });
       output.#file = openSync(target, 'a+', PRIVATE_FILE);
       const status = fstatSync(output.#file);
-      if (!status.isFile()) throw notAFile('write', path, status); // it has been exchanged
+      if (!status.isFile()) throw notAFile('write', path, status); // it was replaced in the meantime
       output.resume(output.#file, path, lines);
       return output;
     } catch (error) {
@@ -83,7 +83,7 @@ export class BatchOutput {
     ftruncateSync(file, end);
   }
 
-  /** Whether a last line that was cut off is an answer of this batch: one with its key, or the first bytes of one behind others. */
+  /** Whether a last line that was cut off is an answer of this batch: it has the batch's key, or is the beginning of one after other answers. */
   private isBeginningOfOurs(rest: Buffer, lines: readonly InputLine[]): boolean {
     return lines.some((line) => {
       const head = Buffer.from(this.headOf(line));
@@ -93,7 +93,7 @@ export class BatchOutput {
     });
   }
 
-  /** What an answer begins with, up to where its outcome goes; the id as it came. */
+  /** The beginning of an answer, up to its outcome, with the id as it was given. */
   private headOf(line: InputLine): string {
     const { index, id, form } = line;
     const name = form === 'openai' ? 'custom_id' : 'id';
@@ -101,26 +101,26 @@ export class BatchOutput {
     return `{"index":${index}${named},"key":"${this.keyOf(line)}"`;
   }
 
-  /** Of a line and all that its answer depends on: a file of other answers is not gone on with. */
+  /** Key of a line and everything that its answer depends on: a file with other answers is not continued. */
   keyOf(line: InputLine): string {
     const hash = createHash('sha256').update(this.#settings).update('\n').update(line.text);
     return hash.digest('hex').slice(0, 16);
   }
 
-  /** In one piece: a kill leaves a line out, or whole, or cut off, which the next run sees. `outcome` is an object that is not empty. */
+  /** Written in one piece: after a kill the line is absent, whole, or cut off, which the next run detects. `outcome` is an object that is not empty. */
   write(line: InputLine, outcome: object): void {
     const text = `${this.headOf(line)},${JSON.stringify(outcome).slice(1)}`;
     if (this.#file === undefined) {
       process.stdout.write(`${text}\n`);
       return;
     }
-    if (this.#lock?.lost.aborted) throw this.#lock.lost.reason; // another process goes on with it
+    if (this.#lock?.lost.aborted) throw this.#lock.lost.reason; // another process continues this file
     const bytes = Buffer.from(`${text}\n`);
     const before = this.#lock ? fstatSync(this.#file).size : undefined;
     try {
       for (let at = 0; at < bytes.length;) at += writeSync(this.#file, bytes, at);
     } catch (error) {
-      if (before !== undefined) ftruncateSync(this.#file, before); // what found room of this line
+      if (before !== undefined) ftruncateSync(this.#file, before); // the part of this line that had room
       throw ioError(error, 'write', this.#path);
     }
   }
@@ -140,7 +140,7 @@ export class BatchOutput {
   }
 }
 
-/** Who is known to write there is not waited for: an answer to the same question is being made. */
+/** If a known process writes there, it is not waited for: it is computing answers to the same lines. */
 function tellOrRefuse({ description, isAlive }: LockHolder, path: string): void {
   if (isAlive) throw refuse(`another process writes '${path}': ${description}`);
   process.stderr.write(

@@ -81,7 +81,7 @@ export function addBatch(program: Command): void {
       refuseWithRaw(flags);
       const inputs = inputsOf(named, flags.output, command);
       const { signal } = interruptSignal();
-      // What can be wrong quickly comes before the model.
+      // Quick checks come before the model.
       const lines = await readInput(inputs, signal);
       const template = await readTemplate(flags);
       const settings = settingsOf(flags, template);
@@ -97,7 +97,7 @@ export function addBatch(program: Command): void {
     });
 }
 
-/** Ends the command with a usage error for what cannot be. */
+/** Ends the command with a usage error for combinations that make no sense. */
 function inputsOf(
   named: readonly string[],
   output: string | undefined,
@@ -113,7 +113,7 @@ function inputsOf(
   return inputs;
 }
 
-/** By whatever names. */
+/** Whether two paths are the same file, whatever their names. */
 function isSameFile(input: string, output: string | undefined): boolean {
   const statusOf = (path: string) => statSync(path, { throwIfNoEntry: false });
   if (output === undefined) return false;
@@ -124,11 +124,11 @@ function isSameFile(input: string, output: string | undefined): boolean {
     ];
     return Boolean(other?.isFile() && one?.dev === other.dev && one.ino === other.ino);
   } catch {
-    return false; // what cannot be read or written is told of where it is
+    return false; // a file that cannot be read or written is reported where it is used
   }
 }
 
-/** What answers depend on besides their lines: of a template its text, whatever its file is called. */
+/** Everything besides the lines that answers depend on: of a template its text, not the name of its file. */
 function settingsOf(flags: BatchFlags, template: string | undefined): object {
   const { model, device, context, kvFormat, instructions, raw } = flags;
   const system = systemOf(flags);

@@ -61,7 +61,7 @@ function describe(report: BenchReport): string {
   ].join('\n');
 }
 
-/** What a machine can do, in words. */
+/** The limits of a machine, in words. */
 export function describePeaks({ readBytesPerSecond, f32, bf16, int8 }: MachinePeaks): string {
   const withBf16 = bf16 > 0 ? `, BF16 ${billions(bf16)}` : '';
   return `reads ${billions(readBytesPerSecond)} GB/s; F32 ${billions(f32)}${withBf16}, INT8 ${billions(int8)} billion operations/s`;

@@ -1,4 +1,4 @@
-/** `cachalot build`: compiles the addon of an installed package, where there is no prebuilt one. */
+/** `cachalot build`: compiles the addon of an installed package that has no prebuilt one for this system. */
 import { spawnSync } from 'node:child_process';
 import {
   copyFileSync,
@@ -42,7 +42,7 @@ export function addBuild(program: Command): void {
     });
 }
 
-/** Builds in a folder of its own: an installed package lacks the tools, and is not the place for them. */
+/** Builds in a folder of its own: an installed package lacks the tools, and should not be written to. */
 async function build(): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'cachalot-build-'));
   try {
@@ -60,10 +60,10 @@ async function build(): Promise<string> {
     await makeFolders(built);
     const path = join(built, 'cachalot.node');
     const made = join(folder, 'build', 'Release');
-    // The addon, and the CUDA library if there was an nvcc.
+    // The addon and, if there is an nvcc, the CUDA library.
     for (const name of readdirSync(made).filter((file) => /\.(node|so|dll)$/.test(file))) {
       copyFileSync(join(made, name), join(built, `${name}.part`));
-      renameSync(join(built, `${name}.part`), join(built, name)); // somebody may be running the old one
+      renameSync(join(built, `${name}.part`), join(built, name)); // a process may be running the old one
     }
     return path;
   } finally {
@@ -71,7 +71,7 @@ async function build(): Promise<string> {
   }
 }
 
-/** What the tools say goes to stderr. */
+/** The tools' output goes to stderr. */
 function run(command: string, args: string[], cwd: string): void {
   const { status, error } = spawnSync(command, args, {
     cwd,

@@ -1,4 +1,4 @@
-/** Where a chat hears what somebody says: a terminal, with a prompt and pasting, or a pipe. */
+/** The input of a chat: a terminal, with a prompt and pasting, or a pipe. */
 import { isUtf8 } from 'node:buffer';
 import { createInterface } from 'node:readline';
 import type { Interface } from 'node:readline';
@@ -12,17 +12,17 @@ import { STANDARD_INPUT } from './read-text.js';
 import { decodeText, linesOf, utf8Converter } from './text-bytes.js';
 
 export interface ChatInput extends AsyncIterable<Said> {
-  /** Asks for the next message, where somebody sees it. */
+  /** Shows a prompt for the next message, if there is a terminal. */
   prompt(): void;
-  /** Drops what is typed and not sent yet. False if there is nothing. */
+  /** Drops typed text that was not sent yet. False if there is none. */
   clear(): boolean;
   close(): void;
 }
 
-/** Lines of a pipe. Throws io for what is no text, and invalid_argument for a block without an end. */
+/** Lines of a pipe. Throws io if it is not text, and invalid_argument for a block without an end. */
 export class PipeInput implements ChatInput {
   prompt(): void {
-    // Nobody sees it.
+    // Nobody would see it.
   }
 
   clear(): boolean {
@@ -44,7 +44,7 @@ export class PipeInput implements ChatInput {
   }
 }
 
-/** As they come, in UTF-8 or UTF-16 with its mark. A byte-order mark is no part of them. */
+/** Lines as they come, in UTF-8 or UTF-16 with its byte-order mark, which is not part of them. */
 async function* readLines(): AsyncGenerator<string, void, void> {
   let rest: Buffer = Buffer.alloc(0);
   const toUtf8 = utf8Converter(STANDARD_INPUT);
@@ -61,14 +61,14 @@ async function* readLines(): AsyncGenerator<string, void, void> {
       for (const line of lines) yield decode(line);
     }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE') return; // we have left
+    if ((error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE') return; // we have stopped reading
     throw ioError(error, 'read', STANDARD_INPUT);
   }
   for (const line of linesOf(Buffer.concat([rest, toUtf8(Buffer.alloc(0), true)])))
     if (line.length > 0) yield decode(line);
 }
 
-/** Terminals mark what is pasted when they are asked to. */
+/** Terminals mark pasted text if they are asked to. */
 const [MARK_PASTES, MARK_NO_PASTES] = ['\x1b[?2004h', '\x1b[?2004l'];
 
 export class TerminalInput implements ChatInput {
@@ -93,7 +93,7 @@ export class TerminalInput implements ChatInput {
     const mark = (text: string) => variable('TERM') !== 'dumb' && output.write(text);
     const unmark = () => void mark(MARK_NO_PASTES);
     mark(MARK_PASTES);
-    process.once('exit', unmark); // a shell would be told of pastes, too
+    process.once('exit', unmark); // otherwise the shell would receive the marks, too
     this.#readline.once('close', () => {
       process.off('exit', unmark);
       unmark();
@@ -134,7 +134,7 @@ export class TerminalInput implements ChatInput {
     const said = this.#lines.push(line, this.#isPasting);
     if (said) this.#said.push(said);
     else if (!this.#isPasting) this.prompt();
-    else this.#readline.setPrompt(''); // what is pasted is shown as it is
+    else this.#readline.setPrompt(''); // pasted text is shown as it is
     this.#wake();
   }
 }

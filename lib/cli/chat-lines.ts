@@ -1,6 +1,6 @@
-/** How lines become messages in a chat: pasted ones are one message, and so is what stands between two `"""`. */
+/** Turns lines into messages of a chat: pasted lines are one message, and so are the lines between two `"""`. */
 
-/** What somebody says, or commands with a line that begins with "/". */
+/** Messages, or commands: lines that begin with "/". */
 export interface Said {
   text: string;
   isCommand: boolean;
@@ -9,28 +9,28 @@ export interface Said {
 const QUOTES = '"""';
 
 export class ChatLines {
-  /** Of a block that has no end yet. */
+  /** Lines of a block that has no end yet. */
   #block: string[] | undefined;
-  /** Pasted, and not sent yet. */
+  /** Pasted text that was not sent yet. */
   #pasted: string[] = [];
 
-  /** Whether more lines belong to what has come so far. */
+  /** Whether the message is incomplete. */
   get isOpen(): boolean {
     return this.isBlock || this.#pasted.length > 0;
   }
 
-  /** Whether a `"""` waits for the other. */
+  /** Whether a block that began with `"""` is still open. */
   get isBlock(): boolean {
     return this.#block !== undefined;
   }
 
-  /** Forgets what is open. */
+  /** Drops the incomplete message. */
   clear(): void {
     this.#block = undefined;
     this.#pasted = [];
   }
 
-  /** Undefined while more lines have to come, and for a blank line. `isPasted`: somebody has pasted it, its end included. */
+  /** Undefined while more lines have to come, and for a blank line. `isPasted`: the line was pasted, with its end. */
   push(line: string, isPasted: boolean): Said | undefined {
     if (this.#block) return this.pushToBlock(this.#block, line, isPasted);
     this.#pasted.push(line);
@@ -46,14 +46,14 @@ export class ChatLines {
     return text.startsWith('/') ? { text, isCommand: true } : message(line);
   }
 
-  /** What is pasted may hold the quotes itself. */
+  /** Pasted text may contain the quotes itself. */
   private pushToBlock(block: string[], line: string, isPasted: boolean): Said | undefined {
     const end = line.trimEnd();
     const isEnd = !isPasted && end.endsWith(QUOTES);
     block.push(isEnd ? end.slice(0, -QUOTES.length) : line);
     if (!isEnd) return undefined;
     this.#block = undefined;
-    // Quotes may have lines of their own.
+    // The quotes may stand on lines of their own.
     if (isBlank(block[0])) block.shift();
     if (isBlank(block.at(-1))) block.pop();
     return message(block.join('\n'));

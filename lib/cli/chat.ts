@@ -30,7 +30,7 @@ const HELP = `/save FILE  write the conversation      /load FILE  go on with one
 """         begins and ends a message of several lines; several pasted lines are one message, too.
 Ctrl-C stops an answer, or drops what is typed; twice, it leaves.`;
 
-/** The commands, and whether they need a file. */
+/** The commands, and whether they need a file name. */
 const NEEDS_FILE: Record<string, boolean> = {
   save: true,
   load: true,
@@ -68,7 +68,7 @@ export function addChat(program: Command): void {
     });
 }
 
-/** Whether somebody sits there. */
+/** Whether a person is at the terminal. */
 function isTerminal(): boolean {
   return Boolean(process.stdin.isTTY && process.stdout.isTTY);
 }
@@ -79,11 +79,11 @@ class Chat {
   readonly #debug: boolean;
   readonly #isTerminal = isTerminal();
   readonly #colors = colorsFor(process.stderr);
-  #input!: ChatInput; // there from `talk` on
+  #input!: ChatInput; // set by `talk`
   #session: Session;
   #last: GenerationResult | undefined;
   #answering: Generation | undefined;
-  #interrupted = false; // once already
+  #interrupted = false; // whether Ctrl-C has been pressed once already
   #isLeaving = false;
 
   constructor(engine: Engine, flags: ChatFlags, debug: boolean) {
@@ -105,7 +105,7 @@ class Chat {
     this.#input.close();
   }
 
-  /** Begins to read. */
+  /** Starts reading. */
   private listen(): ChatInput {
     const interrupt = () => this.interrupt();
     process.once('SIGTERM', () => this.leave(ExitCode.Terminated));
@@ -118,7 +118,7 @@ class Chat {
     return new PipeInput();
   }
 
-  /** False when it was the last. */
+  /** False if it was the last one. */
   private async take({ text, isCommand }: Said): Promise<boolean> {
     if (this.#isTerminal) this.#interrupted = false;
     if (isCommand && (text === '/exit' || text === '/quit')) return false;
@@ -127,7 +127,7 @@ class Chat {
     } catch (error) {
       const code = reportError(error, this.#debug);
       if (this.#isTerminal) return true;
-      process.exitCode = code; // a script should hear of it
+      process.exitCode = code; // so that a script notices
       return false;
     }
     return !this.#isLeaving;
@@ -150,12 +150,12 @@ class Chat {
     }
   }
 
-  /** The first stops the answer or drops what is typed, if there is one; the second in a row leaves. */
+  /** The first Ctrl-C stops the answer or drops typed text, if there is any; the second in a row ends the chat. */
   private interrupt(): void {
     if (this.#interrupted) return this.leave(ExitCode.Interrupted);
     if (this.#answering) {
       this.#interrupted = true;
-      return this.#answering.stop(); // what has been said stays
+      return this.#answering.stop(); // the text so far stays
     }
     if (!this.#input.clear()) {
       this.#interrupted = true;

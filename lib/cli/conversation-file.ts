@@ -1,4 +1,4 @@
-/** Conversations as files: what `/save` and `/load` of `cachalot chat` write and read. */
+/** Conversations as files, for `/save` and `/load` of `cachalot chat`. */
 import { checkMessages } from '../chat/messages.js';
 import type { Message } from '../chat/messages.js';
 import { CachalotError } from '../errors.js';
@@ -10,7 +10,7 @@ import { decodeText } from './text-bytes.js';
 const KIND = 'cachalot conversation';
 const VERSION = 1;
 
-/** An earlier conversation of that name stays until the new one is whole. Throws io. */
+/** An existing file of that name stays until the new one is complete. Throws io. */
 export async function saveConversation(
   path: string,
   model: string,
@@ -38,7 +38,7 @@ export async function loadConversation(path: string): Promise<Message[]> {
   return isEmpty(file.messages) ? [] : checkMessages(file.messages);
 }
 
-/** Nothing has been said yet. */
+/** The conversation is still empty. */
 function isEmpty(messages: unknown): boolean {
   return Array.isArray(messages) && messages.length === 0;
 }

@@ -49,7 +49,7 @@ async function examine() {
   };
 }
 
-/** GPUs, or in one line why there is none. A driver that crashes takes a child process with it. */
+/** The GPUs, or one line that says why there are none. Runs in a child process, which a driver may crash. */
 async function examineCuda(): Promise<{ hasGpu: boolean; lines: string[] }> {
   try {
     const { devices, reason } = JSON.parse(await askNative('cuda("")')) as ReturnType<
@@ -66,7 +66,7 @@ async function examineCuda(): Promise<{ hasGpu: boolean; lines: string[] }> {
   }
 }
 
-/** What a call of the addon returns, as JSON, from a child process. */
+/** The result of a call of the addon, as JSON, from a child process. */
 function askNative(call: string): Promise<string> {
   const path = JSON.stringify(join(__dirname, '..', 'native.js'));
   return inChild(['-e', `process.stdout.write(JSON.stringify(require(${path}).native().${call}))`]);
@@ -80,10 +80,10 @@ interface BinaryTest {
 }
 
 const TOLERANCE = 1e-3;
-/** Of a GPU, which keeps keys and values in bf16. */
+/** Checks of a GPU, which keeps keys and values in bf16. */
 const GPU_TOLERANCE = 3e-2;
 
-/** Everything in child processes: a binary that crashes is a line in the report, not the end of it. */
+/** Runs everything in child processes: a binary that crashes is one line of the report and does not end it. */
 async function testBinary(hasGpu: boolean): Promise<BinaryTest> {
   const folder = temporaryFolder();
   try {

@@ -19,7 +19,7 @@ export interface EngineFlags {
   sharedReads?: LoadOptions['sharedReads'];
   maxStepMs?: number;
   layoutCache?: boolean;
-  /** A file. */
+  /** Path of a file. */
   chatTemplate?: string;
 }
 
@@ -60,22 +60,22 @@ export function addEngineOptions(command: Command): Command {
     .option('--no-layout-cache', 'repack weights at each load; keep no file of them');
 }
 
-/** What commands have loaded. */
+/** Engines that commands have loaded. */
 const engines: Engine[] = [];
 
-/** Takes them down. For the end, when errors have been told: an engine waits for what it is at, such as a template without an end. */
+/** Disposes them. Called at the end, after errors have been reported: an engine waits for its current work, such as an endless template. */
 export async function disposeEngines(): Promise<void> {
   for (const engine of engines.splice(0)) await engine.dispose();
 }
 
-/** The text of the chat template that is given, if one is. Throws io. */
+/** The text of the chat template, if one is given. Throws io. */
 export async function readTemplate({ chatTemplate }: EngineFlags): Promise<string | undefined> {
   return chatTemplate === undefined ? undefined : readTextFile(chatTemplate);
 }
 
 /**
- * Loads an engine that lasts until the command line ends, with progress on stderr when the model has to be fetched first. `template`
- * is that of the flags, where it has been read already.
+ * Loads an engine that lasts until the command line ends, with progress on stderr if the model has to be fetched first. `template`
+ * is the flags' chat template, if it has already been read.
  */
 export async function loadEngine(
   flags: EngineFlags,
@@ -88,7 +88,7 @@ export async function loadEngine(
     signal,
     onProgress: (progress) => {
       report(progress);
-      if (progress.phase !== 'load') fetched = performance.now(); // loading begins where fetching ends
+      if (progress.phase !== 'load') fetched = performance.now(); // loading begins when fetching ends
     },
     ...loadOptions(flags),
   };

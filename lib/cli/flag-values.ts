@@ -1,4 +1,4 @@
-/** Values of flags: from text to what the engine takes, by the engine's own limits, before a model is fetched or loaded. */
+/** Turns values of flags from text into what the engine takes. The engine's own limits are checked before a model is fetched or loaded. */
 import { availableParallelism, cpus } from 'node:os';
 
 import { InvalidArgumentError } from 'commander';
@@ -14,12 +14,12 @@ import { parseJson } from '../text/parse-json.js';
 
 const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
-/** Plain decimals, with an exponent if need be; what is none ("", " 5", "0x10", "Infinity") stays as it is, for a check to refuse. */
+/** Plain decimals, possibly with an exponent. Other text ("", " 5", "0x10", "Infinity") stays as it is, for a check to refuse. */
 function read(text: string): number | string {
   return DECIMAL.test(text) ? Number(text) : text;
 }
 
-/** Throws what a check of the engine's options says as an error of the flag. */
+/** Turns an error of an option's check into an error of the flag. */
 function refusing<T>(read: () => T): T {
   try {
     return read();
@@ -38,12 +38,12 @@ export function integer(min: number, max = Number.MAX_SAFE_INTEGER): (text: stri
   return numberBy(integerIn(min, max));
 }
 
-/** What `Engine.load` takes for an option; numbers are read as such. */
+/** A value of an option of `Engine.load`; numbers are parsed. */
 export function loadValue<K extends keyof LoadOptions>(name: K): (text: string) => LoadOptions[K] {
   return (text) => refusing(() => readLoadOptions({ [name]: read(text) })[name]);
 }
 
-/** So many threads per logical processor, or so many in all, are no slip of the hand yet. */
+/** More threads per logical processor, or in all, are taken for a typing error. */
 const THREADS_PER_PROCESSOR = 4;
 const FEW_THREADS = 16;
 
@@ -70,7 +70,7 @@ export function notEmpty(text: string): string {
 
 const ESCAPES: Record<string, string> = { n: '\n', t: '\t', r: '\r', '\\': '\\' };
 
-/** A stop string, in which \n, \t and \r are signs that shells make hard to type. */
+/** A stop string, in which \n, \t and \r stand for characters that are hard to type in a shell. */
 export function stopText(value: string, earlier: string[] = []): string[] {
   const text = notEmpty(value).replace(/\\([^]?)/g, (escape, letter: string) => {
     const sign = ESCAPES[letter];
@@ -82,7 +82,7 @@ export function stopText(value: string, earlier: string[] = []): string[] {
   return refusing(() => isStopList('', [...earlier, text]));
 }
 
-/** Variables of a chat template, as an object of JSON. */
+/** Variables of a chat template, as a JSON object. */
 export function templateOptions(text: string): TemplateOptions {
   return refusing(() => isTemplateOptions('', parseJson(text, 'it', 'invalid_argument')));
 }

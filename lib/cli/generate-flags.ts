@@ -38,7 +38,7 @@ export function addGenerateFlags(command: Command): Command {
 
 export function generateOptions(flags: GenerateFlags): ChatOptions {
   const { maxTokens, stop, templateOptions } = flags;
-  // Only conversations know templateOptions: a model without a template refuses the very name.
+  // Only conversations take templateOptions: a model without a template refuses even the name.
   return {
     maxTokens,
     stop,
@@ -47,12 +47,12 @@ export function generateOptions(flags: GenerateFlags): ChatOptions {
   };
 }
 
-/** The system message, if one is given: what is blank is absent. */
+/** The system message, if one is given; a blank one counts as absent. */
 export function systemOf({ system }: GenerateFlags): string | undefined {
   return system !== undefined && /\S/.test(system) ? system : undefined;
 }
 
-/** Flags that only a chat template can use; one of them that is given. */
+/** Of the flags that only a chat template can use, one that is given. */
 function templateFlag(flags: GenerateFlags): string | undefined {
   if (systemOf(flags) !== undefined) return '--system';
   if (flags.templateOptions !== undefined) return '--template-options';
@@ -65,13 +65,13 @@ const noPlace = (flag: string) =>
     `${flag} needs a model with a chat template, without --raw`,
   );
 
-/** Throws invalid_argument for what cannot go together, before a model is loaded. */
+/** Throws invalid_argument for flags that exclude each other, before a model is loaded. */
 export function refuseWithRaw(flags: GenerateFlags): void {
   const flag = templateFlag(flags);
   if (flags.raw && flag !== undefined) throw noPlace(flag);
 }
 
-/** Whether prompts are messages for the model's chat template, or text to continue. Throws invalid_argument. */
+/** Whether prompts are messages for the model's chat template, rather than text to continue. Throws invalid_argument. */
 export function isChat(engine: Engine, flags: GenerateFlags): boolean {
   const chat = engine.canChat && !flags.raw;
   const flag = templateFlag(flags);
@@ -79,7 +79,7 @@ export function isChat(engine: Engine, flags: GenerateFlags): boolean {
   return chat;
 }
 
-/** What says how to draw says nothing where nothing is drawn. */
+/** Flags that say how to draw have no effect if nothing is drawn. */
 const DRAWING = ['topK', 'topP', 'minP', 'typicalP'] as const;
 
 export function warnOfIdle(flags: GenerateFlags): void {

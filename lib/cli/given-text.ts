@@ -1,6 +1,6 @@
 /**
- * The text that `run` and `score` work on. All that is given is used: files first, then what is piped in, then the argument, with
- * a blank line between them. (A question is best asked last, and questions about one text begin alike: it is computed once.)
+ * The text for `run` and `score`. All given parts are used: first files, then piped text, then the argument, with
+ * a blank line between them. (A question is best asked last: questions about one text then share a prefix, which is computed once.)
  */
 import type { Command } from 'commander';
 
@@ -18,11 +18,11 @@ import { decodeText } from './text-bytes.js';
 export interface Given {
   argument: string | undefined;
   files: readonly string[];
-  /** Whether an argument that is blank is a text all the same. */
+  /** Whether a blank argument counts as a text. */
   mayBeBlank: boolean;
 }
 
-/** Reads what `given` names, and standard input. Ends the command with a usage error where nothing is given. */
+/** Reads the files in `given`, and standard input. Ends the command with a usage error if nothing is given. */
 export async function readGiven(
   given: Given,
   command: Command,
@@ -54,7 +54,7 @@ function refuse(command: Command, what: string): never {
   return command.error(`error: ${what}`, { exitCode: 2 });
 }
 
-/** One part alone stays as it is to the byte. */
+/** A single part stays as it is, byte for byte. */
 function joined(parts: readonly (string | undefined)[]): string {
   const texts = parts.filter((part) => part !== undefined && /\S/.test(part)) as string[];
   if (texts.length === 0) return parts.find((part) => part !== undefined) ?? '';
@@ -72,24 +72,24 @@ export class GivenText {
     this.#idle = idle;
   }
 
-  /** Gives the text to `work`, once the model is there. Fails if more text comes meanwhile. */
+  /** Passes the text to `work`, once the model is loaded. Fails if more text comes meanwhile. */
   async use(work: (text: string) => Promise<void>): Promise<void> {
     const text = await this.#text();
     await Promise.race([work(text), ...(this.#idle ? [this.#idle.late] : [])]);
   }
 
-  /** Lets go of what is still open: it would keep the process alive. */
+  /** Closes open inputs: they would keep the process alive. */
   close(): void {
     this.#idle?.close();
   }
 }
 
 /**
- * Standard input as Node's `child_process` makes it: a socket that nobody may ever write to or end, beside a text that is given
- * otherwise. It is not waited for when the model has been loaded and it has not begun; if it begins later, that is an error.
+ * Standard input as made by Node's `child_process`: a socket that may never be written to or closed, while the text is given in another
+ * way. If no text has come when the model is loaded, it is not waited for; text that comes later is an error.
  */
 class IdleInput {
-  /** Rejects when text comes after all. */
+  /** Rejects if text comes after all. */
   readonly late: Promise<never>;
   readonly #controller = new AbortController();
   readonly #reading: Promise<Buffer>;
@@ -99,13 +99,13 @@ class IdleInput {
   constructor(signal: AbortSignal) {
     let refuseLate: (error: CachalotError) => void = () => undefined;
     this.late = new Promise((_, reject) => (refuseLate = reject));
-    this.late.catch(() => undefined); // whoever works with the text hears of it
+    this.late.catch(() => undefined); // the code that works with the text handles it
     const either = AbortSignal.any([signal, this.#controller.signal]);
     this.#reading = readStandardInputQuietly(either, () => {
       this.#hasBegun = true;
       if (this.#isLeftOut) refuseLate(TOO_LATE);
     });
-    this.#reading.catch(() => undefined); // `text` tells of it, or nobody waits for it
+    this.#reading.catch(() => undefined); // `text` reports it, or nobody waits for it
     void this.#reading.then(
       () => (this.#hasBegun = true),
       () => undefined,

@@ -1,4 +1,4 @@
-/** `cachalot init`: a project of five lines to begin with. */
+/** `cachalot init`: creates a project of five lines. */
 import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
@@ -12,7 +12,7 @@ import { DEFAULT_MODEL } from '../models/names/aliases.js';
 import { notEmpty } from './flag-values.js';
 import { version } from './version.js';
 
-/** Of a package's name, for npm. */
+/** npm's limit of a package name. */
 const MOST_CHARACTERS = 214;
 
 export function addInit(program: Command): void {
@@ -38,7 +38,7 @@ export function addInit(program: Command): void {
     });
 }
 
-/** Both files or none. Throws invalid_argument where one is there already, or io. */
+/** Writes both files or none. Throws invalid_argument if one of them exists, or io. */
 async function writeProject(folder: string, model: string): Promise<string[]> {
   const contents = { 'package.json': packageJson(folder), 'index.mjs': program(model) };
   const files = Object.keys(contents);
@@ -66,7 +66,7 @@ function refuse(folder: string, name: string): CachalotError {
 }
 
 function packageJson(folder: string): string {
-  // What npm takes as a name: lower case, no blanks, no dot at the beginning.
+  // A valid package name: lower case, no blanks, no dot at the beginning.
   const name = basename(folder)
     .toLowerCase()
     .replace(/[^a-z0-9._-]+/g, '-')
@@ -81,7 +81,7 @@ function packageJson(folder: string): string {
   return `${JSON.stringify(content, undefined, 2)}\n`;
 }
 
-/** npm keeps two names, takes none that is longer, and installs no package into itself. */
+/** npm reserves two names, refuses longer ones, and installs no package into itself. */
 function isFree(name: string): boolean {
   const isKept = ['', 'cachalot', 'node_modules', 'favicon.ico'].includes(name);
   return !isKept && name.length <= MOST_CHARACTERS;

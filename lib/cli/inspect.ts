@@ -1,4 +1,4 @@
-/** `cachalot inspect`: what is in a model file. */
+/** `cachalot inspect`: shows what is in a model file. */
 import { types } from 'node:util';
 
 import type { Command } from 'commander';
@@ -42,7 +42,7 @@ export function addInspect(program: Command): void {
     });
 }
 
-/** A file's names and texts may hold what a terminal obeys. */
+/** A file's names and texts may contain control sequences of terminals. */
 function printable(text: string): string {
   return text.replace(
     /[^\P{Cc}\n]/gu,
@@ -50,7 +50,7 @@ function printable(text: string): string {
   );
 }
 
-/** Lists of numbers come as typed arrays, which JSON would make objects of. */
+/** Lists of numbers are typed arrays, which JSON would write as objects. */
 function plain(_: string, value: unknown): unknown {
   return types.isFloat64Array(value) ? Array.from(value) : value;
 }
@@ -111,7 +111,7 @@ function summary(inspection: Inspection): string {
 function shortened(value: GgufValue): string {
   if (typeof value === 'string')
     return JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}...` : value);
-  if (typeof value === 'number') return String(Number(value.toPrecision(7))); // floats are 32-bit mostly
+  if (typeof value === 'number') return String(Number(value.toPrecision(7))); // most floats are 32-bit
   if (typeof value === 'boolean') return String(value);
   const beginning = 'first' in value ? value.first : value;
   const first = [...beginning.slice(0, 4)].map((item) => JSON.stringify(item)).join(', ');

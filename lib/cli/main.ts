@@ -19,7 +19,7 @@ import { addRun } from './run.js';
 import { addScore } from './score.js';
 import { version } from './version.js';
 
-/** Options of which all values count. */
+/** Options that may be repeated. */
 const REPEATED = ['stop', 'file'];
 
 const COMMANDS = [
@@ -65,7 +65,7 @@ function build(): Command {
   return program;
 }
 
-/** Of values given to one option the last would count, and the others say nothing. */
+/** For other options the last value would win and the earlier ones would be ignored silently. */
 function refuseTwice(command: Command): void {
   for (const option of command.options) {
     if (!option.required || REPEATED.includes(option.name())) continue;
@@ -81,17 +81,17 @@ function refuseTwice(command: Command): void {
 }
 
 async function main(): Promise<void> {
-  // A reader that has seen enough (`| head`) is no error.
+  // A reader that stops early (`| head`) is not an error.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     process.exit(error.code === 'EPIPE' ? 0 : reportError(error, false));
   });
-  process.stderr.on('error', () => undefined); // there is nobody to tell
+  process.stderr.on('error', () => undefined); // nobody can be told
   const program = build();
   await telling(program, () => program.parseAsync());
   await telling(program, disposeEngines);
 }
 
-/** What goes wrong is told at once, and is the exit code. */
+/** Reports an error at once and sets the exit code. */
 async function telling(program: Command, work: () => Promise<unknown>): Promise<void> {
   try {
     await work();

@@ -1,4 +1,4 @@
-/** `cachalot models`: what lies in the cache folder. */
+/** `cachalot models`: lists and deletes what is in the cache folder. */
 import type { Command } from 'commander';
 
 import { ALIASES } from '../models/names/aliases.js';

@@ -1,13 +1,13 @@
-/** Answers of `cachalot batch` to lines in OpenAI's form, as its services write them. */
+/** Answers of `cachalot batch` to lines in OpenAI's format, as its services write them. */
 import type { CachalotError } from '../errors.js';
 import type { GeneratedToken } from '../generation/answer.js';
 import type { GenerationResult } from '../generation/generation-result.js';
 
-/** What the answer says of itself. */
+/** Data of the answer besides its text. */
 export interface AnswerNames {
-  /** Of the request within its batch. */
+  /** Index of the request within its batch. */
   request: string;
-  /** As the command line has it. */
+  /** The model's name on the command line. */
   model: string;
   isChat: boolean;
   /** The text of a token. */
@@ -67,7 +67,7 @@ function chatLogprob(
 ): object {
   const shown = (token: number, value: number) => {
     const text = textOf(token);
-    // A part of a character has no text, and so no bytes that we know.
+    // A part of a character has no text, so its bytes are not known here.
     const bytes = text.includes('\ufffd') ? null : Array.from(Buffer.from(text));
     return { token: text, logprob: value, bytes };
   };

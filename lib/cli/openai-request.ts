@@ -1,13 +1,13 @@
-/** Lines of `cachalot batch` in the form of OpenAI's batch files: `{ custom_id, method, url, body }`. */
+/** Lines of `cachalot batch` in the format of OpenAI's batch files: `{ custom_id, method, url, body }`. */
 import { isBoolean, isIntegerList, integerIn } from '../checks/check-options.js';
 import { CachalotError } from '../errors.js';
 import { generateChecks } from '../options/generate-options.js';
 import type { GenerateOptions } from '../options/generate-options.js';
 
-/** What a body asks. */
+/** The request in a body. */
 export interface OpenAiRequest {
   isChat: boolean;
-  /** The name that the body has; the command line says which model answers. */
+  /** The model in the body; the command line decides which model answers. */
   model: string | undefined;
   /** Completions of the prompt. */
   n: number;
@@ -18,7 +18,7 @@ export interface OpenAiRequest {
 
 type Body = Record<string, unknown>;
 
-/** Of an object of JSON: such a line has a `body`. */
+/** Whether a JSON object is such a line: it has a `body`. */
 export function isOpenAi(value: object): boolean {
   return Object.hasOwn(value, 'body') || Object.hasOwn(value, 'custom_id');
 }
@@ -27,7 +27,7 @@ const LINE_KEYS = ['custom_id', 'method', 'url', 'body'];
 const CHAT_URLS = ['/v1/chat/completions', '/chat/completions'];
 const TEXT_URLS = ['/v1/completions', '/completions'];
 
-/** By the body's names; null says that a field is absent. */
+/** By the names in the body; null means that a field is absent. */
 const OPTIONS: Record<string, keyof GenerateOptions> = {
   max_tokens: 'maxTokens',
   max_completion_tokens: 'maxTokens',
@@ -44,7 +44,7 @@ const OPTIONS: Record<string, keyof GenerateOptions> = {
   logit_bias: 'logitBias',
 };
 
-/** For the service's own books: they change no answer. */
+/** For the service's own records: they change no answer. */
 const LABELS = [
   'user',
   'metadata',
@@ -54,7 +54,7 @@ const LABELS = [
   'prompt_cache_key',
 ];
 
-/** Features that are not there, with the values that ask for nothing of them, as JSON. */
+/** Features that are not supported, with the values that switch them off, as JSON. */
 const MISSING: Record<string, string[]> = {
   stream: ['false'],
   tools: ['[]'],
@@ -75,7 +75,7 @@ const MISSING: Record<string, string[]> = {
   suffix: ['""'],
 };
 
-/** Throws invalid_argument or not_supported, which names what is wrong. */
+/** Throws invalid_argument or not_supported, which names the field. */
 export function readOpenAi(line: object): OpenAiRequest {
   for (const key of Object.keys(line)) if (!LINE_KEYS.includes(key)) throw unknown(key, LINE_KEYS);
   const {
@@ -107,7 +107,7 @@ export function readOpenAi(line: object): OpenAiRequest {
   };
 }
 
-/** Undefined where the line does not say. */
+/** Undefined if the line does not say. */
 function isChatUrl(url: unknown): boolean | undefined {
   if (url === undefined) return undefined;
   if (CHAT_URLS.includes(url as string)) return true;
@@ -165,7 +165,7 @@ function refuseFeature(key: string, value: unknown): void {
     throw new CachalotError('not_supported', `\`body.${key}\` is not supported yet`);
 }
 
-/** Of chat true and a number beside it; of text the number itself. */
+/** For chat: true, with a number beside it; for text: the number itself. */
 function readLogprobs(isChat: boolean, logprobs: unknown, top: unknown): GenerateOptions {
   const count = (name: string, value: unknown) => integerIn(0, 20)(name, value);
   if (!isChat) {

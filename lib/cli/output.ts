@@ -1,4 +1,4 @@
-/** What the commands share in talking to people. */
+/** Output for people, shared by the commands. */
 import { SingleBar } from 'cli-progress';
 import { createColors } from 'picocolors';
 import type { Colors } from 'picocolors/types';
@@ -19,10 +19,10 @@ export enum ExitCode {
 
 const SIGNALS = { SIGINT: ExitCode.Interrupted, SIGTERM: ExitCode.Terminated };
 
-/** The signal that has asked this process to end, if one has. */
+/** The signal that asked this process to end, if one did. */
 let endedBy: keyof typeof SIGNALS | undefined;
 
-/** One clear line on stderr; the stack with --debug. Returns the exit code. */
+/** Prints one clear line on stderr, with --debug also the stack. Returns the exit code. */
 export function reportError(error: unknown, debug: boolean): ExitCode {
   if (error instanceof CachalotError && error.code === 'aborted') {
     process.stderr.write(`${/^interrupted/.test(error.message) ? error.message : 'interrupted'}\n`);
@@ -39,12 +39,12 @@ export function reportError(error: unknown, debug: boolean): ExitCode {
     : ExitCode.Error;
 }
 
-/** Aborts on the first Ctrl-C, or when somebody asks us to end; a second one ends the process as usual. */
+/** Aborts on the first Ctrl-C or SIGTERM; a second one ends the process as usual. */
 export function interruptSignal(): { signal: AbortSignal; release: () => void } {
   const controller = new AbortController();
   const names = Object.keys(SIGNALS) as (keyof typeof SIGNALS)[];
   const abort = (name: keyof typeof SIGNALS) => {
-    release(); // the next one is the system's
+    release(); // the next signal is handled by the system
     endedBy = name;
     controller.abort();
   };
@@ -55,12 +55,12 @@ export function interruptSignal(): { signal: AbortSignal; release: () => void } 
   return { signal: controller.signal, release };
 }
 
-/** Colours on a terminal that wants them. (Picocolors' own guess colours a pipe where `CI` is set.) */
+/** Colours on a terminal that supports them. (Picocolors itself would colour a pipe if `CI` is set.) */
 export function colorsFor(stream: NodeJS.WriteStream): Colors {
   return createColors(Boolean(stream.isTTY) && variable('NO_COLOR') === undefined);
 }
 
-/** What is being done now: one line that changes, and only on a terminal. */
+/** The current work: one line that changes, and only on a terminal. */
 export function statusLine(): { show: (text: string) => void; end: () => void } {
   const { stderr } = process;
   if (!stderr.isTTY) return { show: () => undefined, end: () => undefined };
@@ -105,7 +105,7 @@ export function pullReporter(): { report: (progress: PullProgress) => void; end:
       bar.update(receivedBytes, { label, done: megabytes(receivedBytes), all: megabytes(total) });
       return;
     }
-    if (phase === 'load') return; // a matter of seconds, and no news in a log
+    if (phase === 'load') return; // loading takes seconds and is not worth a line in a log
     const tenth =
       totalBytes && phase === 'download' ? Math.floor((10 * receivedBytes) / totalBytes) * 10 : 0;
     const line = phase === 'download' ? `${label} ${tenth}%` : label;

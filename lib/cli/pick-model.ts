@@ -1,4 +1,4 @@
-/** Which model a chat is with, where there are several and nobody has said. */
+/** Chooses the model of a chat if there are several and none is given. */
 import { createInterface } from 'node:readline';
 
 import { CachalotError } from '../errors.js';
@@ -11,7 +11,7 @@ interface Choice {
   note: string;
 }
 
-/** Asks on the terminal; there is no question where the default model is the only choice. Throws aborted for Ctrl-C. */
+/** Asks on the terminal; does not ask if the default model is the only choice. Throws aborted for Ctrl-C. */
 export async function pickModel(): Promise<string> {
   const choices = await choicesOf();
   if (choices.length === 1) return DEFAULT_MODEL;
@@ -22,7 +22,7 @@ export async function pickModel(): Promise<string> {
   return ask(choices, `Which model? (1 to ${choices.length}; Enter takes 1) `);
 }
 
-/** The default first, whether it is there or not; then what is. */
+/** The default first, whether it is installed or not; then the installed ones. */
 async function choicesOf(): Promise<Choice[]> {
   const there = (await installedModels()).filter(({ isPartial }) => !isPartial);
   const choices = there.map(({ name, bytes }) => ({ name, note: sizeText(bytes) }));
@@ -47,7 +47,7 @@ function ask(choices: readonly Choice[], question: string): Promise<string> {
       readline.close();
     });
     readline.once('SIGINT', () => readline.close());
-    readline.once('close', () => reject(new CachalotError('aborted', 'interrupted'))); // Ctrl-D, too
+    readline.once('close', () => reject(new CachalotError('aborted', 'interrupted'))); // for Ctrl-D, too
     readline.prompt();
   });
 }

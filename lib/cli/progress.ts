@@ -1,4 +1,4 @@
-/** How far a batch is: a bar with speed and time left on a terminal, a line for each tenth elsewhere. */
+/** Progress of a batch: a bar with speed and time left on a terminal, a line for each tenth elsewhere. */
 import { SingleBar } from 'cli-progress';
 
 import type { BatchStats } from '../batch/batch.js';
@@ -9,7 +9,7 @@ export interface Progress {
   end: () => void;
 }
 
-/** `isAlone`: the answers go elsewhere, so that the terminal is free for a bar. */
+/** `isAlone`: the answers do not go to the terminal, so it is free for a bar. */
 export function progressBar(items: number, already: number, isAlone: boolean): Progress {
   if (!isAlone) return { show: () => undefined, end: () => undefined };
   return process.stderr.isTTY ? bar(items, already) : tenths(items, already);

@@ -2,18 +2,18 @@
 import { CachalotError } from '../errors.js';
 import { endOfString } from '../text/parse-json.js';
 
-/** By key, of a text that is known to be an object of JSON. Throws invalid_argument for a key that is there twice. */
+/** By key, for a text that is known to be a JSON object. Throws invalid_argument for a key that occurs twice. */
 export function rawMembers(text: string): Map<string, string> {
   const members = new Map<string, string>();
   let at = text.indexOf('{') + 1;
   for (at = skipSpace(text, at); text[at] === '"'; at = skipSpace(text, at)) {
     const keyEnd = endOfString(text, at) + 1;
     const key = JSON.parse(text.slice(at, keyEnd)) as string;
-    const start = skipSpace(text, skipSpace(text, keyEnd) + 1); // behind the colon
+    const start = skipSpace(text, skipSpace(text, keyEnd) + 1); // after the colon
     const end = endOfValue(text, start);
     if (members.has(key)) throw new CachalotError('invalid_argument', `\`${key}\` is there twice`);
     members.set(key, text.slice(start, end));
-    at = skipSpace(text, end) + 1; // behind the comma, or the end
+    at = skipSpace(text, end) + 1; // after the comma, or at the end
   }
   return members;
 }

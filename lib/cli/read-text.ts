@@ -1,4 +1,4 @@
-/** What commands read: files, pipes and standard input. */
+/** Inputs of commands: files, pipes and standard input. */
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { Socket } from 'node:net';
@@ -11,9 +11,9 @@ import { ioError } from '../files/io-error.js';
 import { TEXT_BYTES, notAFile, readRegular, tooLarge } from '../files/regular-file.js';
 import { decodeText } from './text-bytes.js';
 
-/** What errors call it. */
+/** Its name in errors. */
 export const STANDARD_INPUT = 'standard input';
-/** After which a person is told what is being waited for. */
+/** After this time the user is told what the command waits for. */
 const PATIENCE_MS = 2000;
 
 /** Whether a name on the command line means standard input. */
@@ -21,7 +21,7 @@ export function isStandardInput(path: string): boolean {
   return path === '-' || path === '/dev/stdin';
 }
 
-/** What a terminal or `/dev/null` has is asked for by "-" alone. */
+/** A terminal and `/dev/null` are read only if "-" is given. */
 export function standardInputKind(): 'nothing' | 'pipe' | 'socket' {
   try {
     const status = fstatSync(0);
@@ -32,17 +32,17 @@ export function standardInputKind(): 'nothing' | 'pipe' | 'socket' {
   }
 }
 
-/** As `readBytes`; a byte-order mark is no part of it. */
+/** As `readBytes`; a byte-order mark is not part of the text. */
 export async function readText(path: string, signal?: AbortSignal): Promise<string> {
   return decodeText(await readBytes(path, signal), nameOf(path));
 }
 
-/** What errors call a file or pipe. */
+/** The name of a file or pipe in errors. */
 export function nameOf(path: string): string {
   return isStandardInput(path) ? STANDARD_INPUT : `'${path}'`;
 }
 
-/** Of a file, or of a pipe such as the shell's `<(command)`, until it ends or somebody interrupts us. Throws io, aborted. */
+/** Reads a file, or a pipe such as the shell's `<(command)`, to its end or until the user interrupts. Throws io, aborted. */
 export async function readBytes(path: string, signal?: AbortSignal): Promise<Buffer> {
   if (isStandardInput(path)) return readStandardInput(signal);
   const status = await stat(path).catch((error: unknown) => {
@@ -51,7 +51,7 @@ export async function readBytes(path: string, signal?: AbortSignal): Promise<Buf
   return status.isFIFO() ? readStream(openPipe(path), path, signal) : readRegular(path, TEXT_BYTES);
 }
 
-/** Until it ends. */
+/** Reads to the end. */
 export async function readStandardInput(signal?: AbortSignal): Promise<Buffer> {
   const hint = process.stdin.isTTY ? 'Ctrl-D ends it' : '`< /dev/null` gives it nothing';
   const waiting = setTimeout(
@@ -62,7 +62,7 @@ export async function readStandardInput(signal?: AbortSignal): Promise<Buffer> {
   return readStandardInputQuietly(signal, stop).finally(stop);
 }
 
-/** Says nothing while it waits; `onFirst` hears of the first bytes. */
+/** Prints nothing while it waits; `onFirst` is called at the first bytes. */
 export async function readStandardInputQuietly(
   signal: AbortSignal | undefined,
   onFirst: () => void,
@@ -70,13 +70,13 @@ export async function readStandardInputQuietly(
   return readStream(process.stdin, STANDARD_INPUT, signal, onFirst);
 }
 
-/** As a socket, which waits in the event loop: a read of a file would hold a thread until somebody writes. */
+/** As a socket, which waits in the event loop: reading it as a file would block a thread until data comes. */
 function openPipe(path: string): Socket {
   let pipe: number | undefined;
   try {
     pipe = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const status = fstatSync(pipe);
-    if (!status.isFIFO()) throw notAFile('read', path, status); // it has been exchanged
+    if (!status.isFIFO()) throw notAFile('read', path, status); // it was replaced in the meantime
     return new Socket({ fd: pipe, readable: true, writable: false });
   } catch (error) {
     if (pipe !== undefined) closeSync(pipe);

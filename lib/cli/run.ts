@@ -72,7 +72,7 @@ async function answer(
 ): Promise<void> {
   const generation = begin(engine, text, flags, signal);
   if (!flags.json) {
-    let end = ''; // of a line that has begun
+    let end = ''; // the end of an unfinished line
     try {
       for await (const piece of generation) {
         process.stdout.write(piece);

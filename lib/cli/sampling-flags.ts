@@ -1,4 +1,4 @@
-/** Sampling options as flags: the rows of their tables that have one. */
+/** Sampling options as flags, from the rows of their tables that have a flag. */
 import type { Command } from 'commander';
 
 import type { OptionRow } from '../options/option-table.js';

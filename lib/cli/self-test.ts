@@ -1,5 +1,5 @@
 /**
- * Runs a tiny model on one instruction path, or on a GPU, in a process of its own: a binary that crashes takes this process and no other.
+ * Runs a tiny model on one instruction path, or on a GPU, in a process of its own, so that a binary that crashes ends only this process.
  * Prints the logits of a few tokens as JSON.
  *   node self-test.js MODEL INSTRUCTIONS|cuda [CUDA LIBRARY]
  */

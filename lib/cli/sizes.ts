@@ -1,11 +1,11 @@
-/** Sizes and times for people. */
+/** Formats sizes and times for people. */
 export function sizeText(bytes: number): string {
   if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(2)} GB`;
   if (bytes >= 1e6) return `${(bytes / 1e6).toFixed(1)} MB`;
   return `${(bytes / 1e3).toFixed(1)} kB`;
 }
 
-/** Of a bar, which has words instead of seconds while it cannot tell. */
+/** Time left in a progress bar; in words while it is unknown. */
 export function timeText(seconds: number): string {
   if (!Number.isFinite(seconds)) return '-';
   if (seconds < 60) return `${seconds}s`;

@@ -1,4 +1,4 @@
-/** How fast a generation was, for people and for programs. */
+/** The speed of a generation, for people and for programs. */
 import type { GenerationResult } from '../generation/generation-result.js';
 
 export interface Speed {

@@ -1,11 +1,11 @@
-/** Bytes of files and pipes as text: in UTF-8 or, where a byte-order mark says so, UTF-16. The mark itself is no text. */
+/** Bytes of files and pipes as text: in UTF-8 or, if a byte-order mark says so, UTF-16. The mark itself is not part of the text. */
 import { TextDecoder } from 'node:util';
 
 import { isUtf8 } from 'node:buffer';
 
 import { CachalotError } from '../errors.js';
 
-/** `name` is the file, for the error. Throws io for what is no such text: a character put in its place would be an answer to something else. */
+/** `name` is the file, for the error. Throws io for bytes that are not such text: with replacement characters the answer would be to another text. */
 export function decodeText(bytes: Buffer, name: string): string {
   const utf16 = markOf(bytes);
   if (utf16 !== undefined) return decodeUtf16(bytes, utf16, name);
@@ -15,13 +15,13 @@ export function decodeText(bytes: Buffer, name: string): string {
   throw noText(name, `line ${line} is not UTF-8`);
 }
 
-/** Of UTF-8, as they are; UTF-16 is turned into UTF-8 first. Lines that are not UTF-8 are for the caller to see. */
+/** Bytes of UTF-8 text stay; UTF-16 is first converted to UTF-8. The caller checks whether the lines are UTF-8. */
 export function textLines(bytes: Buffer, name: string): Buffer[] {
   const utf16 = markOf(bytes);
   return linesOf(utf16 ? Buffer.from(decodeUtf16(bytes, utf16, name)) : withoutMark(bytes));
 }
 
-/** What stands between new lines. */
+/** The parts between new lines. */
 export function linesOf(bytes: Buffer): Buffer[] {
   const lines: Buffer[] = [];
   let from = 0;
@@ -33,9 +33,9 @@ export function linesOf(bytes: Buffer): Buffer[] {
   return lines;
 }
 
-/** Turns pieces of a stream into UTF-8 as they come; only UTF-16 with its mark is changed, into text without one. The last piece may be empty. */
+/** Converts pieces of a stream to UTF-8 as they come. Only UTF-16 with its mark is changed, and loses the mark. The last piece may be empty. */
 export function utf8Converter(name: string): (piece: Buffer, isLast: boolean) => Buffer {
-  let first: Buffer | undefined = Buffer.alloc(0); // until a mark would be there
+  let first: Buffer | undefined = Buffer.alloc(0); // kept until a mark would be complete
   let decoder: TextDecoder | undefined;
   return (piece, isLast) => {
     let bytes = piece;

@@ -1,9 +1,9 @@
-/** The lines of a file that may have been cut off in the middle of the last one. */
+/** The lines of a file whose last line may be cut off. */
 import { readSync } from 'node:fs';
 
 const CHUNK_BYTES = 1 << 20;
 
-/** The lines that end; then where they do, and what is behind them. */
+/** The complete lines; then the position where they end, and the bytes after it. */
 export function* readWholeLines(
   file: number,
 ): Generator<string, { end: number; rest: Buffer }, void> {

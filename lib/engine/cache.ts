@@ -1,4 +1,4 @@
-/** The engine's cache of keys and values: what is put there on purpose, and kept. */
+/** The engine's cache of keys and values: contexts are added and pinned here. */
 import { checkMessages } from '../chat/messages.js';
 import type { Message } from '../chat/messages.js';
 import { isTemplateOptions } from '../chat/template-options.js';
@@ -21,22 +21,22 @@ import { evaluate } from './evaluate.js';
 export interface AddOptions {
   /** Keeps it until it is released. Otherwise it stays as long as there is room. Default false. */
   pin?: boolean | undefined;
-  /** 0 to 100: others are given up before those of a higher priority. Default 35. */
+  /** 0 to 100: contexts of a lower priority are evicted first. Default 35. */
   priority?: number | undefined;
-  /** How long it is kept after its last use, in milliseconds; a pin ends then, too. Default: no limit. */
+  /** How long it is kept after its last use, in milliseconds; its pin ends then, too. Default: no limit. */
   ttlMs?: number | undefined;
-  /** Part of what the cache finds it by; only prompts of the same namespace can use it. Default: the engine's. */
+  /** Part of the key under which the cache finds it; only prompts of the same namespace can use it. Default: the engine's. */
   namespace?: string | undefined;
   /** Whether names of special tokens in a text mean those tokens. Default false. */
   specialTokens?: boolean | undefined;
   /** Of a conversation: variables of the chat template. */
   templateOptions?: TemplateOptions | undefined;
   signal?: AbortSignal | undefined;
-  /** Called as the text is computed, with tokens done and tokens in all. */
+  /** Called while the text is computed, with the tokens done so far and the tokens in all. */
   onProgress?: (progress: { tokens: number; totalTokens: number }) => void;
 }
 
-/** How much of a text is computed between two calls of `onProgress`. */
+/** How many tokens are computed between two calls of `onProgress`. */
 const PROGRESS_TOKENS = 2048;
 
 export class Cache {
@@ -48,8 +48,8 @@ export class Cache {
   }
 
   /**
-   * Computes the keys and values of a text, a conversation, or token ids, unless they are there already. Prompts that
-   * begin with the context then begin where it ends. What is pinned counts in whole blocks of 32 tokens.
+   * Computes the keys and values of a text, a conversation, or token ids, unless they are cached already. Prompts that
+   * begin with the context then start where it ends. Pinned contexts count in whole blocks of 32 tokens.
    *
    * @example
    * const doc = await engine.cache.add(longText, { pin: true });
@@ -77,20 +77,20 @@ export class Cache {
     return context;
   }
 
-  /** Keeps a context until it is released; computes again what has been given up meanwhile. */
+  /** Keeps a context until it is released. If its keys and values have been evicted, computes them again. */
   async pin(context: Context, options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
     const { signal } = checkOptions(options, { signal: isSignal });
     this.#engine.tokensOf(context);
-    // A pin that has a time to live may have ended.
+    // A pin with a time to live may have ended.
     if (!context.pinned || context.ttlMs > 0) await this.compute(context, true, { signal });
   }
 
-  /** Lets a context go. Its keys and values become ordinary cache; the context cannot be used any more. */
+  /** Releases a context. Its keys and values become ordinary cache; the context cannot be used any more. */
   release(context: Context): void {
     isContext('context', context).release();
   }
 
-  /** Forgets all keys and values that no request uses and nothing pins. */
+  /** Forgets all keys and values that no request uses and no pin keeps. */
   clear(): void {
     this.#engine.core.native.clearCache();
   }
@@ -116,7 +116,7 @@ export class Cache {
     const { core } = this.#engine;
     const { ids, namespace, priority, ttlMs } = context;
     const engine = { core, namespace };
-    // Each part continues the one before, which is in the cache by then.
+    // Each part continues the previous one, which is in the cache by then.
     for (let end = PROGRESS_TOKENS; onProgress && end < ids.length; end += PROGRESS_TOKENS) {
       await evaluate(engine, { kind: 'prefill', tokens: ids.subarray(0, end) }, signal);
       onProgress({ tokens: end, totalTokens: ids.length });
@@ -126,7 +126,7 @@ export class Cache {
     try {
       onProgress?.({ tokens: ids.length, totalTokens: ids.length });
     } catch (error) {
-      core.unpin(pin); // nobody will have the context
+      core.unpin(pin); // no caller receives the context
       throw error;
     }
     if (pin !== 0) context.hold(pin);

@@ -1,4 +1,4 @@
-/** A text whose keys and values are in the cache, for prompts to begin with. */
+/** A text whose keys and values are in the cache, so that prompts can begin with it. */
 import type { Check } from '../checks/check-options.js';
 import { invalidArgument } from '../errors.js';
 import type { EngineCore } from './engine-core.js';
@@ -12,11 +12,11 @@ import type { EngineCore } from './engine-core.js';
 export class Context implements Disposable {
   /** @internal */
   readonly ids: Int32Array;
-  /** Part of what the cache finds it by. */
+  /** Part of the key under which the cache finds it. */
   readonly namespace: string;
-  /** 0 to 100: how long its keys and values are kept beside others'. */
+  /** 0 to 100: its keys and values are evicted after those of a lower priority. */
   readonly priority: number;
-  /** How long they are kept after their last use, in milliseconds; 0: as long as there is room, or it is pinned. */
+  /** How long they are kept after their last use, in milliseconds; 0: as long as there is room, or the context is pinned. */
   readonly ttlMs: number;
   readonly #core: EngineCore;
   #pin = 0;
@@ -55,7 +55,7 @@ export class Context implements Disposable {
     return this.#released;
   }
 
-  /** @internal Whether it is one indeed, and nothing made to look like one. */
+  /** @internal Whether it is a real Context, not an object that looks like one. */
   static isOne(value: unknown): value is Context {
     return typeof value === 'object' && value !== null && #core in value;
   }
@@ -65,7 +65,7 @@ export class Context implements Disposable {
     return this.#core === core;
   }
 
-  /** @internal Takes over a pin; one that it already has is given back. */
+  /** @internal Takes over a pin; a pin that it already has is given back. */
   hold(pin: number): void {
     const previous = this.#pin;
     if (this.#released) return this.#core.unpin(pin);

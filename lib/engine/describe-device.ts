@@ -11,7 +11,7 @@ export function describeDevice({ kind, name, instructions, threads, note }: Engi
   const [parts, unit] =
     kind === 'cuda'
       ? [[kind, name, instructions], 'multiprocessor']
-      : [[kind, instructions], 'thread']; // everybody knows their CPU, and its name is long
+      : [[kind, instructions], 'thread']; // users know their CPU, and its name is long
   const count = `${threads} ${unit}${threads === 1 ? '' : 's'}`;
   return `${[...parts, count].join(', ')}${note === undefined ? '' : `; ${note}`}`;
 }

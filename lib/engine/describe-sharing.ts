@@ -1,8 +1,8 @@
-/** What sequences shared in the last steps, in words. */
+/** Puts into words what sequences shared in the last steps. */
 import { reading } from '../checks/check-options.js';
 import type { SharedGroup, StepExplanation } from '../native.js';
 
-/** A few lines for people: the last step that shared anything, and the groups in it. */
+/** A few lines for people: the last step that shared keys and values, and the ranges that it shared. */
 export function describeSharing(steps: readonly StepExplanation[]): string {
   return reading('steps', () => describeSteps(steps));
 }

@@ -21,14 +21,14 @@ export interface TokenLogprob {
 }
 
 export interface RequestHandlers {
-  /** Who listens to the course of requests, if anybody does. */
+  /** Receives the events of the request, if there is a listener. */
   events?: RequestEvents | undefined;
   onToken(token: TokenLogprob, top: TokenLogprob[]): void;
-  /** The last call for a request, whatever happened. */
+  /** The last call for a request, in every case. */
   onFinish(finish: NativeFinish): void;
 }
 
-/** Engines with requests in flight: nobody else may hold them. */
+/** Engines with requests in flight. They must stay alive even if no other reference exists. */
 const busy = new Set<EngineCore>();
 
 /** Ends the native half of an engine that was dropped without `dispose`. */
@@ -53,13 +53,13 @@ export class EngineCore {
     onLoading?: (bytes: number, totalBytes: number) => void,
     loader: EngineLoader = native(),
   ): Promise<EngineCore> {
-    // The addon holds this callback as long as the engine lives; a weak reference lets an engine that nobody
-    // holds be collected, and its native half with it. It lets go of who listens to the loading, too, who may
-    // well hold the engine.
+    // The addon holds this callback as long as the engine lives. With a weak reference, an engine that is no longer referenced
+    // can be collected, and its native half with it. The listener to the loading is dropped after the load, because it may
+    // hold the engine.
     const core: { made?: WeakRef<EngineCore>; onLoading?: typeof onLoading } = { onLoading };
-    const thrown: unknown[] = []; // by the listener, whom nobody else would hear
+    const thrown: unknown[] = []; // by the listener; no other code would see them
     const onEvents = (events: NativeEvents) => {
-      // Both may come at once: what JavaScript has not heard yet is one message.
+      // One message may carry both: everything that JavaScript has not received yet is merged.
       if (events.loadedBytes !== undefined && thrown.length === 0) {
         try {
           core.onLoading?.(events.loadedBytes, events.totalBytes!);
@@ -117,19 +117,19 @@ export class EngineCore {
     return this.#nextPin++;
   }
 
-  /** Announces a batch of so many items as `sharedWithNext` has, and returns its number. */
+  /** Announces a batch of `sharedWithNext.length` items, and returns its number. */
   beginBatch(sharedWithNext: Int32Array): number {
     const batch = this.#nextBatch++;
     this.native.beginBatch(batch, sharedWithNext);
     return batch;
   }
 
-  /** An item of a batch that will not be submitted; one that has ended is ignored. */
+  /** An item of a batch that will not be submitted. An item that has ended is ignored. */
   skipBatchItem({ batch, rank }: { batch: number; rank: number }): void {
     if (!this.#disposal) this.#engine.skipBatchItem(batch, rank);
   }
 
-  /** Lets a pinned context go; unknown numbers are ignored. */
+  /** Drops a pin; unknown numbers are ignored. */
   unpin(pin: number): void {
     if (!this.#disposal) this.#engine.unpin(pin);
   }
@@ -161,7 +161,7 @@ export class EngineCore {
     this.guard(id, () => handlers.onFinish(finish));
   }
 
-  /** One request's handler must not cost the others their events: what it throws is thrown later, alone. */
+  /** An error of one request's handler must not cost other requests their events: it is thrown later, alone. */
   private guard(id: number, call: () => void): void {
     try {
       call();
@@ -173,7 +173,7 @@ export class EngineCore {
     }
   }
 
-  /** Lets later loads map what this one has packed. Goes on beside everything else; that it fails harms nobody. */
+  /** Saves the packed weights, so that later loads can map them. Runs in the background; a failure affects nothing else. */
   keepLayout(layouts: LayoutCache, found: FoundLayout): void {
     if (this.#engine.description().weights !== 'packed') return;
     const { weightBytes } = this.#engine.stats();

@@ -1,4 +1,4 @@
-/** What sessions, batches and the cache share of their engine: its core, and the way from text to its tokens. */
+/** What sessions, batches and the cache share of their engine: its core, and the steps from text to tokens. */
 import { Conversations } from '../chat/conversations.js';
 import type { RenderOptions } from '../chat/conversations.js';
 import type { SaidMessage } from '../chat/guard-names.js';
@@ -11,10 +11,10 @@ import { isContext } from './context.js';
 import type { Context } from './context.js';
 import type { EngineCore } from './engine-core.js';
 
-/** What a generation goes on from. */
+/** The prompt that a generation continues. */
 export interface Prompt {
   ids: Int32Array;
-  /** White space that the template writes before an answer, and this prompt leaves to the model. */
+  /** White space that the template writes before an answer and that this prompt leaves to the model. */
   gap?: string;
   /** See `GenerationResult`. */
   systemMerged?: boolean;
@@ -53,7 +53,7 @@ export class EngineParts {
     return before ? concatenate(before, ids) : ids;
   }
 
-  /** What a model is asked that is to answer a conversation, or to go on with its answer. */
+  /** The prompt that asks the model to answer a conversation, or to continue its last answer. */
   async encodeConversation(
     messages: readonly SaidMessage[],
     given: PromptOptions = {},
@@ -68,7 +68,7 @@ export class EngineParts {
     return { ids, systemMerged, gap: gap?.said ?? '' };
   }
 
-  /** The ids of a conversation as it stands, for others to begin with. */
+  /** The ids of a conversation as it stands, as a prefix for others. */
   async encodeWhole(
     messages: readonly SaidMessage[],
     given: PromptOptions = {},
@@ -79,7 +79,7 @@ export class EngineParts {
     return this.encodeRendered(text, options);
   }
 
-  /** The ids of what a template has made, after those of a context, if there is one. */
+  /** The ids of a template's text, after those of a context, if there is one. */
   async encodeRendered(
     text: string,
     { context, signal }: Pick<PromptOptions, 'context' | 'signal'>,
@@ -89,12 +89,12 @@ export class EngineParts {
     return before ? concatenate(before, this.withoutBos(ids)) : ids;
   }
 
-  /** A template writes the first token of a text itself; after other text it is not the first. */
+  /** A template writes the first token of a text itself. After other text, the template's text is not the beginning. */
   withoutBos(ids: Int32Array): Int32Array {
     return ids[0] !== undefined && ids[0] === this.tokenizer.bos ? ids.subarray(1) : ids;
   }
 
-  /** What a request finds in the cache: a context is found in its own namespace only. */
+  /** The namespace of a request: a context is found in its own namespace only. */
   namespaceOf(given: string | undefined, context?: Context): string {
     if (context === undefined) return given ?? this.namespace;
     if (given !== undefined && given !== context.namespace)
@@ -111,7 +111,7 @@ export class EngineParts {
     return context.ids;
   }
 
-  /** Refuses a text that cannot fit, however it is cut, before it is cut. */
+  /** Refuses a text that is too long for the context however it is tokenized, before it is tokenized. */
   async encode(text: string, options: EncodeOptions, signal?: AbortSignal): Promise<Int32Array> {
     const { contextLength } = this.core.native.description();
     if (text.length > contextLength * this.tokenizer.longestToken) {
@@ -123,21 +123,21 @@ export class EngineParts {
     return this.#thread.encode(text, options, signal);
   }
 
-  /** The ids of a text that goes on from other text. */
+  /** The ids of a text that continues other text. */
   readonly encodeRest = (text: string) => this.encode(text, { continues: true });
 
-  /** Blocks this thread for as long as the text takes. */
+  /** Blocks this thread while it tokenizes the text. */
   encodeNow(text: string, options: EncodeOptions): Int32Array {
     return this.#thread.encodeNow(text, options);
   }
 
-  /** The text of tokens that the model has. */
+  /** The text of tokens of the model's vocabulary. */
   decode(tokens: Int32Array): string {
     checkIds('tokens', tokens, this.core.native.description().vocabulary);
     return this.tokenizer.decode(tokens);
   }
 
-  /** The tokens in whose text one of `texts` is. */
+  /** The tokens whose text contains one of `texts`. */
   readonly tokensWith = (texts: readonly string[]) => this.#thread.tokensWith(texts);
 
   async dispose(): Promise<void> {

@@ -1,4 +1,4 @@
-/** Requests that compute and generate nothing: log-probabilities of a text, logits of some rows, keys and values. */
+/** Requests that compute but generate nothing: log-probabilities of a text, logits of some rows, keys and values. */
 import { abortError } from '../errors.js';
 import type { CachalotError } from '../errors.js';
 import type { NativeFinish } from '../native.js';
@@ -9,7 +9,7 @@ import { watchRequest } from '../request/request-events.js';
 import { onAbort } from '../signals/abort.js';
 import type { EngineCore } from './engine-core.js';
 
-/** What is asked, and of "prefill" how its keys and values are kept. */
+/** What is computed; for "prefill" also how its keys and values are kept. */
 export interface Evaluation extends Partial<
   Pick<EngineRequest, 'rows' | 'pin' | 'priority' | 'ttlMs'>
 > {
@@ -47,7 +47,7 @@ function errorOf(finish: NativeFinish, signal?: AbortSignal): CachalotError | un
   return finish.reason === 'error' ? finishError(finish) : abortError(signal);
 }
 
-/** The same memory as an array that `instanceof` knows where the package runs: in test runners the addon is of another realm. */
+/** The same memory as an array of this realm, so that `instanceof` works: in test runners the addon belongs to another realm. */
 function ofThisRealm({ buffer, byteOffset, length }: Float32Array): Float32Array {
   return new Float32Array(buffer, byteOffset, length);
 }

@@ -1,4 +1,4 @@
-/** Loads a model: its weights and its vocabulary at the same time. Both are there in the end, or neither. */
+/** Loads a model: its weights and its vocabulary at the same time. Either both are loaded, or neither. */
 import { isPath } from '../checks/check-options.js';
 import { CachalotError, abortError } from '../errors.js';
 import { resolveModel } from '../models/pull.js';
@@ -12,7 +12,7 @@ import { EngineCore } from './engine-core.js';
 import { EngineParts } from './engine-parts.js';
 import { isOnGpu, layoutCacheOf, nativeOptionsOf } from './native-options.js';
 
-/** `internal`: options that are not for users. `loader`: another addon than ours. */
+/** `internal`: options that are not for users. `loader`: another addon instead of ours. */
 export async function loadModel(
   model: string,
   given: LoadOptions,
@@ -47,8 +47,8 @@ export async function loadModel(
 }
 
 /**
- * Both halves of a model; if one of them fails, the other is ended. If both do, the weights' error is told: what is wrong with the
- * files is wrong for the vocabulary, too.
+ * Both halves of a model; if one of them fails, the other is ended. If both fail, the weights' error is thrown: what is wrong with
+ * the files is also wrong for the vocabulary.
  */
 async function bothOf(loading: Promise<EngineCore>, opening: Promise<TokenizerThread>) {
   const [core, thread] = await Promise.allSettled([loading, opening]);
@@ -58,7 +58,7 @@ async function bothOf(loading: Promise<EngineCore>, opening: Promise<TokenizerTh
   throw core.status === 'rejected' ? core.reason : (thread as PromiseRejectedResult).reason;
 }
 
-/** The engine's core, with the weights that an earlier load has laid out if they are of the very file that is loaded. */
+/** The engine's core. It uses the packed weights of an earlier load if they were made of exactly the file that is loaded. */
 async function loadCore(
   path: string,
   options: NativeEngineOptions,
@@ -74,11 +74,11 @@ async function loadCore(
     loader,
   );
   if (!found?.path || (await layouts!.isUnchanged(found))) return core;
-  await core.dispose(); // the file was replaced while it was opened
+  await core.dispose(); // the file was replaced while it was being opened
   return EngineCore.load(path, options, onLoading, loader);
 }
 
-/** A model may have a few more rows than tokens, to fill up a multiple of something. */
+/** A model may have a few more rows than tokens, because its matrix is padded to a multiple. */
 function checkSizes(tokens: number, rows: number): void {
   if (tokens <= rows && tokens >= 0.9 * rows) return;
   throw new CachalotError(

@@ -1,4 +1,4 @@
-/** From the options of `Engine.load` to those that C++ receives: everything filled in, and what depends on this machine. */
+/** Turns the options of `Engine.load` into those that C++ receives: defaults filled in, and values that depend on this machine. */
 import { join } from 'node:path';
 
 import { integerIn } from '../checks/check-options.js';
@@ -15,11 +15,11 @@ import { machineName } from '../system/processor.js';
 export function isOnGpu(options: NativeEngineOptions): boolean {
   const { device, cudaLibrary, instructions, kvFormat } = options;
   if (device !== 'auto') return device !== 'cpu';
-  if (instructions !== 'auto' || kvFormat === 'f32') return false; // said of the CPU only
+  if (instructions !== 'auto' || kvFormat === 'f32') return false; // these two exist on the CPU only
   return native().cuda(cudaLibrary).devices.length > 0;
 }
 
-/** Empty where there is no home: costs are measured at each load then. */
+/** Empty if the user has no home folder: costs are then measured at each load. */
 function costsFolder(cacheDir: string | undefined): string {
   try {
     return join(cacheFolder(cacheDir), 'costs');
@@ -28,7 +28,7 @@ function costsFolder(cacheDir: string | undefined): string {
   }
 }
 
-/** Undefined where it is not wanted, or where there is no home. */
+/** Undefined if it is switched off, or if the user has no home folder. */
 export function layoutCacheOf(options: Readonly<LoadOptions>): LayoutCache | undefined {
   const { layoutCache, cacheDir } = fillIn(LOAD, options);
   if (layoutCache === false) return undefined;
@@ -39,7 +39,7 @@ export function layoutCacheOf(options: Readonly<LoadOptions>): LayoutCache | und
   }
 }
 
-/** `options` have been checked. Throws invalid_argument for more keys and values than memory can hold. */
+/** `options` have been checked. Throws invalid_argument if memory cannot hold so many keys and values. */
 export function nativeOptionsOf(options: Readonly<LoadOptions>): NativeEngineOptions {
   const resolved: NativeEngineOptions = {
     ...nativeFields(LOAD, options),

@@ -1,4 +1,4 @@
-/** One at a time for each path: in this process by a promise, between processes by a lock. */
+/** Work on a path, one at a time: within this process by a promise, between processes by a lock. */
 import { dirname, resolve } from 'node:path';
 
 import { abortError } from '../errors.js';
@@ -10,7 +10,7 @@ import { makePrivateFolder } from './private.js';
 const running = new Map<string, Promise<unknown>>();
 
 /**
- * Runs `work` when nobody else does so for the same path. Its signal is the caller's, and ends the work when the lock is lost.
+ * Runs `work` while no other work runs for the same path. Its signal is the caller's, and also aborts when the lock is lost.
  * Throws io, aborted, or what the work throws.
  */
 export async function exclusively<T>(
@@ -52,13 +52,13 @@ async function underLock<T>(
   } finally {
     both.release();
   }
-  // What is done is done, also where the disk has no room left for what a release takes.
+  // The work is done, even if the disk has no room for the files that a release needs.
   await lock.release().catch(() => undefined);
-  if (lock.lost.aborted) throw lostError(`${path}.lock`); // two have written the same files
+  if (lock.lost.aborted) throw lostError(`${path}.lock`); // two processes have written the same files
   return result;
 }
 
-/** However it ends, or sooner with an abort. */
+/** Waits for `other`, whether it succeeds or fails; an abort ends the wait. */
 async function settled(other: Promise<unknown>, signal: AbortSignal | undefined): Promise<void> {
   if (signal?.aborted) throw abortError(signal);
   await new Promise<void>((done, fail) => {

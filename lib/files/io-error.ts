@@ -1,7 +1,7 @@
-/** What the file system refuses, as an error that names the file, the reason in words and what to do. */
+/** Turns an error of the file system into one that names the file, the reason in words, and what to do. */
 import { CachalotError } from '../errors.js';
 
-/** Reasons in words, by the system's code; what is not here keeps the system's own message. */
+/** Reasons in words, by the system's code; other codes keep the system's own message. */
 const REASONS: Record<string, string> = {
   EACCES: 'permission denied',
   EPERM: 'the system does not permit it',

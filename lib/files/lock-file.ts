@@ -1,4 +1,4 @@
-/** What is seen of a lock from outside: who holds it, and whether he shows life. */
+/** A lock as other processes see it: who holds it, and whether the holder is alive. */
 import { constants } from 'node:fs';
 import { lstat, open } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -7,26 +7,26 @@ import { lifeOf, ownIdentity } from './process-identity.js';
 import type { Life, ProcessIdentity } from './process-identity.js';
 import { kindOf } from './regular-file.js';
 
-/** Whom somebody waits for. */
+/** The holder that a process waits for. */
 export interface LockHolder {
-  /** "process 123 on HOST, since TIME", or that the lock does not say. */
+  /** "process 123 on HOST, since TIME", or a text saying that the lock does not name its holder. */
   description: string;
-  /** False as long as nothing but the lock itself speaks for it: junk looks the same. */
+  /** False while the lock file is the only evidence of a holder: a file with other content looks the same. */
   isAlive: boolean;
 }
 
 export interface LockPeriods {
-  /** The holder renews the lock so often. */
+  /** The interval at which the holder renews the lock. */
   beatMs: number;
-  /** Who waits looks so often. */
+  /** The interval at which waiting processes look. */
   pollMs: number;
-  /** A lock that is not renewed while somebody looks on for so long has no holder. */
+  /** A lock that is not renewed for so long, while a process watches it, has no holder. */
   staleMs: number;
-  /** The same for a process that is there, and may be stopped or busy. */
+  /** The same if the holder's process exists: it may be stopped or busy. */
   stuckMs: number;
 }
 
-/** A holder whose event loop is blocked, or whose file system hangs, is silent for seconds; nobody is for a minute. */
+/** A holder whose event loop is blocked, or whose file system hangs, is silent for seconds, but never for a minute. */
 export const LOCK_PERIODS: LockPeriods = {
   beatMs: 5_000,
   pollMs: 200,
@@ -44,7 +44,7 @@ export function newRecord(token: string): LockRecord {
   return { token, ...ownIdentity(), host: hostname(), since: new Date().toISOString() };
 }
 
-/** The part of a file's status that counts; named here, so that the package's types need none of Node's. */
+/** The fields of a file's status that matter. They are declared here, so that the package's types do not need Node's. */
 interface LockStatus {
   ino: bigint;
   isFile(): boolean;
@@ -54,18 +54,18 @@ interface LockStatus {
   isSocket(): boolean;
 }
 
-/** A lock as it is at one moment. */
+/** A lock as seen at one moment. */
 export interface Sighting {
-  /** Changes when the lock is renewed, or is another one. */
+  /** Changes when the lock is renewed or replaced. */
   state: string;
-  /** Undefined for what we have not written, or not yet. */
+  /** Undefined if the content is not ours, or not written yet. */
   record: LockRecord | undefined;
   status: LockStatus;
 }
 
 const MOST_BYTES = 4096;
 
-/** Undefined if there is none. Opens it, since network file systems tell news to who opens a file. */
+/** Undefined if there is no lock. Opens the file, because network file systems show changes only to a process that opens it. */
 export async function sight(path: string): Promise<Sighting | undefined> {
   const { O_RDONLY, O_NONBLOCK = 0, O_NOFOLLOW = 0 } = constants;
   const file = await open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW).catch(() => undefined);
@@ -84,7 +84,7 @@ export async function sight(path: string): Promise<Sighting | undefined> {
     };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT' || code === 'ESTALE') return undefined; // removed while we looked
+    if (code === 'ENOENT' || code === 'ESTALE') return undefined; // removed in the meantime
     throw error;
   } finally {
     await file?.close();
@@ -104,7 +104,7 @@ function parse(text: string): LockRecord | undefined {
   }
 }
 
-/** Looks at one lock again and again. */
+/** Watches one lock. */
 export class LockWatch {
   readonly #path: string;
   readonly #periods: LockPeriods;
@@ -128,7 +128,7 @@ export class LockWatch {
     this.#last = sighting;
     if (sighting === undefined) return undefined;
     const isSame = last?.state === sighting.state;
-    // Only time that we looked on counts: the whole machine may have been asleep, and its clocks may jump.
+    // Only time spent watching counts: the whole machine may have been asleep, and its clocks may jump.
     this.#silentMs = isSame ? this.#silentMs + Math.min(passed, 2 * this.#periods.pollMs) : 0;
     if (!isSame)
       this.#hasBeaten = last?.record !== undefined && last.record.token === sighting.record?.token;

@@ -1,10 +1,10 @@
 /**
- * A lock between processes, also on different machines: FILE.lock, which says who holds it and is renewed as long as he does.
- * A lock that nobody renews is taken away by who waits for it, whatever it is: what a killed process left, junk, an empty file. A
- * holder that was stopped for longer than that learns that it has lost its lock.
+ * A lock between processes, also on different machines: FILE.lock, which names its holder and is renewed as long as it is held.
+ * A lock that is not renewed is removed by a waiting process, whatever it is: the rest of a killed process, junk, an empty file. A
+ * holder that was stopped for longer than that is told that it has lost its lock.
  *
- * Making the file is atomic. Taking it away is only done by who holds FILE.guard.lock, for the moment that it takes to see that
- * the lock is still the one that was judged: two who find the same stale lock never take away the lock that one of them has made since.
+ * Creating the file is atomic. Only the holder of FILE.guard.lock may remove the file, and it holds the guard just long enough to check
+ * that the lock is still the one that was judged. So two processes that find the same stale lock never remove a lock that one of them has made since.
  */
 import { randomUUID } from 'node:crypto';
 import { lstat, open, rm, rmdir } from 'node:fs/promises';
@@ -20,7 +20,7 @@ import { PRIVATE_FILE } from './private.js';
 
 export interface LockOptions {
   signal?: AbortSignal | undefined;
-  /** Hears whom the wait is for when it begins, and again when that one shows life. What it throws ends the wait. */
+  /** Called with the holder when the wait begins, and again when that holder shows life. If it throws, the wait ends. */
   onWait?: ((holder: LockHolder) => void) | undefined;
   periods?: LockPeriods;
 }
@@ -72,7 +72,7 @@ export class FileLock {
     }
   }
 
-  /** Aborts when somebody else has taken the lock, since this process did nothing for too long. */
+  /** Aborts when another process has taken the lock because this process was inactive for too long. */
   get lost(): AbortSignal {
     return this.#lost.signal;
   }
@@ -83,7 +83,7 @@ export class FileLock {
     try {
       if (!(await this.isHeld())) this.#lost.abort(lostError(this.#path));
       const { ino } = await this.#file.stat({ bigint: true });
-      const isOurs = ({ status }: Sighting) => status.ino === ino; // no other has it while ours is open
+      const isOurs = ({ status }: Sighting) => status.ino === ino; // no other file has this inode number while ours is open
       const guard = new LockWatch(guardOf(this.#path), this.#periods);
       while (!this.lost.aborted && !(await takeAwayIf(this.#path, isOurs, guard, true)))
         await sleep(this.#periods.pollMs);
@@ -98,7 +98,7 @@ export class FileLock {
     this.#renewing ??= this.writeAgain().finally(() => (this.#renewing = undefined));
   }
 
-  /** The same bytes again: the file system's own clock says when, and no reader ever sees half of another text. */
+  /** Writes the same bytes again: the time comes from the file system's own clock, and a reader never sees a partly changed text. */
   private async writeAgain(): Promise<void> {
     try {
       if (!(await this.isHeld())) {
@@ -107,9 +107,9 @@ export class FileLock {
         return;
       }
       await this.#file.write(this.#record, 0, this.#record.length, 0);
-      await this.#file.datasync(); // so that other machines hear of it
+      await this.#file.datasync(); // so that other machines see it
     } catch {
-      // A file system that fails for a moment: the next time may go better, and who waits is patient.
+      // A file system that fails for a moment may work the next time, and waiting processes are patient.
     }
   }
 
@@ -132,7 +132,7 @@ export function lostError(lock: string): CachalotError {
 
 const guardOf = (lock: string) => lock.replace(/\.lock$/, '.guard.lock');
 
-/** Undefined if there is something of that name. A lock that cannot be filled, as on a full disk, does not stay. */
+/** Undefined if the name is taken. A lock that cannot be filled, for example on a full disk, is removed. */
 async function make(lock: string): Promise<{ file: FileHandle; record: Buffer } | undefined> {
   const record = Buffer.from(`${JSON.stringify(newRecord(randomUUID()))}\n`);
   const file = await openNew(lock);
@@ -158,7 +158,7 @@ function takeAway(lock: string, stale: Sighting, guard: LockWatch): Promise<bool
   return takeAwayIf(lock, ({ state }) => state === stale.state, guard);
 }
 
-/** Removes the lock if it is still the one that was judged. False if another has the guard: try again. */
+/** Removes the lock if it is still the one that was judged. False if another process has the guard: try again. */
 async function takeAwayIf(
   lock: string,
   isJudged: (now: Sighting) => boolean,
@@ -166,7 +166,7 @@ async function takeAwayIf(
   isOwn = false,
 ): Promise<boolean> {
   const held = await openNew(guardOf(lock)).catch(async (error: unknown) => {
-    // There is no room for a guard: a lock of our own, which nobody may judge yet, goes without.
+    // There is no room for a guard. A lock of our own, which no process may judge yet, is removed without one.
     const now = isOwn ? await sight(lock) : undefined;
     if (!now || !isJudged(now)) throw error;
     await remove(lock, now);
@@ -174,7 +174,7 @@ async function takeAwayIf(
   });
   if (held === null) return true;
   if (!held) {
-    // It is held for moments: one that stays is of a process that was killed in one of them.
+    // A guard is held for moments: one that stays belongs to a process that was killed while it held it.
     const seen = await guard.look();
     if (seen?.isStale) await remove(guardOf(lock), seen.sighting);
     return false;
@@ -189,7 +189,7 @@ async function takeAwayIf(
   }
 }
 
-/** A folder only if it is empty: what is in there is somebody's. */
+/** Removes a folder only if it is empty: files in it belong to somebody. */
 async function remove(path: string, { status }: Sighting): Promise<void> {
   if (!status.isDirectory()) return rm(path, { force: true });
   await rmdir(path).catch((error: unknown) => {
@@ -197,7 +197,7 @@ async function remove(path: string, { status }: Sighting): Promise<void> {
   });
 }
 
-/** An abort ends it sooner; the caller looks for that. */
+/** An abort ends the wait sooner; the caller checks for it. */
 async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   await sleep(ms, undefined, signal ? { signal } : {}).catch(() => undefined);
 }

@@ -1,15 +1,15 @@
 /**
- * Whether a process that wrote its name into a file still lives. A number is not enough: after a restart of a container, or of
- * the machine, or just later, another process has it. On Linux a process is known by its number, when it began, the boot, and the
- * namespace that counts it; elsewhere we cannot tell, and say so.
+ * Whether a process that wrote its name into a file still lives. Its number is not enough: after a restart of the container or
+ * the machine, or just later, another process has the number. On Linux a process is identified by its number, its start time, the
+ * boot, and its PID namespace; on other systems the answer is 'unknown'.
  */
 import { readFileSync, readlinkSync } from 'node:fs';
 
 export interface ProcessIdentity {
   pid: number;
-  /** When it began, in ticks since the boot. */
+  /** When it started, in ticks since the boot. */
   start: string;
-  /** Where its number means something: this boot of this machine, this namespace. Empty: nowhere that we could tell. */
+  /** The scope of its number: this boot of this machine, this namespace. Empty if that is unknown. */
   scope: string;
 }
 
@@ -28,11 +28,11 @@ export function lifeOf({ pid, start, scope }: ProcessIdentity): Life {
   if (scope === '' || scope !== scopeOfNumbers()) return 'unknown';
   if (!exists(pid)) return 'dead';
   const there = statusOf(pid);
-  if (there === undefined) return 'unknown'; // some systems hide the processes of others
+  if (there === undefined) return 'unknown'; // some systems hide other users' processes
   return there.start === start && !there.hasEnded ? 'alive' : 'dead';
 }
 
-/** Empty where /proc is absent, or is that of another namespace. */
+/** Empty if /proc is absent, or belongs to another namespace. */
 function scopeOfNumbers(): string {
   try {
     if (readlinkSync('/proc/self') !== String(process.pid)) return '';
@@ -52,7 +52,7 @@ function exists(pid: number): boolean {
   }
 }
 
-/** From proc_pid_stat(5): fields 3 (state) and 22 (start), counted behind the name, which may hold anything. */
+/** From proc_pid_stat(5): fields 3 (state) and 22 (start), counted after the name, which may contain any character. */
 function statusOf(pid: number): { start: string; hasEnded: boolean } | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');

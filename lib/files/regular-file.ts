@@ -1,6 +1,6 @@
 /**
- * Reads files that should be files. A pipe without a writer would block its reader, and one of the few threads that do
- * Node's file work, for ever; a device may never end. Both are refused by their type, and files by a size.
+ * Reads regular files only. A pipe without a writer would block its reader, and with it one of the few threads for Node's
+ * file work, forever; a device may never end. Both are refused by their type, and files that are too large by their size.
  */
 import { constants as limits } from 'node:buffer';
 import { constants } from 'node:fs';
@@ -14,10 +14,10 @@ import { isOnlyOurs } from './private.js';
 
 const CHUNK_BYTES = 1 << 20;
 
-/** As much as one string can hold. */
+/** The longest string. */
 export const TEXT_BYTES = limits.MAX_STRING_LENGTH;
 
-/** What it is instead of a file, in words. */
+/** The type of a file that is not a regular file, in words. */
 export function kindOf(status: Pick<Stats, 'isDirectory' | 'isFIFO' | 'isSocket'>): string {
   if (status.isDirectory()) return 'a folder';
   if (status.isFIFO()) return 'a pipe';
@@ -32,22 +32,22 @@ export function notAFile(
   return new CachalotError('io', `cannot ${doing} '${path}': it is ${kindOf(status)}, not a file`);
 }
 
-/** Opens a file for reading without waiting for anybody. Throws io, also for what is no file. */
+/** Opens a file for reading without blocking. Throws io, also if it is not a regular file. */
 export async function openRegular(path: string, flags = 0): Promise<FileHandle> {
   try {
-    const before = await stat(path); // a device can mind being opened
+    const before = await stat(path); // opening a device can have effects
     if (!before.isFile()) throw notAFile('read', path, before);
     const file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | flags);
     const status = await file.stat();
     if (status.isFile()) return file;
     await file.close();
-    throw notAFile('read', path, status); // it has been exchanged
+    throw notAFile('read', path, status); // it was replaced between the two calls
   } catch (error) {
     throw ioError(error, 'read', path);
   }
 }
 
-/** All bytes of a file. Throws io, also for what is no file and for one of more than `maxBytes`. */
+/** All bytes of a file. Throws io, also if it is not a regular file or has more than `maxBytes`. */
 export async function readRegular(path: string, maxBytes: number): Promise<Buffer> {
   return readAll(await openRegular(path), path, maxBytes);
 }
@@ -69,7 +69,7 @@ export async function readTextIfPresent(
   });
 }
 
-/** The text of a file that only we, or root, can have written; undefined if it is anybody else's, or not there. */
+/** The text of a file that only we, or root, can have written; undefined if others can have written it, or if it does not exist. */
 export async function readOwnText(path: string, maxBytes: number): Promise<string | undefined> {
   try {
     const file = await openRegular(path, constants.O_NOFOLLOW ?? 0);
@@ -82,7 +82,7 @@ export async function readOwnText(path: string, maxBytes: number): Promise<strin
   }
 }
 
-/** Until it ends, whatever size the system says it has; closes it. */
+/** Reads up to the end, whatever size the system reports; closes the file. */
 async function readAll(file: FileHandle, path: string, maxBytes: number): Promise<Buffer> {
   try {
     const { size } = await file.stat();

@@ -1,4 +1,4 @@
-/** Deletes a file or a folder with all in it, if it is there. */
+/** Deletes a file or a folder with its contents, if it exists. */
 import { rm } from 'node:fs/promises';
 
 import { ioError } from './io-error.js';

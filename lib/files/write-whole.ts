@@ -1,6 +1,6 @@
 /**
- * Writes files whole or not at all: beside their place, onto the disk, then renamed. Whatever happens in between, a full
- * disk or a kill, what was there before stays as it was. (A file's other hard links keep the old content.)
+ * Writes files whole or not at all: to a file beside the target, onto the disk, then renamed. If anything fails in between, such as
+ * a full disk or a kill, the old file stays as it was. (A file's other hard links keep the old content.)
  */
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
@@ -13,13 +13,13 @@ import { ioError } from './io-error.js';
 import { PRIVATE_FILE } from './private.js';
 import { notAFile } from './regular-file.js';
 
-/** The content, or what writes it piece by piece. */
+/** The content, or a function that writes it piece by piece. */
 export type Content = string | Uint8Array | ((file: FileHandle) => Promise<void>);
 
-const MOST_LINKS = 40; // as Linux
+const MOST_LINKS = 40; // the limit of Linux
 
 /**
- * A user's file: one that is there keeps its mode and, as far as we may, its owner; a link is followed. A new file is for its owner
+ * A user's file: an existing one keeps its mode and, if permitted, its owner; a link is followed. A new file is for its owner
  * alone. Throws io, or what `content` throws.
  */
 export async function writeWhole(path: string, content: Content): Promise<void> {
@@ -27,22 +27,22 @@ export async function writeWhole(path: string, content: Content): Promise<void> 
     const target = await followLink(path);
     const before = await statusOf(target);
     if (before && !before.isFile()) throw notAFile('write', path, before);
-    if (before) await access(target, constants.W_OK); // to rename over it one needs no such right
+    if (before) await access(target, constants.W_OK); // renaming over a file needs no such right
     await writeBeside(target, content, before);
   });
 }
 
-/** A file of our own, such as a mark in a cache folder: it replaces what has its name, and is for its owner alone. */
+/** A file of our own, such as a mark in a cache folder: it replaces an existing file, and is for its owner alone. */
 export async function writeOwn(path: string, content: Content): Promise<void> {
   await orIoError(path, () => writeBeside(path, content, undefined));
 }
 
-/** Where a path leads, also if nothing is there yet. */
+/** The target of a path, also if it does not exist yet. */
 export async function followLink(path: string): Promise<string> {
   let target = path;
   for (let links = 0; links < MOST_LINKS; links++) {
     const next = await readlink(target).catch((error: unknown) => {
-      if (['EINVAL', 'ENOENT', 'UNKNOWN'].includes(codeOf(error) ?? '')) return undefined; // no link
+      if (['EINVAL', 'ENOENT', 'UNKNOWN'].includes(codeOf(error) ?? '')) return undefined; // not a link
       throw error;
     });
     if (next === undefined) return target;
@@ -56,7 +56,7 @@ async function writeBeside(
   content: Content,
   before: Stats | undefined,
 ): Promise<void> {
-  // A name of its own: that of the file may be as long as names can be. `.part` is what `cachalot models` shows as unfinished.
+  // A name of its own: the target's name may already have the greatest length. `cachalot models` shows `.part` as unfinished.
   const beside = join(dirname(path), `.cachalot-${randomBytes(6).toString('hex')}.part`);
   const file = await open(beside, 'wx', PRIVATE_FILE);
   try {
@@ -82,7 +82,7 @@ async function keepRights(file: FileHandle, { uid, gid, mode }: Stats): Promise<
   await file.chmod(mode & 0o777);
 }
 
-/** So that the new name survives a power cut, on systems that can say so. */
+/** Makes the new name survive a power cut, on systems that can do so. */
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r').catch(() => undefined);
   await folder?.sync().catch(() => undefined);
@@ -96,7 +96,7 @@ async function statusOf(path: string): Promise<Stats | undefined> {
   });
 }
 
-/** What `content` throws by itself, which is no matter of the file system, stays as it is. */
+/** Errors of `content` itself, which do not concern the file system, stay as they are. */
 async function orIoError(path: string, work: () => Promise<void>): Promise<void> {
   try {
     await work();

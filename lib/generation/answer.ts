@@ -1,6 +1,6 @@
 /**
- * The answer of a generation as it comes: tokens with the text that each has completed. The ids that say exactly this text are
- * what a session keeps.
+ * The answer of a generation as it grows: tokens, each with the text that it has completed. A session keeps the ids that say
+ * exactly this text.
  */
 import type { TokenLogprob } from '../engine/engine-core.js';
 import type { Detokenizer } from '../text/detokenizer.js';
@@ -22,7 +22,7 @@ interface Piece {
   nTokens: number;
 }
 
-/** Where a token's text ends in that of all tokens, and whether a character ends there. */
+/** Where a token's text ends within the text of all tokens, and whether a character ends there. */
 interface End {
   at: number;
   isWhole: boolean;
@@ -39,7 +39,7 @@ export class Answer {
     this.#assembler = new TextAssembler(detokenizer, stops);
   }
 
-  /** White space that the template writes before an answer, and a prompt leaves to the model: no part of the text. */
+  /** White space that the template writes before an answer and that a prompt leaves to the model: no part of the text. */
   set gap(gap: string) {
     this.#assembler.gap = gap;
   }
@@ -58,7 +58,7 @@ export class Answer {
     return this.tokens.map(({ text }) => text).join('');
   }
 
-  /** Tokens whose text is known: that of the last may still grow while something is held back. */
+  /** Tokens whose text is known. The last token's text may still grow while some text is held back. */
   get nReady(): number {
     const nTokens = this.tokens.length;
     return this.#assembler.holds && !this.#isOver ? Math.max(0, nTokens - 1) : nTokens;
@@ -71,7 +71,7 @@ export class Answer {
     if (text !== '') this.pieces.push({ text, nTokens: this.tokens.length });
   }
 
-  /** No more tokens come: what was held back is part of the text. */
+  /** No more tokens come: text that was held back becomes part of the answer. */
   end(): void {
     if (this.#isOver) return;
     const rest = this.#assembler.end();
@@ -84,7 +84,7 @@ export class Answer {
     this.#isOver = true;
   }
 
-  /** Its reader has left after so many tokens: nothing that comes later was said. */
+  /** The reader has left after so many tokens: later tokens are no part of the answer. */
   endAfter(nTokens: number): void {
     if (this.#isOver) return;
     this.tokens.length = Math.min(this.tokens.length, nTokens);
@@ -92,7 +92,7 @@ export class Answer {
     this.#isOver = true;
   }
 
-  /** The ids that say the text and nothing else, as far as whole tokens go, and the `rest` of it. */
+  /** The ids that say the text and nothing else, as far as whole tokens go, and the `rest` of the text. */
   said(): { ids: Int32Array; rest: string } {
     const whole = this.#assembler.droppedGap + this.text;
     const last = this.#ends[this.tokens.length - 1];

@@ -1,4 +1,4 @@
-/** What a generation asks of the engine, out of its options and what the model's tokenizer knows. */
+/** Builds the request of a generation from its options and the model's tokenizer. */
 import { checkIds } from '../checks/check-options.js';
 import type { NativeSampling } from '../native.js';
 import type { ResolvedOptions } from '../options/generate-options.js';
@@ -9,7 +9,7 @@ import type { GenerationSource } from './generation-source.js';
 
 type Source = Omit<GenerationSource, 'prompt'>;
 
-/** `created`: when the generation was asked for, by the clock of `performance`. */
+/** `created`: when the generation was started, by the clock of `performance`. */
 export async function generateRequest(
   source: Source,
   tokens: Int32Array,
@@ -41,7 +41,7 @@ async function samplingOf(
   return { ...resolveSampling(sampling, tokens, vocabulary), completion };
 }
 
-/** A stop string that is a special token's name is never part of a text: that token stops. */
+/** A stop string that is a special token's name never occurs in text: the token itself stops the answer. */
 function stopTokensOf(
   { core, tokenizer }: Source,
   { ignoreEos, stop, stopTokens }: ResolvedOptions,
@@ -52,7 +52,7 @@ function stopTokensOf(
   return Int32Array.from([...own, ...named, ...stopTokens]);
 }
 
-/** Of the deadline, once the prompt has become tokens; 0: none. */
+/** Milliseconds left of the deadline after the prompt has become tokens; 0: no deadline. */
 function remainingMs({ deadlineMs }: ResolvedOptions, created: number): number {
   if (deadlineMs === 0) return 0;
   return Math.max(1, Math.round(deadlineMs - (performance.now() - created)));

@@ -1,4 +1,4 @@
-/** What a generation has come to. */
+/** The result of a generation. */
 import type { NativeFinish } from '../native.js';
 import type { FinishReason } from '../request/finish.js';
 import type { Answer, GeneratedToken } from './answer.js';
@@ -13,7 +13,7 @@ export interface Usage {
 export interface Timings {
   /** From submission to the first step. */
   queuedMs: number;
-  /** From then to the first token. */
+  /** From the first step to the first token. */
   prefillMs: number;
   /** From the first token to the last. */
   decodeMs: number;
@@ -26,15 +26,15 @@ export interface GenerationResult {
   finishReason: FinishReason;
   usage: Usage;
   timings: Timings;
-  /** Sum of the tokens' log-probabilities. */
+  /** Sum of the log-probabilities of the generated tokens. */
   logprob: number;
-  /** Of each token, if `topLogprobs` is given; 0 gives those of the generated tokens alone. */
+  /** Of each token, if `topLogprobs` is given; with 0, only those of the generated tokens. */
   logprobs?: GeneratedToken[];
-  /** Whether the template has no place for a system message, so that its text stands at the beginning of the first user's. */
+  /** Whether the template has no place for a system message, so that its text stands at the beginning of the first user message. */
   systemMerged?: true;
 }
 
-/** `finish` is undefined where the engine was asked for nothing. */
+/** `finish` is undefined if no request was submitted to the engine. */
 export function summarize(
   answer: Answer,
   finish: NativeFinish | undefined,

@@ -13,17 +13,17 @@ export interface GenerationSource {
   kind: RequestKind;
   core: EngineCore;
   tokenizer: TokenTable;
-  /** The tokens in whose text one of some strings is. */
+  /** The tokens whose text contains one of some strings. */
   tokensWith: (texts: readonly string[]) => Promise<Int32Array>;
   namespace: string;
-  /** Which of several completions of the same prompt this is: its draws are its own. Default 0. */
+  /** Which of several completions of the same prompt this is. Each completion has its own draws. Default 0. */
   completion?: number | undefined;
-  /** Its place in a batch that the engine knows of. */
+  /** Its place in a batch that was announced to the engine. */
   place?: BatchPlace | undefined;
-  /** Of the batch; the request's own is in its options. */
+  /** The batch's signal; the request's own signal is in its options. */
   signal?: AbortSignal | undefined;
-  /** May take a while (templates). */
+  /** May take a while (chat templates). */
   prompt: () => Promise<Prompt> | Prompt;
-  /** Ids of text that goes on from other text: given where `said` is asked for. */
+  /** Ids of text that continues other text. Given where `said` is used. */
   encodeRest?: (text: string) => Promise<Int32Array>;
 }

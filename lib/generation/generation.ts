@@ -16,7 +16,7 @@ import type { GenerationResult } from './generation-result.js';
 import type { GenerationSource } from './generation-source.js';
 
 /**
- * Iterate a generation for its text in pieces, as it is made. Leaving the loop ends it.
+ * Iterate a generation for its text in pieces, as it is made. Leaving the loop ends the generation.
  *
  * @example
  * const generation = session.chat('Why is the sky blue?');
@@ -34,8 +34,8 @@ export class Generation implements AsyncIterable<string> {
   #request: number | undefined;
   #said: Int32Array = new Int32Array(0);
   #systemMerged = false;
-  #given = 0; // tokens whose text a loop has given out
-  #ignores = false; // what still comes: a stop string was found, or the reader has left
+  #given = 0; // tokens whose text a loop has received
+  #ignores = false; // whether later tokens are ignored: a stop string was found, or the reader has left
   #left = false;
   #finish: NativeFinish | undefined;
   #ended = false;
@@ -51,7 +51,7 @@ export class Generation implements AsyncIterable<string> {
     this.#options = options;
     this.#answer = new Answer(source.tokenizer.detokenizer(), options.stop);
     this.result = new Promise((resolve, reject) => (this.#settle = { resolve, reject }));
-    this.result.catch(() => undefined); // a reader of the text hears of the error there
+    this.result.catch(() => undefined); // a reader of the text receives the error there
     const signals = [options.signal, source.signal].filter((signal) => signal !== undefined);
     this.#releases = signals.map((signal) => onAbort(signal, () => this.abort(signal)));
     const aborted = signals.find((signal) => signal.aborted);
@@ -69,17 +69,17 @@ export class Generation implements AsyncIterable<string> {
     );
   }
 
-  /** Whether its reader left before the end; it then ends at the engine's next step. */
+  /** Whether its reader left before the end; the generation then ends at the engine's next step. */
   get left(): boolean {
     return this.#left;
   }
 
-  /** Whether it has ended, in whatever way. */
+  /** Whether it has ended, successfully or not. */
   get ended(): boolean {
     return this.#ended;
   }
 
-  /** @internal The ids of the text, known once it has ended: without those of a stop string, or of what nobody has read. */
+  /** @internal The ids of the text, known once it has ended: without those of a stop string, or of text that was never read. */
   get said(): Int32Array {
     return this.#said;
   }
@@ -90,14 +90,14 @@ export class Generation implements AsyncIterable<string> {
   }
 
   /**
-   * Ends the generation at the engine's next step: its loops give what there is and end, and its result holds the same,
+   * Ends the generation at the engine's next step. Its loops receive the text so far and end. Its result holds the same text,
    * with finishReason "aborted". An aborted `signal`, in contrast, makes it fail.
    */
   stop(): void {
     if (this.#ended || this.#finish) return;
     this.#left = true;
     if (this.#request === undefined)
-      this.end(undefined); // nothing has been asked of the engine yet
+      this.end(undefined); // no request has been submitted yet
     else this.cancel();
   }
 
@@ -111,7 +111,7 @@ export class Generation implements AsyncIterable<string> {
     );
   }
 
-  /** What there is, as it comes. A loop that is left has read all that was said. */
+  /** The pieces so far and those to come. When a loop is left, the answer ends with the piece it read last. */
   private async *follow<T>(
     nReady: () => number,
     item: (index: number) => T,
@@ -132,7 +132,7 @@ export class Generation implements AsyncIterable<string> {
       if (!complete) {
         if (!this.#ended && !this.#finish) this.#answer.endAfter(this.#given);
         this.stop();
-        await this.result.catch(() => undefined); // it has ended when the loop has
+        await this.result.catch(() => undefined); // it has ended when the loop has ended
       }
     }
   }
@@ -169,14 +169,14 @@ export class Generation implements AsyncIterable<string> {
     void this.conclude();
   }
 
-  /** Ends where the ids of all that was said are known. */
+  /** Called where the ids of the whole answer are known. */
   private async conclude(): Promise<void> {
     const { encodeRest } = this.#source;
     if (!encodeRest) return this.end(undefined);
     try {
       const { ids, rest } = this.#answer.said();
       const { tokenizer } = this.#source;
-      // Special tokens are no text: of them only the one that ended the answer is part of what was said.
+      // Special tokens are no text. Only the one that ended the answer is part of it.
       const end = this.#finish?.reason === 'stop' ? ids.length - 1 : -1;
       const said = ids.filter((id, i) => i === end || !tokenizer.isSpecial(id));
       this.#said = rest === '' ? said : Int32Array.from([...said, ...(await encodeRest(rest))]);

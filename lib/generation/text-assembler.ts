@@ -1,6 +1,6 @@
 /**
- * The text of an answer, out of its tokens as they come: bytes become characters, the gap before the answer is taken off, and the
- * text ends before a stop string. What is given out stays true: text that may still turn out to be no part of the answer is held.
+ * Makes the text of an answer from its tokens as they come: it turns bytes into characters, removes the gap before the answer, and
+ * ends the text before a stop string. Text that is given out is final: text that may turn out to be no part of the answer is held back.
  */
 import type { Detokenizer } from '../text/detokenizer.js';
 import { StopStrings } from '../text/stop-strings.js';
@@ -9,7 +9,7 @@ export class TextAssembler {
   readonly #detokenizer: Detokenizer;
   readonly #stops: StopStrings;
   #gap = '';
-  #beginning: string | undefined = ''; // as long as it may be the gap's
+  #beginning: string | undefined = ''; // as long as it may belong to the gap
   #nDropped = 0; // characters of the gap
   #nDecoded = 0;
 
@@ -18,7 +18,7 @@ export class TextAssembler {
     this.#stops = new StopStrings(stops);
   }
 
-  /** White space that the template writes before an answer, and a prompt leaves to the model: no part of the text. */
+  /** White space that the template writes before an answer and that a prompt leaves to the model: no part of the text. */
   set gap(gap: string) {
     this.#gap = gap;
   }
@@ -28,7 +28,7 @@ export class TextAssembler {
     return this.#nDropped === this.#gap.length;
   }
 
-  /** What of the gap the answer began with. */
+  /** The part of the gap with which the answer began. */
   get droppedGap(): string {
     return this.#gap.slice(0, this.#nDropped);
   }
@@ -53,14 +53,14 @@ export class TextAssembler {
     return this.#beginning !== undefined || this.#stops.holds || !this.isWhole;
   }
 
-  /** The text that is certain with this token; may be empty. */
+  /** The text that is certain after this token; may be empty. */
   push(id: number): string {
     const decoded = this.#detokenizer.push(id);
     this.#nDecoded += decoded.length;
     return this.#stops.push(this.withoutGap(decoded));
   }
 
-  /** No more tokens come: what was held back is part of the text. */
+  /** No more tokens come: text that was held back becomes part of the answer. */
   end(): string {
     const decoded = this.#detokenizer.end();
     this.#nDecoded += decoded.length;

@@ -1,4 +1,4 @@
-/** a.b, a['b'] and a[1:2], as jinja2's sandbox looks them up: a.b is a method first, a['b'] an item first. */
+/** a.b, a['b'] and a[1:2], looked up as in jinja2's sandbox: a.b is first a method, a['b'] first an item. */
 import { chargeItems, measured } from './budget.js';
 import { charactersOf, hasPairs } from './characters.js';
 import { TemplateError, unsupported } from './errors.js';
@@ -22,7 +22,7 @@ import {
 } from './values.js';
 import type { Value } from './values.js';
 
-/** What Python's values have beside the methods that we know. "!": what changes them, which the sandbox forbids. */
+/** Attributes of Python's values that we lack, which are refused by name. The sandbox forbids some of them, which change a value. */
 const OTHERS: Record<string, string> = {
   str: 'encode format_map maketrans translate',
   int: 'as_integer_ratio bit_count bit_length conjugate denominator from_bytes imag is_integer numerator real to_bytes',
@@ -41,7 +41,7 @@ const UNKNOWN = new Map(
   Object.entries(OTHERS).map(([type, names]) => [type, new Set(names.split(' '))]),
 );
 
-/** Names that a dict does not look up among its keys first. */
+/** Names that are not looked up among a dict's keys first. */
 const isOfDicts = (name: string) =>
   Object.hasOwn(METHODS['dict']!, name) || UNKNOWN.get('dict')!.has(name) || isUnsafe(name);
 
@@ -62,7 +62,7 @@ export function itemOf(of: Value, key: Value): Value {
   return attribute === undefined ? missing(of, key) : attribute;
 }
 
-/** An attribute that is no item, for the filter `attr`. */
+/** An attribute that is not an item, for the filter `attr`. */
 export function attributeOnly(of: Value, name: string): Value {
   const found = ownAttribute(of, name);
   return found === undefined ? missing(of, name) : found;

@@ -1,4 +1,4 @@
-/** Arguments to parameters, as Python gives them: what a function does not take is refused by name. */
+/** Matches arguments to parameters as Python does. An argument that a function does not take is refused by name. */
 import { TemplateError } from './errors.js';
 import { isTrue } from './operators.js';
 import { toIndex, toText } from './values.js';
@@ -12,7 +12,7 @@ export class Bound {
   readonly #names: readonly string[];
   readonly #values: (Value | undefined)[];
 
-  /** `parameters`: names; those that must be given end in "!", and "/" stands after those that cannot be given by name. */
+  /** `parameters`: names. Required ones end in "!", and "/" follows those that cannot be given by name. */
   constructor(what: string, { positional, named }: Arguments, parameters: string) {
     const all = parameters.split(' ').filter((name) => name !== '');
     const nameless = all.indexOf('/');
@@ -41,13 +41,13 @@ export class Bound {
     return this.#values[this.#names.indexOf(name)];
   }
 
-  /** `fallback` where it is not given; None is given. */
+  /** `fallback` if it is not given; None counts as given. */
   or<T>(name: string, fallback: T): Value | T {
     const value = this.get(name);
     return value === undefined ? fallback : value;
   }
 
-  /** As Python's truth of it. */
+  /** Its truth value in Python. */
   flag(name: string): boolean {
     const value = this.get(name);
     return value !== undefined && isTrue(value);
@@ -58,7 +58,7 @@ export class Bound {
     return value === undefined ? fallback : toIndex(value, this.label(name));
   }
 
-  /** None where it may be None, and where it is not given. */
+  /** undefined if it is None or not given. */
   optionalIndex(name: string): number | undefined {
     const value = this.get(name) ?? null;
     return value === null ? undefined : toIndex(value, this.label(name));
@@ -79,7 +79,7 @@ export class Bound {
   }
 }
 
-/** Items at the back for those who take any number; refuses names. */
+/** The positional arguments, for functions that take any number of them; refuses named ones. */
 export function positionalOnly(what: string, { positional, named }: Arguments): readonly Value[] {
   for (const name of named.keys()) throw new TemplateError(`${what} takes no argument "${name}"`);
   return positional;

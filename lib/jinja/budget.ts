@@ -1,30 +1,30 @@
 /**
- * What one rendering may make and do. A worker's heap limit ends the worker - but when a single allocation passes it, V8 ends
- * the whole process. So every text and every list is measured, before it is made where it can be long: docs/decisions/0006.
+ * Limits of one rendering. A worker's heap limit ends the worker, but a single allocation that passes the limit ends
+ * the whole process. So every text and list that can be long is measured before it is made: docs/decisions/0006.
  */
 import { TooLargeError, TooLongError } from './errors.js';
 
-/** Characters of one conversation, rendered or not: far beyond any context. */
+/** Characters of one text or conversation, rendered or not: far more than any context holds. */
 export const MAX_TEXT = 4 << 20;
 const MAX_ITEMS = 200_000;
-/** Characters and items that one rendering may make in all, and how many more for each character or value that it is given. */
+/** Characters and items that one rendering may make in all, and how many more for each character or value that it receives. */
 const MAX_MADE = 128 << 20;
 const MADE_PER_GIVEN = 192;
-/** Characters and values that it may be given: messages, and as much again of tools and documents. */
+/** Characters and values that it may receive: messages, and as much again for tools and documents. */
 const MAX_GIVEN = 2 * MAX_TEXT;
 /** Statements, turns of loops and calls. */
 const MAX_STEPS = 20_000_000;
-/** What an object takes beside its items. */
+/** The cost of an object beside its items. */
 const OBJECT = 8;
 
 let [received, made, maxMade, steps] = [0, 0, MAX_MADE, 0];
 
-/** Before each rendering. */
+/** Called before each rendering. */
 export function startBudget(): void {
   [received, made, maxMade, steps] = [0, 0, MAX_MADE, 0];
 }
 
-/** A long conversation is much work: the more is given, the more a rendering may make. */
+/** A long conversation takes more work: the more a rendering receives, the more it may make. */
 export function receive(size: number): void {
   received += size;
   if (received > MAX_GIVEN) throw new TooLargeError('is given too large variables');
@@ -47,13 +47,13 @@ export function chargeItems(count: number): void {
   if (!(count <= MAX_ITEMS) || made > maxMade) throw tooLarge();
 }
 
-/** A text that is made is measured; one that was there is shared. */
+/** A new text is measured; an existing one is shared. */
 export function measured(text: string): string {
   chargeText(text.length);
   return text;
 }
 
-/** A text that is made of many, which ends before it is too long. */
+/** A text that is joined from many, which fails before it is too long. */
 export class Pieces {
   #text = '';
 
@@ -68,7 +68,7 @@ export class Pieces {
   }
 }
 
-/** All of them, measured one by one, as nobody knows how many there will be. */
+/** All items, measured one by one because their number is not known. */
 export function collect<T>(items: Iterable<T>): T[] {
   const list: T[] = [];
   for (const item of items) {
@@ -79,7 +79,7 @@ export function collect<T>(items: Iterable<T>): T[] {
   return list;
 }
 
-/** Joins after adding up, as many parts may be one long text. */
+/** Joins after adding up the lengths, since many parts may be the same long text. */
 export function joined(parts: readonly string[], between = ''): string {
   let length = between.length * Math.max(0, parts.length - 1);
   for (const part of parts) length += part.length;

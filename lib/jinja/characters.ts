@@ -1,9 +1,9 @@
-/** Text as Python counts and classes it: by code points, with its own ideas of blanks and of ends of lines. */
+/** Text as Python counts and classifies it: by code points, with Python's definitions of blanks and line ends. */
 import { unsupported } from './errors.js';
 
 const PAIR = /[\ud800-\udbff][\udc00-\udfff]/;
 
-/** Python's str.isspace: U+0085 and the separators U+001C to U+001F are, U+FEFF is not. */
+/** Python's str.isspace: true for U+0085 and the separators U+001C to U+001F, false for U+FEFF. */
 export const BLANK =
   '\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
 const IS_BLANK = new RegExp(`[${BLANK}]`);
@@ -14,7 +14,7 @@ export function lengthOf(text: string): number {
   return PAIR.test(text) ? charactersOf(text).length : text.length;
 }
 
-/** Each an element, where some take two places in a JavaScript string. */
+/** The code points, each as one element; some take two code units in a JavaScript string. */
 export function charactersOf(text: string): string[] {
   return Array.from(text);
 }
@@ -23,7 +23,7 @@ export function hasPairs(text: string): boolean {
   return PAIR.test(text);
 }
 
-/** What str.strip and its siblings do; `given`: characters instead of blanks. */
+/** str.strip and its siblings; `given`: characters to strip instead of blanks. */
 export function strip(text: string, given: string | undefined, side: 'left' | 'right' | 'both') {
   const set = given === undefined ? undefined : new Set(given);
   const goes = (character: string) => (set ? set.has(character) : IS_BLANK.test(character));
@@ -49,17 +49,17 @@ export function splitLines(text: string, keepEnds = false): string[] {
 
 export const isBlank = (text: string) => new RegExp(`^[${BLANK}]+$`).test(text);
 
-/** As the first character of a title: of the letters that are two in one, only the first half is large. */
+/** Title case: for letters that are two in one, only the first half becomes upper case. */
 export function titleCase(character: string): string {
   if (/[\u01c4-\u01cc\u01f1-\u01f3\u1f80-\u1ffc]/.test(character))
     throw unsupported(`the title case of "${character}"`);
-  if (/[\u10d0-\u10ff]/.test(character)) return character; // Georgian has no titles
+  if (/[\u10d0-\u10ff]/.test(character)) return character; // Georgian has no title case
   if (character === '\u0149') return '\u02bcN';
   const [first = '', ...rest] = charactersOf(character.toUpperCase());
   return first + rest.join('').toLowerCase();
 }
 
-/** Each character in small: a sigma at the end of a word is another one. */
+/** Each character in lower case: a sigma at the end of a word has a form of its own. */
 function smallLetters(text: string): string[] {
   const small = text.toLowerCase();
   let at = 0;
@@ -73,7 +73,7 @@ export function capitalize(text: string): string {
 
 const isCased = (character: string) => /[\p{Lowercase}\p{Uppercase}\p{Lt}]/u.test(character);
 
-/** str.title: every run of letters begins with a large one. */
+/** str.title: every run of letters begins with an upper-case letter. */
 export function titleOf(text: string): string {
   let inWord = false;
   const small = smallLetters(text);
@@ -96,7 +96,7 @@ export function swapCase(text: string): string {
     .join('');
 }
 
-/** str.casefold: what is the same in small, in large and in small again. */
+/** str.casefold: the lower case of the upper case of the lower case. */
 export function foldCase(text: string): string {
   if (/[\u13a0-\u13fd\uab70-\uabbf]/.test(text)) throw unsupported('casefold of Cherokee');
   const fold = (one: string) =>

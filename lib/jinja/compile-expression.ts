@@ -1,4 +1,4 @@
-/** Expressions to functions: a template is parsed once and rendered often. */
+/** Compiles expressions to functions: a template is parsed once and rendered often. */
 import { attributeOf, itemOf } from './access.js';
 import { NO_ARGUMENTS } from './arguments.js';
 import { chargeItems, collect, joined, step } from './budget.js';
@@ -37,16 +37,16 @@ export function call(callee: Value, given: Arguments): Value {
   throw new TemplateError(`'${typeName(callee)}' object is not callable`);
 }
 
-/** Which of the names that a macro may have without declaring them it uses. */
+/** Which of the names that a macro has without declaring them are used in it. */
 export type Used = Set<string>;
 
 export class ExpressionCompiler {
   /**
-   * Whether what is compiled stands under a condition: only there may a filter or a test be unknown, as long as nobody uses it.
-   * Such templates ask first whether it is there.
+   * Whether the compiled expression stands under a condition. Only there may a filter or test be unknown, as long as it is not used:
+   * such templates ask first whether it exists.
    */
   protected conditional = false;
-  /** Names that are used in the macros around. */
+  /** Names that are used in the enclosing macros. */
   protected readonly used: Used[] = [];
 
   protected under<T>(conditional: boolean, compile: () => T): T {
@@ -162,7 +162,7 @@ export class ExpressionCompiler {
     return (scope) => (isTrue(test(scope)) ? then(scope) : otherwise(scope));
   }
 
-  /** a < b < c: each is evaluated once, and no more than needed. */
+  /** a < b < c: each operand is evaluated at most once, and only if needed. */
   private comparison(source: Extract<Expression, { type: 'comparison' }>): Evaluate {
     const first = this.expression(source.first);
     const rest = source.rest.map(([sign, right]) => ({ sign, right: this.expression(right) }));

@@ -1,4 +1,4 @@
-/** Statements to functions. */
+/** Compiles statements to functions. */
 import { Pieces, collect, step } from './budget.js';
 import { ExpressionCompiler } from './compile-expression.js';
 import type { Evaluate, Used } from './compile-expression.js';
@@ -33,7 +33,7 @@ export function compile(statements: Statement[]): Run {
 /** A body with variables of its own. */
 interface Body {
   run: Run;
-  /** The variables that it begins with. */
+  /** Makes its variables as they are when it begins. */
   begin: (outer: Scope) => Scope;
 }
 
@@ -66,7 +66,7 @@ class Compiler extends ExpressionCompiler {
     };
   }
 
-  /** `look`: shows the frame what belongs to it. Conditions around it have no say in it: see `conditional`. */
+  /** `look`: shows the frame what belongs to the body. Conditions around the body do not count in it: see `conditional`. */
   private frame(
     look: (frame: Frame) => void,
     statements: Statement[],
@@ -153,7 +153,7 @@ class Compiler extends ExpressionCompiler {
     };
   }
 
-  /** Runs a body, and hands on its text with what the filters make of it. */
+  /** Runs a body, and passes on its text after the filters. */
   private captured(statements: Statement[], filter: Filter | null) {
     let text = '';
     const { run, begin } = this.frame((frame) => {
@@ -228,7 +228,7 @@ class Compiler extends ExpressionCompiler {
       };
       const chosen = passes ? new Stream(filtered(scope, of, assign, passes)) : of;
       const loop = new Loop(chosen, depth, source.recursive ? again : undefined);
-      let isEmpty = true; // also where no turn comes to its end: so does jinja2
+      let isEmpty = true; // stays true if no turn reaches its end, as in jinja2
       for (let item = loop.next(); item !== undefined; item = loop.next()) {
         step();
         const turn = body.begin(scope);
@@ -243,7 +243,7 @@ class Compiler extends ExpressionCompiler {
     return (scope, output) => run(scope, output, items(scope), 0);
   }
 
-  /** Makes the macro of a scope, whose variables it sees as they are when it is called. */
+  /** Makes the macro of a scope. It sees the scope's variables as they are when it is called. */
   private macro(name: string, parameters: Parameter[], statements: Statement[]) {
     const used: Used = new Set();
     this.used.push(used);

@@ -1,6 +1,6 @@
-/** What a template can fail with. */
+/** The errors of a template. */
 
-/** The template is wrong, raises, or uses what is not supported: the message says what. */
+/** The template is invalid, raises, or uses an unsupported feature; the message says which. */
 export class TemplateError extends Error {}
 
 /** The template makes more than it may. */
@@ -9,10 +9,10 @@ export class TooLargeError extends Error {}
 /** The template does more than it may. */
 export class TooLongError extends Error {}
 
-/** The template itself says that it does not take what it was given. */
+/** The template itself refuses its input. */
 export class RaisedError extends Error {}
 
-/** What Python has and we do not: refused by name, because an answer that is only nearly right would go unnoticed. */
+/** A feature of Python that we lack. It is refused by name, because a result that is only nearly right would go unnoticed. */
 export function unsupported(what: string): TemplateError {
   return new TemplateError(`${what} is not supported`);
 }

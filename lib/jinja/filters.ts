@@ -1,4 +1,4 @@
-/** Filters of one value: text, numbers, defaults. Those that go over items are in list-filters.ts. */
+/** Filters of one value: text, numbers, defaults. Filters over items are in list-filters.ts. */
 import { attributeOnly } from './access.js';
 import { Bound } from './arguments.js';
 import { joined, measured, repeated } from './budget.js';
@@ -17,7 +17,7 @@ import { centered } from './text-methods.js';
 import { Dict, Float, Markup, Tuple, Undefined, isNumber, toText, wrongType } from './values.js';
 import type { Value } from './values.js';
 
-/** Of text without arguments; what is marked as safe stays so. */
+/** A filter of text without arguments; text marked as safe stays marked. */
 const ofText =
   (name: string, act: (text: string) => string): Filter =>
   (value, given) => {
@@ -106,7 +106,7 @@ const TEXT: Record<string, Filter> = {
   ),
 };
 
-/** Printed, but not what is marked as safe. */
+/** Printed; text that is marked as safe is refused. */
 function plain(value: Value, filter: string): string {
   if (value instanceof Markup) throw unsupported(`${filter} of text marked as safe`);
   return print(value);
@@ -114,7 +114,7 @@ function plain(value: Value, filter: string): string {
 
 const WORD_ENDS = new RegExp(`([-${BLANK}({\\[<]+)`);
 
-/** Words begin after blanks, hyphens and opening brackets; the rest of a word becomes small. */
+/** Words begin after blanks, hyphens and opening brackets; the rest of a word becomes lower case. */
 function title(text: string): string {
   return text
     .split(WORD_ENDS)
@@ -176,7 +176,7 @@ const OTHERS: Record<string, Filter> = {
   tojson: toJson,
 };
 
-/** What jinja2 has beside these. */
+/** Filters that jinja2 has and we do not. */
 const REFUSED = [
   'filesizeformat',
   'pprint',

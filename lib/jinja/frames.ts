@@ -1,15 +1,15 @@
 /**
- * Which variables of a body are empty when it begins. In jinja2 a name that a body sets is the body's own from its first line
- * on, even for a loop inside that comes before the "set" - unless the body has read it first, or sets it under a condition only:
- * then it begins with what the name means outside.
+ * Which variables of a body are empty when it begins. In jinja2 a name that a body sets belongs to the body from its first line
+ * on, even for an inner loop before the "set". There are two exceptions, in which it begins with the outer value: the body has read
+ * the name before, or sets it only under a condition.
  */
 import type { Expression, Given, Statement, Target } from './syntax.js';
 
 export class Frame {
   readonly #outer: Frame | undefined;
-  /** Names that the body has, and whether they begin empty. */
+  /** Names that the body owns, and whether they begin empty. */
   readonly #names = new Map<string, boolean>();
-  /** How many conditions are around what is looked at. */
+  /** How many conditions enclose the current place. */
   #conditions = 0;
 
   constructor(outer?: Frame, parameters: readonly string[] = []) {
@@ -49,7 +49,7 @@ export class Frame {
     if (!this.#names.has(name)) this.#names.set(name, this.#conditions === 0 && !this.has(name));
   }
 
-  /** Bodies inside are frames of their own. */
+  /** Inner bodies are frames of their own. */
   private statement(source: Statement): void {
     switch (source.type) {
       case 'print':

@@ -1,4 +1,4 @@
-/** What a host program gives to a template, as Python's values. */
+/** Converts values from a host program to Python's values for a template. */
 import { types } from 'node:util';
 
 import { receive } from './budget.js';
@@ -25,7 +25,7 @@ export function fromHost(value: unknown): Value {
     case 'object':
       if (value === null) return null;
       if (Array.isArray(value)) return value.map(fromHost);
-      if (types.isNumberObject(value)) return new Float(Number(value)); // however it was written
+      if (types.isNumberObject(value)) return new Float(Number(value)); // whatever its text was
       if (types.isMap(value)) return fromEntries(value.entries() as Iterable<[string, unknown]>);
       if (isPlain(value)) return fromObject(value);
   }
@@ -46,7 +46,7 @@ function fromEntries(entries: Iterable<[string, unknown]>): Dict {
   return dict;
 }
 
-/** As Python reads the number's JSON: whole unless it is written with an exponent. */
+/** As Python reads the number's JSON: a whole number unless it is written with an exponent. */
 function fromNumber(value: number): Value {
   if (Number.isSafeInteger(value)) return Object.is(value, -0) ? 0 : value;
   return Number.isInteger(value) && Math.abs(value) < 1e21

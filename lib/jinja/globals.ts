@@ -1,4 +1,4 @@
-/** The functions that a chat template finds: jinja2's, and those that transformers adds. */
+/** The functions that a chat template can call: jinja2's, and those that transformers adds. */
 import { Bound } from './arguments.js';
 import { collect } from './budget.js';
 import { RaisedError, TemplateError, TooLargeError, unsupported } from './errors.js';
@@ -8,7 +8,7 @@ import { strftime } from './strftime.js';
 import { Callable, Dict, Namespace, Range } from './values.js';
 import type { Arguments, Value } from './values.js';
 
-/** As in jinja2's sandbox. */
+/** The limit of jinja2's sandbox. */
 const MAX_RANGE = 100_000;
 
 function range(given: Arguments): Value {
@@ -51,7 +51,7 @@ function raise(given: Arguments): never {
   throw new RaisedError(print(new Bound('raise_exception', given, 'message!').get('message')!));
 }
 
-/** `now`: what strftime_now tells. */
+/** `now`: the time that strftime_now reports. */
 export function makeGlobals(now: Date): Map<string, Value> {
   const refuse = (name: string) => () => {
     throw unsupported(`the function "${name}"`);

@@ -1,4 +1,4 @@
-/** Python's json.dumps, as transformers' filter `tojson` calls it. */
+/** Python's json.dumps, as called by transformers' filter `tojson`. */
 import { Bound } from './arguments.js';
 import { Pieces, repeated } from './budget.js';
 import { TemplateError } from './errors.js';
@@ -38,7 +38,7 @@ function separatorsOf(given: Value, indent: string | undefined): [string, string
   return [between, afterKey];
 }
 
-/** Writes piece by piece, so that it can stop where the text becomes too long. */
+/** Writes piece by piece, so that it can stop when the text becomes too long. */
 class JsonWriter {
   readonly #layout: Layout;
   readonly #pieces = new Pieces();
@@ -125,9 +125,9 @@ class JsonWriter {
   }
 }
 
-/** Quotes, backslashes, and what comes before the blank. */
+/** Quotes, backslashes, and the control characters before the blank. */
 const ESCAPED = /[^ !#-[\]-\uffff]/g;
-/** But not U+FDD0 to U+FDEF: see print.ts. */
+/** U+FDD0 to U+FDEF are not escaped: see print.ts. */
 const NOT_ASCII = /[\x7f-\ufdcf\ufdf0-\uffff]/g;
 
 const SHORT: Record<string, string> = {

@@ -1,4 +1,4 @@
-/** Filters and tests, as a template names them. Some, such as `map` and `select`, are given the name of another. */
+/** Filters and tests, by their names in templates. Some, such as `map` and `select`, take the name of another one. */
 import type { Arguments, Value } from './values.js';
 
 export type Filter = (value: Value, given: Arguments, language: Language) => Value;

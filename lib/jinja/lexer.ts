@@ -1,6 +1,6 @@
 /**
- * A template's source to tokens, as jinja2 cuts it with trim_blocks and lstrip_blocks: the end of a line right after a block
- * goes, and so do blanks before a block that begins a line; "-" beside a mark takes all blanks there, "+" keeps them.
+ * Cuts a template's source into tokens, as jinja2 does with trim_blocks and lstrip_blocks: a line end right after a block
+ * is removed, and so are blanks before a block that begins a line; "-" beside a mark removes all blanks there, "+" keeps them.
  */
 import { BLANK, strip } from './characters.js';
 import { TemplateError, unsupported } from './errors.js';
@@ -56,9 +56,9 @@ class Lexer {
   readonly #source: string;
   readonly #tokens: Token[] = [];
   #at = 0;
-  #lineStarts = true; // the text before here ends a line
+  #lineStarts = true; // whether the text before this place ends a line
   #line = 1;
-  #counted = 0; // up to here lines are counted
+  #counted = 0; // lines are counted up to here
 
   constructor(source: string) {
     this.#source = source.replace(/\r\n?/g, '\n').replace(/\n$/, '');
@@ -70,7 +70,7 @@ class Lexer {
     return this.#tokens;
   }
 
-  /** Text up to the next mark, and what the mark begins. */
+  /** Text up to the next mark, and the part that the mark begins. */
   private data(): void {
     BEGIN.lastIndex = this.#at;
     const begin = BEGIN.exec(this.#source);
@@ -120,7 +120,7 @@ class Lexer {
     this.afterBlock(end + 2, sign ?? '');
   }
 
-  /** `sign`: before the mark that ends the block. */
+  /** `sign`: the sign before the mark that ends the block. */
   private afterBlock(at: number, sign: string): void {
     this.#at = at;
     if (sign === '-') this.skipBlanks();
@@ -128,7 +128,7 @@ class Lexer {
     this.#lineStarts = this.#source[this.#at - 1] === '\n';
   }
 
-  /** The tokens of a block or a variable. Its end counts only where all brackets are closed. */
+  /** The tokens of a block or a variable. Its end mark counts only if all brackets are closed. */
   private inside(type: 'block' | 'variable'): void {
     const open: string[] = [];
     const end = type === 'block' ? /([-+]?)%\}/y : /(-?)\}\}/y;
@@ -138,7 +138,7 @@ class Lexer {
       if (found) {
         this.add(`${type}_end`, found[0]);
         const after = this.#at + found[0].length;
-        // Of a variable the end of the line stays.
+        // After a variable the line end stays.
         return this.afterBlock(after, type === 'variable' ? found[1] || '+' : found[1]!);
       }
       if (this.#at >= this.#source.length) throw this.error(`the ${type} has no end`);
@@ -166,7 +166,7 @@ class Lexer {
     this.#at += found[0].length;
   }
 
-  /** Python's escapes; a backslash before anything else stays. */
+  /** Python's escapes; a backslash before any other character stays. */
   private unescape(text: string): string {
     return text.replace(
       /\\(?:(?:x([\da-fA-F]{2})|u([\da-fA-F]{4})|U([\da-fA-F]{8}))|([0-7]{1,3})|([^]))/g,

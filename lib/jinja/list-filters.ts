@@ -1,4 +1,4 @@
-/** Filters that go over items. Those that Python makes one by one are made so here, too: such a list can be read once. */
+/** Filters over items. Where Python makes the items one by one, so do we: such a list can be read once. */
 import { itemOf } from './access.js';
 import { Bound } from './arguments.js';
 import { chargeItems, collect, joined, measured } from './budget.js';
@@ -13,7 +13,7 @@ import type { Arguments, Value } from './values.js';
 
 type Getter = (item: Value) => Value;
 
-/** `attribute`: "a.b.0", or the index of an item. `fallback`: instead of what is missing on the way; None for none. */
+/** `attribute`: "a.b.0", or the index of an item. `fallback`: the value if something on the way is missing; None for none. */
 function getter(attribute: Value, fallback: Value = null, ignoreCase = false): Getter {
   const parts: Value[] =
     attribute === null
@@ -31,7 +31,7 @@ function getter(attribute: Value, fallback: Value = null, ignoreCase = false): G
   };
 }
 
-/** Stable, as Python's. */
+/** A stable sort, as Python's. */
 function sorted<T>(items: T[], key: (item: T) => Value, reverse: boolean): T[] {
   const keyed = items.map((item) => ({ item, key: key(item) }));
   if (keyed.length > 1) keyed.sort((a, b) => (reverse ? order(b.key, a.key) : order(a.key, b.key)));
@@ -221,7 +221,7 @@ function sum(value: Value, given: Arguments): Value {
   return total;
 }
 
-/** One that makes its items as they are asked for. */
+/** A filter that makes its items when they are read. */
 const stream =
   (
     name: string,

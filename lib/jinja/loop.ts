@@ -1,4 +1,4 @@
-/** The state of a loop that its body sees as `loop`. It looks ahead no further than it is asked to: items may be made as it goes. */
+/** The state of a loop, which its body sees as `loop`. It looks ahead only as far as it is asked to: items may be made on demand. */
 import { Bound, positionalOnly } from './arguments.js';
 import { collect } from './budget.js';
 import { TemplateError } from './errors.js';

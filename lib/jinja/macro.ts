@@ -1,4 +1,4 @@
-/** What a macro is called with, to its parameters. */
+/** Assigns the arguments of a call to a macro's parameters. */
 import { chargeItems } from './budget.js';
 import type { Evaluate, Used } from './compile-expression.js';
 import { TemplateError } from './errors.js';
@@ -41,7 +41,7 @@ export function bindMacro(
     throw new TemplateError(
       `macro '${macro}' takes not more than ${parameters.length} argument(s)`,
     );
-  // A default sees the parameters behind its own as empty, not what their names mean outside.
+  // A default value sees the parameters after its own as empty, not the outer variables of these names.
   for (const { name } of unset) scope.set(name, new Undefined(`'${name}' is undefined`));
   for (const { name, make } of unset)
     scope.set(name, make ? make(scope) : new Undefined(`parameter '${name}' was not provided`));

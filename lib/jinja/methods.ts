@@ -1,4 +1,4 @@
-/** The methods of lists, tuples and dicts that change nothing; those of text have a file of their own. */
+/** The methods of lists, tuples and dicts that change nothing; text's methods are in text-methods.ts. */
 import { NO_ARGUMENTS, Bound } from './arguments.js';
 import { chargeItems } from './budget.js';
 import { TemplateError } from './errors.js';
@@ -53,7 +53,7 @@ function copy(of: Value, given = NO_ARGUMENTS): Value {
   return (of as Value[]).slice();
 }
 
-/** By the type's name in Python. */
+/** By the name of the type in Python. */
 export const METHODS: Record<string, Record<string, Method>> = {
   str: TEXT_METHODS,
   list: { ...SEQUENCE, copy },

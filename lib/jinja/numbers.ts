@@ -8,9 +8,9 @@ import type { Value } from './values.js';
 type Integer = number | bigint | boolean;
 export type Numeric = Integer | Float;
 
-/** No template counts further, and no number may take memory without end. */
+/** No template counts further, and no number may take unlimited memory. */
 export const MAX_BITS = 1024;
-/** What such a number takes at most, as items of a list. */
+/** The cost of such a number at most, as items of a list. */
 const LONG = MAX_BITS / 64;
 
 export function add(left: Numeric, right: Numeric): Value {
@@ -49,7 +49,7 @@ function calculateWhole(operator: Operator, left: bigint, right: bigint): number
   }
 }
 
-/** With the sign of `right`. */
+/** With the sign of `right`, as in Python. */
 function modulo(left: bigint, right: bigint): bigint {
   const rest = left % right;
   return rest !== 0n && rest < 0n !== right < 0n ? rest + right : rest;
@@ -64,12 +64,12 @@ function power(base: bigint, exponent: bigint): number | bigint {
 
 const bitsOf = (value: bigint) => value.toString(2).length;
 
-/** Of numbers that are no floats themselves: rounded once. */
+/** The quotient of two whole numbers: rounded once. */
 function divide(left: bigint, right: bigint): number {
   if (left === 0n) return 0 / Number(right);
   if (left < 0n) return -divide(-left, right);
   if (right < 0n) return -divide(left, -right);
-  // So many that what is left of the quotient decides of a half at most.
+  // Enough bits that the rest of the quotient can only decide a tie.
   const shift = bitsOf(right) - bitsOf(left) + 66;
   if (shift > 1000) throw unsupported('a quotient of nearly nothing');
   const [above, below] =
@@ -110,7 +110,7 @@ function calculateFloat(operator: Operator, left: number, right: number): number
   }
 }
 
-/** Only where the result is exact: JavaScript's last digit is not always that of Python. */
+/** Only if the result is exact: JavaScript's last digit is not always Python's. */
 function floatPower(base: number, exponent: number): number {
   if (base === 0 && exponent < 0)
     throw new TemplateError('0.0 cannot be raised to a negative power');
@@ -136,7 +136,7 @@ export function negate(value: Numeric): Value {
   return typeof value === 'bigint' ? whole(-value) : 0 - Number(value);
 }
 
-/** A float with so many digits after the point, halves to the even digit: exact, as every float is a fraction of a power of two. */
+/** A float with so many digits after the point, ties to the even digit; exact, because every float is a fraction of a power of two. */
 export function toFixed(value: number, digits: number): string {
   if (!Number.isFinite(value)) return Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf';
   const sign = value < 0 || Object.is(value, -0) ? '-' : '';

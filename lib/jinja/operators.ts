@@ -1,4 +1,4 @@
-/** What Python's operators do with values. */
+/** Python's operators on values. */
 import { chargeItems, measured, repeated } from './budget.js';
 import { hasPairs, charactersOf } from './characters.js';
 import { TemplateError, unsupported } from './errors.js';
@@ -35,7 +35,7 @@ export function isTrue(value: Value): boolean {
   return sizeOf(value) !== 0;
 }
 
-/** What a loop goes over; undefined where Python cannot. */
+/** The items that a loop runs over; undefined if Python cannot iterate over the value. */
 export function iterated(value: Value): Iterable<Value> | undefined {
   if (Array.isArray(value) || typeof value === 'string') return value;
   if (value instanceof Dict) return value.keys();
@@ -53,7 +53,7 @@ export function iterate(value: Value): Iterable<Value> {
   return items;
 }
 
-/** As items are compared: what is the very same is equal, even NaN. */
+/** Equality of items: identical values are equal, even NaN. */
 export const isSame = (left: Value, right: Value) => left === right || isEqual(left, right);
 
 export function isEqual(left: Value, right: Value): boolean {
@@ -82,7 +82,7 @@ function areEqual(left: readonly Value[], right: readonly Value[]): boolean {
   return left.length === right.length && left.every((item, i) => isSame(item, right[i]!));
 }
 
-/** Below 0, 0, or above 0; NaN where one of them is no number. */
+/** Negative, 0, or positive; NaN if one of them is not a number. */
 export function order(left: Value, right: Value, sign = '<'): number {
   for (const one of [left, right])
     if (one instanceof Undefined) throw new TemplateError(one.message);
@@ -105,7 +105,7 @@ export function order(left: Value, right: Value, sign = '<'): number {
   );
 }
 
-/** By code points, which JavaScript's own order is not. */
+/** Compares by code points; JavaScript compares by code units. */
 function orderTexts(left: string, right: string): number {
   if (left === right) return 0;
   if (!hasPairs(left) && !hasPairs(right)) return left < right ? -1 : 1;

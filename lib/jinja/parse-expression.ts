@@ -1,4 +1,4 @@
-/** Expressions, with jinja2's own order of operators: "-" binds tighter than "|" and "**", and "**" groups from the left. */
+/** Parses expressions with jinja2's own precedence: "-" binds tighter than "|" and "**", and "**" groups from the left. */
 import { GivenParser } from './parse-given.js';
 import type { Comparison, Expression, Given, Operator } from './syntax.js';
 import type { TokenStream } from './token-stream.js';
@@ -15,9 +15,9 @@ const COMPARISONS = ['==', '!=', '<', '<=', '>', '>='];
 
 /** How a tuple without brackets may be parsed. */
 interface TupleOptions {
-  /** Whether "a if b else c" may stand in it. */
+  /** Whether "a if b else c" is allowed in it. */
   conditions?: boolean;
-  /** Names that end it. */
+  /** Keywords that end it. */
   ends?: string[];
   /** Whether it may be empty. */
   bracketed?: boolean;
@@ -34,7 +34,7 @@ export class ExpressionParser {
     return conditions ? this.condition() : this.or();
   }
 
-  /** One expression, or a tuple of several with commas between them. */
+  /** One expression, or a tuple of several, separated by commas. */
   tuple({ conditions = true, ends = [], bracketed = false }: TupleOptions = {}): Expression {
     const items: Expression[] = [];
     let isTuple = false;
@@ -168,7 +168,7 @@ export class ExpressionParser {
     return [key, this.expression()];
   };
 
-  /** Items with commas between them, and one after the last perhaps. */
+  /** Items separated by commas, possibly with a comma after the last. */
   private until<T>(end: string, item: () => T): T[] {
     const items: T[] = [];
     while (!this.tokens.isOperator(end)) {
@@ -233,7 +233,7 @@ export class ExpressionParser {
     }
   }
 
-  /** At a "|", or at the name of a filter where `begun`. */
+  /** Starts at a "|", or at the name of a filter if `begun`. */
   protected filter(of: Expression | null, begun = false): Expression & { type: 'filter' } {
     if (!begun) this.tokens.expectOperator('|');
     const { line } = this.tokens.current;

@@ -12,7 +12,7 @@ export class GivenParser {
     this.#expression = expression;
   }
 
-  /** One argument, where the tokens are. */
+  /** One argument at the current token. */
   argument(): void {
     const { current, following } = this.#tokens;
     const ensure = (isRight: boolean) => {

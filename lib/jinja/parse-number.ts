@@ -1,4 +1,4 @@
-/** Text to numbers, as Python's int() and float() read it. */
+/** Reads numbers from text, as Python's int() and float() do. */
 import { strip } from './characters.js';
 import { unsupported } from './errors.js';
 import { MAX_BITS, tooLong, truncate, whole } from './numbers.js';
@@ -17,7 +17,7 @@ export function parseFloat(given: string): number | undefined {
   return sign === '-' ? -size : size;
 }
 
-/** undefined where it is no number. */
+/** undefined if it is not a number. */
 export function parseWhole(value: Value, base: number): Value | undefined {
   if (isInteger(value)) return typeof value === 'boolean' ? Number(value) : value;
   if (value instanceof Float) return Number.isNaN(value.value) ? undefined : truncate(value.value);
@@ -37,7 +37,7 @@ function parseDigits(text: string, base: number): number | bigint | undefined {
   const last = base <= 10 ? `[0-${base - 1}]` : '[0-9a-f]';
   if (!new RegExp(`^${last}+(?:_${last}+)*$`).test(digits)) return undefined;
   const plain = digits.replaceAll('_', '').replace(/^0+(?=.)/, '');
-  if (plain.length > MAX_BITS) throw tooLong(); // surely, and not worth reading
+  if (plain.length > MAX_BITS) throw tooLong(); // certainly too large, and not worth parsing
   const size = BigInt(prefix + plain);
   return whole(sign === '-' ? -size : size);
 }

@@ -1,11 +1,11 @@
-/** A template's source to statements. */
+/** Parses a template's source into statements. */
 import { TemplateError } from './errors.js';
 import { tokenize } from './lexer.js';
 import { ExpressionParser } from './parse-expression.js';
 import type { Expression, Filter, For, Parameter, Statement, Target } from './syntax.js';
 import { TokenStream } from './token-stream.js';
 
-/** Those of jinja2 that have to do with other templates, or with HTML. */
+/** jinja2's tags that concern other templates or HTML, which are refused. */
 const OTHERS = ['include', 'import', 'from', 'extends', 'block', 'autoescape', 'print'];
 
 export function parse(source: string): Statement[] {
@@ -13,7 +13,7 @@ export function parse(source: string): Statement[] {
 }
 
 class Parser extends ExpressionParser {
-  /** Whether "break" has a loop to end; a macro's body is outside of the loop around it. */
+  /** Whether "break" has a loop to end; the body of a macro is not inside the loop around the macro. */
   #inLoop = false;
 
   template(): Statement[] {
@@ -172,7 +172,7 @@ class Parser extends ExpressionParser {
     return parameters;
   }
 
-  /** What is assigned to: a name, or several with commas between them. */
+  /** The target of an assignment: one name, or several separated by commas. */
   private target(ends: string[] = [], fields = false): Target {
     const items: Target[] = [];
     let isTuple = false;
@@ -204,7 +204,7 @@ class Parser extends ExpressionParser {
 
 const FIXED = ['true', 'false', 'none', 'True', 'False', 'None', 'loop', 'self', 'caller'];
 
-/** These are not variables; what assigning to some of them does in Python no template needs. */
+/** These names are not variables. Python allows assigning to some of them, but no template needs that. */
 function checkTarget(name: string): void {
   if (FIXED.includes(name)) throw new TemplateError(`"${name}" cannot be assigned to`);
 }

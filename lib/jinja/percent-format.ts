@@ -1,4 +1,4 @@
-/** The operator "%" of text, and the form of numbers that it shares with str.format. */
+/** The operator "%" of text, and the formatting of numbers that it shares with str.format. */
 import { chargeText, joined, repeated } from './budget.js';
 import { charactersOf, lengthOf } from './characters.js';
 import { TemplateError, unsupported } from './errors.js';
@@ -26,7 +26,7 @@ export function formatPercent(form: string, given: Value): string {
     const [whole, key, flags = '', width, precision, type] = found;
     if (type === undefined) throw new TemplateError('incomplete format');
     if (key !== undefined && !dict) throw new TemplateError('format requires a mapping');
-    if (key !== undefined) [items, used] = [[keyed(dict!, key)], 0]; // from here on there is nothing else
+    if (key !== undefined) [items, used] = [[keyed(dict!, key)], 0]; // from here on this is the only value
     const size = width === '*' ? toIndex(next(), 'the width of "%"') : Number(width ?? 0);
     const digits =
       precision === '*' ? toIndex(next(), 'the precision of "%"') : Number(precision ?? 0);
@@ -36,7 +36,7 @@ export function formatPercent(form: string, given: Value): string {
     );
   }
   parts.push(form.slice(at));
-  // Python lets pass whatever has items, also of names.
+  // Python ignores unused values if the operand has items, also named ones.
   const hasItems =
     ![Tuple, Markup].some((type) => given instanceof type) &&
     typeof given !== 'string' &&
@@ -85,7 +85,7 @@ function wholeText(value: Value, digits = 0): string {
   return sign! + repeated('0', digits - rest!.length) + rest!;
 }
 
-/** As with "f". */
+/** As for "f". */
 export function fixed(value: Value, digits: number): string {
   if (digits > 100) throw unsupported(`a precision of ${digits} digits`);
   return toFixed(toNumber(value as number | Float), digits);
@@ -93,7 +93,7 @@ export function fixed(value: Value, digits: number): string {
 
 export type Align = '<' | '>' | '^' | '=';
 
-/** To a width in characters; "=" fills behind the sign. */
+/** Pads to a width in characters; "=" pads after the sign. */
 export function pad(text: string, width: number, align: Align, fill = ' '): string {
   const missing = width - lengthOf(text);
   if (!(missing > 0)) return text;

@@ -1,4 +1,4 @@
-/** Values as Python prints them: str and repr. */
+/** Prints values as Python does: str and repr. */
 import { Pieces, chargeText } from './budget.js';
 import { unsupported } from './errors.js';
 import {
@@ -49,7 +49,7 @@ export function represent(value: Value): string {
   if (value instanceof Namespace) return `<Namespace ${printEntries(value.fields)}>`;
   if (value instanceof Opaque) return value.print();
   if (value instanceof Callable && value.text !== undefined) return value.text;
-  // Python prints the place in its memory.
+  // Python prints the address in memory.
   throw unsupported(`printing a ${typeName(value)}`);
 }
 
@@ -69,7 +69,7 @@ function enclosed<T>(begin: string, all: Iterable<T>, text: (one: T) => string, 
   return pieces.text;
 }
 
-/** The shortest digits that are this number, with an exponent below 1e-4 and from 1e16. */
+/** The shortest digits that read back as this number, with an exponent below 1e-4 and from 1e16. */
 export function printFloat(value: number): string {
   if (Number.isNaN(value)) return 'nan';
   if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf';
@@ -86,8 +86,8 @@ export function printFloat(value: number): string {
 const ESCAPES: Record<string, string> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
 /**
- * What cannot be seen is escaped - but not U+FDD0 to U+FDEF, which Python escapes, too: with these we mark names in users' text,
- * and take the marks out of what a template makes of it (name-breaker.ts).
+ * Invisible characters are escaped, except U+FDD0 to U+FDEF, which Python escapes, too: we mark names in users' text with these,
+ * and take the marks out of the template's text later (name-breaker.ts).
  */
 const UNSEEN = /[\p{C}\p{Z}\\]/gu;
 const SEEN = /[ \ufdd0-\ufdef]/;

@@ -1,4 +1,4 @@
-/** Variables by name: those of a loop's turn, a macro or a block are seen inside only, and what is outside is seen through them. */
+/** Variables by name. Those of a loop's turn, a macro or a block are visible only inside; outer variables are visible inside, too. */
 import { Undefined } from './values.js';
 import type { Value } from './values.js';
 

@@ -1,13 +1,13 @@
 /**
- * Where a text is within another. The engine's own search can take as many steps as both lengths multiplied, and nothing stops
- * it: neither a deadline nor the end of its worker. So where that would be long, each character is looked at once, in
+ * Finds a text within another. V8's own search can take as many steps as the product of both lengths, and nothing can stop
+ * it: neither a deadline nor the end of its worker. So if that could be long, each character is examined once, in
  * JavaScript, which can be stopped.
  */
 
-/** Steps that no one waits for: a few hundredths of a second. */
+/** Steps that take a few hundredths of a second. */
 const MAX_STEPS = 1 << 26;
 
-/** Whether the engine's own search surely ends soon. */
+/** Whether V8's own search certainly ends soon. */
 export function isQuick(text: string, wanted: string): boolean {
   return text.length * wanted.length <= MAX_STEPS;
 }
@@ -21,7 +21,7 @@ export function indexOf(text: string, wanted: string, from = 0): number {
   });
 }
 
-/** The last one that begins at `from` or before. */
+/** The last match that begins at `from` or before. */
 export function lastIndexOf(text: string, wanted: string, from = Infinity): number {
   if (isQuick(text, wanted)) return text.lastIndexOf(wanted, from);
   const end = Math.min(text.length, from + wanted.length);
@@ -38,17 +38,17 @@ export function countOf(text: string, wanted: string): number {
   return n;
 }
 
-/** Both texts in the order in which they are looked through, and what a place in that order means. */
+/** Both texts in the direction of the search, and the meaning of a place in that direction. */
 interface Order {
   text: (i: number) => number;
   wanted: (i: number) => number;
   found: (i: number) => number;
 }
 
-/** By Knuth, Morris and Pratt. */
+/** The algorithm of Knuth, Morris and Pratt. */
 function search(length: number, wantedLength: number, { text, wanted, found }: Order): number {
   if (wantedLength > length) return -1;
-  /** By how many characters match: how many of them still match where the next match could begin. */
+  /** For each number of matching characters: how many of them still match at the next possible start. */
   const kept = new Int32Array(wantedLength + 1);
   for (let i = 1, n = 0; i < wantedLength; i++) {
     while (n > 0 && wanted(i) !== wanted(n)) n = kept[n]!;

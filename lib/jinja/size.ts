@@ -1,9 +1,9 @@
-/** How many items values have. */
+/** The number of items of values. */
 import { lengthOf } from './characters.js';
 import { Dict, Markup, Range, Tuple, Undefined, View } from './values.js';
 import type { Value } from './values.js';
 
-/** Python's len(); undefined where it has none. */
+/** Python's len(); undefined if the value has none. */
 export function sizeOf(value: Value): number | undefined {
   if (typeof value === 'string') return lengthOf(value);
   if (Array.isArray(value)) return value.length;
@@ -15,7 +15,7 @@ export function sizeOf(value: Value): number | undefined {
   return value instanceof Markup ? lengthOf(value.text) : undefined;
 }
 
-/** Whether Python could go over it with an index. */
+/** Whether Python could iterate over it by index. */
 export function isSequence(value: Value): boolean {
   return !(value instanceof View) && sizeOf(value) !== undefined;
 }

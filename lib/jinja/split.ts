@@ -1,4 +1,4 @@
-/** Cutting text and putting it together, as Python does. */
+/** Splits and joins text as Python does. */
 import { chargeText, joined } from './budget.js';
 import { BLANK, charactersOf } from './characters.js';
 import { TemplateError } from './errors.js';
@@ -6,7 +6,7 @@ import { indexOf, isQuick, lastIndexOf } from './search.js';
 
 const BLANKS = new RegExp(`[${BLANK}]+`, 'g');
 
-/** At blanks, of which those at both ends do not count; what is behind the last cut keeps its own. */
+/** Splits at blanks; blanks at both ends do not count, and the part after the last cut keeps its own. */
 export function splitBlanks(text: string, limit: number, fromRight: boolean): string[] {
   const words: { begin: number; end: number }[] = [];
   let at = 0;
@@ -46,12 +46,12 @@ export function splitText(text: string, separator: string, limit: number, fromRi
   return [text.slice(0, end), ...parts.reverse()];
 }
 
-/** `count` below 0: all. */
+/** A `count` below 0 means all. */
 export function replaceText(text: string, old: string, by: string, count: number): string {
   const limit = count < 0 ? Infinity : count;
   if (old !== '') {
     const length = text.length + Math.min(limit, text.length) * Math.max(0, by.length - old.length);
-    // What is surely short is not worth counting first.
+    // A text that is certainly short need not be counted first.
     if (limit === Infinity && length <= text.length + 4096 && isQuick(text, old)) {
       chargeText(length);
       return text.replaceAll(old, () => by);

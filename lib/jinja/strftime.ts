@@ -1,4 +1,4 @@
-/** A time as text, as strftime writes it in the C locale; "%-d" leaves out the zero before a digit. */
+/** Formats a time as strftime does in the C locale; "%-d" drops the zero before a digit. */
 import { joined } from './budget.js';
 import { unsupported } from './errors.js';
 

@@ -1,4 +1,4 @@
-/** What a template's source is parsed to. */
+/** The syntax tree of a template. */
 
 export type Expression =
   | { type: 'constant'; value: string | number | bigint | boolean | null }

@@ -1,6 +1,6 @@
 /**
- * A chat template, as transformers renders it with Python's jinja2: docs/decisions/0017. What of that language is not here is
- * refused by name, never passed over.
+ * A chat template, rendered as transformers renders it with Python's jinja2: docs/decisions/0017. Features of that language that are
+ * missing here are refused by name, never ignored.
  */
 import { Pieces, startBudget } from './budget.js';
 import { compile, position } from './compile.js';
@@ -17,11 +17,11 @@ export class Template {
 
   /** Throws TemplateError if it does not parse. */
   constructor(source: string) {
-    startBudget(); // its numbers are values, too
+    startBudget(); // its numbers count as values, too
     this.#run = notTooDeep(() => compile(parse(source)));
   }
 
-  /** Throws TemplateError, RaisedError, TooLargeError or TooLongError. `now`: for templates that tell the date. */
+  /** Throws TemplateError, RaisedError, TooLargeError or TooLongError. `now`: for templates that print the date. */
   render(variables: Record<string, unknown>, now = new Date()): string {
     startBudget();
     position.line = 0;
@@ -44,7 +44,7 @@ function scopeOf(variables: Record<string, unknown>, now: Date): Scope {
   return new Scope(new Scope(new Scope(undefined, makeGlobals(now)), given));
 }
 
-/** A recursion without end, or brackets without end, meet the end of the stack: V8 calls that a RangeError. */
+/** Endless recursion, or endless brackets, overflow the stack: V8 throws a RangeError. */
 function notTooDeep<T>(act: () => T): T {
   try {
     return act();

@@ -1,4 +1,4 @@
-/** What may stand after "is". */
+/** The tests that may follow "is". */
 import { Bound } from './arguments.js';
 import { CLASSES } from './characters.js';
 import { TemplateError } from './errors.js';
@@ -90,7 +90,7 @@ const TESTS = new Map<string, Test>([
   ['sameas', (value, given) => isSame(value, new Bound('sameas', given, 'other!').get('other')!)],
 ]);
 
-/** Python's "is": we know it of None, True and False, and of things with parts. */
+/** Python's "is": we can decide it for None, True and False, and for values with parts. */
 function isSame(value: Value, other: Value): boolean {
   const isPlain = (one: Value) => typeof one !== 'object' && typeof one !== 'boolean';
   if ((isPlain(value) || value instanceof Float) && isEqual(value, other))
@@ -99,7 +99,7 @@ function isSame(value: Value, other: Value): boolean {
 }
 
 function isNamed(value: Value, find: (name: string) => unknown): boolean {
-  identityOf(value); // what cannot be looked up is an error
+  identityOf(value); // a value whose identity is not known is an error
   return typeof value === 'string' && find(value) !== undefined;
 }
 

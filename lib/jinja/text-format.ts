@@ -7,7 +7,7 @@ import type { Arguments, Value } from './values.js';
 
 const PIECE = /\{\{|\}\}|\{([^{}]*(?:\{[^{}]*\}[^{}]*)*)\}|[{}]/g;
 
-/** How a format comes to parts of values: as templates do, of which it is a part itself. */
+/** How a format reaches parts of values: by the same rules as a template. */
 export interface Access {
   readonly attributeOf: (of: Value, name: string) => Value;
   readonly itemOf: (of: Value, key: Value) => Value;

@@ -25,7 +25,7 @@ import type { Arguments, Value } from './values.js';
 
 type TextMethod = (text: string, given: Arguments, access: Access) => Value;
 
-/** One without arguments. */
+/** A method without arguments. */
 const plain =
   (name: string, act: (text: string) => Value): TextMethod =>
   (text, given) => {
@@ -50,7 +50,7 @@ const padder =
       : pad(text, bound.index('width', 0), align, fill);
   };
 
-/** str.center puts the odd blank elsewhere than a format does. */
+/** str.center puts the odd blank on the other side than a format does. */
 export function centered(text: string, width: number, fill = ' '): string {
   const missing = width - lengthOf(text);
   if (missing <= 0) return text;
@@ -59,7 +59,7 @@ export function centered(text: string, width: number, fill = ' '): string {
   return repeated(fill, before) + text + repeated(fill, missing - before);
 }
 
-/** Where a part of the text begins and ends, in characters; undefined if its beginning lies behind the text. */
+/** Where a part of the text begins and ends, in characters; undefined if it begins after the end of the text. */
 function partOf(text: string, bound: Bound): { part: string; offset: number } | undefined {
   const [start, stop] = [bound.optionalIndex('start'), bound.optionalIndex('end')];
   if (start === undefined && stop === undefined) return { part: text, offset: 0 };

@@ -1,4 +1,4 @@
-/** Tokens, and the questions that parsers ask of them. */
+/** A list of tokens, and the questions that parsers ask about it. */
 import { TemplateError } from './errors.js';
 import type { Token, TokenType } from './lexer.js';
 

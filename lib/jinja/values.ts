@@ -1,6 +1,6 @@
 /**
- * Python's values. Text, truth, None (null), whole numbers (number, or bigint beyond 2^53) and lists (arrays) are JavaScript's
- * own; what JavaScript would take for another is a class here.
+ * Python's values. Text, booleans, None (null), whole numbers (number, or bigint beyond 2^53) and lists (arrays) are JavaScript's
+ * own; types that JavaScript cannot tell apart are classes here.
  */
 import { chargeItems } from './budget.js';
 import { TemplateError, unsupported } from './errors.js';
@@ -25,7 +25,7 @@ export type Value =
   | Markup
   | Opaque;
 
-/** Python prints 1.0 where JavaScript has only 1. */
+/** Python prints 1.0, where JavaScript has only 1. */
 export class Float {
   constructor(readonly value: number) {
     chargeItems(0);
@@ -43,7 +43,7 @@ export class Tuple {
 export class Dict {
   readonly #entries = new Map<unknown, [Value, Value]>();
 
-  /** Later values of equal keys replace earlier ones, under the first key. */
+  /** A later value of an equal key replaces the earlier one, and the first key stays. */
   static of(entries: Iterable<readonly [Value, Value]>): Dict {
     const dict = new Dict();
     for (const [key, value] of entries) dict.set(key, value);
@@ -59,7 +59,7 @@ export class Dict {
     return this.#entries.get(identityOf(key))?.[1];
   }
 
-  /** Only of one that is being made. */
+  /** Only while the dict is being made. */
   set(key: Value, value: Value): void {
     const identity = identityOf(key);
     const entry = this.#entries.get(identity);
@@ -80,7 +80,7 @@ export class Dict {
   }
 }
 
-/** What is not there; most uses of it fail with `message`. */
+/** A missing value; most uses of it fail with `message`. */
 export class Undefined {
   constructor(readonly message: string) {}
 }
@@ -105,7 +105,7 @@ export class Range {
   }
 }
 
-/** What a dict's keys(), values() and items() give. */
+/** The result of a dict's keys(), values() and items(). */
 export class View {
   constructor(
     readonly dict: Dict,
@@ -120,10 +120,10 @@ export class View {
   }
 }
 
-/** What a stream takes, as items of a list: the state of a function that is not done. */
+/** The cost of a stream, as items of a list: the state of an unfinished function. */
 const STREAM = 120;
 
-/** Values that are made as they are asked for, and can be asked for once: Python's generators. */
+/** Values that are made on demand and can be read once: Python's generators. */
 export class Stream {
   readonly #iterator: Iterator<Value>;
 
@@ -132,7 +132,7 @@ export class Stream {
     this.#iterator = values[Symbol.iterator]();
   }
 
-  /** An iterator that goes on after a loop over it has ended early. */
+  /** An iterator that can continue after a loop over it has ended early. */
   [Symbol.iterator](): Iterator<Value> {
     return { next: () => this.#iterator.next() };
   }
@@ -146,7 +146,7 @@ export class Slice {
   ) {}
 }
 
-/** Text that `safe` or `escape` has marked. Of what Python does with it we do a few things, and refuse the others. */
+/** Text that `safe` or `escape` has marked. We do a few of the things that Python does with it, and refuse the others. */
 export class Markup {
   constructor(readonly text: string) {}
 }
@@ -161,7 +161,7 @@ export class Callable {
   constructor(
     readonly name: string,
     readonly call: (given: Arguments) => Value,
-    /** Of a macro: how it prints. */
+    /** For a macro: its printed form. */
     readonly text?: string,
   ) {}
 }
@@ -170,14 +170,14 @@ export class Namespace {
   readonly fields = new Map<string, Value>();
 }
 
-/** A thing with attributes of its own: the state of a loop. */
+/** A value with attributes of its own: the state of a loop. */
 export abstract class Opaque {
   abstract attribute(name: string): Value | undefined;
   abstract call(given: Arguments): Value;
   abstract print(): string;
 }
 
-/** The same for keys that Python holds for equal, such as 1, 1.0 and True. */
+/** The same result for keys that Python treats as equal, such as 1, 1.0 and True. */
 export function identityOf(key: Value): unknown {
   if (typeof key === 'string' || typeof key === 'number' || key === null) return key;
   if (typeof key === 'boolean') return Number(key);
@@ -201,7 +201,7 @@ export function isNumber(value: Value): value is number | bigint | boolean | Flo
   return isInteger(value) || value instanceof Float;
 }
 
-/** A whole number that fits into an index; Python's True is 1. */
+/** A whole number that fits into an index; Python's True counts as 1. */
 export function toIndex(value: Value, what: string): number {
   if (typeof value === 'boolean') return Number(value);
   if (typeof value === 'bigint') return value > 0 ? Infinity : -Infinity;
@@ -219,7 +219,7 @@ export function wrongType(what: string, expected: string, value: Value): Templat
   return new TemplateError(`${what} expects ${expected}, not ${typeName(value)}`);
 }
 
-/** As Python calls it. */
+/** The name of its type in Python. */
 export function typeName(value: Value): string {
   if (value === null) return 'NoneType';
   if (typeof value === 'boolean') return 'bool';

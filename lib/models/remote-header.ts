@@ -1,6 +1,6 @@
 /**
- * The header of a GGUF file that lies elsewhere, without the rest: as much of its beginning is fetched as the header needs, and a
- * local file of the whole size, otherwise empty, is read by the same code as any other.
+ * Reads the header of a remote GGUF file without the rest. It fetches as much of the beginning as the header needs, into a
+ * local file of the full size that is otherwise empty. The usual code reads that file.
  */
 import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -20,7 +20,7 @@ const FIRST_BYTES = 1 << 20;
 const MOST_BYTES = 256 << 20;
 const LARGEST_FILE = 2 ** 44;
 
-/** Throws download_failed, aborted, io, or what reading the file would. */
+/** Throws download_failed, aborted, io, or the errors of reading the file. */
 export async function readRemoteHeader(
   url: string,
   headers: Record<string, string>,
@@ -36,7 +36,7 @@ export async function readRemoteHeader(
       const info = await tryRead(path, data, total);
       if (!(info instanceof CachalotError) && info.dataOffset <= data.length)
         return { info, fileBytes: total };
-      // What follows the part that we have are zeros: an error, or a longer header, may come from them.
+      // The bytes after the part that we have are zeros: they may cause an error, or a header that seems longer.
       const isAll = data.length === total || data.length < bytes || 4 * bytes > MOST_BYTES;
       if (!isAll) continue;
       if (info instanceof CachalotError) throw info;

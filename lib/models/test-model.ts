@@ -1,4 +1,4 @@
-/** A tiny model to try an installation with; nothing has to be fetched for it. */
+/** A tiny model to test an installation with; it is made on the spot, so nothing is fetched. */
 import { writeGguf } from './formats/gguf-writer.js';
 import type { GgufField, GgufTensorData } from './formats/gguf-writer.js';
 
@@ -6,7 +6,7 @@ const WIDTH = 64;
 const FFN = 96;
 const TOKENS = ['<unk>', '<s>', '</s>', ...'abcdefghijklmnopqrstuvwxyz'];
 
-/** Numbers that look random and are the same everywhere. */
+/** Numbers that look random and are the same on every machine. */
 function tensor(name: string, shape: number[], seed: number): GgufTensorData {
   const count = shape.reduce((product, size) => product * size, 1);
   const isNorm = shape.length === 1;
@@ -16,7 +16,7 @@ function tensor(name: string, shape: number[], seed: number): GgufTensorData {
   return { name: `${name}.weight`, shape, type: 0, data: new Uint8Array(values.buffer) };
 }
 
-/** A model of a few thousand parameters, which says nothing worth hearing. */
+/** A model of a few thousand parameters, whose text is meaningless. */
 export async function writeTestModel(path: string, chatTemplate?: string): Promise<void> {
   const metadata: Record<string, GgufField> = {
     'general.architecture': { string: 'llama' },

@@ -1,4 +1,4 @@
-/** One file over HTTP: into FILE.part, resumed where an earlier try ended, checked, and only then given its name. */
+/** Downloads one file over HTTP into FILE.part, resumed where an earlier try ended. The file gets its name only after it is checked. */
 import { open, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -23,16 +23,16 @@ export interface Download extends NetOptions {
   /** Checked when known. */
   bytes?: number | undefined;
   hash?: Hash | undefined;
-  /** Throws what is wrong with the file that has come; it does not get its name then, and is deleted. */
+  /** Throws if the file that was received is wrong; the file then does not get its name, and is deleted. */
   check?: (path: string) => Promise<void>;
-  /** Whether a part of an earlier try is continued only if a hash can tell that it is sound. */
+  /** Whether the part of an earlier try is continued only if a hash can confirm it. */
   force?: boolean | undefined;
-  /** Added to an answer that is a refusal. */
+  /** Added to the message when the server refuses. */
   advice?: string;
   onProgress?: ((receivedBytes: number, totalBytes: number | undefined) => void) | undefined;
 }
 
-/** Throws download_failed, download_corrupt, io or aborted; after all but the second, a second call resumes. */
+/** Throws download_failed, download_corrupt, io or aborted; a second call resumes, except after download_corrupt. */
 export async function download(job: Download): Promise<void> {
   await makePrivateFolder(dirname(job.file));
   if (job.force && !job.hash) await forget(job);
@@ -60,7 +60,7 @@ async function forget(job: Download): Promise<void> {
 async function fetchRest(job: Download, report: (received: number) => void): Promise<void> {
   let received = await sizeOf(partOf(job));
   const tag = await readFile(tagOf(job), 'utf8').catch(() => undefined);
-  // What is there is continued only if the server can tell that it is still the same file, or a hash can.
+  // A part is continued only if the server can tell that the file is still the same, or a hash can confirm it.
   if (tag === undefined && !job.hash) received = 0;
   if (job.bytes !== undefined && received > job.bytes) received = 0;
   if (received > 0 && received === job.bytes) return;
@@ -87,7 +87,7 @@ function request(job: Download, received: number, tag: string | undefined): Prom
   return send(job.url, { ...job, headers });
 }
 
-/** There is nothing behind what we have: it is the whole file, or not of this file at all. */
+/** No bytes follow those that we have: we have the whole file, or a part of another one. */
 async function rangeIsRefused(job: Download, answer: Answer, received: number): Promise<void> {
   await answer.cancel();
   const size = /\/(\d+)$/.exec(answer.headers.get('content-range') ?? '')?.[1];
@@ -96,7 +96,7 @@ async function rangeIsRefused(job: Download, answer: Answer, received: number): 
   throw new Interrupted('what was there is of another file');
 }
 
-/** A part must be the one that was asked for. One that begins elsewhere is not joined to what we have. */
+/** A part must be the one that was asked for. One that begins elsewhere is not joined to ours. */
 async function checkPart(job: Download, answer: Answer, received: number): Promise<void> {
   const { first, size } = rangeOf(answer);
   const isOtherSize = job.bytes !== undefined && size !== undefined && size !== job.bytes;
@@ -109,7 +109,7 @@ async function checkPart(job: Download, answer: Answer, received: number): Promi
   throw new Interrupted(`${problem} that does not continue what was there`);
 }
 
-/** A server that packs though it was asked not to: lengths and places are of what is packed then. */
+/** The server compresses though it was asked not to: lengths and offsets then refer to compressed bytes. */
 function isEncoded({ headers }: Answer): boolean {
   return (headers.get('content-encoding') ?? 'identity') !== 'identity';
 }
@@ -135,7 +135,7 @@ async function keepTag(job: Download, answer: Answer): Promise<void> {
   });
 }
 
-/** How many bytes there will be in all, if anybody says so. */
+/** The total number of bytes, if the server gives it. */
 async function totalOf(
   job: Download,
   answer: Answer,
@@ -159,12 +159,12 @@ async function beginningOf(answer: Answer): Promise<string> {
   try {
     for await (const bytes of answer.body) return `, which begin with ${quoted(bytes)}`;
   } catch {
-    // It is refused all the same.
+    // It is refused in any case.
   }
   return '';
 }
 
-/** Writes the body behind the first `received` bytes; returns how many there are then. */
+/** Writes the body after the first `received` bytes; returns the number of bytes then. */
 async function receive(
   job: Download,
   answer: Answer,
@@ -203,7 +203,7 @@ async function openPart(job: Download, answer: Answer, received: number): Promis
   }
 }
 
-/** What is on the disk stays there when it is full: the next call goes on behind it. */
+/** When the disk is full, the bytes written so far stay: the next call continues after them. */
 async function writeOn(file: FileHandle, bytes: Uint8Array, path: string): Promise<void> {
   await writeAll(file, bytes, path).catch((error: CachalotError) => {
     const advice = 'what has come so far is kept: run the same command again to go on';

@@ -1,7 +1,7 @@
 /**
- * Proxies from HTTP_PROXY, HTTPS_PROXY and NO_PROXY, in either case, as curl reads them. Node's own fetch knows nothing of
- * them, so undici's is loaded where one is named. (Its EnvHttpProxyAgent warns on stderr that it is experimental, and takes
- * a name in NO_PROXY for that host alone.) Bun's and Deno's fetch heed the variables by themselves.
+ * Proxies from HTTP_PROXY, HTTPS_PROXY and NO_PROXY, in either case, as curl reads them. Node's own fetch ignores
+ * them, so undici's is loaded if one is set. (Its EnvHttpProxyAgent warns on stderr that it is experimental, and applies
+ * a name in NO_PROXY to that host alone.) Bun's and Deno's fetch follow the variables by themselves.
  */
 import type { Dispatcher } from 'undici';
 
@@ -26,7 +26,7 @@ export function fetchFor(url: URL): typeof fetch {
     fetchWith(input, { ...init, dispatcher })) as unknown as typeof fetch;
 }
 
-/** The address of the proxy for `url`, or undefined. Throws download_failed where the variable holds none. */
+/** The address of the proxy for `url`, or undefined. Throws download_failed if the variable is not an address. */
 export function proxyFor(url: URL): string | undefined {
   const name = url.protocol === 'https:' ? 'https_proxy' : 'http_proxy';
   const text = variable(name) ?? variable(name.toUpperCase());
@@ -39,7 +39,7 @@ export function proxyFor(url: URL): string | undefined {
   );
 }
 
-/** A host of NO_PROXY with all below it, on one port or on all; "*" is every host. */
+/** An entry of NO_PROXY is a host with all its subdomains, on one port or on all; "*" is every host. */
 function isExcepted({ hostname, port, protocol }: URL): boolean {
   const list = variable('no_proxy') ?? variable('NO_PROXY') ?? '';
   const ownPort = port || (protocol === 'https:' ? '443' : '80');
@@ -56,7 +56,7 @@ function isExcepted({ hostname, port, protocol }: URL): boolean {
   });
 }
 
-/** "through the proxy HOST" where there is one, for errors: it may be the one that fails. */
+/** "through the proxy HOST" if there is one, for errors: the proxy may be what fails. */
 export function viaProxy(url: URL): string {
   const proxy = proxyFor(url);
   return proxy === undefined ? '' : ` through the proxy ${new URL(proxy).host}`;

@@ -1,4 +1,4 @@
-/** The first bytes of what should have been something else: a page of a proxy tells in its first words what it is. */
+/** The first bytes of wrong content, for errors: the first words of a proxy's page show what it is. */
 
 export function quoted(bytes: Uint8Array): string {
   const text = Buffer.from(bytes.subarray(0, 60)).toString('latin1');

@@ -26,12 +26,12 @@ const WORDS: Record<string, [text: string, mayPass: boolean]> = {
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: ['it sent another number of bytes than it announced', true],
 };
 
-/** Of certificates: OpenSSL's names, and Node's for a certificate of another host. */
+/** Codes of certificate errors: OpenSSL's names, and Node's for a certificate of another host. */
 const CERTIFICATE =
   /CERT|^ERR_TLS_CERT|SELF_SIGNED|UNABLE_TO_VERIFY_LEAF|UNABLE_TO_GET_ISSUER|^(HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH_EXCEEDED)$/;
 const TLS = /^(EPROTO|ERR_SSL|ERR_TLS|UND_ERR_PRX_TLS)/;
 
-/** Of what `fetch` or the reading of its answer threw. */
+/** The reason of an error that `fetch`, or reading its answer, threw. */
 export function reasonOf(error: unknown): Reason {
   const { code, message } = innermost(error);
   const known = code === undefined ? undefined : WORDS[code];
@@ -51,7 +51,7 @@ export function reasonOf(error: unknown): Reason {
   return { text: firstLine(message), mayPass: true };
 }
 
-/** `fetch` says "fetch failed", and a connection to several addresses "AggregateError": what they hold says more. */
+/** `fetch` says "fetch failed", and a connection to several addresses "AggregateError": the errors inside say more. */
 function innermost(error: unknown): { code: string | undefined; message: string } {
   let found = { code: undefined as string | undefined, message: String(error) };
   for (let next = error, depth = 0; isObject(next) && depth < 8; depth++) {

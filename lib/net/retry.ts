@@ -1,15 +1,15 @@
-/** Another try where it may help: pauses that double, or as long as the server asks for. */
+/** Tries again where that may help. Pauses double, or are as long as the server asks for. */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { CachalotError, abortError } from '../errors.js';
 
 export interface NetLimits {
-  /** Without a byte for so long, a connection is given up. */
+  /** A connection without a byte for so long is closed. */
   stallMs: number;
   /** Tries without progress. */
   attempts: number;
   firstPauseMs: number;
-  /** A server that asks for a longer pause is told to the user instead. */
+  /** If the server asks for a longer pause, the user is told instead. */
   longestPauseMs: number;
   /** Ends early when the signal is aborted. */
   pause: (ms: number, signal: AbortSignal | undefined) => Promise<void>;
@@ -23,16 +23,16 @@ export const NET_LIMITS: NetLimits = {
   pause: (ms, signal) => sleep(ms, undefined, { signal }).catch(() => undefined),
 };
 
-/** What every step on the network takes along. */
+/** Options that every network operation takes. */
 export interface NetOptions {
   signal?: AbortSignal | undefined;
   /** For tests. */
   limits?: Partial<NetLimits> | undefined;
 }
 
-/** Thrown by work that another try may help. */
+/** Thrown by work for which another try may help. */
 export class Interrupted extends Error {
-  /** What the server asked for. */
+  /** The pause that the server asked for. */
   readonly pauseMs: number | undefined;
 
   constructor(message: string, options: { cause?: unknown; pauseMs?: number | undefined } = {}) {
@@ -42,8 +42,8 @@ export class Interrupted extends Error {
 }
 
 /**
- * Runs `work` until it returns, fails for good, or has been interrupted `attempts` times without progress, of which
- * `progress` tells. `doing` completes "cannot ...". Throws aborted, download_failed, or what the work throws.
+ * Runs `work` until it returns, fails for good, or has been interrupted `attempts` times without progress, as
+ * `progress` reports it. `doing` completes "cannot ...". Throws aborted, download_failed, or what the work throws.
  */
 export async function withRetries<T>(
   doing: string,
@@ -78,7 +78,7 @@ export async function withRetries<T>(
   }
 }
 
-/** Of a Retry-After header: seconds, or a date. Undefined if it is neither. */
+/** Reads a Retry-After header: seconds, or a date. Undefined if it is neither. */
 export function retryAfterMs(header: string | null, now = Date.now()): number | undefined {
   if (header === null || header.trim() === '') return undefined;
   if (/^\s*\d+\s*$/.test(header)) return Number(header) * 1000;

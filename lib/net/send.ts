@@ -1,4 +1,4 @@
-/** One HTTP request: through the proxy if there is one, with redirects that stay within what was meant, and an end when nothing comes. */
+/** One HTTP request: through the proxy if there is one, with redirects only where they are allowed, and with a timeout when nothing comes. */
 import { clearTimeout, setTimeout } from 'node:timers';
 
 import { CachalotError, abortError } from '../errors.js';
@@ -10,24 +10,24 @@ import type { NetOptions } from './retry.js';
 export interface SendOptions extends NetOptions {
   method?: 'GET' | 'HEAD';
   headers?: Record<string, string>;
-  /** Whether to go where an answer sends us; default: always. The redirect itself is the answer then. */
+  /** Whether to follow a redirect; default: always. If not, the redirect itself is the answer. */
   follows?: (redirect: Answer, target: URL) => boolean;
 }
 
 export interface Answer {
-  /** Where it came from, after redirects. */
+  /** The address of the answer, after redirects. */
   url: URL;
   status: number;
   statusText: string;
   headers: Headers;
-  /** To be read to its end, or cancelled. Throws Interrupted. */
+  /** Must be read to its end, or cancelled. Throws Interrupted. */
   body: AsyncIterable<Uint8Array>;
   cancel: () => Promise<void>;
 }
 
 const MOST_REDIRECTS = 10;
 
-/** Throws Interrupted, download_failed or aborted; whatever the server answers but a redirect is returned. */
+/** Throws Interrupted, download_failed or aborted; returns every answer that is not a redirect. */
 export async function send(address: string, options: SendOptions = {}): Promise<Answer> {
   let url = new URL(address);
   let headers = options.headers ?? {};
@@ -38,13 +38,13 @@ export async function send(address: string, options: SendOptions = {}): Promise<
     const target = redirectTarget(url, location, redirects);
     if (options.follows && !options.follows(answer, target)) return answer;
     await answer.cancel();
-    // A token is for the host that it was meant for.
+    // A token is only for the host that it was given for.
     if (target.origin !== url.origin) headers = withoutSecrets(headers);
     url = target;
   }
 }
 
-/** Where a redirect leads. Throws download_failed where no file should come from. */
+/** The target of a redirect. Throws download_failed if no file may come from there. */
 export function redirectTarget(url: URL, location: string, redirects: number): URL {
   const refuse = (why: string) =>
     new CachalotError('download_failed', `cannot fetch ${shown(url)}: ${why}`);
@@ -120,7 +120,7 @@ async function* watched(
     }
   } finally {
     watch.end();
-    await chunks.return?.().catch(() => undefined); // closes the connection if it was left early
+    await chunks.return?.().catch(() => undefined); // closes the connection if the reader left early
   }
 }
 
@@ -156,7 +156,7 @@ class Watch {
     return this.#controller.signal;
   }
 
-  /** Time counts only while something is waited for: a slow disk is not a slow server. */
+  /** Only time spent waiting for the server counts: a slow disk is not a slow server. */
   async within<T>(step: Promise<T>): Promise<T> {
     const timer = setTimeout(() => {
       this.hasStalled = true;
@@ -174,13 +174,13 @@ class Watch {
   }
 }
 
-/** Without the query, which may hold a signature. */
+/** Without the query, which may contain a signature. */
 export function shown(url: URL | string): string {
   const { origin, pathname } = new URL(url);
   return `${origin}${pathname}`;
 }
 
-/** Of an answer that is no success: worth another try, or final. The answer's body is left. */
+/** The error of an answer that is not a success: worth another try, or final. The answer's body is not read. */
 export async function refusal(answer: Answer, advice = ''): Promise<Error> {
   await answer.cancel();
   const { status, statusText, headers, url } = answer;

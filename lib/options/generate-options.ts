@@ -1,4 +1,4 @@
-/** Options of everything that generates, with their defaults and limits in one place. */
+/** Options of all methods that generate, with their defaults and limits in one place. */
 import { isTemplateOptions } from '../chat/template-options.js';
 import type { TemplateOptions } from '../chat/template-options.js';
 import {
@@ -17,7 +17,7 @@ import type { Filled, OptionTable } from './option-table.js';
 import { SAMPLING } from './sampling-options.js';
 import type { SamplingOptions } from './sampling-options.js';
 
-/** Of 0 to 100, as native/kv/segment.h has it. */
+/** From 0 to 100, as in native/kv/segment.h. */
 export const DEFAULT_PRIORITY = 35;
 
 export interface GenerateOptions extends SamplingOptions {
@@ -33,9 +33,9 @@ export interface GenerateOptions extends SamplingOptions {
   specialTokens?: boolean | undefined;
   /** 0 to 100: higher ones run first, and others make room for them. Default 35. */
   priority?: number | undefined;
-  /** Fails with code "deadline_exceeded" if it is not done so many milliseconds after it was asked for (an item of a batch: after its turn has come). */
+  /** Fails with code "deadline_exceeded" if it is not done so many milliseconds after the call (an item of a batch: after its turn has come). */
   deadlineMs?: number | undefined;
-  /** Part of what the cache finds by, for several tenants on one engine. Default: the engine's. */
+  /** Part of the key under which the cache finds prompts, for several tenants on one engine. Default: the engine's. */
   namespace?: string | undefined;
   /** Ends the generation: it then fails with code "aborted". */
   signal?: AbortSignal | undefined;
@@ -46,7 +46,7 @@ export interface ChatOptions extends GenerateOptions {
   templateOptions?: TemplateOptions | undefined;
 }
 
-/** What is asked of a request beside how its tokens are drawn. */
+/** The options of a request except those that say how tokens are drawn. */
 const REQUEST = {
   maxTokens: { check: integerIn(1, 2 ** 30), byDefault: 2 ** 30 },
   stop: { check: isStopList, byDefault: [] as string[] },
@@ -59,7 +59,7 @@ const REQUEST = {
   signal: { check: isSignal },
 } as const satisfies OptionTable<Exclude<keyof GenerateOptions, keyof SamplingOptions>>;
 
-/** The same where a chat template makes the prompt. */
+/** The same, for prompts that a chat template makes. */
 const CHAT = {
   ...REQUEST,
   templateOptions: { check: isTemplateOptions, byDefault: {} },
@@ -89,17 +89,17 @@ export interface ResolvedOptions extends Filled<typeof CHAT> {
   sampling: SamplingOptions;
 }
 
-/** Reads and checks what is given; throws invalid_argument or not_supported. */
+/** Reads and checks the options given; throws invalid_argument or not_supported. */
 export function resolveGenerateOptions(given: GenerateOptions): ResolvedOptions {
   return withDefaults(checkOptions(given, generateChecks));
 }
 
-/** The same of options for a conversation. */
+/** The same for options of a conversation. */
 export function resolveChatOptions(given: ChatOptions): ResolvedOptions {
   return withDefaults(checkOptions(given, chatChecks));
 }
 
-/** Of options as their checks have given them. */
+/** Takes options that have been checked. */
 export function withDefaults(given: Readonly<ChatOptions>): ResolvedOptions {
   return { ...fillIn(CHAT, given), sampling: ownOnly(given) };
 }

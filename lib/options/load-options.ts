@@ -25,37 +25,37 @@ export interface LoadOptions {
   threads?: number | undefined;
   /** The most tokens of one context. Default: what the model was trained for. */
   contextLength?: number | undefined;
-  /** Memory for keys and values: `bytes` (default: a quarter of what the machine or the container has, at most half of
-   *  what is left of it - of a GPU what the weights have left - or 16 full contexts, whichever is less) and `format` (default: bf16; f32 on the portable path). */
+  /** Memory for keys and values: `bytes` and `format` (default: bf16; f32 on the portable path). Default of `bytes`: a quarter of the memory of the
+   *  machine or container, at most half of its free memory (on a GPU: what the weights leave free), or 16 full contexts, whichever is less. */
   kv?: { bytes?: number | undefined; format?: 'auto' | 'f32' | 'bf16' | undefined } | undefined;
   /** CPU instructions. Default: the best that this machine has. Results differ in the last bits between paths. */
   instructions?: 'auto' | 'avx512' | 'avxvnni' | 'avx2' | 'portable' | undefined;
-  /** Rows of a step: the longest piece of a prompt that others wait for. Default 512. */
+  /** Rows of a step: the largest chunk of a prompt that other requests wait for. Default 512. */
   stepTokens?: number | undefined;
-  /** Target for the time between tokens, in milliseconds: prompts that join are computed in pieces that aim at steps
-   *  under it, of four rows at least. Default: none. */
+  /** Target for the time between tokens, in milliseconds: prompts that join are computed in chunks whose steps should stay
+   *  under it, of at least four rows. Default: none. */
   maxStepMs?: number | undefined;
-  /** Whether sequences read the keys and values that they share together: "auto" (default) where costs measured on this
+  /** Whether sequences read keys and values that they share together: with "auto" (default) where costs measured on this
    *  machine say that it is faster. It never changes a result. */
   sharedReads?: 'auto' | 'always' | 'never' | undefined;
-  /** Whether prompts use what is in the cache. Default true. */
+  /** Whether prompts use keys and values that are in the cache. Default true. */
   prefixCache?: boolean | undefined;
-  /** Part of what the cache finds by: requests of one namespace never see what those of another have left. Default "". */
+  /** Part of the key under which the cache finds prompts: requests of one namespace never see the cache of another. Default "". */
   namespace?: string | undefined;
   /** A Hugging Face tokenizer.json to use instead of the vocabulary in the model file. */
   tokenizer?: string | undefined;
-  /** A chat template (in the Jinja language) to use instead of the model's own. What is blank is absent. */
+  /** A chat template (in the Jinja language) to use instead of the model's own. A blank one counts as absent. */
   chatTemplate?: string | undefined;
-  /** Whether weights are kept as they were repacked, so that later loads of the same file only map them: true (default), false,
-   *  or how much room such files may take on the disk (default: 20 GiB), least recently used first to go. */
+  /** Whether repacked weights are kept, so that later loads of the same file only map them: true (default), false,
+   *  or how much disk space such files may take (default: 20 GiB). The least recently used are deleted first. */
   layoutCache?:
     boolean | { maxBytes?: number | undefined; minBytes?: number | undefined } | undefined;
   /** The folder of downloaded models, repacked weights and measured costs. Default: CACHALOT_CACHE, or `cachalot` in the user's
    *  cache folder ($XDG_CACHE_HOME, ~/.cache). */
   cacheDir?: string | undefined;
-  /** Ends a download, or the loading once the current part is done. */
+  /** Ends a download, or the loading after its current part. */
   signal?: AbortSignal | undefined;
-  /** Progress of a download, if there is one, and then of the weights being prepared (phase "load"). */
+  /** Progress of a download, if there is one, and then of preparing the weights (phase "load"). */
   onProgress?: ((progress: PullProgress) => void) | undefined;
   /** Checks the engine's own data structures after every step; for tests. */
   checkInvariants?: boolean | undefined;
@@ -77,19 +77,19 @@ const isTemplate: Check<string> = (name, value) => {
 
 const anyBytes = { check: integerIn(0, Number.MAX_SAFE_INTEGER) };
 
-/** How much room repacked weights may take on the disk, and from which size on they are kept. */
+/** How much disk space repacked weights may take, and the size from which they are kept. */
 const LAYOUT_CACHE = {
   maxBytes: anyBytes,
   minBytes: anyBytes,
 } as const satisfies OptionTable;
 
-/** Memory for keys and values. What is 0 is for the engine to choose. */
+/** Memory for keys and values. A value of 0 leaves the choice to the engine. */
 export const KV = {
   bytes: { check: integerIn(1, Number.MAX_SAFE_INTEGER), byDefault: 0, native: 'kvBytes' },
   format: choice('kvFormat', 'auto', 'f32', 'bf16'),
 } as const satisfies OptionTable<keyof NonNullable<LoadOptions['kv']>>;
 
-/** How an engine is loaded. What is 0 is for the engine to choose. */
+/** How an engine is loaded. A value of 0 leaves the choice to the engine. */
 export const LOAD = {
   device: { check: isDevice, byDefault: 'auto', native: 'device' },
   threads: { check: integerIn(1, 1024), byDefault: 0, native: 'threads' },
@@ -118,7 +118,7 @@ const NOT_YET = { draft: notSupportedYet, adapters: notSupportedYet };
 
 const loadChecks = { ...checksOf(LOAD), ...NOT_YET };
 
-/** What is given, read once. Throws invalid_argument or not_supported. */
+/** Reads the options once. Throws invalid_argument or not_supported. */
 export function readLoadOptions(given: LoadOptions): Readonly<LoadOptions> {
   return checkOptions(given, loadChecks);
 }

@@ -1,27 +1,27 @@
 /**
- * Options by tables: one row holds all that is known of an option, and whoever checks options, fills in defaults, hands them to
- * C++ or makes flags of them goes by the row.
+ * Options as tables: one row holds everything about an option. Checks, defaults, the record for C++ and the flags are all made
+ * from the row.
  */
 import { oneOf, ownOnly } from '../checks/check-options.js';
 import type { Check } from '../checks/check-options.js';
 
 export interface OptionRow {
   readonly check: Check;
-  /** What holds where it is not given. Absent: nothing does. */
+  /** The default. Absent: none. */
   readonly byDefault?: unknown;
   /** Its field in the record that C++ receives. */
   readonly native?: string;
-  /** What its flag says in the help of the command line. */
+  /** The description of its flag in the help of the command line. */
   readonly flag?: FlagHelp;
 }
 
 export interface FlagHelp {
-  /** What stands for the value. */
+  /** The placeholder of the value in the help. */
   readonly value: string;
   readonly help: string;
 }
 
-/** The rows of options with these names, no more and no fewer. */
+/** A row for each of these names, no more and no fewer. */
 export type OptionTable<Names extends string = string> = Readonly<Record<Names, OptionRow>>;
 
 type DefaultOf<Row> = Row extends { readonly byDefault: infer Value } ? Value : undefined;
@@ -40,7 +40,7 @@ export type NativeFields<Table extends OptionTable> = {
   ]: Filled<Table>[Name];
 };
 
-/** A row of an option that is one of a few words; where it is not given, the first. */
+/** A row of an option whose value is one of a few words; the first is the default. */
 export function choice<const Field extends string, const Word extends string>(
   native: Field,
   ...choices: readonly Word[]
@@ -48,20 +48,20 @@ export function choice<const Field extends string, const Word extends string>(
   return { check: oneOf(...choices), choices, byDefault: choices[0]!, native };
 }
 
-/** What `checkOptions` goes by. */
+/** The checks of a table, for `checkOptions`. */
 export function checksOf<Table extends OptionTable>(table: Table) {
   const pairs = Object.entries(table).map(([name, { check }]) => [name, check]);
   return Object.fromEntries(pairs) as { [Name in keyof Table]: Table[Name]['check'] };
 }
 
-/** The values of a table's options: as given, where they are, and else as they are by default. `given` has been checked. */
+/** The values of a table's options: as given, or else their defaults. `given` has been checked. */
 export function fillIn<Table extends OptionTable>(table: Table, given: object): Filled<Table> {
   const own = ownOnly(given) as Record<string, unknown>;
   const pairs = Object.entries(table).map(([name, row]) => [name, own[name] ?? row.byDefault]);
   return Object.fromEntries(pairs) as Filled<Table>;
 }
 
-/** The same as the fields of a record for C++. */
+/** The same, as the fields of a record for C++. */
 export function nativeFields<Table extends OptionTable>(
   table: Table,
   given: object,

@@ -13,15 +13,15 @@ import type { NativeSampling } from '../native.js';
 import { checksOf, fillIn, nativeFields } from './option-table.js';
 import type { OptionTable } from './option-table.js';
 
-/** Don't Repeat Yourself: makes what would lengthen a repetition less likely, the more so the longer it is. */
+/** Don't Repeat Yourself: makes a token that would lengthen a repetition less likely, the more so the longer the repetition is. */
 export interface DryOptions {
   /** Strength; 0 (default) is off, 0.8 is usual. */
   multiplier?: number | undefined;
   /** The penalty is multiplier * base ^ (length - allowedLength). Default 1.75. */
   base?: number | undefined;
-  /** Repetitions up to so many tokens are free. Default 2. */
+  /** Repetitions of up to so many tokens have no penalty. Default 2. */
   allowedLength?: number | undefined;
-  /** How many of the last tokens are looked at. Default: all. */
+  /** How many of the last tokens are searched for repetitions. Default: all. */
   window?: number | undefined;
   /** Text at which a repetition ends. Default: a new line, ":", a double quote and "*". */
   breakers?: readonly string[] | undefined;
@@ -36,13 +36,13 @@ export interface SamplingOptions {
   topP?: number | undefined;
   /** Leaves out tokens with less than this share of the likeliest token's probability. Default 0. */
   minP?: number | undefined;
-  /** Draws among the tokens of usual surprise that together have this probability. Default 1: all. */
+  /** Draws among the tokens nearest to the expected surprise that together have this probability. Default 1: all. */
   typicalP?: number | undefined;
   /** Divides the logits of tokens in prompt and answer; above 1 avoids them. Default 1. */
   repetitionPenalty?: number | undefined;
-  /** Taken off a token's logit for each time that it is in the answer. Default 0. */
+  /** Subtracted from a token's logit for each time that it is in the answer. Default 0. */
   frequencyPenalty?: number | undefined;
-  /** Taken off a token's logit if it is in the answer. Default 0. */
+  /** Subtracted from a token's logit if it is in the answer. Default 0. */
   presencePenalty?: number | undefined;
   /** How many of the last tokens the three penalties look at. Default: all. */
   penaltyWindow?: number | undefined;
@@ -74,7 +74,7 @@ const isBias: Check<Record<number, number>> = (name, value) =>
     return biases;
   });
 
-/** Not a Map, a list or an object of a class. */
+/** A plain object: not a Map, a list or an instance of a class. */
 function isPlain(value: object): boolean {
   const prototype = Object.getPrototypeOf(value) as object | null;
   return prototype === null || Object.getPrototypeOf(prototype) === null;
@@ -179,7 +179,7 @@ export const SAMPLING = {
   topLogprobs: { check: integerIn(0, 20), byDefault: 0, native: 'topLogprobs' },
 } as const satisfies OptionTable<keyof SamplingOptions>;
 
-/** What a request without sampling options has. */
+/** The values of a request without sampling options. */
 export const GREEDY: NativeSampling = {
   ...nativeFields(SAMPLING, {}),
   ...nativeFields(DRY, {}),
@@ -189,13 +189,13 @@ export const GREEDY: NativeSampling = {
   completion: 0,
 };
 
-/** The strings whose tokens end a repetition for DRY, if it acts at all. */
+/** The strings whose tokens end a repetition for DRY, if DRY is on. */
 export function dryBreakers({ dry }: SamplingOptions): readonly string[] | undefined {
   const { multiplier, breakers } = fillIn(DRY, dry ?? {});
   return multiplier > 0 ? breakers : undefined;
 }
 
-/** `options` have been checked; `breakers` are the tokens that `dryBreakers` are in. */
+/** `options` have been checked; `breakers` are the tokens whose text contains one of `dryBreakers`. */
 export function resolveSampling(
   options: SamplingOptions,
   breakers: Int32Array | undefined,
@@ -219,7 +219,7 @@ export function resolveSampling(
   };
 }
 
-/** For who does not say how to draw. */
+/** For requests that do not say how to draw. */
 export function randomSeed(): number {
   return Math.floor(Math.random() * Number.MAX_SAFE_INTEGER);
 }

@@ -1,4 +1,4 @@
-/** How an engine is loaded, what it says of itself, and what it counts. */
+/** Records of an engine: how it is loaded, its description, and its counters. */
 /** A GPU that can be used. */
 export interface CudaDevice {
   name: string;
@@ -9,7 +9,7 @@ export interface CudaDevice {
 
 export interface NativeEngineOptions {
   device: string;
-  /** The CUDA library; '' for the one beside the addon. Tests bring an emulated one. */
+  /** The CUDA library; '' for the one beside the addon. Tests give an emulated one. */
   cudaLibrary: string;
   instructions: string;
   threads: number;
@@ -19,61 +19,61 @@ export interface NativeEngineOptions {
   kvFormat: string;
   maxStepMs: number;
   sharedReads: 'auto' | 'always' | 'never';
-  /** Where measured costs are kept, and what tells this machine from others that use the folder. */
+  /** Where measured costs are kept, and a name that tells this machine from others that use the folder. */
   costsFolder: string;
-  /** Weights that an earlier load has laid out; '' for none. */
+  /** Packed weights of an earlier load; '' for none. */
   layoutPath: string;
   machine: string;
   prefixCache: boolean;
   checkInvariants: boolean;
 }
 
-/** Counters since the engine was loaded, and what it holds now. */
+/** Counters since the engine was loaded, and the memory that it uses now. */
 export interface EngineStats {
   /** Forward passes. */
   steps: number;
   /** Rows (tokens) computed in them. */
   rows: number;
-  /** Of finished requests: tokens of prompts, those found in the cache, and tokens generated. */
+  /** Totals of finished requests: tokens of prompts, those found in the cache, and tokens generated. */
   promptTokens: number;
   cachedTokens: number;
   generatedTokens: number;
   waiting: number;
   running: number;
-  /** Nodes of the prefix tree. */
+  /** Nodes of the radix tree. */
   segments: number;
   kvBytesInUse: number;
   kvBytes: number;
   /** Bytes of repacked weights in memory; those mapped from a file are not counted. */
   weightBytes: number;
-  /** Bytes of keys and values that steps did not read because sequences read what they share together. */
+  /** Bytes of keys and values that steps did not read because sequences read shared ranges together. */
   kvBytesNotRead: number;
-  /** Time that scheduling and planning took, of all steps. */
+  /** Time that scheduling and planning took, over all steps. */
   hostMs: number;
 }
 
-/** A range of context that several sequences of a step have in common. */
+/** A range of context that several sequences of a step share. */
 export interface SharedGroup {
-  /** How many ranges stand before it. */
+  /** How many ranges of the context come before it. */
   depth: number;
   sequences: number;
-  /** Their rows (tokens) in the step. */
+  /** The rows (tokens) of these sequences in the step. */
   rows: number;
   firstToken: number;
   tokens: number;
   /** Whether its keys and values were read once for all of them. */
   grouped: boolean;
-  /** What was expected, per layer: together and apart, from costs measured on this machine. 0 where a choice was given. */
+  /** Estimated microseconds per layer if read together and if read apart, from costs measured on this machine. 0 if `sharedReads` fixes the choice. */
   groupedUs: number;
   separateUs: number;
   bytesNotRead: number;
 }
 
-/** One step in which something was shared. */
+/** One step in which sequences shared something. */
 export interface StepExplanation {
   step: number;
   sequences: number;
-  /** Rows of sequences that only wait for their next token. */
+  /** Rows of sequences that are decoding. */
   decoding: number;
   rows: number;
   /** Time for scheduling and planning. */
@@ -84,20 +84,20 @@ export interface StepExplanation {
 
 export interface EngineDevice {
   kind: 'cpu' | 'cuda';
-  /** Of the processor or the GPU, as its maker calls it. */
+  /** The maker's name of the processor or GPU. */
   name: string;
-  /** The instructions that are used: "avx512", "avxvnni", "avx2" or "portable"; of a GPU its architecture, "sm_90". */
+  /** The instructions in use: "avx512", "avxvnni", "avx2" or "portable"; for a GPU its architecture, "sm_90". */
   instructions: string;
-  /** Threads that compute; of a GPU its multiprocessors. */
+  /** Threads that compute; for a GPU its multiprocessors. */
   threads: number;
-  /** Why it is not another device, where "auto" would rather have had one. */
+  /** Why another device is not used, if "auto" preferred one. */
   note?: string;
 }
 
-/** What is running, where and how. */
+/** The device and the model of an engine, and how it is set up. */
 export interface EngineDescription {
   device: EngineDevice;
-  /** Where weights are: floats are read in place in the model's file, or in memory if they are few; quantized ones are packed
+  /** Where weights are: floats are read in place in the model's file, or in memory if they are few; quantized weights are packed
    *  into memory, or mapped as an earlier load packed them; or all are in a GPU's memory. */
   weights: 'in place' | 'in memory' | 'packed' | 'mapped' | 'on the device';
   kvFormat: string;

@@ -1,4 +1,4 @@
-/** Requests as they are handed to C++, and what comes back of them. */
+/** Requests as C++ receives them, and their events. */
 export interface NativeRequest {
   id: number;
   kind: 'generate' | 'score' | 'logits' | 'prefill';
@@ -8,18 +8,18 @@ export interface NativeRequest {
   sampling: NativeSampling;
   stopTokens: Int32Array;
   rows: Int32Array;
-  /** Of a "prefill": not 0: keeps the keys and values until `unpin` of the same number. */
+  /** Of a "prefill": if not 0, keeps the keys and values until `unpin` of the same number. */
   pin: number;
-  /** 0 to 100: who runs first, and whose keys and values are kept longest. */
+  /** 0 to 100: which requests run first, and whose keys and values are kept longest. */
   priority: number;
   /** Of a "prefill": how long its keys and values are kept after their last use; 0: no limit. */
   ttlMs: number;
-  /** From submission; 0: none. */
+  /** Counted from submission; 0: none. */
   deadlineMs: number;
-  /** Not 0: an item of that batch, and its place in the batch's order. */
+  /** If not 0: an item of that batch, and its place in the batch's order. */
   batch: number;
   batchRank: number;
-  /** Whether to tell when it is in its first step. */
+  /** Whether to report its first step. */
   tellStart: boolean;
 }
 
@@ -30,7 +30,7 @@ export interface NativeStart {
   queuedMs: number;
 }
 
-/** backend/params.h and engine/request.h say what each does. */
+/** backend/params.h and engine/request.h describe the fields. */
 export interface NativeSampling {
   biasTokens: Int32Array;
   biasValues: Float32Array;
@@ -68,15 +68,15 @@ export interface NativeFinish {
 }
 
 /**
- * All that happened in one step, or in those since JavaScript last looked. `tokens` is flat, repeated: request id, token id, log-probability, n, and n times
+ * All events of one step, or of the steps since JavaScript last looked. `tokens` is flat, repeated: request id, token id, log-probability, n, and n times
  * (token id, log-probability) of the likeliest tokens.
  */
 export interface NativeEvents {
-  /** Of those that asked for it. */
+  /** Of requests that asked for it. */
   started?: NativeStart[];
   tokens: Float64Array;
   finished: NativeFinish[];
-  /** While the model is loaded: how many bytes of its weights are ready; the last may come with the first tokens. */
+  /** While the model is loaded: how many bytes of its weights are ready; the last such event may come together with the first tokens. */
   loadedBytes?: number;
   totalBytes?: number;
 }

@@ -6,7 +6,7 @@ import type { NativeFinish } from '../native.js';
 /** Why a generation ended: the model stopped (or a stop string came), a limit was reached, or its reader left. */
 export type FinishReason = 'stop' | 'length' | 'aborted';
 
-/** What the engine says of a request that failed, as an error. `deadlineMs` is what the user gave; the engine counts from when the prompt had become tokens. */
+/** Turns the engine's failure of a request into an error. `deadlineMs` is the user's value; the engine counts from when the prompt had become tokens. */
 export function finishError(
   { errorCode = 'internal', errorMessage = 'unknown' }: NativeFinish,
   deadlineMs = 0,

@@ -1,6 +1,6 @@
 /**
- * What requests do, for whoever measures: `node:diagnostics_channel` channels that cost nothing while nobody listens. A request
- * is told of from the moment in which the engine has taken it. Events hold counts and times, and nothing of what users wrote.
+ * Events of requests, for measurements: `node:diagnostics_channel` channels that cost nothing while there is no listener. A request
+ * publishes events from the moment in which the engine has taken it. They hold counts and times, and no text of users.
  */
 import { channel } from 'node:diagnostics_channel';
 
@@ -8,11 +8,11 @@ import type { CachalotError, ErrorCode } from '../errors.js';
 import type { NativeFinish, NativeStart } from '../native.js';
 import type { FinishReason } from './finish.js';
 
-/** By what it was asked for: sessions and `engine.chat` ask for "chat", `cache.add` and `cache.pin` for "cache". */
+/** The call that made the request: sessions and `engine.chat` give "chat", `cache.add` and `cache.pin` give "cache". */
 export type RequestKind = 'chat' | 'complete' | 'batch' | 'score' | 'logits' | 'cache';
 
 /**
- * The message of the channels "cachalot:request:queued", "...:started", "...:first-token" and "...:finished". What is not known yet is 0.
+ * The message of the channels "cachalot:request:queued", "...:started", "...:first-token" and "...:finished". Values that are not known yet are 0.
  *
  * @example
  * import { subscribe } from 'node:diagnostics_channel';
@@ -22,7 +22,7 @@ export type RequestKind = 'chat' | 'complete' | 'batch' | 'score' | 'logits' | '
  * });
  */
 export interface RequestEvent {
-  /** Counts the requests of this thread, of all its engines. */
+  /** Counts the requests of this thread, over all its engines. */
   id: number;
   kind: RequestKind;
   promptTokens: number;
@@ -31,11 +31,11 @@ export interface RequestEvent {
   completionTokens: number;
   /** From submission to the first step. */
   queuedMs: number;
-  /** From then to the first token, or to the end where no token is generated. */
+  /** From the first step to the first token, or to the end if no token is generated. */
   prefillMs: number;
   /** From the first token to the last. */
   decodeMs: number;
-  /** Of "finished": why it ended; "done" for what generates nothing. */
+  /** Of "finished": why it ended; "done" for a request that generates nothing. */
   finishReason?: FinishReason | 'done';
   /** Of "finished", instead of `finishReason`: the code of its error. */
   errorCode?: ErrorCode;
@@ -50,7 +50,7 @@ const CHANNELS = {
 
 let lastId = 0;
 
-/** Undefined where nobody listens now: the request is told of whole or not at all. */
+/** Undefined if there is no listener now: a request publishes all of its events or none. */
 export function watchRequest(kind: RequestKind, promptTokens: number): RequestEvents | undefined {
   if (!Object.values(CHANNELS).some(({ hasSubscribers }) => hasSubscribers)) return undefined;
   return new RequestEvents(kind, promptTokens);
@@ -59,7 +59,7 @@ export function watchRequest(kind: RequestKind, promptTokens: number): RequestEv
 export class RequestEvents {
   readonly #now: RequestEvent;
   #phase: 'new' | 'queued' | 'prefill' | 'decode' | 'over' = 'new';
-  #since = performance.now(); // of the phase
+  #since = performance.now(); // when the current phase began
 
   constructor(kind: RequestKind, promptTokens: number) {
     this.#now = {
@@ -95,14 +95,14 @@ export class RequestEvents {
     this.publish('firstToken');
   }
 
-  /** With the engine's own times, if it has ended there, too. */
+  /** Uses the engine's own times if the request has ended in the engine, too. */
   finished(
     how: CachalotError | { finishReason: FinishReason | 'done' },
     finish?: NativeFinish,
   ): void {
     if (this.#phase === 'new' || this.#phase === 'over') return;
     const last = { queued: 'queuedMs', prefill: 'prefillMs', decode: 'decodeMs' } as const;
-    // An engine that is disposed of says nothing of its requests.
+    // A disposed engine reports no times of its requests.
     const times =
       finish && finish.errorCode !== 'disposed'
         ? {
@@ -118,7 +118,7 @@ export class RequestEvents {
     this.publish('finished');
   }
 
-  /** Returns how long the phase before took. */
+  /** Returns how long the previous phase took. */
   private begin(phase: 'queued' | 'prefill' | 'decode' | 'over'): number {
     const [before, now] = [this.#since, performance.now()];
     this.#phase = phase;
@@ -126,7 +126,7 @@ export class RequestEvents {
     return now - before;
   }
 
-  /** What a listener throws is thrown by Node later, as an uncaught exception, and harms no request. */
+  /** If a listener throws, Node throws its error later, as an uncaught exception; the request is not affected. */
   private publish(name: keyof typeof CHANNELS): void {
     if (CHANNELS[name].hasSubscribers) CHANNELS[name].publish({ ...this.#now });
   }

@@ -1,15 +1,15 @@
-/** The one place where a request is put together as C++ receives it: each kind says only in what it differs from none. */
+/** The one place that builds a request as C++ receives it. Each kind of request states only what differs from the defaults. */
 import type { NativeRequest } from '../native.js';
 import { DEFAULT_PRIORITY } from '../options/generate-options.js';
 import { GREEDY } from '../options/sampling-options.js';
 
-/** A request without what the engine itself adds when it is submitted. */
+/** A request without the fields that the engine core adds when it is submitted. */
 export type EngineRequest = Omit<NativeRequest, 'id' | 'tellStart'>;
 
-/** What no request leaves open. */
+/** Fields that every request must give. */
 type Named = Pick<EngineRequest, 'kind' | 'namespace' | 'tokens'>;
 
-/** What holds of a request that says nothing of it. */
+/** Values of the fields that a request does not give. */
 const DEFAULTS: Omit<EngineRequest, keyof Named> = {
   maxTokens: 0,
   sampling: GREEDY,

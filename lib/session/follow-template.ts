@@ -1,7 +1,7 @@
 /**
- * The ids of a context that is to say what the template makes of a conversation now: those of the context so far, as far as they
- * say it, and those of the rest. A template may show an earlier turn otherwise than it did, and begin or end an answer otherwise
- * than the model has.
+ * Makes the ids of a context that says what the template now makes of a conversation. As far as the old context says the same text,
+ * its ids are kept; the rest is tokenized. A template may now show an earlier turn differently, and it may begin or end an answer
+ * differently from the model.
  */
 import type { Rendered } from '../chat/conversations.js';
 import { concatenate } from '../engine/engine-parts.js';
@@ -12,7 +12,7 @@ import type { State } from './session-state.js';
 
 export type TurnOptions = Omit<PromptOptions, 'specialTokens'>;
 
-/** A conversation with `nAdded` new messages as the template has it now; `before` stands before the template's text. */
+/** A conversation with `nAdded` new messages, as the template renders it now; `before` stands before the template's text. */
 export async function followTemplate(
   engine: EngineParts,
   state: State,
@@ -25,7 +25,7 @@ export async function followTemplate(
     : continued(engine, state, rest, options);
 }
 
-/** What the template says after the last answer, if it says the same as before up to there. */
+/** The template's text after the last answer, if its text up to there is the same as before. */
 function restOf(
   { lastAnswer }: State,
   { text, contents }: Rendered,
@@ -36,7 +36,7 @@ function restOf(
   return text.startsWith(said) ? text.slice(said.length) : undefined;
 }
 
-/** The context with what the template says after the last answer. */
+/** The context, followed by the template's text after the last answer. */
 async function continued(
   engine: EngineParts,
   state: State,
@@ -47,7 +47,7 @@ async function continued(
   const last = state.lastAnswer!.ids.at(-1);
   if (last === undefined || !engine.tokenizer.isSpecial(last))
     return concatenate(ids, await encodeAfter(engine, ids.at(-1)!, rest, signal));
-  // The answer ended with a token of the model's. The template ends it so, too, or otherwise.
+  // The answer ended with one of the model's tokens. The template may end it with the same token or another one.
   const name = engine.tokenizer.name(last);
   const isSame = name !== '' && rest.startsWith(name);
   const encoded = isSame ? await engine.encode(rest, { special: true }, signal) : undefined;
@@ -56,7 +56,7 @@ async function continued(
   return concatenate(answered, await encodeAfter(engine, answered.at(-1)!, rest, signal));
 }
 
-/** The context as far as it says the text, and then the text's own ids. */
+/** The context as far as it says the text, followed by the ids of the rest of the text. */
 async function merged(
   engine: EngineParts,
   ids: Int32Array,
@@ -74,7 +74,7 @@ async function merged(
   return concatenate(concatenate(before, old.subarray(0, first)), asked.subarray(second));
 }
 
-/** Text of the template that goes on from token `last`: it begins with a space only after a special token. */
+/** Text of the template that follows token `last`: a space is put before it only after a special token. */
 function encodeAfter(
   engine: EngineParts,
   last: number,

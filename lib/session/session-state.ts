@@ -1,34 +1,34 @@
 /**
- * Where a conversation stands after each turn. A state holds only what its turn has changed, and the state before it: a
- * session of many turns takes memory for what was said once, not once for each turn.
+ * The state of a conversation after each turn. A state holds only what its turn has changed, and the state before it, so a
+ * session of many turns stores each text once, not once for each later turn.
  */
 import type { SaidMessage } from '../chat/guard-names.js';
 
-/** Turns, forks and rewinds only go from one to another. */
+/** Turns, forks and rewinds only move from one state to another. */
 export interface State {
-  /** The last turn, undefined where the conversation begins. */
+  /** The state after the previous turn, undefined at the beginning of the conversation. */
   readonly before: State | undefined;
   /** How many turns there are. */
   readonly turns: number;
-  /** Messages that the turn has added. */
+  /** Messages that this turn has added. */
   readonly added: readonly SaidMessage[];
   /** Messages that are part of the context. */
   readonly nSaid: number;
-  /** From its token `start` on, the context is what the template makes of the messages from `from` on ... */
+  /** From its token `start` on, the context is the template's text of the messages from `from` on ... */
   readonly start: number;
   readonly from: number;
   /** ... with no other text after it. */
   readonly isChat: boolean;
-  /** The context, which the cache is asked for, is the first so many ids of that before, and then these. */
+  /** The context consists of the first `kept` ids of the previous state's context, followed by `ids`. */
   readonly kept: number;
   readonly ids: Int32Array;
-  /** The whole context, where no turn has followed yet: the next one begins with it. */
+  /** The whole context, if no turn has followed yet: the next turn begins with it. */
   whole: Int32Array | undefined;
-  /** Of a turn in the template's words that has no turn after it. */
+  /** Set after a turn by the chat template, until another turn follows. */
   lastAnswer: LastAnswer | undefined;
 }
 
-/** What was said with the last turn: the next one only has to add to it, unless the template says it otherwise by then. */
+/** The text of the last turn. The next turn only has to append to it, unless the template renders it differently by then. */
 export interface LastAnswer {
   /** The template's text, up to where the content of the answer begins. */
   text: string;
@@ -37,7 +37,7 @@ export interface LastAnswer {
   ids: Int32Array;
 }
 
-/** What a turn makes of a conversation. */
+/** The result of a turn for the conversation. */
 export interface Change extends Pick<
   State,
   'added' | 'nSaid' | 'start' | 'from' | 'isChat' | 'lastAnswer'
@@ -65,7 +65,7 @@ export function idsOf(state: State): Int32Array {
   const all = new Int32Array(state.kept + state.ids.length);
   let missing = all.length;
   for (let at: State | undefined = state; at && missing > 0; at = at.before) {
-    if (at.kept >= missing) continue; // a later turn has changed all that this one added
+    if (at.kept >= missing) continue; // a later turn has replaced all ids that this one added
     for (let i = at.kept; i < missing; i++) all[i] = at.ids[i - at.kept]!;
     missing = at.kept;
   }

@@ -1,4 +1,4 @@
-/** A turn of a session: what it asks the model, and where the session stands after it. */
+/** A turn of a session: the prompt that it gives the model, and the session's state after it. */
 import type { SaidMessage } from '../chat/guard-names.js';
 import { concatenate } from '../engine/engine-parts.js';
 import type { EngineParts, Prompt, PromptOptions } from '../engine/engine-parts.js';
@@ -24,7 +24,7 @@ export async function beginChat(
   options: TurnOptions,
 ): Promise<Begun> {
   const ids = idsOf(state);
-  // Text that no message tells of stays; what has not been said goes after it.
+  // Text outside of messages stays; messages that are not part of the context yet follow it.
   const isNew = ids.length > 0 && !state.isChat;
   const from = isNew ? state.nSaid : state.from;
   const before = isNew ? ids : beforeChat(engine, state, ids, options);
@@ -57,7 +57,7 @@ export async function beginComplete(
   return { ids: concatenate(ids, added), start, from };
 }
 
-/** Where the session stands once the answer has ended. */
+/** The state of the session after the answer has ended. */
 export function stateAfter(
   before: State,
   begun: Begun,
@@ -83,7 +83,7 @@ export function stateAfter(
   return nextState(before, { added, nSaid, start, from, isChat: true, ids, lastAnswer });
 }
 
-/** What stands before the conversation: a context, or text that was completed. */
+/** The ids before the conversation: a context, or text that was completed. */
 function beforeChat(
   engine: EngineParts,
   state: State,

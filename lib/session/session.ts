@@ -1,4 +1,4 @@
-/** A conversation that keeps its token ids, so that a new turn computes only what is new. */
+/** A conversation that keeps its token ids, so that a new turn computes only the new tokens. */
 import { ownMessage } from '../chat/guard-names.js';
 import type { SaidMessage } from '../chat/guard-names.js';
 import { checkMessages } from '../chat/messages.js';
@@ -28,33 +28,33 @@ import { beginChat, beginComplete, stateAfter } from './session-turn.js';
 import type { Begun } from './session-turn.js';
 
 export interface SessionOptions {
-  /** What the model is told before the conversation. */
+  /** The system message before the conversation. */
   system?: string | undefined;
-  /** A conversation so far, to go on from, as `session.messages` gave it; with a system message of its own, if any. */
+  /** An earlier conversation to continue, as `session.messages` gave it; it may begin with a system message of its own. */
   messages?: readonly Message[] | undefined;
-  /** Variables of the chat template, such as `enable_thinking`. A turn may have others. */
+  /** Variables of the chat template, such as `enable_thinking`. A turn may override them. */
   templateOptions?: TemplateOptions | undefined;
-  /** What stands before everything: its keys and values are shared by all who use it. */
+  /** A context before everything else. All who use it share its keys and values. */
   context?: Context | undefined;
-  /** Part of what the cache finds by. Default: the context's, or the engine's. */
+  /** Part of the key of the cache. Default: the context's, or the engine's. */
   namespace?: string | undefined;
 }
 
-/** A turn that was begun, those before it that may not have ended yet, and when all of them have. */
+/** A turn that was begun, the earlier turns that may not have ended yet, and a promise that settles when all of them have ended. */
 interface RunningTurn {
   generation: Generation;
   previous: RunningTurn | undefined;
   settled: Promise<unknown>;
 }
 
-/** A turn: what it asks, and the messages that it adds. */
+/** A turn: how its prompt begins, and the messages that it adds. */
 interface Turn {
   kind: 'chat' | 'complete';
   begin(state: State, options: ResolvedOptions): Promise<Begun>;
   messages(result: GenerationResult): SaidMessage[];
 }
 
-/** What a user says: text, or messages with roles of their own, as what tools have answered. */
+/** What a user says: text, or messages with other roles, such as the results of tools. */
 export type ChatInput = string | Message | readonly Message[];
 
 /**
@@ -78,7 +78,7 @@ export class Session {
   constructor(engine: EngineParts, options: SessionOptions) {
     const isConversation = (name: string, value: unknown) => {
       const items = readList(name, value, 'an array of messages', (item) => item);
-      return items.length === 0 ? [] : checkMessages(items); // nothing said is fine
+      return items.length === 0 ? [] : checkMessages(items); // an empty list is allowed
     };
     const {
       system,
@@ -128,14 +128,14 @@ export class Session {
     return this.#state.turns;
   }
 
-  /** Asks the model, which answers within the conversation. One answer at a time. */
+  /** Asks the model, which answers within the conversation. A session gives one answer at a time. */
   chat(message: ChatInput, options: ChatOptions = {}): Generation {
     return this.ask(this.#state, message, options);
   }
 
   /**
-   * Continues the session's text with `text`, without a chat template, and lets the model go on. Messages that have not
-   * been said yet, as the system's, are said by the next `chat`.
+   * Continues the session's text with `text`, without a chat template, and lets the model go on. Messages that are not part
+   * of the context yet, such as the system message, are added by the next `chat`.
    */
   complete(text: string, options: GenerateOptions = {}): Generation {
     isString('text', text);
@@ -160,7 +160,7 @@ export class Session {
     this.#state = this.stateBefore(turns);
   }
 
-  /** A session of its own that continues from here. What both have is shared: nothing is computed again. */
+  /** Another session that continues from here. Both share what they have in common: nothing is computed again. */
   fork(): Session {
     this.refuseIfBusy(true);
     const fork = new Session(this.#engine, {});
@@ -181,7 +181,7 @@ export class Session {
     return state;
   }
 
-  /** A turn whose reader has left may take a step to end: another turn waits for it, what changes turns does not. */
+  /** A turn whose reader has left may need a step to end. A new turn waits for it; a method that changes turns does not. */
   private refuseIfBusy(evenIfLeft: boolean): void {
     for (let turn = this.#current; turn; turn = turn.previous) {
       const { ended, left } = turn.generation;
@@ -217,11 +217,11 @@ export class Session {
     let begun: Begun = { ids: new Int32Array(0), start: 0, from: 0 };
     const prompt = async () => {
       await previous?.settled;
-      if (follows) state = this.#state; // with what a turn that was left has added
+      if (follows) state = this.#state; // includes what a turn whose reader left has added
       return (begun = await turn.begin(state, resolved));
     };
     const engine = this.#engine;
-    const { core, tokenizer, tokensWith, encodeRest } = engine; // a closure of this call would hold all turns before
+    const { core, tokenizer, tokensWith, encodeRest } = engine; // a closure over this call would keep all earlier turns alive
     const namespace = resolved.namespace ?? this.#namespace;
     if (namespace !== this.#namespace)
       throw invalidArgument('namespace', `that of the session, "${this.#namespace}"`, namespace);
@@ -231,7 +231,7 @@ export class Session {
       if (result.finishReason !== 'aborted' || result.text !== '')
         this.#state = stateAfter(state, begun, generation, turn.messages(result));
     });
-    // Its value must not hold those of all turns before.
+    // Its value must not keep the values of earlier turns alive.
     const settled = Promise.allSettled([previous?.settled, committed]).then(() => undefined);
     const current: RunningTurn = { generation, previous, settled };
     this.#current = current;

@@ -1,13 +1,13 @@
 /**
- * Listening to an AbortSignal that many requests may share. A signal has one listener of ours however many requests hang
- * on it, and none once they have ended. (AbortSignal.any keeps what it makes for as long as its sources live: one entry
+ * Listens to an AbortSignal that many requests may share. A signal has one listener of ours however many requests use
+ * it, and none after they have ended. (AbortSignal.any keeps the signals that it makes as long as their sources live: one entry
  * for every request that ever was, nodejs/node#54614.)
  */
 const listeners = new WeakMap<AbortSignal, Set<() => void>>();
 
 const nothing = () => undefined;
 
-/** Calls `listener` when `signal` is aborted; what is returned takes it back. A signal that is aborted already calls nobody. */
+/** Calls `listener` when `signal` is aborted; the returned function removes it. If `signal` is already aborted, nothing is called. */
 export function onAbort(signal: AbortSignal | undefined, listener: () => void): () => void {
   if (signal === undefined || signal.aborted) return nothing;
   const all = listeners.get(signal) ?? listenTo(signal);
@@ -18,7 +18,7 @@ export function onAbort(signal: AbortSignal | undefined, listener: () => void): 
   };
 }
 
-/** A signal that is aborted when one of two is, until it is released. */
+/** A signal that is aborted when one of the two is, until it is released. */
 export function either(
   first: AbortSignal | undefined,
   second: AbortSignal | undefined,
@@ -50,6 +50,6 @@ function callAll(this: AbortSignal): void {
   const all = listeners.get(this);
   if (!all) return;
   stopListening(this);
-  // A listener may take others back.
+  // A listener may remove others.
   for (const listener of [...all]) if (all.delete(listener)) listener();
 }

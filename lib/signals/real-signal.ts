@@ -1,7 +1,7 @@
 /**
- * Whether something is an AbortSignal. It may be one of another realm, or of a library: jsdom has a class of its own, and so has each
- * `vm` context. What only looks like one could say one thing now and another later. So it is its class that is asked, and a
- * class is believed if it tells its own objects from others.
+ * Whether a value is an AbortSignal. It may be one of another realm, or of a library: jsdom has a class of its own, and so has each
+ * `vm` context. An object that only looks like one could change its answers. So its class is asked, and a
+ * class is trusted if it tells its own objects from others.
  */
 import { types } from 'node:util';
 
@@ -22,14 +22,14 @@ export function isRealSignal(value: unknown): value is AbortSignal {
 function prototypeWith(value: object, key: string): object | undefined {
   let owner = Object.getPrototypeOf(value) as object | null;
   while (owner !== null) {
-    if (types.isProxy(owner)) return undefined; // it may say anything, or throw
+    if (types.isProxy(owner)) return undefined; // it may give any answer, or throw
     if (Object.hasOwn(owner, key)) return owner;
     owner = Object.getPrototypeOf(owner) as object | null;
   }
   return undefined;
 }
 
-/** Whether a getter says yes or no of an object, rather than that it does not know it. */
+/** Whether a getter gives a boolean for an object, rather than throwing because it does not know the object. */
 function isBoolean(property: PropertyDescriptor | undefined, of: object): boolean {
   try {
     return typeof property?.get?.call(of) === 'boolean';

@@ -1,11 +1,11 @@
-/** Environment variables. One that is set to nothing is one that is not set: containers and CI files leave many so. */
+/** Environment variables. An empty variable counts as not set: containers and CI files leave many of them empty. */
 
 export function variable(name: string): string | undefined {
   const value = process.env[name]?.trim();
   return value === '' ? undefined : value;
 }
 
-/** Those whose names begin so, in either case of letters, but those that are set to nothing. */
+/** The variables whose names begin with this, in either case, without empty ones. */
 export function variablesBelow(prefix: string): [name: string, value: string][] {
   return Object.keys(process.env)
     .filter((name) => name.toLowerCase().startsWith(prefix))
@@ -13,12 +13,12 @@ export function variablesBelow(prefix: string): [name: string, value: string][] 
     .filter((pair): pair is [string, string] => pair[1] !== undefined);
 }
 
-/** For this process and those that it starts. */
+/** For this process and its child processes. */
 export function setVariable(name: string, value: string): void {
   process.env[name] = value;
 }
 
-/** Whether a switch is on, as the hub's own tools read it. */
+/** Whether a switch is on, read as the hub's own tools read it. */
 export function isOn(name: string): boolean {
   return /^(1|on|yes|true)$/i.test(variable(name) ?? '');
 }

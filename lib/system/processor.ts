@@ -1,15 +1,15 @@
 /** This machine's processor. */
 import { cpus } from 'node:os';
 
-let known: string | undefined; // the system counts all its cores to tell
+let known: string | undefined; // cached, because the system looks at all its cores for this
 
-/** As its maker calls it. */
+/** The maker's name of the processor. */
 export function processorName(): string {
   known ??= cpus()[0]?.model.trim() || 'unknown';
   return known;
 }
 
-/** Tells this machine from others that use the same folder of measured costs. */
+/** Distinguishes this machine from others that use the same folder of measured costs. */
 export function machineName(): string {
   return `${processorName()}, ${cpus().length} cores`;
 }

@@ -1,8 +1,8 @@
-/** Tokens that begin and end texts and turns, under whatever kind a file has them. */
+/** Tokens that begin and end texts and turns, whatever type a file gives them. */
 import { TokenType } from './vocabulary.js';
 import type { AddedToken, Vocabulary } from './vocabulary.js';
 
-/** Names under which models end a turn; those that a vocabulary has stop generation. */
+/** Names of tokens with which models end a turn. Those that a vocabulary has stop generation. */
 const END_OF_TURN = [
   '</s>',
   '<|im_end|>',
@@ -15,7 +15,7 @@ const END_OF_TURN = [
   '<eos>',
 ];
 
-/** Ids that end an answer. Some vocabularies have "</s>" for struck-out text: it counts only if the file calls it special. */
+/** Ids that end an answer. Some vocabularies use "</s>" for struck-out text: it counts only if the file calls it special. */
 export function endTokens({ tokens, types, eos, stops }: Vocabulary): Set<number> {
   const named = END_OF_TURN.flatMap((name) => {
     const id = tokens.indexOf(name);
@@ -27,7 +27,7 @@ export function endTokens({ tokens, types, eos, stops }: Vocabulary): Set<number
   return new Set([...(eos === undefined ? [] : [eos]), ...stops, ...named]);
 }
 
-/** Converted files have some of these as ordinary tokens: they would be printed, and text could hold them. */
+/** Converted files have some of these as ordinary tokens: then they would be printed, and text could contain them. */
 export function withControlTokens(vocabulary: Vocabulary, ends: Set<number>): Vocabulary {
   const { bos, tokens, tokenizerJson } = vocabulary;
   const looksSpecial = (id: number) => /^[<[].*[>\]]$/s.test(tokens[id] ?? '');

@@ -1,19 +1,19 @@
 /**
- * The steps of a tokenizer.json in terms that @huggingface/tokenizers and the reference understand alike. The reference is
- * Hugging Face's tokenizers in Rust, with which models were trained: other pieces of a text are other ids. Of its steps the
- * library has some otherwise (digits, white space, punctuation, behaviors of Split); all of them can be said as patterns.
+ * Rewrites the steps of a tokenizer.json so that @huggingface/tokenizers does exactly what the reference does. The reference is
+ * Hugging Face's tokenizers in Rust, with which models were trained: other pieces of a text give other ids. The library differs
+ * in some steps (digits, white space, punctuation, behaviors of Split); all of them can be expressed as patterns.
  */
 import { CachalotError } from '../errors.js';
 import { fromOniguruma } from './oniguruma.js';
 import type { Step, TokenizerJson } from './vocabulary.js';
 
-/** What "ByteLevel" cuts by unless it is told not to: GPT-2's pattern. */
+/** The default pattern of "ByteLevel": GPT-2's. */
 const BYTE_LEVEL =
   "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 /** \w of Rust's regular expressions, which "Whitespace" uses; Oniguruma's, which "Split" uses, is another. */
 const WORD = '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}';
 const PUNCTUATION = '[\\p{P}$+<=>^`|~]';
-/** Of DeepSeek's, which JavaScript tries anew at each space of a run, and what finds the same in one pass. */
+/** DeepSeek's pattern, which JavaScript tries again at each space of a run, and an equivalent one that takes one pass. */
 const [AT_END, AT_END_ONCE] = ['\\s+$', '(?<!\\s)\\s+$'];
 
 export function exactPipeline<T extends TokenizerJson>(json: T): T {
@@ -29,7 +29,7 @@ function exactNormalizer(step: Step | null | undefined): Step | null {
   switch (step.type) {
     case 'Sequence':
       return { ...step, normalizers: (step.normalizers ?? []).map((one) => exactNormalizer(one)!) };
-    case 'Lowercase': // JavaScript looks at what stands around a sigma
+    case 'Lowercase': // JavaScript looks at the characters around a sigma
       return { type: 'Sequence', normalizers: [replace({ String: 'Σ' }, 'σ'), step] };
     case 'Strip':
       return {
@@ -83,7 +83,7 @@ function exactPreTokenizer(step: Step | null | undefined): Step | null {
   }
 }
 
-/** Where the library knows no behavior, a pattern of whole pieces says the same. */
+/** The library does not know this behavior; a pattern that matches whole pieces has the same effect. */
 function exactSplit(pattern: string, behavior: unknown, invert: boolean): Step {
   const found = `(?:${pattern})`;
   const withPrevious = `[\\s\\S]*?${found}|[\\s\\S]+`;
@@ -110,7 +110,7 @@ function exactSplit(pattern: string, behavior: unknown, invert: boolean): Step {
   }
 }
 
-/** Old files say with `add_prefix_space` whether a mark is put first. */
+/** Old files use `add_prefix_space` to say whether a mark is put first. */
 function exactMetaspace(step: Step): Step {
   const { replacement = '▁', add_prefix_space: adds, prepend_scheme } = step;
   const scheme = prepend_scheme ?? (adds === false ? 'never' : 'always');
@@ -123,7 +123,7 @@ const sequence = (...pretokenizers: Step[]): Step => ({ type: 'Sequence', pretok
 
 const replace = (pattern: object, content: string): Step => ({ type: 'Replace', pattern, content });
 
-/** The matches are the pieces, and what lies between them is dropped. */
+/** The matches are the pieces; text between them is dropped. */
 const keep = (pattern: string): Step => ({
   type: 'Split',
   pattern: { Regex: pattern },
@@ -131,7 +131,7 @@ const keep = (pattern: string): Step => ({
   invert: true,
 });
 
-/** The matches are pieces, and so is what lies between them. */
+/** The matches are pieces, and so is the text between them. */
 const isolate = (pattern: string): Step => ({
   type: 'Split',
   pattern: { Regex: pattern },

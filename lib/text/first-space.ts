@@ -1,4 +1,4 @@
-/** Some tokenizers put a space before the first word of a text. Text that goes on from other text must not get one. */
+/** Some tokenizers put a space before the first word of a text. Text that continues other text must not get one. */
 import type { Step, TokenizerJson } from './vocabulary.js';
 
 const isPrepend = (step: Step) => step.type === 'Prepend';

@@ -1,5 +1,5 @@
 /**
- * From the vocabulary inside a GGUF file to the JSON that @huggingface/tokenizers takes.
+ * Turns the vocabulary inside a GGUF file into the JSON that @huggingface/tokenizers takes.
  *
  * "llama": SentencePiece BPE. The file has scores, not merges: a piece made of two pieces is a merge, ranked by the score
  * of the whole (Kudo and Richardson 2018). "gpt2": byte-level BPE with its merges in the file.
@@ -40,7 +40,7 @@ export function readVocabulary(file: Pick<GgufInfo, 'metadata' | 'tensors'>): Vo
   };
 }
 
-/** What the file says, or what its merges tell. */
+/** The name in the file, or a guess from its merges. */
 function preTokenizerName(metadata: GgufInfo['metadata']): { name: GgufValue; warning?: string } {
   const name = metadata['tokenizer.ggml.pre'];
   if (name !== undefined) return { name };
@@ -49,7 +49,7 @@ function preTokenizerName(metadata: GgufInfo['metadata']): { name: GgufValue; wa
   return guessPreTokenizer(count(tokens), count(merges));
 }
 
-/** What a model file says besides its vocabulary. */
+/** Settings of a model file besides its vocabulary. */
 export function readModelTokens({
   metadata,
   tensors,
@@ -71,7 +71,7 @@ export function readModelTokens({
   };
 }
 
-/** What holds when the file does not say. */
+/** Defaults for settings that the file does not have. */
 function addsBos(metadata: GgufInfo['metadata']): boolean {
   if (metadata['tokenizer.ggml.model'] === 'llama') return true;
   const { name } = preTokenizerName(metadata);
@@ -173,9 +173,9 @@ function sentencePieceJson(
   };
 }
 
-/** Longer pieces are no words of any language; their merges are left out, as trying every cut is quadratic. */
+/** Longer pieces are no words of any language. Their merges are left out, because trying every cut is quadratic. */
 const MAX_MERGED = 256;
-/** Of all pieces together, the characters of all their cuts. A vocabulary of 256,000 pieces has some 20 million. */
+/** Limit of the characters of all cuts of all pieces. A vocabulary of 256,000 pieces has some 20 million. */
 const MAX_CUTS = 1 << 28;
 
 /** Every way to cut a piece into two pieces is a merge; better scores merge first, then the order of the parts. */

@@ -1,4 +1,4 @@
-/** The vocabulary of a Hugging Face folder: tokenizer.json, and what stands beside it. */
+/** The vocabulary of a Hugging Face folder: tokenizer.json and the files beside it. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -21,7 +21,7 @@ interface GenerationConfig {
   eos_token_id?: number | number[];
 }
 
-/** Of ids that end an answer: each request has a copy. */
+/** Limit of ids that end an answer: each request has a copy of them. */
 const MAX_ENDS = 1024;
 
 export async function readHubVocabulary(folder: string, tokenizer?: string): Promise<Vocabulary> {
@@ -85,7 +85,7 @@ function beginsWith({ post_processor }: TokenizerJson, token: string | undefined
   });
 }
 
-/** `code`: of the error if it is no JSON. Only one of these files is the tokenizer's. */
+/** `code`: of the error if the file is not JSON. Only one of these files is the tokenizer's. */
 async function readJson<T>(path: string, code: ErrorCode): Promise<T | undefined> {
   const text = await readTextIfPresent(path);
   if (text === undefined) return undefined;

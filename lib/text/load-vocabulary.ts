@@ -11,10 +11,10 @@ import { readHubVocabulary } from './hub-tokenizer.js';
 import { readTokenizerJson } from './tokenizer-json.js';
 import type { Vocabulary } from './vocabulary.js';
 
-/** Of the metadata: models also have their tokenizer.json in there, which is long and not read. */
+/** The metadata that is read. Models also contain their tokenizer.json, which is long and not needed. */
 const KEYS = ['tokenizer.ggml.', 'tokenizer.chat_template'];
 
-/** `tokenizer` is a tokenizer.json to use instead of the model's own. */
+/** `tokenizer` is the path of a tokenizer.json to use instead of the model's own. */
 export async function loadVocabulary(path: string, tokenizer?: string): Promise<Vocabulary> {
   const folder = hubFolder(path);
   if (folder !== undefined) return readHubVocabulary(folder, tokenizer);
@@ -29,7 +29,7 @@ export async function loadVocabulary(path: string, tokenizer?: string): Promise<
     : readTokenizerJson(tokenizer, readModelTokens(file));
 }
 
-/** The Hugging Face folder that `path` is or lies in, or nothing for a GGUF file. */
+/** The Hugging Face folder that `path` is or lies in; undefined for a GGUF file. */
 function hubFolder(path: string): string | undefined {
   try {
     if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return path;

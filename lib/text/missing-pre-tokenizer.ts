@@ -1,12 +1,12 @@
 /**
- * GGUF files of before May 2024 do not say how their tokenizer cuts text (tokenizer.ggml.pre). Models that are tuned from
- * others add tokens, but keep the merges: their number tells whose they are.
+ * GGUF files from before May 2024 do not say how their tokenizer cuts text (tokenizer.ggml.pre). Models that are fine-tuned from
+ * others add tokens, but keep the merges, so the number of merges identifies the family.
  */
 
 interface Guess {
-  /** For PRE_TOKENIZERS. */
+  /** A name in PRE_TOKENIZERS. */
   name: string;
-  /** What to tell the user. */
+  /** The warning for the user. */
   warning: string;
 }
 

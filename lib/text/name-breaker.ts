@@ -1,5 +1,5 @@
 /**
- * Keeps text of users from being read as special tokens: "<|im_end|>" in a message must not end it. A mark goes into
+ * Keeps users' text from being read as special tokens: "<|im_end|>" in a message must not end it. A mark is put into
  * every such name; the tokenizer looks for special tokens first, finds none, and then drops the marks. The mark is
  * random, of characters that Unicode keeps for private use inside programs, so nobody can write it.
  * See docs/decisions/0005. (A name of one character cannot be broken; no model that we know has one.)
@@ -16,9 +16,9 @@ export const MARK = Array.from(
 
 /** A text of a user, as a template may see it. */
 export interface ProtectedText {
-  /** Names in it are broken. */
+  /** With its names broken. */
   broken: string;
-  /** So is every place where one could begin: no name can be made of it, however it is cut and joined. */
+  /** With every place broken where a name could begin: no name can be made of it, however it is cut and joined. */
   strict: string;
 }
 
@@ -30,7 +30,7 @@ export class NameBreaker {
   readonly #first: ReadonlySet<number>; // code units with which a name begins
   readonly #prepare: (text: string) => string;
 
-  /** `normalizer` is the tokenizer's: what it makes of a text must hold no name either. */
+  /** `normalizer` is the tokenizer's: the text that it makes must contain no name either. */
   constructor(given: readonly string[], normalizer?: Step | null, mark: string = MARK) {
     const names = given.filter((name) => name.length > 1);
     this.#mark = mark;
@@ -41,12 +41,12 @@ export class NameBreaker {
     this.#first = new Set(names.map((name) => name.charCodeAt(0)));
   }
 
-  /** What a template may see of a text, with and without its harmless beginnings of names. */
+  /** The forms of a text that a template may see: with and without its harmless beginnings of names. */
   protect(text: string): ProtectedText {
     return { broken: this.break(text), strict: this.breakAll(text) };
   }
 
-  /** Marks whole names, and the beginning of one at the end of the text, which others might complete. */
+  /** Marks whole names, and the beginning of a name at the end of the text, which later text might complete. */
   break(text: string): string {
     if (this.#longest === 0) return text;
     const prepared = this.#prepare(text);
@@ -62,7 +62,7 @@ export class NameBreaker {
     return this.marked(prepared, places);
   }
 
-  /** Marks every place where a name could begin: whatever is done with such a text, it holds no name. */
+  /** Marks every place where a name could begin: whatever is done with such a text, it contains no name. */
   breakAll(text: string): string {
     if (this.#longest === 0) return text;
     const prepared = this.#prepare(text);
@@ -78,7 +78,7 @@ export class NameBreaker {
     return at < 0 ? text.length : at;
   }
 
-  /** How many names a text holds that are not broken. */
+  /** The number of unbroken names in a text. */
   count(text: string): number {
     const lengths = this.nameLengths(text);
     let n = 0;
@@ -91,7 +91,7 @@ export class NameBreaker {
     return text.split(this.#mark);
   }
 
-  /** Takes the marks out, then does what `preTokenizer` does: the first step after special tokens are found. */
+  /** Removes the marks, then runs `preTokenizer`: the first step after special tokens are found. */
   preTokenizer(preTokenizer: Step | null | undefined): Step {
     const unmark: Step = { type: 'Replace', pattern: { String: this.#mark }, content: '' };
     return { type: 'Sequence', pretokenizers: preTokenizer ? [unmark, preTokenizer] : [unmark] };
@@ -99,7 +99,7 @@ export class NameBreaker {
 
   /** For each place of a text the length of the longest name that begins there, or 0. */
   private nameLengths(text: string): Uint16Array {
-    const lengths = new Uint16Array(text.length); // a name is shorter, see name-limits.ts
+    const lengths = new Uint16Array(text.length); // a name is shorter than 2^16, see name-limits.ts
     if (this.#longest === 0) return lengths;
     let state = 0;
     for (let i = text.length - 1; i >= 0; i--) {
@@ -116,7 +116,7 @@ export class NameBreaker {
   }
 }
 
-/** Normal forms and cases that turn other text into names are applied before names are looked for. */
+/** Normal forms and lower case can turn other text into names, so they are applied before names are searched. */
 function preparation(normalizer: Step | null | undefined): (text: string) => string {
   const types = new Set<string>();
   const collect = (step: Step | null | undefined) => {

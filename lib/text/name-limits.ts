@@ -1,21 +1,21 @@
 /**
- * How many added tokens a vocabulary may have, and of what kind. Every one is looked for at every place of a text: no text may
- * take long for them, and no list of them much memory.
+ * Limits on the number and kind of added tokens of a vocabulary. Each of them is searched at every place of a text: no text may
+ * take long, and no list of them may take much memory.
  */
 import { CachalotError } from '../errors.js';
 import type { AddedToken } from './vocabulary.js';
 
-/** Vocabularies with a token for each sound or patch of a picture have some 100,000. */
+/** Vocabularies with a token for each sound or image patch have some 100,000. */
 const MAX_NAMES = 1 << 18;
-/** Those that we know have at most 40 characters. */
+/** The names that we know have at most 40 characters. */
 const MAX_NAME = 256;
-/** Of all names together: as many states find them. */
+/** Limit of all names together: the automaton that finds them has as many states. */
 const MAX_CHARACTERS = 1 << 21;
 
-/** Of these characters the mark is made that breaks names (name-breaker.ts): none of them may be part of one. */
+/** The mark that breaks names (name-breaker.ts) is made of these characters: no name may contain one. */
 const NONCHARACTERS = /[\ufdd0-\ufdef]/;
 
-/** Throws tokenizer_invalid, which names the limit. Returns how long the longest name is. */
+/** Throws tokenizer_invalid, which names the limit. Returns the length of the longest name. */
 export function checkNames(added: readonly Pick<AddedToken, 'content'>[]): number {
   const longest = added.reduce((n, { content }) => Math.max(n, content.length), 0);
   if (longest > MAX_NAME)

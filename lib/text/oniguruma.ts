@@ -1,17 +1,17 @@
 /**
- * Patterns of tokenizers are Oniguruma's, and @huggingface/tokenizers puts them into JavaScript's. Two things it has otherwise:
- * "(?i:'s)" finds "'ſ", too, as the long s is an s and the Kelvin sign a k, but the library knows the 26 letters only; and what
- * a group has found must not become a piece.
+ * Tokenizers' patterns are Oniguruma's, and @huggingface/tokenizers translates them to JavaScript's. Two differences are mended here:
+ * "(?i:'s)" also finds "'ſ", as the long s counts as an s and the Kelvin sign as a k, but the library knows only the 26 letters; and
+ * the match of a group must not become a piece.
  */
 
-/** Letters outside ASCII that are the same as one of ASCII. */
+/** Letters outside ASCII that equal an ASCII letter when case is ignored. */
 const ALSO: Record<string, string> = { s: 'ſ', k: '\u212a' };
 
 const ATOM = /\\[pPxu]\{[^}]*\}|\\[^]|\(\?i:|\(\?|[^]/y;
 
 export function fromOniguruma(pattern: string): string {
   const refersToGroups = /\\[1-9k]/.test(pattern);
-  const folds = [false]; // of the groups around
+  const folds = [false]; // of the enclosing groups
   let out = '';
   for (let at = 0; at < pattern.length;) {
     const atom = pattern[at] === '[' ? setAt(pattern, at) : atomAt(pattern, at);
@@ -30,7 +30,7 @@ function atomAt(pattern: string, at: number): string {
   return ATOM.exec(pattern)![0];
 }
 
-/** The set that begins there, with the sets in it. */
+/** The set that begins there, with the sets inside it. */
 function setAt(pattern: string, from: number): string {
   let depth = 0;
   for (let at = from; at < pattern.length; at++) {
@@ -42,7 +42,7 @@ function setAt(pattern: string, from: number): string {
   return pattern.slice(from);
 }
 
-/** Sets that do more than list letters are left to the library. */
+/** Sets that contain more than letters are left to the library. */
 function folded(atom: string): string {
   const isSet = /^\[[a-z]+\]$/i.test(atom);
   if (!isSet && atom.length > 1) return atom;

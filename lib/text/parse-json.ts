@@ -1,6 +1,6 @@
 /**
- * JSON of strangers. A text is looked through before it is parsed: its depth, as whatever walks the value later may do so by
- * calling itself, and the number of its values, as each takes many times the memory of its characters.
+ * Untrusted JSON. A text is scanned before it is parsed: for its depth, because code that walks the value later may be recursive,
+ * and for its number of values, because each takes many times the memory of its characters.
  */
 import { CachalotError } from '../errors.js';
 import type { ErrorCode } from '../errors.js';
@@ -10,7 +10,7 @@ const MAX_DEPTH = 64;
 const MAX_VALUES = 8 << 20;
 const MAX_CHARACTERS = 256 << 20;
 
-/** Throws an error of `code` that begins with `what`: "'tokenizer.json'", "it". */
+/** Throws an error of `code` whose message begins with `what`: "'tokenizer.json'", "it". */
 export function parseJson(text: string, what: string, code: ErrorCode): unknown {
   const refuse = (why: string, cause?: unknown) =>
     new CachalotError(code, `${what} ${why}`, { cause });
@@ -29,7 +29,7 @@ export function parseJson(text: string, what: string, code: ErrorCode): unknown 
 
 const BACKSLASH = 0x5c;
 
-/** How deep a text of JSON goes, and at most how many values it has. It ends early where that is too much. */
+/** The depth of a JSON text, and an upper bound of its number of values. The scan ends early if that is too much. */
 function measure(text: string): { depth: number; values: number } {
   let [depth, deepest, values] = [0, 0, 1];
   for (let i = 0; i < text.length && deepest <= MAX_DEPTH && values <= MAX_VALUES; i++) {
@@ -53,7 +53,7 @@ function measure(text: string): { depth: number; values: number } {
   return { depth: deepest, values };
 }
 
-/** Where the string of JSON ends that begins at `start`, or the end of the text. */
+/** The end of the JSON string that begins at `start`, or the end of the text. */
 export function endOfString(text: string, start: number): number {
   for (let end = text.indexOf('"', start + 1); end >= 0; end = text.indexOf('"', end + 1)) {
     let before = end;

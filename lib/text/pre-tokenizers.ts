@@ -1,16 +1,16 @@
 /**
- * How byte-level BPE cuts text before it merges, by the name that GGUF files give (tokenizer.ggml.pre). The names are
- * llama.cpp's; so is whether pieces are looked up whole and texts begin with a token. The patterns and normal forms are those
- * of the families' own tokenizer.json, where it is public; else they are llama.cpp's, and the name says so below.
+ * How byte-level BPE cuts text before it merges, by the name in GGUF files (tokenizer.ggml.pre). The names are llama.cpp's, and so
+ * are the choices whether pieces are looked up whole and whether texts begin with a token. The patterns and normal forms are those
+ * of the families' own tokenizer.json if it is public; otherwise they are llama.cpp's, and a comment beside the name says so.
  */
 import type { Step, TokenizerJson } from './vocabulary.js';
 
 export interface PreTokenizer {
   normalizer: Step | null;
   step: Step;
-  /** A piece that is a token as a whole is not merged from its parts. */
+  /** A piece that is a token as a whole is looked up, not merged from its parts. */
   ignoreMerges: boolean;
-  /** Whether a text begins with the beginning-of-text token when the file does not say. */
+  /** Whether a text begins with the beginning-of-text token if the file does not say. */
   addBos: boolean;
 }
 
@@ -42,7 +42,7 @@ const isolated = (pattern: string): Step => ({
 
 const eachDigit: Step = { type: 'Digits', individual_digits: true };
 
-/** Each pattern cuts what those before it have left. */
+/** Each pattern cuts the pieces that the patterns before it have left. */
 const splits = (...patterns: string[]): Step =>
   sequence(...patterns.map(isolated), byteLevel(false));
 
@@ -186,8 +186,8 @@ export const PRE_TOKENIZERS: ReadonlyMap<string, PreTokenizer> = new Map([
   ['minicpm5', miniCpm5],
   ['viking', viking], // llama.cpp's, with the characters of Bloom's tokenizer.json
   ['tekken', tekken],
-  // Files of Mistral's with this name come from a tokenizer.json with Llama 3's pattern, by mistake: the models were trained
-  // with Tekken's, and transformers mends such a tokenizer.json, too.
+  // Mistral's files with this name were made from a tokenizer.json with Llama 3's pattern, by mistake: the models were trained
+  // with Tekken's pattern. transformers corrects such a tokenizer.json, too.
   ['pixtral', tekken],
   ['gpt-4o', gpt4o],
 ]);

@@ -1,11 +1,11 @@
 /**
- * How far two lists of ids say the same text. One text can be cut into tokens in many ways: a model's answer need not be cut
- * as the tokenizer would cut it. Special tokens say themselves only.
+ * How far two lists of ids have the same text. The same text can be cut into tokens in many ways: a model need not cut its answer
+ * as the tokenizer would. A special token equals only itself.
  */
 import { Detokenizer } from './detokenizer.js';
 import type { TokenTable } from './token-table.js';
 
-/** The last places, in both, up to which they say the same and where a token ends in both. */
+/** The last positions in both lists up to which their texts are equal and a token ends in both. */
 export interface Place {
   first: number;
   second: number;
@@ -27,10 +27,10 @@ export function sameText(table: Tokens, first: Int32Array, second: Int32Array): 
   }
 }
 
-/** The fewest tokens of both that say the same, or nothing if they do not, or if one ends before. */
+/** The fewest tokens of both with equal text, or undefined if the texts differ or one list ends before. */
 function stepOf(table: Tokens, first: Int32Array, second: Int32Array): Place | undefined {
   const [a, b] = [new Reader(table, first), new Reader(table, second)];
-  let ahead = ''; // what one of them has said and the other has not yet
+  let ahead = ''; // text that one list has given and the other has not yet
   let behind = a;
   for (;;) {
     const piece = behind.read();
@@ -62,12 +62,12 @@ class Reader {
     this.#detokenizer = new Detokenizer((id) => table.bytes(id));
   }
 
-  /** Whether a character ends here: bytes that are none are read as one when something else follows them. */
+  /** Whether a character ends here. Invalid bytes become a replacement character once another byte follows them. */
   get isWhole(): boolean {
     return this.#detokenizer.isWhole;
   }
 
-  /** What one token more says; nothing where there is none, or a special one: a character that is begun there stays so. */
+  /** The text after one more token. Empty at the end or at a special token: an incomplete character then stays incomplete. */
   read(): string | undefined {
     const id = this.#ids[this.count];
     if (id === undefined || this.#table.isSpecial(id))

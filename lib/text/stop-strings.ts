@@ -11,7 +11,7 @@ export class StopStrings {
     this.#automaton = new StringAutomaton(stops);
   }
 
-  /** Whether a stop string has been seen; nothing comes out after it. */
+  /** Whether a stop string has been found; no text is given out after it. */
   get found(): boolean {
     return this.#found;
   }
@@ -21,12 +21,12 @@ export class StopStrings {
     return this.#held !== '';
   }
 
-  /** Text that surely stands before any stop string. */
+  /** The text that certainly stands before any stop string. */
   push(piece: string): string {
     if (this.#found) return '';
     const before = this.#held.length;
     const text = this.#held + piece;
-    let first = Infinity; // where the earliest begins, of all that end in this piece
+    let first = Infinity; // where the earliest stop string that ends in this piece begins
     for (let i = before; i < text.length; i++) {
       this.#state = this.#automaton.step(this.#state, text.charCodeAt(i));
       const length = this.#automaton.longest(this.#state);
@@ -38,7 +38,7 @@ export class StopStrings {
     return text.slice(0, out);
   }
 
-  /** What was held back, when no more text comes. */
+  /** The text that was held back, when no more text comes. */
   end(): string {
     const rest = this.#held;
     this.#held = '';

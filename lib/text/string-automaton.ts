@@ -1,16 +1,16 @@
 /**
  * Finds many strings at once, in one pass and a few steps per character whatever the strings are (Aho and Corasick 1975). A state
- * is the longest end of the text so far that begins one of the strings. States are numbered breadth first, so that the children
- * of one stand side by side, sorted: a few flat arrays hold all.
+ * is the longest suffix of the text so far that is a prefix of one of the strings. States are numbered breadth first, so the children
+ * of a state are adjacent and sorted, and a few flat arrays hold everything.
  */
 export class StringAutomaton {
   readonly #firstChild: Int32Array; // [states + 1]; the children of s end where those of s + 1 begin
   readonly #unit: Uint16Array; // [states] the code unit that leads there
-  readonly #shorter: Int32Array; // [states] the longest proper end of a state that is a state
+  readonly #shorter: Int32Array; // [states] the longest proper suffix of a state that is a state
   readonly #depth: Int32Array; // [states] in code units
   readonly #longest: Int32Array; // [states] length of the longest of the strings that ends there; 0: none
 
-  /** `backwards`: reads the strings, as the text, from their ends to their beginnings. */
+  /** `backwards`: reads the strings and the text from their ends to their beginnings. */
   constructor(strings: readonly string[], backwards = false) {
     const read = backwards ? strings.map(reversed) : strings;
     const sorted = [...new Set(read)].filter((one) => one !== '').sort();
@@ -31,7 +31,7 @@ export class StringAutomaton {
     }
   }
 
-  /** How much of the end of the text begins one of the strings. */
+  /** The length of the longest suffix of the text that is a prefix of one of the strings. */
   depth(state: number): number {
     return this.#depth[state]!;
   }
@@ -55,7 +55,7 @@ export class StringAutomaton {
     return 0;
   }
 
-  /** Each state stands for a range of the sorted strings: those that begin with it. */
+  /** Each state stands for a range of the sorted strings: those with its prefix. */
   private build(sorted: readonly string[], most: number): void {
     const begin = new Int32Array(most);
     const end = new Int32Array(most);
@@ -81,7 +81,7 @@ export class StringAutomaton {
     }
   }
 
-  /** Of the children of a state, whose own children are not known yet, nor needed: what they fall back to is shorter. */
+  /** For the children of a state. Their own children are neither known nor needed yet: the states that they fall back to are shorter. */
   private link(state: number, sorted: readonly string[], begin: Int32Array): void {
     for (let child = this.#firstChild[state]!; child < this.#firstChild[state + 1]!; child++) {
       const shorter = state === 0 ? 0 : this.step(this.#shorter[state]!, this.#unit[child]!);

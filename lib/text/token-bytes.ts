@@ -1,4 +1,4 @@
-/** Makes the table of a vocabulary: what each token adds to a text, as bytes. */
+/** Makes the table of a vocabulary: the bytes that each token adds to a text. */
 import { checkNames } from './name-limits.js';
 import { usesKnownPatterns } from './pre-tokenizers.js';
 import type { TokenTableData } from './token-table.js';
@@ -6,21 +6,21 @@ import { growthBy } from './tokenizer-pipeline.js';
 import { TokenType } from './vocabulary.js';
 import type { Vocabulary } from './vocabulary.js';
 
-/** Twice what the longest names of known families have, and more. */
+/** More than twice the longest names of known families. */
 const USUAL_NAME = 128;
 
-/** Throws tokenizer_invalid for names beyond all measure. */
+/** Throws tokenizer_invalid for names that are far too long. */
 export function tableOf(vocabulary: Vocabulary, stopTokens: Int32Array): TokenTableData {
   const { tokens, bos, eos, tokenizerJson } = vocabulary;
   const { added_tokens = [], normalizer } = tokenizerJson;
-  // The library looks for each name at every place of a text, which the normalizer may have lengthened.
+  // The library searches each name at every place of a text, which the normalizer may have lengthened.
   const walk = checkNames(added_tokens) * growthBy(normalizer);
   const special = added_tokens.filter((token) => token.special);
   const named = [bos, eos, ...stopTokens].filter((id) => id !== undefined);
   const parts = tokens.map((_, id) => tokenBytes(vocabulary, id));
   let end = 0;
   return {
-    bytes: new Uint8Array(Buffer.concat(parts)), // of its own: what Buffer.concat gives may lie in a pool
+    bytes: new Uint8Array(Buffer.concat(parts)), // a buffer of its own: the result of Buffer.concat may lie in a pool
     ends: Uint32Array.from(parts, (part) => (end += part.length)),
     names: new Map([...special.map(({ id }) => id), ...named].map((id) => [id, tokens[id] ?? ''])),
     specialIds: new Set(special.map(({ id }) => id)),

@@ -1,6 +1,6 @@
 /**
- * What the JavaScript thread knows of a vocabulary: the bytes of each token and the few that are special. Text becomes
- * tokens in workers, which hold the maps that this takes; they make the table, and give its buffers away.
+ * What the JavaScript thread knows of a vocabulary: the bytes of each token and the few special ones. Text becomes tokens in
+ * workers, which hold the maps that this needs. They make the table and transfer its buffers.
  */
 import { Detokenizer } from './detokenizer.js';
 import { NameBreaker } from './name-breaker.js';
@@ -8,13 +8,13 @@ import type { Step } from './vocabulary.js';
 
 /** Passes between threads. */
 export interface TokenTableData {
-  /** Of all tokens one after the other: token `id` ends before `ends[id]`. Special tokens have none. */
+  /** The bytes of all tokens one after the other: token `id` ends before `ends[id]`. Special tokens have none. */
   bytes: Uint8Array<ArrayBuffer>;
   ends: Uint32Array<ArrayBuffer>;
   /** Names of special tokens, and of those that begin and end texts. */
   names: Map<number, string>;
   specialIds: Set<number>;
-  /** What text must not hold by accident. */
+  /** Names that text must not contain by accident. */
   specialNames: string[];
   normalizer: Step | null | undefined;
   bos: number | undefined;
@@ -30,9 +30,9 @@ export class TokenTable {
   readonly stopTokens: Int32Array;
   /** Characters of the longest token: no text has fewer tokens than its length divided by this. */
   readonly longestToken: number;
-  /** Whether its patterns are those of a family that we know, and its names of a usual length: others may take for ever on some texts. */
+  /** Whether its patterns are those of a known family, and its names of a usual length. Other patterns may take forever on some texts. */
   readonly isTrusted: boolean;
-  /** Tells text that holds names of special tokens, or could, from text that does not. */
+  /** Tells text that contains names of special tokens, or could, from text that does not. */
   readonly names: NameBreaker;
   readonly #data: TokenTableData;
   readonly #all: Buffer;
@@ -54,7 +54,7 @@ export class TokenTable {
     return this.#data.ends.length;
   }
 
-  /** The text of a token that is special or ends answers, '' for others: what chat templates call bos_token and eos_token. */
+  /** The text of a token that is special or ends answers, '' for others. Chat templates get it as bos_token and eos_token. */
   name(id: number | undefined): string {
     return id === undefined ? '' : (this.#data.names.get(id) ?? '');
   }
@@ -63,7 +63,7 @@ export class TokenTable {
     return this.#data.specialIds.has(id);
   }
 
-  /** The special token of a name: its text, where others have theirs, is empty. */
+  /** The special token with this name; as text it would be empty. */
   specialId(name: string): number | undefined {
     if (!this.#specialByName) {
       const special = [...this.#data.names].filter(([id]) => this.isSpecial(id));
@@ -89,7 +89,7 @@ export class TokenTable {
     return text + detokenizer.end();
   }
 
-  /** The tokens in whose text one of `texts` is, ascending. Takes milliseconds for each of them. */
+  /** The tokens whose text contains one of `texts`, ascending. Takes milliseconds for each text. */
   tokensWith(texts: readonly string[]): Int32Array {
     const found = new Set<number>();
     for (const text of texts)

@@ -6,7 +6,7 @@ import { checkPipeline } from './tokenizer-pipeline.js';
 import { TokenType } from './vocabulary.js';
 import type { Step, TokenizerJson, Vocabulary } from './vocabulary.js';
 
-/** What a tokenizer.json does not say - first and last token, chat template - is taken from the model file. */
+/** Settings that a tokenizer.json does not have - first and last token, chat template - are taken from the model file. */
 export type ModelTokens = Pick<Vocabulary, 'bos' | 'eos' | 'stops' | 'addBos' | 'chatTemplate'>;
 
 export async function readTokenizerJson(
@@ -47,7 +47,7 @@ export async function readTokenizerJson(
   };
 }
 
-/** As the transformers library does: special tokens are found in the text as it is. */
+/** As in the transformers library: special tokens are searched in the text before it is normalized. */
 function withSpecialAsFound(json: TokenizerJson): TokenizerJson {
   const added_tokens = json.added_tokens?.map((token) =>
     token.special ? { ...token, normalized: false } : token,
@@ -65,7 +65,7 @@ const isString = (value: unknown) => typeof value === 'string';
 const isMerge = (merge: unknown) =>
   isString(merge) || (Array.isArray(merge) && merge.length === 2 && merge.every(isString));
 
-/** What the library takes on trust. */
+/** Checks the parts that the library uses without a check. */
 function checkShape(path: string, json: unknown): asserts json is TokenizerJson {
   const model: unknown = isObject(json) ? json['model'] : undefined;
   const type = isObject(model) ? model['type'] : undefined;

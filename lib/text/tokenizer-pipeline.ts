@@ -1,4 +1,4 @@
-/** Which steps a stranger's tokenizer.json may have: those that do a bounded amount of work for each character. */
+/** Which steps an untrusted tokenizer.json may have: those that do a bounded amount of work for each character. */
 import { CachalotError } from '../errors.js';
 import type { Step, TokenizerJson } from './vocabulary.js';
 
@@ -25,7 +25,7 @@ const PRE_TOKENIZERS = new Set([
   'WhitespaceSplit',
 ]);
 
-/** By how much all replacements together may lengthen a text. */
+/** The factor by which all replacements together may lengthen a text. */
 const MAX_GROWTH = 64;
 
 /** Throws tokenizer_unsupported or tokenizer_invalid. */
@@ -52,7 +52,7 @@ export function checkPipeline(path: string, { normalizer, pre_tokenizer }: Token
   }
 }
 
-/** How many times as long a normalizer can make a text. */
+/** The factor by which a normalizer can lengthen a text. */
 export function growthBy(normalizer: Step | null | undefined): number {
   return flat(normalizer).reduce((product, step) => product * growthOf(step), 1);
 }
@@ -63,14 +63,14 @@ function flat(step: Step | null | undefined): Step[] {
   return [step, ...parts.flatMap((part) => flat(part))];
 }
 
-/** The most that a step makes of one character. */
+/** The most characters that a step makes of one. */
 function growthOf(step: Step): number {
   const { content, prepend, pattern } = step;
   if (typeof prepend === 'string') return prepend.length <= 16 ? 1 : Infinity;
   if (step.type !== 'Replace') return 1;
   if (typeof content !== 'string') return Infinity;
   const { String: text } = (pattern ?? {}) as { String?: string };
-  // "$" stands for parts of the text; an empty pattern and a regular expression may match between all characters.
+  // "$" stands for parts of the text; an empty pattern or a regular expression may match between all characters.
   if (content.includes('$') || text === '') return Infinity;
   return text === undefined ? content.length + 1 : Math.max(1, content.length / text.length);
 }

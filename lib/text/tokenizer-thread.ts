@@ -1,4 +1,4 @@
-/** Text becomes tokens in workers, which load vocabularies of their own; here is what their engine knows of them. */
+/** Text becomes tokens in workers, which load the vocabulary themselves. This is the engine's side of them. */
 import { resolve as absolute, join } from 'node:path';
 
 import { CachalotError } from '../errors.js';
@@ -12,7 +12,7 @@ import type { Opened, TokenizerAnswer, TokenizerJob, TokenizerSource } from './t
 import { totalLength } from './total-length.js';
 import { identityOf } from './vocabulary-identity.js';
 
-/** The largest texts take seconds; what takes longer is a pattern that was made to. Counts for each text alone. */
+/** The largest texts take seconds; only a pattern that was made to be slow takes longer. The limit counts for each text alone. */
 const DEADLINE_MS = 60_000;
 
 /** How many answers of `tokensWith` are kept. */
@@ -32,13 +32,13 @@ export class TokenizerThread {
     this.chatTemplate = chatTemplate;
   }
 
-  /** Reads a vocabulary: that of a model, or `tokenizer`, a tokenizer.json to use instead. */
+  /** Reads a vocabulary: the model's, or that of the tokenizer.json `tokenizer`. */
   static async open(
     model: string,
     tokenizer?: string,
     signal?: AbortSignal,
   ): Promise<TokenizerThread> {
-    // The program may change its folder before a worker starts.
+    // The program may change its working directory before a worker starts.
     const file = tokenizer === undefined ? undefined : absolute(tokenizer);
     const path = absolute(model);
     const identity = identityOf(path, file);
@@ -71,18 +71,18 @@ export class TokenizerThread {
     return answer as ProtectedText[];
   }
 
-  /** How many names of special tokens there are in each text. */
+  /** The number of names of special tokens in each text. */
   async count(texts: string[], signal?: AbortSignal): Promise<number[]> {
     const answer = await this.#lanes.run({ kind: 'count', texts }, totalLength(texts), signal);
     return answer as number[];
   }
 
-  /** Blocks this thread for as long as the text takes. */
+  /** Blocks this thread while it tokenizes the text. */
   encodeNow(text: string, options: EncodeOptions): Int32Array {
     return this.#lanes.first.runNow({ kind: 'encode', text, options }) as Int32Array;
   }
 
-  /** The tokens in whose text one of `texts` is, ascending. */
+  /** The tokens whose text contains one of `texts`, ascending. */
   tokensWith(texts: readonly string[]): Promise<Int32Array> {
     return this.#found.get(
       JSON.stringify(texts),

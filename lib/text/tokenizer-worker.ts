@@ -1,4 +1,4 @@
-/** The worker of TokenizerThread: it has a vocabulary of its own. */
+/** The worker of TokenizerThread; it has its own copy of the vocabulary. */
 import { workerData } from 'node:worker_threads';
 
 import { CachalotError } from '../errors.js';
@@ -14,9 +14,9 @@ import { identityOf } from './vocabulary-identity.js';
 export interface TokenizerSource {
   model: string;
   tokenizer: string | undefined;
-  /** Of the files when the engine was loaded. */
+  /** Identity of the files when the engine was loaded. */
   identity: string;
-  /** What breaks the names of special tokens in text that comes from the other thread. */
+  /** The mark that breaks names of special tokens in text from the other thread. */
   mark: string;
 }
 
@@ -26,13 +26,13 @@ export type TokenizerJob =
   | { kind: 'tokensWith'; texts: readonly string[] }
   /** Breaks names of special tokens in texts. */
   | { kind: 'protect'; texts: readonly string[] }
-  /** How many names there are in each text. */
+  /** The number of names in each text. */
   | { kind: 'count'; texts: readonly string[] };
 
 export interface Opened {
   table: TokenTableData;
   chatTemplate: string | undefined;
-  /** For the user, who hears of them in the engine's thread. */
+  /** Warnings for the user, which the engine's thread emits. */
   warnings: string[];
 }
 
@@ -50,7 +50,7 @@ async function load() {
   const source = workerData as TokenizerSource;
   const vocabulary = await loadVocabulary(source.model, source.tokenizer).catch(
     (error: unknown) => {
-      checkUnchanged(source); // or it says more than the error
+      checkUnchanged(source); // a changed file explains more than the error
       throw error;
     },
   );

@@ -25,11 +25,11 @@ export interface EncodeOptions {
   special?: boolean;
   /** Whether to begin with the model's beginning-of-text token, if it has one. Default false. */
   bos?: boolean;
-  /** Whether the text goes on from what stands before it: no space is then put before its first word. Default false. */
+  /** Whether the text continues other text: then no space is put before its first word. Default false. */
   continues?: boolean;
 }
 
-/** Holds the maps that text needs to become tokens: it lives in workers, and in tests. */
+/** Holds the maps that turn text into tokens, so it lives only in workers and in tests. */
 export class TextTokenizer {
   readonly table: TokenTable;
   readonly #data: TokenTableData;
@@ -39,7 +39,7 @@ export class TextTokenizer {
   #beginning: Tokenizer | undefined;
   #continuing: Tokenizer | undefined;
 
-  /** `mark` is what breaks names in text from another thread, see NameBreaker. */
+  /** `mark` breaks names in text from another thread, see NameBreaker. */
   constructor(vocabulary: Vocabulary, mark?: string) {
     const ends = endTokens(vocabulary);
     this.#vocabulary = withControlTokens(vocabulary, ends);
@@ -53,7 +53,7 @@ export class TextTokenizer {
     return this.table.stopTokens;
   }
 
-  /** For another thread: a copy of what is in `table`. */
+  /** A copy of the data of `table`, for another thread. */
   tableData(): TokenTableData {
     return structuredClone(this.#data);
   }
@@ -70,19 +70,19 @@ export class TextTokenizer {
     return this.table.decode(ids);
   }
 
-  /** Builds what the first text would, before there is one. */
+  /** Builds in advance the maps that the first text would build. */
   warm(): void {
     this.tokenizer(false);
   }
 
-  /** Only the text before the first special token goes on from what stands before. */
+  /** Only the text before the first special token continues the text before it. */
   private specialIds(text: string, continues: boolean): number[] {
     const at = continues ? this.#breaker.first(text) : 0;
     const head = at === 0 ? [] : this.idsOf(text.slice(0, at), true);
     return at === text.length ? head : [...head, ...this.idsOf(text.slice(at), false)];
   }
 
-  /** Some models find a whole word in their vocabulary once it has no mark: such a name is cut in two. */
+  /** Some models find a whole word in their vocabulary after the mark is removed: such a name is cut in two. */
   private plainIds(text: string, continues: boolean): number[] {
     const broken = this.#breaker.break(text);
     const ids = this.idsOf(broken, continues);

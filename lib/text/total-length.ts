@@ -1,4 +1,4 @@
-/** Characters of several texts together: what their work is proportional to. */
+/** Characters of several texts together; the work on them is proportional to it. */
 export function totalLength(texts: readonly string[]): number {
   return texts.reduce((n, text) => n + text.length, 0);
 }

@@ -1,6 +1,6 @@
 /**
- * Which files a vocabulary was read from. Workers that start later read them again: other files of the same names would make
- * other tokens of the same text, and nobody would notice.
+ * Identifies the files that a vocabulary was read from. Workers that start later read them again: if a file had been replaced, they
+ * would turn the same text into other tokens, and nobody would notice.
  */
 import { statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -13,7 +13,7 @@ const BESIDE = [
   'chat_template.jinja',
 ];
 
-/** What the file system says of the files; of those that are not there, that they are not. */
+/** The status of the files; a missing file counts as missing. */
 export function identityOf(model: string, tokenizer: string | undefined): string {
   const folder = /\.gguf$/i.test(model) ? undefined : folderOf(model);
   const files = [model, ...(tokenizer === undefined ? [] : [tokenizer])];
@@ -25,7 +25,7 @@ function folderOf(model: string): string {
   return statusOf(model)?.isDirectory() ? model : dirname(model);
 }
 
-/** What cannot be looked at is refused by who reads it. */
+/** Files that cannot be examined are refused by the code that reads them. */
 function statusOf(path: string) {
   try {
     return statSync(path, { bigint: true });

@@ -1,6 +1,6 @@
-/** What text handling knows of a model: its tokens, what they are, and how text becomes them. */
+/** The vocabulary of a model: its tokens, their types, and how text becomes tokens. */
 
-/** What a token is, in GGUF's numbers (tokenizer.ggml.token_type). */
+/** The type of a token, in GGUF's numbers (tokenizer.ggml.token_type). */
 export enum TokenType {
   Normal = 1,
   Unknown = 2,
@@ -23,7 +23,7 @@ export interface Vocabulary {
   /** In the format of Hugging Face's tokenizer.json. */
   tokenizerJson: TokenizerJson;
   chatTemplate: string | undefined;
-  /** What was taken for want of knowledge, in words for the user. */
+  /** Guesses that were made because the file does not say, in words for the user. */
   warnings?: string[];
 }
 

@@ -1,11 +1,11 @@
-/** The end of a worker, for which nobody waits without end: a thread that is deep in the engine's own code ends only after that. */
+/** Ends a worker, with a time limit: a thread deep in V8's own code does not end before it leaves that code. */
 import { clearTimeout, setTimeout } from 'node:timers';
 import type { Worker } from 'node:worker_threads';
 
-/** Threads end in milliseconds, also on a busy machine in less than this. */
+/** Threads end in milliseconds, on a busy machine still within this time. */
 const PATIENCE_MS = 5000;
 
-/** Resolves when it has ended or is given up; one that is given up keeps no program alive. */
+/** Resolves when the worker has ended or is given up. A worker that is given up keeps no program alive. */
 export async function endWorker(worker: Worker, patienceMs = PATIENCE_MS): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const patience = new Promise<void>((resolve) => {

@@ -5,10 +5,10 @@ import { fromNative } from '../errors.js';
 import { ownThread } from './thread-clock.js';
 import type { LaneAnswer, LaneMessage } from './worker-lane.js';
 
-/** Buffers that go to the other thread with an answer, rather than copies of them. */
+/** Buffers that are transferred to the other thread with an answer instead of copied. */
 export type Transfer = (buffer: ArrayBuffer) => void;
 
-/** Answers the jobs of a lane with what `ready` comes to. */
+/** Answers the jobs of a lane with the function that `ready` resolves to. */
 export function serve<Request, Answer>(
   ready: Promise<(request: Request, transfer: Transfer) => Answer>,
 ): void {

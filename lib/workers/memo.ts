@@ -1,4 +1,4 @@
-/** Answers that take a while and stay right: the last few are kept, failures are not. */
+/** Caches answers that take a while and stay correct: the last few are kept, failures are not. */
 export class Memo<T> {
   readonly #known = new Map<string, Promise<T>>();
   readonly #max: number;

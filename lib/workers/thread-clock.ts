@@ -1,7 +1,7 @@
-/** CPU time of a thread, as others see it: what a busy machine takes from a worker is not its job's doing. Linux tells; elsewhere nobody does. */
+/** CPU time of a thread, read from another one: time that a busy machine takes from a worker does not count as its job's. Linux only. */
 import { readFileSync, readlinkSync } from 'node:fs';
 
-/** The calling thread, by a name that other threads of the process can ask with. */
+/** The calling thread, under a name with which other threads of the process can ask. */
 export function ownThread(): string | undefined {
   try {
     return readlinkSync('/proc/thread-self').split('/').at(-1);
@@ -10,7 +10,7 @@ export function ownThread(): string | undefined {
   }
 }
 
-/** Milliseconds of CPU time that a thread has had; undefined where nobody counts, which some kernels say as 0. */
+/** Milliseconds of CPU time that a thread has had; undefined if the system does not count it, which some kernels report as 0. */
 export function cpuMsOf(thread: string | undefined): number | undefined {
   if (thread === undefined) return undefined;
   try {

@@ -1,6 +1,6 @@
 /**
- * One worker and the jobs that wait for it, which it does one after the other. The worker is started by the first job, and
- * again after it had to be stopped; it never keeps an idle process alive, and ends when nobody holds the lane any more.
+ * One worker and the jobs that wait for it; it does them one after the other. The first job starts the worker, and the next job
+ * starts it again after it had to be stopped. It never keeps an idle process alive, and ends when the lane is no longer referenced.
  */
 import { clearTimeout, setImmediate, setTimeout } from 'node:timers';
 import { MessageChannel, Worker, receiveMessageOnPort } from 'node:worker_threads';
@@ -17,21 +17,21 @@ export interface LaneOptions {
   /** The worker's file: a `join` of `__dirname` and names, which tools that gather a program's files can follow. */
   script: string;
   worker?: WorkerOptions;
-  /** Of one job: CPU time of the worker where the system tells it, else time from when the worker has the job. */
+  /** Deadline of one job: CPU time of the worker if the system reports it, else time since the worker received the job. */
   deadlineMs: number;
-  /** For tests. Default: two minutes, as a start takes seconds with the largest vocabularies. */
+  /** For tests. Default: two minutes, because a start takes seconds with the largest vocabularies. */
   startMs?: number;
   /** For tests. Default: five seconds, after which a worker that does not end is given up. */
   endMs?: number;
-  /** Stops a worker that has had nothing to do for so long. Default: never. */
+  /** Stops a worker that has had no job for so long. Default: never. */
   idleMs?: number;
-  /** What a job fails with whose deadline passes. */
+  /** The error of a job that is over its deadline. */
   overdue: () => CachalotError;
-  /** What a job fails with whose worker dies of `error`. */
+  /** The error of a job whose worker dies of `error`. */
   died: (error: NodeJS.ErrnoException) => CachalotError;
 }
 
-/** What a worker gets. `now` is of a caller that blocks until the answer is there. */
+/** A message to the worker. `now` comes from a caller that blocks until the answer is there. */
 export interface LaneMessage<Request> {
   request: Request;
   now?: { port: MessagePort; done: Int32Array };
@@ -42,7 +42,7 @@ export interface LaneError {
   message: string;
 }
 
-/** What a worker says: first that it is ready, then the answer to each job in turn. */
+/** Messages of a worker: first that it is ready, then the answer to each job in turn. */
 export type LaneAnswer<Answer> =
   { ready: true; thread: string | undefined } | { answer: Answer } | { error: LaneError };
 
@@ -54,14 +54,14 @@ interface Job<Request, Answer> {
 
 const START_MS = 120_000;
 
-/** A worker that gets no CPU time for so many times its deadline is given up all the same, and never sooner than in a minute. */
+/** A worker that gets no CPU time for so many times its deadline is given up in any case, but not before a minute. */
 const PATIENCE = 10;
 const LEAST_PATIENCE_MS = 60_000;
 
-/** A thread that waits looks so often whether the worker still lives. */
+/** The interval at which a blocked thread checks that the worker still lives. */
 const SLICE_MS = 250;
 
-/** Lanes with jobs: nobody else may hold them. */
+/** Lanes with jobs. They must stay alive even if no other reference exists. */
 const busy = new Set<object>();
 
 /** Ends the worker of a lane that was dropped without `dispose`. */
@@ -74,7 +74,7 @@ const fromWorker = ({ code, message }: LaneError) => new CachalotError(code as E
 export class WorkerLane<Request, Answer> {
   readonly #options: LaneOptions;
   readonly #queue = new Set<Job<Request, Answer>>();
-  #current: Job<Request, Answer> | undefined; // the worker has it
+  #current: Job<Request, Answer> | undefined; // the worker is doing it
   #worker: Worker | undefined;
   #started = 0;
   #startMs: number | undefined; // how long its start took, once it is ready
@@ -101,11 +101,11 @@ export class WorkerLane<Request, Answer> {
       this.#queue.add(job);
       this.next();
     });
-    result.catch(() => undefined); // also of a caller who disposes before he looks
+    result.catch(() => undefined); // also for a caller that disposes before it awaits the result
     return result;
   }
 
-  /** Blocks this thread until the answer is there; the job that the worker has comes first, no other. */
+  /** Blocks this thread until the answer is there; only the job that the worker is doing comes first. */
   runNow(request: Request): Answer {
     if (this.#disposed) throw disposed();
     const worker = (this.#worker ??= this.start());
@@ -124,7 +124,7 @@ export class WorkerLane<Request, Answer> {
     throw overdue;
   }
 
-  /** Until the answer is there, the deadline is over, or the worker's thread has gone. */
+  /** Waits until the answer is there, the deadline is over, or the worker's thread has ended. */
   private wait(done: Int32Array): void {
     const end = performance.now() + this.#options.deadlineMs;
     while (Atomics.wait(done, 0, 0, SLICE_MS) === 'timed-out' && performance.now() < end)
@@ -155,7 +155,7 @@ export class WorkerLane<Request, Answer> {
     }
   }
 
-  /** There is no thread for a worker, or no memory for a message: nobody waits for what will not come. */
+  /** There is no thread for a worker, or no memory for a message: the jobs fail, since no answer will come. */
   private cannotGoOn(error: Error): void {
     const reason = this.#options.died(error);
     const [current, waiting] = [this.#current, [...this.#queue]];
@@ -194,7 +194,7 @@ export class WorkerLane<Request, Answer> {
     this.afterwards(deadlineMs, check);
   }
 
-  /** Not in time: an answer may lie in the queue while this thread was busy with something else, so look there first. */
+  /** The time is over. While this thread was busy an answer may have arrived in the queue, so look there first. */
   private setTimer(ms: number, reason: () => CachalotError): void {
     this.afterwards(ms, () => this.stop(reason()));
   }
@@ -230,7 +230,7 @@ export class WorkerLane<Request, Answer> {
       this.#thread = message.thread;
     } else if ('answer' in message) job?.resolve(message.answer);
     else if (job) job.reject(fromWorker(message.error));
-    // It did not start, and would not for the others.
+    // It did not start, and would not start for the other jobs.
     else return this.stop(fromWorker(message.error), [...this.#queue]);
     this.next();
   }
@@ -248,8 +248,8 @@ export class WorkerLane<Request, Answer> {
   }
 
   /**
-   * An aborted job that the worker has may go on for as long as it would take to start another worker, which then costs
-   * those who wait twice of what was best at most.
+   * An aborted job that the worker is doing may continue for as long as a new worker would take to start. So the waiting jobs
+   * lose at most twice the time of the better choice.
    */
   private abandon(job: Job<Request, Answer>, error: CachalotError): void {
     if (this.#queue.delete(job) && this.#queue.size === 0 && !this.#current) this.rest();
@@ -257,7 +257,7 @@ export class WorkerLane<Request, Answer> {
     job.reject(error);
   }
 
-  /** Fails the job that the worker has, and others that are named. */
+  /** Fails the job that the worker is doing, and the given others. */
   private stop(reason: CachalotError, jobs: Job<Request, Answer>[] = []): void {
     const [worker, current] = [this.#worker, this.#current];
     this.clearTimer();
@@ -284,7 +284,7 @@ export class WorkerLane<Request, Answer> {
   }
 }
 
-/** A worker lives as long as its thread, so what it calls must not hold the lane. */
+/** A worker lives as long as its thread, so its callbacks must not hold the lane. */
 function listen<Request, Answer>(worker: Worker, lane: WeakRef<WorkerLane<Request, Answer>>): void {
   worker.on('message', (message: LaneAnswer<Answer>) => lane.deref()?.hear(worker, message));
   worker.on('error', (error) => lane.deref()?.mourn(worker, error));

@@ -1,7 +1,7 @@
 /**
- * Lanes for jobs of different sizes: a job waits for others of its own class only, whose sizes differ by a factor of 16 at
- * most above the first. So nobody waits in proportion to the size of somebody else's job. Each lane is a worker of its own,
- * started when a job of its class first comes; those of the larger classes, which are rare, end when they have been idle.
+ * Lanes for jobs of different sizes. A job waits only for jobs of its own class, whose sizes differ by a factor of 16 at
+ * most above the first class. So no job waits in proportion to the size of a larger class's job. Each lane is a worker of its own,
+ * started by the first job of its class; workers of the larger classes, which are rare, end when they have been idle.
  */
 import { WorkerLane } from './worker-lane.js';
 import type { LaneOptions } from './worker-lane.js';
@@ -12,7 +12,7 @@ export const CLASSES = [64 << 10, 1 << 20] as const;
 const IDLE_MS = 30_000;
 
 export class WorkerLanes<Request, Answer> {
-  /** For short jobs, and those that are not about a text. */
+  /** For short jobs, and for jobs that are not about a text. */
   readonly first: WorkerLane<Request, Answer>;
   readonly #lanes: WorkerLane<Request, Answer>[];
 

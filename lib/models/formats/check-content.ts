@@ -1,4 +1,4 @@
-/** Whether a file that has come is of the kind that its name says, before it gets that name. */
+/** Checks that a received file is of the kind that its name says, before it gets that name. */
 import { open, readFile } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 
@@ -9,11 +9,11 @@ import { quoted } from '../../net/quoted.js';
 import type { SplitName } from '../names/split-name.js';
 import { splitName } from '../names/split-name.js';
 
-/** A header of safetensors that is longer is refused by everybody who reads them. */
+/** All readers of safetensors refuse a longer header. */
 const MOST_HEADER_BYTES = 100_000_000;
 const HTML = /^\s*<(!doctype html|html|head|body)\b/i;
 
-/** `name` is what the file will be called. Throws download_corrupt, or io. */
+/** `name` is the file's future name. Throws download_corrupt, or io. */
 export async function checkContent(path: string, name: string): Promise<void> {
   let file: FileHandle;
   try {
@@ -46,7 +46,7 @@ async function checkJson(path: string, name: string, beginning: Buffer): Promise
   if (!isJson(text)) throw wrong(name, 'JSON', beginning);
 }
 
-/** The length of the header, the header, and behind it as many bytes as its tensors take. */
+/** Checks the length of the header, the header, and that the tensors' bytes follow it. */
 async function checkSafetensors(
   file: FileHandle,
   path: string,
@@ -72,7 +72,7 @@ async function checkSafetensors(
     );
 }
 
-/** A part of another model, or one that is another part than its name says, would be found out at loading only. */
+/** Otherwise a part of another model, or a part with a wrong number, would be noticed only at loading. */
 async function checkSplit(path: string, name: string, { part, parts }: SplitName): Promise<void> {
   const { metadata } = await native()
     .readGguf(path, { keys: ['split.'], alone: true })

@@ -21,7 +21,7 @@ export interface GgufTensorData {
   data: Uint8Array;
 }
 
-/** A tensor that is made when it is written: models may be larger than memory. */
+/** A tensor that is made while it is written: models may be larger than memory. */
 export interface LazyTensorData extends Omit<GgufTensorData, 'data'> {
   data: { length: number; make: () => Uint8Array };
 }
@@ -29,7 +29,7 @@ export interface LazyTensorData extends Omit<GgufTensorData, 'data'> {
 const ALIGNMENT = 32;
 const WRITE_BYTES = 2 ** 30; // systems write at most 2 GiB at once
 
-/** A file that is there stays until the new one is whole. Throws io. */
+/** An existing file stays until the new one is complete. Throws io. */
 export async function writeGguf(
   path: string,
   metadata: Record<string, GgufField>,

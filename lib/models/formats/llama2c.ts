@@ -1,5 +1,5 @@
 /**
- * From a llama2.c checkpoint (version 0) with its tokenizer.bin appended to a GGUF file.
+ * Converts a llama2.c checkpoint (version 0), with its tokenizer.bin appended, to a GGUF file.
  *
  * The checkpoint: seven int32 (dim, hidden, layers, heads, KV heads, vocabulary - negative when the output layer is its own - and
  * context), then float32 weights, each kind for all layers. Its rotary pairs are neighbours, as in GGUF's llama.
@@ -116,7 +116,7 @@ function readTensors(reader: WeightReader, header: Header): GgufTensorData[] {
   addLayers('ffn_down', hidden, dim);
   addLayers('ffn_up', dim, hidden);
   add('output_norm', dim);
-  reader.take(header.context * (dim / header.heads)); // tables of rotary angles, which we compute
+  reader.take(header.context * (dim / header.heads)); // tables of rotary angles, which we compute ourselves
   if (!header.tied) add('output', dim, vocabulary);
   return tensors;
 }

@@ -1,4 +1,4 @@
-/** What a model on disk is: for `inspect`, and to count what running it must cost. */
+/** What a model on disk contains: for `inspect`, and to compute what running it must cost. */
 import { fromNative } from '../../errors.js';
 import { native } from '../../native.js';
 import type { NativeModelInfo, TensorInfo } from '../../native.js';
@@ -19,16 +19,16 @@ export interface ModelShape extends Omit<NativeModelInfo, 'tensors'> {
 export interface ModelInfo {
   fileBytes: number;
   parameters: number;
-  /** By type of element, most bytes first. */
+  /** By element type, most bytes first. */
   types: TypeTotal[];
   shape: ModelShape;
   tensors: TensorInfo[];
 }
 
-/** Of longer lists in metadata only the beginning is shown: no vocabulary has as many tokens. */
+/** Only the beginning of longer lists in metadata is shown; every vocabulary is shorter. */
 export const LONGEST_LIST = 2 ** 20;
 
-/** Of a GGUF file or a Hugging Face folder that this version can run. Throws what loading it would. */
+/** For a GGUF file or a Hugging Face folder that this version can run. Throws the errors that loading it would. */
 export async function readModelInfo(path: string): Promise<ModelInfo> {
   const { tensors, ...shape } = await native()
     .inspectModel(path)

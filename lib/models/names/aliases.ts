@@ -1,4 +1,4 @@
-/** Short names of models that are known to work, with what their files must be. */
+/** Short names of models that are known to work, with the size and hash of their files. */
 export interface Alias {
   source: string;
   /** Of the GGUF file as it lies in the cache. */

@@ -1,4 +1,4 @@
-/** Where a model comes from: what users write, and what it means. */
+/** The source of a model: the text that users write, and its meaning. */
 import { CachalotError } from '../../errors.js';
 
 export interface NpmPart {
@@ -13,9 +13,9 @@ export interface HubSource {
   owner: string;
   repo: string;
   revision: string;
-  /** Without it: the whole folder that safetensors need. */
+  /** If absent: the whole folder that safetensors need. */
   file?: string;
-  /** Instead of `file`: the GGUF file whose name ends so. */
+  /** Instead of `file`: the GGUF file whose name ends with this. */
   quantization?: string;
 }
 
@@ -24,12 +24,12 @@ export type Source = HubSource | { kind: 'npm'; parts: NpmPart[] } | { kind: 'ht
 const SYNTAX =
   'hf:owner/repo, hf:owner/repo/file, hf:owner/repo:Q4_K_M, npm:NAME@VERSION/PATH[+NAME@VERSION/PATH...] or https://host/path/model.gguf';
 
-/** Whether `text` names a remote source, and not a file or an alias. */
+/** Whether `text` names a remote source, rather than a file or an alias. */
 export function isSource(text: string): boolean {
   return /^(hf:|npm:|https?:\/\/)/.test(text);
 }
 
-/** Throws source_invalid with the syntax. */
+/** Throws source_invalid, which shows the syntax. */
 export function parseSource(text: string): Source {
   if (text.startsWith('hf:')) return parseHub(text);
   if (/^https?:\/\//.test(text)) return parseAddress(text);
@@ -44,7 +44,7 @@ export function parseSource(text: string): Source {
   throw invalid(text);
 }
 
-/** Names that downloads use for themselves. */
+/** Endings of names that downloads use for themselves. */
 const OWN_NAMES = /(^|\/)\.complete$|\.(part|lock|etag)$/;
 
 function parseHub(text: string): HubSource {
@@ -94,7 +94,7 @@ function isDecodable(text: string): boolean {
   }
 }
 
-/** A relative path that stays where it is put. */
+/** A relative path that does not leave its folder. */
 function isSafePath(path: string): boolean {
   return path
     .split('/')

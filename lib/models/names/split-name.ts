@@ -22,7 +22,7 @@ export function partPath({ prefix, parts }: SplitName, part: number): string {
   return `${prefix}-${five(part)}-of-${five(parts)}.gguf`;
 }
 
-/** All files of a model, given the first: itself if it is whole. Throws source_invalid for another part. */
+/** All files of a model, given the first: the file itself if it is not split. Throws source_invalid for a later part. */
 export function partsOf(path: string): string[] {
   const split = splitName(path);
   if (!split) return [path];
@@ -34,7 +34,7 @@ export function partsOf(path: string): string[] {
   return Array.from({ length: split.parts }, (_, index) => partPath(split, index + 1));
 }
 
-/** The same for any path: a file that is whole, or is not the first part, stands for itself. */
+/** The same for any path: a file that is not the first part of a split file stands for itself. */
 export function allParts(path: string): string[] {
   return (splitName(path)?.part ?? 1) === 1 ? partsOf(path) : [path];
 }

@@ -1,6 +1,6 @@
 /**
  * The cache of the hub's own tools: models--OWNER--REPO/refs/REVISION holds a commit, and snapshots/COMMIT the files as links.
- * What is there is read in place, and never changed.
+ * Files there are read in place, and never changed.
  */
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -39,7 +39,7 @@ async function snapshotOf({ owner, repo, revision }: HubSource): Promise<string 
   const folder = join(hub, `models--${owner}--${repo}`);
   const commit = await readFile(join(folder, 'refs', revision), 'utf8').then(
     (text) => text.trim(),
-    () => revision, // which may be a commit itself
+    () => revision, // the revision may be a commit itself
   );
   return /^[0-9a-f]{40}$/.test(commit) ? join(folder, 'snapshots', commit) : undefined;
 }

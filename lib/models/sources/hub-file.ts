@@ -1,4 +1,4 @@
-/** One file on the hub. */
+/** Fetches one file from the hub. */
 import { basename } from 'node:path';
 
 import { download } from '../../net/download.js';
@@ -16,7 +16,7 @@ export interface HubFetch extends NetOptions {
   onProgress?: ((receivedBytes: number, totalBytes: number | undefined) => void) | undefined;
 }
 
-/** What the hub says about a file, and how to ask for it. */
+/** The hub's data about a file, and the headers to ask for it with. */
 export interface HubFileInfo {
   url: string;
   headers: Record<string, string>;
@@ -24,14 +24,14 @@ export interface HubFileInfo {
   sha256?: string;
 }
 
-/** Returns false for one that the hub does not have. */
+/** Returns false if the hub does not have the file. */
 export async function fetchHub(source: HubFile, file: string, options: HubFetch): Promise<boolean> {
   const info = await describeHubFile(source, options);
   if (info === undefined) return false;
   const { url, headers, bytes, sha256 } = info;
   await download({
     url,
-    headers, // not for the storage that the hub sends us to: `send` sees to that
+    headers, // these are not for the storage that the hub redirects to: `send` removes them
     file,
     bytes,
     hash:
@@ -44,8 +44,8 @@ export async function fetchHub(source: HubFile, file: string, options: HubFetch)
 }
 
 /**
- * The hub's own headers hold size and SHA-256 of large files; they come with its redirect to the storage. Redirects that tell
- * nothing (of a repository that was renamed) are followed. Undefined if the hub does not have the file.
+ * The hub's own headers give size and SHA-256 of large files; they come with its redirect to the storage. Redirects without them
+ * (of a renamed repository) are followed. Undefined if the hub does not have the file.
  */
 export async function describeHubFile(
   source: HubFile,

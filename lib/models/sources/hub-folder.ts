@@ -1,4 +1,4 @@
-/** A whole model from the hub: configuration, tokenizer, and safetensors in one file or in the shards of an index. */
+/** Fetches a whole model from the hub: configuration, tokenizer, and safetensors in one file or in the shards of an index. */
 import { join } from 'node:path';
 
 import { CachalotError, abortError } from '../../errors.js';
@@ -21,7 +21,7 @@ export const NEEDED = ['config.json', 'tokenizer.json'];
 const OPTIONAL = ['tokenizer_config.json', 'generation_config.json', 'chat_template.jinja'];
 export const INDEX = 'model.safetensors.index.json';
 
-/** Files that are there already are kept: an interrupted pull goes on with the one it was at. */
+/** Files that exist are kept: an interrupted pull continues with the file that it was fetching. */
 export async function fetchHubFolder(
   source: HubSource,
   folder: string,
@@ -34,7 +34,7 @@ export async function fetchHubFolder(
     const path = join(folder, file);
     const progress = (receivedBytes: number, totalBytes: number | undefined) =>
       onProgress?.({ phase: 'download', part, parts, receivedBytes, totalBytes });
-    // Somebody may be fetching this file alone.
+    // Another process may be fetching this file alone.
     const once = async (held: AbortSignal) => {
       if (await isFile(path)) return true;
       const net = { signal: held, limits, onProgress: progress };
@@ -61,7 +61,7 @@ export async function fetchHubFolder(
 
 const SINGLE = 'model.safetensors';
 
-/** A repository without what a folder needs may have GGUF files instead: they are named, and nothing of it is kept. */
+/** A repository without the files of a folder may have GGUF files instead. The error names them, and the fetched files are deleted. */
 async function missing(
   source: HubSource,
   file: string,
@@ -88,7 +88,7 @@ async function missing(
   );
 }
 
-/** The files that an index names. Throws download_corrupt, and deletes an index that is none. */
+/** The files that an index names. Throws download_corrupt, and deletes the index, if it is invalid. */
 export async function shardsOf(index: string): Promise<string[]> {
   const names = shardNames(await readTextFile(index));
   if (names) return names;
@@ -99,7 +99,7 @@ export async function shardsOf(index: string): Promise<string[]> {
   );
 }
 
-/** Undefined for what is no index, or leads out of the folder. */
+/** Undefined if the text is not an index, or names a file outside the folder. */
 export function shardNames(text: string): string[] | undefined {
   let map: unknown;
   try {

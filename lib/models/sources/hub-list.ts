@@ -1,4 +1,4 @@
-/** The GGUF files of a repository, and the one that a short name means: "hf:owner/repo:Q4_K_M". */
+/** Lists the GGUF files of a repository and finds the one that a short name means: "hf:owner/repo:Q4_K_M". */
 import { CachalotError } from '../../errors.js';
 import { readText } from '../../net/read-text.js';
 import { withRetries } from '../../net/retry.js';
@@ -11,18 +11,18 @@ import { authorization, checkOnline, hubName, hubRefusal, hubUrl } from './hub.j
 
 export interface GgufFile {
   path: string;
-  /** Of the first part alone if it is split. */
+  /** If it is split, the size of the first part alone. */
   bytes?: number | undefined;
 }
 
 const MOST_PAGES = 20;
 const MOST_PAGE_BYTES = 16 << 20;
 
-/** How quantizations are called at the end of a name. */
+/** Names of quantizations at the end of a file name. */
 const QUANTIZATION =
   /(?:^|[-./_])((?:ud-)?(?:i?q\d\w*|tq\d\w*|mxfp4\w*|nvfp4\w*|bf16|fp?16|fp?32))$/i;
 
-/** Of a split file the first part only; empty if the hub knows no such repository. */
+/** Only the first part of a split file; empty if the hub has no such repository. */
 export async function listGguf(source: HubSource, options: NetOptions): Promise<GgufFile[]> {
   checkOnline(source);
   const { owner, repo, revision } = source;
@@ -65,7 +65,7 @@ async function readJson(answer: Answer): Promise<Record<string, unknown>[]> {
         (each): each is Record<string, unknown> => typeof each === 'object' && each !== null,
       );
   } catch {
-    // said below
+    // the error below says it
   }
   throw new CachalotError(
     'download_failed',
@@ -73,7 +73,7 @@ async function readJson(answer: Answer): Promise<Record<string, unknown>[]> {
   );
 }
 
-/** Without projectors of images and importance matrices, which are GGUF files, too. */
+/** Without image projectors and importance matrices, which are also GGUF files. */
 export function modelsAmong<T extends { path: string }>(files: readonly T[]): T[] {
   return files.filter(({ path }) => {
     if (!/\.gguf$/i.test(path) || /(^|\/)(mmproj|imatrix)[^/]*$/i.test(path)) return false;
@@ -85,7 +85,7 @@ function stemOf(path: string): string {
   return splitName(path)?.prefix ?? path.replace(/\.gguf$/i, '');
 }
 
-/** Those whose name ends in the quantization, whatever the case of its letters. */
+/** The files whose name ends with the quantization, in either case. */
 export function matching<T extends { path: string }>(files: readonly T[], wanted: string): T[] {
   const tag = wanted.toLowerCase();
   return files.filter(({ path }) => {
@@ -94,7 +94,7 @@ export function matching<T extends { path: string }>(files: readonly T[], wanted
   });
 }
 
-/** The one file that is meant. Throws model_not_found with a list, for none and for several. */
+/** The only file that matches. Throws model_not_found with a list if none or several match. */
 export async function pickGguf(
   source: HubSource & { quantization: string },
   options: NetOptions,
@@ -116,7 +116,7 @@ export async function pickGguf(
   );
 }
 
-/** What to write to get each, with its size. */
+/** The names that users write to get each file, with its size. */
 export function describeFiles(source: HubSource, files: readonly GgufFile[]): string {
   return files
     .map(({ path, bytes }) => {

@@ -1,4 +1,4 @@
-/** How the Hugging Face hub is reached: HF_ENDPOINT, the token, and HF_HUB_OFFLINE, as its own tools read them. */
+/** Access to the Hugging Face hub: HF_ENDPOINT, the token, and HF_HUB_OFFLINE, read as the hub's own tools read them. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -21,12 +21,12 @@ export function hubUrl(...pieces: string[]): string {
   return `${endpoint.replace(/\/+$/, '')}/${pieces.map(encodeURIComponent).join('/')}`;
 }
 
-/** The folder of the hub's own tools; undefined where the user has no home. */
+/** The folder of the hub's own tools; undefined if the user has no home folder. */
 export function hubHome(): string | undefined {
   return variable('HF_HOME') ?? below(xdgCacheFolder(), 'huggingface');
 }
 
-/** Where the hub's own tools keep what they have fetched. */
+/** The folder in which the hub's own tools keep downloaded files. */
 export function hubCacheFolder(): string | undefined {
   return variable('HF_HUB_CACHE') ?? below(hubHome(), 'hub');
 }
@@ -35,7 +35,7 @@ function below(folder: string | undefined, name: string): string | undefined {
   return folder === undefined ? undefined : join(folder, name);
 }
 
-/** HF_TOKEN, or what the hub's own tools have kept at login. */
+/** HF_TOKEN, or the token that the hub's own tools stored at login. */
 export function authorization(): Record<string, string> {
   const token = variable('HF_TOKEN') ?? tokenFromFile();
   if (token === undefined) return {};
@@ -58,7 +58,7 @@ function tokenFromFile(): string | undefined {
   }
 }
 
-/** Throws download_failed where the user wants no network. `looked`: where the model is not. */
+/** Throws download_failed if the user forbids network access. `looked`: where the model was not found. */
 export function checkOnline(source: HubSource, looked: readonly (string | undefined)[] = []): void {
   if (!isOn('HF_HUB_OFFLINE')) return;
   const folders = looked.filter((folder) => folder !== undefined).join(' and ');
@@ -69,14 +69,14 @@ export function checkOnline(source: HubSource, looked: readonly (string | undefi
   );
 }
 
-/** As users write it. */
+/** The source as users write it. */
 export function hubName({ owner, repo, revision, file, quantization }: HubSource): string {
   const at = revision === 'main' ? '' : `@${revision}`;
   const rest = file !== undefined ? `/${file}` : quantization ? `:${quantization}` : '';
   return `hf:${owner}/${repo}${at}${rest}`;
 }
 
-/** Of an answer of the hub that is no success. */
+/** The error of an answer of the hub that is not a success. */
 export async function hubRefusal(answer: Answer): Promise<Error> {
   if (answer.status === 401 || answer.status === 403) return refusal(answer, accessAdvice());
   return refusal(answer, ': is the name right?');

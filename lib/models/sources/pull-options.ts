@@ -1,12 +1,12 @@
-/** What whoever fetches a model takes along. */
+/** Options and progress of fetching a model. */
 import type { LockHolder } from '../../files/lock-file.js';
 import type { NetLimits } from '../../net/retry.js';
 
 export interface PullProgress {
   phase: 'wait' | 'resolve' | 'download' | 'prepare' | 'verify' | 'load';
-  /** Of phase "wait": who is fetching the same model, in words. */
+  /** In phase "wait": the process that is fetching the same model, in words. */
   holder?: string;
-  /** Of files fetched one after the other. */
+  /** When several files are fetched one after the other. */
   part: number;
   parts: number;
   receivedBytes: number;
@@ -16,13 +16,13 @@ export interface PullProgress {
 export interface PullOptions {
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: PullProgress) => void) | undefined;
-  /** Fetch it anew though it is there; what is there is replaced when the new one is whole. Default false. */
+  /** Fetches a model again though it is there; the old one is replaced when the new one is complete. Default false. */
   force?: boolean | undefined;
   /** The folder of models. Default: CACHALOT_CACHE, or `cachalot` in the user's cache folder. */
   cacheDir?: string | undefined;
 }
 
-/** Tells whoever looks on that somebody else is at the same file. */
+/** Reports that another process is fetching the same file. */
 export function whileWaiting({ onProgress }: PullOptions): {
   onWait: (holder: LockHolder) => void;
 } {
@@ -30,7 +30,7 @@ export function whileWaiting({ onProgress }: PullOptions): {
   return { onWait: ({ description: holder }) => onProgress?.({ phase: 'wait', holder, ...state }) };
 }
 
-/** What the steps of a pull hand on. */
+/** The context that the steps of a pull pass on. */
 export interface FetchOptions extends PullOptions {
   /** For tests. */
   limits?: Partial<NetLimits> | undefined;

@@ -1,4 +1,4 @@
-/** A package as its registry describes it, for where there is no npm to ask. */
+/** Asks a registry about a package, when npm is not installed. */
 import { CachalotError } from '../../errors.js';
 import { readText } from '../../net/read-text.js';
 import { withRetries } from '../../net/retry.js';
@@ -9,12 +9,12 @@ import { parseJson } from '../../text/parse-json.js';
 import type { NpmPart } from '../names/source.js';
 import type { NpmSettings } from './npm-settings.js';
 
-/** The longest descriptions, of thousands of versions, have some ten million. */
+/** The longest documents, with thousands of versions, have some ten million characters. */
 const MOST_BYTES = 64 << 20;
 /** npm's short form, or the long one. */
 const ACCEPT = 'application/vnd.npm.install-v1+json; q=1.0, application/json; q=0.8, */*';
 
-/** The `dist` of a version, whatever it holds. Throws download_failed, aborted. */
+/** The `dist` of a version, unchecked. Throws download_failed, aborted. */
 export async function askRegistry(
   { name, version }: NpmPart,
   registry: string,

@@ -1,4 +1,4 @@
-/** One file out of an npm tarball. What is in it is other people's: links, odd paths and bombs are refused. */
+/** Takes one file out of an npm tarball. Its content is untrusted: links, odd paths and bombs are refused. */
 import { open } from 'node:fs/promises';
 
 import { list } from 'tar';
@@ -10,10 +10,10 @@ import { PRIVATE_FILE } from '../../files/private.js';
 import { writeAll } from '../../files/write-all.js';
 import type { NpmPart } from '../names/source.js';
 
-/** Weights hardly get smaller by gzip; what grows more than this when it is unpacked is made to fill a disk. */
+/** Weights hardly shrink under gzip. A file that grows by more than this factor when unpacked was made to fill a disk. */
 const MOST_RATIO = 200;
 
-/** Writes one file of a tarball to `file`, or to its end. Throws model_not_found, download_corrupt or io. */
+/** Writes one file of a tarball to `file`, or appends it. Throws model_not_found, download_corrupt or io. */
 export async function extract(
   tarball: string,
   part: NpmPart,
@@ -36,12 +36,12 @@ export async function extract(
     if (problem) return void entry.resume();
     taken = entry;
     found = write(entry, file, append);
-    found.catch(() => undefined); // heard below
+    found.catch(() => undefined); // handled below
   };
   const reading = list({
     file: tarball,
     strict: true,
-    noResume: true, // an entry flows as fast as it is written
+    noResume: true, // an entry is read only as fast as it is written
     maxDecompressionRatio: MOST_RATIO,
     filter: (path) => path === wanted,
     onReadEntry: take,
@@ -65,7 +65,7 @@ export async function extract(
     );
 }
 
-/** An entry that cannot be written is read to its end all the same, or the rest would wait for it for ever. */
+/** An entry that cannot be written is still read to its end; otherwise the rest would wait for it forever. */
 async function write(entry: ReadEntry, path: string, append: boolean): Promise<void> {
   let written = 0;
   try {

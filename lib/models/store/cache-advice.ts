@@ -1,8 +1,8 @@
-/** What cannot be read or written in the cache folder: how to choose another one. */
+/** Adds to errors of the cache folder how to choose another one. */
 import { CachalotError } from '../../errors.js';
 import { CACHE_SETTINGS } from './cache-folder.js';
 
-/** What another folder helps with: no permission, no room, no such place. */
+/** Errors that another folder would avoid: no permission, no room, no such place. */
 const OF_PLACES = new Set([
   'EACCES',
   'EPERM',
@@ -15,7 +15,7 @@ const OF_PLACES = new Set([
   'ENAMETOOLONG',
 ]);
 
-/** What was thrown, with what to do if it is of files in `folder`, which may throw itself. */
+/** The error, with advice if it concerns files in `folder`. Computing `folder` may throw itself. */
 export function withCacheAdvice(error: unknown, folder: () => string): unknown {
   if (!(error instanceof CachalotError) || error.code !== 'io') return error;
   const { code } = (error.cause ?? {}) as NodeJS.ErrnoException;

@@ -1,4 +1,4 @@
-/** The cache folder: models that were downloaded, weights as they were repacked, and measured costs. */
+/** The cache folder: downloaded models, repacked weights, and measured costs. */
 import { createHash } from 'node:crypto';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
@@ -8,19 +8,19 @@ import { variable } from '../../system/environment.js';
 import type { HubSource, Source } from '../names/source.js';
 import { splitName } from '../names/split-name.js';
 
-/** Stands in a folder of which every file is there. */
+/** A file with this name marks a folder as complete. */
 export const COMPLETE = '.complete';
 
-/** How users say where it shall be, for errors. */
+/** How users choose the folder, for errors. */
 export const CACHE_SETTINGS = '`cacheDir` or CACHALOT_CACHE';
 
-/** `given` (the option `cacheDir`), CACHALOT_CACHE, or in the user's folder for such things. Throws io where there is none of them. */
+/** `given` (the option `cacheDir`), CACHALOT_CACHE, or a folder in the user's cache folder. Throws io if there is none of these. */
 export function cacheFolder(given?: string): string {
   const chosen = given ?? variable('CACHALOT_CACHE');
   return chosen === undefined ? join(xdgCacheFolder() ?? noHome(), 'cachalot') : resolve(chosen);
 }
 
-/** Undefined for a user without a home. A path in the variable that is not absolute is to be ignored, says the XDG specification. */
+/** Undefined if the user has no home folder. The XDG specification says to ignore a path in the variable that is not absolute. */
 export function xdgCacheFolder(): string | undefined {
   const base = variable('XDG_CACHE_HOME');
   if (base !== undefined && isAbsolute(base)) return base;
@@ -28,7 +28,7 @@ export function xdgCacheFolder(): string | undefined {
   return home === undefined ? undefined : join(home, '.cache');
 }
 
-/** Undefined where the system knows none: a user of a container that is only a number, say. */
+/** Undefined if the system knows no home folder, for example for a container's user that is only a number. */
 export function homeFolder(): string | undefined {
   try {
     const home = homedir();

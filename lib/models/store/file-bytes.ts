@@ -1,17 +1,17 @@
-/** Whether files are there, and how much room they take. */
+/** Whether files exist, and how much space they take. */
 import { lstat, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { ioError } from '../../files/io-error.js';
 import { allParts } from '../names/split-name.js';
 
-/** Nothing of that name, or a file where a folder should be on the way to it. */
+/** Nothing has this name, or a file stands where its path needs a folder. */
 export function isAbsent(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException;
   return code === 'ENOENT' || code === 'ENOTDIR';
 }
 
-/** Throws io where it cannot be seen. */
+/** Throws io if it cannot be looked up. */
 export async function isFile(path: string): Promise<boolean> {
   try {
     return (await stat(path)).isFile();
@@ -21,14 +21,14 @@ export async function isFile(path: string): Promise<boolean> {
   }
 }
 
-/** Of a model: a folder, a file, or the first of a split one, which stands for all. */
+/** Size of a model: a folder, a file, or the first part of a split file, which stands for all parts. */
 export async function modelBytes(path: string): Promise<number> {
   let sum = 0;
   for (const part of allParts(path)) sum += await bytesOf(part);
   return sum;
 }
 
-/** Of a file, or of all files below a folder; links count as themselves, and what has just gone as nothing. */
+/** Size of a file, or of all files below a folder. Links count as themselves, and files that were just deleted as 0. */
 export async function bytesOf(path: string): Promise<number> {
   try {
     const status = await lstat(path);

@@ -1,4 +1,4 @@
-/** The models in the cache folder: which there are, and how to be rid of one. */
+/** The models in the cache folder: lists and deletes them. */
 import type { Dirent } from 'node:fs';
 import { readdir, rmdir } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
@@ -17,11 +17,11 @@ export interface InstalledModel {
   /** Of a split file the first part. */
   path: string;
   bytes: number;
-  /** A download that was interrupted; the same `pull` resumes it. */
+  /** An interrupted download; the same `pull` resumes it. */
   isPartial: boolean;
 }
 
-/** What downloads leave beside a file while they are at it. */
+/** Endings of files that downloads keep beside a file while they run. */
 const WORK_FILE = /\.(part|joined|fetched|converted|tarballs)$|~(fresh|old)$/;
 const NO_MODEL = /\.(lock|etag)$/;
 
@@ -36,7 +36,7 @@ export async function installedModels(): Promise<InstalledModel[]> {
   return found.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Folders that are one model, files that are one, the parts of one, and what is left of downloads. */
+/** Models of several kinds: folders, single files, split files, and what is left of downloads. */
 async function walk(folder: string, found: InstalledModel[]): Promise<void> {
   const entries = await entriesOf(folder);
   const names = new Set(entries.map(({ name }) => name));
@@ -61,7 +61,7 @@ async function entriesOf(folder: string): Promise<Dirent[]> {
   });
 }
 
-/** One model for all parts, by the first that is there. */
+/** One model for all parts, named by the first part that is there. */
 async function addSplit(
   part: string,
   names: ReadonlySet<string>,
@@ -86,7 +86,7 @@ function nameOf(path: string): string {
   return first === 'hf' ? `hf:${rest.join('/')}` : path;
 }
 
-/** Deletes models by their names or paths: all, or with model_not_found none. Returns what was freed. */
+/** Deletes models by their names or paths: all of them or, with model_not_found, none. Returns the bytes freed. */
 export async function removeModels(names: readonly string[]): Promise<InstalledModel[]> {
   const there = await installedModels();
   const models = names.map((name) => {
@@ -112,7 +112,7 @@ async function removeEmptyParents(folder: string): Promise<void> {
     return;
   const isGone = await rmdir(folder).then(
     () => true,
-    () => false, // something else is in there
+    () => false, // the folder contains other files
   );
   if (isGone) await removeEmptyParents(dirname(folder));
 }

@@ -1,8 +1,8 @@
 /**
- * Weights as they were repacked by an earlier load. A layout is named by the content of the model's file and by the version
- * of the layout; which content a file has is remembered under what the file system says of it, and worked out anew when
- * any of that changes. What is found here is only an offer: native code checks it, and packs again if it is not sound. What
- * somebody else can have written is not even that.
+ * Packed weights of earlier loads. A layout is named by the content of the model's file and by the version of the layout. The content
+ * of a file is remembered under its file status, and hashed again when that changes. A layout that is found here is only a
+ * candidate: native code checks it, and packs again if it is not sound. A file that others can have written is not even
+ * a candidate.
  */
 import { createHash, webcrypto } from 'node:crypto';
 import { chmod, readdir, rm, stat, statfs, utimes } from 'node:fs/promises';
@@ -19,16 +19,16 @@ import { withCacheAdvice } from './cache-advice.js';
 import { CACHE_SETTINGS, cacheFolder } from './cache-folder.js';
 
 export interface LayoutCacheLimits {
-  /** Room for all layouts together; those used longest ago go first. */
+  /** Disk space for all layouts together; the least recently used are deleted first. */
   maxBytes: number;
-  /** Smaller models are repacked at each load. */
+  /** Models with fewer bytes are repacked at each load. */
   minBytes: number;
 }
 
 export const LAYOUT_LIMITS: LayoutCacheLimits = { maxBytes: 20 * 2 ** 30, minBytes: 64 * 2 ** 20 };
 
 const CHUNK = 8 * 2 ** 20;
-const SETTLED_MS = 2000; // a file that changed so lately could change again with the same time
+const SETTLED_MS = 2000; // a file changed so recently could change again within the same time stamp
 const ABANDONED_MS = 10 * 60_000;
 const UNFINISHED = /\.(tmp|part)$/;
 const KEPT = /\.(layout|content)$/;
@@ -37,7 +37,7 @@ const CONTENT_BYTES = 64;
 
 export const layoutsFolder = (cacheDir?: string) => join(cacheFolder(cacheDir), 'layouts');
 
-/** One that was laid out before. */
+/** A layout of an earlier load. */
 export interface StoredLayout {
   path: string;
   bytes: number;
@@ -48,13 +48,13 @@ export class LayoutCache {
   readonly #folder: string;
   readonly #limits: LayoutCacheLimits;
 
-  /** @throws where there is no home for the folder */
+  /** @throws if there is no home for the folder */
   constructor(folder = layoutsFolder(), limits: Partial<LayoutCacheLimits> = {}) {
     this.#folder = folder;
     this.#limits = { ...LAYOUT_LIMITS, ...limits };
   }
 
-  /** What is known of a model's file, and its layout if there is one. Nothing for what is not a file. */
+  /** The identity of a model's file, and its layout if there is one. Undefined if it is not a file. */
   async find(model: string): Promise<FoundLayout | undefined> {
     const status = await statusOf(model);
     if (!status) return undefined;
@@ -70,14 +70,14 @@ export class LayoutCache {
     );
   }
 
-  /** Whether the file is still the one that was found: what was loaded in between is of it. */
+  /** Whether the file is still the one that was found. If so, the weights loaded in between are of this file. */
   async isUnchanged({ model, status }: FoundLayout): Promise<boolean> {
     return (await statusOf(model))?.identity === status.identity;
   }
 
   /**
-   * Keeps a layout of `bytes`, which `write` puts where it is told, of the file that was found before it was loaded. One that is
-   * there stays unless it was found, and was refused. Throws io.
+   * Keeps a layout of `bytes`, which `write` writes to the path it is given, of the file that was found before the load. An existing
+   * layout stays, unless it was found and then refused. Throws io.
    */
   async save(
     found: FoundLayout,
@@ -103,7 +103,7 @@ export class LayoutCache {
     await this.removeUnfinished();
     if (!(await this.hasRoom(bytes))) return;
     const content = await contentOf(model);
-    if (!(await this.isUnchanged(found))) return; // it is another file by now
+    if (!(await this.isUnchanged(found))) return; // the file has been replaced
     const path = this.layoutPath(content);
     await oneAfterAnother(path, async () => {
       if (path === refused) await rm(path, { force: true });
@@ -114,13 +114,13 @@ export class LayoutCache {
     await writeOwn(this.contentPath(status), content);
   }
 
-  /** Whether nobody but us can have put anything there. */
+  /** Whether only we can have put files there. */
   private async isTrusted(): Promise<boolean> {
     const status = await stat(this.#folder).catch(() => undefined);
     return status !== undefined && isOnlyOurs(status);
   }
 
-  /** Makes the folder, or closes one of ours that was open to others, without what they can have exchanged in there. */
+  /** Makes the folder. If ours was open to others, closes it and removes the files that they can have replaced. */
   private async claimFolder(): Promise<void> {
     await makePrivateFolder(this.#folder);
     if (await this.isTrusted()) return;
@@ -137,7 +137,7 @@ export class LayoutCache {
     );
   }
 
-  /** All layouts, the one used last first. */
+  /** All layouts, the most recently used first. */
   async list(): Promise<StoredLayout[]> {
     const names = await readdir(this.#folder).catch(() => []);
     const found = await Promise.all(
@@ -152,7 +152,7 @@ export class LayoutCache {
     return found.filter((each) => each !== undefined).sort((a, b) => b.usedMs - a.usedMs);
   }
 
-  /** Deletes everything; engines that use a layout keep what they have mapped. Returns the bytes that are free now. */
+  /** Deletes all layouts; engines that use one keep their mapping. Returns the bytes that were freed. */
   async clear(): Promise<number> {
     const bytes = (await this.list()).reduce((sum, layout) => sum + layout.bytes, 0);
     await rm(this.#folder, { recursive: true, force: true }).catch((error: unknown) => {
@@ -169,7 +169,7 @@ export class LayoutCache {
     return join(this.#folder, `${createHash('sha256').update(identity).digest('hex')}.content`);
   }
 
-  /** As much again stays free on the disk. */
+  /** As much space again stays free on the disk. */
   private async hasRoom(bytes: number): Promise<boolean> {
     const { bavail, bsize } = await statfs(this.#folder);
     return bavail * bsize > 2 * bytes;
@@ -185,7 +185,7 @@ export class LayoutCache {
     }
   }
 
-  /** What processes left that were killed while they wrote: nobody writes for so long without touching the file. */
+  /** Deletes the rest of processes that were killed while they wrote: a living writer touches its file more often. */
   private async removeUnfinished(): Promise<void> {
     for (const name of await readdir(this.#folder)) {
       if (!UNFINISHED.test(name)) continue;
@@ -198,7 +198,7 @@ export class LayoutCache {
 
 const writing = new Map<string, Promise<void>>();
 
-/** Within this process; another one that writes the same layout costs time and nothing else. */
+/** Only within this process; if another process writes the same layout, that costs only time. */
 async function oneAfterAnother(path: string, work: () => Promise<void>): Promise<void> {
   const turn = (writing.get(path) ?? Promise.resolve()).catch(() => undefined).then(work);
   writing.set(path, turn);
@@ -213,17 +213,17 @@ async function oneAfterAnother(path: string, work: () => Promise<void>): Promise
 export interface FoundLayout {
   model: string;
   status: FileStatus;
-  /** Where its layout is. */
+  /** The path of its layout. */
   path?: string;
 }
 
 interface FileStatus {
-  /** Changes when the file does: nobody can set the time of the last change of its status. */
+  /** Changes when the file does: no program can set the time of the last change of its status. */
   identity: string;
   changedMs: bigint;
 }
 
-/** Of a file, or of all parts of a split one; folders of safetensors hold nothing that is repacked. */
+/** Status of a file, or of all parts of a split one; a folder of safetensors contains nothing that is repacked. */
 async function statusOf(path: string): Promise<FileStatus | undefined> {
   const parts = await Promise.all(allParts(path).map(statusOfFile));
   const found = parts.filter((part) => part !== undefined);
@@ -244,7 +244,7 @@ async function statusOfFile(path: string): Promise<FileStatus | undefined> {
   };
 }
 
-/** Of a file, or of all parts of a split one. */
+/** Content of a file, or of all parts of a split one. */
 async function contentOf(path: string): Promise<string> {
   const [first, ...rest] = allParts(path) as [string, ...string[]];
   let content = await hashOf(first);
@@ -255,7 +255,7 @@ async function contentOf(path: string): Promise<string> {
   return content;
 }
 
-/** SHA-256 of the SHA-256 of each 8 MiB: worked out beside the event loop, piece by piece. */
+/** SHA-256 over the SHA-256 of each 8 MiB, computed piece by piece beside the event loop. */
 async function hashOf(path: string): Promise<string> {
   const file = await openRegular(path);
   const all = createHash('sha256');
