@@ -14,8 +14,8 @@ namespace cachalot {
 
 namespace {
 
-constexpr int kLeastParts = 64;          // contexts, which share their blocks
-constexpr int kPartsPerUnit = 4;         // of what works at the same time
+constexpr int kLeastParts = 64;         // contexts, which share their blocks
+constexpr int kPartsPerUnit = 4;        // of what works at the same time
 constexpr int kTiles = 2 * kSpanTiles;  // of each
 // Half a second-level cache: sequences that read apart find there what the first has read, so
 // grouping must win by arithmetic.
