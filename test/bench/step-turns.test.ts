@@ -6,7 +6,7 @@ import type { StepTurns, Turn } from '../testing/step-turns.js';
 
 const PREFIX = Array.from({ length: 300 }, (_, i) => 3 + (i % 290));
 const SEQUENCES = 4;
-const TOKENS = 7;
+const TOKENS = 40; // more than the steps in which some of the sequences may still begin
 
 const devices = [
   { name: 'the CPU', options: { sharedReads: 'always' } as const, internal: {} },
@@ -37,12 +37,11 @@ describe.each(devices)('turns of decoding steps on $name', ({ options, internal 
     const results = await engine
       .createBatch(prompts, { maxTokens: TOKENS, ignoreEos: true, topLogprobs: 1 })
       .results();
-    const steps = turns.steps().filter(({ rows }) => rows === SEQUENCES);
     return {
       answers: results.map((result) =>
         result.error ? result.error : [result.tokens, result.logprobs],
       ),
-      steps,
+      steps: turns.steps(),
     };
   }
 
@@ -50,7 +49,8 @@ describe.each(devices)('turns of decoding steps on $name', ({ options, internal 
     const chosen = await decode('chosen');
     const apart = await decode('apart');
     expect(apart.answers).toEqual(chosen.answers);
-    expect(chosen.steps.every(({ isGrouped }) => isGrouped)).toBe(true);
+    const together = chosen.steps.filter(({ rows }) => rows > 1);
+    expect(together.every(({ isGrouped }) => isGrouped)).toBe(true);
   });
 
   test('steps without attention forget what stands before them', async () => {
@@ -62,7 +62,7 @@ describe.each(devices)('turns of decoding steps on $name', ({ options, internal 
 
   test('turns go round, and each is timed', async () => {
     const { steps } = await decode('chosen', 'apart', 'no attention');
-    expect(steps.length).toBeGreaterThanOrEqual(TOKENS - 2);
+    expect(steps.length).toBeGreaterThanOrEqual(TOKENS / 2);
     const at = steps.findIndex(({ turn }) => turn === 'chosen');
     expect(steps.slice(at, at + 4).map(({ turn }) => turn)).toEqual([
       'chosen',
