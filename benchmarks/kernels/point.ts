@@ -31,3 +31,22 @@ export function boundOf(
 }
 
 export const ROWS = [1, 4, 16, 64, 512];
+
+/** An op over rows of f32 numbers that lie in the caches, so that its bound is the arithmetic alone. */
+export function rowPoints(
+  op: string,
+  width: number,
+  operationsPerNumber: number,
+  time: (timing: TimingBinding, path: string, threads: number, rows: number) => number,
+): KernelPoint[] {
+  return ROWS.map((rows) => ({
+    op,
+    kind: 'f32',
+    shape: String(width),
+    rows,
+    bytes: 0,
+    operations: operationsPerNumber * rows * width,
+    unit: 'f32',
+    time: (timing, path, threads) => time(timing, path, threads, rows),
+  }));
+}

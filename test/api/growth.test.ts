@@ -80,7 +80,7 @@ test('an engine is kept while a text of its is on the way', async () => {
 });
 
 test('a session of hundreds of turns holds each token once', async () => {
-  const [tokens, bytes] = (await program(
+  const tokens = await program(
     model,
     `const engine = await Engine.load(model);
     const session = engine.createSession();
@@ -92,9 +92,8 @@ test('a session of hundreds of turns holds each token once', async () => {
     // Four bytes each, once; all contexts one by one would be 300 / 2 times as much.
     const most = 10 * 4 * session.tokens.length;
     while (held() - before > most) await sleep(20); // for ever, if more is held; memory is swept beside the program
-    console.log(JSON.stringify([session.tokens.length, most]));
+    console.log(JSON.stringify(session.tokens.length));
     await engine.dispose();`,
-  )) as [number, number];
+  );
   expect(tokens).toBeGreaterThan(6000);
-  expect(bytes).toBe(40 * tokens);
 });

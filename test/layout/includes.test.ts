@@ -19,13 +19,8 @@ test('includes point only downward', () => {
       if (!allowed.includes(target!)) wrong.push(`${name} -> ${target}`);
   }
   expect(wrong).toEqual([]);
-  chosen(nativeFiles, (name) => quoted.test(textOf(`native/${name}`))); // the pattern finds some
+  chosen(nativeFiles, (name) => textOf(`native/${name}`).search(quoted) >= 0); // the pattern finds some
   expect(Object.keys(MORE).filter((name) => !nativeFiles.includes(name))).toEqual([]);
-});
-
-test('the table has no circle', () => {
-  for (const [folder, below] of Object.entries(BELOW))
-    for (const lower of below) expect(BELOW[lower]).not.toContain(folder);
 });
 
 test('files for one instruction set include C headers, intrinsics and their like only', () => {
@@ -65,7 +60,7 @@ test('docs/architecture.md draws the house as it is', () => {
   const byName = (list: unknown[][]) =>
     [...list].sort((a, b) => String(a[0]).localeCompare(String(b[0])));
   expect(byName(drawn)).toEqual(byName(built));
-  // Folders stand above all that they may include.
+  // Folders stand above all that they may include, so there is no circle.
   const order = drawn.map(([folder]) => folder as string);
   for (const [folder, , below] of drawn)
     for (const lower of below as string[])
