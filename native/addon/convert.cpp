@@ -9,6 +9,8 @@ namespace cachalot::addon {
 
 namespace {
 
+constexpr int kMaxNesting = 64;  // preambles below preambles that are read; the engine takes fewer
+
 RequestKind kind_from(const std::string& name) {
   if (name == "generate") return RequestKind::kGenerate;
   if (name == "score") return RequestKind::kScore;
@@ -144,6 +146,22 @@ SamplingOptions sampling_from(const Napi::Value& value) {
   return sampling;
 }
 
+RequestPreamble preamble_from(const Napi::Value& value, int depth = 0) {
+  RequestPreamble preamble;
+  if (value.IsUndefined()) return preamble;
+  if (depth > kMaxNesting) refuse("preamble", "fewer preambles below preambles");
+  const Fields fields(value, "preamble");
+  preamble.position = fields.integer("position");
+  if (!fields.get("parts").IsArray()) refuse("parts", "an array");
+  const auto parts = fields.get("parts").As<Napi::Array>();
+  for (uint32_t i = 0; i < parts.Length(); i++) {
+    const Fields part(parts.Get(i), "a part");
+    preamble.parts.push_back({part.array("tokens"), part.integer("first"), part.integer("shift"),
+                              preamble_from(part.get("under"), depth + 1)});
+  }
+  return preamble;
+}
+
 Request request_from(const Napi::Value& value) {
   const Fields fields(value, "request");
   Request request;
@@ -151,6 +169,7 @@ Request request_from(const Napi::Value& value) {
   request.kind = kind_from(fields.string("kind"));
   request.name_space = fields.string("namespace");
   request.tokens = fields.array("tokens");
+  request.preamble = preamble_from(fields.get("preamble"));
   request.max_tokens = fields.integer("maxTokens");
   request.sampling = sampling_from(fields.get("sampling"));
   request.stop_tokens = fields.array("stopTokens");
@@ -270,8 +289,8 @@ Napi::Object to_js(Napi::Env env, const ModelFiles& model) {
   object.Set("width", config.width);
   object.Set("ffnWidth", config.ffn_width);
   object.Set("heads", config.n_heads);
-  object.Set("kvHeads", config.n_kv_heads());
-  object.Set("headDim", config.head_dim());
+  object.Set("kvHeads", config.key_width() / config.largest_head_dim());
+  object.Set("headDim", config.largest_head_dim());
   object.Set("vocabulary", config.vocabulary);
   object.Set("tensors", tensors);
   return object;

@@ -36,10 +36,11 @@ class Bench {
       : backend_(backend),
         head_dim_(head_dim),
         n_parts_(std::max(kLeastParts, kPartsPerUnit * backend.parallelism())) {
-    const uint32_t units = kv_block_units(format, head_dim);
+    const KvLayout layout = kv_layout(format, format, head_dim);
+    const uint32_t units = layout.block_units;
     n_blocks_ = static_cast<int>(kBytes / (units * kKvAddressUnit));
     keys_ = backend.allocate(kBytes);
-    store_ = {keys_->data(), format, 1, 1, head_dim, units};
+    store_ = {keys_->data(), layout, 1, 1};
     for (int i = 0; i < n_parts_ * kTiles; i++)
       blocks_.push_back(static_cast<uint32_t>(i % n_blocks_) * units);
     // A first write makes the system supply the pages.
@@ -75,7 +76,8 @@ class Bench {
     AttentionPlan plan;
     std::vector<std::vector<MergeEntry>> entries(static_cast<size_t>(n_rows));
     for (int part = 0; part < n_parts_; part++) {
-      plan.parts.push_back({blocks_.data() + part * kTiles, kTiles * kTileTokens, 0});
+      const auto first = static_cast<uint32_t>(part * kTiles);
+      plan.parts.push_back({{store_, first}, 0, kTiles * kTileTokens, 0, 0});
       for (int tile = 0; tile < kTiles; tile += tiles_per_item) {
         plan.pieces.push_back({static_cast<int32_t>(plan.items.size()), 0, 1});
         plan.items.push_back({part, static_cast<int32_t>(plan.item_rows.size()), n_rows, tile,
@@ -106,9 +108,11 @@ class Bench {
     double best = 1e12;
     for (int i = 0; i <= kRepetitions; i++) {
       const double start = now_us();
-      backend_.begin_step({.plans = std::span(&plan, 1)});
-      backend_.attention(
-          {store_, rope_, 0, n_heads, 1.0f, vectors->floats(), 0, partials->floats()});
+      const SlabRange all{0, static_cast<uint32_t>(blocks_.size())};
+      backend_.begin_step(
+          {.slabs = blocks_, .new_slabs = std::span(&all, 1), .plans = std::span(&plan, 1)});
+      backend_.attention({rope_, 0, n_heads, 1, head_dim_, store_.layout.k, 1.0f,
+                          vectors->floats(), 0, partials->floats()});
       if (merges) backend_.attention_merge({0, partials->floats(), n_heads, head_dim_, out});
       backend_.wait();
       if (i > 0) best = std::min(best, now_us() - start);  // the first run touches its memory

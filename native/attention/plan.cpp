@@ -17,31 +17,26 @@ class Planner {
 
   AttentionPlan build() {
     plan_.heads_per_kv_head = options_.shape.heads_per_kv_head;
-    int n_rows = 0;
-    for (const auto& sequence : sequences_) {
-      n_rows += sequence.n_rows;
-      plan_.parts.push_back({sequence.slabs.data(), sequence.first_position + sequence.n_rows, 0});
-    }
-    rows_.resize(static_cast<size_t>(n_rows));
-    add_readers(0, static_cast<int>(tree_.order.size()), tree_.tops, 0);
+    add_parts();
+    add_readers(0, static_cast<int>(tree_.readers.size()), tree_.tops, 0);
     order_pieces();
-    plan_.merge_begin.reserve(rows_.size() + 1);
-    plan_.merge_begin.push_back(0);
-    for (const auto& row : rows_) {
-      plan_.merge_entries.insert(plan_.merge_entries.end(), row.entries.begin(), row.entries.end());
-      plan_.merge_begin.push_back(static_cast<int32_t>(plan_.merge_entries.size()));
-    }
+    add_merges();
     return std::move(plan_);
   }
 
  private:
-  struct Row {
-    std::vector<MergeEntry> entries;
-    int32_t resumes = -1;  // the partial of a span that is not finished; -1: none
-    int32_t phase = 0;     // the first phase after the one that wrote this partial
+  /** The partials of one row of one part so far. */
+  struct RowPartials {
+    std::vector<MergeEntry> entries;  // `span_group` counts from the part's first
+    int32_t resumes = -1;             // the partial of a span that is not finished; -1: none
+    int32_t phase = 0;                // the first phase after the one that wrote this partial
   };
-  struct RowOfContext {
-    int32_t row, position;
+  /** A row of the step, as it reads one part. */
+  struct RowOfPart {
+    int32_t partials;            // index in partials_
+    int32_t row;                 // of the step
+    int32_t first_key, end_key;  // of the part
+    int32_t query_position;
   };
   /** Work items that read the same tiles: different rows of one range. */
   struct Siblings {
@@ -50,13 +45,28 @@ class Planner {
     bool shared;
   };
 
-  const PlanSequence& sequence_at(int reader) const {
-    return sequences_[static_cast<size_t>(tree_.order[static_cast<size_t>(reader)])];
+  void add_parts() {
+    int32_t n = 0;
+    for (const auto& sequence : sequences_) {
+      first_part_.push_back(static_cast<int32_t>(plan_.parts.size()));
+      for (const ContextPart& part : sequence.parts) {
+        plan_.parts.push_back(part);
+        plan_.parts.back().table.store = options_.store;
+        first_partials_.push_back(n);
+        n += static_cast<int32_t>(sequence.rows.size());
+      }
+      n_rows_ += sequence.rows.size();
+    }
+    partials_.resize(static_cast<size_t>(n));
   }
 
-  /** The first key that the row at `position` reads. */
-  int first_key(int position) const {
-    return options_.window == 0 ? 0 : std::max(0, position + 1 - options_.window);
+  int part_of(int reader) const {
+    const auto& [sequence, part] = tree_.readers[static_cast<size_t>(reader)];
+    return first_part_[static_cast<size_t>(sequence)] + part;
+  }
+  const PlanSequence& sequence_of(int reader) const {
+    return sequences_[static_cast<size_t>(
+        tree_.readers[static_cast<size_t>(reader)].sequence)];
   }
 
   /** Adds all that readers [first, end) read from `tile` on. `ranges`: shared by some of them. */
@@ -72,39 +82,52 @@ class Planner {
   }
 
   void add_shared(const SharedRange& range, int tile) {
-    std::vector<RowOfContext> rows;
+    std::vector<RowOfPart> rows;
     for (int i = range.first_reader; i < range.first_reader + range.n_readers; i++)
-      append_rows(sequence_at(i), 0, sequence_at(i).n_rows, &rows);
-    const int part = tree_.order[static_cast<size_t>(range.first_reader)];
-    add_tiles(rows, part, tile, range.end_tile, true);
+      append_rows(i, 0, static_cast<int>(sequence_of(i).rows.size()), &rows);
+    add_tiles(rows, part_of(range.first_reader), tile, range.end_tile, true);
   }
 
-  /** Adds a sequence's own reads, in blocks of rows. A block reads up to its last row's own key. */
+  /** Adds a reader's own reads, in blocks of rows. A block reads up to the last key that any of its
+   * rows reads. */
   void add_own(int reader, int tile) {
-    const PlanSequence& sequence = sequence_at(reader);
-    std::vector<RowOfContext> rows;
-    const int rows_per_block = rows_per_item(sequence.n_rows, options_.shape);
-    for (int first = 0; first < sequence.n_rows; first += rows_per_block) {
-      const int n = std::min(rows_per_block, sequence.n_rows - first);
+    std::vector<RowOfPart> rows;
+    const auto n_rows = static_cast<int>(sequence_of(reader).rows.size());
+    const int rows_per_block = rows_per_item(n_rows, options_.shape);
+    for (int first = 0; first < n_rows; first += rows_per_block) {
       rows.clear();
-      append_rows(sequence, first, n, &rows);
-      const int n_keys = sequence.first_position + first + n;
-      add_tiles(rows, tree_.order[static_cast<size_t>(reader)], tile,
-                (n_keys + kTileTokens - 1) / kTileTokens, false);
+      append_rows(reader, first, std::min(rows_per_block, n_rows - first), &rows);
+      if (rows.empty()) continue;
+      const int n_keys = std::max_element(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
+                           return a.end_key < b.end_key;
+                         })->end_key;
+      add_tiles(rows, part_of(reader), tile, (n_keys + kTileTokens - 1) / kTileTokens, false);
     }
   }
 
-  static void append_rows(const PlanSequence& sequence, int first, int n,
-                          std::vector<RowOfContext>* rows) {
-    for (int i = first; i < first + n; i++)
-      rows->push_back({sequence.first_row + i, sequence.first_position + i});
+  /** Appends n rows of a reader, without those that read nothing of its part. */
+  void append_rows(int reader, int first, int n, std::vector<RowOfPart>* rows) const {
+    const int index = part_of(reader);
+    const ContextPart& part = plan_.parts[static_cast<size_t>(index)];
+    const auto& all = sequence_of(reader).rows;
+    for (int i = first; i < first + n; i++) {
+      const auto& [row, position] = all[static_cast<size_t>(i)];
+      const int end = std::min(part.end_key, position + 1 - part.position);
+      const int first_in_window =
+          options_.window == 0 ? 0 : position + 1 - options_.window - part.position;
+      const int first_key = std::max(part.first_key, first_in_window);
+      if (first_key >= end) continue;
+      rows->push_back({first_partials_[static_cast<size_t>(index)] + i, row, first_key, end,
+                       position - part.shift});
+    }
   }
 
   /** Adds tiles [tile, end) of a part for some rows. A shared range may end inside a span; the
    * items that follow the range finish that span. */
-  void add_tiles(const std::vector<RowOfContext>& rows, int part, int tile, int end, bool shared) {
-    int least_key = first_key(rows[0].position);
-    for (const auto& row : rows) least_key = std::min(least_key, first_key(row.position));
+  void add_tiles(const std::vector<RowOfPart>& rows, int part, int tile, int end, bool shared) {
+    if (rows.empty()) return;
+    int least_key = rows[0].first_key;
+    for (const auto& row : rows) least_key = std::min(least_key, row.first_key);
     tile = std::max(tile, least_key / kSpanTokens * kSpanTiles);
     while (tile < end) {
       const int span_end = (tile / kSpanTiles + 1) * kSpanTiles;
@@ -119,7 +142,7 @@ class Planner {
     }
   }
 
-  void add_items(const std::vector<RowOfContext>& rows, int part, int first_tile, int end_tile,
+  void add_items(const std::vector<RowOfPart>& rows, int part, int first_tile, int end_tile,
                  bool unfinished, bool shared) {
     Siblings siblings{static_cast<int32_t>(plan_.items.size()), 0, 0, shared};
     const auto most =
@@ -134,26 +157,30 @@ class Planner {
     siblings.n_items = static_cast<int32_t>(plan_.items.size()) - siblings.first_item;
     if (siblings.n_items > 0) siblings_.push_back(siblings);
     if (!unfinished) return;
-    for (const auto& row : rows) rows_[static_cast<size_t>(row.row)].phase = siblings.phase + 1;
+    for (const auto& row : rows)
+      partials_[static_cast<size_t>(row.partials)].phase = siblings.phase + 1;
   }
 
   /** Adds an item for those of the rows that read any of its keys. Returns its phase. */
-  int add_item(std::span<const RowOfContext> rows, int part, int first_tile, int end_tile,
+  int add_item(std::span<const RowOfPart> rows, int part, int first_tile, int end_tile,
                bool unfinished) {
     WorkItem item{part,     static_cast<int32_t>(plan_.item_rows.size()),
                   0,        first_tile,
                   end_tile, plan_.n_partials};
     int phase = 0;
-    for (const auto& [index, position] : rows) {
-      const int32_t begin = first_key(position), end = position + 1;
-      if (end <= first_tile * kTileTokens || begin >= end_tile * kTileTokens) continue;
-      Row& row = rows_[static_cast<size_t>(index)];
-      const bool resumes = first_tile % kSpanTiles != 0 && row.resumes >= 0;
-      if (resumes) phase = std::max(phase, row.phase);
-      plan_.item_rows.push_back({index, begin, end, position, resumes ? row.resumes : -1});
-      row.resumes = -1;
-      if (unfinished) row.resumes = plan_.n_partials;
-      else row.entries.push_back({plan_.n_partials, first_tile / kSpanGroupTiles});
+    for (const RowOfPart& row : rows) {
+      if (row.end_key <= first_tile * kTileTokens || row.first_key >= end_tile * kTileTokens)
+        continue;
+      RowPartials& partials = partials_[static_cast<size_t>(row.partials)];
+      const bool resumes = first_tile % kSpanTiles != 0 && partials.resumes >= 0;
+      if (resumes) phase = std::max(phase, partials.phase);
+      plan_.item_rows.push_back({row.row, row.first_key, row.end_key, row.query_position,
+                                 resumes ? partials.resumes : -1});
+      plan_.n_positions = std::max(plan_.n_positions, row.query_position + 1);
+      partials.resumes = -1;
+      // Rows that read nothing more of the part have finished its last span.
+      if (unfinished && row.end_key > end_tile * kTileTokens) partials.resumes = plan_.n_partials;
+      else partials.entries.push_back({plan_.n_partials, first_tile / kSpanGroupTiles});
       plan_.n_partials++;
       item.n_rows++;
     }
@@ -182,22 +209,53 @@ class Planner {
     }
   }
 
+  /** The partials of each row, by part and span group: the groups of all parts are one list. */
+  void add_merges() {
+    std::vector<std::pair<int32_t, int32_t>> places(n_rows_);  // (sequence, its row) of each row
+    for (size_t i = 0; i < sequences_.size(); i++) {
+      for (size_t j = 0; j < sequences_[i].rows.size(); j++)
+        places[static_cast<size_t>(sequences_[i].rows[j].row)] = {static_cast<int32_t>(i),
+                                                                  static_cast<int32_t>(j)};
+    }
+    plan_.merge_begin.reserve(n_rows_ + 1);
+    plan_.merge_begin.push_back(0);
+    for (const auto& [sequence, row] : places) {
+      int group = -1;
+      const auto first = static_cast<size_t>(first_part_[static_cast<size_t>(sequence)]);
+      const size_t n_parts = sequences_[static_cast<size_t>(sequence)].parts.size();
+      for (size_t part = first; part < first + n_parts; part++) {
+        int32_t before = -1;
+        for (const auto& [partial, of_part] :
+             partials_[static_cast<size_t>(first_partials_[part] + row)].entries) {
+          if (of_part != before) group++;
+          before = of_part;
+          plan_.merge_entries.push_back({partial, group});
+        }
+      }
+      plan_.merge_begin.push_back(static_cast<int32_t>(plan_.merge_entries.size()));
+    }
+  }
+
   std::span<const PlanSequence> sequences_;
   PlanOptions options_;
   const ReaderTree& tree_;
   int tiles_per_item_;
+  size_t n_rows_ = 0;  // R
   AttentionPlan plan_;
-  std::vector<Row> rows_;  // [R]
+  std::vector<int32_t> first_part_;      // of each sequence, in the plan's parts
+  std::vector<int32_t> first_partials_;  // of each part, in partials_: one for each of its rows
+  std::vector<RowPartials> partials_;
   std::vector<Siblings> siblings_;
 };
 
 }  // namespace
 
-AttentionPlan plan_attention(std::span<const PlanSequence> sequences, const PlanOptions& options,
+AttentionPlan plan_attention(std::span<const PlanSequence> sequences,
+                             std::span<const uint32_t> slabs, const PlanOptions& options,
                              ReaderTree* tree) {
   ReaderTree own;
   if (tree == nullptr) tree = &own;
-  *tree = find_shared_ranges(sequences);
+  *tree = find_shared_ranges(sequences, slabs);
   if (options.grouping == Grouping::kNever) {
     for (auto& range : tree->ranges) range.grouped = false;
   } else if (options.grouping == Grouping::kAuto && options.costs != nullptr) {

@@ -14,14 +14,17 @@ enum class Grouping { kAuto, kAlways, kNever };
 
 struct PlanOptions {
   PlanShape shape;
-  int window = 0;  // the last keys that a row reads, its own included; 0: all
+  int window = 0;  // a row reads this many positions, its own included; 0: all
+  KvStore store{};  // where the parts' slabs lie for this class of layers
   Grouping grouping = Grouping::kAlways;
   const AttentionCosts* costs = nullptr;  // for kAuto
 };
 
 /** Covers every (row, key at or before it and in its window) exactly once. The options change how
- * work is cut, never a result. `tree`: the shared ranges, and which of them are read together. */
-AttentionPlan plan_attention(std::span<const PlanSequence> sequences, const PlanOptions& options,
+ * work is cut, never a result. `slabs`: the step's list. `tree`: the shared ranges, and which of
+ * them are read together. */
+AttentionPlan plan_attention(std::span<const PlanSequence> sequences,
+                             std::span<const uint32_t> slabs, const PlanOptions& options,
                              ReaderTree* tree = nullptr);
 
 }  // namespace cachalot

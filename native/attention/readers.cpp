@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <tuple>
 
 #include "backend/arithmetic.h"
 
@@ -9,7 +10,7 @@ namespace cachalot {
 
 namespace {
 
-/** How many leading slabs two contexts have in common, if the first `known` are. */
+/** How many leading slabs two parts have in common, if the first `known` are. */
 int common_slabs(std::span<const uint32_t> a, std::span<const uint32_t> b, int known) {
   int low = known, high = static_cast<int>(std::min(a.size(), b.size()));
   while (low < high) {
@@ -31,45 +32,68 @@ constexpr double kWorthwhile = 0.75;
 
 class Finder {
  public:
-  explicit Finder(std::span<const PlanSequence> sequences) : sequences_(sequences) {
-    tree_.order.resize(sequences.size());
-    std::iota(tree_.order.begin(), tree_.order.end(), 0);
+  Finder(std::span<const PlanSequence> sequences, std::span<const uint32_t> slabs)
+      : sequences_(sequences), slabs_(slabs) {
+    for (size_t i = 0; i < sequences.size(); i++) {
+      for (size_t part = 0; part < sequences[i].parts.size(); part++)
+        tree_.readers.push_back({static_cast<int32_t>(i), static_cast<int32_t>(part)});
+    }
   }
 
   ReaderTree find() {
-    divide(0, static_cast<int>(tree_.order.size()), 0, -1);
+    divide(0, static_cast<int>(tree_.readers.size()), 0, -1);
     return std::move(tree_);
   }
 
  private:
-  std::span<const uint32_t> slabs(int i) const {
-    return sequences_[static_cast<size_t>(tree_.order[static_cast<size_t>(i)])].slabs;
+  const PlanSequence& sequence_of(const Reader& reader) const {
+    return sequences_[static_cast<size_t>(reader.sequence)];
+  }
+  /** The slabs that hold the part's keys. */
+  std::span<const uint32_t> slabs_of(const Reader& reader) const {
+    const ContextPart& part = sequence_of(reader).parts[static_cast<size_t>(reader.part)];
+    const int n_tiles = (part.end_key + kTileTokens - 1) / kTileTokens;
+    return slabs_.subspan(part.table.first_slab, static_cast<size_t>(n_tiles));
   }
 
-  /** Makes a range of each set of sequences in order[first, end) with the same slab at `tile`. */
+  /** Makes a range of each set of readers in [first, end) with the same slab at `tile`. */
   void divide(int first, int end, int tile, int parent) {
-    const auto at = [&](int sequence) -> int64_t {
-      const auto& slabs = sequences_[static_cast<size_t>(sequence)].slabs;
+    auto& order = order_;
+    order.clear();
+    for (int i = first; i < end; i++) {
+      const Reader& reader = tree_.readers[static_cast<size_t>(i)];
+      const auto slabs = slabs_of(reader);
       const auto index = static_cast<size_t>(tile);
-      return index < slabs.size() ? int64_t{slabs[index]} : -1 - sequence;  // ended: alone
+      const int64_t slab = index < slabs.size() ? int64_t{slabs[index]} : -1;  // ended: alone
+      order.push_back({slab, reader.sequence, reader.part});
+    }
+    std::sort(order.begin(), order.end());
+    struct Same {
+      int first, end;
     };
-    std::sort(tree_.order.begin() + first, tree_.order.begin() + end,
-              [&](int a, int b) { return std::pair(at(a), a) < std::pair(at(b), b); });
-    for (int same = first; same < end;) {
-      int next = same + 1;
-      const int64_t slab = at(tree_.order[static_cast<size_t>(same)]);
-      while (next < end && at(tree_.order[static_cast<size_t>(next)]) == slab) next++;
+    std::vector<Same> shared;
+    const int n = end - first;
+    for (int i = 0; i < n; i++) {
+      const auto& [slab, sequence, part] = order[static_cast<size_t>(i)];
+      tree_.readers[static_cast<size_t>(first + i)] = {sequence, part};
+      const bool begins = i == 0 || slab < 0 || std::get<0>(order[static_cast<size_t>(i) - 1]) != slab;
+      if (begins) shared.push_back({first + i, first + i + 1});
+      else shared.back().end++;
+    }
+    for (const auto& [same, next] : shared) {
       if (next - same >= 2) add_range(same, next, tile, parent);
-      same = next;
     }
   }
 
   void add_range(int first, int end, int tile, int parent) {
-    auto common = static_cast<int>(slabs(first).size());
+    const auto& readers = tree_.readers;
+    const auto slabs = slabs_of(readers[static_cast<size_t>(first)]);
+    auto common = static_cast<int>(slabs.size());
     int n_rows = 0;
     for (int i = first; i < end; i++) {
-      common = std::min(common, common_slabs(slabs(first), slabs(i), tile + 1));
-      n_rows += sequences_[static_cast<size_t>(tree_.order[static_cast<size_t>(i)])].n_rows;
+      const Reader& reader = readers[static_cast<size_t>(i)];
+      common = std::min(common, common_slabs(slabs, slabs_of(reader), tile + 1));
+      n_rows += static_cast<int>(sequence_of(reader).rows.size());
     }
     const auto index = static_cast<int32_t>(tree_.ranges.size());
     const int depth = parent < 0 ? 0 : tree_.ranges[static_cast<size_t>(parent)].depth + 1;
@@ -80,6 +104,8 @@ class Finder {
   }
 
   std::span<const PlanSequence> sequences_;
+  std::span<const uint32_t> slabs_;
+  std::vector<std::tuple<int64_t, int32_t, int32_t>> order_;  // (slab, sequence, part)
   ReaderTree tree_;
 };
 
@@ -95,8 +121,9 @@ int partials_of(const SharedRange& range) {
 
 }  // namespace
 
-ReaderTree find_shared_ranges(std::span<const PlanSequence> sequences) {
-  return Finder(sequences).find();
+ReaderTree find_shared_ranges(std::span<const PlanSequence> sequences,
+                              std::span<const uint32_t> slabs) {
+  return Finder(sequences, slabs).find();
 }
 
 int rows_per_item(int n_rows, const PlanShape& shape) {
@@ -115,8 +142,9 @@ void choose_groups(std::span<const PlanSequence> sequences, const AttentionCosts
   // The cost of one tile for all readers of a range, if they read it as they read its continuation.
   std::vector<double> apart(tree->ranges.size());
   const auto alone = [&](int i) {
-    const int sequence = tree->order[static_cast<size_t>(i)];
-    return costs.tile(sequences[static_cast<size_t>(sequence)].n_rows * shape.heads_per_kv_head);
+    const int sequence = tree->readers[static_cast<size_t>(i)].sequence;
+    const auto n_rows = static_cast<int>(sequences[static_cast<size_t>(sequence)].rows.size());
+    return costs.tile(n_rows * shape.heads_per_kv_head);
   };
   for (size_t index = tree->ranges.size(); index-- > 0;) {  // children first
     SharedRange& range = tree->ranges[index];

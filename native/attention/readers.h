@@ -1,4 +1,4 @@
-// Which rows of a step read the same keys: a tree of maximal context ranges, each with its readers.
+// Which rows of a step read the same keys: a tree of maximal ranges of parts, each with its readers.
 #pragma once
 
 #include <cstdint>
@@ -6,22 +6,31 @@
 #include <vector>
 
 #include "attention/costs.h"
+#include "backend/plan_records.h"
 
 namespace cachalot {
 
-/** Consecutive rows of a step that continue one context, in order: row i stands at position
- * first_position + i. */
-struct PlanSequence {
-  int32_t first_row, n_rows;
-  int32_t first_position;           // tokens of context before the first row
-  std::span<const uint32_t> slabs;  // addresses, one per 32 tokens, the rows' own included
+/** A row of a step, and where it stands in its context. */
+struct PlanRow {
+  int32_t row, position;
 };
 
-/** Tiles [first_tile, end_tile) of at least two sequences, whose contexts hold the same slabs
- * there. */
+/** Rows that read one context, at ascending positions. Each reads the keys at or before its own
+ * position. */
+struct PlanSequence {
+  std::span<const ContextPart> parts;  // in order; the last holds the rows' own keys
+  std::span<const PlanRow> rows;
+};
+
+/** A part, as one sequence reads it. */
+struct Reader {
+  int32_t sequence, part;
+};
+
+/** Tiles [first_tile, end_tile) of parts that hold the same slabs there. */
 struct SharedRange {
   int32_t first_tile, end_tile;
-  int32_t first_reader, n_readers;  // in ReaderTree::order
+  int32_t first_reader, n_readers;  // in ReaderTree::readers; at least two
   int32_t n_rows;                   // of all readers
   int32_t depth;                    // ranges above it
   std::vector<int32_t> children;    // ranges that continue it, of some of its readers
@@ -31,14 +40,15 @@ struct SharedRange {
 };
 
 struct ReaderTree {
-  std::vector<int32_t> order;       // sequences; those that share are beside each other
+  std::vector<Reader> readers;      // those that share are beside each other
   std::vector<SharedRange> ranges;  // parents first
   std::vector<int32_t> tops;        // ranges that begin at the first tile
 };
 
-/** A slab has one owner in the radix tree, so equal addresses at one place mean equal contexts up
- * to there. */
-ReaderTree find_shared_ranges(std::span<const PlanSequence> sequences);
+/** A slab has one owner, so if two parts have equal addresses at one tile, they are equal up to
+ * there. `slabs`: the list that their tables name ranges of. */
+ReaderTree find_shared_ranges(std::span<const PlanSequence> sequences,
+                              std::span<const uint32_t> slabs);
 
 /** The numbers that decide how rows are cut into items. */
 struct PlanShape {

@@ -6,7 +6,7 @@
 #include <span>
 
 #include "backend/attention_plan.h"
-#include "backend/kv_store.h"
+#include "backend/kv_table.h"
 #include "backend/plan_records.h"
 #include "backend/rope_table.h"
 #include "backend/tensor.h"
@@ -17,6 +17,10 @@ namespace cachalot {
 struct StepTables {
   std::span<const int32_t> tokens{};       // [R] ids, for gather_rows
   std::span<const KvTarget> targets{};     // [R] for kv_write
+  // Slab addresses; each table names a range of them. The list grows, and an entry that a device
+  // has seen stays as it is until it is named in new_slabs.
+  std::span<const uint32_t> slabs{};
+  std::span<const SlabRange> new_slabs{};
   std::span<const AttentionPlan> plans{};  // one per class of layers; attention names its index
   std::span<const int32_t>
       output_rows{};  // [outputs] rows whose logits are wanted, for select_rows
@@ -75,26 +79,26 @@ struct SiluMulParams {
 
 /** Rotates keys and writes K and V to the step's targets. */
 struct KvWriteParams {
-  KvStore store;
+  KvStore store;  // of the layer's class
   RopeTable rope;
-  int32_t layer;
+  int32_t layer;   // in its class
   const float* k;  // [R, G, D] not yet rotated
   const float* v;  // [R, G, D]
 };
 
 /** Copies tokens between slabs. Called between steps. */
 struct KvCopyParams {
-  KvStore store;
+  std::span<const KvStore> stores;  // one per class of layers
   std::span<const KvCopy> copies;
 };
 
 /** Each item's partial (out, max, sum) for all heads; see backend/softmax_state.h. */
 struct AttentionParams {
-  KvStore store;
   RopeTable rope;
-  int32_t layer;
-  int32_t n_heads;  // H
-  float scale;      // of q k^T
+  int32_t layer;  // in its class
+  int32_t n_heads, n_kv_heads, head_dim;  // H, G, D
+  KvFormat format;                        // of the parts' keys and values
+  float scale;                            // of q k^T
   const float* q;   // [R, H, D] not yet rotated
   int32_t plan;     // index in the step's plans
   float*

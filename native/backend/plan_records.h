@@ -5,13 +5,18 @@
 
 #include <stdint.h>
 
+#include "backend/kv_table.h"
+
 namespace cachalot {
 
-/** A piece of context that the same rows read. */
+/** A part of a context: consecutive tokens whose KV was computed together. A context is a list of
+ * parts. The last one is open: its sequence writes there. The others are sealed, and wholly in the
+ * past of its rows. A part counts its tiles, spans and span groups from key 0 of its own table. */
 struct ContextPart {
-  const uint32_t* slabs;  // [n_tokens / 32, rounded up] addresses in context order; see KvStore
-  int32_t n_tokens;
-  int32_t first_position;  // logical position of its first token; the others follow
+  KvTable table;
+  int32_t first_key, end_key;  // its tokens; a sealed part's table holds zeros outside of them
+  int32_t position;            // logical position of key 0 for the part's readers
+  int32_t shift;               // `position` minus the one by which key 0 was rotated
 };
 
 /** (rows, part, span range): computed once per KV head. Covers spans of one span group only. */
@@ -27,7 +32,7 @@ struct ItemRow {
   int32_t row;        // in the step
   int32_t first_key;  // the row reads keys [first_key, end_key) of the part
   int32_t end_key;
-  int32_t query_position;  // angle at which its query is rotated: row_position - shift of the part
+  int32_t query_position;  // angle at which its query is rotated: row position - the part's shift
   int32_t resumes;         // the partial that its first span continues; -1: none
 };
 
@@ -41,7 +46,7 @@ struct AttentionPiece {
  */
 struct MergeEntry {
   int32_t partial;
-  int32_t span_group;
+  int32_t span_group;  // counted over all parts of the context that the row reads
 };
 
 /** Where a row's key and value go. Slot 0 of a block clears the block first, so absent keys are
@@ -52,11 +57,16 @@ struct KvTarget {
   int32_t position;  // angle at which the key is rotated
 };
 
-/** Copies the first `n_tokens` tokens of a slab, all layers and heads, and clears the rest of the
- * target. */
+/** Copies slots [first_slot, end_slot) of a slab, all layers and heads, to the same slots of
+ * another, and clears the rest of that one. */
 struct KvCopy {
-  uint32_t from, to;  // addresses of slabs
-  int32_t n_tokens;   // 1..31
+  uint32_t from, to;              // addresses of slabs
+  int32_t first_slot, end_slot;  // 0 <= first < end <= 32
+};
+
+/** Entries of the step's list of slabs that are new since the last step. */
+struct SlabRange {
+  uint32_t first, n;
 };
 
 /** A change to one logit: first it is divided (or, if negative, multiplied) by `repetition`, then
@@ -90,9 +100,9 @@ struct SampledToken {
   float logprob;  // natural logarithm, of the model's own distribution: no edits, temperature 1
 };
 
-static_assert(sizeof(ContextPart) == sizeof(void*) + 8 && sizeof(WorkItem) == 24 &&
+static_assert(sizeof(ContextPart) == sizeof(void*) + 48 && sizeof(WorkItem) == 24 &&
                   sizeof(ItemRow) == 20 && sizeof(AttentionPiece) == 12 &&
-                  sizeof(MergeEntry) == 8 && sizeof(KvTarget) == 12 && sizeof(KvCopy) == 12 &&
+                  sizeof(MergeEntry) == 8 && sizeof(KvTarget) == 12 && sizeof(KvCopy) == 16 &&
                   sizeof(LogitEdit) == 12 && sizeof(SampleRow) == 48 && sizeof(SampledToken) == 8,
               "records have no padding");
 

@@ -7,7 +7,6 @@
 #include <cmath>
 
 #include "base/check.h"
-#include "cpu/device/kv_block.h"
 #include "cpu/device/merge_state.h"
 #include "cpu/ops.h"
 #include "cpu/rotation.h"
@@ -54,8 +53,8 @@ class ItemWork {
         rows_(plan.item_rows.data() + item_.first_row),
         kv_head_(piece.first_head),
         end_head_(piece.first_head + piece.n_heads),
-        query_group_(params.n_heads / params.store.n_kv_heads),
-        head_dim_(params.store.head_dim),
+        query_group_(params.n_heads / params.n_kv_heads),
+        head_dim_(params.head_dim),
         work_(memory, item_.n_rows * query_group_, head_dim_) {}
 
   void run() {
@@ -89,7 +88,7 @@ class ItemWork {
       work_.end_keys[query] = row.end_key;
       clear_state(state_at(work_.span_group, query, head_dim_), head_dim_);
     }
-    if (params_.store.format == KvFormat::kBF16) {
+    if (params_.format == KvFormat::kBF16) {
       context_.kernels.round_bf16(work_.queries, int64_t{work_.n_queries} * head_dim_,
                                   work_.queries_bf16);
     }
@@ -112,11 +111,11 @@ class ItemWork {
                           : kv_head_ + 1 < end_head_ ? block(item_.first_tile, kv_head_ + 1)
                                                      : nullptr;
     const AttentionSpan task{tiles,
-                             static_cast<int64_t>(kv_half_bytes(params_.store)),
+                             static_cast<int64_t>(kv_value_offset(part_.table.store.layout)),
                              end_tile - first_tile,
                              next,
                              first_tile * kTileTokens,
-                             params_.store.format,
+                             params_.format,
                              head_dim_,
                              work_.n_queries,
                              work_.queries,
@@ -129,7 +128,7 @@ class ItemWork {
   }
 
   const uint8_t* block(int tile, int kv_head) const {
-    return kv_block(params_.store, part_.slabs[tile], params_.layer, kv_head);
+    return kv_block(part_.table, context_.step.slabs.data(), tile, params_.layer, kv_head);
   }
 
   AttentionState partial_at(int64_t partial, int query) const {
@@ -158,12 +157,11 @@ class ItemWork {
 
 void attention(const OpContext& context, const AttentionParams& params) {
   const AttentionPlan& plan = context.step.plans[static_cast<size_t>(params.plan)];
-  const KvStore& store = params.store;
-  CHECK(params.n_heads % store.n_kv_heads == 0, "query heads are a multiple of KV heads");
+  CHECK(params.n_heads % params.n_kv_heads == 0, "query heads are a multiple of KV heads");
   int widest = 0;
   for (const auto& item : plan.items)
-    widest = std::max(widest, item.n_rows * (params.n_heads / store.n_kv_heads));
-  const size_t bytes = Workspace::bytes(widest, store.head_dim);
+    widest = std::max(widest, item.n_rows * (params.n_heads / params.n_kv_heads));
+  const size_t bytes = Workspace::bytes(widest, params.head_dim);
   uint8_t* memory = context.scratch.get(bytes * static_cast<size_t>(context.pool.size()));
   int first = 0;
   for (const int end : plan.phase_ends) {

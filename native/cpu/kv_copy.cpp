@@ -1,4 +1,5 @@
-// Copies the first tokens of a slab into a fresh one: this is the cost of a fork inside a block.
+// Copies some tokens of a slab into a fresh one: this is the cost of a fork inside a block, or of a
+// part of a context that begins or ends there.
 
 #include <cstring>
 
@@ -9,17 +10,13 @@ namespace cachalot::cpu {
 
 namespace {
 
-template <typename Element>
-void copy_tokens(const KvStore& store, const uint8_t* from, uint8_t* to, int n_tokens) {
-  const auto* source = reinterpret_cast<const Element*>(from);
-  auto* target = reinterpret_cast<Element*>(to);
-  const size_t values = kv_half_bytes(store) / sizeof(Element);
-  for (int slot = 0; slot < n_tokens; slot++) {
-    for (int d = 0; d < store.head_dim; d++) {
-      const auto key = static_cast<size_t>(key_index(store, slot, d));
-      const size_t value = values + static_cast<size_t>(value_index(store, slot, d));
-      target[key] = source[key];
-      target[value] = source[value];
+void copy_block(const KvLayout& layout, const KvCopy& copy, const uint8_t* from, uint8_t* to) {
+  std::memset(to, 0, kv_block_bytes(layout));
+  const size_t values = kv_value_offset(layout);
+  for (int slot = copy.first_slot; slot < copy.end_slot; slot++) {
+    for (int d = 0; d < layout.head_dim; d++) {
+      copy_element(layout.k, from, to, key_index(layout, slot, d));
+      copy_element(layout.v, from + values, to + values, value_index(layout, slot, d));
     }
   }
 }
@@ -27,17 +24,14 @@ void copy_tokens(const KvStore& store, const uint8_t* from, uint8_t* to, int n_t
 }  // namespace
 
 void kv_copy(const OpContext& context, const KvCopyParams& params) {
-  const KvStore& store = params.store;
   for (const KvCopy& copy : params.copies) {
-    context.pool.parallel_for(store.n_layers, [&](int layer, int) {
-      for (int head = 0; head < store.n_kv_heads; head++) {
-        const uint8_t* from = kv_block(store, copy.from, layer, head);
-        uint8_t* to = kv_block(store, copy.to, layer, head);
-        std::memset(to, 0, kv_block_bytes(store));
-        if (store.format == KvFormat::kF32) copy_tokens<uint32_t>(store, from, to, copy.n_tokens);
-        else copy_tokens<uint16_t>(store, from, to, copy.n_tokens);
-      }
-    });
+    for (const KvStore& store : params.stores) {
+      context.pool.parallel_for(store.n_layers, [&](int layer, int) {
+        for (int head = 0; head < store.n_kv_heads; head++)
+          copy_block(store.layout, copy, kv_block(store, copy.from, layer, head),
+                     kv_block(store, copy.to, layer, head));
+      });
+    }
   }
 }
 

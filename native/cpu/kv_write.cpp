@@ -15,15 +15,15 @@ constexpr int64_t kSmallest = 16;  // keys of a head that are worth handing over
 
 void write_token(const OpContext& context, const KvWriteParams& params, const KvTarget& target,
                  int head, const float* k, const float* v, float* rotated) {
-  const KvStore& store = params.store;
-  uint8_t* block = kv_block(store, target.slab, params.layer, head);
-  if (target.slot == 0) std::memset(block, 0, kv_block_bytes(store));
-  const Rotation rotation = rotation_at(params.rope, target.position, store.head_dim);
+  const KvLayout& layout = params.store.layout;
+  uint8_t* block = kv_block(params.store, target.slab, params.layer, head);
+  if (target.slot == 0) std::memset(block, 0, kv_block_bytes(layout));
+  const Rotation rotation = rotation_at(params.rope, target.position, layout.head_dim);
   context.kernels.rotate(&rotation, k, rotated);
-  uint8_t* values = block + kv_half_bytes(store);
-  for (int d = 0; d < store.head_dim; d++) {
-    store_element(store, block, key_index(store, target.slot, d), rotated[d]);
-    store_element(store, values, value_index(store, target.slot, d), v[d]);
+  uint8_t* values = block + kv_value_offset(layout);
+  for (int d = 0; d < layout.head_dim; d++) {
+    store_element(layout.k, block, key_index(layout, target.slot, d), rotated[d]);
+    store_element(layout.v, values, value_index(layout, target.slot, d), v[d]);
   }
 }
 
@@ -57,7 +57,7 @@ void kv_write(const OpContext& context, const KvWriteParams& params) {
       const auto head = static_cast<int>(piece % heads);
       const auto cut = static_cast<size_t>(piece / heads);
       for (int row = cuts[cut]; row < cuts[cut + 1]; row++) {
-        const int64_t at = (int64_t{row} * heads + head) * store.head_dim;
+        const int64_t at = (int64_t{row} * heads + head) * store.layout.head_dim;
         write_token(context, params, targets[static_cast<size_t>(row)], head, params.k + at,
                     params.v + at, rotated);
       }

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <type_traits>
 
-#include "backend/kv_store.h"
+#include "backend/kv_table.h"
 #include "backend/plan_records.h"
 #include "backend/rope_table.h"
 
@@ -29,7 +29,7 @@ constexpr int kMaxPlans = 8;    // classes of layers in a step
 struct DeviceBundle {
   int32_t first_piece, n_pieces, after, is_short;
 };
-/** An AttentionPlan; its parts' pointers are the device's, too. */
+/** An AttentionPlan. */
 struct DevicePlan {
   const ContextPart* parts;
   const WorkItem* items;
@@ -42,6 +42,10 @@ struct DevicePlan {
   int32_t n_partials;
 };
 struct StepHeader {
+  uint32_t* slabs;  // the list that tables name ranges of; it outlives the step
+  const SlabRange* new_slabs;
+  const uint32_t* new_addresses;  // of the entries in new_slabs, one range after the other
+  int64_t n_new_slabs;            // ranges
   const int32_t* tokens;
   const int32_t* output_rows;
   const KvTarget* targets;
@@ -61,6 +65,7 @@ enum class Op : int32_t {
   kSiluMul,
   kKvWrite,
   kKvCopy,
+  kUpdateSlabs,
   kAttention,
   kAttentionMerge,
   kSample,
@@ -157,17 +162,18 @@ struct KvWriteArgs {
 struct KvCopyArgs {
   KvStore store;
   KvCopy copy;
-  int32_t unused = 0;
+};
+struct UpdateSlabsArgs {
+  const StepHeader* step;
 };
 struct AttentionArgs {
   const StepHeader* step;
-  KvStore store;
   RopeTable rope;
   const float* q;
   float* partials;  // see device/partials.h
   int32_t*
       counters;  // [3] bundles taken, pieces done, blocks that have left; zero before and after
-  int32_t plan, layer, n_heads;
+  int32_t plan, layer, n_heads, n_kv_heads, head_dim;
   float scale_log2;
 };
 struct AttentionMergeArgs {

@@ -42,14 +42,14 @@ class Piece {
   SIMT_DEV Piece(const AttentionArgs& args, const DevicePlan& plan, const AttentionPiece& piece,
                  uint8_t* shared)
       : args_(args),
-        shape_{args.store.head_dim},
+        shape_{args.head_dim},
         item_(plan.items[piece.item]),
         rows_(plan.item_rows + item_.first_row),
-        slabs_(plan.parts[item_.part].slabs),
+        table_(plan.parts[item_.part].table),
         kv_head_(piece.first_head),
-        query_group_(args.n_heads / args.store.n_kv_heads),
+        query_group_(args.n_heads / args.n_kv_heads),
         n_queries_(item_.n_rows * query_group_),
-        partials_(args.partials, plan, args.n_heads, args.store.head_dim),
+        partials_(args.partials, plan, args.n_heads, args.head_dim),
         queries_(reinterpret_cast<uint16_t*>(shared)),
         ring_(shared + Tile::kQueries * Dims * 2) {}
 
@@ -80,7 +80,7 @@ class Piece {
   SIMT_DEV int warp() const { return threadIdx.x / 32; }
 
   SIMT_DEV const uint8_t* block(int tile) const {
-    return kv_block(args_.store, slabs_[tile], args_.layer, kv_head_);
+    return kv_block(table_, args_.step->slabs, tile, args_.layer, kv_head_);
   }
 
   /** Rotated and rounded to bf16, as mma's A: [tiles of 16 queries][steps of 16 dims][32 lanes][8].
@@ -263,7 +263,7 @@ class Piece {
   const HeadShape<Dims, Exact> shape_;
   const WorkItem item_;
   const ItemRow* rows_;
-  const uint32_t* slabs_;
+  const KvTable table_;
   const int kv_head_, query_group_, n_queries_;
   const Partials partials_;
   uint16_t* queries_;
@@ -328,7 +328,7 @@ void launch_attention(const LaunchContext& context, const AttentionArgs& args) {
 }  // namespace
 
 void attention(const LaunchContext& context, const AttentionArgs& args) {
-  const int head_dim = args.store.head_dim;
+  const int head_dim = args.head_dim;
   if (head_dim == 64) launch_attention<64, true>(context, args);
   else if (head_dim == 128) launch_attention<128, true>(context, args);
   else if (head_dim < 128) launch_attention<128, false>(context, args);

@@ -15,6 +15,7 @@ namespace cachalot::cuda {
 namespace {
 
 constexpr size_t kRoomForSamples = size_t{1} << 20;    // bytes, behind a step's other tables
+constexpr size_t kLeastSlabBytes = size_t{1} << 16;
 constexpr uint64_t kLeastSpare = uint64_t{512} << 20;  // for the driver, graphs and scratch
 
 std::shared_ptr<const CudaDevice> open_device(const std::string& path, int index) {
@@ -96,6 +97,21 @@ const StepHeader* CudaBackend::step() const {
   return reinterpret_cast<const StepHeader*>(tables_->data());
 }
 
+/** Makes room for the list of slabs. If it has moved, it is copied whole; else what is new must be
+ * written by a launch: true. */
+bool CudaBackend::place_slabs() {
+  const StepTables& tables = builder_.tables();
+  const size_t size = tables.slabs.size_bytes();
+  const bool has_room = slabs_ != nullptr && size <= slabs_->size();
+  if (!has_room) {
+    slabs_ = std::make_unique<CudaBuffer>(device_, std::max(kLeastSlabBytes, 2 * size));
+    device_->write(slabs_->data(), tables.slabs.data(), size);
+    device_->wait();  // the source is not pinned
+  }
+  builder_.set_slabs(slabs_->data());
+  return has_room && !tables.new_slabs.empty();
+}
+
 void CudaBackend::upload_step() {
   const size_t size = builder_.size();
   uint8_t* bytes = staging_.get(size);
@@ -106,7 +122,12 @@ void CudaBackend::upload_step() {
 void CudaBackend::start() {
   if (launches_.empty()) return;
   runs_ = true;
+  const bool has_new_slabs = place_slabs();
   upload_step();
+  if (has_new_slabs) {  // not in the graph: most steps have none
+    const Launch update = Launch::of(Op::kUpdateSlabs, UpdateSlabsArgs{step()});
+    device_->check(device_->library().run(device_->get(), &update, 1), "launching kernels");
+  }
   graphs_.run(launches_);
   launches_.clear();
 }
@@ -213,7 +234,8 @@ void CudaBackend::kv_write(const KvWriteParams& params) {
 void CudaBackend::kv_copy(const KvCopyParams& params) {
   std::vector<Launch> launches;
   for (const KvCopy& copy : params.copies) {
-    launches.push_back(Launch::of(Op::kKvCopy, KvCopyArgs{params.store, copy}));
+    for (const KvStore& store : params.stores)
+      launches.push_back(Launch::of(Op::kKvCopy, KvCopyArgs{store, copy}));
   }
   const Status status = device_->library().run(device_->get(), launches.data(),
                                                static_cast<int32_t>(launches.size()));
@@ -223,8 +245,9 @@ void CudaBackend::kv_copy(const KvCopyParams& params) {
 void CudaBackend::attention(const AttentionParams& params) {
   auto* counters = reinterpret_cast<int32_t*>(attention_counters_.get(3 * sizeof(int32_t)));
   record(Op::kAttention,
-         AttentionArgs{step(), params.store, params.rope, params.q, params.partials, counters,
-                       params.plan, params.layer, params.n_heads, params.scale * kLog2E});
+         AttentionArgs{step(), params.rope, params.q, params.partials, counters, params.plan,
+                       params.layer, params.n_heads, params.n_kv_heads, params.head_dim,
+                       params.scale * kLog2E});
 }
 
 void CudaBackend::attention_merge(const AttentionMergeParams& params) {

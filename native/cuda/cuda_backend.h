@@ -99,6 +99,7 @@ class CudaBackend final : public Backend {
   void record_linear(const PreparedRows& rows, int32_t n_rows,
                      std::span<const LinearOutput> outputs);
   void upload_step();
+  bool place_slabs();
   const LogitEdit* upload_edits(std::span<const LogitEdit> edits);
   void end_step();
 
@@ -111,6 +112,7 @@ class CudaBackend final : public Backend {
   Status copy_status_ = 0;
   Graphs graphs_;
   std::unique_ptr<CudaBuffer> tables_;  // the device's copy of builder_'s bytes
+  std::unique_ptr<CudaBuffer> slabs_;   // the device's copy of StepTables::slabs
   PinnedMemory staging_, returned_;
   CudaScratch prepared_[5];  // by RowKind
   CudaScratch workspace_, counters_, attention_counters_, finite_, sampled_, edited_, edits_;

@@ -1,5 +1,6 @@
-// Copies the first tokens of a slab into a fresh one and clears the rest: what a fork
-// inside a block costs. One block of threads per layer and KV head.
+// Copies some tokens of a slab into a fresh one and clears the rest: what a fork inside a block
+// costs, or a part of a context that begins or ends there. One block of threads per layer and KV
+// head.
 
 #include "cuda/device/kv_block.h"
 #include "cuda/launchers.h"
@@ -11,7 +12,7 @@ namespace {
 constexpr int kThreads = 256;
 
 __global__ void __launch_bounds__(kThreads) kv_copy_kernel(KvCopyArgs args) {
-  const int layer = blockIdx.x, head = blockIdx.y, head_dim = args.store.head_dim;
+  const int layer = blockIdx.x, head = blockIdx.y, head_dim = args.store.layout.head_dim;
   const auto* from =
       reinterpret_cast<const uint16_t*>(kv_block(args.store, args.copy.from, layer, head));
   auto* to = reinterpret_cast<uint16_t*>(kv_block(args.store, args.copy.to, layer, head));
@@ -19,8 +20,9 @@ __global__ void __launch_bounds__(kThreads) kv_copy_kernel(KvCopyArgs args) {
   for (int i = threadIdx.x; i < values; i += kThreads) {
     const int token = i / head_dim, d = i % head_dim;
     const int key = key_element(token, d), value = values + value_element(token, d);
-    to[key] = token < args.copy.n_tokens ? from[key] : uint16_t{0};
-    to[value] = token < args.copy.n_tokens ? from[value] : uint16_t{0};
+    const bool in = token >= args.copy.first_slot && token < args.copy.end_slot;
+    to[key] = in ? from[key] : uint16_t{0};
+    to[value] = in ? from[value] : uint16_t{0};
   }
 }
 

@@ -24,7 +24,7 @@ SIMT_DEV int rows_of_block(const KvWriteArgs& args, const KvTarget* targets, int
 
 __global__ void __launch_bounds__(kThreads) kv_write_kernel(KvWriteArgs args) {
   const int row = blockIdx.x, head = blockIdx.y;
-  const int head_dim = args.store.head_dim;
+  const int head_dim = args.store.layout.head_dim;
   const KvTarget* targets = args.step->targets;
   const KvTarget target = targets[row];
   auto* keys = reinterpret_cast<uint16_t*>(kv_block(args.store, target.slab, args.layer, head));

@@ -96,6 +96,12 @@ void StepBuilder::put(size_t pointer, std::span<const T> values) {
   if (!values.empty()) std::memcpy(bytes_.data() + at, values.data(), values.size_bytes());
 }
 
+/** Writes one value of the header. */
+template <typename T>
+void StepBuilder::set(size_t at, const T& value) {
+  std::memcpy(bytes_.data() + at, &value, sizeof value);
+}
+
 void StepBuilder::begin(const StepTables& tables) {
   CHECK(tables.plans.size() <= kMaxPlans, "a model has at most eight classes of layers");
   tables_ = tables;
@@ -104,19 +110,26 @@ void StepBuilder::begin(const StepTables& tables) {
   put(offsetof(StepHeader, tokens), tables.tokens);
   put(offsetof(StepHeader, output_rows), tables.output_rows);
   put(offsetof(StepHeader, targets), tables.targets);
+  add_new_slabs(tables);
   for (size_t i = 0; i < tables.plans.size(); i++)
     add_plan(tables.plans[i], offsetof(StepHeader, plans) + i * sizeof(DevicePlan));
 }
 
+void StepBuilder::add_new_slabs(const StepTables& tables) {
+  std::vector<uint32_t> addresses;
+  for (const auto& [first, n] : tables.new_slabs) {
+    const auto entries = tables.slabs.subspan(first, n);
+    addresses.insert(addresses.end(), entries.begin(), entries.end());
+  }
+  put(offsetof(StepHeader, new_slabs), tables.new_slabs);
+  put(offsetof(StepHeader, new_addresses), std::span<const uint32_t>(addresses));
+  set(offsetof(StepHeader, n_new_slabs), static_cast<int64_t>(tables.new_slabs.size()));
+}
+
+void StepBuilder::set_slabs(uint8_t* address) { set(offsetof(StepHeader, slabs), address); }
+
 void StepBuilder::add_plan(const AttentionPlan& plan, size_t header) {
   put(header + offsetof(DevicePlan, parts), std::span(plan.parts));
-  const size_t parts = pointers_.back().target;
-  for (size_t i = 0; i < plan.parts.size(); i++) {
-    const ContextPart& part = plan.parts[i];
-    const auto n_slabs = static_cast<size_t>((part.n_tokens + kTileTokens - 1) / kTileTokens);
-    put(parts + i * sizeof(ContextPart) + offsetof(ContextPart, slabs),
-        std::span(part.slabs, n_slabs));
-  }
   put(header + offsetof(DevicePlan, items), std::span(plan.items));
   put(header + offsetof(DevicePlan, item_rows), std::span(plan.item_rows));
   const Cut cut = Cutter(plan, n_multiprocessors_).cut();
@@ -124,11 +137,8 @@ void StepBuilder::add_plan(const AttentionPlan& plan, size_t header) {
   put(header + offsetof(DevicePlan, bundles), std::span(cut.bundles));
   put(header + offsetof(DevicePlan, merge_begin), std::span(plan.merge_begin));
   put(header + offsetof(DevicePlan, merge_entries), std::span(plan.merge_entries));
-  const auto n_bundles = static_cast<int32_t>(cut.bundles.size());
-  std::memcpy(bytes_.data() + header + offsetof(DevicePlan, n_bundles), &n_bundles,
-              sizeof n_bundles);
-  std::memcpy(bytes_.data() + header + offsetof(DevicePlan, n_partials), &plan.n_partials,
-              sizeof plan.n_partials);
+  set(header + offsetof(DevicePlan, n_bundles), static_cast<int32_t>(cut.bundles.size()));
+  set(header + offsetof(DevicePlan, n_partials), plan.n_partials);
 }
 
 void StepBuilder::add_samples(std::span<const SampleRow> rows) {

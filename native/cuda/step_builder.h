@@ -16,6 +16,8 @@ class StepBuilder {
   void begin(const StepTables& tables);
   void add_samples(std::span<const SampleRow> rows);
 
+  /** Says where the device has its list of slabs. */
+  void set_slabs(uint8_t* address);
   /** The tables that the step began with. */
   const StepTables& tables() const { return tables_; }
   size_t size() const { return bytes_.size(); }
@@ -25,7 +27,10 @@ class StepBuilder {
  private:
   template <typename T>
   void put(size_t pointer, std::span<const T> values);
+  template <typename T>
+  void set(size_t at, const T& value);
   void point(size_t pointer, size_t target);
+  void add_new_slabs(const StepTables& tables);
   void add_plan(const AttentionPlan& plan, size_t header);
 
   const int n_multiprocessors_;

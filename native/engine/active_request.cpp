@@ -7,34 +7,54 @@ namespace cachalot {
 
 namespace {
 
-Demand demand_of(const Request& request) {
-  const auto n_tokens = static_cast<int>(request.tokens.size());
+/** `n_before`: tokens that the canonical form has put before the request's own. */
+Demand demand_of(const Request& request, int n_tokens, int n_before) {
   switch (request.kind) {
     case RequestKind::kGenerate: return Demand::generate(n_tokens, request.max_tokens);
-    case RequestKind::kScore: return Demand::score(n_tokens);
-    case RequestKind::kLogits: return Demand::logits(request.rows);
+    case RequestKind::kScore: return Demand::score(n_before, n_tokens);
+    case RequestKind::kLogits: {
+      std::vector<int32_t> rows = request.rows;
+      for (int32_t& row : rows) row += n_before;
+      return Demand::logits(std::move(rows));
+    }
     case RequestKind::kPrefill: return Demand::prefill(n_tokens);
   }
   return {};
 }
 
+/** A text and what stands before it, in canonical form. */
+PlacedText place(RequestPreamble preamble, std::vector<int32_t> tokens) {
+  std::vector<PreamblePart> parts;
+  for (auto& [text, first, shift, under] : preamble.parts) {
+    const auto n = static_cast<int>(text.size());
+    PlacedText placed = place(std::move(under), std::move(text));
+    const int n_before = static_cast<int>(placed.tokens.size()) - n;
+    parts.push_back({std::move(placed.tokens), n_before + first, shift, placed.preamble});
+  }
+  return canonical(std::move(parts), preamble.position, std::move(tokens));
+}
+
 }  // namespace
 
-RequestMap make_active(Request request) {
+RequestMap make_active(Request request, int context_length) {
   RequestMap map;
   ActiveRequest& active = map[request.id];
+  const auto n_own = static_cast<int>(request.tokens.size());
+  PlacedText text = place(std::move(request.preamble), std::move(request.tokens));
+  const auto n_tokens = static_cast<int>(text.tokens.size());
   FinishEvent& end = active.end.emplace_back();
   end.id = request.id;
-  end.prompt_tokens = static_cast<int>(request.tokens.size());
+  end.prompt_tokens = n_tokens + (text.preamble == nullptr ? 0 : text.preamble->n_tokens());
   if (request.tells_start) active.start.emplace_back().id = request.id;
   Sequence& sequence = active.sequence;
   sequence.id = request.id;
   sequence.request = &active;
-  sequence.key = request.name_space;
-  sequence.n_prompt = end.prompt_tokens;
-  sequence.demand = demand_of(request);
+  sequence.key = {request.name_space, text.preamble};
+  sequence.tokens = std::move(text.tokens);
+  sequence.n_prompt = n_tokens;
+  sequence.max_length = room_below(text.preamble, context_length);
+  sequence.demand = demand_of(request, n_tokens, n_tokens - n_own);
   sequence.priority = request.priority;
-  sequence.tokens = std::move(request.tokens);
   active.request = std::move(request);
   active.submitted = Clock::now();
   return map;

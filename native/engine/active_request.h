@@ -31,8 +31,8 @@ inline double milliseconds(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double, std::milli>(to - from).count();
 }
 
-/** A map with one entry: a request that is ready to be added to OpenRequests. */
-RequestMap make_active(Request request);
+/** A map with one entry: a request that is ready to be added to OpenRequests. It must be valid. */
+RequestMap make_active(Request request, int context_length);
 
 /** Fills in the last event of a request that ends now. `error` may be null. */
 void complete_end(ActiveRequest* active, FinishReason reason, const Error* error);

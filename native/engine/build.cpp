@@ -1,6 +1,7 @@
 #include "engine/build.h"
 
 #include <algorithm>
+#include <map>
 
 #include "attention/measure_costs.h"
 #include "cpu/cpu_backend.h"
@@ -61,7 +62,34 @@ Grouping choose_grouping(const std::string& name) {
               "expected auto, always or never for `sharedReads`, received '" + name + "'");
 }
 
-size_t choose_bytes(uint64_t asked, const KvShape& shape, int context_length,
+std::vector<KvShape> kv_shapes(const ModelConfig& config, KvFormat format, const Backend& backend) {
+  std::vector<KvShape> shapes;
+  for (const auto& [window, n_kv_heads, head_dim, n_layers] : config.classes()) {
+    backend.check_kv(format, head_dim);
+    shapes.push_back({kv_layout(format, format, head_dim), n_layers, n_kv_heads});
+  }
+  return shapes;
+}
+
+/** Costs for each class of layers; classes with heads of one size have the same. */
+std::vector<AttentionCosts> attention_costs(std::span<const KvShape> shapes, Backend& backend,
+                                            const EngineOptions& options) {
+  std::map<int, AttentionCosts> by_head_dim;
+  std::vector<AttentionCosts> costs;
+  for (const auto& [layout, n_layers, n_kv_heads] : shapes) {
+    auto found = by_head_dim.find(layout.head_dim);
+    if (found == by_head_dim.end())
+      found = by_head_dim
+                  .emplace(layout.head_dim,
+                           load_attention_costs(backend, layout.k, layout.head_dim,
+                                                options.costs_folder, options.machine))
+                  .first;
+    costs.push_back(found->second);
+  }
+  return costs;
+}
+
+size_t choose_bytes(uint64_t asked, std::span<const KvShape> shapes, int context_length,
                     const Backend& backend) {
   if (asked > backend.kv_limit()) {
     throw Error(ErrorCode::kInvalidArgument,
@@ -69,9 +97,7 @@ size_t choose_bytes(uint64_t asked, const KvShape& shape, int context_length,
                     std::to_string(backend.kv_limit()) + " bytes of memory");
   }
   if (asked != 0) return asked;
-  const uint64_t token_bytes =
-      2 * static_cast<uint64_t>(shape.n_layers) * static_cast<uint64_t>(shape.n_kv_heads) *
-      static_cast<uint64_t>(shape.head_dim) * kv_element_bytes(shape.format);
+  const uint64_t token_bytes = slab_bytes_of(shapes) / kTileTokens;
   const uint64_t contexts = kDefaultContexts * static_cast<uint64_t>(context_length) * token_bytes;
   return std::max<uint64_t>(std::min(backend.memory_for_kv(), contexts), 64 * token_bytes);
 }
@@ -131,8 +157,7 @@ std::unique_ptr<Engine> assemble_engine(ModelFiles files, std::unique_ptr<Backen
   const ModelConfig& config = parts.files.config;
   parts.context_length = choose_context(options.context_length, config);
   const KvFormat format = choose_format(options.kv_format, *parts.backend);
-  parts.backend->check_kv(format, config.head_dim());
-  const KvShape shape{format, config.n_layers(), config.n_kv_heads(), config.head_dim()};
+  const auto shapes = kv_shapes(config, format, *parts.backend);
   parts.model = std::make_unique<Decoder>(
       load_decoder_weights(parts.files.tensors, config, *parts.backend,
                            open_layout(options.layout_path, *parts.backend), on_progress),
@@ -140,18 +165,13 @@ std::unique_ptr<Engine> assemble_engine(ModelFiles files, std::unique_ptr<Backen
       std::min(kMaxOutputs, options.step_tokens));
   parts.files.tensors.clear();  // files that are not read in place need not stay open
   // Last: KV takes memory that the weights have left.
-  parts.pool = std::make_unique<KvPool>(
-      *parts.backend, shape,
-      choose_bytes(options.kv_bytes, shape, parts.context_length, *parts.backend));
-  if (options.check_invariants) parts.pool->poison_freed_slabs();
+  parts.kv = std::make_unique<KvMemory>(
+      *parts.backend, shapes,
+      choose_bytes(options.kv_bytes, shapes, parts.context_length, *parts.backend));
+  if (options.check_invariants) parts.kv->pool.poison_freed_slabs();
   parts.execute = {choose_grouping(options.grouping), {}};
   if (parts.execute.grouping == Grouping::kAuto)
-    parts.execute.costs = load_attention_costs(*parts.backend, shape.format, shape.head_dim,
-                                               options.costs_folder, options.machine);
-  parts.cache = std::make_unique<KvCache>(
-      *parts.pool, [backend = parts.backend.get(), pool = parts.pool.get()](const KvCopy& copy) {
-        backend->kv_copy({pool->store(), std::span(&copy, 1)});
-      });
+    parts.execute.costs = attention_costs(shapes, *parts.backend, options);
   return std::make_unique<Engine>(std::move(parts), std::move(sink));
 }
 

@@ -24,7 +24,7 @@ Engine::~Engine() {
 
 void Engine::submit(Request request) {
   validate_request(request, config(), context_length());
-  requests_.add(make_active(std::move(request)), [this](ActiveRequest& active) {
+  requests_.add(make_active(std::move(request), context_length()), [this](ActiveRequest& active) {
     // Room for its cancel and, if it pins, for its unpin.
     const size_t n_reserved = active.request.pin != 0 ? 2 : 1;
     mailbox_.post(Submit{&active}, n_reserved);

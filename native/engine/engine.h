@@ -51,8 +51,8 @@ class Engine {
   DeviceDescription device() const { return parts_.backend->device(); }
   /** Why the engine does not run on the preferred device; empty if it does. */
   const std::string& device_note() const { return parts_.device_note; }
-  KvFormat kv_format() const { return parts_.pool->store().format; }
-  size_t kv_bytes_per_token() const { return parts_.pool->slab_bytes() / kTileTokens; }
+  KvFormat kv_format() const { return parts_.kv->pool.stores()[0].layout.k; }
+  size_t kv_bytes_per_token() const { return parts_.kv->pool.slab_bytes() / kTileTokens; }
   int context_length() const { return parts_.context_length; }
   const ModelConfig& config() const { return parts_.model->config(); }
 

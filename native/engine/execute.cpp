@@ -13,24 +13,36 @@ namespace {
 struct StepRows {
   std::vector<int32_t> tokens, output_rows;
   std::vector<KvTarget> targets;
+  std::vector<PlanRow> rows;
   std::vector<PlanSequence> sequences;
+  std::vector<SlabRange> new_slabs;
 
   explicit StepRows(const Step& step) {
+    rows.reserve(static_cast<size_t>(step.n_rows));  // sequences point into it
     for (const auto& entry : step.entries) {
       CHECK(entry.tree.is_path(), "branching trees come with speculation");
-      const Sequence& sequence = *entry.sequence;
-      const int first = sequence.n_computed();
-      sequences.push_back({entry.first_row, entry.tree.size(), first, sequence.slabs});
+      Context& context = *entry.sequence->context;
+      const int first = context.n_computed();
       for (int i = 0; i < entry.tree.size(); i++) {
-        const int index = first + i;
         tokens.push_back(entry.tree.tokens[static_cast<size_t>(i)]);
-        targets.push_back(
-            {sequence.slabs[static_cast<size_t>(index / kTileTokens)], index % kTileTokens, index});
+        targets.push_back(context.target(first + i));
+        rows.push_back({entry.first_row + i, context.position_of(first + i)});
       }
+      const auto n = static_cast<size_t>(entry.tree.size());
+      sequences.push_back({context.parts(), std::span(rows).last(n)});
       for (const int node : entry.output_nodes) output_rows.push_back(entry.first_row + node);
+      context.for_each_list([&](const SlabList& list) {
+        if (const auto unseen = list.unseen()) new_slabs.push_back(*unseen);
+      });
     }
   }
 };
+
+/** The device has the lists of all contexts of the step. */
+void mark_seen(const Step& step) {
+  for (const auto& entry : step.entries)
+    entry.sequence->context->for_each_list([](SlabList& list) { list.mark_seen(); });
+}
 
 /** Whether the host reads the logits, and not only the tokens that were sampled from them. */
 bool wants_logits(const Step& step) {
@@ -40,14 +52,20 @@ bool wants_logits(const Step& step) {
 }
 
 std::vector<AttentionPlan> plan_layers(const StepRows& rows, const ExecuteOptions& options,
-                                       const ModelConfig& c, int parallelism, ReaderTree* readers) {
-  const PlanShape shape{c.n_heads / c.n_kv_heads(), c.n_kv_heads(), parallelism};
+                                       const ModelConfig& config, int parallelism,
+                                       const KvMemory& kv, ReaderTree* readers) {
   std::vector<AttentionPlan> plans;
-  for (const int window : c.windows()) {
-    const PlanOptions how{shape, window, options.grouping, &options.costs};
+  const auto classes = config.classes();
+  for (size_t i = 0; i < classes.size(); i++) {
+    const auto& [window, n_kv_heads, head_dim, n_layers] = classes[i];
+    const PlanOptions how{{config.n_heads / n_kv_heads, n_kv_heads, parallelism},
+                          window,
+                          kv.pool.stores()[i],
+                          options.grouping,
+                          options.costs.empty() ? nullptr : &options.costs[i]};
     ReaderTree tree;
-    plans.push_back(plan_attention(rows.sequences, how, &tree));
-    if (plans.size() == 1 || window == 0) *readers = std::move(tree);
+    plans.push_back(plan_attention(rows.sequences, kv.lists.entries(), how, &tree));
+    if (i == 0 || window == 0) *readers = std::move(tree);
   }
   return plans;
 }
@@ -55,23 +73,26 @@ std::vector<AttentionPlan> plan_layers(const StepRows& rows, const ExecuteOption
 }  // namespace
 
 StepOutcome execute_step(const Step& step, const ExecuteOptions& options, Decoder& model,
-                         Backend& backend, const KvStore& store,
+                         Backend& backend, const KvMemory& kv,
                          const std::function<void()>& meanwhile) {
   const auto start = Clock::now();
   model.weights().check_files();
   StepOutcome outcome;
   const StepRows rows(step);
   const auto plans =
-      plan_layers(rows, options, model.config(), backend.parallelism(), &outcome.readers);
+      plan_layers(rows, options, model.config(), backend.parallelism(), kv, &outcome.readers);
   const SamplePlan plan = plan_samples(step);
   outcome.plan_us = std::chrono::duration<double, std::micro>(Clock::now() - start).count();
-  outcome.output = model.forward({rows.tokens, rows.targets, plans, rows.output_rows}, store);
+  outcome.output = model.forward(
+      {rows.tokens, rows.targets, kv.lists.entries(), rows.new_slabs, plans, rows.output_rows},
+      kv.pool.stores());
   Samples& samples = outcome.samples;
   samples.tokens.resize(plan.rows.size());
   if (plan.wants_top) samples.top.resize(plan.rows.size() * kMaxTopTokens);
   backend.sample({outcome.output.logits, model.config().vocabulary, plan.rows, plan.edits,
                   samples.tokens.data(), plan.wants_top ? samples.top.data() : nullptr});
   backend.start();
+  mark_seen(step);
   if (backend.is_async()) meanwhile();
   backend.wait();
   model.weights().check_files();  // again: if a file has changed, these results must be dropped

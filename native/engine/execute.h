@@ -5,6 +5,7 @@
 
 #include "attention/plan.h"
 #include "engine/outputs.h"
+#include "kv/memory.h"
 #include "model/decoder.h"
 
 namespace cachalot {
@@ -12,7 +13,7 @@ namespace cachalot {
 /** How steps are carried out. */
 struct ExecuteOptions {
   Grouping grouping = Grouping::kAuto;
-  AttentionCosts costs{};
+  std::vector<AttentionCosts> costs{};  // for each class of layers; empty unless they choose
 };
 
 /** The results of a step; the logits are valid until the next step. */
@@ -25,7 +26,7 @@ struct StepOutcome {
 
 /** `meanwhile` is called while the device works, if the backend is async. */
 StepOutcome execute_step(const Step& step, const ExecuteOptions& options, Decoder& model,
-                         Backend& backend, const KvStore& store,
+                         Backend& backend, const KvMemory& kv,
                          const std::function<void()>& meanwhile);
 
 }  // namespace cachalot

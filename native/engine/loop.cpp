@@ -33,10 +33,10 @@ EngineLoop::EngineLoop(const EngineParts& parts, Mailbox& mailbox, OpenRequests&
       requests_(requests),
       reports_(reports),
       sink_(std::move(sink)),
-      scheduler_(*parts.cache, *parts.pool,
+      scheduler_(*parts.kv,
                  {parts.model->max_rows(), parts.model->max_outputs(), parts.options.max_step_ms,
                   parts.options.reuse}),
-      pins_(*parts.cache) {
+      pins_(*parts.kv) {
   publish_stats();
 }
 
@@ -107,7 +107,7 @@ void EngineLoop::handle(const SkipBatchItem& command, StepEvents*) {
     mailbox_.release(end->n_batch_items);
 }
 
-void EngineLoop::handle(const ClearCache&, StepEvents*) { parts_.cache->clear(); }
+void EngineLoop::handle(const ClearCache&, StepEvents*) { parts_.kv->cache.clear(); }
 
 /** Ends pins whose time to live is over and requests whose deadline has passed. */
 void EngineLoop::pass_time(StepEvents* events) {
@@ -138,7 +138,7 @@ void EngineLoop::run_step(StepEvents* events) {
   std::optional<Error> error;
   try {
     outcome = execute_step(step, parts_.execute, *parts_.model, *parts_.backend,
-                           parts_.pool->store(), [this] { deliver(); });
+                           *parts_.kv, [this] { deliver(); });
     const double step_ms = milliseconds(start, Clock::now());
     scheduler_.learn(step, step_ms);
     report(step, *outcome, schedule_us + outcome->plan_us, step_ms);
@@ -151,7 +151,7 @@ void EngineLoop::run_step(StepEvents* events) {
   if (error) fail_step(step, *error, events);
   else settle(step, *outcome, events);
   if (parts_.options.check_invariants) {
-    parts_.cache->check_invariants();
+    parts_.kv->cache.check_invariants();
     scheduler_.check_invariants();
   }
 }
@@ -197,10 +197,9 @@ std::optional<FinishReason> EngineLoop::settle_entry(const StepEntry& entry,
                 "the model computed something that is not a number for this request; its weights "
                 "are probably damaged");
   }
-  const auto reason =
-      accept_outputs(entry, outcome.samples, outcome.output.logits,
-                     parts_.model->config().vocabulary, parts_.context_length, events);
-  parts_.cache->commit(entry.sequence->leaf, entry.tree.tokens);
+  const auto reason = accept_outputs(entry, outcome.samples, outcome.output.logits,
+                                     parts_.model->config().vocabulary, events);
+  parts_.kv->cache.commit(entry.sequence->context->leaf(), entry.tree.tokens);
   return reason;
 }
 
@@ -220,10 +219,13 @@ void EngineLoop::fail_engine(const Error& why, StepEvents* events) noexcept {
 
 /** Ends a request that can never run. */
 void EngineLoop::refuse(Sequence& sequence, StepEvents* events) {
+  const auto& preamble = sequence.key.preamble;
+  const size_t n_before = preamble == nullptr ? 0 : static_cast<size_t>(preamble->n_tokens());
+  const size_t n_needed = n_before + sequence.tokens.size() + 1;
   const Error error(ErrorCode::kKvBudgetExceeded,
-                    "this request needs the KV of " + std::to_string(sequence.tokens.size() + 1) +
+                    "this request needs the KV of " + std::to_string(n_needed) +
                         " tokens, but `kv.bytes` has room for " +
-                        std::to_string(parts_.pool->n_slabs() * kTileTokens) +
+                        std::to_string(parts_.kv->pool.bytes() / parts_.kv->pool.slab_bytes() * kTileTokens) +
                         (pins_.hold_any() ? ", some of it pinned by contexts" : ""));
   finish(sequence, FinishReason::kError, &error, events);
 }
@@ -249,10 +251,10 @@ void EngineLoop::finish(Sequence& sequence, FinishReason reason, const Error* er
 void EngineLoop::keep(const ActiveRequest& active) {
   const Request& request = active.request;
   if (request.kind != RequestKind::kPrefill) return;
-  const auto& tokens = active.sequence.tokens;
+  const auto& [key, tokens] = std::tie(active.sequence.key, active.sequence.tokens);
   if (request.pin != 0 || request.priority != kDefaultPriority || request.ttl_ms != 0)
-    parts_.cache->set_retention(request.name_space, tokens, {request.priority, request.ttl_ms});
-  if (request.pin != 0) pins_.pin(request.pin, request.name_space, tokens, request.ttl_ms);
+    parts_.kv->cache.set_retention(key, tokens, {request.priority, request.ttl_ms});
+  if (request.pin != 0) pins_.pin(request.pin, key, tokens, request.ttl_ms);
 }
 
 /** Demotes the KV of a batch's item that no remaining item shares: it is hardly read again. */
@@ -262,12 +264,12 @@ void EngineLoop::end_batch_item(const ActiveRequest& active) {
   mailbox_.release(end->n_batch_items);
   const Sequence& sequence = active.sequence;
   if (sequence.cached_tokens >= 0)
-    parts_.cache->demote(sequence.key, sequence.tokens, end->n_shared);
+    parts_.kv->cache.demote(sequence.key, sequence.tokens, end->n_shared);
 }
 
 void EngineLoop::report(const Step& step, const StepOutcome& outcome, double host_us,
                         double step_ms) {
-  const uint64_t token_bytes = parts_.pool->slab_bytes() / kTileTokens;
+  const uint64_t token_bytes = parts_.kv->pool.slab_bytes() / kTileTokens;
   StepReport report{counters_.steps,
                     static_cast<int>(step.entries.size()),
                     step.n_decoding,
@@ -283,9 +285,9 @@ void EngineLoop::report(const Step& step, const StepOutcome& outcome, double hos
 void EngineLoop::publish_stats() {
   counters_.running = scheduler_.n_running();
   counters_.waiting = requests_.n_open() - counters_.running;
-  counters_.segments = parts_.cache->n_segments();
-  counters_.kv_bytes_in_use = parts_.pool->bytes_in_use();
-  counters_.kv_bytes = static_cast<uint64_t>(parts_.pool->n_slabs()) * parts_.pool->slab_bytes();
+  counters_.segments = parts_.kv->cache.n_segments();
+  counters_.kv_bytes_in_use = parts_.kv->pool.bytes_in_use();
+  counters_.kv_bytes = parts_.kv->pool.bytes();
   counters_.weight_bytes = static_cast<uint64_t>(parts_.model->weights().resident_bytes());
   reports_.publish(counters_);
 }

@@ -20,7 +20,7 @@ std::vector<std::pair<int32_t, float>> likeliest(const Samples& samples, size_t 
 }
 
 std::optional<FinishReason> accept_token(Sequence* sequence, const Samples& samples, size_t output,
-                                         int context_length, StepEvents* events) {
+                                         StepEvents* events) {
   ActiveRequest& active = *sequence->request;
   const SampledToken& sampled = samples.tokens[output];
   if (sequence->n_generated() == 0) active.first_token = Clock::now();
@@ -30,7 +30,7 @@ std::optional<FinishReason> accept_token(Sequence* sequence, const Samples& samp
   const auto& stops = active.request.stop_tokens;
   if (std::find(stops.begin(), stops.end(), sampled.token) != stops.end())
     return FinishReason::kStop;
-  const bool is_full = static_cast<int>(sequence->tokens.size()) >= context_length;
+  const bool is_full = static_cast<int>(sequence->tokens.size()) >= sequence->max_length;
   if (is_full || sequence->n_generated() >= sequence->demand.max_tokens())
     return FinishReason::kLength;
   return std::nullopt;
@@ -50,7 +50,7 @@ SamplePlan plan_samples(const Step& step) {
     const SamplingOptions& options = sequence.request->request.sampling;
     for (const int node : entry.output_nodes) {
       const int next = sequence.n_computed() + node + 1;  // index of the token to draw
-      SampleRow row = sample_row(options, next);
+      SampleRow row = sample_row(options, sequence.context->position_of(next));
       if (sequence.demand.output() == OutputKind::kLogprob)
         row.forced_token = sequence.tokens[static_cast<size_t>(next)];
       if (options.has_edits()) {
@@ -67,7 +67,7 @@ SamplePlan plan_samples(const Step& step) {
 }
 
 std::optional<FinishReason> accept_outputs(const StepEntry& entry, const Samples& samples,
-                                           const float* logits, int vocabulary, int context_length,
+                                           const float* logits, int vocabulary,
                                            StepEvents* events) {
   Sequence* sequence = entry.sequence;
   Demand& demand = sequence->demand;
@@ -82,7 +82,7 @@ std::optional<FinishReason> accept_outputs(const StepEntry& entry, const Samples
     }
     switch (demand.output()) {
       case OutputKind::kToken:
-        return accept_token(sequence, samples, output, context_length, events);
+        return accept_token(sequence, samples, output, events);
       case OutputKind::kLogprob: values.push_back(sampled.logprob); break;
       case OutputKind::kLogits:
         append_row(logits + output * static_cast<size_t>(vocabulary), vocabulary, demand.n_rows(),
@@ -91,6 +91,7 @@ std::optional<FinishReason> accept_outputs(const StepEntry& entry, const Samples
     }
     demand.deliver();
   }
+  if (sequence->computing != nullptr) return std::nullopt;  // its own text comes later
   const bool is_done = sequence->n_computed() + entry.tree.size() == demand.n_compute();
   return is_done ? std::optional(FinishReason::kDone) : std::nullopt;
 }

@@ -6,7 +6,7 @@
 
 #include "engine/execute.h"
 #include "engine/options.h"
-#include "kv/kv_cache.h"
+#include "kv/memory.h"
 #include "model/model_files.h"
 
 namespace cachalot {
@@ -15,8 +15,7 @@ struct EngineParts {
   ModelFiles files;
   std::unique_ptr<Backend> backend;
   std::unique_ptr<Decoder> model;
-  std::unique_ptr<KvPool> pool;
-  std::unique_ptr<KvCache> cache;
+  std::unique_ptr<KvMemory> kv;
   int context_length;
   EngineOptions options;
   ExecuteOptions execute;

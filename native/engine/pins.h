@@ -5,34 +5,34 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
-#include "kv/kv_cache.h"
+#include "kv/memory.h"
 
 namespace cachalot {
 
 class Pins {
  public:
-  explicit Pins(KvCache& cache) : cache_(cache) {}
+  explicit Pins(KvMemory& kv) : kv_(kv) {}
 
   /** Pins `tokens`, which have just been computed; nothing has been evicted since. `ttl_ms`: how
    * long they stay pinned after the last use; 0: until `unpin`. */
-  void pin(uint64_t pin, const std::string& key, std::span<const int32_t> tokens, int64_t ttl_ms) {
-    pins_[pin] = {cache_.pin(key, tokens), ttl_ms};
+  void pin(uint64_t pin, const TreeKey& key, std::span<const int32_t> tokens, int64_t ttl_ms) {
+    pins_[pin] = {kv_.cache.pin(key, tokens), hold_preamble(key), ttl_ms};
   }
   /** The context's KV becomes ordinary cache. False if there is no such pin. */
   bool unpin(uint64_t pin) {
-    const auto pinned = pins_.extract(pin);
+    auto pinned = pins_.extract(pin);
     if (pinned.empty()) return false;
-    cache_.unpin(pinned.mapped().segment);
+    release(&pinned.mapped());
     return true;
   }
   /** Unpins the KV of pins whose time to live is over; their numbers stay known. */
   void expire(int64_t now_ms) {
     for (auto& [pin, pinned] : pins_) {
-      auto& [segment, ttl_ms] = pinned;
+      const auto& [segment, preamble, ttl_ms] = pinned;
       if (segment == nullptr || ttl_ms == 0 || segment->worth.used_ms + ttl_ms > now_ms) continue;
-      cache_.unpin(segment);
-      segment = nullptr;
+      release(&pinned);
     }
   }
   /** Whether any KV is pinned. */
@@ -43,11 +43,27 @@ class Pins {
 
  private:
   struct Pin {
-    KvSegment* segment;  // null for less than a slab, and after the time to live
+    KvSegment* segment;      // null for less than a slab, and after the time to live
+    HeldPreamble* preamble;  // what stands before it; null: nothing
     int64_t ttl_ms;
   };
 
-  KvCache& cache_;
+  /** A part that cannot be held, because there is no memory, is computed again when it is needed.
+   */
+  HeldPreamble* hold_preamble(const TreeKey& key) {
+    if (key.preamble == nullptr) return nullptr;
+    HeldPreamble* preamble = kv_.preambles.use(key);
+    for (size_t i = 0; i < key.preamble->parts.size(); i++) {
+      if (!preamble->holds(i)) kv_.preambles.hold(preamble, i);
+    }
+    return preamble;
+  }
+  void release(Pin* pin) {
+    kv_.cache.unpin(std::exchange(pin->segment, nullptr));
+    if (pin->preamble != nullptr) kv_.preambles.leave(std::exchange(pin->preamble, nullptr));
+  }
+
+  KvMemory& kv_;
   std::map<uint64_t, Pin> pins_;
 };
 

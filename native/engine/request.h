@@ -17,11 +17,25 @@ enum class RequestKind {
   kPrefill,   // compute the KV, and nothing else
 };
 
+struct RequestPart;
+/** Parts that stand before a text. */
+struct RequestPreamble {
+  std::vector<RequestPart> parts;
+  int position = 0;  // the logical position of the text's first token
+};
+/** Tokens [first, tokens.size()) of a text that need not be stored, moved by `shift`. */
+struct RequestPart {
+  std::vector<int32_t> tokens;
+  int first = 0, shift = 0;
+  RequestPreamble under;  // where the text stands by itself
+};
+
 struct Request {
   uint64_t id = 0;
   RequestKind kind = RequestKind::kGenerate;
   std::string name_space;  // requests of different namespaces share nothing
   std::vector<int32_t> tokens;
+  RequestPreamble preamble;  // what stands before the tokens
   int max_tokens = 0;
   SamplingOptions sampling;
   std::vector<int32_t> stop_tokens;

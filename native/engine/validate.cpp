@@ -21,14 +21,7 @@ void expect(bool holds, const char* expected) {
 
 [[noreturn]] void fail(ErrorCode code, const std::string& message) { throw Error(code, message); }
 
-void check_tokens(const Request& request, int vocabulary) {
-  for (const int32_t token : request.tokens) {
-    if (token < 0 || token >= vocabulary) {
-      fail(ErrorCode::kInvalidArgument, "token " + std::to_string(token) +
-                                            " is not in the vocabulary of " +
-                                            std::to_string(vocabulary));
-    }
-  }
+void check_bias(const Request& request, int vocabulary) {
   for (const auto& [token, bias] : request.sampling.bias) {
     if (token < 0 || token >= vocabulary)
       fail(ErrorCode::kInvalidArgument, "`logitBias` names the token " + std::to_string(token) +
@@ -77,17 +70,29 @@ void check_rows(const Request& request, int vocabulary) {
 
 }  // namespace
 
+void check_tokens(std::span<const int32_t> tokens, int vocabulary) {
+  for (const int32_t token : tokens) {
+    if (token < 0 || token >= vocabulary) {
+      fail(ErrorCode::kInvalidArgument, "token " + std::to_string(token) +
+                                            " is not in the vocabulary of " +
+                                            std::to_string(vocabulary));
+    }
+  }
+}
+
 void validate_request(const Request& request, const ModelConfig& config, int context_length) {
   if (request.tokens.empty())
     fail(ErrorCode::kInvalidArgument, "the prompt is empty: it must hold at least one token");
-  check_tokens(request, config.vocabulary);
+  check_tokens(request.tokens, config.vocabulary);
+  check_bias(request, config.vocabulary);
   check_ranges(request);
   const int n = static_cast<int>(std::min<size_t>(request.tokens.size(), INT32_MAX));
-  const int room = request.kind == RequestKind::kGenerate ? context_length - 1 : context_length;
-  if (n > room) {
+  const int room = validate_preamble(request.preamble, config.vocabulary, context_length);
+  if (n > room - (request.kind == RequestKind::kGenerate ? 1 : 0)) {
+    const char* where = room < context_length ? " after its preamble" : "";
     fail(ErrorCode::kContextOverflow,
          "the prompt has " + std::to_string(n) + " tokens, but the context holds " +
-             std::to_string(context_length) + "; shorten it" +
+             std::to_string(room) + where + "; shorten it" +
              (context_length < config.context_length ? " or raise `contextLength`" : ""));
   }
   if (request.kind == RequestKind::kScore && n < 2)

@@ -13,6 +13,14 @@ namespace cachalot {
 /** Throws invalid_argument or context_overflow. */
 void validate_request(const Request& request, const ModelConfig& config, int context_length);
 
+/** How many tokens there is room for below a request's preamble, or below a part's. Throws
+ * invalid_argument if it cannot stand before them, and context_overflow if one of its texts does
+ * not fit into a context. */
+int validate_preamble(const RequestPreamble& preamble, int vocabulary, int context_length);
+
+/** Throws invalid_argument unless all tokens are in the vocabulary. */
+void check_tokens(std::span<const int32_t> tokens, int vocabulary);
+
 /** The same for options. */
 void validate_options(const EngineOptions& options);
 

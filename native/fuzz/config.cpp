@@ -17,8 +17,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   try {
     const ModelConfig config = read_hub_config(parse_json({data, size}), tensors);
     // A configuration that has passed the checks can be computed with.
-    if (config.n_heads % config.n_kv_heads() != 0 || config.rope.dims > config.head_dim())
-      __builtin_trap();
+    for (const LayerConfig& layer : config.layers) {
+      if (config.n_heads % layer.n_kv_heads != 0 || config.rope.dims > layer.head_dim)
+        __builtin_trap();
+    }
     for (const double frequency : rope_frequencies(config.rope)) {
       if (!std::isfinite(frequency)) __builtin_trap();
     }

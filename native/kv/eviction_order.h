@@ -2,7 +2,7 @@
 // time to live is over come first, then the lowest priority, then the lowest value, then the least
 // recently used. The value is GreedyDual-Size-Frequency's (Cherkasova 1998): L + hits * cost /
 // size. L is the value of the last victim, so leaves that are not used age. The cost of a token is
-// the work to compute it again, which grows with its index in the context.
+// the work to compute it again, which grows with its position in the context.
 #pragma once
 
 #include <algorithm>
@@ -68,7 +68,7 @@ class EvictionOrder {
   static constexpr double kAttentionTokens = 8192;
 
   static double cost_per_token(const KvSegment& segment) {
-    return 1 + segment.begin / kAttentionTokens;
+    return 1 + segment.position / kAttentionTokens;
   }
   static Key key(KvSegment* segment) {
     const Worth& worth = segment->worth;

@@ -11,7 +11,12 @@ namespace cachalot {
 KvCache::KvCache(KvPool& pool, std::function<void(const KvCopy&)> copy)
     : pool_(pool), copy_(std::move(copy)) {}
 
-int KvCache::match(const std::string& key, std::span<const int32_t> tokens) const {
+int64_t KvCache::available_bytes() const {
+  return static_cast<int64_t>(pool_.bytes()) -
+         int64_t{references_.n_held()} * static_cast<int64_t>(pool_.slab_bytes());
+}
+
+int KvCache::match(const TreeKey& key, std::span<const int32_t> tokens) const {
   KvSegment* root = tree_.find_root(key);
   return root == nullptr ? 0 : RadixTree::match(root, tokens).end();
 }
@@ -25,7 +30,7 @@ KvSegment* KvCache::add_leaf(KvSegment* parent) {
   return leaf;
 }
 
-KvSegment* KvCache::open(const std::string& key, std::span<const int32_t> tokens) {
+KvSegment* KvCache::open(const TreeKey& key, std::span<const int32_t> tokens) {
   RadixTree::Match match = RadixTree::match(tree_.root(key), tokens);
   const auto touch = [&](KvSegment* used) {
     references_.update(used, [&] { references_.order().touch(used, true); });
@@ -56,12 +61,12 @@ void KvCache::copy_tail(KvSegment* leaf, KvSegment* source, int n) {
   references_.drop(source);
   if (!slab) return;
   references_.add_slab(leaf, *slab);
-  copy_({source->slabs[0], *slab, n});
+  copy_({source->slabs[0], *slab, 0, n});
   leaf->tokens.assign(source->tokens.begin(), source->tokens.begin() + n);
 }
 
 std::optional<uint32_t> KvCache::allocate_slab() {
-  while (pool_.n_free() == 0) {
+  while (pool_.is_full()) {
     if (!evict_one()) return std::nullopt;
   }
   return pool_.allocate();
@@ -132,13 +137,17 @@ void KvCache::remove(KvSegment* segment) {
   else references_.update(parent, [&] { tree_.erase(segment); });
 }
 
-KvSegment* KvCache::pin(const std::string& key, std::span<const int32_t> tokens) {
+KvSegment* KvCache::pin(const TreeKey& key, std::span<const int32_t> tokens) {
   const auto whole =
       tokens.first(static_cast<size_t>(whole_slab_tokens(static_cast<int>(tokens.size()))));
   if (whole.empty()) return nullptr;
   const RadixTree::Match match = RadixTree::match(tree_.root(key), whole);
   CHECK(match.end() == static_cast<int>(whole.size()), "tokens are stored before they are pinned");
   KvSegment* segment = match.n_child == 0 ? match.node : tree_.split(match.child, match.n_child);
+  return pin(segment);
+}
+
+KvSegment* KvCache::pin(KvSegment* segment) {
   segment->n_pins++;
   references_.retain(segment);
   return segment;
@@ -151,8 +160,62 @@ void KvCache::unpin(KvSegment* segment) {
   references_.drop(segment);
 }
 
+KvCache::Hold KvCache::hold(const TreeKey& key, std::span<const int32_t> tokens, int first,
+                            HeldRange* range) {
+  KvSegment* root = tree_.find_root(key);
+  const auto n = static_cast<int>(tokens.size());
+  if (root == nullptr) return Hold::kMissing;
+  RadixTree::Match match = RadixTree::match(root, tokens);
+  if (match.end() < n) return Hold::kMissing;
+  const int n_whole = whole_slab_tokens(match.n_child);
+  if (n_whole > 0) match.node = tree_.split(match.child, n_whole);
+  match.n_child -= n_whole;
+  if (match.n_child == 0) match.child = nullptr;
+  if (match.node != root) range->pinned = pin(match.node);
+  KvSegment* source = match.child;
+  if (source != nullptr) references_.retain(source);  // the copies' slabs must not evict it
+  const bool is_done = copy_edges(match, first, range);
+  if (source != nullptr) references_.drop(source);
+  if (is_done) return Hold::kHeld;
+  let_go(range);
+  return Hold::kNoMemory;
+}
+
+/** Lists the slabs of a stored text from the one with token `first` on, with copies of those that
+ * the range fills in part. False if there is no memory. */
+bool KvCache::copy_edges(const RadixTree::Match& match, int first, HeldRange* range) {
+  const int end = match.end();
+  range->slabs = context_slabs(match.node);
+  if (match.child != nullptr)
+    range->slabs.insert(range->slabs.end(), match.child->slabs.begin(),
+                        match.child->slabs.begin() + slabs_for(match.n_child));
+  range->slabs.erase(range->slabs.begin(), range->slabs.begin() + first / kTileTokens);
+  const int origin = whole_slab_tokens(first);
+  for (size_t i = 0; i < range->slabs.size(); i++) {
+    const int begin = origin + static_cast<int>(i) * kTileTokens;
+    const int first_slot = std::max(0, first - begin), end_slot = std::min(end - begin, kTileTokens);
+    if (end_slot - first_slot == kTileTokens) continue;
+    const auto slab = allocate_slab();
+    if (!slab) return false;
+    references_.add_copy();
+    range->copies.push_back(*slab);
+    copy_({range->slabs[i], *slab, first_slot, end_slot});
+    range->slabs[i] = *slab;
+  }
+  return true;
+}
+
+void KvCache::let_go(HeldRange* range) {
+  for (const uint32_t slab : range->copies) {
+    pool_.free(slab);
+    references_.remove_copy();
+  }
+  unpin(range->pinned);
+  *range = {};
+}
+
 /** If several requests name one segment, the highest priority and the longest time win. */
-void KvCache::set_retention(const std::string& key, std::span<const int32_t> tokens,
+void KvCache::set_retention(const TreeKey& key, std::span<const int32_t> tokens,
                             const Retention& retention) {
   KvSegment* root = tree_.find_root(key);
   if (root == nullptr) return;
@@ -175,7 +238,7 @@ void KvCache::set_retention(const std::string& key, std::span<const int32_t> tok
 }
 
 /** Skips segments that have a reference, and those that a request wants kept. */
-void KvCache::demote(const std::string& key, std::span<const int32_t> tokens, int keep) {
+void KvCache::demote(const TreeKey& key, std::span<const int32_t> tokens, int keep) {
   KvSegment* root = tree_.find_root(key);
   if (root == nullptr) return;
   const RadixTree::Match match = RadixTree::match(root, tokens);
@@ -206,16 +269,17 @@ void KvCache::clear() {
   }
 }
 
-int KvCache::n_available_beside(const std::string& key, std::span<const int32_t> tokens) const {
+int64_t KvCache::available_bytes_of(const TreeKey& key, std::span<const int32_t> tokens) const {
   KvSegment* root = tree_.find_root(key);
-  if (root == nullptr) return n_available();
+  if (root == nullptr) return 0;
   const RadixTree::Match match = RadixTree::match(root, tokens);
-  int available = n_available();
-  if (match.child != nullptr && match.child->ref_count == 0) available -= slabs_for(match.n_child);
+  size_t n_slabs = 0;
+  if (match.child != nullptr && match.child->ref_count == 0)
+    n_slabs += static_cast<size_t>(slabs_for(match.n_child));
   for (const KvSegment* used = match.node; used != nullptr && used->ref_count == 0;
        used = used->parent)
-    available -= static_cast<int>(used->slabs.size());
-  return available;
+    n_slabs += used->slabs.size();
+  return static_cast<int64_t>(n_slabs * pool_.slab_bytes());
 }
 
 int KvCache::n_writers() const {
@@ -246,8 +310,9 @@ void KvCache::check_invariants() const {
         segment.n_pins == 0 || (segment.n_writers == 0 && segment.tokens.size() % kTileTokens == 0),
         "a pinned segment is sealed and holds whole slabs");
   });
-  CHECK(n_held == references_.n_held(), "held slabs are counted along");
-  CHECK(static_cast<int>(n_slabs) == pool_.n_slabs() - pool_.n_free(),
+  CHECK(n_held + references_.n_copies() == references_.n_held(), "held slabs are counted along");
+  n_slabs += static_cast<size_t>(references_.n_copies());
+  CHECK(n_slabs * pool_.slab_bytes() == pool_.bytes_in_use(),
         "every allocated slab has one owner");
 }
 

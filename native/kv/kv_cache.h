@@ -6,6 +6,7 @@
 //
 // Slabs change hands in these places:
 //   pool -> leaf           reserve, and open (the slab that the tail of a match is copied into)
+//   pool -> HeldRange      hold (copies of slabs), and back: let_go
 //   segment -> upper part  RadixTree::split: no slab moves in memory
 //   segment -> pool        free_slabs, called by release (slabs reserved and not used), discard,
 //                          evict_one and clear, and for text that is stored twice
@@ -14,7 +15,6 @@
 #include <functional>
 #include <optional>
 #include <span>
-#include <string>
 
 #include "backend/params.h"
 #include "kv/pool.h"
@@ -29,11 +29,11 @@ class KvCache {
   KvCache(KvPool& pool, std::function<void(const KvCopy&)> copy);
 
   /** How many of `tokens` are stored under `key`. Changes nothing. */
-  int match(const std::string& key, std::span<const int32_t> tokens) const;
+  int match(const TreeKey& key, std::span<const int32_t> tokens) const;
 
   /** Opens a leaf for a sequence that begins with `tokens`. Its context, leaf->end() tokens, is the
    * longest stored prefix of `tokens`. The leaf stays until `release` or `discard`. */
-  KvSegment* open(const std::string& key, std::span<const int32_t> tokens);
+  KvSegment* open(const TreeKey& key, std::span<const int32_t> tokens);
 
   /** Makes room for n more tokens at the end of an open leaf, evicting if need be. Returns
    * false, and changes nothing for the leaf, if there is no memory. */
@@ -47,29 +47,42 @@ class KvCache {
 
   /** Keeps the whole slabs of `tokens`, which must be stored, until `unpin` is called as often. The
    * rest, at most 31 tokens, stays ordinary cache. Null for fewer than 32 tokens. */
-  KvSegment* pin(const std::string& key, std::span<const int32_t> tokens);
+  KvSegment* pin(const TreeKey& key, std::span<const int32_t> tokens);
   /** Null is allowed. */
   void unpin(KvSegment* segment);
+
+  /** A range of a stored text that is read in place, as long as it is held. */
+  struct HeldRange {
+    std::vector<uint32_t> slabs;   // one for every 32 tokens, from the one that holds the first
+    std::vector<uint32_t> copies;  // those of them that are copies: where the range begins or ends
+                                   // inside a slab, with zeros outside of it
+    KvSegment* pinned = nullptr;   // keeps the others
+  };
+  enum class Hold { kHeld, kMissing, kNoMemory };
+  /** Holds tokens [first, tokens.size()) of a text. If they are not all stored, or there is no
+   * memory for the copies, changes nothing. */
+  Hold hold(const TreeKey& key, std::span<const int32_t> tokens, int first, HeldRange* range);
+  void let_go(HeldRange* range);
 
   /** How long, and with which priority, stored tokens are kept. */
   struct Retention {
     int priority = kDefaultPriority;
     int64_t ttl_ms = 0;  // after the last use; 0: as long as there is room
   };
-  void set_retention(const std::string& key, std::span<const int32_t> tokens,
+  void set_retention(const TreeKey& key, std::span<const int32_t> tokens,
                      const Retention& retention);
   /** Nobody is expected to read the stored KV of `tokens` beyond the first `keep`, so it is evicted
    * first. */
-  void demote(const std::string& key, std::span<const int32_t> tokens, int keep);
+  void demote(const TreeKey& key, std::span<const int32_t> tokens, int keep);
   /** From now on evicts the least recently used leaf, whatever its worth. For comparison. */
   void use_lru() { references_.order().use_lru(); }
   /** Sets the clock, in milliseconds, which only goes forward: times to live may end. */
   void set_time(int64_t now_ms) { references_.order().set_time(now_ms); }
 
-  /** Slabs that are available: free ones, and those of segments that nothing references. */
-  int n_available() const { return pool_.n_slabs() - references_.n_held(); }
-  /** The same, if a sequence that begins with `tokens` held the stored KV of them. */
-  int n_available_beside(const std::string& key, std::span<const int32_t> tokens) const;
+  /** Bytes that are available: free ones, and those of segments that nothing references. */
+  int64_t available_bytes() const;
+  /** Those of the available bytes that hold the stored KV of `tokens`. */
+  int64_t available_bytes_of(const TreeKey& key, std::span<const int32_t> tokens) const;
   int n_segments() const { return tree_.n_segments(); }
   int n_writers() const;
   /** Evicts everything that nothing references. */
@@ -80,7 +93,9 @@ class KvCache {
 
  private:
   KvSegment* add_leaf(KvSegment* parent);
+  KvSegment* pin(KvSegment* segment);
   void copy_tail(KvSegment* leaf, KvSegment* source, int n);
+  bool copy_edges(const RadixTree::Match& match, int first, HeldRange* range);
   std::optional<uint32_t> allocate_slab();
   bool evict_one();
   void free_slabs(KvSegment* segment, size_t keep);

@@ -10,31 +10,39 @@ namespace cachalot {
 namespace {
 
 constexpr size_t kWarmBytes = size_t{64} << 20;  // free memory kept for the next requests
-constexpr size_t kMaxUnits = size_t{1} << 32;    // the reach of a 32-bit address
+constexpr size_t kMaxBytes = (size_t{1} << 32) * kKvAddressUnit;  // the reach of an address
 
 }  // namespace
 
-KvPool::KvPool(Backend& backend, const KvShape& shape, size_t bytes) {
-  const uint32_t block_units = kv_block_units(shape.format, shape.head_dim);
-  slab_units_ =
-      static_cast<size_t>(shape.n_layers) * static_cast<size_t>(shape.n_kv_heads) * block_units;
-  slab_bytes_ = slab_units_ * kKvAddressUnit;
+size_t slab_bytes_of(std::span<const KvShape> classes) {
+  size_t bytes = 0;
+  for (const auto& [layout, n_layers, n_kv_heads] : classes)
+    bytes += static_cast<size_t>(n_layers) * static_cast<size_t>(n_kv_heads) * kv_block_bytes(layout);
+  return bytes;
+}
+
+KvPool::KvPool(Backend& backend, std::span<const KvShape> classes, size_t bytes)
+    : slab_bytes_(slab_bytes_of(classes)) {
   if (bytes < slab_bytes_) {
     throw Error(ErrorCode::kKvBudgetExceeded, "`kv.bytes` is " + std::to_string(bytes) +
                                                   ", but the KV of 32 tokens needs " +
                                                   std::to_string(slab_bytes_));
   }
-  n_slabs_ = static_cast<int>(std::min(bytes / slab_bytes_, kMaxUnits / slab_units_));
-  buffer_ = backend.allocate(static_cast<size_t>(n_slabs_) * slab_bytes_);
-  store_ = {buffer_->data(),  shape.format,   shape.n_layers,
-            shape.n_kv_heads, shape.head_dim, block_units};
+  n_slabs_ = static_cast<int>(std::min(bytes / slab_bytes_, kMaxBytes / slab_bytes_));
+  buffer_ = backend.allocate(this->bytes());
+  uint8_t* base = buffer_->data();
+  for (size_t i = 0; i < classes.size(); i++) {
+    const auto& [layout, n_layers, n_kv_heads] = classes[i];
+    stores_.push_back({base, layout, n_layers, n_kv_heads});
+    base += slab_bytes_of(classes.subspan(i, 1));
+  }
   // So that freeing a slab needs no memory.
   warm_.reserve(static_cast<size_t>(n_slabs_));
   cold_.reserve(static_cast<size_t>(n_slabs_));
 }
 
 std::optional<uint32_t> KvPool::allocate() {
-  if (n_allocated_ == n_slabs_) return std::nullopt;
+  if (is_full()) return std::nullopt;
   n_allocated_++;
   for (auto* list : {&warm_, &cold_}) {
     if (list->empty()) continue;

@@ -1,29 +1,33 @@
 // The memory of keys and values: one mapped region, cut into slabs. A slab holds the blocks of all
-// layers and KV heads for 32 consecutive tokens. A slab that was freed last is allocated first,
-// because its pages are warm; beyond a reserve, memory of free slabs goes back to the system.
+// layers and KV heads for 32 consecutive tokens, one class of layers after the other. A slab that
+// was freed last is allocated first, because its pages are warm; beyond a reserve, memory of free
+// slabs goes back to the system.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "backend/backend.h"
 
 namespace cachalot {
 
-/** The shape of the KV that a pool stores per token. */
+/** Layers whose KV has one shape. */
 struct KvShape {
-  KvFormat format;
-  int n_layers, n_kv_heads, head_dim;
+  KvLayout layout;
+  int n_layers, n_kv_heads;
 };
+
+/** Bytes of a slab: the KV of 32 tokens. */
+size_t slab_bytes_of(std::span<const KvShape> classes);
 
 class KvPool {
  public:
   /** Reserves `bytes` (at least one slab) of the backend's memory; pages are committed on first
-   * use.
-   */
-  KvPool(Backend& backend, const KvShape& shape, size_t bytes);
+   * use. `classes`: of the model's layers. */
+  KvPool(Backend& backend, std::span<const KvShape> classes, size_t bytes);
 
   /** The address of a free slab, or nothing when the pool is full. */
   std::optional<uint32_t> allocate();
@@ -34,20 +38,21 @@ class KvPool {
   /** Slabs that have been allocated and freed again. */
   std::vector<uint32_t> free_slabs() const;
 
-  const KvStore& store() const { return store_; }
+  /** Where each class of layers has its blocks. */
+  std::span<const KvStore> stores() const { return stores_; }
   size_t slab_bytes() const { return slab_bytes_; }
-  int n_slabs() const { return n_slabs_; }
-  int n_free() const { return n_slabs_ - n_allocated_; }
+  size_t bytes() const { return static_cast<size_t>(n_slabs_) * slab_bytes_; }
   size_t bytes_in_use() const { return static_cast<size_t>(n_allocated_) * slab_bytes_; }
+  bool is_full() const { return n_allocated_ == n_slabs_; }
 
  private:
   uint32_t address(int index) const {
-    return static_cast<uint32_t>(static_cast<size_t>(index) * slab_units_);
+    return static_cast<uint32_t>(static_cast<size_t>(index) * (slab_bytes_ / kKvAddressUnit));
   }
 
   std::unique_ptr<Buffer> buffer_;
-  KvStore store_{};
-  size_t slab_units_, slab_bytes_;
+  std::vector<KvStore> stores_;
+  size_t slab_bytes_;
   int n_slabs_;
   int n_allocated_ = 0;
   bool poisons_ = false;

@@ -22,14 +22,16 @@ RadixTree::~RadixTree() {
   }
 }
 
-KvSegment* RadixTree::find_root(const std::string& key) const {
+KvSegment* RadixTree::find_root(const TreeKey& key) const {
   const auto found = roots_.find(key);
   return found == roots_.end() ? nullptr : found->second.get();
 }
 
-KvSegment* RadixTree::root(const std::string& key) {
+KvSegment* RadixTree::root(const TreeKey& key) {
   if (KvSegment* found = find_root(key)) return found;
-  return roots_.emplace(key, std::make_unique<KvSegment>()).first->second.get();
+  auto root = std::make_unique<KvSegment>();
+  root->position = first_position(key.preamble);
+  return roots_.emplace(key, std::move(root)).first->second.get();
 }
 
 // Sequences that compute the same text at the same time are siblings that begin alike while they
@@ -58,6 +60,7 @@ KvSegment* RadixTree::insert(KvSegment* parent) {
   auto leaf = std::make_unique<KvSegment>();
   leaf->parent = parent;
   leaf->begin = parent->end();
+  leaf->position = parent->position + static_cast<int>(parent->tokens.size());
   parent->children.push_back(std::move(leaf));
   n_segments_++;
   return parent->children.back().get();
@@ -75,6 +78,7 @@ KvSegment* RadixTree::split(KvSegment* segment, int n_tokens) {
   const auto n_slabs = static_cast<std::ptrdiff_t>(n_tokens / kTileTokens);
   upper->parent = parent;
   upper->begin = segment->begin;
+  upper->position = segment->position;
   upper->worth = segment->worth;
   upper->ref_count = segment->ref_count > 0 ? 1 : 0;
   upper->tokens.assign(segment->tokens.begin(), segment->tokens.begin() + n_tokens);
@@ -83,6 +87,7 @@ KvSegment* RadixTree::split(KvSegment* segment, int n_tokens) {
   segment->tokens.erase(segment->tokens.begin(), segment->tokens.begin() + n_tokens);
   segment->slabs.erase(segment->slabs.begin(), segment->slabs.begin() + n_slabs);
   segment->begin += n_tokens;
+  segment->position += n_tokens;
   segment->parent = upper.get();
   n_segments_++;
   upper->children.push_back(std::move(*own));
@@ -112,7 +117,8 @@ void RadixTree::check_invariants() const {
     CHECK(segment.children.empty() || segment.tokens.size() % kTileTokens == 0,
           "only a leaf ends inside a slab");
     for (const auto& child : segment.children) {
-      CHECK(child->parent == &segment && child->begin == segment.end(),
+      CHECK(child->parent == &segment && child->begin == segment.end() &&
+                child->position - child->begin == segment.position - segment.begin,
             "children continue their parent");
     }
   });

@@ -6,9 +6,9 @@
 #include <map>
 #include <memory>
 #include <span>
-#include <string>
 
 #include "kv/segment.h"
+#include "kv/tree_key.h"
 
 namespace cachalot {
 
@@ -32,9 +32,9 @@ class RadixTree {
   RadixTree& operator=(const RadixTree&) = delete;
 
   /** The root of `key`, or null if nothing is stored under it. */
-  KvSegment* find_root(const std::string& key) const;
+  KvSegment* find_root(const TreeKey& key) const;
   /** The same, made if there is none. */
-  KvSegment* root(const std::string& key);
+  KvSegment* root(const TreeKey& key);
 
   /** The longest stored prefix of `tokens` below `root`. Changes nothing. */
   static Match match(KvSegment* root, std::span<const int32_t> tokens);
@@ -61,7 +61,7 @@ class RadixTree {
   void check_invariants() const;
 
  private:
-  std::map<std::string, std::unique_ptr<KvSegment>> roots_;
+  std::map<TreeKey, std::unique_ptr<KvSegment>> roots_;
   int n_segments_ = 0;
 };
 

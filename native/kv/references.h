@@ -1,6 +1,7 @@
 // Counts the references to segments: writers, pins, and children that are referenced. Keeps two
 // things true: the segments that may be evicted are those that are cache (leaves without a
-// reference), and n_held is the number of slabs of segments that have a reference.
+// reference), and n_held is the number of slabs that something holds: those of segments that have a
+// reference, and copies that no segment owns.
 #pragma once
 
 #include "kv/eviction_order.h"
@@ -48,12 +49,17 @@ class References {
     return slab;
   }
 
-  int n_held() const { return n_held_; }
+  /** A slab that no segment owns is held from now on, or no longer. */
+  void add_copy() { n_copies_++; }
+  void remove_copy() { n_copies_--; }
+
+  int n_held() const { return n_held_ + n_copies_; }
+  int n_copies() const { return n_copies_; }
   EvictionOrder& order() { return order_; }
 
  private:
   EvictionOrder order_;
-  int n_held_ = 0;
+  int n_held_ = 0, n_copies_ = 0;
 };
 
 }  // namespace cachalot

@@ -30,7 +30,8 @@ struct Worth {
 struct KvSegment {
   KvSegment* parent = nullptr;  // null for a root; a parent owns its children
   std::vector<std::unique_ptr<KvSegment>> children;
-  int begin = 0;                // context index and logical position of the first token
+  int begin = 0;                // index of the first token in the texts below the root
+  int position = 0;             // logical position of the first token; the others follow
   std::vector<int32_t> tokens;  // those whose KV has been computed
   std::vector<uint32_t> slabs;  // addresses in the pool, one per 32 tokens; some may be reserved
   int n_writers = 0;            // 1 while a sequence appends here: the segment is open

@@ -18,13 +18,43 @@ void require(bool holds, const std::string& expected) {
 
 }  // namespace
 
-std::vector<int> ModelConfig::windows() const {
-  std::vector<int> distinct;
-  for (const auto& layer : layers) {
-    if (std::find(distinct.begin(), distinct.end(), layer.window) == distinct.end())
-      distinct.push_back(layer.window);
+int ModelConfig::query_width() const { return n_heads * largest_head_dim(); }
+
+int ModelConfig::key_width() const {
+  int widest = 0;
+  for (const auto& layer : layers) widest = std::max(widest, layer.n_kv_heads * layer.head_dim);
+  return widest;
+}
+
+int ModelConfig::largest_head_dim() const {
+  int size = 0;
+  for (const auto& layer : layers) size = std::max(size, layer.head_dim);
+  return size;
+}
+
+std::vector<LayerClass> ModelConfig::classes() const {
+  std::vector<LayerClass> classes;
+  const auto places = this->places();
+  for (size_t i = 0; i < layers.size(); i++) {
+    const auto& [n_kv_heads, head_dim, window] = layers[i];
+    if (places[i].index == 0) classes.push_back({window, n_kv_heads, head_dim, 0});
+    classes[static_cast<size_t>(places[i].layer_class)].n_layers++;
   }
-  return distinct;
+  return classes;
+}
+
+std::vector<LayerPlace> ModelConfig::places() const {
+  std::vector<LayerPlace> places;
+  std::vector<std::pair<LayerConfig, int>> seen;  // each class's first layer, and its size
+  for (const auto& layer : layers) {
+    auto found = std::find_if(seen.begin(), seen.end(), [&](const auto& one) {
+      const auto& [n_kv_heads, head_dim, window] = one.first;
+      return n_kv_heads == layer.n_kv_heads && head_dim == layer.head_dim && window == layer.window;
+    });
+    if (found == seen.end()) found = seen.insert(seen.end(), {layer, 0});
+    places.push_back({static_cast<int>(found - seen.begin()), found->second++});
+  }
+  return places;
 }
 
 void check_config(ModelConfig* config, int n_kv_heads, int head_dim, int n_layers,

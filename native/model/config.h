@@ -10,11 +10,22 @@
 
 namespace cachalot {
 
-/** The numbers that may differ between layers; one plan is made per distinct attention class. */
+/** The numbers that may differ between layers. */
 struct LayerConfig {
   int n_kv_heads;  // G
   int head_dim;    // D, of K and V
   int window = 0;  // the tokens that one reads, itself included (Mistral); 0: all before it
+};
+
+/** Layers that read the same keys of every context, in blocks of one shape. */
+struct LayerClass {
+  int window;
+  int n_kv_heads, head_dim;
+  int n_layers;
+};
+/** Layer `index` of a class. */
+struct LayerPlace {
+  int layer_class, index;
 };
 
 struct ModelConfig {
@@ -32,10 +43,15 @@ struct ModelConfig {
   std::vector<LayerConfig> layers;
 
   int n_layers() const { return static_cast<int>(layers.size()); }
-  int head_dim() const { return layers[0].head_dim; }
-  int n_kv_heads() const { return layers[0].n_kv_heads; }
-  /** The distinct windows of its layers: one attention plan is made for each. */
-  std::vector<int> windows() const;
+  /** The widest of its layers' queries, H D, and keys, G D. */
+  int query_width() const;
+  int key_width() const;
+  int largest_head_dim() const;
+  /** The classes of its layers, in the order of their first layers: one attention plan is made for
+   * each. */
+  std::vector<LayerClass> classes() const;
+  /** The class of each layer, and its place there. */
+  std::vector<LayerPlace> places() const;
 };
 
 /** From GGUF metadata. Throws unsupported_architecture, model_missing_key or model_bad_value. */

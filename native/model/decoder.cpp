@@ -8,18 +8,13 @@
 
 namespace cachalot {
 
-namespace {
-
-constexpr int kAngleStep = 1024;  // positions by which the table of angles grows
-
-}  // namespace
-
-ForwardOutput Decoder::forward(const ForwardInput& input, const KvStore& store) {
+ForwardOutput Decoder::forward(const ForwardInput& input, std::span<const KvStore> stores) {
   const auto n_rows = static_cast<int32_t>(input.tokens.size());
   const ModelConfig& c = config_;
   CHECK(n_rows <= max_rows_, "a step has at most max_rows rows");
-  backend_.begin_step({input.tokens, input.targets, input.plans, input.output_rows});
-  extend_rope(input.targets);
+  backend_.begin_step({input.tokens, input.targets, input.slabs, input.new_slabs, input.plans,
+                       input.output_rows});
+  cover_positions(input);
   allocate_partials(input.plans);
   backend_.gather_rows({weights_.embedding.get(), a_.x});
 
@@ -32,8 +27,8 @@ ForwardOutput Decoder::forward(const ForwardInput& input, const KvStore& store) 
         {a_.x, delta, layer.attention_norm, c.norm_epsilon, n_rows, c.width, a_.normed});
     backend_.linear({a_.normed, n_rows,
                      std::array{layer.q.into(a_.q), layer.k.into(a_.k), layer.v.into(a_.v)}});
-    normalize_heads(layer, n_rows);
-    attend(i, store);
+    normalize_heads(i, n_rows);
+    attend(i, stores);
     backend_.linear({a_.attended, n_rows, std::array{layer.o.into(a_.delta)}});
     delta = a_.delta;
 
@@ -61,33 +56,45 @@ ForwardOutput Decoder::forward(const ForwardInput& input, const KvStore& store) 
 }
 
 /** Qwen3: each head's query and key go through an RMS norm of their own before they are rotated. */
-void Decoder::normalize_heads(const DecoderLayer& layer, int32_t n_rows) {
+void Decoder::normalize_heads(int layer, int32_t n_rows) {
   const ModelConfig& c = config_;
   if (!c.qk_norm) return;
-  const int32_t n_queries = n_rows * c.n_heads, n_keys = n_rows * c.n_kv_heads();
-  backend_.rms_norm({a_.q, nullptr, layer.q_norm, c.norm_epsilon, n_queries, c.head_dim(), a_.q});
-  backend_.rms_norm({a_.k, nullptr, layer.k_norm, c.norm_epsilon, n_keys, c.head_dim(), a_.k});
+  const auto& [n_kv_heads, head_dim, window] = c.layers[static_cast<size_t>(layer)];
+  const DecoderLayer& weights = weights_.layers[static_cast<size_t>(layer)];
+  const int32_t n_queries = n_rows * c.n_heads, n_keys = n_rows * n_kv_heads;
+  backend_.rms_norm({a_.q, nullptr, weights.q_norm, c.norm_epsilon, n_queries, head_dim, a_.q});
+  backend_.rms_norm({a_.k, nullptr, weights.k_norm, c.norm_epsilon, n_keys, head_dim, a_.k});
 }
 
 /** attended = softmax(q K^T / sqrt(D)) V over the keys that the plan lets each row read, its own
  * token included. */
-void Decoder::attend(int layer, const KvStore& store) {
-  const ModelConfig& c = config_;
-  const int plan = plan_of_layer_[static_cast<size_t>(layer)];
-  backend_.kv_write({store, rope_, layer, a_.k, a_.v});
-  const float scale = 1.0f / std::sqrt(static_cast<float>(c.head_dim()));
-  backend_.attention({store, rope_, layer, c.n_heads, scale, a_.q, plan, partials_->floats()});
-  backend_.attention_merge({plan, partials_->floats(), c.n_heads, c.head_dim(), a_.attended});
+void Decoder::attend(int layer, std::span<const KvStore> stores) {
+  const auto [plan, index] = places_[static_cast<size_t>(layer)];
+  const KvStore& store = stores[static_cast<size_t>(plan)];
+  const int32_t n_heads = config_.n_heads, head_dim = store.layout.head_dim;
+  const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
+  backend_.kv_write({store, rope_.table(), index, a_.k, a_.v});
+  backend_.attention({rope_.table(), index, n_heads, store.n_kv_heads, head_dim, store.layout.k,
+                      scale, a_.q, plan, partials_->floats()});
+  backend_.attention_merge({plan, partials_->floats(), n_heads, head_dim, a_.attended});
 }
 
 void Decoder::allocate_partials(std::span<const AttentionPlan> plans) {
   int64_t bytes = 0;
-  for (const auto& plan : plans) {
-    bytes =
-        std::max(bytes, int64_t{plan.n_partials} * config_.n_heads * (config_.head_dim() + 2) * 4);
+  for (size_t i = 0; i < plans.size(); i++) {
+    const int64_t n_values = int64_t{config_.n_heads} * (classes_[i].head_dim + 2);
+    bytes = std::max(bytes, plans[i].n_partials * n_values * int64_t{sizeof(float)});
   }
   if (partials_ == nullptr || partials_->size() < static_cast<size_t>(bytes))
     partials_ = backend_.allocate(static_cast<size_t>(2 * bytes));
+}
+
+/** Queries are rotated by other positions than keys where a part of a context is shifted. */
+void Decoder::cover_positions(const ForwardInput& input) {
+  int n = 0;
+  for (const KvTarget& target : input.targets) n = std::max(n, target.position + 1);
+  for (const AttentionPlan& plan : input.plans) n = std::max(n, plan.n_positions);
+  rope_.cover(n);
 }
 
 // A damaged weight or an overflow shows in the residual stream of every row it reached.
@@ -100,16 +107,12 @@ Decoder::Decoder(DecoderWeights weights, const ModelConfig& config, Backend& bac
                  int context_length, int max_rows, int max_outputs)
     : config_(config),
       backend_(backend),
-      context_length_(context_length),
       max_rows_(max_rows),
       max_outputs_(max_outputs),
-      weights_(std::move(weights)) {
-  const auto windows = config.windows();
-  for (const auto& layer : config.layers) {
-    plan_of_layer_.push_back(static_cast<int>(
-        std::find(windows.begin(), windows.end(), layer.window) - windows.begin()));
-  }
-  prepare_rope();
+      weights_(std::move(weights)),
+      classes_(config.classes()),
+      places_(config.places()),
+      rope_(config.rope, backend, context_length) {
   allocate_activations();
 }
 
@@ -118,40 +121,10 @@ float* Decoder::floats(int64_t count) {
   return buffers_.back()->floats();
 }
 
-void Decoder::prepare_rope() {
-  const int64_t angles = int64_t{context_length_} * (config_.rope.dims / 2);
-  rope_ = {floats(angles), floats(angles), config_.rope.dims, config_.rope.interleaved};
-  sines_ = buffers_.back().get();
-  cosines_ = buffers_[buffers_.size() - 2].get();
-}
-
-// The table is filled as contexts grow, because a file may claim a context of millions of tokens.
-void Decoder::extend_rope(std::span<const KvTarget> targets) {
-  int needed = 0;
-  for (const KvTarget& target : targets) needed = std::max(needed, target.position + 1);
-  if (needed <= n_angles_) return;
-  needed = std::min(context_length_, (needed + kAngleStep - 1) / kAngleStep * kAngleStep);
-  const auto frequencies = rope_frequencies(config_.rope);
-  const double size = config_.rope.attention_factor;
-  std::vector<float> cosines, sines;
-  for (int position = n_angles_; position < needed; position++) {
-    for (const double frequency : frequencies) {
-      const double angle = position * frequency;
-      cosines.push_back(static_cast<float>(size * std::cos(angle)));
-      sines.push_back(static_cast<float>(size * std::sin(angle)));
-    }
-  }
-  const size_t offset = static_cast<size_t>(n_angles_) * frequencies.size() * sizeof(float);
-  cosines_->write(offset, cosines);
-  sines_->write(offset, sines);
-  n_angles_ = needed;
-}
-
 void Decoder::allocate_activations() {
   const ModelConfig& c = config_;
   const int64_t rows = max_rows_, outputs = max_outputs_;
-  const int64_t q_width = int64_t{c.n_heads} * c.head_dim(),
-                kv_width = int64_t{c.n_kv_heads()} * c.head_dim();
+  const int64_t q_width = c.query_width(), kv_width = c.key_width();
   a_ = {.x = floats(rows * c.width),
         .normed = floats(rows * c.width),
         .delta = floats(rows * c.width),

@@ -10,6 +10,7 @@
 #include "backend/backend.h"
 #include "model/config.h"
 #include "model/decoder_weights.h"
+#include "model/rope_angles.h"
 
 namespace cachalot {
 
@@ -17,7 +18,9 @@ namespace cachalot {
 struct ForwardInput {
   std::span<const int32_t> tokens;       // [R]
   std::span<const KvTarget> targets;     // [R] where each row's K and V go
-  std::span<const AttentionPlan> plans;  // one for each of ModelConfig::windows()
+  std::span<const uint32_t> slabs;       // of all contexts; see StepTables
+  std::span<const SlabRange> new_slabs;
+  std::span<const AttentionPlan> plans;  // one for each of ModelConfig::classes()
   std::span<const int32_t> output_rows;  // rows whose logits are wanted
 };
 
@@ -31,8 +34,9 @@ class Decoder {
   Decoder(DecoderWeights weights, const ModelConfig& config, Backend& backend, int context_length,
           int max_rows, int max_outputs);
 
-  /** Runs one forward pass. Its output is valid until the next call. */
-  ForwardOutput forward(const ForwardInput& input, const KvStore& store);
+  /** Runs one forward pass. `stores`: where each class of layers keeps its KV. The output is valid
+   * until the next call. */
+  ForwardOutput forward(const ForwardInput& input, std::span<const KvStore> stores);
 
   const ModelConfig& config() const { return config_; }
   int max_rows() const { return max_rows_; }
@@ -50,25 +54,23 @@ class Decoder {
     float* logits;              // [outputs, V]
   };
 
-  void prepare_rope();
-  void extend_rope(std::span<const KvTarget> targets);
+  void cover_positions(const ForwardInput& input);
   void allocate_activations();
   void allocate_partials(std::span<const AttentionPlan> plans);
   float* floats(int64_t count);
-  void attend(int layer, const KvStore& store);
-  void normalize_heads(const DecoderLayer& layer, int32_t n_rows);
+  void attend(int layer, std::span<const KvStore> stores);
+  void normalize_heads(int layer, int32_t n_rows);
   void check_rows(int32_t n_rows);
 
   ModelConfig config_;
   Backend& backend_;
-  int context_length_, max_rows_, max_outputs_;
+  int max_rows_, max_outputs_;
   DecoderWeights weights_;
-  std::vector<int> plan_of_layer_;  // [L] index in the step's plans
+  std::vector<LayerClass> classes_;
+  std::vector<LayerPlace> places_;  // [L] the class is the index of the layer's plan
+  RopeAngles rope_;
   std::vector<std::unique_ptr<Buffer>> buffers_;
   std::unique_ptr<Buffer> partials_;
-  RopeTable rope_{};
-  Buffer *cosines_ = nullptr, *sines_ = nullptr;  // of rope_, filled up to n_angles_ positions
-  int n_angles_ = 0;
   Activations a_{};
   std::vector<uint8_t> finite_;  // [R]
 };

@@ -41,7 +41,7 @@ class Loader {
     weights_.embedding = backend_.prepare_table(
         is_there ? embedding.tensor : reader_.read(embedding, WeightUse::kTable), same);
     if (!tied) advance(embedding);
-    for (int i = 0; i < c.n_layers(); i++) load_layer("blk." + std::to_string(i) + ".");
+    for (int i = 0; i < c.n_layers(); i++) load_layer(i);
     refuse_unused();
     reader_.check_all();  // a file that changed meanwhile may have given bytes of two models
     weights_.floats = std::move(reader_.kept());
@@ -50,18 +50,20 @@ class Loader {
   }
 
  private:
-  void load_layer(const std::string& block) {
+  void load_layer(int index) {
     const ModelConfig& c = config_;
-    const int64_t q_width = int64_t{c.n_heads} * c.head_dim(),
-                  kv_width = int64_t{c.n_kv_heads()} * c.head_dim();
+    const auto& [n_kv_heads, head_dim, window] = c.layers[static_cast<size_t>(index)];
+    const std::string block = "blk." + std::to_string(index) + ".";
+    const int64_t q_width = int64_t{c.n_heads} * head_dim,
+                  kv_width = int64_t{n_kv_heads} * head_dim;
     DecoderLayer layer;
     layer.attention_norm = vector(block + "attn_norm.weight", c.width);
     layer.q = projection(block + "attn_q", q_width, c.width, c.qkv_bias);
     layer.k = projection(block + "attn_k", kv_width, c.width, c.qkv_bias);
     layer.v = projection(block + "attn_v", kv_width, c.width, c.qkv_bias);
     if (c.qk_norm) {
-      layer.q_norm = vector(block + "attn_q_norm.weight", c.head_dim());
-      layer.k_norm = vector(block + "attn_k_norm.weight", c.head_dim());
+      layer.q_norm = vector(block + "attn_q_norm.weight", head_dim);
+      layer.k_norm = vector(block + "attn_k_norm.weight", head_dim);
     }
     layer.o = projection(block + "attn_output", c.width, q_width, c.output_bias);
     layer.ffn_norm = vector(block + "ffn_norm.weight", c.width);

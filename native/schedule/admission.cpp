@@ -1,6 +1,7 @@
 #include "schedule/admission.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "base/common_prefix.h"
 
@@ -15,46 +16,86 @@ constexpr double kMeanRate = 0.05;   // of the mean length of answers
 
 Admission::Verdict Admission::can_admit(const RunningSequences& running, const Step& step,
                                         const Sequence& next) const {
-  const int n_stored = cache_.match(next.key, reusable(next));
-  if (reuse_ && is_being_computed(running, next, n_stored)) return Verdict::kDefer;
+  if (reuse_ && is_being_computed(running, next)) return Verdict::kDefer;
   if (running.empty() && step.entries.empty()) return Verdict::kAdmit;
-  return missing_slabs(running, next) > 0 ? Verdict::kNoRoom : Verdict::kAdmit;
+  return missing_bytes(running, next) > 0 ? Verdict::kNoRoom : Verdict::kAdmit;
 }
 
-std::span<const int32_t> Admission::reusable(const Sequence& sequence) const {
-  const int n = reuse_ ? sequence.demand.n_reusable() : 0;
-  return std::span(sequence.tokens).first(static_cast<size_t>(n));
+/** The texts of a waiting sequence's preamble, then its own, as far as they may come from the
+ * cache. */
+std::vector<TextView> Admission::texts_of(const Sequence& sequence) const {
+  std::vector<TextView> texts;
+  if (sequence.key.preamble != nullptr) {
+    for (const PreamblePart& part : sequence.key.preamble->parts)
+      texts.push_back({part.under, part.tokens});
+  }
+  const auto n = static_cast<size_t>(n_reusable(sequence));
+  texts.push_back({sequence.key.preamble, std::span(sequence.tokens).first(n)});
+  return texts;
 }
 
-/** Whether a running prompt will add at least a slab of tokens to the tree that `next` shares,
- * beyond the n_stored that are there. If `next` waits for them, equal text is computed once. */
-bool Admission::is_being_computed(const RunningSequences& running, const Sequence& next,
-                                  int n_stored) const {
-  const auto prompt = reusable(next);
+int Admission::match(const Sequence& sequence, const TextView& text) const {
+  return cache_.match({sequence.key.name_space, text.preamble}, text.tokens);
+}
+
+int Admission::n_stored(const Sequence& sequence) const {
+  const auto texts = texts_of(sequence);
+  int n = match(sequence, texts.back());
+  for (size_t i = 0; i + 1 < texts.size(); i++)
+    n += std::max(0, match(sequence, texts[i]) - sequence.key.preamble->parts[i].first);
+  return n;
+}
+
+/** Whether a running sequence will add at least a slab of tokens to the text that `next` would
+ * compute first. If `next` waits for them, equal text is computed once. */
+bool Admission::is_being_computed(const RunningSequences& running, const Sequence& next) const {
+  int n_stored = 0;
+  std::optional<TextView> missing;
+  for (const TextView& text : texts_of(next)) {
+    n_stored = match(next, text);
+    missing.emplace(text);
+    if (n_stored < static_cast<int>(text.tokens.size())) break;
+  }
+  const int whole = whole_slab_tokens(n_stored);
   for (const Sequence* other : running) {
-    if (other->n_pending() <= 1 || other->key != next.key) continue;
-    const auto n = std::min(prompt.size(), static_cast<size_t>(other->demand.n_compute()));
+    if (other->n_pending() <= 1) continue;
+    const TextView text = other->text();
+    const auto n = std::min(missing->tokens.size(), static_cast<size_t>(other->n_compute()));
     if (n < static_cast<size_t>(n_stored + kTileTokens)) continue;
-    if (common_prefix(prompt.first(n), other->tokens) >= whole_slab_tokens(n_stored) + kTileTokens)
-      return true;
+    if (other->key.name_space != next.key.name_space) continue;
+    if (compare(text.preamble, missing->preamble) != 0) continue;
+    if (common_prefix(missing->tokens.first(n), text.tokens) >= whole + kTileTokens) return true;
   }
   return false;
 }
 
-int Admission::expected_slabs(const Sequence& sequence) const {
+int64_t Admission::expected_bytes(const Sequence& sequence) const {
   const double mean = mean_generated_ == 0 ? kUnknownLength : mean_generated_;
   const int n_generated =
       std::min(sequence.demand.max_tokens(),
                std::max(static_cast<int>(mean), sequence.n_generated() + kTileTokens));
   const int n_tokens = std::max(sequence.demand.n_compute(), sequence.n_prompt + n_generated);
-  const auto n_held = static_cast<int>(sequence.slabs.size());
-  return std::max(0, std::min(slabs_for(n_tokens), pool_.n_slabs()) - n_held);
+  const bool is_own = sequence.context && sequence.computing == nullptr;
+  int64_t n_slabs = slabs_for(n_tokens);
+  if (is_own) n_slabs -= static_cast<int64_t>(sequence.context->slabs().size());
+  if (!is_own && sequence.key.preamble != nullptr) {
+    constexpr int kEdges = 2;  // copies
+    for (const PreamblePart& part : sequence.key.preamble->parts)
+      n_slabs += slabs_for(part.tokens.size()) + kEdges;
+  }
+  const auto slab_bytes = static_cast<int64_t>(pool_.slab_bytes());
+  return std::clamp(n_slabs * slab_bytes, int64_t{0}, static_cast<int64_t>(pool_.bytes()));
 }
 
-int Admission::missing_slabs(const RunningSequences& running, const Sequence& next) const {
-  int needed = expected_slabs(next) - cache_.match(next.key, reusable(next)) / kTileTokens;
-  for (const Sequence* sequence : running) needed += expected_slabs(*sequence);
-  return needed - cache_.n_available_beside(next.key, reusable(next));
+int64_t Admission::missing_bytes(const RunningSequences& running, const Sequence& next) const {
+  int64_t needed = expected_bytes(next) - cache_.available_bytes();
+  for (const TextView& text : texts_of(next)) {
+    const TreeKey key{next.key.name_space, text.preamble};
+    needed -= cache_.match(key, text.tokens) / kTileTokens * static_cast<int64_t>(pool_.slab_bytes());
+    needed += cache_.available_bytes_of(key, text.tokens);
+  }
+  for (const Sequence* sequence : running) needed += expected_bytes(*sequence);
+  return needed;
 }
 
 void Admission::learn_length(int n_generated) {

@@ -10,7 +10,7 @@
 
 namespace cachalot {
 
-/** Sequences that have a leaf, in order of admission. */
+/** Sequences that run, in order of admission. */
 using RunningSequences = std::list<Sequence*>;
 
 class Admission {
@@ -24,18 +24,24 @@ class Admission {
    * must wait, and so must all after it. */
   Verdict can_admit(const RunningSequences& running, const Step& step, const Sequence& next) const;
 
-  /** The tokens that may come from the cache. */
-  std::span<const int32_t> reusable(const Sequence& sequence) const;
-  /** Slabs that a sequence will probably still ask for. */
-  int expected_slabs(const Sequence& sequence) const;
-  /** Slabs that `next` and the running ones will probably need beyond those that are available. */
-  int missing_slabs(const RunningSequences& running, const Sequence& next) const;
+  /** How many first tokens of the sequence's own may come from the cache. */
+  int n_reusable(const Sequence& sequence) const {
+    return reuse_ ? sequence.demand.n_reusable() : 0;
+  }
+  /** Bytes of KV that a sequence will probably still ask for. */
+  int64_t expected_bytes(const Sequence& sequence) const;
+  /** Bytes that `next` and the running ones will probably need beyond those that are available. */
+  int64_t missing_bytes(const RunningSequences& running, const Sequence& next) const;
+  /** Tokens that a waiting sequence finds stored. */
+  int n_stored(const Sequence& sequence) const;
 
   /** Learns the length, in tokens, of an answer that has ended. */
   void learn_length(int n_generated);
 
  private:
-  bool is_being_computed(const RunningSequences& running, const Sequence& next, int n_stored) const;
+  std::vector<TextView> texts_of(const Sequence& sequence) const;
+  int match(const Sequence& sequence, const TextView& text) const;
+  bool is_being_computed(const RunningSequences& running, const Sequence& next) const;
 
   const KvCache& cache_;
   const KvPool& pool_;

@@ -11,10 +11,25 @@ namespace {
 constexpr int kAboveAll = 101;  // a priority
 constexpr int kLookahead = 64;  // the most deferred sequences that a step passes over
 
+/** The tokens of the text that a running sequence writes, without those that others share. */
+size_t n_own_tokens(const Sequence& sequence) {
+  return sequence.context ? sequence.context->leaf()->tokens.size() : 0;
+}
+
+int64_t own_bytes(const Sequence& sequence, const KvPool& pool) {
+  const size_t n_slabs = sequence.context ? sequence.context->leaf()->slabs.size() : 0;
+  return static_cast<int64_t>(n_slabs * pool.slab_bytes());
+}
+
 }  // namespace
 
 bool Scheduler::add(Sequence* sequence) {
-  if (slabs_for(sequence->demand.n_compute()) > pool_.n_slabs()) return false;
+  int most = sequence->demand.n_compute();  // of any of its texts
+  if (sequence->key.preamble != nullptr) {
+    for (const PreamblePart& part : sequence->key.preamble->parts)
+      most = std::max(most, static_cast<int>(part.tokens.size()));
+  }
+  if (static_cast<size_t>(slabs_for(most)) * kv_.pool.slab_bytes() > kv_.pool.bytes()) return false;
   waiting_.add(sequence);
   if (sequence->deadline_ms != 0) n_deadlines_++;
   return true;
@@ -22,7 +37,7 @@ bool Scheduler::add(Sequence* sequence) {
 
 void Scheduler::set_time(int64_t now_ms) {
   now_ms_ = now_ms;
-  cache_.set_time(now_ms);
+  kv_.cache.set_time(now_ms);
 }
 
 std::vector<Sequence*> Scheduler::take_expired() {
@@ -56,13 +71,12 @@ void Scheduler::make_room() {
     Sequence* victim = choose_victim({}, next.priority);
     if (victim == nullptr) return;
     if (admission_.can_admit(running_, {}, next) != Admission::Verdict::kNoRoom) return;
-    int could_be_had = 0;
+    int64_t could_be_had = 0;
     for (const Sequence* other : running_) {
       if (other->priority < next.priority)
-        could_be_had +=
-            static_cast<int>(other->leaf->slabs.size()) + admission_.expected_slabs(*other);
+        could_be_had += own_bytes(*other, kv_.pool) + admission_.expected_bytes(*other);
     }
-    if (could_be_had < admission_.missing_slabs(running_, next)) return;
+    if (could_be_had < admission_.missing_bytes(running_, next)) return;
     preempt(victim);
   }
 }
@@ -77,7 +91,7 @@ void Scheduler::add_running(PlannedStep* planned, bool decoding) {
   std::stable_sort(candidates.begin(), candidates.end(),
                    [](const Sequence* a, const Sequence* b) { return a->priority > b->priority; });
   for (Sequence* sequence : candidates) {
-    if (sequence->leaf == nullptr) continue;  // preempted meanwhile
+    if (!sequence->is_running) continue;  // preempted meanwhile
     while (!add_entry(&planned->step, sequence)) {
       Sequence* victim = choose_victim(planned->step, kAboveAll);
       if (victim == sequence) {
@@ -108,27 +122,28 @@ void Scheduler::admit_all(PlannedStep* planned) {
 }
 
 void Scheduler::admit(PlannedStep* planned, Sequence* sequence) {
-  sequence->leaf = cache_.open(sequence->key, admission_.reusable(*sequence));
-  sequence->slabs = context_slabs(sequence->leaf);
   if (sequence->cached_tokens < 0) {
-    sequence->cached_tokens = sequence->leaf->end();
+    sequence->cached_tokens = admission_.n_stored(*sequence);
     sequence->started = Clock::now();
   }
+  sequence->is_running = true;
   running_.push_back(sequence);
   if (!add_entry(&planned->step, sequence)) preempt_or_refuse(sequence, &planned->refused);
 }
 
 /** Adds a sequence's rows, or none to a full step. False if there is no memory for them. */
 bool Scheduler::add_entry(Step* step, Sequence* sequence) {
+  if (!open_text(sequence)) return false;
   const int first = sequence->n_computed();
-  CHECK(sequence->demand.n_compute() > first, "a running sequence has work");
+  CHECK(sequence->n_compute() > first, "a running sequence has work");
   const int n = n_rows_for(*step, *sequence);
   if (n == 0) return true;
-  if (!reserve(sequence, n)) return false;
+  if (!kv_.cache.reserve(sequence->context->leaf(), n)) return false;
+  sequence->context->update(n);
   const auto tokens =
-      std::span(sequence->tokens).subspan(static_cast<size_t>(first), static_cast<size_t>(n));
+      sequence->text().tokens.subspan(static_cast<size_t>(first), static_cast<size_t>(n));
   StepEntry entry{sequence, TokenTree::path(tokens), step->n_rows, step->n_outputs, {}};
-  for (const int32_t index : sequence->demand.wanted_in(first, n))
+  for (const int32_t index : sequence->wanted_in(first, n))
     entry.output_nodes.push_back(index - first);
   step->n_rows += n;
   step->n_outputs += static_cast<int>(entry.output_nodes.size());
@@ -144,19 +159,66 @@ int Scheduler::n_rows_for(const Step& step, const Sequence& sequence) const {
     const int most = chunk_.rows(step.n_decoding, options_.max_rows);
     room = std::min(room, most - (step.n_rows - step.n_decoding));
   }
-  const int n = std::max(0, std::min(sequence.demand.n_compute() - first, room));
-  const auto wanted = sequence.demand.wanted_in(first, n);
+  const int n = std::max(0, std::min(sequence.n_compute() - first, room));
+  const auto wanted = sequence.wanted_in(first, n);
   const auto n_outputs = static_cast<size_t>(options_.max_outputs - step.n_outputs);
   return wanted.size() <= n_outputs ? n : wanted[n_outputs] - first;
 }
 
-bool Scheduler::reserve(Sequence* sequence, int n) {
-  if (!cache_.reserve(sequence->leaf, n)) return false;
-  const KvSegment& leaf = *sequence->leaf;
-  // The slabs above the leaf never change.
-  sequence->slabs.resize(static_cast<size_t>(leaf.begin / kTileTokens));
-  sequence->slabs.insert(sequence->slabs.end(), leaf.slabs.begin(), leaf.slabs.end());
+/** Gives a sequence the context of the text that it computes next: a part of its preamble whose
+ * text is not stored, or its own. False if there is no memory. */
+bool Scheduler::open_text(Sequence* sequence) {
+  const bool is_part_done = sequence->computing != nullptr && sequence->n_pending() == 0;
+  if (sequence->context && !is_part_done) return true;
+  if (sequence->context) leave_text(sequence, false);
+  if (hold_parts(sequence, sequence->key.preamble) == KvCache::Hold::kNoMemory) return false;
+  const auto& [preamble, tokens] = sequence->text();
+  const bool is_own = sequence->computing == nullptr;
+  const auto reusable = is_own ? static_cast<size_t>(admission_.n_reusable(*sequence))
+                               : tokens.size();
+  KvSegment* leaf =
+      kv_.cache.open({sequence->key.name_space, preamble}, tokens.first(reusable));
+  sequence->context.emplace(kv_.lists, preamble == nullptr ? nullptr : held(sequence, preamble),
+                            leaf);
   return true;
+}
+
+/** Holds all parts of a preamble. If the text of one is not stored, it becomes the text that the
+ * sequence computes. */
+KvCache::Hold Scheduler::hold_parts(Sequence* sequence, const PreambleRef& preamble) {
+  sequence->computing = nullptr;
+  if (preamble == nullptr) return KvCache::Hold::kHeld;
+  HeldPreamble* mine = held(sequence, preamble);
+  for (size_t i = 0; i < preamble->parts.size(); i++) {
+    if (mine->holds(i)) continue;
+    const PreamblePart& part = preamble->parts[i];
+    const KvCache::Hold result = kv_.preambles.hold(mine, i);
+    if (result == KvCache::Hold::kHeld) continue;
+    if (result == KvCache::Hold::kNoMemory) return result;
+    const KvCache::Hold below = hold_parts(sequence, part.under);
+    if (below == KvCache::Hold::kHeld) sequence->computing = &part;
+    return below == KvCache::Hold::kHeld ? KvCache::Hold::kMissing : below;
+  }
+  return KvCache::Hold::kHeld;
+}
+
+/** The preamble, as the sequence holds it. */
+HeldPreamble* Scheduler::held(Sequence* sequence, const PreambleRef& preamble) {
+  for (HeldPreamble* one : sequence->preambles) {
+    if (compare(one->key().preamble, preamble) == 0) return one;
+  }
+  sequence->preambles.reserve(sequence->preambles.size() + 1);  // then it cannot fail half-way
+  sequence->preambles.push_back(kv_.preambles.use({sequence->key.name_space, preamble}));
+  return sequence->preambles.back();
+}
+
+/** Ends writing the text that is computed now. */
+void Scheduler::leave_text(Sequence* sequence, bool discard) {
+  KvSegment* leaf = sequence->context->leaf();
+  sequence->context.reset();
+  sequence->computing = nullptr;
+  if (discard) kv_.cache.discard(leaf);
+  else kv_.cache.release(leaf);
 }
 
 /** Considers sequences below a priority that are not in the step. Chooses the one of the lowest
@@ -164,8 +226,8 @@ bool Scheduler::reserve(Sequence* sequence, int n) {
  * one always ends. Null if there is none. */
 Sequence* Scheduler::choose_victim(const Step& step, int below_priority) const {
   Sequence* found = nullptr;
-  const auto rank = [](const Sequence& sequence) {
-    return std::pair(sequence.priority, sequence.leaf->tokens.size());
+  const auto rank = [&](const Sequence& sequence) {
+    return std::pair(sequence.priority, n_own_tokens(sequence));
   };
   for (auto at = running_.rbegin(); at != running_.rend(); ++at) {
     Sequence* sequence = *at;
@@ -201,31 +263,36 @@ void Scheduler::remove(Sequence* sequence, bool discard) {
 
 /** Takes out a running or waiting sequence: afterwards it is in neither list and holds no KV. */
 void Scheduler::take_out(Sequence* sequence, bool discard) {
-  if (sequence->leaf == nullptr) {
+  if (!sequence->is_running) {
     const bool was_waiting = waiting_.remove(*sequence);
     CHECK(was_waiting, "a sequence runs, or waits");
     return;
   }
-  if (discard) cache_.discard(sequence->leaf);
-  else cache_.release(sequence->leaf);
-  sequence->leaf = nullptr;
-  sequence->slabs.clear();
+  if (sequence->context) leave_text(sequence, discard);
+  for (HeldPreamble* one : sequence->preambles) kv_.preambles.leave(one);
+  sequence->preambles.clear();
+  sequence->is_running = false;
   running_.remove(sequence);
 }
 
 void Scheduler::check_invariants() const {
+  int n_writing = 0;
   for (const Sequence* sequence : running_) {
-    CHECK(sequence->leaf != nullptr && sequence->leaf->n_writers == 1,
-          "a running sequence writes its leaf");
-    CHECK(sequence->slabs == context_slabs(sequence->leaf),
+    CHECK(sequence->is_running, "what runs is in the list of what runs");
+    if (!sequence->context) continue;  // there was no memory for its preamble
+    n_writing++;
+    const KvSegment* leaf = sequence->context->leaf();
+    CHECK(leaf->n_writers == 1, "a running sequence writes its leaf");
+    const auto slabs = context_slabs(leaf);
+    CHECK(std::equal(slabs.begin(), slabs.end(), sequence->context->slabs().begin(),
+                     sequence->context->slabs().end()),
           "a sequence knows the slabs of its context");
-    CHECK(sequence->n_computed() <= static_cast<int>(sequence->tokens.size()),
-          "nothing is computed but the sequence's tokens");
+    CHECK(sequence->n_pending() >= 0, "nothing is computed but the sequence's tokens");
   }
   for (const auto& [key, sequence] : waiting_)
-    CHECK(sequence->leaf == nullptr, "a waiting sequence holds nothing");
-  CHECK(cache_.n_writers() == static_cast<int>(running_.size()),
-        "every open segment is a running sequence's");
+    CHECK(!sequence->is_running && !sequence->context && sequence->preambles.empty(),
+          "a waiting sequence holds nothing");
+  CHECK(kv_.cache.n_writers() == n_writing, "every open segment is a running sequence's");
 }
 
 }  // namespace cachalot

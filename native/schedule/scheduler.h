@@ -9,6 +9,7 @@
 
 #include <vector>
 
+#include "kv/memory.h"
 #include "schedule/admission.h"
 #include "schedule/chunk_control.h"
 #include "schedule/step.h"
@@ -33,11 +34,10 @@ struct PlannedStep {
  * or expired. */
 class Scheduler {
  public:
-  Scheduler(KvCache& cache, const KvPool& pool, const SchedulerOptions& options)
-      : cache_(cache),
-        pool_(pool),
+  Scheduler(KvMemory& kv, const SchedulerOptions& options)
+      : kv_(kv),
         options_(options),
-        admission_(cache, pool, options.reuse),
+        admission_(kv.cache, kv.pool, options.reuse),
         chunk_(options.max_step_ms) {}
 
   /** False if it can never run: its prompt needs more KV than there is. */
@@ -72,14 +72,16 @@ class Scheduler {
   void admit(PlannedStep* planned, Sequence* sequence);
   bool add_entry(Step* step, Sequence* sequence);
   int n_rows_for(const Step& step, const Sequence& sequence) const;
-  bool reserve(Sequence* sequence, int n);
+  bool open_text(Sequence* sequence);
+  KvCache::Hold hold_parts(Sequence* sequence, const PreambleRef& preamble);
+  HeldPreamble* held(Sequence* sequence, const PreambleRef& preamble);
+  void leave_text(Sequence* sequence, bool discard);
   Sequence* choose_victim(const Step& step, int below_priority) const;
   void preempt(Sequence* sequence);
   void preempt_or_refuse(Sequence* sequence, std::vector<Sequence*>* refused);
   void take_out(Sequence* sequence, bool discard);
 
-  KvCache& cache_;
-  const KvPool& pool_;
+  KvMemory& kv_;
   SchedulerOptions options_;
   Admission admission_;
   ChunkControl chunk_;

@@ -20,7 +20,7 @@ EngineOptions options() {
   EngineOptions engine;
   engine.context_length = 256;
   engine.step_tokens = 48;
-  engine.kv_bytes = uint64_t{kSlabs} * kLayers * 2 * 512;
+  engine.kv_bytes = uint64_t{kSlabs} * kSlabBytes;
   engine.kv_format = "f32";
   engine.grouping = "always";
   engine.check_invariants = true;

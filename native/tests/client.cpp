@@ -13,8 +13,38 @@ namespace {
 
 constexpr auto kPatience = std::chrono::seconds(60);
 
+Oracle oracle_below(const RequestPreamble& preamble);
+
+/** The keys of tokens [first, tokens.size()) of a part's text, where the part puts them. */
+std::vector<OracleKey> keys_of(const RequestPart& part) {
+  Oracle oracle = oracle_below(part.under);
+  const size_t n_before = oracle.keys().size();
+  for (const int32_t token : part.tokens) oracle.push(token);
+  const auto own = oracle.keys().subspan(n_before + static_cast<size_t>(part.first));
+  std::vector<OracleKey> keys(own.begin(), own.end());
+  for (OracleKey& key : keys) key.position += part.shift;
+  return keys;
+}
+
+/** The oracle of a text that begins below a preamble. */
+Oracle oracle_below(const RequestPreamble& preamble) {
+  std::vector<OracleKey> keys;
+  for (const RequestPart& part : preamble.parts) {
+    const auto own = keys_of(part);
+    keys.insert(keys.end(), own.begin(), own.end());
+  }
+  return {std::move(keys), preamble.position};
+}
+
+bool holds_poison(const RequestPreamble& preamble, std::span<const int32_t> tokens) {
+  return std::find(tokens.begin(), tokens.end(), kPoisonedToken) != tokens.end() ||
+         std::any_of(preamble.parts.begin(), preamble.parts.end(), [](const RequestPart& part) {
+           return holds_poison(part.under, part.tokens);
+         });
+}
+
 void check_generated(const Answer& answer) {
-  Oracle oracle;
+  Oracle oracle = oracle_below(answer.request.preamble);
   for (const int32_t token : answer.request.tokens) oracle.push(token);
   for (const int32_t token : answer.tokens) {
     CHECK(token == oracle.next(), "every token is the oracle's");
@@ -28,7 +58,7 @@ void check_generated(const Answer& answer) {
 
 void check_values(const Answer& answer) {
   const bool scores = answer.request.kind == RequestKind::kScore;
-  Oracle oracle;
+  Oracle oracle = oracle_below(answer.request.preamble);
   size_t n = 0;
   for (size_t i = 0; i < answer.request.tokens.size(); i++) {
     oracle.push(answer.request.tokens[i]);
@@ -47,9 +77,9 @@ void check_values(const Answer& answer) {
 
 }  // namespace
 
-Client::Client(const EngineOptions& options)
+Client::Client(const EngineOptions& options, Fault fault)
     : engine_(assemble_engine(scripted_model(options.context_length),
-                              std::make_unique<ScriptedBackend>(), options,
+                              std::make_unique<ScriptedBackend>(fault), options,
                               [this](StepEvents events) { receive(std::move(events)); })) {}
 
 uint64_t Client::submit(Request request) {
@@ -107,8 +137,7 @@ int Client::n_tokens(uint64_t id) {
 
 void check_answer(const Answer& answer) {
   const FinishEvent& finish = answer.finish;
-  const auto& tokens = answer.request.tokens;
-  const bool poisoned = std::find(tokens.begin(), tokens.end(), kPoisonedToken) != tokens.end();
+  const bool poisoned = holds_poison(answer.request.preamble, answer.request.tokens);
   if (finish.reason == FinishReason::kError) {
     const ErrorCode code = finish.error->code();
     CHECK((poisoned && code == ErrorCode::kNotANumber) || code == ErrorCode::kKvBudgetExceeded ||
@@ -123,10 +152,10 @@ void check_answer(const Answer& answer) {
   else if (finish.reason == FinishReason::kDone) check_values(answer);
 }
 
-std::vector<int32_t> transcript(const Answer& answer) {
-  std::vector<int32_t> tokens = answer.request.tokens;
-  tokens.insert(tokens.end(), answer.tokens.begin(), answer.tokens.end());
-  return tokens;
+Text transcript(const Answer& answer) {
+  Text text{answer.request.tokens, answer.request.preamble};
+  text.tokens.insert(text.tokens.end(), answer.tokens.begin(), answer.tokens.end());
+  return text;
 }
 
 }  // namespace cachalot::tests

@@ -22,7 +22,7 @@ struct Answer {
 
 class Client {
  public:
-  explicit Client(const EngineOptions& options);
+  explicit Client(const EngineOptions& options, Fault fault = Fault::kNone);
 
   /** Queues a request and returns its id. */
   uint64_t submit(Request request);
@@ -45,7 +45,13 @@ class Client {
 /** Throws unless the answer is the oracle's, whatever its kind and however it ended. */
 void check_answer(const Answer& answer);
 
+/** A text, and what stands before it. */
+struct Text {
+  std::vector<int32_t> tokens;
+  RequestPreamble preamble;
+};
+
 /** The prompt and the answer. */
-std::vector<int32_t> transcript(const Answer& answer);
+Text transcript(const Answer& answer);
 
 }  // namespace cachalot::tests

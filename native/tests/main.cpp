@@ -32,7 +32,7 @@ EngineOptions options(int context_length, int step_tokens, int n_slabs) {
   EngineOptions engine;
   engine.context_length = context_length;
   engine.step_tokens = step_tokens;
-  engine.kv_bytes = static_cast<uint64_t>(n_slabs) * kLayers * 2 * 512;  // 2 heads, blocks of 512
+  engine.kv_bytes = static_cast<uint64_t>(n_slabs) * kSlabBytes;
   engine.kv_format = "f32";
   engine.grouping = "always";  // the scripted backend has no speed that could be measured
   engine.check_invariants = true;
@@ -45,7 +45,8 @@ std::string counting_oracle(const Settings& settings) {
   const Deadline deadline(settings.effort);
   int turns = 0;
   uint64_t seed = settings.seed;
-  int n_checked = 0, n_engines = 0;
+  Traffic::Checked checked;
+  int n_engines = 0;
   while (deadline.allows(turns)) {
     std::mt19937_64 random(seed);
     const int step_tokens = 1 + static_cast<int>(random() % 96);
@@ -54,12 +55,14 @@ std::string counting_oracle(const Settings& settings) {
     Traffic traffic(client, seed++, {512, 1 + static_cast<int>(random() % 24), true});
     for (int i = 0; i < 400 && deadline.allows(turns); i++, turns++) traffic.act();
     traffic.finish();
-    n_checked += traffic.n_checked();
+    checked += traffic.checked();
     n_engines++;
     client.engine().clear_cache();
   }
-  CHECK(n_checked > 0, "something was checked");
-  return std::to_string(n_checked) + " requests on " + std::to_string(n_engines) + " engines";
+  CHECK(checked.with_preamble > 0, "something was checked");
+  return std::to_string(checked.tokens) + " tokens of " + std::to_string(checked.requests) +
+         " requests, " + std::to_string(checked.with_preamble) + " with a preamble, on " +
+         std::to_string(n_engines) + " engines";
 }
 
 /** Eight users of one engine at once, each with texts, forks and aborts of its own, while others
@@ -86,7 +89,7 @@ std::string concurrent_sessions(const Settings& settings) {
     threads.emplace_back([&, user] {
       Traffic traffic(client, settings.seed + 100 * user, {512, 3, true});
       guarded([&] { traffic.act(); }, [&] { traffic.finish(); });
-      n_checked += traffic.n_checked();
+      n_checked += traffic.checked().requests;
     });
   }
   threads.emplace_back([&] {
@@ -126,8 +129,31 @@ std::string memory_returns(const Settings& settings) {
   client.engine().clear_cache();
   client.wait(client.submit(last));
   const EngineStats stats = client.engine().stats();
-  CHECK(stats.kv_bytes_in_use <= 2 * kLayers * 2 * 512, "nothing but the last request is held");
+  CHECK(stats.kv_bytes_in_use <= 2 * kSlabBytes, "nothing but the last request is held");
   return std::to_string(stats.steps) + " steps";
+}
+
+/** Each planted fault shows, as a wrong token or a broken rule, in traffic that is right without. */
+std::string planted_faults_are_found(const Settings& settings) {
+  constexpr std::pair<Fault, const char*> kFaults[] = {{Fault::kOneKeyTooMany, "one key too many"},
+                                                       {Fault::kWrongShift, "a wrong shift"},
+                                                       {Fault::kStaleTail, "a stale tail"},
+                                                       {Fault::kOtherOrder, "another order"}};
+  for (const auto& [fault, name] : kFaults) {
+    bool is_found = false;
+    for (uint64_t seed = settings.seed; seed < settings.seed + 20 && !is_found; seed++) {
+      try {
+        Client client(options(512, 64, 200), fault);
+        Traffic traffic(client, seed, {512, 6, false});
+        for (int i = 0; i < 200; i++) traffic.act();
+        traffic.finish();
+      } catch (const std::exception&) {
+        is_found = true;
+      }
+    }
+    CHECK(is_found, std::string("the oracle finds a planted fault: ") + name);
+  }
+  return std::to_string(std::size(kFaults)) + " faults";
 }
 
 /** While a request has not ended, another of its id is refused: their ends would be mixed up. */
@@ -168,7 +194,8 @@ struct Test {
 };
 constexpr Test kTests[] = {
     {"counting oracle", counting_oracle}, {"concurrent sessions", concurrent_sessions},
-    {"memory returns", memory_returns},   {"ids are unique", ids_are_unique},
+    {"memory returns", memory_returns},   {"planted faults", planted_faults_are_found},
+    {"ids are unique", ids_are_unique},
     {"pools share cores", pools},         {"every allocation may fail", allocations}};
 
 int run_all(const Settings& settings) {

@@ -12,6 +12,7 @@ namespace cachalot::tests {
 namespace {
 
 constexpr int kHeads = 2, kHeadDim = 2, kWidth = 4;
+constexpr uint32_t kBase = 0x01000193;  // of the polynomial that hashes are
 
 uint32_t mix(uint32_t x) {
   x = (x ^ (x >> 16)) * 0x7feb352d;
@@ -19,15 +20,28 @@ uint32_t mix(uint32_t x) {
   return x ^ (x >> 16);
 }
 
-/** The term that a key at `position` adds to a hash. */
-uint32_t term(uint32_t value, uint32_t position) { return mix(value ^ mix(position + 1)); }
+/** The hash of some keys as one row reads them, in order: the value of a polynomial whose
+ * coefficients are the keys' terms. */
+struct Hash {
+  uint32_t value = 0, power = 1;  // kBase ^ (number of keys)
+
+  /** Adds a key that stands `distance` positions before the row. */
+  void add(uint32_t key, int distance) {
+    append({mix(key ^ mix(static_cast<uint32_t>(distance) + 1)), kBase});
+  }
+  void append(const Hash& later) {
+    value = value * later.power + later.value;
+    power *= later.power;
+  }
+};
 
 const uint32_t* numbers(const float* values) { return reinterpret_cast<const uint32_t*>(values); }
 uint32_t* numbers(float* values) { return reinterpret_cast<uint32_t*>(values); }
 
-/** A slot of a block: the number that K and V stand for, and its position. */
+/** A slot of a block: the number that K and V stand for, and the position by which it is rotated
+ * plus 1. An absent key is 0. */
 struct Key {
-  uint32_t value, position;
+  uint32_t value, rotation;
 };
 static_assert(sizeof(Key) == kHeadDim * sizeof(float));
 
@@ -68,37 +82,41 @@ ModelFiles scripted_model(int context_length) {
   config.vocabulary = kVocabulary;
   config.norm_epsilon = 1;
   config.rope.dims = kHeadDim;
-  config.layers = {{kHeads, kHeadDim, 0}, {kHeads, kHeadDim, kWindow}};
+  config.layers = {{kHeads, kHeadDim, 0}, {1, kHeadDim, kWindow}};
   add_tensor(&model, "token_embd.weight", kVocabulary, kWidth);
   add_tensor(&model, "output_norm.weight", 1, kWidth);
   for (int i = 0; i < kLayers; i++) {
     const std::string block = "blk." + std::to_string(i) + ".";
     for (const char* name : {"attn_norm", "ffn_norm"})
       add_tensor(&model, block + name + ".weight", 1, kWidth);
-    for (const char* name :
-         {"attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down"})
+    for (const char* name : {"attn_q", "attn_output", "ffn_gate", "ffn_up", "ffn_down"})
       add_tensor(&model, block + name + ".weight", kWidth, kWidth);
+    const LayerConfig& layer = config.layers[static_cast<size_t>(i)];
+    for (const char* name : {"attn_k", "attn_v"})
+      add_tensor(&model, block + name + ".weight", layer.n_kv_heads * layer.head_dim, kWidth);
   }
   return model;
 }
 
-int32_t token_of(uint32_t hash) {
+int32_t Oracle::token_of(uint32_t hash) {
   const auto token = static_cast<int32_t>(hash % kVocabulary);
   return token == kPoisonedToken ? 0 : token;
 }
 
 void Oracle::push(int32_t token) {
-  const auto position = static_cast<uint32_t>(sums_.size());
-  hash0_ += term(static_cast<uint32_t>(token), position);
-  sums_.push_back((sums_.empty() ? 0 : sums_.back()) + term(hash0_, position));
+  OracleKey& own = keys_.emplace_back();
+  own.position = position_++;
+  hash_ = static_cast<uint32_t>(token);
+  for (int layer = 0; layer < kLayers; layer++) {
+    own.values[layer] = hash_;
+    Hash hash;
+    for (const OracleKey& key : keys_) {
+      const int distance = own.position - key.position;
+      if (layer == 0 || distance < kWindow) hash.add(key.values[layer], distance);
+    }
+    hash_ = hash.value;
+  }
 }
-
-uint32_t Oracle::hash() const {
-  const size_t n = sums_.size();
-  return sums_.back() - (n > kWindow ? sums_[n - 1 - kWindow] : 0);
-}
-
-int32_t Oracle::next() const { return token_of(hash()); }
 
 std::unique_ptr<Buffer> ScriptedBackend::allocate(size_t bytes) {
   return std::make_unique<HostBuffer>(bytes);
@@ -162,31 +180,61 @@ void ScriptedBackend::silu_mul(const SiluMulParams& params) {
                static_cast<size_t>(params.n_rows * params.width) * sizeof(float));
 }
 
+void ScriptedBackend::begin_step(const StepTables& tables) {
+  step_ = tables;
+  if (fault_ == Fault::kNone) return;
+  plans_.assign(tables.plans.begin(), tables.plans.end());
+  for (AttentionPlan& plan : plans_) plant(&plan);
+  step_.plans = plans_;
+}
+
+void ScriptedBackend::plant(AttentionPlan* plan) const {
+  for (const WorkItem& item : plan->items) {
+    const ContextPart& part = plan->parts[static_cast<size_t>(item.part)];
+    for (int i = item.first_row; i < item.first_row + item.n_rows; i++) {
+      ItemRow& row = plan->item_rows[static_cast<size_t>(i)];
+      const bool is_sealed_end = row.end_key == part.end_key && part.end_key % kTileTokens != 0;
+      if (fault_ == Fault::kOneKeyTooMany && is_sealed_end) row.end_key++;
+      if (fault_ == Fault::kWrongShift && part.shift != 0) row.query_position++;
+    }
+  }
+  for (int row = 0; fault_ == Fault::kOtherOrder && row < plan->n_rows(); row++) {
+    const auto first = plan->merge_entries.begin() + plan->merge_begin[static_cast<size_t>(row)];
+    const auto end = plan->merge_entries.begin() + plan->merge_begin[static_cast<size_t>(row) + 1];
+    const auto second = std::find_if(
+        first, end, [&](const MergeEntry& entry) { return entry.span_group != first->span_group; });
+    if (second != end) std::swap(*first, *second);
+  }
+}
+
 void ScriptedBackend::kv_write(const KvWriteParams& params) {
   const KvStore& store = params.store;
   for (size_t row = 0; row < step_.targets.size(); row++) {
     const KvTarget& target = step_.targets[row];
     for (int head = 0; head < store.n_kv_heads; head++) {
       const size_t at = (row * static_cast<size_t>(store.n_kv_heads) + head) * kHeadDim;
-      keys_of(store, target.slab, params.layer, head)[target.slot] = {
-          numbers(params.k)[at], static_cast<uint32_t>(target.position)};
+      Key* keys = keys_of(store, target.slab, params.layer, head);
+      if (target.slot == 0) std::fill_n(keys, kTileTokens, Key{});
+      keys[target.slot] = {numbers(params.k)[at], static_cast<uint32_t>(target.position) + 1};
     }
   }
 }
 
 void ScriptedBackend::kv_copy(const KvCopyParams& params) {
   for (const KvCopy& copy : params.copies) {
-    for (int layer = 0; layer < params.store.n_layers; layer++) {
-      for (int head = 0; head < params.store.n_kv_heads; head++) {
-        std::copy_n(keys_of(params.store, copy.from, layer, head), copy.n_tokens,
-                    keys_of(params.store, copy.to, layer, head));
+    for (const KvStore& store : params.stores) {
+      for (int i = 0; i < store.n_layers * store.n_kv_heads; i++) {
+        const Key* from = keys_of(store, copy.from, 0, i);
+        Key* to = keys_of(store, copy.to, 0, i);
+        if (fault_ != Fault::kStaleTail) std::fill_n(to, kTileTokens, Key{});
+        std::copy(from + copy.first_slot, from + copy.end_slot, to + copy.first_slot);
       }
     }
   }
 }
 
-/** A partial is the sum of the terms of the keys read, and their number. Pieces run one after the
- * other: a span that is resumed before the phase that began it gives a wrong sum. */
+/** A partial is the hash of the keys read, and their number. Pieces run one after the other: a span
+ * that is resumed before the phase that began it gives a wrong hash. */
 void ScriptedBackend::attention(const AttentionParams& params) {
   const AttentionPlan& plan = step_.plans[static_cast<size_t>(params.plan)];
   std::fill_n(numbers(params.partials), int64_t{plan.n_partials} * params.n_heads * (kHeadDim + 2),
@@ -197,31 +245,49 @@ void ScriptedBackend::attention(const AttentionParams& params) {
   }
 }
 
-/** There are as many heads of KV as of queries. */
+/** Slots that a sealed part does not fill must be zeros: a real kernel multiplies them by 0. */
+void ScriptedBackend::check_unused_slots(const AttentionParams& params, const ContextPart& part,
+                                         int tile, int head) const {
+  const Key* keys =
+      reinterpret_cast<const Key*>(kv_block(part.table, step_.slabs.data(), tile, params.layer, head));
+  for (int slot = 0; slot < kTileTokens; slot++) {
+    const int key = tile * kTileTokens + slot;
+    if (key < part.first_key || key >= part.end_key)
+      CHECK(keys[slot].rotation == 0, "slots outside of a part are zeros");
+  }
+}
+
 void ScriptedBackend::attend(const AttentionParams& params, const AttentionPlan& plan,
                              const WorkItem& item, int head) {
   const ContextPart& part = plan.parts[static_cast<size_t>(item.part)];
-  const auto partial_of = [&](int64_t partial) {
-    return numbers(params.partials) + (partial * params.n_heads + head) * (kHeadDim + 2);
-  };
-  for (int i = 0; i < item.n_rows; i++) {
-    const ItemRow& row = plan.item_rows[static_cast<size_t>(item.first_row + i)];
-    CHECK(row.end_key == row.query_position + 1, "a row reads up to its own token");
+  const int query_group = params.n_heads / params.n_kv_heads;
+  for (int tile = item.first_tile; tile < item.end_tile; tile++)
+    check_unused_slots(params, part, tile, head);
+  for (int i = 0; i < item.n_rows * query_group; i++) {
+    const ItemRow& row = plan.item_rows[static_cast<size_t>(item.first_row + i / query_group)];
+    const auto partial_of = [&](int64_t partial) {
+      const int64_t at = partial * params.n_heads + head * query_group + i % query_group;
+      return numbers(params.partials) + at * (kHeadDim + 2);
+    };
     const int first = std::max(row.first_key, item.first_tile * kTileTokens);
     const int end = std::min(row.end_key, item.end_tile * kTileTokens);
     const uint32_t* begun = row.resumes < 0 ? nullptr : partial_of(row.resumes);
-    uint32_t sum = begun == nullptr ? 0 : begun[0], n_read = begun == nullptr ? 0 : begun[1];
+    Hash hash;
+    if (begun != nullptr) hash = {begun[0], begun[1]};
+    uint32_t n_read = begun == nullptr ? 0 : begun[2];
     for (int key = first; key < end; key++) {
-      const Key stored = keys_of(params.store, part.slabs[key / kTileTokens], params.layer,
-                                 head)[key % kTileTokens];
-      CHECK(stored.position == static_cast<uint32_t>(key), "the key of each place is there");
-      sum += term(stored.value, stored.position);
+      const uint8_t* block = kv_block(part.table, step_.slabs.data(), key / kTileTokens,
+                                      params.layer, head);
+      const Key stored = reinterpret_cast<const Key*>(block)[key % kTileTokens];
+      const auto rotation = static_cast<uint32_t>(part.position - part.shift + key);
+      CHECK(stored.rotation == rotation + 1, "the key of each place is there");
+      hash.add(stored.value, row.query_position - static_cast<int>(rotation));
       n_read++;
     }
-    uint32_t* out = partial_of(int64_t{item.first_partial} + i);
-    out[0] = sum;
-    out[1] = n_read;
-    out[2] = static_cast<uint32_t>(row.end_key - row.first_key);
+    uint32_t* out = partial_of(int64_t{item.first_partial} + i / query_group);
+    out[0] = hash.value;
+    out[1] = hash.power;
+    out[2] = n_read;
   }
 }
 
@@ -229,20 +295,20 @@ void ScriptedBackend::attention_merge(const AttentionMergeParams& params) {
   const AttentionPlan& plan = step_.plans[static_cast<size_t>(params.plan)];
   for (int row = 0; row < plan.n_rows(); row++) {
     for (int head = 0; head < params.n_heads; head++) {
-      uint32_t sum = 0, n_read = 0, n_wanted = 0;
+      Hash hash;
+      uint32_t n_read = 0;
       for (int i = plan.merge_begin[static_cast<size_t>(row)];
            i < plan.merge_begin[static_cast<size_t>(row) + 1]; i++) {
         const int64_t partial = plan.merge_entries[static_cast<size_t>(i)].partial;
         const uint32_t* in =
             numbers(params.partials) + (partial * params.n_heads + head) * (kHeadDim + 2);
-        sum += in[0];
-        n_read += in[1];
-        n_wanted = in[2];
+        hash.append({in[0], in[1]});
+        n_read += in[2];
       }
-      CHECK(n_read == n_wanted && n_read > 0, "the plan covers every key of a row once");
+      CHECK(n_read > 0, "a row reads its own key");
       float* out = params.out + (int64_t{row} * params.n_heads + head) * kHeadDim;
-      numbers(out)[0] = sum;
-      CHECK(sum == numbers(params.out)[int64_t{row} * params.n_heads * kHeadDim],
+      numbers(out)[0] = hash.value;
+      CHECK(hash.value == numbers(params.out)[int64_t{row} * params.n_heads * kHeadDim],
             "all heads read the same text");
     }
   }
@@ -252,7 +318,7 @@ void ScriptedBackend::sample(const SampleParams& params) {
   for (size_t row = 0; row < params.rows.size(); row++) {
     const uint32_t hash = numbers(params.logits)[row * static_cast<size_t>(params.vocabulary)];
     const int32_t forced = params.rows[row].forced_token;
-    params.out[row] = {forced >= 0 ? forced : token_of(hash),
+    params.out[row] = {forced >= 0 ? forced : Oracle::token_of(hash),
                        -static_cast<float>(hash % 1024) / 1024};
   }
 }

@@ -3,7 +3,9 @@
 // whether scheduler, cache and plan did their work, and the right token is known beforehand.
 //
 // Activations carry a 32-bit number in the first place of each row. Layer 0 hashes tokens, layer 1
-// the hashes of layer 0, so that KV is only valid after its own prefix, as in a model.
+// the hashes of layer 0, so that KV is only valid after its own prefix, as in a model. The hash
+// depends on the order of the keys and on how far each stands before its reader. It does not depend
+// on where work is cut: two neighbouring ranges of keys combine to the hash of both.
 #pragma once
 
 #include <cstdint>
@@ -17,29 +19,55 @@ namespace cachalot::tests {
 
 constexpr int kVocabulary = 997;
 constexpr int kLayers = 2;
-constexpr int kWindow = 50;             // of layer 1; layer 0 reads everything
+constexpr int kWindow = 50;  // positions that layer 1 reads, in one KV head; layer 0 reads
+                             // everything, in two
+constexpr size_t kSlabBytes = 3 * 512;  // three blocks
 constexpr int32_t kPoisonedToken = 13;  // its row is not finite
 
 /** Configuration and weights to go with it; the weights are never read. */
 ModelFiles scripted_model(int context_length);
 
+/** A key as the oracle knows it: the number that it stands for in each layer, and where it stands. */
+struct OracleKey {
+  uint32_t values[kLayers];
+  int position;
+};
+
 /** Computes the right next tokens of a text from its hash, one token after the other. */
 class Oracle {
  public:
+  Oracle() = default;
+  /** A text after other keys, in their order; its first token stands at `position`. */
+  Oracle(std::vector<OracleKey> before, int position)
+      : keys_(std::move(before)), position_(position) {}
+
   void push(int32_t token);
-  int32_t next() const;
+  int32_t next() const { return token_of(hash()); }
   /** The number that stands for the last row's logits. */
-  uint32_t hash() const;
+  uint32_t hash() const { return hash_; }
+  std::span<const OracleKey> keys() const { return keys_; }
+
+  static int32_t token_of(uint32_t hash);
 
  private:
-  std::vector<uint32_t> sums_;  // of layer 1's terms, at the end of each token
-  uint32_t hash0_ = 0;
+  std::vector<OracleKey> keys_;
+  int position_ = 0;  // of the next token
+  uint32_t hash_ = 0;
 };
 
-int32_t token_of(uint32_t hash);
+/** A fault that the tests plant, to see that the oracle finds it. */
+enum class Fault {
+  kNone,
+  kOneKeyTooMany,  // a row reads one key more of a sealed part
+  kWrongShift,     // a query is rotated by a position that is off by one
+  kStaleTail,      // a copy leaves what stood in the rest of the slab
+  kOtherOrder,     // the first two span groups of a row change places
+};
 
 class ScriptedBackend final : public Backend {
  public:
+  explicit ScriptedBackend(Fault fault = Fault::kNone) : fault_(fault) {}
+
   DeviceDescription device() const override { return {"scripted", "", "", 1}; }
   int parallelism() const override { return 3; }
   KvFormat preferred_kv_format() const override { return KvFormat::kF32; }
@@ -52,7 +80,7 @@ class ScriptedBackend final : public Backend {
   uint64_t memory_for_kv() const override { return uint64_t{1} << 30; }
   uint64_t kv_limit() const override { return UINT64_MAX; }
   void check_kv(KvFormat, int) const override {}
-  void begin_step(const StepTables& tables) override { step_ = tables; }
+  void begin_step(const StepTables& tables) override;
   void start() override {}
   bool is_async() const override { return false; }
   void wait() override {}
@@ -72,8 +100,13 @@ class ScriptedBackend final : public Backend {
  private:
   void attend(const AttentionParams& params, const AttentionPlan& plan, const WorkItem& item,
               int head);
+  void plant(AttentionPlan* plan) const;
+  void check_unused_slots(const AttentionParams& params, const ContextPart& part, int tile,
+                          int head) const;
 
+  const Fault fault_;
   StepTables step_;
+  std::vector<AttentionPlan> plans_;    // of the step, with the fault
   std::vector<uint8_t> poisoned_;  // [R] rows of this step that hold kPoisonedToken
 };
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/validate.h"
 #include "schedule/order_prompts.h"
 
 namespace cachalot::tests {
@@ -11,29 +12,77 @@ namespace {
 constexpr size_t kTranscripts = 12;  // remembered, so that later requests share with them
 constexpr size_t kPins = 3;
 
+int depth_of(const RequestPreamble& preamble) {
+  int depth = 0;
+  for (const RequestPart& part : preamble.parts) depth = std::max(depth, depth_of(part.under));
+  return depth + 1;
+}
+
 }  // namespace
 
-/** More than half of all texts begin as an earlier one does, for any length. */
-std::vector<int32_t> Traffic::text() {
+std::vector<int32_t> Traffic::new_tokens(int n) {
   std::vector<int32_t> tokens;
-  if (!transcripts_.empty() && chance(60)) {
-    tokens = transcripts_[static_cast<size_t>(below(static_cast<int>(transcripts_.size())))];
-    if (chance(60)) tokens.resize(static_cast<size_t>(1 + below(static_cast<int>(tokens.size()))));
-  }
-  const int more = 1 + below(chance(20) ? shape_.context_length / 2 : 40);
-  for (int i = 0; i < more; i++) {
+  for (int i = 0; i < n; i++) {
     const int32_t token = below(kVocabulary);
     tokens.push_back(token == kPoisonedToken ? 0 : token);
   }
-  tokens.resize(std::min(tokens.size(), static_cast<size_t>(shape_.context_length - 1)));
-  if (shape_.with_poison && chance(3))
-    tokens[static_cast<size_t>(below(static_cast<int>(tokens.size())))] = kPoisonedToken;
   return tokens;
+}
+
+/** More than half of all texts begin as an earlier one does, for any length; some of the others
+ * stand after parts of earlier ones. */
+Text Traffic::text() {
+  Text text;
+  if (!transcripts_.empty() && chance(60)) {
+    text = transcripts_[static_cast<size_t>(below(static_cast<int>(transcripts_.size())))];
+    if (chance(60))
+      text.tokens.resize(static_cast<size_t>(1 + below(static_cast<int>(text.tokens.size()))));
+  } else if (!transcripts_.empty() && chance(50)) {
+    text.preamble = preamble();
+  }
+  const auto more = new_tokens(1 + below(chance(20) ? shape_.context_length / 2 : 40));
+  text.tokens.insert(text.tokens.end(), more.begin(), more.end());
+  const int room = validate_preamble(text.preamble, kVocabulary, shape_.context_length);
+  if (room < 2) text.preamble = {};
+  const int most = room < 2 ? shape_.context_length : room;
+  text.tokens.resize(std::min(text.tokens.size(), static_cast<size_t>(most - 1)));
+  if (shape_.with_poison && chance(3))
+    text.tokens[static_cast<size_t>(below(static_cast<int>(text.tokens.size())))] = kPoisonedToken;
+  return text;
+}
+
+/** One to five parts of earlier texts: one after the other, beside each other, or anywhere, before 0
+ * too. Some are the plain text that they would be without a preamble. */
+RequestPreamble Traffic::preamble() {
+  RequestPreamble preamble;
+  const int arrangement = below(3);
+  const bool has_gap = chance(20);
+  for (int i = 1 + below(5); i > 0; i--) {
+    const Text& text =
+        transcripts_[static_cast<size_t>(below(static_cast<int>(transcripts_.size())))];
+    if (depth_of(text.preamble) > 2) continue;
+    RequestPart part{text.tokens, 0, 0, text.preamble};
+    part.tokens.resize(std::min<size_t>(part.tokens.size(), static_cast<size_t>(1 + below(100))));
+    const auto n = static_cast<int>(part.tokens.size());
+    if (chance(50)) part.first = below(n);
+    const int begin = part.under.position + part.first;
+    switch (arrangement) {
+      case 0: part.shift = chance(20) ? 0 : preamble.position - begin; break;  // one after the other
+      case 1: part.shift = -begin; break;                                      // beside each other
+      case 2: part.shift = below(120) - 80; break;
+    }
+    preamble.position = std::max(preamble.position, part.under.position + n + part.shift);
+    preamble.parts.push_back(std::move(part));
+  }
+  if (has_gap) preamble.position += below(20);
+  return preamble;
 }
 
 Request Traffic::request() {
   Request request;
-  request.tokens = text();
+  Text text = this->text();
+  request.tokens = std::move(text.tokens);
+  request.preamble = std::move(text.preamble);
   request.max_tokens = 1 + below(60);
   if (chance(10)) request.name_space = "other";
   if (chance(20)) request.priority = below(101);
@@ -80,7 +129,13 @@ void Traffic::act() {
 /** Texts in the engine's own order for them; some are never submitted. */
 void Traffic::submit_batch() {
   std::vector<std::vector<int32_t>> prompts;
-  for (int i = 1 + below(8); i > 0; i--) prompts.push_back(text());
+  const RequestPreamble before = transcripts_.empty() || chance(70) ? RequestPreamble{} : preamble();
+  const int room = validate_preamble(before, kVocabulary, shape_.context_length);
+  if (room < 2) return;
+  for (int i = 1 + below(8); i > 0; i--) {
+    prompts.push_back(text().tokens);
+    prompts.back().resize(std::min(prompts.back().size(), static_cast<size_t>(room - 1)));
+  }
   const std::vector<int32_t> max_tokens(prompts.size(), 1 + below(40));
   const BatchOrder order = order_prompts(prompts, max_tokens);
   const uint64_t batch = next_pin_++;
@@ -92,6 +147,7 @@ void Traffic::submit_batch() {
     }
     Request request;
     request.tokens = prompts[static_cast<size_t>(order.order[rank])];
+    request.preamble = before;
     request.max_tokens = max_tokens[0];
     request.batch = batch;
     request.batch_rank = static_cast<int>(rank);
@@ -103,13 +159,24 @@ void Traffic::settle(size_t open) {
   const Answer answer = client_.wait(open_[open]);
   open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(open));
   check_answer(answer);
-  n_checked_++;
+  if (answer.finish.reason != FinishReason::kError) {
+    const bool has_preamble = !answer.request.preamble.parts.empty();
+    checked_ += {1, has_preamble ? 1 : 0,
+                 static_cast<int64_t>(answer.request.tokens.size() + answer.tokens.size())};
+  }
   if (answer.request.pin != 0 && answer.finish.reason == FinishReason::kDone)
     pins_.push_back(answer.request.pin);
   if (answer.finish.reason == FinishReason::kError) return;
   transcripts_.push_back(transcript(answer));
   if (transcripts_.size() > kTranscripts)
     transcripts_.erase(transcripts_.begin() + below(static_cast<int>(kTranscripts)));
+}
+
+Traffic::Checked& Traffic::Checked::operator+=(const Checked& more) {
+  requests += more.requests;
+  with_preamble += more.with_preamble;
+  tokens += more.tokens;
+  return *this;
 }
 
 void Traffic::finish() {

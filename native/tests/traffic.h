@@ -1,5 +1,5 @@
-// Random requests as users make them: new texts, continuations and forks of earlier ones, scores,
-// contexts that are pinned and unpinned, aborts.
+// Random requests as users make them: new texts, continuations and forks of earlier ones, texts
+// after parts of earlier ones, scores, contexts that are pinned and unpinned, aborts.
 #pragma once
 
 #include <cstdint>
@@ -25,12 +25,20 @@ class Traffic {
   void act();
   /** Waits for everything. */
   void finish();
-  int n_checked() const { return n_checked_; }
+  /** The answers that were right. */
+  struct Checked {
+    int requests = 0, with_preamble = 0;
+    int64_t tokens = 0;  // of prompts and answers
+    Checked& operator+=(const Checked& more);
+  };
+  const Checked& checked() const { return checked_; }
 
  private:
   int below(int n) { return static_cast<int>(random_() % static_cast<uint64_t>(n)); }
   bool chance(int percent) { return below(100) < percent; }
-  std::vector<int32_t> text();
+  Text text();
+  std::vector<int32_t> new_tokens(int n);
+  RequestPreamble preamble();
   Request request();
   void submit_batch();
   void settle(size_t open);
@@ -39,10 +47,10 @@ class Traffic {
   std::mt19937_64 random_;
   TrafficShape shape_;
   std::vector<uint64_t> open_;
-  std::vector<std::vector<int32_t>> transcripts_;  // texts that others may continue or fork
+  std::vector<Text> transcripts_;  // texts that others may continue, fork or have before them
   std::vector<uint64_t> pins_;
   uint64_t next_pin_;  // of this user's own
-  int n_checked_ = 0;
+  Checked checked_;
 };
 
 }  // namespace cachalot::tests

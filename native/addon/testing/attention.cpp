@@ -1,6 +1,8 @@
 // Attention as the engine runs it - write K and V, plan, attend, merge - on contexts that a test
 // makes up.
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "addon/testing/device.h"
@@ -34,27 +36,105 @@ struct Case {
   std::vector<float> cosines, sines;
 };
 
-/** Writes a whole context into fresh slabs, after those that it shares. */
-std::vector<uint32_t> write_context(Backend* backend, KvPool* pool, const RopeTable& rope,
-                                    const std::vector<float>& k, const std::vector<float>& v,
-                                    int n_tokens, std::vector<uint32_t> slabs) {
-  const size_t n_shared = slabs.size();
-  std::vector<KvTarget> targets;
-  for (int i = 0; i < n_tokens; i++) {
-    if (static_cast<size_t>(i / kTileTokens) < n_shared) {
-      // Writes equal values again at the same place, which changes nothing.
-      targets.push_back({slabs[static_cast<size_t>(i / kTileTokens)], i % kTileTokens, i});
-      continue;
-    }
-    if (i % kTileTokens == 0) slabs.push_back(*pool->allocate());
-    targets.push_back({slabs.back(), i % kTileTokens, i});
+/** Contexts in the backend's memory: each has slabs of its own tokens, and parts of others before
+ * them. */
+class Contexts {
+ public:
+  Contexts(Backend& backend, const Case& c, const RopeTable& rope, const Napi::Array& given,
+           size_t bytes)
+      : backend_(backend),
+        case_(c),
+        rope_(rope),
+        pool_(backend, std::array{KvShape{kv_layout(c.format, c.format, c.head_dim), 1, c.n_kv_heads}},
+              bytes) {
+    for (uint32_t i = 0; i < given.Length(); i++) add(given.Get(i).As<Napi::Object>());
+    for (size_t i = 0; i < parts_.size(); i++) sequences_.push_back({parts_[i], rows_[i]});
   }
-  const DeviceFloats keys(*backend, k), values(*backend, v);
-  backend->begin_step({.targets = targets});
-  backend->kv_write({pool->store(), rope, 0, keys.data(), values.data()});
-  backend->wait();
-  return slabs;
-}
+
+  const KvStore& store() const { return pool_.stores()[0]; }
+  std::span<const PlanSequence> sequences() const { return sequences_; }
+  const std::vector<uint32_t>& slabs() const { return slabs_; }
+
+ private:
+  void add(const Napi::Object& given) {
+    const auto k = floats_of(given.Get("k")), v = floats_of(given.Get("v"));
+    const int n_tokens = static_cast<int>(k.size()) / (case_.n_kv_heads * case_.head_dim);
+    const Napi::Value position = given.Get("position"), before = given.Get("before");
+    const int origin = position.IsNumber() ? integer_of(position) : 0;
+    own_.push_back({write(k, v, n_tokens, origin, shared_slabs(given.Get("shares"))), origin});
+    auto& parts = parts_.emplace_back();
+    for (uint32_t i = 0; before.IsArray() && i < before.As<Napi::Array>().Length(); i++)
+      parts.push_back(sealed_part(before.As<Napi::Array>().Get(i).As<Napi::Object>()));
+    parts.push_back({table_of(own_.back().slabs), 0, n_tokens, origin, 0});
+    auto& rows = rows_.emplace_back();
+    const int n_rows = integer_of(given.Get("rows"));
+    for (int i = 0; i < n_rows; i++)
+      rows.push_back({n_rows_++, origin + n_tokens - n_rows + i});
+  }
+
+  std::vector<uint32_t> shared_slabs(const Napi::Value& shares) const {
+    if (!shares.IsObject()) return {};
+    const auto object = shares.As<Napi::Object>();
+    const auto& other = own_[static_cast<size_t>(integer_of(object.Get("context")))].slabs;
+    return {other.begin(), other.begin() + integer_of(object.Get("tokens")) / kTileTokens};
+  }
+
+  KvTable table_of(std::span<const uint32_t> slabs) {
+    const KvTable table{store(), static_cast<uint32_t>(slabs_.size())};
+    slabs_.insert(slabs_.end(), slabs.begin(), slabs.end());
+    return table;
+  }
+
+  /** Tokens [first, end) of another context; slabs that they fill in part are copied. */
+  ContextPart sealed_part(const Napi::Object& given) {
+    const auto& [other, position] = own_[static_cast<size_t>(integer_of(given.Get("context")))];
+    const int first = integer_of(given.Get("first")), end = integer_of(given.Get("end")),
+              shift = integer_of(given.Get("shift")), origin = first / kTileTokens * kTileTokens;
+    std::vector<uint32_t> slabs;
+    for (int begin = origin; begin < end; begin += kTileTokens) {
+      const uint32_t slab = other[static_cast<size_t>(begin / kTileTokens)];
+      const int first_slot = std::max(0, first - begin), end_slot = std::min(end - begin, kTileTokens);
+      slabs.push_back(end_slot - first_slot == kTileTokens ? slab : *pool_.allocate());
+      const KvCopy copy{slab, slabs.back(), first_slot, end_slot};
+      if (copy.to != slab) backend_.kv_copy({pool_.stores(), std::span(&copy, 1)});
+    }
+    return {table_of(slabs), first - origin, end - origin, position + origin + shift, shift};
+  }
+
+  /** Writes a whole context into fresh slabs, after those that it shares. */
+  std::vector<uint32_t> write(const std::vector<float>& k, const std::vector<float>& v, int n_tokens,
+                              int origin, std::vector<uint32_t> slabs) {
+    const size_t n_shared = slabs.size();
+    std::vector<KvTarget> targets;
+    for (int i = 0; i < n_tokens; i++) {
+      // In shared slabs it writes equal values again at the same place, which changes nothing.
+      const auto block = static_cast<size_t>(i / kTileTokens);
+      if (block >= n_shared && i % kTileTokens == 0) slabs.push_back(*pool_.allocate());
+      targets.push_back({slabs[block], i % kTileTokens, origin + i});
+    }
+    const DeviceFloats keys(backend_, k), values(backend_, v);
+    backend_.begin_step({.targets = targets});
+    backend_.kv_write({store(), rope_, 0, keys.data(), values.data()});
+    backend_.wait();
+    return slabs;
+  }
+
+  struct Own {
+    std::vector<uint32_t> slabs;
+    int origin;  // the position of its first token
+  };
+
+  Backend& backend_;
+  const Case& case_;
+  const RopeTable& rope_;
+  KvPool pool_;
+  std::vector<Own> own_;
+  std::vector<uint32_t> slabs_;  // the step's list
+  std::vector<std::vector<ContextPart>> parts_;
+  std::vector<std::vector<PlanRow>> rows_;
+  std::vector<PlanSequence> sequences_;
+  int32_t n_rows_ = 0;
+};
 
 /** Bytes that hold all contexts if nothing is shared, with some blocks to spare for pages begun.
  */
@@ -64,51 +144,45 @@ size_t room_for(const Napi::Array& contexts, const Case& c) {
   for (uint32_t i = 0; i < contexts.Length(); i++) {
     const auto k = contexts.Get(i).As<Napi::Object>().Get("k").As<Napi::Float32Array>();
     bytes += 2 * k.ByteLength() + kTileTokens * token_bytes;
+    const Napi::Value before = contexts.Get(i).As<Napi::Object>().Get("before");
+    if (before.IsArray()) bytes += before.As<Napi::Array>().Length() * 2 * kTileTokens * token_bytes;
   }
   return bytes;
 }
 
-// attention(path, threads, case, [{ k, v, q, rows, shares?: { context, tokens } }]): out. k and v
-// are [tokens, G, D], q is [rows, H, D]. Whole blocks of the shared tokens are those of the other
-// context.
+// attention(path, threads, case, [{ k, v, q, rows, position?, shares?: { context, tokens }, before?:
+// [{ context, first, end, shift }] }]): out. k and v are [tokens, G, D], q is [rows, H, D]. Whole
+// blocks of the shared tokens are those of the other context.
 Napi::Value attention(const Napi::CallbackInfo& info) {
   const auto made = backend_of(info);
   Backend& backend = *made;
   const Case c(info[2].As<Napi::Object>());
-  const auto contexts = info[3].As<Napi::Array>();
+  const auto given = info[3].As<Napi::Array>();
   const DeviceFloats cosines(backend, c.cosines), sines(backend, c.sines);
   const RopeTable rope{cosines.data(), sines.data(), c.head_dim, c.interleaved};
-  KvPool pool(backend, {c.format, 1, c.n_kv_heads, c.head_dim}, room_for(contexts, c));
-  std::vector<std::vector<uint32_t>> slabs(contexts.Length());
-  std::vector<PlanSequence> sequences;
+  const Contexts contexts(backend, c, rope, given, room_for(given, c));
   std::vector<float> queries;
-  int n_rows = 0;
-  for (uint32_t i = 0; i < contexts.Length(); i++) {
-    const auto context = contexts.Get(i).As<Napi::Object>();
-    const auto k = floats_of(context.Get("k")), v = floats_of(context.Get("v")),
-               q = floats_of(context.Get("q"));
-    const int n_tokens = static_cast<int>(k.size()) / (c.n_kv_heads * c.head_dim),
-              own = integer_of(context.Get("rows"));
-    std::vector<uint32_t> shared;
-    if (const Napi::Value shares = context.Get("shares"); shares.IsObject()) {
-      const auto object = shares.As<Napi::Object>();
-      const auto& other = slabs[static_cast<size_t>(integer_of(object.Get("context")))];
-      shared.assign(other.begin(), other.begin() + integer_of(object.Get("tokens")) / kTileTokens);
-    }
-    slabs[i] = write_context(&backend, &pool, rope, k, v, n_tokens, std::move(shared));
-    sequences.push_back({n_rows, own, n_tokens - own, slabs[i]});
+  for (uint32_t i = 0; i < given.Length(); i++) {
+    const auto q = floats_of(given.Get(i).As<Napi::Object>().Get("q"));
     queries.insert(queries.end(), q.begin(), q.end());
-    n_rows += own;
   }
-  const AttentionPlan plan = plan_attention(
-      sequences,
-      {{c.n_heads / c.n_kv_heads, c.n_kv_heads, c.parallelism}, c.window, c.grouping, nullptr});
+  const AttentionPlan plan =
+      plan_attention(contexts.sequences(), contexts.slabs(),
+                     {{c.n_heads / c.n_kv_heads, c.n_kv_heads, c.parallelism},
+                      c.window,
+                      contexts.store(),
+                      c.grouping,
+                      nullptr});
   const DeviceFloats partials(backend,
                               static_cast<size_t>(plan.n_partials * c.n_heads * (c.head_dim + 2)));
   const DeviceFloats q(backend, queries), out(backend, queries.size());
   const float scale = 1.0f / std::sqrt(static_cast<float>(c.head_dim));
-  backend.begin_step({.plans = std::span(&plan, 1)});
-  backend.attention({pool.store(), rope, 0, c.n_heads, scale, q.data(), 0, partials.data()});
+  const SlabRange all{0, static_cast<uint32_t>(contexts.slabs().size())};
+  backend.begin_step({.slabs = contexts.slabs(),
+                      .new_slabs = std::span(&all, 1),
+                      .plans = std::span(&plan, 1)});
+  backend.attention({rope, 0, c.n_heads, c.n_kv_heads, c.head_dim, c.format, scale, q.data(), 0,
+                     partials.data()});
   backend.attention_merge({0, partials.data(), c.n_heads, c.head_dim, out.data()});
   return floats_to(info.Env(), out.read());
 }

@@ -26,11 +26,10 @@ class KvBlocks final : public Napi::ObjectWrap<KvBlocks> {
       : Napi::ObjectWrap<KvBlocks>(info), backend_(backend_of(info)) {
     const auto shape = info[2].As<Napi::Object>();
     const bool is_bf16 = shape.Get("format").ToString().Utf8Value() == "bf16";
-    store_.format = is_bf16 ? KvFormat::kBF16 : KvFormat::kF32;
+    const KvFormat format = is_bf16 ? KvFormat::kBF16 : KvFormat::kF32;
+    store_.layout = kv_layout(format, format, integer_of(shape.Get("headDim")));
     store_.n_layers = integer_of(shape.Get("layers"));
     store_.n_kv_heads = integer_of(shape.Get("kvHeads"));
-    store_.head_dim = integer_of(shape.Get("headDim"));
-    store_.block_units = kv_block_units(store_.format, store_.head_dim);
     const auto n_blocks = static_cast<size_t>(integer_of(shape.Get("blocks")));
     const size_t bytes = n_blocks * units() * kKvAddressUnit;
     memory_ = backend_->allocate(bytes);
@@ -52,20 +51,20 @@ class KvBlocks final : public Napi::ObjectWrap<KvBlocks> {
     for (size_t i = 0; i + 2 < given.size(); i += 3)
       targets.push_back({address(given[i]), given[i + 1], given[i + 2]});
     const auto k = floats(floats_of(info[2])), v = floats(floats_of(info[3]));
-    const RopeTable rope{cosines_->data(), sines_->data(), store_.head_dim, interleaved_};
+    const RopeTable rope{cosines_->data(), sines_->data(), store_.layout.head_dim, interleaved_};
     backend_->begin_step({.targets = targets});
     backend_->kv_write({store_, rope, integer_of(info[0]), k->data(), v->data()});
     backend_->wait();
     return info.Env().Undefined();
   }
 
-  // copy([from, to, n tokens] of each copy)
+  // copy([from, to, first slot, end slot] of each copy)
   Napi::Value copy(const Napi::CallbackInfo& info) {
     const auto given = integers_of(info[0]);
     std::vector<KvCopy> copies;
-    for (size_t i = 0; i + 2 < given.size(); i += 3)
-      copies.push_back({address(given[i]), address(given[i + 1]), given[i + 2]});
-    backend_->kv_copy({store_, copies});
+    for (size_t i = 0; i + 3 < given.size(); i += 4)
+      copies.push_back({address(given[i]), address(given[i + 1]), given[i + 2], given[i + 3]});
+    backend_->kv_copy({std::span(&store_, 1), copies});
     return info.Env().Undefined();
   }
 
@@ -76,29 +75,32 @@ class KvBlocks final : public Napi::ObjectWrap<KvBlocks> {
     for (const int32_t block : integers_of(info[1])) blocks.push_back(address(block));
     const int n_tokens = integer_of(info[2]);
     const auto q = floats(floats_of(info[4]));
-    const int n_heads = store_.n_kv_heads;
-    const int n_rows = static_cast<int>(q->size()) / (n_heads * store_.head_dim);
-    const PlanSequence sequence{0, n_rows, n_tokens - n_rows, blocks};
-    const AttentionPlan plan =
-        plan_attention(std::span(&sequence, 1), {{1, store_.n_kv_heads, backend_->parallelism()},
-                                                 integer_of(info[3]),
-                                                 Grouping::kNever,
-                                                 nullptr});
+    const int n_heads = store_.n_kv_heads, head_dim = store_.layout.head_dim;
+    const int n_rows = static_cast<int>(q->size()) / (n_heads * head_dim);
+    std::vector<PlanRow> rows;
+    for (int i = 0; i < n_rows; i++) rows.push_back({i, n_tokens - n_rows + i});
+    const ContextPart part{{store_, 0}, 0, n_tokens, 0, 0};
+    const PlanSequence sequence{std::span(&part, 1), rows};
+    const AttentionPlan plan = plan_attention(
+        std::span(&sequence, 1), blocks,
+        {{1, n_heads, backend_->parallelism()}, integer_of(info[3]), store_, Grouping::kNever, nullptr});
     const DeviceFloats partials(
-        *backend_, static_cast<size_t>(plan.n_partials * n_heads * (store_.head_dim + 2)));
+        *backend_, static_cast<size_t>(plan.n_partials * n_heads * (head_dim + 2)));
     const DeviceFloats out(*backend_, q->size());
-    const RopeTable none{ones_->data(), zeros_->data(), store_.head_dim, interleaved_};
-    const float scale = 1.0f / std::sqrt(static_cast<float>(store_.head_dim));
-    backend_->begin_step({.plans = std::span(&plan, 1)});
-    backend_->attention(
-        {store_, none, integer_of(info[0]), n_heads, scale, q->data(), 0, partials.data()});
-    backend_->attention_merge({0, partials.data(), n_heads, store_.head_dim, out.data()});
+    const RopeTable none{ones_->data(), zeros_->data(), head_dim, interleaved_};
+    const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
+    const SlabRange all{0, static_cast<uint32_t>(blocks.size())};
+    backend_->begin_step(
+        {.slabs = blocks, .new_slabs = std::span(&all, 1), .plans = std::span(&plan, 1)});
+    backend_->attention({none, integer_of(info[0]), n_heads, n_heads, head_dim, store_.layout.k,
+                         scale, q->data(), 0, partials.data()});
+    backend_->attention_merge({0, partials.data(), n_heads, head_dim, out.data()});
     return floats_to(info.Env(), out.read());
   }
 
   /** Address units of the blocks of all layers and heads for 32 tokens. */
   size_t units() const {
-    return size_t{store_.block_units} * static_cast<size_t>(store_.n_layers * store_.n_kv_heads);
+    return size_t{store_.layout.block_units} * static_cast<size_t>(store_.n_layers * store_.n_kv_heads);
   }
   uint32_t address(int block) const {
     return static_cast<uint32_t>(static_cast<size_t>(block) * units());

@@ -14,6 +14,8 @@ namespace cachalot::addon {
 
 namespace {
 
+constexpr KvShape kShape[] = {{kv_layout(KvFormat::kF32, KvFormat::kF32, 2), 1, 1}};
+
 class KvCacheWrap final : public Napi::ObjectWrap<KvCacheWrap> {
  public:
   static Napi::Function define(Napi::Env env) {
@@ -36,14 +38,14 @@ class KvCacheWrap final : public Napi::ObjectWrap<KvCacheWrap> {
   explicit KvCacheWrap(const Napi::CallbackInfo& info)
       : Napi::ObjectWrap<KvCacheWrap>(info),
         backend_("portable", 1),
-        pool_(backend_, {KvFormat::kF32, 1, 1, 2}, static_cast<size_t>(integer_of(info[0])) * 512),
-        cache_(pool_, [this](const KvCopy& copy) { copied_ += copy.n_tokens; }) {}
+        pool_(backend_, kShape, static_cast<size_t>(integer_of(info[0])) * 512),
+        cache_(pool_, [this](const KvCopy& copy) { copied_ += copy.end_slot - copy.first_slot; }) {}
 
  private:
   // open(key, tokens): { leaf, cached }
   Napi::Value open(const Napi::CallbackInfo& info) {
     return checked(info, [&]() -> Napi::Value {
-      KvSegment* leaf = cache_.open(info[0].ToString(), integers_of(info[1]));
+      KvSegment* leaf = cache_.open(key(info), integers_of(info[1]));
       leaves_[++last_] = leaf;
       auto result = Napi::Object::New(info.Env());
       result.Set("leaf", last_);
@@ -53,7 +55,7 @@ class KvCacheWrap final : public Napi::ObjectWrap<KvCacheWrap> {
   }
 
   Napi::Value match(const Napi::CallbackInfo& info) {
-    return Napi::Number::New(info.Env(), cache_.match(info[0].ToString(), integers_of(info[1])));
+    return Napi::Number::New(info.Env(), cache_.match(key(info), integers_of(info[1])));
   }
 
   Napi::Value reserve(const Napi::CallbackInfo& info) {
@@ -89,7 +91,7 @@ class KvCacheWrap final : public Napi::ObjectWrap<KvCacheWrap> {
   Napi::Value pin(const Napi::CallbackInfo& info) {
     return checked(info, [&]() -> Napi::Value {
       if (info.Length() == 0) cache_.unpin(std::exchange(pinned_, nullptr));
-      else pinned_ = cache_.pin(info[0].ToString(), integers_of(info[1]));
+      else pinned_ = cache_.pin(key(info), integers_of(info[1]));
       return info.Env().Undefined();
     });
   }
@@ -97,7 +99,7 @@ class KvCacheWrap final : public Napi::ObjectWrap<KvCacheWrap> {
   // setRetention(key, tokens, priority, ttlMs)
   Napi::Value set_retention(const Napi::CallbackInfo& info) {
     return checked(info, [&]() -> Napi::Value {
-      cache_.set_retention(info[0].ToString(), integers_of(info[1]),
+      cache_.set_retention(key(info), integers_of(info[1]),
                            {integer_of(info[2]), integer_of(info[3])});
       return info.Env().Undefined();
     });
@@ -106,7 +108,7 @@ class KvCacheWrap final : public Napi::ObjectWrap<KvCacheWrap> {
   // demote(key, tokens, keep)
   Napi::Value demote(const Napi::CallbackInfo& info) {
     return checked(info, [&]() -> Napi::Value {
-      cache_.demote(info[0].ToString(), integers_of(info[1]), integer_of(info[2]));
+      cache_.demote(key(info), integers_of(info[1]), integer_of(info[2]));
       return info.Env().Undefined();
     });
   }
@@ -128,8 +130,9 @@ class KvCacheWrap final : public Napi::ObjectWrap<KvCacheWrap> {
 
   Napi::Value counts(const Napi::CallbackInfo& info) {
     auto result = Napi::Object::New(info.Env());
-    result.Set("free", pool_.n_free());
-    result.Set("available", cache_.n_available());
+    const auto slab_bytes = static_cast<double>(pool_.slab_bytes());
+    result.Set("free", static_cast<double>(pool_.bytes() - pool_.bytes_in_use()) / slab_bytes);
+    result.Set("available", static_cast<double>(cache_.available_bytes()) / slab_bytes);
     result.Set("segments", cache_.n_segments());
     result.Set("copied", copied_);
     return result;
@@ -142,6 +145,7 @@ class KvCacheWrap final : public Napi::ObjectWrap<KvCacheWrap> {
     });
   }
 
+  static TreeKey key(const Napi::CallbackInfo& info) { return {info[0].ToString()}; }
   KvSegment* leaf(const Napi::CallbackInfo& info) { return leaves_.at(integer_of(info[0])); }
 
   template <typename Call>

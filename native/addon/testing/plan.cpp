@@ -8,21 +8,38 @@ namespace cachalot::addon {
 
 namespace {
 
-/** The sequences to plan for: each sequence's blocks are addresses; equal ones are shared. */
+/** The sequences to plan for: the blocks of each part are addresses; equal ones are shared. */
 struct Sequences {
-  explicit Sequences(const Napi::Array& list) : blocks(list.Length()) {
-    int n_rows = 0;
+  explicit Sequences(const Napi::Array& list) : parts(list.Length()), rows(list.Length()) {
+    int32_t n_rows = 0;
     for (uint32_t i = 0; i < list.Length(); i++) {
       const auto object = list.Get(i).As<Napi::Object>();
-      for (const int32_t block : integers_of(object.Get("blocks")))
-        blocks[i].push_back(static_cast<uint32_t>(block));
-      sequences.push_back(
-          {n_rows, integer_of(object.Get("rows")), integer_of(object.Get("position")), blocks[i]});
-      n_rows += sequences.back().n_rows;
+      const int position = integer_of(object.Get("position"));
+      for (int row = 0; row < integer_of(object.Get("rows")); row++)
+        rows[i].push_back({n_rows++, position + row});
+      const Napi::Value before = object.Get("before");
+      for (uint32_t j = 0; before.IsArray() && j < before.As<Napi::Array>().Length(); j++) {
+        const auto part = before.As<Napi::Array>().Get(j).As<Napi::Object>();
+        add_part(i, part.Get("blocks"), integer_of(part.Get("first")), integer_of(part.Get("end")),
+                 integer_of(part.Get("position")), integer_of(part.Get("shift")));
+      }
+      const Napi::Value origin = object.Get("origin");  // of its own part
+      const int from = origin.IsNumber() ? integer_of(origin) : 0;
+      add_part(i, object.Get("blocks"), 0, rows[i].back().position + 1 - from, from, 0);
     }
+    for (size_t i = 0; i < parts.size(); i++) sequences.push_back({parts[i], rows[i]});
   }
 
-  std::vector<std::vector<uint32_t>> blocks;
+  void add_part(size_t sequence, const Napi::Value& blocks, int first, int end, int position,
+                int shift) {
+    const KvTable table{{}, static_cast<uint32_t>(slabs.size())};
+    for (const int32_t block : integers_of(blocks)) slabs.push_back(static_cast<uint32_t>(block));
+    parts[sequence].push_back({table, first, end, position, shift});
+  }
+
+  std::vector<uint32_t> slabs;
+  std::vector<std::vector<ContextPart>> parts;
+  std::vector<std::vector<PlanRow>> rows;
   std::vector<PlanSequence> sequences;
 };
 
@@ -30,7 +47,9 @@ struct Sequences {
 PlanOptions options_of(const Napi::Object& given, AttentionCosts* costs) {
   const PlanShape shape{integer_of(given.Get("headsPerKvHead")), integer_of(given.Get("kvHeads")),
                         integer_of(given.Get("parallelism"))};
-  PlanOptions how{shape, integer_of(given.Get("window")),
+  PlanOptions how{shape,
+                  integer_of(given.Get("window")),
+                  {},
                   given.Get("grouped").ToBoolean() ? Grouping::kAlways : Grouping::kNever, nullptr};
   const Napi::Value measured = given.Get("costs");
   if (!measured.IsObject()) return how;
@@ -110,7 +129,7 @@ Napi::Array pieces_to(Napi::Env env, const AttentionPlan& plan) {
   return pieces;
 }
 
-// plan([{ rows, position, blocks }], { headsPerKvHead, kvHeads, parallelism, window, grouped, costs
+// plan([{ rows, position, blocks, origin?, before?: [{ blocks, first, end, position, shift }] }], { headsPerKvHead, kvHeads, parallelism, window, grouped, costs
 // }): costs are { tile: [11], partial }
 Napi::Value plan(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
@@ -118,7 +137,7 @@ Napi::Value plan(const Napi::CallbackInfo& info) {
   AttentionCosts costs;
   ReaderTree tree;
   const AttentionPlan made =
-      plan_attention(given.sequences, options_of(info[1].As<Napi::Object>(), &costs), &tree);
+      plan_attention(given.sequences, given.slabs, options_of(info[1].As<Napi::Object>(), &costs), &tree);
   auto result = Napi::Object::New(env);
   result.Set("items", items_to(env, made));
   result.Set("merges", merges_to(env, made));

@@ -45,6 +45,8 @@ struct CostModel {
   }
 };
 
+constexpr KvShape kShape[] = {{kv_layout(KvFormat::kF32, KvFormat::kF32, 2), 1, 1}};
+
 struct Outcome {
   double seconds = 0;
   int64_t prompt_rows = 0, rows = 0, steps = 0, distinct_tokens = 0;
@@ -61,15 +63,14 @@ class Simulation {
         sequences_(prompts_.size()),
         cost_(cost),
         backend_("portable", 1),
-        pool_(backend_, {KvFormat::kF32, 1, 1, 2}, static_cast<size_t>(n_slabs) * 512),
-        cache_(pool_, [](const KvCopy&) {}),  // there is nothing to copy
-        scheduler_(cache_, pool_, options) {}
+        kv_(backend_, kShape, static_cast<size_t>(n_slabs) * 512),
+        scheduler_(kv_, options) {}
 
   Outcome run(bool grouped) {
     const BatchOrder order = order_prompts(prompts_, outputs_);
     outcome_.distinct_tokens = order.distinct_tokens;
     if (grouped) users_.emplace(order.shared_with_next);
-    else cache_.use_lru();
+    else kv_.cache.use_lru();
     const uint64_t first = scheduler_.reserve_arrivals(static_cast<int>(prompts_.size()));
     for (size_t rank = 0; rank < prompts_.size(); rank++) {
       const auto index = grouped ? static_cast<size_t>(order.order[rank]) : rank;
@@ -98,7 +99,7 @@ class Simulation {
     outcome_.seconds += cost_.seconds(step);
     outcome_.steps++;
     outcome_.rows += step.n_rows;
-    outcome_.peak_slabs = std::max(outcome_.peak_slabs, pool_.n_slabs() - cache_.n_available());
+    outcome_.peak_slabs = std::max(outcome_.peak_slabs, n_held_slabs());
     for (const auto& entry : step.entries) settle(entry);
   }
 
@@ -106,7 +107,7 @@ class Simulation {
     Sequence* sequence = entry.sequence;
     const int n_left = sequence->n_prompt - sequence->n_computed();
     outcome_.prompt_rows += std::clamp(n_left, 0, entry.tree.size());
-    cache_.commit(sequence->leaf, entry.tree.tokens);
+    kv_.cache.commit(sequence->context->leaf(), entry.tree.tokens);
     if (entry.output_nodes.empty()) return;
     sequence->append(INT32_MAX - static_cast<int32_t>(sequence->id));
     if (sequence->n_generated() < sequence->demand.max_tokens()) return;
@@ -118,7 +119,12 @@ class Simulation {
     outcome_.failed += failed ? 1 : 0;
     if (!users_) return;
     const auto rank = static_cast<int>(&sequence - sequences_.data());
-    cache_.demote("", sequence.tokens, users_->finish(rank));
+    kv_.cache.demote({}, sequence.tokens, users_->finish(rank));
+  }
+
+  int n_held_slabs() const {
+    const int64_t held = static_cast<int64_t>(kv_.pool.bytes()) - kv_.cache.available_bytes();
+    return static_cast<int>(held / static_cast<int64_t>(kv_.pool.slab_bytes()));
   }
 
   std::vector<std::vector<int32_t>> prompts_;
@@ -126,8 +132,7 @@ class Simulation {
   std::vector<Sequence> sequences_;  // by rank
   CostModel cost_;
   cpu::CpuBackend backend_;
-  KvPool pool_;
-  KvCache cache_;
+  KvMemory kv_;
   Scheduler scheduler_;
   std::optional<BatchUsers> users_;
   Outcome outcome_;

@@ -27,59 +27,70 @@ class Contexts {
         2 * n_kv_heads_ * head_dim_ * static_cast<int64_t>(kv_element_bytes(format_));
     const int64_t layer_bytes = token_bytes * n_tokens_ * n_sequences_;
     n_layers_ = static_cast<int>(std::min<int64_t>(kBeyondCaches / layer_bytes + 1, 1024));
-    pool_ = std::make_unique<KvPool>(backend, KvShape{format_, n_layers_, n_kv_heads_, head_dim_},
+    const KvShape kv{kv_layout(format_, format_, head_dim_), n_layers_, n_kv_heads_};
+    pool_ = std::make_unique<KvPool>(backend, std::span(&kv, 1),
                                      static_cast<size_t>(2 * layer_bytes * n_layers_ + (8 << 20)));
     angles_ = floats(static_cast<size_t>(n_tokens_ * head_dim_ / 2));
     for (int i = 0; i < n_sequences_; i++) fill();
-    for (int i = 0; i < n_sequences_; i++)
-      sequences_.push_back(
-          {i * n_rows_, n_rows_, n_tokens_ - n_rows_, slabs_[static_cast<size_t>(i)]});
+    for (int i = 0; i < n_sequences_ * n_rows_; i++)
+      rows_.push_back({i, n_tokens_ - n_rows_ + i % n_rows_});
+    for (size_t i = 0; i < parts_.size(); i++) {
+      const auto n = static_cast<size_t>(n_rows_);
+      sequences_.push_back({std::span(parts_).subspan(i, 1), std::span(rows_).subspan(i * n, n)});
+    }
     q_ = floats(static_cast<size_t>(n_sequences_ * n_rows_ * n_heads_ * head_dim_));
     out_ = floats(q_->size());
     plan_ =
-        plan_attention(sequences_, {{n_heads_ / n_kv_heads_, n_kv_heads_, backend.parallelism()},
+        plan_attention(sequences_, slabs_, {{n_heads_ / n_kv_heads_, n_kv_heads_, backend.parallelism()},
                                     0,
+                                    store(),
                                     Grouping::kNever,
                                     nullptr});
     partials_ = floats(static_cast<size_t>(plan_.n_partials * n_heads_ * (head_dim_ + 2)));
   }
 
   /** The tables of a step over these contexts. */
-  StepTables tables() const { return {.targets = targets_, .plans = std::span(&plan_, 1)}; }
+  StepTables tables() {
+    all_ = {0, static_cast<uint32_t>(slabs_.size())};
+    return {.targets = targets_,
+            .slabs = slabs_,
+            .new_slabs = std::span(&all_, 1),
+            .plans = std::span(&plan_, 1)};
+  }
 
   void attend(int call) {
     const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim_));
-    backend_.attention({pool_->store(), rope(), call % n_layers_, n_heads_, scale, q_->data(), 0,
-                        partials_->data()});
+    backend_.attention({rope(), call % n_layers_, n_heads_, n_kv_heads_, head_dim_, format_, scale,
+                        q_->data(), 0, partials_->data()});
     backend_.attention_merge({0, partials_->data(), n_heads_, head_dim_, out_->data()});
   }
 
   /** The keys and values of each sequence's rows. */
   void write(int call) {
-    backend_.kv_write({pool_->store(), rope(), call % n_layers_, k_->data(), k_->data()});
+    backend_.kv_write({store(), rope(), call % n_layers_, k_->data(), k_->data()});
   }
 
  private:
   std::unique_ptr<DeviceFloats> floats(size_t n) {
     return std::make_unique<DeviceFloats>(backend_, waves(n));
   }
+  const KvStore& store() const { return pool_->stores()[0]; }
   RopeTable rope() const { return {angles_->data(), angles_->data(), head_dim_, 1}; }
 
   void fill() {
-    std::vector<uint32_t> slabs;
     std::vector<KvTarget> targets;
+    parts_.push_back({{store(), static_cast<uint32_t>(slabs_.size())}, 0, n_tokens_, 0, 0});
     for (int i = 0; i < n_tokens_; i++) {
-      if (i % kTileTokens == 0) slabs.push_back(*pool_->allocate());
-      targets.push_back({slabs.back(), i % kTileTokens, i});
+      if (i % kTileTokens == 0) slabs_.push_back(*pool_->allocate());
+      targets.push_back({slabs_.back(), i % kTileTokens, i});
     }
     const int most_rows = std::max(n_tokens_, n_sequences_ * n_rows_);
     if (k_ == nullptr) k_ = floats(static_cast<size_t>(most_rows * n_kv_heads_ * head_dim_));
     backend_.begin_step({.targets = targets});
     for (int layer = 0; layer < n_layers_; layer++)
-      backend_.kv_write({pool_->store(), rope(), layer, k_->data(), k_->data()});
+      backend_.kv_write({store(), rope(), layer, k_->data(), k_->data()});
     backend_.wait();
     targets_.insert(targets_.end(), targets.end() - n_rows_, targets.end());
-    slabs_.push_back(std::move(slabs));
   }
 
   int n_heads_, n_kv_heads_, head_dim_, n_rows_, n_tokens_, n_sequences_, n_layers_;
@@ -87,8 +98,11 @@ class Contexts {
   KvFormat format_;
   std::unique_ptr<KvPool> pool_;
   std::unique_ptr<DeviceFloats> angles_, k_, q_, out_, partials_;
-  std::vector<std::vector<uint32_t>> slabs_;
+  std::vector<uint32_t> slabs_;  // the step's list
+  SlabRange all_{};
   std::vector<KvTarget> targets_;
+  std::vector<ContextPart> parts_;
+  std::vector<PlanRow> rows_;
   std::vector<PlanSequence> sequences_;
   AttentionPlan plan_;
 };
@@ -118,22 +132,19 @@ Napi::Value time_kv_copy(const Napi::CallbackInfo& info) {
   const auto made = backend_of(info);
   Backend& backend = *made;
   const auto shape = info[2].As<Napi::Object>();
-  KvStore store{};
-  store.format = backend.preferred_kv_format();
-  store.n_layers = integer_of(shape.Get("layers"));
-  store.n_kv_heads = integer_of(shape.Get("kvHeads"));
-  store.head_dim = integer_of(shape.Get("headDim"));
-  store.block_units = kv_block_units(store.format, store.head_dim);
+  const KvFormat format = backend.preferred_kv_format();
+  KvStore store{nullptr, kv_layout(format, format, integer_of(shape.Get("headDim"))),
+                integer_of(shape.Get("layers")), integer_of(shape.Get("kvHeads"))};
   const int n_copies = integer_of(shape.Get("copies"));
   const uint32_t units =
-      store.block_units * static_cast<uint32_t>(store.n_layers * store.n_kv_heads);
+      store.layout.block_units * static_cast<uint32_t>(store.n_layers * store.n_kv_heads);
   const auto memory =
       backend.allocate(size_t{2} * static_cast<size_t>(n_copies) * units * kKvAddressUnit);
   store.base = memory->data();
   std::vector<KvCopy> copies;
   for (uint32_t i = 0; i < static_cast<uint32_t>(n_copies); i++)
-    copies.push_back({2 * i * units, (2 * i + 1) * units, kTileTokens - 1});
-  return time_calls(info.Env(), backend, {}, [&](int) { backend.kv_copy({store, copies}); });
+    copies.push_back({2 * i * units, (2 * i + 1) * units, 0, kTileTokens - 1});
+  return time_calls(info.Env(), backend, {}, [&](int) { backend.kv_copy({std::span(&store, 1), copies}); });
 }
 
 // timeAttentionMerge(path, threads, { heads, headDim, rows, partials }): microseconds, with that

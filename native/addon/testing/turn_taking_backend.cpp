@@ -14,7 +14,7 @@ bool is_decoding(const StepTables& tables) {
   const auto& parts = tables.plans[0].parts;
   if (parts.size() != tables.targets.size()) return false;
   for (size_t i = 0; i < parts.size(); i++)
-    if (parts[i].n_tokens != tables.targets[i].position + 1) return false;
+    if (parts[i].end_key != tables.targets[i].position + 1) return false;
   return true;
 }
 
@@ -58,15 +58,15 @@ TurnTakingBackend::TurnTakingBackend(std::unique_ptr<Backend> inner, const Model
                                      std::shared_ptr<StepTurns> turns)
     : ForwardingBackend(std::move(inner)),
       n_heads_(config.n_heads),
-      n_kv_heads_(config.n_kv_heads()),
-      head_dim_(config.head_dim()),
-      windows_(config.windows()),
+      largest_head_dim_(config.largest_head_dim()),
+      classes_(config.classes()),
       turns_(std::move(turns)) {}
 
 void TurnTakingBackend::begin_step(const StepTables& tables) {
   plans_.clear();
   zeroed_ = nullptr;
   given_ = tables.plans;
+  slabs_ = tables.slabs;
   is_timed_ = is_decoding(tables);
   StepTables changed = tables;
   if (is_timed_) {
@@ -74,8 +74,9 @@ void TurnTakingBackend::begin_step(const StepTables& tables) {
              reads_together(tables.plans[0]), 0};
     for (size_t i = 0; i < given_.size() && step_.turn != Turn::kChosen; i++)
       plans_.push_back(step_.turn == Turn::kApart
-                           ? plan_apart(given_[i], windows_[i])
-                           : plan_nothing(tables.tokens.size(), n_heads_ / n_kv_heads_));
+                           ? plan_apart(given_[i], classes_[i])
+                           : plan_nothing(tables.tokens.size(),
+                                          shape_of(classes_[i]).heads_per_kv_head));
     make_room();
     if (!plans_.empty()) changed.plans = plans_;
   }
@@ -112,22 +113,28 @@ void TurnTakingBackend::attention_merge(const AttentionMergeParams& params) {
   ForwardingBackend::attention_merge(changed);
 }
 
-AttentionPlan TurnTakingBackend::plan_apart(const AttentionPlan& plan, int window) const {
+PlanShape TurnTakingBackend::shape_of(const LayerClass& layers) const {
+  return {n_heads_ / layers.n_kv_heads, layers.n_kv_heads, parallelism()};
+}
+
+AttentionPlan TurnTakingBackend::plan_apart(const AttentionPlan& plan,
+                                            const LayerClass& layers) const {
+  std::vector<PlanRow> rows;
+  for (const ContextPart& part : plan.parts)
+    rows.push_back({static_cast<int32_t>(rows.size()), part.end_key - 1});
   std::vector<PlanSequence> sequences;
-  for (const ContextPart& part : plan.parts) {
-    const auto n_tiles = static_cast<size_t>((part.n_tokens + kTileTokens - 1) / kTileTokens);
-    const auto row = static_cast<int32_t>(sequences.size());
-    sequences.push_back({row, 1, part.n_tokens - 1, std::span(part.slabs, n_tiles)});
-  }
-  const PlanShape shape{n_heads_ / n_kv_heads_, n_kv_heads_, parallelism()};
-  return plan_attention(sequences, {shape, window, Grouping::kNever, nullptr});
+  for (size_t i = 0; i < rows.size(); i++)
+    sequences.push_back({std::span(plan.parts).subspan(i, 1), std::span(rows).subspan(i, 1)});
+  return plan_attention(sequences, slabs_,
+                        {shape_of(layers), layers.window, plan.parts[0].table.store,
+                         Grouping::kNever, nullptr});
 }
 
 void TurnTakingBackend::make_room() {
   size_t bytes = 0;
   for (const AttentionPlan& plan : plans_)
     bytes = std::max(bytes, static_cast<size_t>(plan.n_partials) * static_cast<size_t>(n_heads_) *
-                                static_cast<size_t>(head_dim_ + 2) * sizeof(float));
+                                static_cast<size_t>(largest_head_dim_ + 2) * sizeof(float));
   if (bytes > 0 && (partials_ == nullptr || partials_->size() < bytes))
     partials_ = allocate(2 * bytes);
 }

@@ -55,17 +55,19 @@ class TurnTakingBackend final : public ForwardingBackend {
   void attention_merge(const AttentionMergeParams& params) override;
 
  private:
-  AttentionPlan plan_apart(const AttentionPlan& plan, int window) const;
+  PlanShape shape_of(const LayerClass& layers) const;
+  AttentionPlan plan_apart(const AttentionPlan& plan, const LayerClass& layers) const;
   void make_room();
 
-  int n_heads_, n_kv_heads_, head_dim_;
-  std::vector<int> windows_;
+  int n_heads_, largest_head_dim_;
+  std::vector<LayerClass> classes_;
   std::shared_ptr<StepTurns> turns_;
 
   bool is_timed_ = false;  // the step is a decoding one
   TimedStep step_{};
   std::chrono::steady_clock::time_point start_;
   std::span<const AttentionPlan> given_;  // of the step
+  std::span<const uint32_t> slabs_;       // of the step
   std::vector<AttentionPlan> plans_;      // in their place; empty: none is changed
   std::unique_ptr<Buffer> partials_;      // of plans_
   const float* zeroed_ = nullptr;         // zeros in place of all results of attention

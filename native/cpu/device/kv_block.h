@@ -4,31 +4,31 @@
 //   bf16: K [D/2][32][2],   V [16][D][2]
 #pragma once
 
-#include "backend/kv_store.h"
+#include "backend/kv_layout.h"
 #include "base/half.h"
 
 namespace cachalot::cpu {
 
-/** Bytes of K in a block; V follows. */
-inline size_t kv_half_bytes(const KvStore& store) {
-  return size_t{kTileTokens} * static_cast<size_t>(store.head_dim) * kv_element_bytes(store.format);
+/** Element (token, dim) of K or of V, counted in elements from the beginning of K or of V. */
+inline int key_index(const KvLayout& layout, int slot, int d) {
+  return layout.k == KvFormat::kF32 ? d * kTileTokens + slot
+                                    : d / 2 * 2 * kTileTokens + 2 * slot + d % 2;
+}
+inline int value_index(const KvLayout& layout, int slot, int d) {
+  return layout.v == KvFormat::kF32 ? slot * layout.head_dim + d
+                                    : slot / 2 * 2 * layout.head_dim + 2 * d + slot % 2;
 }
 
-inline size_t kv_block_bytes(const KvStore& store) { return store.block_units * kKvAddressUnit; }
-
-/** Element (token, dim) of K or of V, counted in elements from the half's start. */
-inline int key_index(const KvStore& store, int slot, int d) {
-  return store.format == KvFormat::kF32 ? d * kTileTokens + slot
-                                        : d / 2 * 2 * kTileTokens + 2 * slot + d % 2;
-}
-inline int value_index(const KvStore& store, int slot, int d) {
-  return store.format == KvFormat::kF32 ? slot * store.head_dim + d
-                                        : slot / 2 * 2 * store.head_dim + 2 * d + slot % 2;
+inline void store_element(KvFormat format, uint8_t* elements, int index, float value) {
+  if (format == KvFormat::kF32) reinterpret_cast<float*>(elements)[index] = value;
+  else reinterpret_cast<uint16_t*>(elements)[index] = f32_to_bf16(value);
 }
 
-inline void store_element(const KvStore& store, uint8_t* half, int index, float value) {
-  if (store.format == KvFormat::kF32) reinterpret_cast<float*>(half)[index] = value;
-  else reinterpret_cast<uint16_t*>(half)[index] = f32_to_bf16(value);
+/** Copies one element as it is. */
+inline void copy_element(KvFormat format, const uint8_t* from, uint8_t* to, int index) {
+  if (format == KvFormat::kF32)
+    reinterpret_cast<uint32_t*>(to)[index] = reinterpret_cast<const uint32_t*>(from)[index];
+  else reinterpret_cast<uint16_t*>(to)[index] = reinterpret_cast<const uint16_t*>(from)[index];
 }
 
 }  // namespace cachalot::cpu

@@ -7,7 +7,7 @@
 //     then of the last 16
 #pragma once
 
-#include "backend/kv_store.h"
+#include "backend/kv_table.h"
 #include "cuda/device/simt.h"
 
 namespace cachalot::cuda {

@@ -1,0 +1,62 @@
+// What a sequence reads while it runs: the sealed parts of its preamble, then the open part, which
+// it writes. A plain context has the open part alone.
+#pragma once
+
+#include <vector>
+
+#include "kv/preambles.h"
+#include "kv/slab_lists.h"
+
+namespace cachalot {
+
+class Context {
+ public:
+  /** `preamble`: held as a whole, or null. `leaf`: where the sequence writes. */
+  Context(SlabLists& lists, HeldPreamble* preamble, KvSegment* leaf)
+      : preamble_(preamble), leaf_(leaf), slabs_(lists) {
+    if (preamble != nullptr) parts_.assign(preamble->parts().begin(), preamble->parts().end());
+    for (const uint32_t slab : context_slabs(leaf)) slabs_.append(slab);
+    ContextPart& open = parts_.emplace_back();
+    open.position = leaf->position - leaf->begin;
+    update(0);
+  }
+
+  KvSegment* leaf() const { return leaf_; }
+  /** The tokens that have been computed below the preamble. */
+  int n_computed() const { return leaf_->end(); }
+  std::span<const uint32_t> slabs() const { return slabs_.slabs(); }
+
+  /** Takes note of the slabs that the leaf has got, and of n tokens that are computed next. */
+  void update(int n) {
+    const auto above = static_cast<uint32_t>(leaf_->begin / kTileTokens);
+    for (uint32_t i = slabs_.size() - above; i < leaf_->slabs.size(); i++)
+      slabs_.append(leaf_->slabs[i]);
+    ContextPart& open = parts_.back();
+    open.table.first_slab = slabs_.first();
+    open.end_key = n_computed() + n;
+  }
+
+  std::span<const ContextPart> parts() const { return parts_; }
+  int position_of(int index) const { return parts_.back().position + index; }
+  /** Where the KV of token `index` goes. */
+  KvTarget target(int index) const {
+    return {slabs()[static_cast<size_t>(index / kTileTokens)], index % kTileTokens,
+            position_of(index)};
+  }
+
+  /** Visits the lists of all parts. */
+  template <typename Visitor>
+  void for_each_list(const Visitor& visitor) {
+    if (preamble_ != nullptr)
+      for (SlabList& list : preamble_->lists()) visitor(list);
+    visitor(slabs_);
+  }
+
+ private:
+  HeldPreamble* preamble_;
+  KvSegment* leaf_;
+  SlabList slabs_;  // of the open part
+  std::vector<ContextPart> parts_;
+};
+
+}  // namespace cachalot

@@ -1,0 +1,52 @@
+#include "kv/preambles.h"
+
+#include <algorithm>
+
+namespace cachalot {
+
+HeldPreamble::HeldPreamble(TreeKey key, SlabLists& lists) : key_(std::move(key)) {
+  const size_t n = key_.preamble->parts.size();
+  is_held_.assign(n, false);
+  ranges_.resize(n);
+  parts_.resize(n);
+  lists_.reserve(n);
+  for (size_t i = 0; i < n; i++) lists_.emplace_back(lists);
+}
+
+bool HeldPreamble::is_whole() const {
+  return std::all_of(is_held_.begin(), is_held_.end(), [](bool is_held) { return is_held; });
+}
+
+HeldPreamble* Preambles::use(const TreeKey& key) {
+  auto found = held_.find(key);
+  if (found == held_.end()) found = held_.try_emplace(key, key, lists_).first;
+  found->second.n_users_++;
+  return &found->second;
+}
+
+void Preambles::leave(HeldPreamble* held) {
+  if (--held->n_users_ > 0) return;
+  for (auto& range : held->ranges_) cache_.let_go(&range);
+  held_.erase(held_.find(held->key_));
+}
+
+KvCache::Hold Preambles::hold(HeldPreamble* held, size_t index) {
+  const PreamblePart& part = held->key_.preamble->parts[index];
+  KvCache::HeldRange& range = held->ranges_[index];
+  const auto result =
+      cache_.hold({held->key_.name_space, part.under}, part.tokens, part.first, &range);
+  if (result != KvCache::Hold::kHeld) return result;
+  SlabList& list = held->lists_[index];
+  for (const uint32_t slab : range.slabs) list.append(slab);
+  const int origin = whole_slab_tokens(part.first);  // the index of key 0
+  ContextPart& held_part = held->parts_[index];
+  held_part.table.first_slab = list.first();
+  held_part.first_key = part.first - origin;
+  held_part.end_key = static_cast<int32_t>(part.tokens.size()) - origin;
+  held_part.position = part.position_of(origin);
+  held_part.shift = part.shift;
+  held->is_held_[index] = true;
+  return result;
+}
+
+}  // namespace cachalot
