@@ -1,9 +1,28 @@
 /** Requests as C++ receives them, and their events. */
+
+/** Parts of other texts that stand before a text; native/kv/tree_key.h. */
+export interface NativePreamble {
+  parts: NativePart[];
+  /** The logical position of the text's first token: no part ends after it. */
+  position: number;
+}
+
+/** Tokens from `first` to the end of a text, moved by `shift` from where that text stands. */
+export interface NativePart {
+  tokens: Int32Array;
+  first: number;
+  shift: number;
+  /** What stands before the text itself. */
+  under?: NativePreamble;
+}
+
 export interface NativeRequest {
   id: number;
   kind: 'generate' | 'score' | 'logits' | 'prefill';
   namespace: string;
   tokens: Int32Array;
+  /** What stands before the tokens; nothing reads it from JavaScript yet (docs/decisions/0020). */
+  preamble?: NativePreamble;
   maxTokens: number;
   sampling: NativeSampling;
   stopTokens: Int32Array;

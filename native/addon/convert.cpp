@@ -217,6 +217,7 @@ EngineOptions engine_options_from(const Napi::Value& value) {
   options.machine = fields.string("machine");
   options.reuse = fields.is("prefixCache");
   options.check_invariants = fields.is("checkInvariants");
+  options.keep_parts = fields.is("keepParts");
   return options;
 }
 

@@ -111,8 +111,8 @@ class Bench {
       const SlabRange all{0, static_cast<uint32_t>(blocks_.size())};
       backend_.begin_step(
           {.slabs = blocks_, .new_slabs = std::span(&all, 1), .plans = std::span(&plan, 1)});
-      backend_.attention({rope_, 0, n_heads, 1, head_dim_, store_.layout.k, 1.0f,
-                          vectors->floats(), 0, partials->floats()});
+      backend_.attention({rope_, 0, n_heads, 1, head_dim_, store_.layout.k, 1.0f, vectors->floats(),
+                          0, partials->floats()});
       if (merges) backend_.attention_merge({0, partials->floats(), n_heads, head_dim_, out});
       backend_.wait();
       if (i > 0) best = std::min(best, now_us() - start);  // the first run touches its memory

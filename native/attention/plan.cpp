@@ -65,8 +65,7 @@ class Planner {
     return first_part_[static_cast<size_t>(sequence)] + part;
   }
   const PlanSequence& sequence_of(int reader) const {
-    return sequences_[static_cast<size_t>(
-        tree_.readers[static_cast<size_t>(reader)].sequence)];
+    return sequences_[static_cast<size_t>(tree_.readers[static_cast<size_t>(reader)].sequence)];
   }
 
   /** Adds all that readers [first, end) read from `tile` on. `ranges`: shared by some of them. */
@@ -98,9 +97,10 @@ class Planner {
       rows.clear();
       append_rows(reader, first, std::min(rows_per_block, n_rows - first), &rows);
       if (rows.empty()) continue;
-      const int n_keys = std::max_element(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
-                           return a.end_key < b.end_key;
-                         })->end_key;
+      const int n_keys =
+          std::max_element(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
+            return a.end_key < b.end_key;
+          })->end_key;
       add_tiles(rows, part_of(reader), tile, (n_keys + kTileTokens - 1) / kTileTokens, false);
     }
   }

@@ -14,7 +14,7 @@ enum class Grouping { kAuto, kAlways, kNever };
 
 struct PlanOptions {
   PlanShape shape;
-  int window = 0;  // a row reads this many positions, its own included; 0: all
+  int window = 0;   // a row reads this many positions, its own included; 0: all
   KvStore store{};  // where the parts' slabs lie for this class of layers
   Grouping grouping = Grouping::kAlways;
   const AttentionCosts* costs = nullptr;  // for kAuto

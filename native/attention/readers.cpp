@@ -76,7 +76,8 @@ class Finder {
     for (int i = 0; i < n; i++) {
       const auto& [slab, sequence, part] = order[static_cast<size_t>(i)];
       tree_.readers[static_cast<size_t>(first + i)] = {sequence, part};
-      const bool begins = i == 0 || slab < 0 || std::get<0>(order[static_cast<size_t>(i) - 1]) != slab;
+      const bool begins =
+          i == 0 || slab < 0 || std::get<0>(order[static_cast<size_t>(i) - 1]) != slab;
       if (begins) shared.push_back({first + i, first + i + 1});
       else shared.back().end++;
     }

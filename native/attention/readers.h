@@ -1,4 +1,5 @@
-// Which rows of a step read the same keys: a tree of maximal ranges of parts, each with its readers.
+// Which rows of a step read the same keys: a tree of maximal ranges of parts, each with its
+// readers.
 #pragma once
 
 #include <cstdint>

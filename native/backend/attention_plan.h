@@ -20,7 +20,7 @@ struct AttentionPlan {
   std::vector<int32_t> merge_begin;  // [R + 1] in merge_entries
   std::vector<MergeEntry> merge_entries;
   int32_t n_partials = 0;
-  int32_t n_positions = 0;  // queries are rotated by positions below this
+  int32_t n_positions = 0;        // queries are rotated by positions below this
   int32_t heads_per_kv_head = 1;  // query heads of a query group, which read the same keys
 
   int n_rows() const { return static_cast<int>(merge_begin.size()) - 1; }  // R

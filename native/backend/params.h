@@ -15,8 +15,8 @@ namespace cachalot {
 
 /** The host's arrays that the ops of a step read; see Backend::begin_step. */
 struct StepTables {
-  std::span<const int32_t> tokens{};       // [R] ids, for gather_rows
-  std::span<const KvTarget> targets{};     // [R] for kv_write
+  std::span<const int32_t> tokens{};    // [R] ids, for gather_rows
+  std::span<const KvTarget> targets{};  // [R] for kv_write
   // Slab addresses; each table names a range of them. The list grows, and an entry that a device
   // has seen stays as it is until it is named in new_slabs.
   std::span<const uint32_t> slabs{};
@@ -95,12 +95,12 @@ struct KvCopyParams {
 /** Each item's partial (out, max, sum) for all heads; see backend/softmax_state.h. */
 struct AttentionParams {
   RopeTable rope;
-  int32_t layer;  // in its class
+  int32_t layer;                          // in its class
   int32_t n_heads, n_kv_heads, head_dim;  // H, G, D
   KvFormat format;                        // of the parts' keys and values
   float scale;                            // of q k^T
-  const float* q;   // [R, H, D] not yet rotated
-  int32_t plan;     // index in the step's plans
+  const float* q;                         // [R, H, D] not yet rotated
+  int32_t plan;                           // index in the step's plans
   float*
       partials;  // [n_partials, H, D + 2]: out, max and sum, in an order that the backend chooses
 };

@@ -60,7 +60,7 @@ struct KvTarget {
 /** Copies slots [first_slot, end_slot) of a slab, all layers and heads, to the same slots of
  * another, and clears the rest of that one. */
 struct KvCopy {
-  uint32_t from, to;              // addresses of slabs
+  uint32_t from, to;             // addresses of slabs
   int32_t first_slot, end_slot;  // 0 <= first < end <= 32
 };
 

@@ -14,7 +14,7 @@ namespace cachalot::cuda {
 
 namespace {
 
-constexpr size_t kRoomForSamples = size_t{1} << 20;    // bytes, behind a step's other tables
+constexpr size_t kRoomForSamples = size_t{1} << 20;  // bytes, behind a step's other tables
 constexpr size_t kLeastSlabBytes = size_t{1} << 16;
 constexpr uint64_t kLeastSpare = uint64_t{512} << 20;  // for the driver, graphs and scratch
 
@@ -244,10 +244,9 @@ void CudaBackend::kv_copy(const KvCopyParams& params) {
 
 void CudaBackend::attention(const AttentionParams& params) {
   auto* counters = reinterpret_cast<int32_t*>(attention_counters_.get(3 * sizeof(int32_t)));
-  record(Op::kAttention,
-         AttentionArgs{step(), params.rope, params.q, params.partials, counters, params.plan,
-                       params.layer, params.n_heads, params.n_kv_heads, params.head_dim,
-                       params.scale * kLog2E});
+  record(Op::kAttention, AttentionArgs{step(), params.rope, params.q, params.partials, counters,
+                                       params.plan, params.layer, params.n_heads, params.n_kv_heads,
+                                       params.head_dim, params.scale * kLog2E});
 }
 
 void CudaBackend::attention_merge(const AttentionMergeParams& params) {

@@ -22,25 +22,27 @@ Demand demand_of(const Request& request, int n_tokens, int n_before) {
   return {};
 }
 
-/** A text and what stands before it, in canonical form. */
-PlacedText place(RequestPreamble preamble, std::vector<int32_t> tokens) {
+/** A text and what stands before it; in canonical form, unless the parts are to be kept. */
+PlacedText place(RequestPreamble preamble, std::vector<int32_t> tokens, bool keep_parts) {
   std::vector<PreamblePart> parts;
   for (auto& [text, first, shift, under] : preamble.parts) {
     const auto n = static_cast<int>(text.size());
-    PlacedText placed = place(std::move(under), std::move(text));
+    PlacedText placed = place(std::move(under), std::move(text), keep_parts);
     const int n_before = static_cast<int>(placed.tokens.size()) - n;
     parts.push_back({std::move(placed.tokens), n_before + first, shift, placed.preamble});
   }
+  if (keep_parts && !parts.empty())
+    return {make_preamble(std::move(parts), preamble.position), std::move(tokens)};
   return canonical(std::move(parts), preamble.position, std::move(tokens));
 }
 
 }  // namespace
 
-RequestMap make_active(Request request, int context_length) {
+RequestMap make_active(Request request, int context_length, bool keep_parts) {
   RequestMap map;
   ActiveRequest& active = map[request.id];
   const auto n_own = static_cast<int>(request.tokens.size());
-  PlacedText text = place(std::move(request.preamble), std::move(request.tokens));
+  PlacedText text = place(std::move(request.preamble), std::move(request.tokens), keep_parts);
   const auto n_tokens = static_cast<int>(text.tokens.size());
   FinishEvent& end = active.end.emplace_back();
   end.id = request.id;

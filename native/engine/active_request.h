@@ -31,8 +31,9 @@ inline double milliseconds(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double, std::milli>(to - from).count();
 }
 
-/** A map with one entry: a request that is ready to be added to OpenRequests. It must be valid. */
-RequestMap make_active(Request request, int context_length);
+/** A map with one entry: a request that is ready to be added to OpenRequests. It must be valid.
+ * `keep_parts`: its preamble is not brought into canonical form. */
+RequestMap make_active(Request request, int context_length, bool keep_parts);
 
 /** Fills in the last event of a request that ends now. `error` may be null. */
 void complete_end(ActiveRequest* active, FinishReason reason, const Error* error);

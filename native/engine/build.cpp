@@ -79,11 +79,11 @@ std::vector<AttentionCosts> attention_costs(std::span<const KvShape> shapes, Bac
   for (const auto& [layout, n_layers, n_kv_heads] : shapes) {
     auto found = by_head_dim.find(layout.head_dim);
     if (found == by_head_dim.end())
-      found = by_head_dim
-                  .emplace(layout.head_dim,
-                           load_attention_costs(backend, layout.k, layout.head_dim,
-                                                options.costs_folder, options.machine))
-                  .first;
+      found =
+          by_head_dim
+              .emplace(layout.head_dim, load_attention_costs(backend, layout.k, layout.head_dim,
+                                                             options.costs_folder, options.machine))
+              .first;
     costs.push_back(found->second);
   }
   return costs;

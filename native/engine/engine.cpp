@@ -24,7 +24,9 @@ Engine::~Engine() {
 
 void Engine::submit(Request request) {
   validate_request(request, config(), context_length());
-  requests_.add(make_active(std::move(request), context_length()), [this](ActiveRequest& active) {
+  const bool keep_parts = parts_.options.keep_parts;
+  RequestMap made = make_active(std::move(request), context_length(), keep_parts);
+  requests_.add(std::move(made), [this](ActiveRequest& active) {
     // Room for its cancel and, if it pins, for its unpin.
     const size_t n_reserved = active.request.pin != 0 ? 2 : 1;
     mailbox_.post(Submit{&active}, n_reserved);

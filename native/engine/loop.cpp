@@ -33,9 +33,8 @@ EngineLoop::EngineLoop(const EngineParts& parts, Mailbox& mailbox, OpenRequests&
       requests_(requests),
       reports_(reports),
       sink_(std::move(sink)),
-      scheduler_(*parts.kv,
-                 {parts.model->max_rows(), parts.model->max_outputs(), parts.options.max_step_ms,
-                  parts.options.reuse}),
+      scheduler_(*parts.kv, {parts.model->max_rows(), parts.model->max_outputs(),
+                             parts.options.max_step_ms, parts.options.reuse}),
       pins_(*parts.kv) {
   publish_stats();
 }
@@ -137,8 +136,8 @@ void EngineLoop::run_step(StepEvents* events) {
   std::optional<StepOutcome> outcome;
   std::optional<Error> error;
   try {
-    outcome = execute_step(step, parts_.execute, *parts_.model, *parts_.backend,
-                           *parts_.kv, [this] { deliver(); });
+    outcome = execute_step(step, parts_.execute, *parts_.model, *parts_.backend, *parts_.kv,
+                           [this] { deliver(); });
     const double step_ms = milliseconds(start, Clock::now());
     scheduler_.learn(step, step_ms);
     report(step, *outcome, schedule_us + outcome->plan_us, step_ms);
@@ -222,11 +221,12 @@ void EngineLoop::refuse(Sequence& sequence, StepEvents* events) {
   const auto& preamble = sequence.key.preamble;
   const size_t n_before = preamble == nullptr ? 0 : static_cast<size_t>(preamble->n_tokens());
   const size_t n_needed = n_before + sequence.tokens.size() + 1;
-  const Error error(ErrorCode::kKvBudgetExceeded,
-                    "this request needs the KV of " + std::to_string(n_needed) +
-                        " tokens, but `kv.bytes` has room for " +
-                        std::to_string(parts_.kv->pool.bytes() / parts_.kv->pool.slab_bytes() * kTileTokens) +
-                        (pins_.hold_any() ? ", some of it pinned by contexts" : ""));
+  const Error error(
+      ErrorCode::kKvBudgetExceeded,
+      "this request needs the KV of " + std::to_string(n_needed) +
+          " tokens, but `kv.bytes` has room for " +
+          std::to_string(parts_.kv->pool.bytes() / parts_.kv->pool.slab_bytes() * kTileTokens) +
+          (pins_.hold_any() ? ", some of it pinned by contexts" : ""));
   finish(sequence, FinishReason::kError, &error, events);
 }
 

@@ -24,6 +24,7 @@ struct EngineOptions {
   std::string machine;             // names this machine among others that use the folder
   bool reuse = true;               // false: prompts find nothing in the cache; for benchmarks
   bool check_invariants = false;   // tests: after every step
+  bool keep_parts = false;         // tests: preambles are not brought into canonical form
 };
 
 }  // namespace cachalot

@@ -81,8 +81,7 @@ std::optional<FinishReason> accept_outputs(const StepEntry& entry, const Samples
           "the model's output for this request is not a number; its weights are probably damaged");
     }
     switch (demand.output()) {
-      case OutputKind::kToken:
-        return accept_token(sequence, samples, output, events);
+      case OutputKind::kToken: return accept_token(sequence, samples, output, events);
       case OutputKind::kLogprob: values.push_back(sampled.logprob); break;
       case OutputKind::kLogits:
         append_row(logits + output * static_cast<size_t>(vocabulary), vocabulary, demand.n_rows(),

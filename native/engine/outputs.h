@@ -27,7 +27,6 @@ struct Samples {
  * to its request. `logits`: [outputs, V] of the step. Returns why the sequence ends, if it does.
  * Throws not_a_number if a row has no finite logit. */
 std::optional<FinishReason> accept_outputs(const StepEntry& entry, const Samples& samples,
-                                           const float* logits, int vocabulary,
-                                           StepEvents* events);
+                                           const float* logits, int vocabulary, StepEvents* events);
 
 }  // namespace cachalot

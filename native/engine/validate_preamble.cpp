@@ -7,7 +7,7 @@ namespace cachalot {
 
 namespace {
 
-constexpr int kMaxDepth = 8;      // preambles below preambles
+constexpr int kMaxDepth = 8;        // preambles below preambles
 constexpr size_t kMaxParts = 4096;  // of one preamble
 
 void expect(bool holds, const std::string& expected) {

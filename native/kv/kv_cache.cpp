@@ -193,7 +193,8 @@ bool KvCache::copy_edges(const RadixTree::Match& match, int first, HeldRange* ra
   const int origin = whole_slab_tokens(first);
   for (size_t i = 0; i < range->slabs.size(); i++) {
     const int begin = origin + static_cast<int>(i) * kTileTokens;
-    const int first_slot = std::max(0, first - begin), end_slot = std::min(end - begin, kTileTokens);
+    const int first_slot = std::max(0, first - begin),
+              end_slot = std::min(end - begin, kTileTokens);
     if (end_slot - first_slot == kTileTokens) continue;
     const auto slab = allocate_slab();
     if (!slab) return false;
@@ -312,8 +313,7 @@ void KvCache::check_invariants() const {
   });
   CHECK(n_held + references_.n_copies() == references_.n_held(), "held slabs are counted along");
   n_slabs += static_cast<size_t>(references_.n_copies());
-  CHECK(n_slabs * pool_.slab_bytes() == pool_.bytes_in_use(),
-        "every allocated slab has one owner");
+  CHECK(n_slabs * pool_.slab_bytes() == pool_.bytes_in_use(), "every allocated slab has one owner");
 }
 
 }  // namespace cachalot

@@ -17,7 +17,8 @@ constexpr size_t kMaxBytes = (size_t{1} << 32) * kKvAddressUnit;  // the reach o
 size_t slab_bytes_of(std::span<const KvShape> classes) {
   size_t bytes = 0;
   for (const auto& [layout, n_layers, n_kv_heads] : classes)
-    bytes += static_cast<size_t>(n_layers) * static_cast<size_t>(n_kv_heads) * kv_block_bytes(layout);
+    bytes +=
+        static_cast<size_t>(n_layers) * static_cast<size_t>(n_kv_heads) * kv_block_bytes(layout);
   return bytes;
 }
 

@@ -54,8 +54,8 @@ inline int first_position(const PreambleRef& preamble) {
   return preamble == nullptr ? 0 : preamble->position;
 }
 
-/** How many tokens there is room for below a preamble, if no key may stand a context's length before
- * a row that reads it. */
+/** How many tokens there is room for below a preamble, if no key may stand a context's length
+ * before a row that reads it. */
 int room_below(const PreambleRef& preamble, int context_length);
 
 /** A text below a preamble. */

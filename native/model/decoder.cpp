@@ -12,8 +12,8 @@ ForwardOutput Decoder::forward(const ForwardInput& input, std::span<const KvStor
   const auto n_rows = static_cast<int32_t>(input.tokens.size());
   const ModelConfig& c = config_;
   CHECK(n_rows <= max_rows_, "a step has at most max_rows rows");
-  backend_.begin_step({input.tokens, input.targets, input.slabs, input.new_slabs, input.plans,
-                       input.output_rows});
+  backend_.begin_step(
+      {input.tokens, input.targets, input.slabs, input.new_slabs, input.plans, input.output_rows});
   cover_positions(input);
   allocate_partials(input.plans);
   backend_.gather_rows({weights_.embedding.get(), a_.x});

@@ -16,9 +16,9 @@ namespace cachalot {
 
 /** The input of a forward pass: the rows of a step, in the step's order. */
 struct ForwardInput {
-  std::span<const int32_t> tokens;       // [R]
-  std::span<const KvTarget> targets;     // [R] where each row's K and V go
-  std::span<const uint32_t> slabs;       // of all contexts; see StepTables
+  std::span<const int32_t> tokens;    // [R]
+  std::span<const KvTarget> targets;  // [R] where each row's K and V go
+  std::span<const uint32_t> slabs;    // of all contexts; see StepTables
   std::span<const SlabRange> new_slabs;
   std::span<const AttentionPlan> plans;  // one for each of ModelConfig::classes()
   std::span<const int32_t> output_rows;  // rows whose logits are wanted

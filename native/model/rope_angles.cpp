@@ -18,7 +18,8 @@ RopeAngles::RopeAngles(const RopeConfig& config, Backend& backend, int n_expecte
 }
 
 void RopeAngles::make_room(int n) {
-  const size_t bytes = static_cast<size_t>(n) * static_cast<size_t>(config_.dims / 2) * sizeof(float);
+  const size_t bytes =
+      static_cast<size_t>(n) * static_cast<size_t>(config_.dims / 2) * sizeof(float);
   cosines_ = backend_.allocate(bytes);
   sines_ = backend_.allocate(bytes);
   table_ = {cosines_->floats(), sines_->floats(), config_.dims, config_.interleaved};

@@ -91,7 +91,8 @@ int64_t Admission::missing_bytes(const RunningSequences& running, const Sequence
   int64_t needed = expected_bytes(next) - cache_.available_bytes();
   for (const TextView& text : texts_of(next)) {
     const TreeKey key{next.key.name_space, text.preamble};
-    needed -= cache_.match(key, text.tokens) / kTileTokens * static_cast<int64_t>(pool_.slab_bytes());
+    needed -=
+        cache_.match(key, text.tokens) / kTileTokens * static_cast<int64_t>(pool_.slab_bytes());
     needed += cache_.available_bytes_of(key, text.tokens);
   }
   for (const Sequence* sequence : running) needed += expected_bytes(*sequence);

@@ -174,10 +174,9 @@ bool Scheduler::open_text(Sequence* sequence) {
   if (hold_parts(sequence, sequence->key.preamble) == KvCache::Hold::kNoMemory) return false;
   const auto& [preamble, tokens] = sequence->text();
   const bool is_own = sequence->computing == nullptr;
-  const auto reusable = is_own ? static_cast<size_t>(admission_.n_reusable(*sequence))
-                               : tokens.size();
-  KvSegment* leaf =
-      kv_.cache.open({sequence->key.name_space, preamble}, tokens.first(reusable));
+  const auto reusable =
+      is_own ? static_cast<size_t>(admission_.n_reusable(*sequence)) : tokens.size();
+  KvSegment* leaf = kv_.cache.open({sequence->key.name_space, preamble}, tokens.first(reusable));
   sequence->context.emplace(kv_.lists, preamble == nullptr ? nullptr : held(sequence, preamble),
                             leaf);
   return true;

@@ -38,9 +38,8 @@ Oracle oracle_below(const RequestPreamble& preamble) {
 
 bool holds_poison(const RequestPreamble& preamble, std::span<const int32_t> tokens) {
   return std::find(tokens.begin(), tokens.end(), kPoisonedToken) != tokens.end() ||
-         std::any_of(preamble.parts.begin(), preamble.parts.end(), [](const RequestPart& part) {
-           return holds_poison(part.under, part.tokens);
-         });
+         std::any_of(preamble.parts.begin(), preamble.parts.end(),
+                     [](const RequestPart& part) { return holds_poison(part.under, part.tokens); });
 }
 
 void check_generated(const Answer& answer) {

@@ -133,7 +133,8 @@ std::string memory_returns(const Settings& settings) {
   return std::to_string(stats.steps) + " steps";
 }
 
-/** Each planted fault shows, as a wrong token or a broken rule, in traffic that is right without. */
+/** Each planted fault shows, as a wrong token or a broken rule, in traffic that is right without.
+ */
 std::string planted_faults_are_found(const Settings& settings) {
   constexpr std::pair<Fault, const char*> kFaults[] = {{Fault::kOneKeyTooMany, "one key too many"},
                                                        {Fault::kWrongShift, "a wrong shift"},
@@ -193,10 +194,10 @@ struct Test {
   std::string (*run)(const Settings&);
 };
 constexpr Test kTests[] = {
-    {"counting oracle", counting_oracle}, {"concurrent sessions", concurrent_sessions},
-    {"memory returns", memory_returns},   {"planted faults", planted_faults_are_found},
-    {"ids are unique", ids_are_unique},
-    {"pools share cores", pools},         {"every allocation may fail", allocations}};
+    {"counting oracle", counting_oracle},      {"concurrent sessions", concurrent_sessions},
+    {"memory returns", memory_returns},        {"planted faults", planted_faults_are_found},
+    {"ids are unique", ids_are_unique},        {"pools share cores", pools},
+    {"every allocation may fail", allocations}};
 
 int run_all(const Settings& settings) {
   int n_failed = 0, n_passed = 0;

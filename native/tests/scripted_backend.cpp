@@ -248,8 +248,8 @@ void ScriptedBackend::attention(const AttentionParams& params) {
 /** Slots that a sealed part does not fill must be zeros: a real kernel multiplies them by 0. */
 void ScriptedBackend::check_unused_slots(const AttentionParams& params, const ContextPart& part,
                                          int tile, int head) const {
-  const Key* keys =
-      reinterpret_cast<const Key*>(kv_block(part.table, step_.slabs.data(), tile, params.layer, head));
+  const Key* keys = reinterpret_cast<const Key*>(
+      kv_block(part.table, step_.slabs.data(), tile, params.layer, head));
   for (int slot = 0; slot < kTileTokens; slot++) {
     const int key = tile * kTileTokens + slot;
     if (key < part.first_key || key >= part.end_key)
@@ -276,8 +276,8 @@ void ScriptedBackend::attend(const AttentionParams& params, const AttentionPlan&
     if (begun != nullptr) hash = {begun[0], begun[1]};
     uint32_t n_read = begun == nullptr ? 0 : begun[2];
     for (int key = first; key < end; key++) {
-      const uint8_t* block = kv_block(part.table, step_.slabs.data(), key / kTileTokens,
-                                      params.layer, head);
+      const uint8_t* block =
+          kv_block(part.table, step_.slabs.data(), key / kTileTokens, params.layer, head);
       const Key stored = reinterpret_cast<const Key*>(block)[key % kTileTokens];
       const auto rotation = static_cast<uint32_t>(part.position - part.shift + key);
       CHECK(stored.rotation == rotation + 1, "the key of each place is there");

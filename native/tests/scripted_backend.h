@@ -27,7 +27,8 @@ constexpr int32_t kPoisonedToken = 13;  // its row is not finite
 /** Configuration and weights to go with it; the weights are never read. */
 ModelFiles scripted_model(int context_length);
 
-/** A key as the oracle knows it: the number that it stands for in each layer, and where it stands. */
+/** A key as the oracle knows it: the number that it stands for in each layer, and where it stands.
+ */
 struct OracleKey {
   uint32_t values[kLayers];
   int position;
@@ -106,8 +107,8 @@ class ScriptedBackend final : public Backend {
 
   const Fault fault_;
   StepTables step_;
-  std::vector<AttentionPlan> plans_;    // of the step, with the fault
-  std::vector<uint8_t> poisoned_;  // [R] rows of this step that hold kPoisonedToken
+  std::vector<AttentionPlan> plans_;  // of the step, with the fault
+  std::vector<uint8_t> poisoned_;     // [R] rows of this step that hold kPoisonedToken
 };
 
 }  // namespace cachalot::tests

@@ -51,8 +51,8 @@ Text Traffic::text() {
   return text;
 }
 
-/** One to five parts of earlier texts: one after the other, beside each other, or anywhere, before 0
- * too. Some are the plain text that they would be without a preamble. */
+/** One to five parts of earlier texts: one after the other, beside each other, or anywhere, before
+ * 0 too. Some are the plain text that they would be without a preamble. */
 RequestPreamble Traffic::preamble() {
   RequestPreamble preamble;
   const int arrangement = below(3);
@@ -67,8 +67,10 @@ RequestPreamble Traffic::preamble() {
     if (chance(50)) part.first = below(n);
     const int begin = part.under.position + part.first;
     switch (arrangement) {
-      case 0: part.shift = chance(20) ? 0 : preamble.position - begin; break;  // one after the other
-      case 1: part.shift = -begin; break;                                      // beside each other
+      case 0:
+        part.shift = chance(20) ? 0 : preamble.position - begin;
+        break;                             // one after the other
+      case 1: part.shift = -begin; break;  // beside each other
       case 2: part.shift = below(120) - 80; break;
     }
     preamble.position = std::max(preamble.position, part.under.position + n + part.shift);
@@ -129,7 +131,8 @@ void Traffic::act() {
 /** Texts in the engine's own order for them; some are never submitted. */
 void Traffic::submit_batch() {
   std::vector<std::vector<int32_t>> prompts;
-  const RequestPreamble before = transcripts_.empty() || chance(70) ? RequestPreamble{} : preamble();
+  const RequestPreamble before =
+      transcripts_.empty() || chance(70) ? RequestPreamble{} : preamble();
   const int room = validate_preamble(before, kVocabulary, shape_.context_length);
   if (room < 2) return;
   for (int i = 1 + below(8); i > 0; i--) {

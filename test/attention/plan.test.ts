@@ -1,19 +1,33 @@
 import fc from 'fast-check';
 
 import { testing } from '../testing.js';
-import type { Plan, PlanOptions, PlanSequence } from '../testing/plan.js';
+import type { Plan, PlanOptions, PlanPart, PlanSequence } from '../testing/plan.js';
 
 const TILE = 32;
 const SPAN_TILES = 8;
 const SPAN_GROUP_TILES = 128;
 const SPAN = SPAN_TILES * TILE;
 
+/** A sealed part: keys of a document from some block on, perhaps not from its first key nor to the last of a block. */
+const sealed = fc.record({
+  document: fc.nat({ max: 2 }),
+  skipped: fc.constantFrom(0, 0, 1, 5), // blocks
+  first: fc.oneof(fc.constant(0), fc.nat({ max: 31 })),
+  keys: fc.oneof(fc.constantFrom(1, 31, 32, 33, 256, 4096), fc.integer({ min: 1, max: 9000 })),
+});
+/** How a context has a part: where the part before it ends, or anywhere, be it beyond the rows. */
+const use = fc.record({
+  part: fc.nat({ max: 4 }),
+  anywhere: fc.option(fc.integer({ min: -5000, max: 3000 })),
+  shift: fc.integer({ min: -3000, max: 3000 }),
+});
 /** A sequence that shares some tokens with one before it, and goes on by itself. */
 const branch = fc.record({
   parent: fc.nat({ max: 5 }),
   shared: fc.integer({ min: 0, max: 9000 }),
   own: fc.integer({ min: 0, max: 700 }),
   rows: fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 150 })),
+  before: fc.oneof(fc.constant([]), fc.array(use, { minLength: 1, maxLength: 4 })),
 });
 const options = fc.record({
   headsPerKvHead: fc.constantFrom(1, 3, 8, 64, 128),
@@ -23,20 +37,43 @@ const options = fc.record({
   grouped: fc.boolean(),
 });
 
-/** Blocks of a random tree: whole blocks of what is shared are the parent's. */
-function sequencesOf(
-  branches: { parent: number; shared: number; own: number; rows: number }[],
-): PlanSequence[] {
-  const made: PlanSequence[] = [];
+type Given<T> = T extends fc.Arbitrary<infer V> ? V : never;
+type Sealed = Pick<PlanPart, 'blocks' | 'first' | 'end'>;
+
+/** Parts that share whole blocks if they begin at the same block of one document; those that they fill in part are copies. */
+function sealedParts(given: Given<typeof sealed>[]): Sealed[] {
+  let nextCopy = -1;
+  return given.map(({ document, skipped, first, keys }) => {
+    const end = first + keys;
+    const blocks = Int32Array.from({ length: Math.ceil(end / TILE) }, (_, block) => {
+      const isWhole = first <= block * TILE && (block + 1) * TILE <= end;
+      return isWhole ? 1_000_000 * (document + 1) + skipped + block : nextCopy--;
+    });
+    return { blocks, first, end };
+  });
+}
+
+/** Blocks of a random tree: whole blocks of what is shared are the parent's. Before them stand sealed parts. */
+function sequencesOf(branches: Given<typeof branch>[], parts: Sealed[] = []): PlanSequence[] {
+  const made: (PlanSequence & { keys: number })[] = [];
   let nextBlock = 0;
-  for (const [i, { parent, shared, own, rows }] of branches.entries()) {
-    const before = made.length > 0 ? made[parent % made.length]! : undefined;
-    const common = Math.min(shared, before?.position ?? shared);
-    const position = common + own;
-    const blocks = Int32Array.from({ length: Math.ceil((position + rows) / TILE) }, (_, block) =>
-      before && block < Math.floor(common / TILE) ? before.blocks[block]! : nextBlock++,
+  for (const [i, { parent, shared, own, rows, before: uses }] of branches.entries()) {
+    const other = made.length > 0 ? made[parent % made.length]! : undefined;
+    const common = Math.min(shared, other?.keys ?? shared);
+    const keys = i === 0 ? common : common + own; // before the first row
+    const blocks = Int32Array.from(
+      { length: Math.ceil((common + own + rows) / TILE) },
+      (_, block) =>
+        other && block < Math.floor(common / TILE) ? other.blocks[block]! : nextBlock++,
     );
-    made.push({ rows, position: i === 0 ? common : position, blocks });
+    let origin = 0;
+    const before = uses.map(({ part, anywhere, shift }) => {
+      const { blocks: theirs, first, end } = parts[part % parts.length]!;
+      const position = (anywhere ?? origin) - first;
+      if (anywhere === null) origin = position + end;
+      return { blocks: theirs, first, end, position, shift };
+    });
+    made.push({ rows, position: origin + keys, blocks, origin, before, keys });
   }
   return made;
 }
@@ -58,43 +95,73 @@ function piecesOf({ items }: Plan) {
   return pieces;
 }
 
-function checkPlan(sequences: PlanSequence[], how: PlanOptions): Plan {
-  const plan = testing.plan(sequences, how);
-  const { items, merges, pieces } = plan;
-  const rows = sequences.flatMap(({ rows: n, position }, sequence) =>
-    Array.from({ length: n }, (_, i) => ({ sequence, end: position + i + 1 })),
+/** The parts of a sequence, the open one last. */
+function partsOf({ rows, position, blocks, origin = 0, before = [] }: PlanSequence): PlanPart[] {
+  const end = position + rows - origin;
+  return [...before, { blocks, first: 0, end, position: origin, shift: 0 }];
+}
+
+/** The keys that a row at `row` must read of each part, without those of which it reads none. */
+function readsOf(parts: PlanPart[], row: number, window: number) {
+  return parts
+    .map(({ blocks, first, end, position }) => {
+      const oldest = window === 0 ? first : row - window + 1 - position;
+      return { blocks, from: Math.max(first, oldest), to: Math.min(end, row + 1 - position) };
+    })
+    .filter(({ from: first, to }) => first < to);
+}
+
+/** Follows what each row reads: part by part, group by group, key by key. */
+function checkReads(sequences: PlanSequence[], { window }: PlanOptions, plan: Plan): void {
+  const pieces = piecesOf(plan);
+  const tables = sequences.flatMap(partsOf).map(({ blocks }) => blocks);
+  const rows = sequences.flatMap((sequence) =>
+    Array.from({ length: sequence.rows }, (_, i) =>
+      readsOf(partsOf(sequence), sequence.position + i, window),
+    ),
   );
-  expect(merges).toHaveLength(rows.length);
-  const parts = piecesOf(plan);
+  expect(plan.merges).toHaveLength(rows.length);
   const used = new Set<number>();
-  rows.forEach(({ sequence, end }, row) => {
-    let covered = how.window === 0 ? 0 : Math.max(0, end - how.window);
-    for (const { partial, spanGroup } of merges[row]!) {
+  rows.forEach((reads, row) => {
+    let part = 0;
+    let covered = reads[0]!.from;
+    let place = ''; // the part and its span group
+    let group = -1;
+    for (const { partial, spanGroup } of plan.merges[row]!) {
+      if (covered === reads[part]!.to) covered = reads[++part]!.from;
+      const { blocks, to: end } = reads[part]!;
+      const before = place;
+      place = [part, Math.floor(covered / (SPAN_GROUP_TILES * TILE))].join();
+      if (place !== before) group++;
+      if (spanGroup !== group) throw new Error(`row ${row}: ${spanGroup} is not group ${group}`);
       const chain: number[] = [];
-      for (let at = partial; at >= 0; at = parts.get(at)!.resumes) chain.unshift(at);
-      const first = parts.get(chain[0]!)!.from;
-      if (spanGroup !== Math.floor(first / (SPAN_GROUP_TILES * TILE)))
-        throw new Error('a strange span group');
-      // What is resumed lies within one span.
-      for (const at of chain.slice(0, -1)) {
-        const { from, to } = parts.get(at)!;
-        if (Math.floor(from / SPAN) !== Math.floor(to / SPAN)) throw new Error('more than a span');
+      for (let at = partial; at >= 0; at = pieces.get(at)!.resumes) chain.unshift(at);
+      if (chain.length > 1) {
+        // What is resumed lies within one span.
+        const { to } = pieces.get(chain.at(-2)!)!;
+        if (Math.floor(covered / SPAN) !== Math.floor(to / SPAN))
+          throw new Error('more than a span');
       }
       for (const at of chain) {
-        const { from, to, part } = parts.get(at)!;
-        if (from !== covered || to <= from)
-          throw new Error(`row ${row}: ${covered}, ${from}-${to}`);
-        const [theirs, own] = [sequences[part]!.blocks, sequences[sequence]!.blocks];
-        for (let block = Math.floor(from / TILE); block * TILE < to; block++)
-          if (theirs[block] !== own[block]) throw new Error(`row ${row} reads a strange block`);
-        covered = to;
+        const piece = pieces.get(at)!;
+        if (piece.from !== covered || piece.to <= covered || piece.to > end)
+          throw new Error(`row ${row}: ${covered}, ${piece.from}-${piece.to} of ${end}`);
+        for (let block = Math.floor(covered / TILE); block * TILE < piece.to; block++)
+          if (tables[piece.part]![block] !== blocks[block])
+            throw new Error(`row ${row} reads a strange block`);
+        covered = piece.to;
         if (used.has(at)) throw new Error('a partial is used once');
         used.add(at);
       }
     }
-    if (covered !== end) throw new Error(`row ${row} reads to ${covered} instead of ${end}`);
+    if (part !== reads.length - 1 || covered !== reads[part]!.to)
+      throw new Error(`row ${row} reads to ${covered} of part ${part}`);
   });
-  expect(used.size).toBe(parts.size);
+  expect(used.size).toBe(pieces.size);
+}
+
+/** Items end where the arithmetic allows; each runs once per head, after all that it resumes. */
+function checkItems({ items, pieces }: Plan, kvHeads: number): void {
   for (const { firstTile, endTile } of items) {
     expect(Math.floor(firstTile / SPAN_GROUP_TILES)).toBe(
       Math.floor((endTile - 1) / SPAN_GROUP_TILES),
@@ -102,12 +169,11 @@ function checkPlan(sequences: PlanSequence[], how: PlanOptions): Plan {
     if (firstTile % SPAN_GROUP_TILES >= SPAN_TILES)
       expect(Math.floor(firstTile / SPAN_TILES)).toBe(Math.floor((endTile - 1) / SPAN_TILES));
   }
-  // Every item once per head, after all that it resumes.
   const heads = pieces.flatMap(({ item, head, heads: n }) =>
-    Array.from({ length: n }, (_, i) => item * how.kvHeads + head + i),
+    Array.from({ length: n }, (_, i) => item * kvHeads + head + i),
   );
   expect([...heads].sort((a, b) => a - b)).toEqual(
-    Array.from({ length: items.length * how.kvHeads }, (_, i) => i),
+    Array.from({ length: items.length * kvHeads }, (_, i) => i),
   );
   const itemOf = new Map(items.flatMap((item, i) => item.rows.map((row) => [row.partial, i])));
   const phaseOf = new Map(pieces.map(({ item, phase }) => [item, phase]));
@@ -116,15 +182,33 @@ function checkPlan(sequences: PlanSequence[], how: PlanOptions): Plan {
       if (resumes >= 0 && phaseOf.get(itemOf.get(resumes)!)! >= phase)
         throw new Error('what is resumed comes in an earlier phase');
   }
+}
+
+function checkPlan(sequences: PlanSequence[], how: PlanOptions): Plan {
+  const plan = testing.plan(sequences, how);
+  checkReads(sequences, how, plan);
+  checkItems(plan, how.kvHeads);
   return plan;
 }
 
+const allBranches = fc.array(branch, { minLength: 1, maxLength: 8 });
+const allSealed = fc.array(sealed, { minLength: 1, maxLength: 5 });
+
 test('covers every (row, key in its window) exactly once, whoever shares what, in items that begin and end where the arithmetic allows', () => {
   fc.assert(
-    fc.property(fc.array(branch, { minLength: 1, maxLength: 8 }), options, (branches, how) => {
-      checkPlan(sequencesOf(branches), how);
+    fc.property(allBranches, options, (branches, how) => {
+      checkPlan(sequencesOf(branches.map((one) => ({ ...one, before: [] }))), how);
     }),
     { numRuns: 80 },
+  );
+});
+
+test('so it does if contexts have parts, which others read in another order, at other positions, or twice', () => {
+  fc.assert(
+    fc.property(allBranches, allSealed, options, (branches, given, how) => {
+      checkPlan(sequencesOf(branches, sealedParts(given)), how);
+    }),
+    { numRuns: 150 },
   );
 });
 
@@ -170,6 +254,38 @@ describe('groups', () => {
     );
     const readers = plan.items.filter(({ firstTile }) => firstTile === 0);
     expect(readers).toHaveLength(2); // 96 queries each
+  });
+
+  test('parts are read together wherever they stand: in another order, at another position, twice', () => {
+    const part = (first: number, keys: number) => ({
+      blocks: chain(...from(first, Math.ceil(keys / TILE))),
+      first: 3,
+      end: keys,
+    });
+    const [a, b] = [part(100, 20 * TILE), part(200, 9 * TILE + 5)];
+    const at = (one: typeof a, position: number) => ({ ...one, position, shift: position });
+    const own = { rows: 1, position: 2000, origin: 2000 };
+    const plan = checkPlan(
+      [
+        { ...own, blocks: chain(1), before: [at(a, 0), at(b, 640)] },
+        { ...own, blocks: chain(2), before: [at(b, -3), at(a, 290)] },
+        { ...own, blocks: chain(3), before: [at(b, 0), at(b, 400), at(a, 700)] },
+      ],
+      how,
+    );
+    const range = { firstTile: 0, depth: 0, grouped: true };
+    expect(plan.ranges).toEqual([
+      { ...range, endTile: 20, readers: 3 },
+      { ...range, endTile: 10, readers: 4 },
+    ]);
+    // Two rows have one part at two places, and the last one reads its part twice.
+    const ofPart = (last: number) =>
+      plan.items
+        .filter(({ endTile }) => endTile === last)
+        .map(({ rows }) => rows.map((r) => r.row));
+    expect(ofPart(20)).toEqual([[0, 1, 2]]);
+    expect(ofPart(10)).toEqual([[0, 1, 2, 2]]);
+    expect(plan.merges.map((entries) => entries.at(-1)!.spanGroup)).toEqual([2, 2, 3]);
   });
 
   const cheapTogether = {

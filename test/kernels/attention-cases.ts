@@ -8,9 +8,9 @@ import { rotate, ropeTable, weightedSum, weights } from '../reference/attention.
 import { roundBf16 } from '../reference/half.js';
 import type { AttentionCase, AttentionContext } from '../testing/attention.js';
 
-const BASE = 10000;
+export const BASE = 10000;
 const POSITIONS = 4200; // more than any context here
-const TILE = 32;
+export const TILE = 32;
 /** An error may be so many times what rounding of the inputs makes: in f32 every sum rounds, too, not only the inputs. */
 const HONEST = { f32: 8, bf16: 2 };
 
@@ -76,39 +76,63 @@ export function seeded(
 
 const cases = new Map<string, { one: AttentionContext; wanted: Expected }>();
 
+/** What one row and head read: rotated, and perhaps rounded. */
+export interface Reads {
+  q: Float64Array;
+  keys: readonly ArrayLike<number>[];
+  values: readonly ArrayLike<number>[];
+  tiles: Tile[];
+}
+
 /** What attention must give in float64, and the two numbers that a comparison needs. */
 function expected(c: AttentionCase, one: AttentionContext): Expected {
   const exact = inputs(c, one, (value) => value);
-  const round = c.format === 'bf16' ? roundBf16 : Math.fround;
-  const rounded = inputs(c, one, round);
+  const rounded = inputs(c, one, rounding(c));
+  const all = Array.from(
+    { length: one.rows * c.heads },
+    (_, i) => [Math.floor(i / c.heads), i % c.heads] as const,
+  );
+  return expectedOf(
+    c,
+    all.map(([row, head]) => ({ exact: exact.of(row, head), rounded: rounded.of(row, head) })),
+  );
+}
+
+/** How a device rounds queries, keys, values and weights. */
+export const rounding = ({ format }: AttentionCase) =>
+  format === 'bf16' ? roundBf16 : Math.fround;
+
+/** The same for all rows and heads, given what they read. */
+export function expectedOf(
+  c: AttentionCase,
+  reads: Iterable<{ exact: Reads; rounded: Reads }>,
+): Expected {
+  const round = rounding(c);
   const out: number[] = [];
   const moved: number[] = []; // by leaving out each tile, at most
   let baseline = 0;
   let largest = 0;
-  for (let row = 0; row < one.rows; row++) {
-    for (let head = 0; head < c.heads; head++) {
-      const { q, keys, values, first } = exact.of(row, head);
-      const each = weights(q, keys);
-      const sum = weightedSum(each, values, c.headDim);
-      const plain = rounded.of(row, head);
-      const roundedWeights = weights(plain.q, plain.keys).map(round);
-      const base = weightedSum(roundedWeights, plain.values, c.headDim);
-      sum.forEach((value, i) => {
-        baseline = Math.max(baseline, Math.abs(value - base[i]!));
-        largest = Math.max(largest, Math.abs(value));
-      });
-      out.push(...sum);
-      for (const tile of tilesOf(first, keys.length)) {
-        const change = withoutTile(each, values, sum, tile);
-        moved[tile.index] = Math.max(moved[tile.index] ?? 0, change);
-      }
+  for (const { exact, rounded } of reads) {
+    const each = weights(exact.q, exact.keys);
+    const sum = weightedSum(each, exact.values, c.headDim);
+    const roundedWeights = weights(rounded.q, rounded.keys).map(round);
+    const base = weightedSum(roundedWeights, rounded.values, c.headDim);
+    sum.forEach((value, i) => {
+      baseline = Math.max(baseline, Math.abs(value - base[i]!));
+      largest = Math.max(largest, Math.abs(value));
+    });
+    out.push(...sum);
+    for (const tile of exact.tiles) {
+      const change = withoutTile(each, exact.values, sum, tile);
+      moved[tile.index] = Math.max(moved[tile.index] ?? 0, change);
     }
   }
   const leastFault = moved.reduce((a, b) => Math.min(a, b), Infinity);
   return { out, tolerance: HONEST[c.format] * baseline + 1e-6 * largest, leastFault };
 }
 
-interface Tile {
+export interface Tile {
+  /** Tells it from all others. */
   index: number;
   /** Among the keys that the row reads. */
   begin: number;
@@ -143,7 +167,7 @@ function inputs(
   { heads, kvHeads, headDim, window, interleaved }: AttentionCase,
   { k, v, q, rows }: AttentionContext,
   round: (value: number) => number,
-) {
+): { of(row: number, head: number): Reads } {
   const tokens = k.length / (kvHeads * headDim);
   const vector = (array: Float32Array, index: number) =>
     array.subarray(index * headDim, (index + 1) * headDim);
@@ -164,7 +188,7 @@ function inputs(
         q: rotate(vector(q, row * heads + head), position, BASE, interleaved).map(round),
         keys: keys.slice(first, position + 1),
         values: values.slice(first, position + 1),
-        first,
+        tiles: tilesOf(first, position + 1 - first),
       };
     },
   };
@@ -180,3 +204,7 @@ export function expectAttention(actual: ArrayLike<number>, wanted: Expected): vo
   expect(actual).toHaveLength(wanted.out.length);
   expect(error).toBeLessThanOrEqual(wanted.tolerance);
 }
+
+/** To the bit: zeros of two signs differ, and NaN equals itself. */
+export const same = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+  a.length === b.length && Array.from(a).every((value, i) => Object.is(value, b[i]));

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { Random } from '../random.js';
 import { devices, testing } from '../testing.js';
 import type { AttentionContext } from '../testing/attention.js';
-import { context, expectAttention, seeded, shape } from './attention-cases.js';
+import { context, expectAttention, same, seeded, shape } from './attention-cases.js';
 
 /** [heads, KV heads, head size] */
 type Heads = readonly [number, number, number];
@@ -22,9 +22,6 @@ export interface AttentionGrid {
   /** How many queries share a context. */
   queries: readonly number[];
 }
-
-const same = (a: ArrayLike<number>, b: ArrayLike<number>) =>
-  a.length === b.length && Array.from(a).every((value, i) => Object.is(value, b[i]));
 
 export function describeAttention(grid: AttentionGrid): void {
   describe.each(devices)('attention on $name', ({ path, isCuda }) => {

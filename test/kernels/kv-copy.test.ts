@@ -24,37 +24,73 @@ function filled(path: string, shape: KvShape): NativeKvBlocks {
 
 const layersOf = ({ layers }: KvShape) => Array.from({ length: layers }, (_, layer) => layer);
 
+/** A block as a test would have it after a copy: rows of zeros stand for the slots outside of [first, end). */
+function writeKept(kv: NativeKvBlocks, shape: KvShape, block: number, kept: Kept): void {
+  const { kvHeads, headDim } = shape;
+  for (const layer of layersOf(shape)) {
+    const { k, v } = randomRows(shape, TILE, 10 * layer + kept.from);
+    for (const rows of [k, v]) {
+      rows.fill(0, 0, kept.first * kvHeads * headDim);
+      rows.fill(0, kept.end * kvHeads * headDim);
+    }
+    kv.write(layer, targetsOf([block], TILE), k, v);
+  }
+}
+
+interface Kept {
+  from: number;
+  first: number;
+  end: number;
+}
+
+/** From the first slot, to the last one, neither, and both. */
+const RANGES = [
+  [0, 1],
+  [0, 7],
+  [0, 31],
+  [1, 32],
+  [19, 32],
+  [31, 32],
+  [3, 9],
+  [16, 17],
+  [0, 32],
+] as const;
+
 describe.each(devices)('kv_copy on $name', ({ path, isCuda }) => {
   describe.each(isCuda ? (['bf16'] as const) : (['f32', 'bf16'] as const))('%s', (format) => {
-    test.each([1, 7, 31])('the first %d tokens are those of the source in every layer', (n) => {
-      const shape = shapeOf(format);
-      const kv = filled(path, shape);
-      const before = layersOf(shape).map((layer) => readingsOf(kv, shape, layer, [0], TILE));
-      kv.copy(Int32Array.of(0, 4, n));
-      for (const layer of layersOf(shape)) {
-        expect(readingsOf(kv, shape, layer, [4], n)).toEqual(readingsOf(kv, shape, layer, [0], n));
-        expect(readingsOf(kv, shape, layer, [0], TILE)).toEqual(before[layer]); // which stays
-      }
-    });
+    test.each(RANGES)(
+      'slots %d to %d are those of the source in every layer, and all others zeros',
+      (first, end) => {
+        const shape = shapeOf(format);
+        const kv = filled(path, shape);
+        const before = layersOf(shape).map((layer) => readingsOf(kv, shape, layer, [0], TILE));
+        writeKept(kv, shape, 3, { from: 0, first, end });
+        kv.copy(Int32Array.of(0, 4, first, end));
+        for (const layer of layersOf(shape)) {
+          expect(readingsOf(kv, shape, layer, [4], TILE)).toEqual(
+            readingsOf(kv, shape, layer, [3], TILE),
+          );
+          expect(readingsOf(kv, shape, layer, [0], TILE)).toEqual(before[layer]); // which stays
+        }
+      },
+    );
 
-    test('the rest is cleared, though it held NaN: it reads as zeros', () => {
+    test.each(RANGES)('of slots %d to %d the values are, to the bit', (first, end) => {
       const shape = shapeOf(format);
       const kv = filled(path, shape);
       const width = shape.kvHeads * shape.headDim;
-      kv.copy(Int32Array.of(1, 5, 9));
+      kv.copy(Int32Array.of(1, 5, first, end));
       const slots = (block: number) => {
         const values = Float64Array.from(valuesOf(kv, shape, 1, [block], TILE));
         return Array.from({ length: TILE }, (_, i) => values.slice(i * width, (i + 1) * width));
       };
-      expect(slots(5)).toEqual(kvCopy(slots(1), 9));
-      // Keys that are zeros weigh what a score of zero weighs; a NaN among them would show in every row.
-      expect(readingsOf(kv, shape, 1, [5], TILE).every(Number.isFinite)).toBe(true);
+      expect(slots(5)).toEqual(kvCopy(slots(1), first, end));
     });
 
     test('a copy is written on as its source would have been', () => {
       const shape = shapeOf(format);
       const kv = filled(path, shape);
-      kv.copy(Int32Array.of(0, 6, 20));
+      kv.copy(Int32Array.of(0, 6, 0, 20));
       const rows = randomRows(shape, 12, 77);
       kv.write(0, targetsOf([6], 12, 20), rows.k, rows.v);
       kv.write(0, targetsOf([0], 12, 20), rows.k, rows.v);
@@ -64,17 +100,20 @@ describe.each(devices)('kv_copy on $name', ({ path, isCuda }) => {
     test('several copies at once, and none', () => {
       const shape = shapeOf(format);
       const kv = filled(path, shape);
-      kv.copy(Int32Array.of(0, 2, 3, 0, 3, 30, 1, 4, 31));
+      const copies = [
+        [0, 2, 0, 3],
+        [0, 3, 2, 32],
+        [1, 4, 8, 31],
+      ] as const;
+      kv.copy(Int32Array.from(copies.flat()));
       kv.copy(new Int32Array(0));
-      for (const layer of layersOf(shape))
-        for (const [from, to, n] of [
-          [0, 2, 3],
-          [0, 3, 30],
-          [1, 4, 31],
-        ] as const)
-          expect(readingsOf(kv, shape, layer, [to], n)).toEqual(
-            readingsOf(kv, shape, layer, [from], n),
+      for (const [from, to, first, end] of copies) {
+        writeKept(kv, shape, 7, { from, first, end });
+        for (const layer of layersOf(shape))
+          expect(readingsOf(kv, shape, layer, [to], TILE)).toEqual(
+            readingsOf(kv, shape, layer, [7], TILE),
           );
+      }
     });
   });
 });

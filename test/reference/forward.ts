@@ -21,25 +21,79 @@ export function forward(
   tokens: readonly number[],
   precision: RowPrecision = 'exact',
 ): Float64Array[] {
-  const { layers, width } = model.shape;
-  const weights = weightsOf(model, precision);
-  const { weight, multiply, norm } = weights;
-  const attentions = Array.from({ length: layers }, (_, layer) =>
-    attentionOf(model, weights, `blk.${layer}`),
-  );
-  const output = model.tensors.has('output') ? 'output' : 'token_embd';
-  return tokens.map((token, position) => {
-    let x: Float64Array = weight('token_embd').slice(token * width, (token + 1) * width);
-    attentions.forEach((attention, layer) => {
-      const block = `blk.${layer}`;
-      const attended = attention(norm(`${block}.attn_norm`, x), position);
-      x = add(x, multiply(`${block}.attn_output`, attended));
-      const f = norm(`${block}.ffn_norm`, x);
-      const gated = siluMul(multiply(`${block}.ffn_gate`, f), multiply(`${block}.ffn_up`, f));
-      x = add(x, multiply(`${block}.ffn_down`, gated));
-    });
-    return multiply(output, norm('output_norm', x));
+  return new Reader(model, precision, [], 0).read(tokens);
+}
+
+/** Parts of other texts before a text, as native/engine/request.h has them. */
+export interface ReferencePreamble {
+  parts: { tokens: readonly number[]; first: number; shift: number; under?: ReferencePreamble }[];
+  position: number;
+}
+
+/** The same for a text after parts of others: their keys and values are those of their own texts, moved to other positions. */
+export function forwardAfter(
+  model: Model,
+  preamble: ReferencePreamble,
+  tokens: readonly number[],
+): Float64Array[] {
+  return readerAfter(model, preamble).read(tokens);
+}
+
+function readerAfter(model: Model, preamble?: ReferencePreamble): Reader {
+  const kept = (preamble?.parts ?? []).flatMap(({ tokens, first, shift, under }) => {
+    const reader = readerAfter(model, under);
+    const before = reader.kept.length;
+    reader.read(tokens);
+    return reader.kept
+      .slice(before + first)
+      .map((token) => ({ ...token, position: token.position + shift }));
   });
+  return new Reader(model, 'exact', kept, preamble?.position ?? 0);
+}
+
+/** The keys, not yet rotated, and values of one token: [layer][KV head]. */
+interface KeptToken {
+  position: number;
+  keys: Float64Array[][];
+  values: Float64Array[][];
+}
+
+/** Reads one token after the other, and keeps the keys and values of all before. */
+class Reader {
+  private readonly weights: Weights;
+  private readonly attentions;
+
+  constructor(
+    private readonly model: Model,
+    precision: RowPrecision,
+    readonly kept: KeptToken[],
+    private position: number,
+  ) {
+    this.weights = weightsOf(model, precision);
+    this.attentions = Array.from({ length: model.shape.layers }, (_, layer) =>
+      attentionOf(model, this.weights, layer, kept),
+    );
+  }
+
+  read(tokens: readonly number[]): Float64Array[] {
+    const { weight, multiply, norm } = this.weights;
+    const { width } = this.model.shape;
+    const output = this.model.tensors.has('output') ? 'output' : 'token_embd';
+    return tokens.map((token) => {
+      const own: KeptToken = { position: this.position++, keys: [], values: [] };
+      this.kept.push(own);
+      let x: Float64Array = weight('token_embd').slice(token * width, (token + 1) * width);
+      this.attentions.forEach((attention, layer) => {
+        const block = `blk.${layer}`;
+        const attended = attention(norm(`${block}.attn_norm`, x), own);
+        x = add(x, multiply(`${block}.attn_output`, attended));
+        const f = norm(`${block}.ffn_norm`, x);
+        const gated = siluMul(multiply(`${block}.ffn_gate`, f), multiply(`${block}.ffn_up`, f));
+        x = add(x, multiply(`${block}.ffn_down`, gated));
+      });
+      return multiply(output, norm('output_norm', x));
+    });
+  }
 }
 
 /** Tensors by name, dequantized when they are first asked for, and what is done with them. */
@@ -67,28 +121,41 @@ function weightsOf(model: Model, precision: RowPrecision) {
   return { weight, multiply, norm, normIfAny };
 }
 
-/** One layer's attention, which keeps the keys and values of the tokens so far: [KV head][token]. */
-function attentionOf(model: Model, { multiply, normIfAny }: Weights, block: string) {
+/** One layer's attention: of token `own`, the last one of `kept`, over all that it may read. */
+function attentionOf(
+  model: Model,
+  { multiply, normIfAny }: Weights,
+  layer: number,
+  kept: KeptToken[],
+) {
   const { headDim, window, interleaved } = model;
   const { heads, kvHeads } = model.shape;
   const rope = ropeOf(model.rope, headDim);
-  const keys: Float64Array[][] = Array.from({ length: kvHeads }, () => []);
-  const values: Float64Array[][] = Array.from({ length: kvHeads }, () => []);
-  const head = (x: Float64Array, index: number) =>
-    x.subarray(index * headDim, (index + 1) * headDim);
-  return (h: Float64Array, position: number): number[] => {
+  const block = `blk.${layer}`;
+  const headsOf = (x: Float64Array, n: number) =>
+    Array.from({ length: n }, (_, i) => x.subarray(i * headDim, (i + 1) * headDim));
+  // Keys rotated at their positions, made when they are first read: [KV head][token].
+  const rotated: Float64Array[][] = Array.from({ length: kvHeads }, () => []);
+  return (h: Float64Array, own: KeptToken): number[] => {
     const [q, k, v] = ['q', 'k', 'v'].map((name) => multiply(`${block}.attn_${name}`, h));
-    const rotated = (kind: string, x: Float64Array) =>
-      rotate(normIfAny(`${block}.attn_${kind}_norm`, x), position, rope, interleaved);
-    for (let group = 0; group < kvHeads; group++) {
-      keys[group]!.push(rotated('k', head(k!, group)));
-      values[group]!.push(head(v!, group));
-    }
-    return Array.from({ length: heads }, (_, i) => {
+    const normed = (kind: string, x: Float64Array) => normIfAny(`${block}.attn_${kind}_norm`, x);
+    own.keys.push(headsOf(k!, kvHeads).map((key) => normed('k', key)));
+    own.values.push(headsOf(v!, kvHeads));
+    rotated.forEach((keys, group) => {
+      for (let i = keys.length; i < kept.length; i++) {
+        const { keys: all, position } = kept[i]!;
+        keys.push(rotate(all[layer]![group]!, position, rope, interleaved));
+      }
+    });
+    const isRead = kept.map(({ position }) => window === 0 || position > own.position - window);
+    return headsOf(q!, heads).flatMap((query, i) => {
       const group = floor(i / (heads / kvHeads));
-      const seen = [keys, values].map((all) => all[group]!.slice(-window));
-      return [...attend(rotated('q', head(q!, i)), seen[0]!, seen[1]!)];
-    }).flat();
+      const keys = rotated[group]!.filter((_, token) => isRead[token]);
+      const values = kept.flatMap((token, at) =>
+        isRead[at] ? [token.values[layer]![group]!] : [],
+      );
+      return [...attend(rotate(normed('q', query), own.position, rope, interleaved), keys, values)];
+    });
   };
 }
 

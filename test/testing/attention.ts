@@ -16,12 +16,26 @@ export interface AttentionCase {
   sines: Float32Array;
 }
 
+/** A sealed part: tokens of an earlier context, or of this one, that stand elsewhere for its readers. */
+export interface AttentionPart {
+  context: number;
+  /** Tokens [first, end) of that context's own. */
+  first: number;
+  end: number;
+  /** Added to the position of each; negative ones move it back. */
+  shift: number;
+}
+
 /** k and v are [tokens, kvHeads, headDim], q is [rows, heads, headDim]; the rows are the context's last tokens. */
 export interface AttentionContext {
   k: Float32Array;
   v: Float32Array;
   q: Float32Array;
   rows: number;
+  /** Of the first token; 0 if none is given. */
+  position?: number;
+  /** Parts that are read before the context's own tokens, in order. */
+  before?: AttentionPart[];
   /** Whole blocks of the first so many tokens are those of an earlier context, which holds the same there. */
   shares?: { context: number; tokens: number };
 }
@@ -48,7 +62,7 @@ export interface KvShape {
 export interface NativeKvBlocks {
   /** `targets`: block, slot and position of each row; k and v are [rows, kvHeads, headDim]. */
   write(layer: number, targets: Int32Array, k: Float32Array, v: Float32Array): void;
-  /** From, to and the number of tokens of each copy. */
+  /** From, to, first slot and end slot of each copy. */
   copy(copies: Int32Array): void;
   /** Attention of queries that are not rotated, those of the last tokens: [rows, kvHeads, headDim]. */
   attend(

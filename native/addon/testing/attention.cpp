@@ -45,7 +45,8 @@ class Contexts {
       : backend_(backend),
         case_(c),
         rope_(rope),
-        pool_(backend, std::array{KvShape{kv_layout(c.format, c.format, c.head_dim), 1, c.n_kv_heads}},
+        pool_(backend,
+              std::array{KvShape{kv_layout(c.format, c.format, c.head_dim), 1, c.n_kv_heads}},
               bytes) {
     for (uint32_t i = 0; i < given.Length(); i++) add(given.Get(i).As<Napi::Object>());
     for (size_t i = 0; i < parts_.size(); i++) sequences_.push_back({parts_[i], rows_[i]});
@@ -68,8 +69,7 @@ class Contexts {
     parts.push_back({table_of(own_.back().slabs), 0, n_tokens, origin, 0});
     auto& rows = rows_.emplace_back();
     const int n_rows = integer_of(given.Get("rows"));
-    for (int i = 0; i < n_rows; i++)
-      rows.push_back({n_rows_++, origin + n_tokens - n_rows + i});
+    for (int i = 0; i < n_rows; i++) rows.push_back({n_rows_++, origin + n_tokens - n_rows + i});
   }
 
   std::vector<uint32_t> shared_slabs(const Napi::Value& shares) const {
@@ -93,7 +93,8 @@ class Contexts {
     std::vector<uint32_t> slabs;
     for (int begin = origin; begin < end; begin += kTileTokens) {
       const uint32_t slab = other[static_cast<size_t>(begin / kTileTokens)];
-      const int first_slot = std::max(0, first - begin), end_slot = std::min(end - begin, kTileTokens);
+      const int first_slot = std::max(0, first - begin),
+                end_slot = std::min(end - begin, kTileTokens);
       slabs.push_back(end_slot - first_slot == kTileTokens ? slab : *pool_.allocate());
       const KvCopy copy{slab, slabs.back(), first_slot, end_slot};
       if (copy.to != slab) backend_.kv_copy({pool_.stores(), std::span(&copy, 1)});
@@ -102,8 +103,8 @@ class Contexts {
   }
 
   /** Writes a whole context into fresh slabs, after those that it shares. */
-  std::vector<uint32_t> write(const std::vector<float>& k, const std::vector<float>& v, int n_tokens,
-                              int origin, std::vector<uint32_t> slabs) {
+  std::vector<uint32_t> write(const std::vector<float>& k, const std::vector<float>& v,
+                              int n_tokens, int origin, std::vector<uint32_t> slabs) {
     const size_t n_shared = slabs.size();
     std::vector<KvTarget> targets;
     for (int i = 0; i < n_tokens; i++) {
@@ -145,12 +146,14 @@ size_t room_for(const Napi::Array& contexts, const Case& c) {
     const auto k = contexts.Get(i).As<Napi::Object>().Get("k").As<Napi::Float32Array>();
     bytes += 2 * k.ByteLength() + kTileTokens * token_bytes;
     const Napi::Value before = contexts.Get(i).As<Napi::Object>().Get("before");
-    if (before.IsArray()) bytes += before.As<Napi::Array>().Length() * 2 * kTileTokens * token_bytes;
+    if (before.IsArray())
+      bytes += before.As<Napi::Array>().Length() * 2 * kTileTokens * token_bytes;
   }
   return bytes;
 }
 
-// attention(path, threads, case, [{ k, v, q, rows, position?, shares?: { context, tokens }, before?:
+// attention(path, threads, case, [{ k, v, q, rows, position?, shares?: { context, tokens },
+// before?:
 // [{ context, first, end, shift }] }]): out. k and v are [tokens, G, D], q is [rows, H, D]. Whole
 // blocks of the shared tokens are those of the other context.
 Napi::Value attention(const Napi::CallbackInfo& info) {
@@ -178,9 +181,8 @@ Napi::Value attention(const Napi::CallbackInfo& info) {
   const DeviceFloats q(backend, queries), out(backend, queries.size());
   const float scale = 1.0f / std::sqrt(static_cast<float>(c.head_dim));
   const SlabRange all{0, static_cast<uint32_t>(contexts.slabs().size())};
-  backend.begin_step({.slabs = contexts.slabs(),
-                      .new_slabs = std::span(&all, 1),
-                      .plans = std::span(&plan, 1)});
+  backend.begin_step(
+      {.slabs = contexts.slabs(), .new_slabs = std::span(&all, 1), .plans = std::span(&plan, 1)});
   backend.attention({rope, 0, c.n_heads, c.n_kv_heads, c.head_dim, c.format, scale, q.data(), 0,
                      partials.data()});
   backend.attention_merge({0, partials.data(), c.n_heads, c.head_dim, out.data()});

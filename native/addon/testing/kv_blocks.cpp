@@ -81,11 +81,14 @@ class KvBlocks final : public Napi::ObjectWrap<KvBlocks> {
     for (int i = 0; i < n_rows; i++) rows.push_back({i, n_tokens - n_rows + i});
     const ContextPart part{{store_, 0}, 0, n_tokens, 0, 0};
     const PlanSequence sequence{std::span(&part, 1), rows};
-    const AttentionPlan plan = plan_attention(
-        std::span(&sequence, 1), blocks,
-        {{1, n_heads, backend_->parallelism()}, integer_of(info[3]), store_, Grouping::kNever, nullptr});
-    const DeviceFloats partials(
-        *backend_, static_cast<size_t>(plan.n_partials * n_heads * (head_dim + 2)));
+    const AttentionPlan plan = plan_attention(std::span(&sequence, 1), blocks,
+                                              {{1, n_heads, backend_->parallelism()},
+                                               integer_of(info[3]),
+                                               store_,
+                                               Grouping::kNever,
+                                               nullptr});
+    const DeviceFloats partials(*backend_,
+                                static_cast<size_t>(plan.n_partials * n_heads * (head_dim + 2)));
     const DeviceFloats out(*backend_, q->size());
     const RopeTable none{ones_->data(), zeros_->data(), head_dim, interleaved_};
     const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
@@ -100,7 +103,8 @@ class KvBlocks final : public Napi::ObjectWrap<KvBlocks> {
 
   /** Address units of the blocks of all layers and heads for 32 tokens. */
   size_t units() const {
-    return size_t{store_.layout.block_units} * static_cast<size_t>(store_.n_layers * store_.n_kv_heads);
+    return size_t{store_.layout.block_units} *
+           static_cast<size_t>(store_.n_layers * store_.n_kv_heads);
   }
   uint32_t address(int block) const {
     return static_cast<uint32_t>(static_cast<size_t>(block) * units());

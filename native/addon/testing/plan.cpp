@@ -50,7 +50,8 @@ PlanOptions options_of(const Napi::Object& given, AttentionCosts* costs) {
   PlanOptions how{shape,
                   integer_of(given.Get("window")),
                   {},
-                  given.Get("grouped").ToBoolean() ? Grouping::kAlways : Grouping::kNever, nullptr};
+                  given.Get("grouped").ToBoolean() ? Grouping::kAlways : Grouping::kNever,
+                  nullptr};
   const Napi::Value measured = given.Get("costs");
   if (!measured.IsObject()) return how;
   const auto tile = floats_of(measured.As<Napi::Object>().Get("tile"));
@@ -129,15 +130,16 @@ Napi::Array pieces_to(Napi::Env env, const AttentionPlan& plan) {
   return pieces;
 }
 
-// plan([{ rows, position, blocks, origin?, before?: [{ blocks, first, end, position, shift }] }], { headsPerKvHead, kvHeads, parallelism, window, grouped, costs
+// plan([{ rows, position, blocks, origin?, before?: [{ blocks, first, end, position, shift }] }], {
+// headsPerKvHead, kvHeads, parallelism, window, grouped, costs
 // }): costs are { tile: [11], partial }
 Napi::Value plan(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   const Sequences given(info[0].As<Napi::Array>());
   AttentionCosts costs;
   ReaderTree tree;
-  const AttentionPlan made =
-      plan_attention(given.sequences, given.slabs, options_of(info[1].As<Napi::Object>(), &costs), &tree);
+  const AttentionPlan made = plan_attention(given.sequences, given.slabs,
+                                            options_of(info[1].As<Napi::Object>(), &costs), &tree);
   auto result = Napi::Object::New(env);
   result.Set("items", items_to(env, made));
   result.Set("merges", merges_to(env, made));

@@ -40,12 +40,12 @@ class Contexts {
     }
     q_ = floats(static_cast<size_t>(n_sequences_ * n_rows_ * n_heads_ * head_dim_));
     out_ = floats(q_->size());
-    plan_ =
-        plan_attention(sequences_, slabs_, {{n_heads_ / n_kv_heads_, n_kv_heads_, backend.parallelism()},
-                                    0,
-                                    store(),
-                                    Grouping::kNever,
-                                    nullptr});
+    plan_ = plan_attention(sequences_, slabs_,
+                           {{n_heads_ / n_kv_heads_, n_kv_heads_, backend.parallelism()},
+                            0,
+                            store(),
+                            Grouping::kNever,
+                            nullptr});
     partials_ = floats(static_cast<size_t>(plan_.n_partials * n_heads_ * (head_dim_ + 2)));
   }
 
@@ -144,7 +144,9 @@ Napi::Value time_kv_copy(const Napi::CallbackInfo& info) {
   std::vector<KvCopy> copies;
   for (uint32_t i = 0; i < static_cast<uint32_t>(n_copies); i++)
     copies.push_back({2 * i * units, (2 * i + 1) * units, 0, kTileTokens - 1});
-  return time_calls(info.Env(), backend, {}, [&](int) { backend.kv_copy({std::span(&store, 1), copies}); });
+  return time_calls(info.Env(), backend, {}, [&](int) {
+    backend.kv_copy({std::span(&store, 1), copies});
+  });
 }
 
 // timeAttentionMerge(path, threads, { heads, headDim, rows, partials }): microseconds, with that

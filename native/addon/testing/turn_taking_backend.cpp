@@ -73,10 +73,10 @@ void TurnTakingBackend::begin_step(const StepTables& tables) {
     step_ = {turns_->next(), static_cast<int>(tables.tokens.size()),
              reads_together(tables.plans[0]), 0};
     for (size_t i = 0; i < given_.size() && step_.turn != Turn::kChosen; i++)
-      plans_.push_back(step_.turn == Turn::kApart
-                           ? plan_apart(given_[i], classes_[i])
-                           : plan_nothing(tables.tokens.size(),
-                                          shape_of(classes_[i]).heads_per_kv_head));
+      plans_.push_back(
+          step_.turn == Turn::kApart
+              ? plan_apart(given_[i], classes_[i])
+              : plan_nothing(tables.tokens.size(), shape_of(classes_[i]).heads_per_kv_head));
     make_room();
     if (!plans_.empty()) changed.plans = plans_;
   }
@@ -125,9 +125,9 @@ AttentionPlan TurnTakingBackend::plan_apart(const AttentionPlan& plan,
   std::vector<PlanSequence> sequences;
   for (size_t i = 0; i < rows.size(); i++)
     sequences.push_back({std::span(plan.parts).subspan(i, 1), std::span(rows).subspan(i, 1)});
-  return plan_attention(sequences, slabs_,
-                        {shape_of(layers), layers.window, plan.parts[0].table.store,
-                         Grouping::kNever, nullptr});
+  return plan_attention(
+      sequences, slabs_,
+      {shape_of(layers), layers.window, plan.parts[0].table.store, Grouping::kNever, nullptr});
 }
 
 void TurnTakingBackend::make_room() {
