@@ -47,6 +47,9 @@ class Planner {
 
   void add_parts() {
     int32_t n = 0;
+    first_part_.reserve(sequences_.size());
+    plan_.parts.reserve(tree_.readers.size());
+    first_partials_.reserve(tree_.readers.size());
     for (const auto& sequence : sequences_) {
       first_part_.push_back(static_cast<int32_t>(plan_.parts.size()));
       for (const ContextPart& part : sequence.parts) {
@@ -92,6 +95,7 @@ class Planner {
   void add_own(int reader, int tile) {
     std::vector<RowOfPart> rows;
     const auto n_rows = static_cast<int>(sequence_of(reader).rows.size());
+    if (n_rows == 0) return;
     const int rows_per_block = rows_per_item(n_rows, options_.shape);
     for (int first = 0; first < n_rows; first += rows_per_block) {
       rows.clear();

@@ -14,10 +14,12 @@ class Context {
   /** `preamble`: held as a whole, or null. `leaf`: where the sequence writes. */
   Context(SlabLists& lists, HeldPreamble* preamble, KvSegment* leaf)
       : preamble_(preamble), leaf_(leaf), slabs_(lists) {
-    if (preamble != nullptr) parts_.assign(preamble->parts().begin(), preamble->parts().end());
+    open_.position = leaf->position - leaf->begin;
+    if (preamble != nullptr) {
+      parts_.assign(preamble->parts().begin(), preamble->parts().end());
+      parts_.push_back(open_);
+    }
     for (const uint32_t slab : context_slabs(leaf)) slabs_.append(slab);
-    ContextPart& open = parts_.emplace_back();
-    open.position = leaf->position - leaf->begin;
     update(0);
   }
 
@@ -31,13 +33,15 @@ class Context {
     const auto above = static_cast<uint32_t>(leaf_->begin / kTileTokens);
     for (uint32_t i = slabs_.size() - above; i < leaf_->slabs.size(); i++)
       slabs_.append(leaf_->slabs[i]);
-    ContextPart& open = parts_.back();
-    open.table.first_slab = slabs_.first();
-    open.end_key = n_computed() + n;
+    open_.table.first_slab = slabs_.first();
+    open_.end_key = n_computed() + n;
+    if (preamble_ != nullptr) parts_.back() = open_;
   }
 
-  std::span<const ContextPart> parts() const { return parts_; }
-  int position_of(int index) const { return parts_.back().position + index; }
+  std::span<const ContextPart> parts() const {
+    return preamble_ == nullptr ? std::span(&open_, 1) : std::span(parts_);
+  }
+  int position_of(int index) const { return open_.position + index; }
   /** Where the KV of token `index` goes. */
   KvTarget target(int index) const {
     return {slabs()[static_cast<size_t>(index / kTileTokens)], index % kTileTokens,
@@ -56,7 +60,8 @@ class Context {
   HeldPreamble* preamble_;
   KvSegment* leaf_;
   SlabList slabs_;  // of the open part
-  std::vector<ContextPart> parts_;
+  ContextPart open_{};
+  std::vector<ContextPart> parts_;  // all of them, if there is a preamble
 };
 
 }  // namespace cachalot

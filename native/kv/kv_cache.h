@@ -81,8 +81,14 @@ class KvCache {
 
   /** Bytes that are available: free ones, and those of segments that nothing references. */
   int64_t available_bytes() const;
-  /** Those of the available bytes that hold the stored KV of `tokens`. */
-  int64_t available_bytes_of(const TreeKey& key, std::span<const int32_t> tokens) const;
+  /** How much of a text is stored: its first n_tokens; and how many of the available bytes that
+   * are.
+   */
+  struct Stored {
+    int n_tokens = 0;
+    int64_t available_bytes = 0;
+  };
+  Stored stored(const TreeKey& key, std::span<const int32_t> tokens) const;
   int n_segments() const { return tree_.n_segments(); }
   int n_writers() const;
   /** Evicts everything that nothing references. */

@@ -21,28 +21,25 @@ Admission::Verdict Admission::can_admit(const RunningSequences& running, const S
   return missing_bytes(running, next) > 0 ? Verdict::kNoRoom : Verdict::kAdmit;
 }
 
-/** The texts of a waiting sequence's preamble, then its own, as far as they may come from the
- * cache. */
-std::vector<TextView> Admission::texts_of(const Sequence& sequence) const {
-  std::vector<TextView> texts;
+/** Visits the texts of a waiting sequence's preamble, then its own, as far as they may come from
+ * the cache: each with its key and the part's first token. Ends when the visitor returns false. */
+template <typename Visitor>
+void Admission::for_each_text(const Sequence& sequence, const Visitor& visitor) const {
   if (sequence.key.preamble != nullptr) {
-    for (const PreamblePart& part : sequence.key.preamble->parts)
-      texts.push_back({part.under, part.tokens});
+    for (const PreamblePart& part : sequence.key.preamble->parts) {
+      if (!visitor(TreeKey{sequence.key.name_space, part.under}, part.tokens, part.first)) return;
+    }
   }
   const auto n = static_cast<size_t>(n_reusable(sequence));
-  texts.push_back({sequence.key.preamble, std::span(sequence.tokens).first(n)});
-  return texts;
-}
-
-int Admission::match(const Sequence& sequence, const TextView& text) const {
-  return cache_.match({sequence.key.name_space, text.preamble}, text.tokens);
+  visitor(sequence.key, std::span(sequence.tokens).first(n), 0);
 }
 
 int Admission::n_stored(const Sequence& sequence) const {
-  const auto texts = texts_of(sequence);
-  int n = match(sequence, texts.back());
-  for (size_t i = 0; i + 1 < texts.size(); i++)
-    n += std::max(0, match(sequence, texts[i]) - sequence.key.preamble->parts[i].first);
+  int n = 0;
+  for_each_text(sequence, [&](const TreeKey& key, std::span<const int32_t> tokens, int first) {
+    n += std::max(0, cache_.match(key, tokens) - first);
+    return true;
+  });
   return n;
 }
 
@@ -50,21 +47,23 @@ int Admission::n_stored(const Sequence& sequence) const {
  * compute first. If `next` waits for them, equal text is computed once. */
 bool Admission::is_being_computed(const RunningSequences& running, const Sequence& next) const {
   int n_stored = 0;
-  std::optional<TextView> missing;
-  for (const TextView& text : texts_of(next)) {
-    n_stored = match(next, text);
-    missing.emplace(text);
-    if (n_stored < static_cast<int>(text.tokens.size())) break;
-  }
+  PreambleRef preamble;
+  std::span<const int32_t> missing;
+  for_each_text(next, [&](const TreeKey& key, std::span<const int32_t> tokens, int) {
+    n_stored = cache_.match(key, tokens);
+    preamble = key.preamble;
+    missing = tokens;
+    return n_stored == static_cast<int>(tokens.size());
+  });
   const int whole = whole_slab_tokens(n_stored);
   for (const Sequence* other : running) {
     if (other->n_pending() <= 1) continue;
     const TextView text = other->text();
-    const auto n = std::min(missing->tokens.size(), static_cast<size_t>(other->n_compute()));
+    const auto n = std::min(missing.size(), static_cast<size_t>(other->n_compute()));
     if (n < static_cast<size_t>(n_stored + kTileTokens)) continue;
     if (other->key.name_space != next.key.name_space) continue;
-    if (compare(text.preamble, missing->preamble) != 0) continue;
-    if (common_prefix(missing->tokens.first(n), text.tokens) >= whole + kTileTokens) return true;
+    if (compare(text.preamble, preamble) != 0) continue;
+    if (common_prefix(missing.first(n), text.tokens) >= whole + kTileTokens) return true;
   }
   return false;
 }
@@ -88,13 +87,13 @@ int64_t Admission::expected_bytes(const Sequence& sequence) const {
 }
 
 int64_t Admission::missing_bytes(const RunningSequences& running, const Sequence& next) const {
+  const auto slab_bytes = static_cast<int64_t>(pool_.slab_bytes());
   int64_t needed = expected_bytes(next) - cache_.available_bytes();
-  for (const TextView& text : texts_of(next)) {
-    const TreeKey key{next.key.name_space, text.preamble};
-    needed -=
-        cache_.match(key, text.tokens) / kTileTokens * static_cast<int64_t>(pool_.slab_bytes());
-    needed += cache_.available_bytes_of(key, text.tokens);
-  }
+  for_each_text(next, [&](const TreeKey& key, std::span<const int32_t> tokens, int) {
+    const auto [n_tokens, available_bytes] = cache_.stored(key, tokens);
+    needed += available_bytes - n_tokens / kTileTokens * slab_bytes;
+    return true;
+  });
   for (const Sequence* sequence : running) needed += expected_bytes(*sequence);
   return needed;
 }

@@ -39,8 +39,8 @@ class Admission {
   void learn_length(int n_generated);
 
  private:
-  std::vector<TextView> texts_of(const Sequence& sequence) const;
-  int match(const Sequence& sequence, const TextView& text) const;
+  template <typename Visitor>
+  void for_each_text(const Sequence& sequence, const Visitor& visitor) const;
   bool is_being_computed(const RunningSequences& running, const Sequence& next) const;
 
   const KvCache& cache_;

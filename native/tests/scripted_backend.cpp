@@ -12,28 +12,6 @@ namespace cachalot::tests {
 namespace {
 
 constexpr int kHeads = 2, kHeadDim = 2, kWidth = 4;
-constexpr uint32_t kBase = 0x01000193;  // of the polynomial that hashes are
-
-uint32_t mix(uint32_t x) {
-  x = (x ^ (x >> 16)) * 0x7feb352d;
-  x = (x ^ (x >> 15)) * 0x846ca68b;
-  return x ^ (x >> 16);
-}
-
-/** The hash of some keys as one row reads them, in order: the value of a polynomial whose
- * coefficients are the keys' terms. */
-struct Hash {
-  uint32_t value = 0, power = 1;  // kBase ^ (number of keys)
-
-  /** Adds a key that stands `distance` positions before the row. */
-  void add(uint32_t key, int distance) {
-    append({mix(key ^ mix(static_cast<uint32_t>(distance) + 1)), kBase});
-  }
-  void append(const Hash& later) {
-    value = value * later.power + later.value;
-    power *= later.power;
-  }
-};
 
 const uint32_t* numbers(const float* values) { return reinterpret_cast<const uint32_t*>(values); }
 uint32_t* numbers(float* values) { return reinterpret_cast<uint32_t*>(values); }
@@ -96,26 +74,6 @@ ModelFiles scripted_model(int context_length) {
       add_tensor(&model, block + name + ".weight", layer.n_kv_heads * layer.head_dim, kWidth);
   }
   return model;
-}
-
-int32_t Oracle::token_of(uint32_t hash) {
-  const auto token = static_cast<int32_t>(hash % kVocabulary);
-  return token == kPoisonedToken ? 0 : token;
-}
-
-void Oracle::push(int32_t token) {
-  OracleKey& own = keys_.emplace_back();
-  own.position = position_++;
-  hash_ = static_cast<uint32_t>(token);
-  for (int layer = 0; layer < kLayers; layer++) {
-    own.values[layer] = hash_;
-    Hash hash;
-    for (const OracleKey& key : keys_) {
-      const int distance = own.position - key.position;
-      if (layer == 0 || distance < kWindow) hash.add(key.values[layer], distance);
-    }
-    hash_ = hash.value;
-  }
 }
 
 std::unique_ptr<Buffer> ScriptedBackend::allocate(size_t bytes) {

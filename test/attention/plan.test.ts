@@ -27,7 +27,7 @@ const branch = fc.record({
   shared: fc.integer({ min: 0, max: 9000 }),
   own: fc.integer({ min: 0, max: 700 }),
   rows: fc.oneof(fc.constant(1), fc.integer({ min: 1, max: 150 })),
-  before: fc.oneof(fc.constant([]), fc.array(use, { minLength: 1, maxLength: 4 })),
+  before: fc.array(use, { maxLength: 4 }),
 });
 const options = fc.record({
   headsPerKvHead: fc.constantFrom(1, 3, 8, 64, 128),

@@ -93,39 +93,46 @@ function expected(
   const one = contexts.at(-1)!;
   const { before = [], position = 0, rows, q } = one;
   const own = one.k.length / (c.kvHeads * c.headDim);
+  const firsts = [...before.map(({ first }) => first % TILE), 0];
+  const round = rounding(c);
   const groups = Array.from({ length: c.kvHeads }, (_, group) => {
     const sealed = before.map((part, i) =>
       partOf(c, contexts[part.context]!, group, part, places[i]!),
     );
     const open = partOf(c, one, group, { first: 0, end: own }, position);
-    return keysOf([...sealed, open], { base: BASE, interleaved: c.interleaved });
+    const exact = keysOf([...sealed, open], { base: BASE, interleaved: c.interleaved });
+    // A device rounds them rotated by other angles; that moves them as far.
+    const rounded = exact.map((token) => ({
+      ...token,
+      key: token.key.map(round),
+      value: Float64Array.from(token.value, round),
+    }));
+    return { exact, rounded };
   });
-  const firsts = [...before.map(({ first }) => first % TILE), 0];
-  const round = rounding(c);
   function* reads() {
     for (let i = 0; i < rows * c.heads; i++) {
       const [row, head] = [Math.floor(i / c.heads), i % c.heads];
       const at = position + own - rows + row;
-      const seen = seenFrom(at, groups[Math.floor(head / (c.heads / c.kvHeads))]!, c.window);
+      const group = groups[Math.floor(head / (c.heads / c.kvHeads))]!;
       const query = rotate(vectorOf(q, i, c.headDim), at, BASE, c.interleaved);
-      const exact: Reads = {
-        q: query,
-        keys: seen.map(({ key }) => key),
-        values: seen.map(({ value }) => value),
-        tiles: tilesOf(seen, firsts),
-      };
-      // A device rounds them rotated by other angles; that moves them as far.
-      const rounded: Reads = {
-        q: query.map(round),
-        keys: seen.map(({ key }) => key.map(round)),
-        values: seen.map(({ value }) => Float64Array.from(value, round)),
-        tiles: [],
-      };
-      yield { exact, rounded };
+      const read = (rotated: Float64Array, keys: readonly ContextKey[]) =>
+        readsOf(rotated, seenFrom(at, keys, c.window), firsts);
+      yield { exact: read(query, group.exact), rounded: read(query.map(round), group.rounded) };
     }
   }
   return expectedOf(c, reads());
 }
+
+const readsOf = (
+  q: Float64Array,
+  seen: readonly ContextKey[],
+  firsts: readonly number[],
+): Reads => ({
+  q,
+  keys: seen.map(({ key }) => key),
+  values: seen.map(({ value }) => value),
+  tiles: tilesOf(seen, firsts),
+});
 
 const vectorOf = (array: Float32Array, index: number, size: number) =>
   array.subarray(index * size, (index + 1) * size);
