@@ -7,7 +7,7 @@ namespace cachalot::addon {
 
 namespace {
 
-constexpr int kMaxNesting = 64;  // preambles below preambles that are read; the engine takes fewer
+constexpr int kMaxNesting = 8;  // preambles below preambles
 
 RequestKind kind_from(const std::string& name) {
   if (name == "generate") return RequestKind::kGenerate;
@@ -17,7 +17,13 @@ RequestKind kind_from(const std::string& name) {
   refuse("kind", "generate, score, logits or prefill");
 }
 
-RequestPreamble preamble_from(const Napi::Value& value, int depth = 0) {
+/** What may still be read of one request's preambles: an object may hold another many times. */
+struct PreambleBudget {
+  int n_parts = 4096;
+  size_t n_tokens = size_t{1} << 24;
+};
+
+RequestPreamble preamble_from(const Napi::Value& value, PreambleBudget* left, int depth = 0) {
   RequestPreamble preamble;
   if (value.IsUndefined()) return preamble;
   if (depth > kMaxNesting) refuse("preamble", "fewer preambles below preambles");
@@ -27,8 +33,12 @@ RequestPreamble preamble_from(const Napi::Value& value, int depth = 0) {
   const auto parts = fields.get("parts").As<Napi::Array>();
   for (uint32_t i = 0; i < parts.Length(); i++) {
     const Fields part(parts.Get(i), "a part");
-    preamble.parts.push_back({part.array("tokens"), part.integer("first"), part.integer("shift"),
-                              preamble_from(part.get("under"), depth + 1)});
+    auto tokens = part.array("tokens");
+    if (left->n_parts-- == 0 || tokens.size() > left->n_tokens)
+      refuse("preamble", "at most 4096 parts and 16777216 tokens in all");
+    left->n_tokens -= tokens.size();
+    preamble.parts.push_back({std::move(tokens), part.integer("first"), part.integer("shift"),
+                              preamble_from(part.get("under"), left, depth + 1)});
   }
   return preamble;
 }
@@ -69,7 +79,8 @@ Request request_from(const Napi::Value& value) {
   request.kind = kind_from(fields.string("kind"));
   request.name_space = fields.string("namespace");
   request.tokens = fields.array("tokens");
-  request.preamble = preamble_from(fields.get("preamble"));
+  PreambleBudget budget;
+  request.preamble = preamble_from(fields.get("preamble"), &budget);
   request.max_tokens = fields.integer("maxTokens");
   request.sampling = sampling_from(fields.get("sampling"));
   request.stop_tokens = fields.array("stopTokens");

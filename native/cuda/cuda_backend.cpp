@@ -104,9 +104,10 @@ bool CudaBackend::place_slabs() {
   const size_t size = tables.slabs.size_bytes();
   const bool has_room = slabs_ != nullptr && size <= slabs_->size();
   if (!has_room) {
-    slabs_ = std::make_unique<CudaBuffer>(device_, std::max(kLeastSlabBytes, 2 * size));
-    device_->write(slabs_->data(), tables.slabs.data(), size);
+    auto moved = std::make_unique<CudaBuffer>(device_, std::max(kLeastSlabBytes, 2 * size));
+    device_->write(moved->data(), tables.slabs.data(), size);
     device_->wait();  // the source is not pinned
+    slabs_ = std::move(moved);
   }
   builder_.set_slabs(slabs_->data());
   return has_room && !tables.new_slabs.empty();

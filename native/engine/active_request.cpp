@@ -54,6 +54,7 @@ RequestMap make_active(Request request, int context_length, bool keep_parts) {
   sequence.key = {request.name_space, text.preamble};
   sequence.tokens = std::move(text.tokens);
   sequence.n_prompt = n_tokens;
+  active.n_before = n_tokens - n_own;
   sequence.max_length = room_below(text.preamble, context_length);
   sequence.demand = demand_of(request, n_tokens, n_tokens - n_own);
   sequence.priority = request.priority;

@@ -14,6 +14,7 @@ namespace cachalot {
 struct ActiveRequest {
   Request request;            // its tokens have moved into the sequence
   Sequence sequence;          // points back to this
+  int n_before = 0;           // the sequence's first tokens that are of the request's preamble
   bool is_scheduled = false;  // the scheduler has the sequence
   bool is_cancelled = false;  // guarded by OpenRequests
   std::vector<float> values;  // results of kScore and kLogits so far

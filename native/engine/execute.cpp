@@ -35,6 +35,11 @@ struct StepRows {
         if (const auto unseen = list.unseen()) new_slabs.push_back(*unseen);
       });
     }
+    // Sequences below one preamble have the same lists.
+    const auto first = [](const SlabRange& range) { return range.first; };
+    std::ranges::sort(new_slabs, {}, first);
+    const auto again = std::ranges::unique(new_slabs, {}, first);
+    new_slabs.erase(again.begin(), again.end());
   }
 };
 

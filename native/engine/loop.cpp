@@ -210,7 +210,7 @@ void EngineLoop::fail_step(const Step& step, const Error& error, StepEvents* eve
 }
 
 /** Called after a broken rule of our own, a failed device, or no memory for the loop itself.
- * Nothing here can be trusted then, so nothing is touched any more. Needs no memory. */
+ * Nothing here can be trusted then, so no KV is touched any more. Needs no memory. */
 void EngineLoop::fail_engine(const Error& why, StepEvents* events) noexcept {
   has_failed_ = true;
   requests_.fail(failure_of_engine(why), events);
@@ -254,7 +254,7 @@ void EngineLoop::keep(const ActiveRequest& active) {
   const auto& [key, tokens] = std::tie(active.sequence.key, active.sequence.tokens);
   if (request.pin != 0 || request.priority != kDefaultPriority || request.ttl_ms != 0)
     parts_.kv->cache.set_retention(key, tokens, {request.priority, request.ttl_ms});
-  if (request.pin != 0) pins_.pin(request.pin, key, tokens, request.ttl_ms);
+  if (request.pin != 0) pins_.pin(request.pin, key, tokens, request.ttl_ms, on_clock(Clock::now()));
 }
 
 /** Demotes the KV of a batch's item that no remaining item shares: it is hardly read again. */
@@ -264,7 +264,7 @@ void EngineLoop::end_batch_item(const ActiveRequest& active) {
   mailbox_.release(end->n_batch_items);
   const Sequence& sequence = active.sequence;
   if (sequence.cached_tokens >= 0)
-    parts_.kv->cache.demote(sequence.key, sequence.tokens, end->n_shared);
+    parts_.kv->cache.demote(sequence.key, sequence.tokens, active.n_before + end->n_shared);
 }
 
 void EngineLoop::report(const Step& step, const StepOutcome& outcome, double host_us,

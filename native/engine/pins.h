@@ -17,8 +17,9 @@ class Pins {
 
   /** Pins `tokens`, which have just been computed; nothing has been evicted since. `ttl_ms`: how
    * long they stay pinned after the last use; 0: until `unpin`. */
-  void pin(uint64_t pin, const TreeKey& key, std::span<const int32_t> tokens, int64_t ttl_ms) {
-    pins_[pin] = {kv_.cache.pin(key, tokens), hold_preamble(key), ttl_ms};
+  void pin(uint64_t pin, const TreeKey& key, std::span<const int32_t> tokens, int64_t ttl_ms,
+           int64_t now_ms) {
+    pins_[pin] = {kv_.cache.pin(key, tokens), hold_preamble(key), ttl_ms, now_ms};
   }
   /** The context's KV becomes ordinary cache. False if there is no such pin. */
   bool unpin(uint64_t pin) {
@@ -30,15 +31,16 @@ class Pins {
   /** Unpins the KV of pins whose time to live is over; their numbers stay known. */
   void expire(int64_t now_ms) {
     for (auto& [pin, pinned] : pins_) {
-      const auto& [segment, preamble, ttl_ms] = pinned;
-      if (segment == nullptr || ttl_ms == 0 || segment->worth.used_ms + ttl_ms > now_ms) continue;
-      release(&pinned);
+      if (!pinned.holds_any() || pinned.ttl_ms == 0) continue;
+      const auto* segment = pinned.segment;
+      const int64_t used_ms = segment == nullptr ? pinned.pinned_ms : segment->worth.used_ms;
+      if (used_ms + pinned.ttl_ms <= now_ms) release(&pinned);
     }
   }
   /** Whether any KV is pinned. */
   bool hold_any() const {
     return std::any_of(pins_.begin(), pins_.end(),
-                       [](const auto& pin) { return pin.second.segment != nullptr; });
+                       [](const auto& pin) { return pin.second.holds_any(); });
   }
 
  private:
@@ -46,6 +48,9 @@ class Pins {
     KvSegment* segment;      // null for less than a slab, and after the time to live
     HeldPreamble* preamble;  // what stands before it; null: nothing
     int64_t ttl_ms;
+    int64_t pinned_ms;  // when: less than a slab has no last use
+
+    bool holds_any() const { return segment != nullptr || preamble != nullptr; }
   };
 
   /** A part that cannot be held, because there is no memory, is computed again when it is needed.

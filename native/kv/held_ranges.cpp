@@ -13,6 +13,7 @@ KvCache::Hold KvCache::hold(const TreeKey& key, std::span<const int32_t> tokens,
   if (root == nullptr) return Hold::kMissing;
   RadixTree::Match match = RadixTree::match(root, tokens);
   if (match.end() < n) return Hold::kMissing;
+  touch_path(match.child == nullptr ? match.node : match.child);
   const int n_whole = whole_slab_tokens(match.n_child);
   if (n_whole > 0) match.node = tree_.split(match.child, n_whole);
   match.n_child -= n_whole;

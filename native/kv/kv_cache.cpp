@@ -30,15 +30,17 @@ KvSegment* KvCache::add_leaf(KvSegment* parent) {
   return leaf;
 }
 
+/** Notes that a segment and all above it were found. */
+void KvCache::touch_path(KvSegment* last) {
+  for (KvSegment* used = last; used != nullptr; used = used->parent)
+    references_.update(used, [&] { references_.order().touch(used, true); });
+}
+
 KvSegment* KvCache::open(const TreeKey& key, std::span<const int32_t> tokens) {
   RadixTree::Match match = RadixTree::match(tree_.root(key), tokens);
-  const auto touch = [&](KvSegment* used) {
-    references_.update(used, [&] { references_.order().touch(used, true); });
-  };
-  for (KvSegment* used = match.node; used != nullptr; used = used->parent) touch(used);
   KvSegment* child = match.child;
+  touch_path(child == nullptr ? match.node : child);
   if (child == nullptr) return add_leaf(match.node);
-  touch(child);
   if (match.is_whole_child() && is_cache(*child) && !child->worth.is_kept) {
     references_.retain(child);
     child->n_writers = 1;  // a whole leaf that nothing references: the sequence goes on in it

@@ -60,7 +60,7 @@ class KvCache {
   };
   enum class Hold { kHeld, kMissing, kNoMemory };
   /** Holds tokens [first, tokens.size()) of a text. If they are not all stored, or there is no
-   * memory for the copies, changes nothing. */
+   * memory for the copies, nothing is held. */
   Hold hold(const TreeKey& key, std::span<const int32_t> tokens, int first, HeldRange* range);
   void let_go(HeldRange* range);
 
@@ -101,6 +101,7 @@ class KvCache {
   KvSegment* add_leaf(KvSegment* parent);
   KvSegment* pin(KvSegment* segment);
   void copy_tail(KvSegment* leaf, KvSegment* source, int n);
+  void touch_path(KvSegment* last);
   bool copy_edges(const RadixTree::Match& match, int first, HeldRange* range);
   std::optional<uint32_t> allocate_slab();
   bool evict_one();

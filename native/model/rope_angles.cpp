@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 namespace cachalot {
@@ -20,8 +21,9 @@ RopeAngles::RopeAngles(const RopeConfig& config, Backend& backend, int n_expecte
 void RopeAngles::make_room(int n) {
   const size_t bytes =
       static_cast<size_t>(n) * static_cast<size_t>(config_.dims / 2) * sizeof(float);
-  cosines_ = backend_.allocate(bytes);
-  sines_ = backend_.allocate(bytes);
+  auto cosines = backend_.allocate(bytes), sines = backend_.allocate(bytes);
+  cosines_ = std::move(cosines);
+  sines_ = std::move(sines);
   table_ = {cosines_->floats(), sines_->floats(), config_.dims, config_.interleaved};
   n_room_ = n;
   n_filled_ = 0;

@@ -1,7 +1,7 @@
 #include "schedule/admission.h"
 
 #include <algorithm>
-#include <optional>
+#include <iterator>
 
 #include "base/common_prefix.h"
 
@@ -11,6 +11,7 @@ namespace {
 
 constexpr int kUnknownLength = 128;  // tokens of an answer, before any has ended
 constexpr double kMeanRate = 0.05;   // of the mean length of answers
+constexpr int kEdges = 2;            // slabs of a part that are copied, at most
 
 }  // namespace
 
@@ -74,26 +75,40 @@ int64_t Admission::expected_bytes(const Sequence& sequence) const {
       std::min(sequence.demand.max_tokens(),
                std::max(static_cast<int>(mean), sequence.n_generated() + kTileTokens));
   const int n_tokens = std::max(sequence.demand.n_compute(), sequence.n_prompt + n_generated);
-  const bool is_own = sequence.context && sequence.computing == nullptr;
-  int64_t n_slabs = slabs_for(n_tokens);
-  if (is_own) n_slabs -= static_cast<int64_t>(sequence.context->slabs().size());
-  if (!is_own && sequence.key.preamble != nullptr) {
-    constexpr int kEdges = 2;  // copies
-    for (const PreamblePart& part : sequence.key.preamble->parts)
-      n_slabs += slabs_for(part.tokens.size()) + kEdges;
-  }
   const auto slab_bytes = static_cast<int64_t>(pool_.slab_bytes());
-  return std::clamp(n_slabs * slab_bytes, int64_t{0}, static_cast<int64_t>(pool_.bytes()));
+  const int64_t n_pool = static_cast<int64_t>(pool_.bytes()) / slab_bytes;
+  int64_t n_slabs = std::min(int64_t{slabs_for(n_tokens)}, n_pool);
+  if (sequence.context && sequence.computing == nullptr)
+    n_slabs = std::max(int64_t{0}, n_slabs - std::ssize(sequence.context->slabs()));
+  else n_slabs += missing_slabs(sequence, sequence.key.preamble);
+  return n_slabs * slab_bytes;
+}
+
+/** Slabs that the parts of a preamble need beyond what is stored of them. */
+int64_t Admission::missing_slabs(const Sequence& sequence, const PreambleRef& preamble) const {
+  if (preamble == nullptr) return 0;
+  int64_t n = 0;
+  for (const PreamblePart& part : preamble->parts) {
+    const int n_stored = cache_.match({sequence.key.name_space, part.under}, part.tokens);
+    n += kEdges;
+    if (n_stored == std::ssize(part.tokens)) continue;
+    n += slabs_for(static_cast<int>(part.tokens.size()) - whole_slab_tokens(n_stored));
+    n += missing_slabs(sequence, part.under);
+  }
+  return n;
 }
 
 int64_t Admission::missing_bytes(const RunningSequences& running, const Sequence& next) const {
   const auto slab_bytes = static_cast<int64_t>(pool_.slab_bytes());
   int64_t needed = expected_bytes(next) - cache_.available_bytes();
+  int64_t n_own = 0;  // stored of its own tokens, which come last
   for_each_text(next, [&](const TreeKey& key, std::span<const int32_t> tokens, int) {
     const auto [n_tokens, available_bytes] = cache_.stored(key, tokens);
-    needed += available_bytes - n_tokens / kTileTokens * slab_bytes;
+    needed += available_bytes;
+    n_own = n_tokens;
     return true;
   });
+  needed -= n_own / kTileTokens * slab_bytes;
   for (const Sequence* sequence : running) needed += expected_bytes(*sequence);
   return needed;
 }

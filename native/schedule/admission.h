@@ -41,6 +41,7 @@ class Admission {
  private:
   template <typename Visitor>
   void for_each_text(const Sequence& sequence, const Visitor& visitor) const;
+  int64_t missing_slabs(const Sequence& sequence, const PreambleRef& preamble) const;
   bool is_being_computed(const RunningSequences& running, const Sequence& next) const;
 
   const KvCache& cache_;

@@ -11,24 +11,36 @@ namespace {
 constexpr int kAboveAll = 101;  // a priority
 constexpr int kLookahead = 64;  // the most deferred sequences that a step passes over
 
-/** The tokens of the text that a running sequence writes, without those that others share. */
+/** The tokens that a running sequence would perhaps have to compute again: those that it writes,
+ * and those of the preambles that it holds. */
 size_t n_own_tokens(const Sequence& sequence) {
-  return sequence.context ? sequence.context->leaf()->tokens.size() : 0;
+  size_t n = sequence.context ? sequence.context->leaf()->tokens.size() : 0;
+  for (const HeldPreamble* held : sequence.preambles)
+    n += static_cast<size_t>(held->key().preamble->n_tokens());
+  return n;
 }
 
+/** Slabs that may come back when a running sequence is preempted. */
 int64_t own_bytes(const Sequence& sequence, const KvPool& pool) {
-  const size_t n_slabs = sequence.context ? sequence.context->leaf()->slabs.size() : 0;
+  size_t n_slabs = sequence.context ? sequence.context->leaf()->slabs.size() : 0;
+  for (const HeldPreamble* held : sequence.preambles)
+    n_slabs += slabs_for(static_cast<size_t>(held->key().preamble->n_tokens()));
   return static_cast<int64_t>(n_slabs * pool.slab_bytes());
+}
+
+/** The tokens of the longest text of a preamble, or of one below it. */
+int longest_text(const PreambleRef& preamble) {
+  int n = 0;
+  if (preamble == nullptr) return n;
+  for (const PreamblePart& part : preamble->parts)
+    n = std::max({n, static_cast<int>(part.tokens.size()), longest_text(part.under)});
+  return n;
 }
 
 }  // namespace
 
 bool Scheduler::add(Sequence* sequence) {
-  int most = sequence->demand.n_compute();  // of any of its texts
-  if (sequence->key.preamble != nullptr) {
-    for (const PreamblePart& part : sequence->key.preamble->parts)
-      most = std::max(most, static_cast<int>(part.tokens.size()));
-  }
+  const int most = std::max(sequence->demand.n_compute(), longest_text(sequence->key.preamble));
   if (static_cast<size_t>(slabs_for(most)) * kv_.pool.slab_bytes() > kv_.pool.bytes()) return false;
   waiting_.add(sequence);
   if (sequence->deadline_ms != 0) n_deadlines_++;
@@ -123,7 +135,8 @@ void Scheduler::admit_all(PlannedStep* planned) {
 
 void Scheduler::admit(PlannedStep* planned, Sequence* sequence) {
   if (sequence->cached_tokens < 0) {
-    sequence->cached_tokens = admission_.n_stored(*sequence);
+    // Of a plain text it is known when it is open.
+    if (sequence->key.preamble != nullptr) sequence->cached_tokens = admission_.n_stored(*sequence);
     sequence->started = Clock::now();
   }
   sequence->is_running = true;
@@ -170,7 +183,10 @@ int Scheduler::n_rows_for(const Step& step, const Sequence& sequence) const {
 bool Scheduler::open_text(Sequence* sequence) {
   const bool is_part_done = sequence->computing != nullptr && sequence->n_pending() == 0;
   if (sequence->context && !is_part_done) return true;
-  if (sequence->context) leave_text(sequence, false);
+  if (sequence->context) {
+    leave_text(sequence, false);
+    leave_preambles(sequence, sequence->key.preamble);  // those below its part
+  }
   if (hold_parts(sequence, sequence->key.preamble) == KvCache::Hold::kNoMemory) return false;
   const auto& [preamble, tokens] = sequence->text();
   const bool is_own = sequence->computing == nullptr;
@@ -179,6 +195,7 @@ bool Scheduler::open_text(Sequence* sequence) {
   KvSegment* leaf = kv_.cache.open({sequence->key.name_space, preamble}, tokens.first(reusable));
   sequence->context.emplace(kv_.lists, preamble == nullptr ? nullptr : held(sequence, preamble),
                             leaf);
+  if (sequence->cached_tokens < 0) sequence->cached_tokens = sequence->n_computed();
   return true;
 }
 
@@ -209,6 +226,15 @@ HeldPreamble* Scheduler::held(Sequence* sequence, const PreambleRef& preamble) {
   sequence->preambles.reserve(sequence->preambles.size() + 1);  // then it cannot fail half-way
   sequence->preambles.push_back(kv_.preambles.use({sequence->key.name_space, preamble}));
   return sequence->preambles.back();
+}
+
+/** Lets all preambles go but one. */
+void Scheduler::leave_preambles(Sequence* sequence, const PreambleRef& but) {
+  std::erase_if(sequence->preambles, [&](HeldPreamble* one) {
+    if (but != nullptr && compare(one->key().preamble, but) == 0) return false;
+    kv_.preambles.leave(one);
+    return true;
+  });
 }
 
 /** Ends writing the text that is computed now. */
@@ -268,8 +294,7 @@ void Scheduler::take_out(Sequence* sequence, bool discard) {
     return;
   }
   if (sequence->context) leave_text(sequence, discard);
-  for (HeldPreamble* one : sequence->preambles) kv_.preambles.leave(one);
-  sequence->preambles.clear();
+  leave_preambles(sequence, nullptr);
   sequence->is_running = false;
   running_.remove(sequence);
 }

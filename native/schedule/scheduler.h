@@ -2,9 +2,9 @@
 // that fill a budget of rows (SARATHI, Agrawal et al. 2023); a target for the time between tokens
 // makes chunks smaller. Waiting sequences are taken by priority, deadline and arrival, as far as
 // memory allows for what they will probably need. A sequence whose prompt begins with text that
-// another one is computing waits for that KV, so equal text is computed once. When KV memory runs
-// short, the sequence of the lowest priority that is cheapest to compute again is preempted: it
-// goes back to the queue, and its KV stays in the tree until the room is needed.
+// another one is computing waits for that KV, so that equal text is computed once. When KV memory
+// runs short, the sequence of the lowest priority that is cheapest to compute again is preempted:
+// it goes back to the queue, and its KV stays in the tree until the room is needed.
 #pragma once
 
 #include <vector>
@@ -76,6 +76,7 @@ class Scheduler {
   KvCache::Hold hold_parts(Sequence* sequence, const PreambleRef& preamble);
   HeldPreamble* held(Sequence* sequence, const PreambleRef& preamble);
   void leave_text(Sequence* sequence, bool discard);
+  void leave_preambles(Sequence* sequence, const PreambleRef& but);
   Sequence* choose_victim(const Step& step, int below_priority) const;
   void preempt(Sequence* sequence);
   void preempt_or_refuse(Sequence* sequence, std::vector<Sequence*>* refused);

@@ -12,7 +12,11 @@ export interface EmulatorBinding {
   /** CUDA's runtime fails after so many calls, for good; -1 mends it. */
   emulatorFailAfter(library: string, calls: number): void;
   emulatorMemory(library: string, bytes: number): void;
-  emulatorCounts(library: string): { usedBytes: number; graphLaunches: number };
+  emulatorCounts(library: string): {
+    usedBytes: number;
+    graphLaunches: number;
+    uploadedBytes: number;
+  };
   /** From here on launches are checked. Only the checked library does. */
   emulatorCheck(library: string): void;
   emulatorReport(library: string): string;

@@ -34,12 +34,14 @@ Napi::Value set_memory(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// emulatorCounts(library): { usedBytes, graphLaunches }
+// emulatorCounts(library): { usedBytes, graphLaunches, uploadedBytes }
 Napi::Value counts(const Napi::CallbackInfo& info) {
   auto object = Napi::Object::New(info.Env());
   object.Set("usedBytes", static_cast<double>(find<uint64_t()>(info, "emulator_used_bytes")()));
   object.Set("graphLaunches",
              static_cast<double>(find<uint64_t()>(info, "emulator_graph_launches")()));
+  object.Set("uploadedBytes",
+             static_cast<double>(find<uint64_t()>(info, "emulator_uploaded_bytes")()));
   return object;
 }
 

@@ -15,6 +15,7 @@ EMULATOR_EXPORT void emulator_fail_after(int calls);
 EMULATOR_EXPORT void emulator_set_memory(uint64_t bytes);
 EMULATOR_EXPORT uint64_t emulator_used_bytes();
 EMULATOR_EXPORT uint64_t emulator_graph_launches();
+EMULATOR_EXPORT uint64_t emulator_uploaded_bytes();
 /** Only with the checker: launches are checked from now on; the report has a line per finding. */
 EMULATOR_EXPORT void emulator_start_check();
 EMULATOR_EXPORT const char* emulator_report();

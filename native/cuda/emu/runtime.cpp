@@ -35,6 +35,7 @@ struct State {
   cudaError_t last = cudaSuccess;
   std::string message = "emulated failure";
   uint64_t n_graph_launches = 0;
+  uint64_t uploaded_bytes = 0;
 };
 State state;
 
@@ -85,6 +86,10 @@ uint64_t emulator_used_bytes() {
 uint64_t emulator_graph_launches() {
   const std::lock_guard lock(state.mutex);
   return state.n_graph_launches;
+}
+uint64_t emulator_uploaded_bytes() {
+  const std::lock_guard lock(state.mutex);
+  return state.uploaded_bytes;
 }
 void emulator_set_order(int order, int copies, uint64_t seed, int os_threads) {
   simt::options.order = static_cast<simt::Order>(order);
@@ -152,9 +157,13 @@ cudaError_t cudaFreeHost(void* address) {
   std::free(address);
   return cudaSuccess;
 }
-cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind,
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t) {
   const cudaError_t error = check_alive();
+  if (kind == cudaMemcpyHostToDevice) {
+    const std::lock_guard lock(state.mutex);
+    state.uploaded_bytes += bytes;
+  }
   if (error == cudaSuccess && bytes > 0) std::memcpy(to, from, bytes);
   return error;
 }
