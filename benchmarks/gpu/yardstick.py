@@ -31,26 +31,29 @@ def struct(name, /, **fields):
 
 
 # The structs of abi.h and its records that are used here, field by field.
-Part = struct("Part", slabs=P, n_tokens=I, first_position=I)
+Layout = struct("Layout", k=U, v=U, head_dim=I, block_units=U)
+Kv = struct("Kv", base=P, layout=Layout, n_layers=I, n_kv_heads=I)
+Table = struct("Table", store=Kv, first_slab=U, unused=U)
+Part = struct("Part", table=Table, first_key=I, end_key=I, position=I, shift=I)
 Plan = struct(
     "Plan", parts=P, items=P, item_rows=P, pieces=P, bundles=P, merge_begin=P, merge_entries=P, n_bundles=I, n_partials=I)
-Header = struct("Header", tokens=P, output_rows=P, targets=P, samples=P, plans=Plan * 8)
+Header = struct(
+    "Header", slabs=P, new_slabs=P, new_addresses=P, n_new_slabs=L, tokens=P, output_rows=P, targets=P, samples=P, plans=Plan * 8)
 Rows = struct("Rows", codes=P, scales=P, sums=P, kind=I, padded=I)
 Output = struct("Output", weight=P, bias=P, y=P, n_outputs=I, n_slices=I, first_cta=I, first_tile=I)
 LinearArgs = struct(
     "LinearArgs", outputs=Output * 4, rows=Rows, workspace=P, counters=P, n_used=I, format=I, n_rows=I, n_chunks=I,
     serial_slices=I, token_tile=I, n_ctas=I, unused=I)
 Rope = struct("Rope", cosines=P, sines=P, rotated_dims=I, interleaved=I)
-Kv = struct("Kv", base=P, format=U, n_layers=I, n_kv_heads=I, head_dim=I, block_units=U, unused=I)
 AttentionArgs = struct(
-    "AttentionArgs", step=P, store=Kv, rope=Rope, q=P, partials=P, counters=P, plan=I, layer=I, n_heads=I,
-    scale_log2=c.c_float)
+    "AttentionArgs", step=P, rope=Rope, q=P, partials=P, counters=P, plan=I, layer=I, n_heads=I, n_kv_heads=I,
+    head_dim=I, scale_log2=c.c_float)
 MergeArgs = struct(
     "MergeArgs", step=P, partials=P, out=P, prepared=Rows, plan=I, n_rows=I, n_heads=I, head_dim=I)
 Launch = struct("Launch", op=I, size=I, args=c.c_uint8 * 320)
 Info = struct(
     "Info", name=c.c_char * 256, major=I, minor=I, n_multiprocessors=I, ordinal=I, total_bytes=L)
-LINEAR, ATTENTION, MERGE = 4, 9, 10
+LINEAR, ATTENTION, MERGE = 4, 10, 11
 
 TABLE = [
     ("version", None), ("count_devices", c.CFUNCTYPE(I, c.c_char_p, I)), ("describe", c.CFUNCTYPE(I, I, c.POINTER(Info))),
@@ -261,15 +264,15 @@ def attention_launches(device, sequences, rows, context, shared_tokens, heads, k
         taken = min(together, len(pieces) - at) if pieces[at][0] else 1
         bundles += [at, taken, 0, int(pieces[at][0])]
         at += taken
-    slab_table = device.put(ints(slabs, U))
+    store = Kv(base, Layout(1, 1, dim, units), layers, kv_heads)
     plan = Plan(
-        parts=device.put((Part * len(parts))(*[(slab_table + 4 * at, context, 0) for at in parts])),
+        parts=device.put((Part * len(parts))(*[Part(Table(store, at, 0), 0, context, 0, 0) for at in parts])),
         items=device.put(ints(items)),
         item_rows=device.put(ints(item_rows)),
         pieces=device.put(ints([x for _, _, item, head in pieces for x in (item, head, 1)])),
         bundles=device.put(ints(bundles)),
         merge_begin=device.put(ints(begin)), merge_entries=device.put(ints(merges)), n_bundles=len(bundles) // 4, n_partials=partial)
-    header = Header()
+    header = Header(slabs=device.put(ints(slabs, U)))
     header.plans[0] = plan
     step_address = device.put(header)
     angles = device.bytes((context + 1) * dim * 2)
@@ -279,8 +282,7 @@ def attention_launches(device, sequences, rows, context, shared_tokens, heads, k
     launches = []
     for layer in range(layers):
         args = AttentionArgs(
-            step_address, Kv(base, 1, layers, kv_heads, dim, units), Rope(angles, angles, dim, 1), q, partials, counters, 0,
-            layer, heads, 0.1)
+            step_address, Rope(angles, angles, dim, 1), q, partials, counters, 0, layer, heads, kv_heads, dim, 0.1)
         launches.append(launch(ATTENTION, args))
         launches.append(launch(MERGE, MergeArgs(step_address, partials, out, Rows(), 0, n_rows, heads, dim)))
     return launches

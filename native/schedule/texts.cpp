@@ -1,0 +1,76 @@
+// The texts that a sequence computes one after the other: what its preamble misses, then its own.
+// The part of Scheduler that goes from one to the next.
+
+#include "schedule/scheduler.h"
+
+namespace cachalot {
+
+/** Gives a sequence the context of the text that it computes next: a part of its preamble whose
+ * text is not stored, or its own. False if there is no memory. */
+bool Scheduler::open_text(Sequence* sequence) {
+  const bool is_part_done = sequence->computing != nullptr && sequence->n_pending() == 0;
+  if (sequence->context && !is_part_done) return true;
+  if (sequence->context) {
+    leave_text(sequence, false);
+    leave_preambles(sequence, sequence->key.preamble);  // those below its part
+  }
+  if (hold_parts(sequence, sequence->key.preamble) == KvCache::Hold::kNoMemory) return false;
+  const auto& [preamble, tokens] = sequence->text();
+  const bool is_own = sequence->computing == nullptr;
+  const auto reusable =
+      is_own ? static_cast<size_t>(admission_.n_reusable(*sequence)) : tokens.size();
+  KvSegment* leaf = kv_.cache.open({sequence->key.name_space, preamble}, tokens.first(reusable));
+  sequence->context.emplace(kv_.lists, preamble == nullptr ? nullptr : held(sequence, preamble),
+                            leaf);
+  if (sequence->cached_tokens < 0) sequence->cached_tokens = sequence->n_computed();
+  return true;
+}
+
+/** Holds all parts of a preamble. If the text of one is not stored, it becomes the text that the
+ * sequence computes. */
+KvCache::Hold Scheduler::hold_parts(Sequence* sequence, const PreambleRef& preamble) {
+  sequence->computing = nullptr;
+  if (preamble == nullptr) return KvCache::Hold::kHeld;
+  HeldPreamble* mine = held(sequence, preamble);
+  for (size_t i = 0; i < preamble->parts.size(); i++) {
+    if (mine->holds(i)) continue;
+    const PreamblePart& part = preamble->parts[i];
+    const KvCache::Hold result = kv_.preambles.hold(mine, i);
+    if (result == KvCache::Hold::kHeld) continue;
+    if (result == KvCache::Hold::kNoMemory) return result;
+    const KvCache::Hold below = hold_parts(sequence, part.under);
+    if (below == KvCache::Hold::kHeld) sequence->computing = &part;
+    return below == KvCache::Hold::kHeld ? KvCache::Hold::kMissing : below;
+  }
+  return KvCache::Hold::kHeld;
+}
+
+/** The preamble, as the sequence holds it. */
+HeldPreamble* Scheduler::held(Sequence* sequence, const PreambleRef& preamble) {
+  for (HeldPreamble* one : sequence->preambles) {
+    if (compare(one->key().preamble, preamble) == 0) return one;
+  }
+  sequence->preambles.reserve(sequence->preambles.size() + 1);  // then it cannot fail half-way
+  sequence->preambles.push_back(kv_.preambles.use({sequence->key.name_space, preamble}));
+  return sequence->preambles.back();
+}
+
+/** Lets all preambles go but one. */
+void Scheduler::leave_preambles(Sequence* sequence, const PreambleRef& but) {
+  std::erase_if(sequence->preambles, [&](HeldPreamble* one) {
+    if (but != nullptr && compare(one->key().preamble, but) == 0) return false;
+    kv_.preambles.leave(one);
+    return true;
+  });
+}
+
+/** Ends writing the text that is computed now. */
+void Scheduler::leave_text(Sequence* sequence, bool discard) {
+  KvSegment* leaf = sequence->context->leaf();
+  sequence->context.reset();
+  sequence->computing = nullptr;
+  if (discard) kv_.cache.discard(leaf);
+  else kv_.cache.release(leaf);
+}
+
+}  // namespace cachalot
