@@ -9,6 +9,8 @@ test('counting oracle, concurrent sessions, memory, pools, failing allocations: 
   const { stdout } = await promisify(execFile)(executable);
   expect(stdout).toContain('7 passed, 0 failed');
   // Thousands of requests, or the oracle has seen too little to say anything.
-  expect(Number(/counting oracle: \d+ tokens of (\d+) requests/.exec(stdout)?.[1])).toBeGreaterThan(1000);
+  expect(Number(/counting oracle: \d+ tokens of (\d+) requests/.exec(stdout)?.[1])).toBeGreaterThan(
+    1000,
+  );
   expect(Number(/every allocation may fail: (\d+) points/.exec(stdout)?.[1])).toBeGreaterThan(20);
 });

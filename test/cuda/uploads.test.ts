@@ -17,8 +17,10 @@ async function uploadOf(n: number): Promise<number> {
   );
   const totals: number[] = [];
   const generation = engine.completeTokens(textOf(n), { maxTokens: 12, ignoreEos: true });
-  for await (const _ of generation.tokens())
+  for await (const { id } of generation.tokens()) {
+    expect(id).toBeGreaterThanOrEqual(0);
     totals.push(testing.emulatorCounts(library!).uploadedBytes);
+  }
   const differences = totals.slice(1).map((total, i) => total - totals[i]!);
   return Math.min(...differences.filter((bytes) => bytes > 0));
 }
