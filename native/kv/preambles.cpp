@@ -1,7 +1,5 @@
 #include "kv/preambles.h"
 
-#include <algorithm>
-
 namespace cachalot {
 
 HeldPreamble::HeldPreamble(TreeKey key, SlabLists& lists) : key_(std::move(key)) {
@@ -13,8 +11,11 @@ HeldPreamble::HeldPreamble(TreeKey key, SlabLists& lists) : key_(std::move(key))
   for (size_t i = 0; i < n; i++) lists_.emplace_back(lists);
 }
 
-bool HeldPreamble::is_whole() const {
-  return std::all_of(is_held_.begin(), is_held_.end(), [](bool is_held) { return is_held; });
+size_t HeldPreamble::n_tokens() const {
+  size_t n = 0;
+  for (size_t i = 0; i < is_held_.size(); i++)
+    n += is_held_[i] ? static_cast<size_t>(key_.preamble->parts[i].n_tokens()) : 0;
+  return n;
 }
 
 HeldPreamble* Preambles::use(const TreeKey& key) {

@@ -18,7 +18,8 @@ class HeldPreamble {
 
   const TreeKey& key() const { return key_; }
   bool holds(size_t part) const { return is_held_[part]; }
-  bool is_whole() const;
+  /** The tokens of the parts that are held. */
+  size_t n_tokens() const;
   /** The parts as a context reads them; those that are not held are empty. */
   std::span<const ContextPart> parts() const { return parts_; }
   std::span<SlabList> lists() { return lists_; }

@@ -15,16 +15,14 @@ constexpr int kLookahead = 64;  // the most deferred sequences that a step passe
  * and those of the preambles that it holds. */
 size_t n_own_tokens(const Sequence& sequence) {
   size_t n = sequence.context ? sequence.context->leaf()->tokens.size() : 0;
-  for (const HeldPreamble* held : sequence.preambles)
-    n += static_cast<size_t>(held->key().preamble->n_tokens());
+  for (const HeldPreamble* held : sequence.preambles) n += held->n_tokens();
   return n;
 }
 
 /** Slabs that may come back when a running sequence is preempted. */
 int64_t own_bytes(const Sequence& sequence, const KvPool& pool) {
   size_t n_slabs = sequence.context ? sequence.context->leaf()->slabs.size() : 0;
-  for (const HeldPreamble* held : sequence.preambles)
-    n_slabs += slabs_for(static_cast<size_t>(held->key().preamble->n_tokens()));
+  for (const HeldPreamble* held : sequence.preambles) n_slabs += slabs_for(held->n_tokens());
   return static_cast<int64_t>(n_slabs * pool.slab_bytes());
 }
 

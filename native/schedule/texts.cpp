@@ -1,6 +1,8 @@
 // The texts that a sequence computes one after the other: what its preamble misses, then its own.
 // The part of Scheduler that goes from one to the next.
 
+#include <algorithm>
+
 #include "schedule/scheduler.h"
 
 namespace cachalot {
@@ -11,8 +13,13 @@ bool Scheduler::open_text(Sequence* sequence) {
   const bool is_part_done = sequence->computing != nullptr && sequence->n_pending() == 0;
   if (sequence->context && !is_part_done) return true;
   if (sequence->context) {
+    const PreamblePart* done = sequence->computing;
     leave_text(sequence, false);
-    leave_preambles(sequence, sequence->key.preamble);  // those below its part
+    // What that part stood on is not needed any more, unless it is itself below another part.
+    const auto& parts = sequence->key.preamble->parts;
+    const bool is_of_key = std::any_of(parts.begin(), parts.end(),
+                                       [&](const PreamblePart& part) { return &part == done; });
+    if (is_of_key) leave_preambles(sequence, sequence->key.preamble);
   }
   if (hold_parts(sequence, sequence->key.preamble) == KvCache::Hold::kNoMemory) return false;
   const auto& [preamble, tokens] = sequence->text();
