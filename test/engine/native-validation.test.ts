@@ -5,6 +5,7 @@ import { nativeOptionsOf } from '../../lib/engine/native-options.js';
 import { readLoadOptions } from '../../lib/options/load-options.js';
 import { GREEDY } from '../../lib/options/sampling-options.js';
 import { writeTinyModel } from '../fixtures/tiny-model.js';
+import { nativeRequest } from '../testing/native-request.js';
 
 const CONTEXT = 128;
 let path: string;
@@ -33,20 +34,9 @@ afterAll(() => engine.dispose());
 
 let lastId = 0;
 const request = () => ({
-  id: ++lastId,
-  kind: 'generate',
-  namespace: '',
-  tokens: Int32Array.of(3, 4, 5, 6),
+  ...nativeRequest(++lastId, [3, 4, 5, 6]),
   maxTokens: 2,
   sampling: { ...GREEDY, temperature: 0.5 },
-  stopTokens: new Int32Array(0),
-  rows: new Int32Array(0),
-  pin: 0,
-  priority: 35,
-  ttlMs: 0,
-  deadlineMs: 0,
-  batch: 0,
-  batchRank: 0,
 });
 
 /** As JavaScript sees it, with whatever JavaScript may bring. */

@@ -10,8 +10,8 @@ import type {
 import { native } from '../../lib/native.js';
 import type { LoadOptions } from '../../lib/index.js';
 import { readLoadOptions } from '../../lib/options/load-options.js';
-import { GREEDY } from '../../lib/options/sampling-options.js';
 import { emulatedLibrary } from '../testing.js';
+import { nativeRequest } from './native-request.js';
 
 /** All that came of a request. */
 export interface Answer {
@@ -55,20 +55,7 @@ export class NativeClient {
       this.open.set(id, { tokens: [], logprobs: [], finish: undefined as never, end: resolve });
     });
     this.engine.submit({
-      id,
-      kind: 'generate',
-      namespace: '',
-      maxTokens: 4,
-      sampling: GREEDY,
-      stopTokens: new Int32Array(0),
-      rows: new Int32Array(0),
-      pin: 0,
-      priority: 35,
-      ttlMs: 0,
-      deadlineMs: 0,
-      batch: 0,
-      batchRank: 0,
-      tellStart: false,
+      ...nativeRequest(id, request.tokens),
       ...request,
       tokens: Int32Array.from(request.tokens),
     });
