@@ -207,22 +207,18 @@ describe('requests that wait', () => {
 
   test('a target for steps keeps prompts in small pieces beside those who generate', async () => {
     await using engine = await Engine.load(path, { maxStepMs: 0.01 });
-    const generating = engine.completeTokens(ids(1, 4), { maxTokens: 100_000, ignoreEos: true });
-    let prefilled = false;
-    let beside = 0;
-    let begun = false;
-    for await (const { id } of generating.tokens()) {
-      if (!begun) {
-        begun = true;
-        void engine
-          .completeTokens(ids(2, 400), { maxTokens: 1 })
-          .result.then(() => (prefilled = true));
-      }
-      if (prefilled || id < 0) break;
-      beside++;
-    }
-    // A target that cannot be met: four rows a step, which is the least.
-    expect(beside).toBeGreaterThan(80);
-    expect(prefilled).toBe(true);
+    // They share 32 tokens, so that each step in which both are is kept, whatever this thread was late to see.
+    const prompt = ids(1, 36);
+    const generating = engine.completeTokens(prompt, { maxTokens: 100_000, ignoreEos: true });
+    await generating.tokens()[Symbol.asyncIterator]().next();
+    await engine.completeTokens([...prompt.slice(0, 32), ...ids(2, 400)], { maxTokens: 1 }).result;
+    const together = engine.explain().filter(({ sequences }) => sequences === 2);
+    expect(together.every(({ decoding }) => decoding > 0)).toBe(true);
+    // A target that cannot be met: once a step with the prompt has been timed, four of its rows a step, the least.
+    const [first, ...later] = together.map(({ rows, decoding }) => rows - decoding);
+    expect(Math.max(...later)).toBe(4);
+    expect(later.length).toBeGreaterThanOrEqual((400 - first!) / 4 - 1);
+    generating.abort();
+    await expect(generating.result).rejects.toMatchObject({ code: 'aborted' });
   });
 });
