@@ -1,6 +1,7 @@
 #include "attention/plan.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace cachalot {
 
@@ -25,15 +26,20 @@ class Planner {
   }
 
  private:
-  /** The partials of one row of one part so far. */
-  struct RowPartials {
-    std::vector<MergeEntry> entries;  // `span_group` counts from the part's first
-    int32_t resumes = -1;             // the partial of a span that is not finished; -1: none
-    int32_t phase = 0;                // the first phase after the one that wrote this partial
+  /** A span that a row of a part has not finished. */
+  struct Unfinished {
+    int32_t partial = -1;  // that the span goes on from; -1: none
+    int32_t phase = 0;     // the first phase after the one that wrote it
+  };
+  /** A partial of a row of a part. They are written in the order of the part's keys. */
+  struct Partial {
+    int32_t of;  // which row of which part: index in unfinished_
+    int32_t partial;
+    int32_t span_group;  // counted from the part's first
   };
   /** A row of the step, as it reads one part. */
   struct RowOfPart {
-    int32_t partials;            // index in partials_
+    int32_t index;               // in unfinished_
     int32_t row;                 // of the step
     int32_t first_key, end_key;  // of the part
     int32_t query_position;
@@ -49,18 +55,19 @@ class Planner {
     int32_t n = 0;
     first_part_.reserve(sequences_.size());
     plan_.parts.reserve(tree_.readers.size());
-    first_partials_.reserve(tree_.readers.size());
+    first_row_.reserve(tree_.readers.size());
     for (const auto& sequence : sequences_) {
       first_part_.push_back(static_cast<int32_t>(plan_.parts.size()));
       for (const ContextPart& part : sequence.parts) {
         plan_.parts.push_back(part);
         plan_.parts.back().table.store = options_.store;
-        first_partials_.push_back(n);
+        first_row_.push_back(n);
         n += static_cast<int32_t>(sequence.rows.size());
       }
       n_rows_ += sequence.rows.size();
     }
-    partials_.resize(static_cast<size_t>(n));
+    unfinished_.resize(static_cast<size_t>(n));
+    partials_.reserve(static_cast<size_t>(n));
   }
 
   int part_of(int reader) const {
@@ -84,33 +91,29 @@ class Planner {
   }
 
   void add_shared(const SharedRange& range, int tile) {
-    std::vector<RowOfPart> rows;
+    rows_.clear();
     for (int i = range.first_reader; i < range.first_reader + range.n_readers; i++)
-      append_rows(i, 0, static_cast<int>(sequence_of(i).rows.size()), &rows);
-    add_tiles(rows, part_of(range.first_reader), tile, range.end_tile, true);
+      append_rows(i, 0, static_cast<int>(sequence_of(i).rows.size()));
+    add_tiles(part_of(range.first_reader), tile, range.end_tile, true);
   }
 
   /** Adds a reader's own reads, in blocks of rows. A block reads up to the last key that any of its
    * rows reads. */
   void add_own(int reader, int tile) {
-    std::vector<RowOfPart> rows;
     const auto n_rows = static_cast<int>(sequence_of(reader).rows.size());
     if (n_rows == 0) return;
     const int rows_per_block = rows_per_item(n_rows, options_.shape);
     for (int first = 0; first < n_rows; first += rows_per_block) {
-      rows.clear();
-      append_rows(reader, first, std::min(rows_per_block, n_rows - first), &rows);
-      if (rows.empty()) continue;
-      const int n_keys =
-          std::max_element(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
-            return a.end_key < b.end_key;
-          })->end_key;
-      add_tiles(rows, part_of(reader), tile, (n_keys + kTileTokens - 1) / kTileTokens, false);
+      rows_.clear();
+      append_rows(reader, first, std::min(rows_per_block, n_rows - first));
+      if (rows_.empty()) continue;
+      const int n_keys = std::ranges::max_element(rows_, {}, &RowOfPart::end_key)->end_key;
+      add_tiles(part_of(reader), tile, (n_keys + kTileTokens - 1) / kTileTokens, false);
     }
   }
 
-  /** Appends n rows of a reader, without those that read nothing of its part. */
-  void append_rows(int reader, int first, int n, std::vector<RowOfPart>* rows) const {
+  /** Appends n rows of a reader to rows_, without those that read nothing of its part. */
+  void append_rows(int reader, int first, int n) {
     const int index = part_of(reader);
     const ContextPart& part = plan_.parts[static_cast<size_t>(index)];
     const auto& all = sequence_of(reader).rows;
@@ -121,17 +124,16 @@ class Planner {
           options_.window == 0 ? 0 : position + 1 - options_.window - part.position;
       const int first_key = std::max(part.first_key, first_in_window);
       if (first_key >= end) continue;
-      rows->push_back({first_partials_[static_cast<size_t>(index)] + i, row, first_key, end,
-                       position - part.shift});
+      rows_.push_back(
+          {first_row_[static_cast<size_t>(index)] + i, row, first_key, end, position - part.shift});
     }
   }
 
-  /** Adds tiles [tile, end) of a part for some rows. A shared range may end inside a span; the
-   * items that follow the range finish that span. */
-  void add_tiles(const std::vector<RowOfPart>& rows, int part, int tile, int end, bool shared) {
-    if (rows.empty()) return;
-    int least_key = rows[0].first_key;
-    for (const auto& row : rows) least_key = std::min(least_key, row.first_key);
+  /** Adds tiles [tile, end) of a part for rows_. A shared range may end inside a span; the items
+   * that follow the range finish that span. */
+  void add_tiles(int part, int tile, int end, bool shared) {
+    if (rows_.empty()) return;
+    const int least_key = std::ranges::min_element(rows_, {}, &RowOfPart::first_key)->first_key;
     tile = std::max(tile, least_key / kSpanTokens * kSpanTiles);
     while (tile < end) {
       const int span_end = (tile / kSpanTiles + 1) * kSpanTiles;
@@ -141,28 +143,27 @@ class Planner {
                             : span_end;
       int stop = std::min(end, limit);
       if (shared && stop > span_end) stop = stop / kSpanTiles * kSpanTiles;
-      add_items(rows, part, tile, stop, shared && stop % kSpanTiles != 0, shared);
+      add_items(part, tile, stop, shared && stop % kSpanTiles != 0, shared);
       tile = stop;
     }
   }
 
-  void add_items(const std::vector<RowOfPart>& rows, int part, int first_tile, int end_tile,
-                 bool unfinished, bool shared) {
+  void add_items(int part, int first_tile, int end_tile, bool unfinished, bool shared) {
+    const std::span<const RowOfPart> rows = rows_;
     Siblings siblings{static_cast<int32_t>(plan_.items.size()), 0, 0, shared};
     const auto most =
         static_cast<size_t>(shared ? rows_per_item(static_cast<int>(rows.size()), options_.shape)
                                    : static_cast<int>(rows.size()));
     for (size_t first = 0; first < rows.size(); first += most) {
       const size_t n = std::min(rows.size() - first, most);
-      const int phase =
-          add_item(std::span(rows).subspan(first, n), part, first_tile, end_tile, unfinished);
+      const int phase = add_item(rows.subspan(first, n), part, first_tile, end_tile, unfinished);
       siblings.phase = std::max(siblings.phase, phase);
     }
     siblings.n_items = static_cast<int32_t>(plan_.items.size()) - siblings.first_item;
     if (siblings.n_items > 0) siblings_.push_back(siblings);
     if (!unfinished) return;
     for (const auto& row : rows)
-      partials_[static_cast<size_t>(row.partials)].phase = siblings.phase + 1;
+      unfinished_[static_cast<size_t>(row.index)].phase = siblings.phase + 1;
   }
 
   /** Adds an item for those of the rows that read any of its keys. Returns its phase. */
@@ -175,16 +176,16 @@ class Planner {
     for (const RowOfPart& row : rows) {
       if (row.end_key <= first_tile * kTileTokens || row.first_key >= end_tile * kTileTokens)
         continue;
-      RowPartials& partials = partials_[static_cast<size_t>(row.partials)];
-      const bool resumes = first_tile % kSpanTiles != 0 && partials.resumes >= 0;
-      if (resumes) phase = std::max(phase, partials.phase);
-      plan_.item_rows.push_back({row.row, row.first_key, row.end_key, row.query_position,
-                                 resumes ? partials.resumes : -1});
+      Unfinished& span = unfinished_[static_cast<size_t>(row.index)];
+      const bool resumes = first_tile % kSpanTiles != 0 && span.partial >= 0;
+      if (resumes) phase = std::max(phase, span.phase);
+      plan_.item_rows.push_back(
+          {row.row, row.first_key, row.end_key, row.query_position, resumes ? span.partial : -1});
       plan_.n_positions = std::max(plan_.n_positions, row.query_position + 1);
-      partials.resumes = -1;
+      span.partial = -1;
       // Rows that read nothing more of the part have finished its last span.
-      if (unfinished && row.end_key > end_tile * kTileTokens) partials.resumes = plan_.n_partials;
-      else partials.entries.push_back({plan_.n_partials, first_tile / kSpanGroupTiles});
+      if (unfinished && row.end_key > end_tile * kTileTokens) span.partial = plan_.n_partials;
+      else partials_.push_back({row.index, plan_.n_partials, first_tile / kSpanGroupTiles});
       plan_.n_partials++;
       item.n_rows++;
     }
@@ -215,6 +216,7 @@ class Planner {
 
   /** The partials of each row, by part and span group: the groups of all parts are one list. */
   void add_merges() {
+    const auto [begin, sorted] = sort_partials();
     std::vector<std::pair<int32_t, int32_t>> places(n_rows_);  // (sequence, its row) of each row
     for (size_t i = 0; i < sequences_.size(); i++) {
       for (size_t j = 0; j < sequences_[i].rows.size(); j++)
@@ -223,21 +225,36 @@ class Planner {
     }
     plan_.merge_begin.reserve(n_rows_ + 1);
     plan_.merge_begin.push_back(0);
+    plan_.merge_entries.reserve(sorted.size());
     for (const auto& [sequence, row] : places) {
       int group = -1;
       const auto first = static_cast<size_t>(first_part_[static_cast<size_t>(sequence)]);
       const size_t n_parts = sequences_[static_cast<size_t>(sequence)].parts.size();
       for (size_t part = first; part < first + n_parts; part++) {
+        const auto of = static_cast<size_t>(first_row_[part] + row);
         int32_t before = -1;
-        for (const auto& [partial, of_part] :
-             partials_[static_cast<size_t>(first_partials_[part] + row)].entries) {
-          if (of_part != before) group++;
-          before = of_part;
-          plan_.merge_entries.push_back({partial, group});
+        for (int32_t i = begin[of]; i < begin[of + 1]; i++) {
+          const MergeEntry& entry = sorted[static_cast<size_t>(i)];
+          if (entry.span_group != before) group++;
+          before = entry.span_group;
+          plan_.merge_entries.push_back({entry.partial, group});
         }
       }
       plan_.merge_begin.push_back(static_cast<int32_t>(plan_.merge_entries.size()));
     }
+  }
+
+  /** The partials of row `of` of a part are entries [begin[of], begin[of + 1]) afterwards, in their
+   * order (a counting sort). */
+  std::pair<std::vector<int32_t>, std::vector<MergeEntry>> sort_partials() const {
+    std::vector<int32_t> begin(unfinished_.size() + 1);
+    for (const Partial& partial : partials_) begin[static_cast<size_t>(partial.of)]++;
+    std::exclusive_scan(begin.begin(), begin.end(), begin.begin(), 0);
+    std::vector<int32_t> next(begin);
+    std::vector<MergeEntry> sorted(partials_.size());
+    for (const auto& [of, partial, span_group] : partials_)
+      sorted[static_cast<size_t>(next[static_cast<size_t>(of)]++)] = {partial, span_group};
+    return {std::move(begin), std::move(sorted)};
   }
 
   std::span<const PlanSequence> sequences_;
@@ -246,9 +263,11 @@ class Planner {
   int tiles_per_item_;
   size_t n_rows_ = 0;  // R
   AttentionPlan plan_;
-  std::vector<int32_t> first_part_;      // of each sequence, in the plan's parts
-  std::vector<int32_t> first_partials_;  // of each part, in partials_: one for each of its rows
-  std::vector<RowPartials> partials_;
+  std::vector<int32_t> first_part_;     // of each sequence, in the plan's parts
+  std::vector<int32_t> first_row_;      // of each part, in unfinished_
+  std::vector<Unfinished> unfinished_;  // of each row of each part
+  std::vector<Partial> partials_;
+  std::vector<RowOfPart> rows_;  // of the range or reader that is added now
   std::vector<Siblings> siblings_;
 };
 

@@ -71,19 +71,18 @@ class Finder {
     struct Same {
       int first, end;
     };
-    std::vector<Same> shared;
-    const int n = end - first;
-    for (int i = 0; i < n; i++) {
-      const auto& [slab, sequence, part] = order[static_cast<size_t>(i)];
-      tree_.readers[static_cast<size_t>(first + i)] = {sequence, part};
-      const bool begins =
-          i == 0 || slab < 0 || std::get<0>(order[static_cast<size_t>(i) - 1]) != slab;
-      if (begins) shared.push_back({first + i, first + i + 1});
+    std::vector<Same> shared;  // by two readers or more
+    int64_t before = -1;
+    int begin = first;
+    for (int i = first; i < end; i++) {
+      const auto& [slab, sequence, part] = order[static_cast<size_t>(i - first)];
+      tree_.readers[static_cast<size_t>(i)] = {sequence, part};
+      if (slab < 0 || slab != before) begin = i;
+      else if (i == begin + 1) shared.push_back({begin, i + 1});
       else shared.back().end++;
+      before = slab;
     }
-    for (const auto& [same, next] : shared) {
-      if (next - same >= 2) add_range(same, next, tile, parent);
-    }
+    for (const auto& [same, next] : shared) add_range(same, next, tile, parent);
   }
 
   void add_range(int first, int end, int tile, int parent) {

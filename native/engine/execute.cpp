@@ -19,6 +19,10 @@ struct StepRows {
 
   explicit StepRows(const Step& step) {
     rows.reserve(static_cast<size_t>(step.n_rows));  // sequences point into it
+    tokens.reserve(rows.capacity());
+    targets.reserve(rows.capacity());
+    sequences.reserve(step.entries.size());
+    output_rows.reserve(static_cast<size_t>(step.n_outputs));
     for (const auto& entry : step.entries) {
       CHECK(entry.tree.is_path(), "branching trees come with speculation");
       Context& context = *entry.sequence->context;

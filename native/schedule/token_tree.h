@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <numeric>
 #include <span>
 #include <vector>
 
@@ -14,11 +15,8 @@ struct TokenTree {
   std::vector<int32_t> parents;  // -1: follows the sequence's context
 
   static TokenTree path(std::span<const int32_t> tokens) {
-    TokenTree tree;
-    for (const int32_t token : tokens) {
-      tree.parents.push_back(static_cast<int32_t>(tree.tokens.size()) - 1);
-      tree.tokens.push_back(token);
-    }
+    TokenTree tree{{tokens.begin(), tokens.end()}, std::vector<int32_t>(tokens.size())};
+    std::iota(tree.parents.begin(), tree.parents.end(), -1);
     return tree;
   }
 
