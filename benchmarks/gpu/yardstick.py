@@ -31,12 +31,15 @@ def struct(name, /, **fields):
 
 
 # The structs of abi.h and its records that are used here, field by field.
-Layout = struct("Layout", k=U, v=U, head_dim=I, block_units=U)
-Kv = struct("Kv", base=P, layout=Layout, n_layers=I, n_kv_heads=I)
-Table = struct("Table", store=Kv, first_slab=U, unused=U)
-Part = struct("Part", table=Table, first_key=I, end_key=I, position=I, shift=I)
+Layout = struct("Layout", k=U, v=U, head_dim=I, block_units=U, kind=U)
+Kv = struct("Kv", base=P, layout=Layout, n_layers=I, n_kv_heads=I, unused=U)
+Table = struct("Table", store=Kv, first=U, unused=U)
+Part = struct(
+    "Part", table=Table, first_key=I, end_key=I, position=I, shift=I, last_position=I, sharpness=c.c_float, blend=I,
+    lse_factor=c.c_float)
 Plan = struct(
-    "Plan", parts=P, items=P, item_rows=P, pieces=P, bundles=P, merge_begin=P, merge_entries=P, n_bundles=I, n_partials=I)
+    "Plan", parts=P, items=P, item_rows=P, pieces=P, bundles=P, merge_begin=P, merge_entries=P, blend_factors=P,
+    n_bundles=I, n_partials=I)
 Header = struct(
     "Header", slabs=P, new_slabs=P, new_addresses=P, n_new_slabs=L, tokens=P, output_rows=P, targets=P, samples=P, plans=Plan * 8)
 Rows = struct("Rows", codes=P, scales=P, sums=P, kind=I, padded=I)
@@ -234,7 +237,7 @@ def attention_launches(device, sequences, rows, context, shared_tokens, heads, k
             items.extend([part, len(item_rows) // 5, len(readers), first, end, partial])
             for row, stop in readers:
                 item_rows.extend([row, 0, stop, stop - 1, -1])
-                entries[row].append((partial, first // span_group))
+                entries[row].append((partial, first // span_group, -1))
                 partial += 1
             for head in range(kv_heads):
                 queries = len(readers) * heads // kv_heads
@@ -254,7 +257,7 @@ def attention_launches(device, sequences, rows, context, shared_tokens, heads, k
     begin, merges = [0], []
     for of_row in entries:
         merges += [x for entry in of_row for x in entry]
-        begin.append(len(merges) // 2)
+        begin.append(len(merges) // 3)
 
     pieces.sort()
     n_short, bundles = sum(piece[0] for piece in pieces), []
@@ -264,9 +267,9 @@ def attention_launches(device, sequences, rows, context, shared_tokens, heads, k
         taken = min(together, len(pieces) - at) if pieces[at][0] else 1
         bundles += [at, taken, 0, int(pieces[at][0])]
         at += taken
-    store = Kv(base, Layout(1, 1, dim, units), layers, kv_heads)
+    store = Kv(base, Layout(1, 1, dim, units, 0), layers, kv_heads, 0)
     plan = Plan(
-        parts=device.put((Part * len(parts))(*[Part(Table(store, at, 0), 0, context, 0, 0) for at in parts])),
+        parts=device.put((Part * len(parts))(*[Part(Table(store, at, 0), 0, context, 0, 0, 2**31 - 1, 1.0, -1, 1.0) for at in parts])),
         items=device.put(ints(items)),
         item_rows=device.put(ints(item_rows)),
         pieces=device.put(ints([x for _, _, item, head in pieces for x in (item, head, 1)])),

@@ -84,7 +84,7 @@ class Bench {
                               tile + tiles_per_item, plan.n_partials});
         for (int row = 0; row < n_rows; row++) {
           plan.item_rows.push_back({row, 0, kTiles * kTileTokens, 0, -1});
-          entries[static_cast<size_t>(row)].push_back({plan.n_partials++, part});
+          entries[static_cast<size_t>(row)].push_back({plan.n_partials++, part, -1});
         }
       }
     }

@@ -12,9 +12,13 @@ constexpr int kFewPieces = 2;  // per thread: with fewer, items are cut at every
 
 class Planner {
  public:
-  Planner(std::span<const PlanSequence> sequences, const PlanOptions& options,
-          const ReaderTree& tree, int tiles_per_item)
-      : sequences_(sequences), options_(options), tree_(tree), tiles_per_item_(tiles_per_item) {}
+  Planner(std::span<const PlanSequence> sequences, const AddressList& list,
+          const PlanOptions& options, const ReaderTree& tree, int tiles_per_item)
+      : sequences_(sequences),
+        list_(list),
+        options_(options),
+        tree_(tree),
+        tiles_per_item_(tiles_per_item) {}
 
   AttentionPlan build() {
     plan_.heads_per_kv_head = options_.shape.heads_per_kv_head;
@@ -39,10 +43,9 @@ class Planner {
   };
   /** A row of the step, as it reads one part. */
   struct RowOfPart {
-    int32_t index;               // in unfinished_
-    int32_t row;                 // of the step
-    int32_t first_key, end_key;  // of the part
-    int32_t query_position;
+    int32_t index;  // in unfinished_
+    ItemRow reads;
+    int32_t first_slot, end_slot;  // of the part's tiles, where its keys are
   };
   /** Work items that read the same tiles: different rows of one range. */
   struct Siblings {
@@ -59,8 +62,7 @@ class Planner {
     for (const auto& sequence : sequences_) {
       first_part_.push_back(static_cast<int32_t>(plan_.parts.size()));
       for (const ContextPart& part : sequence.parts) {
-        plan_.parts.push_back(part);
-        plan_.parts.back().table.store = options_.store;
+        add_part(part);
         first_row_.push_back(n);
         n += static_cast<int32_t>(sequence.rows.size());
       }
@@ -68,6 +70,15 @@ class Planner {
     }
     unfinished_.resize(static_cast<size_t>(n));
     partials_.reserve(static_cast<size_t>(n));
+  }
+
+  /** A part as this class of layers reads it. */
+  void add_part(const ContextPart& part) {
+    plan_.parts.push_back(part);
+    KvTable& table = plan_.parts.back().table;
+    const bool edited = is_edited(table);
+    table.store = edited ? options_.edited_store : options_.store;
+    if (edited) table.first += list_.edited_offset;
   }
 
   int part_of(int reader) const {
@@ -97,8 +108,8 @@ class Planner {
     add_tiles(part_of(range.first_reader), tile, range.end_tile, true);
   }
 
-  /** Adds a reader's own reads, in blocks of rows. A block reads up to the last key that any of its
-   * rows reads. */
+  /** Adds a reader's own reads, in blocks of rows. A block reads up to the last slot that any of
+   * its rows reads. */
   void add_own(int reader, int tile) {
     const auto n_rows = static_cast<int>(sequence_of(reader).rows.size());
     if (n_rows == 0) return;
@@ -107,8 +118,8 @@ class Planner {
       rows_.clear();
       append_rows(reader, first, std::min(rows_per_block, n_rows - first));
       if (rows_.empty()) continue;
-      const int n_keys = std::ranges::max_element(rows_, {}, &RowOfPart::end_key)->end_key;
-      add_tiles(part_of(reader), tile, (n_keys + kTileTokens - 1) / kTileTokens, false);
+      const int n_slots = std::ranges::max_element(rows_, {}, &RowOfPart::end_slot)->end_slot;
+      add_tiles(part_of(reader), tile, (n_slots + kTileTokens - 1) / kTileTokens, false);
     }
   }
 
@@ -116,16 +127,24 @@ class Planner {
   void append_rows(int reader, int first, int n) {
     const int index = part_of(reader);
     const ContextPart& part = plan_.parts[static_cast<size_t>(index)];
-    const auto& all = sequence_of(reader).rows;
+    const auto& sequence = sequence_of(reader);
+    const ContextPart& given =
+        sequence.parts[static_cast<size_t>(tree_.readers[static_cast<size_t>(reader)].part)];
+    // Which slots of an edited part hold the tokens that a row reads, each head knows for itself.
+    const bool edited = is_edited(given.table);
+    const int n_slots = edited ? list_.n_tiles(given) * kTileTokens : 0;
     for (int i = first; i < first + n; i++) {
-      const auto& [row, position] = all[static_cast<size_t>(i)];
+      const auto& [row, position] = sequence.rows[static_cast<size_t>(i)];
       const int end = std::min(part.end_key, position + 1 - part.position);
       const int first_in_window =
           options_.window == 0 ? 0 : position + 1 - options_.window - part.position;
       const int first_key = std::max(part.first_key, first_in_window);
       if (first_key >= end) continue;
-      rows_.push_back(
-          {first_row_[static_cast<size_t>(index)] + i, row, first_key, end, position - part.shift});
+      const int query_position = std::min(position, part.last_position) - part.shift;
+      rows_.push_back({first_row_[static_cast<size_t>(index)] + i,
+                       {row, first_key, end, query_position, -1},
+                       edited ? 0 : first_key,
+                       edited ? n_slots : end});
     }
   }
 
@@ -133,8 +152,8 @@ class Planner {
    * that follow the range finish that span. */
   void add_tiles(int part, int tile, int end, bool shared) {
     if (rows_.empty()) return;
-    const int least_key = std::ranges::min_element(rows_, {}, &RowOfPart::first_key)->first_key;
-    tile = std::max(tile, least_key / kSpanTokens * kSpanTiles);
+    const int least = std::ranges::min_element(rows_, {}, &RowOfPart::first_slot)->first_slot;
+    tile = std::max(tile, least / kSpanTokens * kSpanTiles);
     while (tile < end) {
       const int span_end = (tile / kSpanTiles + 1) * kSpanTiles;
       const bool begins_span_group = tile % kSpanGroupTiles < kSpanTiles;
@@ -174,17 +193,17 @@ class Planner {
                   end_tile, plan_.n_partials};
     int phase = 0;
     for (const RowOfPart& row : rows) {
-      if (row.end_key <= first_tile * kTileTokens || row.first_key >= end_tile * kTileTokens)
+      if (row.end_slot <= first_tile * kTileTokens || row.first_slot >= end_tile * kTileTokens)
         continue;
       Unfinished& span = unfinished_[static_cast<size_t>(row.index)];
       const bool resumes = first_tile % kSpanTiles != 0 && span.partial >= 0;
       if (resumes) phase = std::max(phase, span.phase);
-      plan_.item_rows.push_back(
-          {row.row, row.first_key, row.end_key, row.query_position, resumes ? span.partial : -1});
-      plan_.n_positions = std::max(plan_.n_positions, row.query_position + 1);
+      plan_.item_rows.push_back(row.reads);
+      if (resumes) plan_.item_rows.back().resumes = span.partial;
+      plan_.n_positions = std::max(plan_.n_positions, row.reads.query_position + 1);
       span.partial = -1;
       // Rows that read nothing more of the part have finished its last span.
-      if (unfinished && row.end_key > end_tile * kTileTokens) span.partial = plan_.n_partials;
+      if (unfinished && row.end_slot > end_tile * kTileTokens) span.partial = plan_.n_partials;
       else partials_.push_back({row.index, plan_.n_partials, first_tile / kSpanGroupTiles});
       plan_.n_partials++;
       item.n_rows++;
@@ -226,18 +245,20 @@ class Planner {
     plan_.merge_begin.reserve(n_rows_ + 1);
     plan_.merge_begin.push_back(0);
     plan_.merge_entries.reserve(sorted.size());
+    const std::vector<int32_t> blends = number_blends();
     for (const auto& [sequence, row] : places) {
       int group = -1;
       const auto first = static_cast<size_t>(first_part_[static_cast<size_t>(sequence)]);
       const size_t n_parts = sequences_[static_cast<size_t>(sequence)].parts.size();
       for (size_t part = first; part < first + n_parts; part++) {
+        const int32_t blend = blends.empty() ? -1 : blends[part];
         const auto of = static_cast<size_t>(first_row_[part] + row);
         int32_t before = -1;
         for (int32_t i = begin[of]; i < begin[of + 1]; i++) {
           const MergeEntry& entry = sorted[static_cast<size_t>(i)];
           if (entry.span_group != before) group++;
           before = entry.span_group;
-          plan_.merge_entries.push_back({entry.partial, group});
+          plan_.merge_entries.push_back({entry.partial, group, blend});
         }
       }
       plan_.merge_begin.push_back(static_cast<int32_t>(plan_.merge_entries.size()));
@@ -253,11 +274,35 @@ class Planner {
     std::vector<int32_t> next(begin);
     std::vector<MergeEntry> sorted(partials_.size());
     for (const auto& [of, partial, span_group] : partials_)
-      sorted[static_cast<size_t>(next[static_cast<size_t>(of)]++)] = {partial, span_group};
+      sorted[static_cast<size_t>(next[static_cast<size_t>(of)]++)] = {partial, span_group, -1};
     return {std::move(begin), std::move(sorted)};
   }
 
+  /** Which of the plan's blends each part is in; -1: none. Empty if there are no blends. */
+  std::vector<int32_t> number_blends() {
+    std::vector<int32_t> blends;
+    for (size_t i = 0; i < sequences_.size(); i++) {
+      const auto& parts = sequences_[i].parts;
+      int32_t number = -1;
+      for (size_t j = 0; j < parts.size(); j++) {
+        const bool goes_on = j > 0 && parts[j].blend >= 0 && parts[j].blend == parts[j - 1].blend;
+        if (!goes_on) {
+          number = -1;
+          if (parts[j].blend >= 0 && parts[j].lse_factor != 1.0f) {
+            number = static_cast<int32_t>(plan_.blend_factors.size());
+            plan_.blend_factors.push_back(parts[j].lse_factor);
+          }
+        }
+        if (number < 0) continue;
+        blends.resize(plan_.parts.size(), -1);
+        blends[static_cast<size_t>(first_part_[i]) + j] = number;
+      }
+    }
+    return blends;
+  }
+
   std::span<const PlanSequence> sequences_;
+  AddressList list_;
   PlanOptions options_;
   const ReaderTree& tree_;
   int tiles_per_item_;
@@ -273,20 +318,19 @@ class Planner {
 
 }  // namespace
 
-AttentionPlan plan_attention(std::span<const PlanSequence> sequences,
-                             std::span<const uint32_t> slabs, const PlanOptions& options,
-                             ReaderTree* tree) {
+AttentionPlan plan_attention(std::span<const PlanSequence> sequences, const AddressList& list,
+                             const PlanOptions& options, ReaderTree* tree) {
   ReaderTree own;
   if (tree == nullptr) tree = &own;
-  *tree = find_shared_ranges(sequences, slabs);
+  *tree = find_shared_ranges(sequences, list);
   if (options.grouping == Grouping::kNever) {
     for (auto& range : tree->ranges) range.grouped = false;
   } else if (options.grouping == Grouping::kAuto && options.costs != nullptr) {
     choose_groups(sequences, *options.costs, options.shape, tree);
   }
-  AttentionPlan plan = Planner(sequences, options, *tree, kSpanGroupTiles).build();
+  AttentionPlan plan = Planner(sequences, list, options, *tree, kSpanGroupTiles).build();
   if (static_cast<int>(plan.pieces.size()) < kFewPieces * options.shape.parallelism)
-    plan = Planner(sequences, options, *tree, kSpanTiles).build();
+    plan = Planner(sequences, list, options, *tree, kSpanTiles).build();
   return plan;
 }
 

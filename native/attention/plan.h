@@ -18,13 +18,12 @@ struct PlanOptions {
   KvStore store{};  // where the parts' slabs lie for this class of layers
   Grouping grouping = Grouping::kAlways;
   const AttentionCosts* costs = nullptr;  // for kAuto
+  KvStore edited_store{};                 // where the blocks of edited parts lie
 };
 
 /** Covers every (row, key at or before it and in its window) exactly once. The options change how
- * work is cut, never a result. `slabs`: the step's list. `tree`: the shared ranges, and which of
- * them are read together. */
-AttentionPlan plan_attention(std::span<const PlanSequence> sequences,
-                             std::span<const uint32_t> slabs, const PlanOptions& options,
-                             ReaderTree* tree = nullptr);
+ * work is cut, never a result. `tree`: the shared ranges, and which of them are read together. */
+AttentionPlan plan_attention(std::span<const PlanSequence> sequences, const AddressList& list,
+                             const PlanOptions& options, ReaderTree* tree = nullptr);
 
 }  // namespace cachalot

@@ -1,6 +1,7 @@
 #include "attention/readers.h"
 
 #include <algorithm>
+#include <bit>
 #include <numeric>
 #include <tuple>
 
@@ -29,11 +30,12 @@ constexpr int kEnoughPieces = 4;  // per thread, for shares that are nearly even
 // sequences that were grouped at an estimated 0.8 were 5 % slower in `npm run bench:shared`:
 // separate reads overlap better than the estimate says.
 constexpr double kWorthwhile = 0.75;
+constexpr auto kPlainSharpness = std::bit_cast<uint32_t>(1.0f);
 
 class Finder {
  public:
-  Finder(std::span<const PlanSequence> sequences, std::span<const uint32_t> slabs)
-      : sequences_(sequences), slabs_(slabs) {
+  Finder(std::span<const PlanSequence> sequences, const AddressList& list)
+      : sequences_(sequences), list_(list) {
     for (size_t i = 0; i < sequences.size(); i++) {
       for (size_t part = 0; part < sequences[i].parts.size(); part++)
         tree_.readers.push_back({static_cast<int32_t>(i), static_cast<int32_t>(part)});
@@ -49,11 +51,28 @@ class Finder {
   const PlanSequence& sequence_of(const Reader& reader) const {
     return sequences_[static_cast<size_t>(reader.sequence)];
   }
-  /** The slabs that hold the part's keys. */
-  std::span<const uint32_t> slabs_of(const Reader& reader) const {
-    const ContextPart& part = sequence_of(reader).parts[static_cast<size_t>(reader.part)];
-    const int n_tiles = (part.end_key + kTileTokens - 1) / kTileTokens;
-    return slabs_.subspan(part.table.first_slab, static_cast<size_t>(n_tiles));
+  const ContextPart& part_of(const Reader& reader) const {
+    return sequence_of(reader).parts[static_cast<size_t>(reader.part)];
+  }
+
+  static constexpr uint64_t kEnded = UINT64_MAX;
+
+  /** Equal for parts that hold the same at a tile; kEnded past the last. Edited parts are the same
+   * as wholes. */
+  uint64_t id_at(const ContextPart& part, int tile) const {
+    if (tile >= list_.n_tiles(part)) return kEnded;
+    uint64_t id = uint64_t{std::bit_cast<uint32_t>(part.sharpness) ^ kPlainSharpness} << 33;
+    if (is_edited(part.table)) return id | uint64_t{1} << 32 | part.table.first;
+    return id | list_.entries[part.table.first + static_cast<uint32_t>(tile)];
+  }
+
+  /** How many leading tiles two parts have in common, if the first `known` are. */
+  int common_tiles(const ContextPart& a, const ContextPart& b, int known) const {
+    if (is_edited(a.table)) return list_.n_tiles(a);
+    const auto slabs = [this](const ContextPart& part) {
+      return list_.entries.subspan(part.table.first, static_cast<size_t>(list_.n_tiles(part)));
+    };
+    return common_slabs(slabs(a), slabs(b), known);
   }
 
   /** Makes a range of each set of readers in [first, end) with the same slab at `tile`. */
@@ -62,37 +81,34 @@ class Finder {
     order.clear();
     for (int i = first; i < end; i++) {
       const Reader& reader = tree_.readers[static_cast<size_t>(i)];
-      const auto slabs = slabs_of(reader);
-      const auto index = static_cast<size_t>(tile);
-      const int64_t slab = index < slabs.size() ? int64_t{slabs[index]} : -1;  // ended: alone
-      order.push_back({slab, reader.sequence, reader.part});
+      order.push_back({id_at(part_of(reader), tile), reader.sequence, reader.part});
     }
     std::sort(order.begin(), order.end());
     struct Same {
       int first, end;
     };
     std::vector<Same> shared;  // by two readers or more
-    int64_t before = -1;
+    uint64_t before = kEnded;
     int begin = first;
     for (int i = first; i < end; i++) {
-      const auto& [slab, sequence, part] = order[static_cast<size_t>(i - first)];
+      const auto& [id, sequence, part] = order[static_cast<size_t>(i - first)];
       tree_.readers[static_cast<size_t>(i)] = {sequence, part};
-      if (slab < 0 || slab != before) begin = i;
+      if (id == kEnded || id != before) begin = i;
       else if (i == begin + 1) shared.push_back({begin, i + 1});
       else shared.back().end++;
-      before = slab;
+      before = id;
     }
     for (const auto& [same, next] : shared) add_range(same, next, tile, parent);
   }
 
   void add_range(int first, int end, int tile, int parent) {
     const auto& readers = tree_.readers;
-    const auto slabs = slabs_of(readers[static_cast<size_t>(first)]);
-    auto common = static_cast<int>(slabs.size());
+    const ContextPart& one = part_of(readers[static_cast<size_t>(first)]);
+    int common = list_.n_tiles(one);
     int n_rows = 0;
     for (int i = first; i < end; i++) {
       const Reader& reader = readers[static_cast<size_t>(i)];
-      common = std::min(common, common_slabs(slabs, slabs_of(reader), tile + 1));
+      common = std::min(common, common_tiles(one, part_of(reader), tile + 1));
       n_rows += static_cast<int>(sequence_of(reader).rows.size());
     }
     const auto index = static_cast<int32_t>(tree_.ranges.size());
@@ -104,8 +120,8 @@ class Finder {
   }
 
   std::span<const PlanSequence> sequences_;
-  std::span<const uint32_t> slabs_;
-  std::vector<std::tuple<int64_t, int32_t, int32_t>> order_;  // (slab, sequence, part)
+  AddressList list_;
+  std::vector<std::tuple<uint64_t, int32_t, int32_t>> order_;  // (id, sequence, part)
   ReaderTree tree_;
 };
 
@@ -121,9 +137,15 @@ int partials_of(const SharedRange& range) {
 
 }  // namespace
 
-ReaderTree find_shared_ranges(std::span<const PlanSequence> sequences,
-                              std::span<const uint32_t> slabs) {
-  return Finder(sequences, slabs).find();
+int AddressList::n_tiles(const ContextPart& part) const {
+  const int n_keys = is_edited(part.table)
+                         ? static_cast<int>(entries[part.table.first + edited_offset])
+                         : part.end_key;
+  return (n_keys + kTileTokens - 1) / kTileTokens;
+}
+
+ReaderTree find_shared_ranges(std::span<const PlanSequence> sequences, const AddressList& list) {
+  return Finder(sequences, list).find();
 }
 
 int rows_per_item(int n_rows, const PlanShape& shape) {

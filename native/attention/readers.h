@@ -28,7 +28,7 @@ struct Reader {
   int32_t sequence, part;
 };
 
-/** Tiles [first_tile, end_tile) of parts that hold the same slabs there. */
+/** Tiles [first_tile, end_tile) of parts that hold the same blocks there. */
 struct SharedRange {
   int32_t first_tile, end_tile;
   int32_t first_reader, n_readers;  // in ReaderTree::readers; at least two
@@ -46,10 +46,18 @@ struct ReaderTree {
   std::vector<int32_t> tops;        // ranges that begin at the first tile
 };
 
+/** The list of addresses that tables name ranges of, as one class of layers reads it. */
+struct AddressList {
+  std::span<const uint32_t> entries;
+  uint32_t edited_offset = 0;  // of the class's entries, in those of an edited table
+
+  /** How many tiles of a part rows read at most. */
+  int n_tiles(const ContextPart& part) const;
+};
+
 /** A slab has one owner, so if two parts have equal addresses at one tile, they are equal up to
- * there. `slabs`: the list that their tables name ranges of. */
-ReaderTree find_shared_ranges(std::span<const PlanSequence> sequences,
-                              std::span<const uint32_t> slabs);
+ * there. Parts whose scores are scaled in different ways are not. */
+ReaderTree find_shared_ranges(std::span<const PlanSequence> sequences, const AddressList& list);
 
 /** The numbers that decide how rows are cut into items. */
 struct PlanShape {

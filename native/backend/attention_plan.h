@@ -19,6 +19,7 @@ struct AttentionPlan {
   std::vector<int32_t> phase_ends;
   std::vector<int32_t> merge_begin;  // [R + 1] in merge_entries
   std::vector<MergeEntry> merge_entries;
+  std::vector<float> blend_factors;
   int32_t n_partials = 0;
   int32_t n_positions = 0;        // queries are rotated by positions below this
   int32_t heads_per_kv_head = 1;  // query heads of a query group, which read the same keys

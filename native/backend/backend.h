@@ -67,6 +67,8 @@ class Backend {
   virtual void silu_mul(const SiluMulParams& params) = 0;
   virtual void kv_write(const KvWriteParams& params) = 0;
   virtual void kv_copy(const KvCopyParams& params) = 0;
+  virtual void kv_gather(const KvGatherParams& params) = 0;
+  virtual void kv_merge(const KvMergeParams& params) = 0;
   virtual void attention(const AttentionParams& params) = 0;
   virtual void attention_merge(const AttentionMergeParams& params) = 0;
   virtual void sample(const SampleParams& params) = 0;

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "backend/attention_plan.h"
+#include "backend/edit_records.h"
 #include "backend/kv_table.h"
 #include "backend/plan_records.h"
 #include "backend/rope_table.h"
@@ -90,6 +91,19 @@ struct KvWriteParams {
 struct KvCopyParams {
   std::span<const KvStore> stores;  // one per class of layers
   std::span<const KvCopy> copies;
+};
+
+/** Copies single keys into the blocks of edited parts. Called between steps. */
+struct KvGatherParams {
+  KvStore plain, edited;  // of a class of layers: where moves come from, and where they go
+  std::span<const KvMove> moves;
+};
+
+/** Puts means of keys and values into slots that kv_gather has filled. Called between steps. */
+struct KvMergeParams {
+  KvStore plain, edited;
+  std::span<const KvMerge> merges;
+  std::span<const KvMergeSource> sources;
 };
 
 /** Each item's partial (out, max, sum) for all heads; see backend/softmax_state.h. */

@@ -3,6 +3,7 @@
 // padding, because the addon and the CUDA library need not share a compiler.
 #pragma once
 
+#include <math.h>
 #include <stdint.h>
 
 #include "backend/kv_table.h"
@@ -15,8 +16,17 @@ namespace cachalot {
 struct ContextPart {
   KvTable table;
   int32_t first_key, end_key;  // its tokens; a sealed part's table holds zeros outside of them
-  int32_t position;            // logical position of key 0 for the part's readers
+  int32_t position;            // logical position of token 0 for the part's readers
   int32_t shift;               // `position` minus the one by which key 0 was rotated
+  // Queries are rotated as if no row stood after this position, which is not before the part's last
+  // token (LM-Infinite, Han et al. 2024).
+  int32_t last_position = INT32_MAX;
+  float sharpness = 1.0f;  // scores are multiplied by it: 1 / temperature (APE, Yang et al. 2025)
+  // Neighbours with one number >= 0 are a blend: they fold together, and the lse2 of all of them is
+  // multiplied by the first one's `lse_factor` before they merge with the rest (APE). A factor of 1
+  // makes no blend.
+  int32_t blend = -1;
+  float lse_factor = 1.0f;
 };
 
 /** (rows, part, span range): computed once per KV head. Covers spans of one span group only. */
@@ -30,8 +40,8 @@ struct WorkItem {
 /** One row of an item: which row of the step, and how much of the part it reads. */
 struct ItemRow {
   int32_t row;        // in the step
-  int32_t first_key;  // the row reads keys [first_key, end_key) of the part
-  int32_t end_key;
+  int32_t first_key;  // the row reads tokens [first_key, end_key) of the part, as far as the part
+  int32_t end_key;    // has them
   int32_t query_position;  // angle at which its query is rotated: row position - the part's shift
   int32_t resumes;         // the partial that its first span continues; -1: none
 };
@@ -47,6 +57,7 @@ struct AttentionPiece {
 struct MergeEntry {
   int32_t partial;
   int32_t span_group;  // counted over all parts of the context that the row reads
+  int32_t blend;       // in AttentionPlan::blend_factors; -1: none
 };
 
 /** Where a row's key and value go. Slot 0 of a block clears the block first, so absent keys are
@@ -64,7 +75,7 @@ struct KvCopy {
   int32_t first_slot, end_slot;  // 0 <= first < end <= 32
 };
 
-/** Entries of the step's list of slabs that are new since the last step. */
+/** Entries of the step's list of addresses that are new since the last step. */
 struct SlabRange {
   uint32_t first, n;
 };
@@ -100,9 +111,9 @@ struct SampledToken {
   float logprob;  // natural logarithm, of the model's own distribution: no edits, temperature 1
 };
 
-static_assert(sizeof(ContextPart) == sizeof(void*) + 48 && sizeof(WorkItem) == 24 &&
+static_assert(sizeof(ContextPart) == sizeof(void*) + 72 && sizeof(WorkItem) == 24 &&
                   sizeof(ItemRow) == 20 && sizeof(AttentionPiece) == 12 &&
-                  sizeof(MergeEntry) == 8 && sizeof(KvTarget) == 12 && sizeof(KvCopy) == 16 &&
+                  sizeof(MergeEntry) == 12 && sizeof(KvTarget) == 12 && sizeof(KvCopy) == 16 &&
                   sizeof(LogitEdit) == 12 && sizeof(SampleRow) == 48 && sizeof(SampledToken) == 8,
               "records have no padding");
 

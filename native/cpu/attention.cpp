@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 
 #include "base/check.h"
 #include "cpu/device/merge_state.h"
@@ -58,16 +59,22 @@ class ItemWork {
         work_(memory, item_.n_rows * query_group_, head_dim_) {}
 
   void run() {
-    for (; kv_head_ < end_head_; kv_head_++) run_head();
+    for (; kv_head_ < end_head_; kv_head_++) {
+      if (is_edited(part_.table))
+        keys_ = head_keys(part_.table, context_.step.slabs.data(), params_.layer, kv_head_);
+      run_head();
+    }
   }
 
  private:
   void run_head() {
     load_queries();
+    const int end_tile = this->end_tile();
     // If the item has one span, as most have when decoding, the span's state is the item's.
-    const bool one_span = item_.first_tile / kSpanTiles == (item_.end_tile - 1) / kSpanTiles;
-    for (int tile = item_.first_tile; tile < item_.end_tile;) {
-      const int end = std::min(item_.end_tile, (tile / kSpanTiles + 1) * kSpanTiles);
+    const bool one_span = item_.first_tile / kSpanTiles == (end_tile - 1) / kSpanTiles;
+    if (end_tile == item_.first_tile) begin_span(true);
+    for (int tile = item_.first_tile; tile < end_tile;) {
+      const int end = std::min(end_tile, (tile / kSpanTiles + 1) * kSpanTiles);
       begin_span(tile == item_.first_tile);
       run_span(tile, end);
       if (!one_span)
@@ -77,6 +84,13 @@ class ItemWork {
     store_partials(one_span ? work_.span : work_.span_group);
   }
 
+  /** Where the head's tiles of the item end: a head of an edited part may have fewer, or none. */
+  int end_tile() const {
+    if (!is_edited(part_.table)) return item_.end_tile;
+    const int n_tiles = (keys_.n_keys + kTileTokens - 1) / kTileTokens;
+    return std::clamp(n_tiles, item_.first_tile, item_.end_tile);
+  }
+
   void load_queries() {
     for (int query = 0; query < work_.n_queries; query++) {
       const ItemRow& row = rows_[query / query_group_];
@@ -84,14 +98,31 @@ class ItemWork {
       const float* q = params_.q + (int64_t{row.row} * params_.n_heads + head) * head_dim_;
       const Rotation rotation = rotation_at(params_.rope, row.query_position, head_dim_);
       context_.kernels.rotate(&rotation, q, work_.queries + int64_t{query} * head_dim_);
-      work_.first_keys[query] = row.first_key;
-      work_.end_keys[query] = row.end_key;
+      work_.first_keys[query] = slot_of(row.first_key);
+      work_.end_keys[query] = slot_of(row.end_key);
       clear_state(state_at(work_.span_group, query, head_dim_), head_dim_);
     }
     if (params_.format == KvFormat::kBF16) {
       context_.kernels.round_bf16(work_.queries, int64_t{work_.n_queries} * head_dim_,
                                   work_.queries_bf16);
     }
+  }
+
+  /** The slot of the first key of the head that is token `index` of the part, or a later one. */
+  int slot_of(int index) const {
+    if (!is_edited(part_.table)) return index;
+    int low = 0, high = keys_.n_keys;
+    while (low < high) {
+      const int middle = (low + high) / 2;
+      if (notes(middle / kTileTokens).index[middle % kTileTokens] < index) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+  const KeyNotes& notes(int tile) const {
+    const KvStore& store = part_.table.store;
+    return *reinterpret_cast<const KeyNotes*>(block(tile, kv_head_) +
+                                              kv_notes_offset(store.layout));
   }
 
   void begin_span(bool is_first) {
@@ -107,13 +138,12 @@ class ItemWork {
     const uint8_t* tiles[kSpanTiles];
     for (int tile = first_tile; tile < end_tile; tile++)
       tiles[tile - first_tile] = block(tile, kv_head_);
-    const uint8_t* next = end_tile < item_.end_tile  ? block(end_tile, kv_head_)
-                          : kv_head_ + 1 < end_head_ ? block(item_.first_tile, kv_head_ + 1)
-                                                     : nullptr;
+    const KvLayout& layout = part_.table.store.layout;
     const AttentionSpan task{tiles,
-                             static_cast<int64_t>(kv_value_offset(part_.table.store.layout)),
+                             static_cast<int64_t>(kv_value_offset(layout)),
+                             weight_offset(),
                              end_tile - first_tile,
-                             next,
+                             next_block(end_tile),
                              first_tile * kTileTokens,
                              params_.format,
                              head_dim_,
@@ -122,12 +152,27 @@ class ItemWork {
                              work_.queries_bf16,
                              work_.first_keys,
                              work_.end_keys,
-                             params_.scale * kLog2E,
+                             params_.scale * kLog2E * part_.sharpness,
                              work_.span};
     context_.kernels.attention_span(&task);
   }
 
+  int64_t weight_offset() const {
+    const KvLayout& layout = part_.table.store.layout;
+    return is_edited(part_.table)
+               ? static_cast<int64_t>(kv_notes_offset(layout) + offsetof(KeyNotes, weight))
+               : 0;
+  }
+
+  /** The block that will be read after the one before `tile`; null if there is none. */
+  const uint8_t* next_block(int tile) const {
+    if (tile < end_tile()) return block(tile, kv_head_);
+    const bool has_next = kv_head_ + 1 < end_head_ && !is_edited(part_.table);
+    return has_next ? block(item_.first_tile, kv_head_ + 1) : nullptr;
+  }
+
   const uint8_t* block(int tile, int kv_head) const {
+    if (is_edited(part_.table)) return kv_block(part_.table.store, keys_.blocks[tile]);
     return kv_block(part_.table, context_.step.slabs.data(), tile, params_.layer, kv_head);
   }
 
@@ -150,6 +195,7 @@ class ItemWork {
   const ContextPart& part_;
   const ItemRow* rows_;
   int kv_head_, end_head_, query_group_, head_dim_;
+  HeadKeys keys_{};  // of this KV head, if the part is edited
   Workspace work_;
 };
 

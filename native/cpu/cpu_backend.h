@@ -50,6 +50,8 @@ class CpuBackend final : public Backend {
   void silu_mul(const SiluMulParams& params) override { cpu::silu_mul(context_, params); }
   void kv_write(const KvWriteParams& params) override { cpu::kv_write(context_, params); }
   void kv_copy(const KvCopyParams& params) override { cpu::kv_copy(context_, params); }
+  void kv_gather(const KvGatherParams& params) override { cpu::kv_gather(context_, params); }
+  void kv_merge(const KvMergeParams& params) override { cpu::kv_merge(context_, params); }
   void attention(const AttentionParams& params) override { cpu::attention(context_, params); }
   void attention_merge(const AttentionMergeParams& params) override {
     cpu::attention_merge(context_, params);

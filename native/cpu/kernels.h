@@ -67,15 +67,17 @@ struct FloatTask {
 struct AttentionSpan {
   const uint8_t* const* tiles;  // [n_tiles] block of K in the CPU's layout; V follows after
   int64_t value_offset;         // this many bytes
+  int64_t
+      weight_offset;  // to the log-weights of an edited block's keys, f32 [32]; 0: there are none
   int32_t n_tiles;
   const uint8_t* next;  // the block that will be read after these; may be null
-  int32_t first_key;    // index in the context of the first tile's first key
+  int32_t first_key;    // slot in the part's tiles of the first tile's first key
   KvFormat format;
   int32_t head_dim;              // D, even
   int32_t n_queries;             // n
   const float* queries;          // [n, D] f32, rotated
   const uint16_t* queries_bf16;  // [n, D] the same rounded, for bf16 keys
-  const int32_t* first_keys;     // [n] the query reads the keys of the context from here
+  const int32_t* first_keys;     // [n] the query reads the part's slots from here
   const int32_t* end_keys;       // [n] to here
   float scale;                   // of q k^T, times log2(e)
   AttentionState state;          // [n] of the queries, continued

@@ -15,8 +15,9 @@ void copy_block(const KvLayout& layout, const KvCopy& copy, const uint8_t* from,
   const size_t values = kv_value_offset(layout);
   for (int slot = copy.first_slot; slot < copy.end_slot; slot++) {
     for (int d = 0; d < layout.head_dim; d++) {
-      copy_element(layout.k, from, to, key_index(layout, slot, d));
-      copy_element(layout.v, from + values, to + values, value_index(layout, slot, d));
+      const int key = key_index(layout, slot, d), value = value_index(layout, slot, d);
+      copy_element(layout.k, from, key, to, key);
+      copy_element(layout.v, from + values, value, to + values, value);
     }
   }
 }

@@ -76,6 +76,8 @@ void check_finite(const OpContext& context, const CheckFiniteParams& params);
 void silu_mul(const OpContext& context, const SiluMulParams& params);
 void kv_write(const OpContext& context, const KvWriteParams& params);
 void kv_copy(const OpContext& context, const KvCopyParams& params);
+void kv_gather(const OpContext& context, const KvGatherParams& params);
+void kv_merge(const OpContext& context, const KvMergeParams& params);
 void attention(const OpContext& context, const AttentionParams& params);
 void attention_merge(const OpContext& context, const AttentionMergeParams& params);
 void sample(const OpContext& context, const SampleParams& params);

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "backend/edit_records.h"
 #include "backend/kv_table.h"
 #include "backend/plan_records.h"
 #include "backend/rope_table.h"
@@ -38,6 +39,7 @@ struct DevicePlan {
   const DeviceBundle* bundles;
   const int32_t* merge_begin;  // [R + 1]
   const MergeEntry* merge_entries;
+  const float* blend_factors;
   int32_t n_bundles;
   int32_t n_partials;
 };
@@ -65,6 +67,8 @@ enum class Op : int32_t {
   kSiluMul,
   kKvWrite,
   kKvCopy,
+  kKvGather,
+  kKvMerge,
   kUpdateSlabs,
   kAttention,
   kAttentionMerge,
@@ -162,6 +166,17 @@ struct KvWriteArgs {
 struct KvCopyArgs {
   KvStore store;
   KvCopy copy;
+};
+struct KvGatherArgs {
+  KvStore plain, edited;
+  const KvMove* moves;
+  int32_t n_moves;
+};
+struct KvMergeArgs {
+  KvStore plain, edited;
+  const KvMerge* merges;
+  const KvMergeSource* sources;
+  int32_t n_merges;
 };
 struct UpdateSlabsArgs {
   const StepHeader* step;

@@ -28,7 +28,7 @@ struct AttentionTile {
   static constexpr int kQueryTiles = Dims > 128 ? 4 : 8;
   static constexpr int kQueries = 16 * kQueryTiles;
   static constexpr int kStages = Dims > 128 ? 2 : 3;
-  static constexpr int kBlockBytes = kTileTokens * Dims * 4;
+  static constexpr int kBlockBytes = kTileTokens * Dims * 4 + static_cast<int>(sizeof(KeyNotes));
   static constexpr int kSharedBytes = kQueries * Dims * 2 + kStages * kBlockBytes;
   static_assert(kSharedBytes + 1024 <= 99 * 1024, "queries and ring fit every device");
 };
@@ -47,6 +47,10 @@ class Piece {
         rows_(plan.item_rows + item_.first_row),
         table_(plan.parts[item_.part].table),
         kv_head_(piece.first_head),
+        keys_(is_edited(table_) ? head_keys(table_, args.step->slabs, args.layer, piece.first_head)
+                                : HeadKeys{}),
+        end_tile_(is_edited(table_) ? last_tile() : item_.end_tile),
+        scale_{args.scale_log2 * plan.parts[item_.part].sharpness, is_edited(table_)},
         query_group_(args.n_heads / args.n_kv_heads),
         n_queries_(item_.n_rows * query_group_),
         partials_(args.partials, plan, args.n_heads, args.head_dim),
@@ -61,7 +65,7 @@ class Piece {
     State state;
     state.clear();
     resume(0, state);
-    attend_span(ranges_of(0), item_.first_tile, item_.end_tile, state);
+    attend_span(ranges_of(0), item_.first_tile, end_tile_, state);
     fold(0, true, state);
   }
 
@@ -79,7 +83,28 @@ class Piece {
   SIMT_DEV int lane() const { return threadIdx.x % 32; }
   SIMT_DEV int warp() const { return threadIdx.x / 32; }
 
+  /** Where the head's tiles of the item end: a head of an edited part may have fewer, or none. */
+  SIMT_DEV int last_tile() const {
+    const int n_tiles = (keys_.n_keys + kTileTokens - 1) / kTileTokens;
+    return min(max(n_tiles, item_.first_tile), item_.end_tile);
+  }
+
+  /** The slot of the first key of the head that is token `index` of the part, or a later one. */
+  SIMT_DEV int slot_of(int index) const {
+    if (!is_edited(table_)) return index;
+    int low = 0, high = keys_.n_keys;
+    while (low < high) {
+      const int middle = (low + high) / 2;
+      const auto* notes = reinterpret_cast<const KeyNotes*>(block(middle / kTileTokens) +
+                                                            kTileTokens * shape_.head_dim * 4);
+      if (notes->index[middle % kTileTokens] < index) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
   SIMT_DEV const uint8_t* block(int tile) const {
+    if (is_edited(table_)) return kv_block(table_.store, keys_.blocks[tile]);
     return kv_block(table_, args_.step->slabs, tile, args_.layer, kv_head_);
   }
 
@@ -115,28 +140,27 @@ class Piece {
     for (int i = 0; i < 2; i++) {
       const int query = first_query + lane() / 4 + 8 * i;
       const bool in = query < n_queries_;
-      ranges.first[i] = in ? rows_[query / query_group_].first_key : 0;
-      ranges.end[i] = in ? rows_[query / query_group_].end_key : 0;
+      ranges.first[i] = in ? slot_of(rows_[query / query_group_].first_key) : 0;
+      ranges.end[i] = in ? slot_of(rows_[query / query_group_].end_key) : 0;
     }
     return ranges;
   }
 
   SIMT_DEV int span_end(int first_tile) const {
-    return min(item_.end_tile, (first_tile / kSpanTiles + 1) * kSpanTiles);
+    return min(end_tile_, (first_tile / kSpanTiles + 1) * kSpanTiles);
   }
 
   /** Tiles of one span, by one warp from memory. */
   SIMT_DEV void attend_span(const KeyRanges& ranges, int tile, int end, State& state) {
     for (; tile < end; tile++)
-      attend_tile(shape_, queries_, block(tile), ranges, tile * kTileTokens, args_.scale_log2,
-                  state);
+      attend_tile(shape_, queries_, block(tile), ranges, tile * kTileTokens, scale_, state);
   }
 
   /** At most 16 queries: warps take spans in turns, and fold them one after the other. */
   SIMT_DEV void attend_spans(int first_query) {
     const KeyRanges ranges = ranges_of(first_query);
     const int first_span = item_.first_tile / kSpanTiles;
-    const int n_spans = (item_.end_tile - 1) / kSpanTiles - first_span + 1;
+    const int n_spans = max((end_tile_ - 1) / kSpanTiles - first_span + 1, 1);
     for (int round = 0; round < n_spans; round += kWarps) {
       const int span = round + warp();
       State state;
@@ -162,7 +186,8 @@ class Piece {
     State state;
     state.clear();
     if (works) resume(first_query, state);
-    const int n_tiles = item_.end_tile - item_.first_tile;
+    const int n_tiles = end_tile_ - item_.first_tile;
+    if (n_tiles == 0 && works) fold(first_query, true, state);
     for (int i = 0; i < Tile::kStages - 1; i++) load_tile(i, n_tiles);
     bool is_first = true;
     for (int i = 0; i < n_tiles; i++) {
@@ -172,8 +197,8 @@ class Piece {
       const int tile = item_.first_tile + i;
       if (!works) continue;
       attend_tile(shape_, queries_of(warp()), ring_ + i % Tile::kStages * Tile::kBlockBytes, ranges,
-                  tile * kTileTokens, args_.scale_log2, state);
-      if (tile + 1 == item_.end_tile || (tile + 1) % kSpanTiles == 0) {
+                  tile * kTileTokens, scale_, state);
+      if (tile + 1 == end_tile_ || (tile + 1) % kSpanTiles == 0) {
         fold(first_query, is_first, state);
         is_first = false;
         state.clear();
@@ -187,7 +212,8 @@ class Piece {
     if (i < n_tiles) {
       const uint8_t* from = block(item_.first_tile + i);
       uint8_t* to = ring_ + i % Tile::kStages * Tile::kBlockBytes;
-      const int bytes = kTileTokens * shape_.head_dim * 4;
+      const int notes = scale_.has_notes ? static_cast<int>(sizeof(KeyNotes)) : 0;
+      const int bytes = kTileTokens * shape_.head_dim * 4 + notes;
       for (int at = threadIdx.x * 16; at < bytes; at += kThreads * 16)
         simt::cp_async_16(to + at, from + at);
     }
@@ -264,7 +290,11 @@ class Piece {
   const WorkItem item_;
   const ItemRow* rows_;
   const KvTable table_;
-  const int kv_head_, query_group_, n_queries_;
+  const int kv_head_;
+  const HeadKeys keys_;  // of an edited part
+  const int end_tile_;   // where this head's tiles of the item end
+  const ScoreScale scale_;
+  const int query_group_, n_queries_;
   const Partials partials_;
   uint16_t* queries_;
   uint8_t* ring_;

@@ -238,9 +238,40 @@ void CudaBackend::kv_copy(const KvCopyParams& params) {
     for (const KvStore& store : params.stores)
       launches.push_back(Launch::of(Op::kKvCopy, KvCopyArgs{store, copy}));
   }
+  run_between_steps(launches);
+}
+
+void CudaBackend::run_between_steps(std::span<const Launch> launches) {
   const Status status = device_->library().run(device_->get(), launches.data(),
                                                static_cast<int32_t>(launches.size()));
   if (copy_status_ == 0) copy_status_ = status;
+}
+
+void CudaBackend::kv_gather(const KvGatherParams& params) {
+  if (params.moves.empty()) return;
+  const CudaBuffer moves(device_, params.moves.size_bytes());
+  device_->write(moves.data(), params.moves.data(), params.moves.size_bytes());
+  const Launch launch =
+      Launch::of(Op::kKvGather, KvGatherArgs{params.plain, params.edited,
+                                             reinterpret_cast<const KvMove*>(moves.data()),
+                                             static_cast<int32_t>(params.moves.size())});
+  run_between_steps(std::span(&launch, 1));
+  device_->wait();  // the moves are read until then
+}
+
+void CudaBackend::kv_merge(const KvMergeParams& params) {
+  if (params.merges.empty()) return;
+  const CudaBuffer merges(device_, params.merges.size_bytes()),
+      sources(device_, params.sources.size_bytes());
+  device_->write(merges.data(), params.merges.data(), params.merges.size_bytes());
+  device_->write(sources.data(), params.sources.data(), params.sources.size_bytes());
+  const Launch launch =
+      Launch::of(Op::kKvMerge, KvMergeArgs{params.plain, params.edited,
+                                           reinterpret_cast<const KvMerge*>(merges.data()),
+                                           reinterpret_cast<const KvMergeSource*>(sources.data()),
+                                           static_cast<int32_t>(params.merges.size())});
+  run_between_steps(std::span(&launch, 1));
+  device_->wait();  // the records are read until then
 }
 
 void CudaBackend::attention(const AttentionParams& params) {

@@ -51,6 +51,7 @@ class CudaBackend final : public Backend {
   DeviceDescription device() const override;
   int parallelism() const override { return device_->info().n_multiprocessors; }
   KvFormat preferred_kv_format() const override { return KvFormat::kBF16; }
+  void run_between_steps(std::span<const Launch> launches);
   void check_kv(KvFormat format, int head_dim) const override;
   uint64_t memory_for_kv() const override;
   uint64_t kv_limit() const override { return UINT64_MAX; }
@@ -76,6 +77,8 @@ class CudaBackend final : public Backend {
   void silu_mul(const SiluMulParams& params) override;
   void kv_write(const KvWriteParams& params) override;
   void kv_copy(const KvCopyParams& params) override;
+  void kv_gather(const KvGatherParams& params) override;
+  void kv_merge(const KvMergeParams& params) override;
   void attention(const AttentionParams& params) override;
   void attention_merge(const AttentionMergeParams& params) override;
   void sample(const SampleParams& params) override;

@@ -44,6 +44,8 @@ void launch(const LaunchContext& context, const Launch& launch) {
     case Op::kSiluMul: return silu_mul(context, launch.as<SiluMulArgs>());
     case Op::kKvWrite: return kv_write(context, launch.as<KvWriteArgs>());
     case Op::kKvCopy: return kv_copy(context, launch.as<KvCopyArgs>());
+    case Op::kKvGather: return kv_gather(context, launch.as<KvGatherArgs>());
+    case Op::kKvMerge: return kv_merge(context, launch.as<KvMergeArgs>());
     case Op::kUpdateSlabs: return update_slabs(context, launch.as<UpdateSlabsArgs>());
     case Op::kAttention: return attention(context, launch.as<AttentionArgs>());
     case Op::kAttentionMerge: return attention_merge(context, launch.as<AttentionMergeArgs>());

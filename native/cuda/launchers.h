@@ -22,6 +22,8 @@ void check_finite(const LaunchContext& context, const CheckFiniteArgs& args);
 void silu_mul(const LaunchContext& context, const SiluMulArgs& args);
 void kv_write(const LaunchContext& context, const KvWriteArgs& args);
 void kv_copy(const LaunchContext& context, const KvCopyArgs& args);
+void kv_gather(const LaunchContext& context, const KvGatherArgs& args);
+void kv_merge(const LaunchContext& context, const KvMergeArgs& args);
 void update_slabs(const LaunchContext& context, const UpdateSlabsArgs& args);
 void attention(const LaunchContext& context, const AttentionArgs& args);
 void attention_merge(const LaunchContext& context, const AttentionMergeArgs& args);

@@ -137,6 +137,7 @@ void StepBuilder::add_plan(const AttentionPlan& plan, size_t header) {
   put(header + offsetof(DevicePlan, bundles), std::span(cut.bundles));
   put(header + offsetof(DevicePlan, merge_begin), std::span(plan.merge_begin));
   put(header + offsetof(DevicePlan, merge_entries), std::span(plan.merge_entries));
+  put(header + offsetof(DevicePlan, blend_factors), std::span(plan.blend_factors));
   set(header + offsetof(DevicePlan, n_bundles), static_cast<int32_t>(cut.bundles.size()));
   set(header + offsetof(DevicePlan, n_partials), plan.n_partials);
 }

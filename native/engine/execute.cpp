@@ -65,15 +65,18 @@ std::vector<AttentionPlan> plan_layers(const StepRows& rows, const ExecuteOption
                                        const KvMemory& kv, ReaderTree* readers) {
   std::vector<AttentionPlan> plans;
   const auto classes = config.classes();
+  AddressList list{kv.lists.entries()};
   for (size_t i = 0; i < classes.size(); i++) {
     const auto& [window, n_kv_heads, head_dim, n_layers] = classes[i];
     const PlanOptions how{{config.n_heads / n_kv_heads, n_kv_heads, parallelism},
                           window,
                           kv.pool.stores()[i],
                           options.grouping,
-                          options.costs.empty() ? nullptr : &options.costs[i]};
+                          options.costs.empty() ? nullptr : &options.costs[i],
+                          kv.pool.edited_stores()[i]};
     ReaderTree tree;
-    plans.push_back(plan_attention(rows.sequences, kv.lists.entries(), how, &tree));
+    plans.push_back(plan_attention(rows.sequences, list, how, &tree));
+    list.edited_offset += n_edited_entries(how.edited_store);
     if (i == 0 || window == 0) *readers = std::move(tree);
   }
   return plans;

@@ -33,7 +33,7 @@ class Context {
     const auto above = static_cast<uint32_t>(leaf_->begin / kTileTokens);
     for (uint32_t i = slabs_.size() - above; i < leaf_->slabs.size(); i++)
       slabs_.append(leaf_->slabs[i]);
-    open_.table.first_slab = slabs_.first();
+    open_.table.first = slabs_.first();
     open_.end_key = n_computed() + n;
     if (preamble_ != nullptr) parts_.back() = open_;
   }

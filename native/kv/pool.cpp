@@ -35,6 +35,9 @@ KvPool::KvPool(Backend& backend, std::span<const KvShape> classes, size_t bytes)
   for (size_t i = 0; i < classes.size(); i++) {
     const auto& [layout, n_layers, n_kv_heads] = classes[i];
     stores_.push_back({base, layout, n_layers, n_kv_heads});
+    edited_stores_.push_back({buffer_->data(),
+                              kv_layout(layout.k, layout.v, layout.head_dim, KvBlockKind::kEdited),
+                              n_layers, n_kv_heads});
     base += slab_bytes_of(classes.subspan(i, 1));
   }
   // So that freeing a slab needs no memory.

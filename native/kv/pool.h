@@ -40,6 +40,8 @@ class KvPool {
 
   /** Where each class of layers has its blocks. */
   std::span<const KvStore> stores() const { return stores_; }
+  /** How blocks of edited parts are addressed: from the beginning of the memory, for each class. */
+  std::span<const KvStore> edited_stores() const { return edited_stores_; }
   size_t slab_bytes() const { return slab_bytes_; }
   size_t bytes() const { return static_cast<size_t>(n_slabs_) * slab_bytes_; }
   size_t bytes_in_use() const { return static_cast<size_t>(n_allocated_) * slab_bytes_; }
@@ -51,7 +53,7 @@ class KvPool {
   }
 
   std::unique_ptr<Buffer> buffer_;
-  std::vector<KvStore> stores_;
+  std::vector<KvStore> stores_, edited_stores_;
   size_t slab_bytes_;
   int n_slabs_;
   int n_allocated_ = 0;

@@ -41,7 +41,7 @@ KvCache::Hold Preambles::hold(HeldPreamble* held, size_t index) {
   for (const uint32_t slab : range.slabs) list.append(slab);
   const int origin = whole_slab_tokens(part.first);  // the index of key 0
   ContextPart& held_part = held->parts_[index];
-  held_part.table.first_slab = list.first();
+  held_part.table.first = list.first();
   held_part.first_key = part.first - origin;
   held_part.end_key = static_cast<int32_t>(part.tokens.size()) - origin;
   held_part.position = part.position_of(origin);

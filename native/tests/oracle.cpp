@@ -1,5 +1,7 @@
 #include "tests/oracle.h"
 
+#include <bit>
+
 namespace cachalot::tests {
 
 namespace {
@@ -16,6 +18,10 @@ uint32_t mix(uint32_t x) {
 
 void Hash::add(uint32_t key, int distance) {
   append({mix(key ^ mix(static_cast<uint32_t>(distance) + 1)), kBase});
+}
+
+uint32_t weighted(uint32_t key, float weight) {
+  return weight == 0 ? key : key ^ mix(std::bit_cast<uint32_t>(weight));
 }
 
 int32_t Oracle::token_of(uint32_t hash) {

@@ -28,6 +28,9 @@ struct Hash {
   }
 };
 
+/** The number of a key whose log-weight is not 0. */
+uint32_t weighted(uint32_t key, float weight);
+
 /** A key as the oracle knows it: the number that it stands for in each layer, and where it stands.
  */
 struct OracleKey {

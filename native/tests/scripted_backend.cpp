@@ -191,6 +191,33 @@ void ScriptedBackend::kv_copy(const KvCopyParams& params) {
   }
 }
 
+void ScriptedBackend::kv_gather(const KvGatherParams& params) {
+  const KvLayout& layout = params.edited.layout;
+  for (const KvMove& move : params.moves) {
+    const KvStore& store = move.from.is_edited ? params.edited : params.plain;
+    uint8_t* to = kv_block(params.edited, move.to);
+    if (move.slot == 0) std::memset(to, 0, kv_block_bytes(layout));
+    reinterpret_cast<Key*>(to)[move.slot] =
+        reinterpret_cast<const Key*>(kv_block(store, move.from.block))[move.from.slot];
+    auto* notes = reinterpret_cast<KeyNotes*>(to + kv_notes_offset(layout));
+    notes->index[move.slot] = move.index;
+    notes->weight[move.slot] = move.weight;
+  }
+}
+
+/** The mean of keys is the hash of what they stand for. */
+void ScriptedBackend::kv_merge(const KvMergeParams& params) {
+  for (const KvMerge& merge : params.merges) {
+    Hash hash;
+    for (int i = 0; i < merge.n_sources; i++) {
+      const KvPlace& from = params.sources[static_cast<size_t>(merge.first_source + i)].from;
+      const KvStore& store = from.is_edited ? params.edited : params.plain;
+      hash.add(reinterpret_cast<const Key*>(kv_block(store, from.block))[from.slot].value, 0);
+    }
+    reinterpret_cast<Key*>(kv_block(params.edited, merge.to))[merge.slot].value = hash.value;
+  }
+}
+
 /** A partial is the hash of the keys read, and their number. Pieces run one after the other: a span
  * that is resumed before the phase that began it gives a wrong hash. */
 void ScriptedBackend::attention(const AttentionParams& params) {
@@ -215,33 +242,54 @@ void ScriptedBackend::check_unused_slots(const AttentionParams& params, const Co
   }
 }
 
+/** Visits the keys of a head in the item's tiles: (token of the part, key, log-weight). */
+template <typename Visitor>
+void ScriptedBackend::for_each_key(const AttentionParams& params, const ContextPart& part,
+                                   const WorkItem& item, int head, const Visitor& visitor) const {
+  const uint32_t* list = step_.slabs.data();
+  const bool edited = is_edited(part.table);
+  const HeadKeys keys = edited ? head_keys(part.table, list, params.layer, head) : HeadKeys{};
+  const int n_tiles = edited ? (keys.n_keys + kTileTokens - 1) / kTileTokens : item.end_tile;
+  for (int tile = item.first_tile; tile < std::min(item.end_tile, n_tiles); tile++) {
+    const uint8_t* block = edited ? kv_block(part.table.store, keys.blocks[tile])
+                                  : kv_block(part.table, list, tile, params.layer, head);
+    const auto* notes =
+        reinterpret_cast<const KeyNotes*>(block + kv_notes_offset(part.table.store.layout));
+    for (int slot = 0; slot < kTileTokens; slot++) {
+      const Key& key = reinterpret_cast<const Key*>(block)[slot];
+      const int at = tile * kTileTokens + slot;
+      if (!edited) visitor(at, key, 0.0f);
+      else if (at < keys.n_keys) visitor(notes->index[slot], key, notes->weight[slot]);
+      else CHECK(key.rotation == 0, "slots after the last key are zeros");
+    }
+  }
+}
+
 void ScriptedBackend::attend(const AttentionParams& params, const AttentionPlan& plan,
                              const WorkItem& item, int head) {
   const ContextPart& part = plan.parts[static_cast<size_t>(item.part)];
   const int query_group = params.n_heads / params.n_kv_heads;
-  for (int tile = item.first_tile; tile < item.end_tile; tile++)
-    check_unused_slots(params, part, tile, head);
+  if (!is_edited(part.table)) {
+    for (int tile = item.first_tile; tile < item.end_tile; tile++)
+      check_unused_slots(params, part, tile, head);
+  }
   for (int i = 0; i < item.n_rows * query_group; i++) {
     const ItemRow& row = plan.item_rows[static_cast<size_t>(item.first_row + i / query_group)];
     const auto partial_of = [&](int64_t partial) {
       const int64_t at = partial * params.n_heads + head * query_group + i % query_group;
       return numbers(params.partials) + at * (kHeadDim + 2);
     };
-    const int first = std::max(row.first_key, item.first_tile * kTileTokens);
-    const int end = std::min(row.end_key, item.end_tile * kTileTokens);
     const uint32_t* begun = row.resumes < 0 ? nullptr : partial_of(row.resumes);
     Hash hash;
     if (begun != nullptr) hash = {begun[0], begun[1]};
     uint32_t n_read = begun == nullptr ? 0 : begun[2];
-    for (int key = first; key < end; key++) {
-      const uint8_t* block =
-          kv_block(part.table, step_.slabs.data(), key / kTileTokens, params.layer, head);
-      const Key stored = reinterpret_cast<const Key*>(block)[key % kTileTokens];
-      const auto rotation = static_cast<uint32_t>(part.position - part.shift + key);
+    for_each_key(params, part, item, head, [&](int index, const Key& stored, float weight) {
+      if (index < row.first_key || index >= row.end_key) return;
+      const auto rotation = static_cast<uint32_t>(part.position - part.shift + index);
       CHECK(stored.rotation == rotation + 1, "the key of each place is there");
-      hash.add(stored.value, row.query_position - static_cast<int>(rotation));
+      hash.add(weighted(stored.value, weight), row.query_position - static_cast<int>(rotation));
       n_read++;
-    }
+    });
     uint32_t* out = partial_of(int64_t{item.first_partial} + i / query_group);
     out[0] = hash.value;
     out[1] = hash.power;

@@ -59,6 +59,8 @@ class ScriptedBackend final : public Backend {
   void silu_mul(const SiluMulParams& params) override;
   void kv_write(const KvWriteParams& params) override;
   void kv_copy(const KvCopyParams& params) override;
+  void kv_gather(const KvGatherParams& params) override;
+  void kv_merge(const KvMergeParams& params) override;
   void attention(const AttentionParams& params) override;
   void attention_merge(const AttentionMergeParams& params) override;
   void sample(const SampleParams& params) override;
@@ -66,6 +68,9 @@ class ScriptedBackend final : public Backend {
  private:
   void attend(const AttentionParams& params, const AttentionPlan& plan, const WorkItem& item,
               int head);
+  template <typename Visitor>
+  void for_each_key(const AttentionParams& params, const ContextPart& part, const WorkItem& item,
+                    int head, const Visitor& visitor) const;
   void plant(AttentionPlan* plan) const;
   void check_unused_slots(const AttentionParams& params, const ContextPart& part, int tile,
                           int head) const;

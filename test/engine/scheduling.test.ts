@@ -209,7 +209,12 @@ describe('requests that wait', () => {
     await using engine = await Engine.load(path, { maxStepMs: 0.01 });
     // They share 32 tokens, so that each step in which both are is kept, whatever this thread was late to see.
     const prompt = ids(1, 36);
-    const generating = engine.completeTokens(prompt, { maxTokens: 100_000, ignoreEos: true });
+    const stop = new AbortController();
+    const generating = engine.completeTokens(prompt, {
+      maxTokens: 100_000,
+      ignoreEos: true,
+      signal: stop.signal,
+    });
     await generating.tokens()[Symbol.asyncIterator]().next();
     await engine.completeTokens([...prompt.slice(0, 32), ...ids(2, 400)], { maxTokens: 1 }).result;
     const together = engine.explain().filter(({ sequences }) => sequences === 2);
@@ -218,7 +223,7 @@ describe('requests that wait', () => {
     const [first, ...later] = together.map(({ rows, decoding }) => rows - decoding);
     expect(Math.max(...later)).toBe(4);
     expect(later.length).toBeGreaterThanOrEqual((400 - first!) / 4 - 1);
-    generating.abort();
+    stop.abort();
     await expect(generating.result).rejects.toMatchObject({ code: 'aborted' });
   });
 });

@@ -24,6 +24,24 @@ export interface AttentionPart {
   end: number;
   /** Added to the position of each; negative ones move it back. */
   shift: number;
+  /** It is part [context, part] of an earlier context, and all else that is said of it here is not read. */
+  sameAs?: number[] | undefined;
+  /** The keys that each KV head keeps, in ascending order; all of them if it is not given. */
+  edit?: EditedKey[][];
+  /** Scores are divided by it. */
+  temperature?: number;
+  /** Queries are rotated as if no row stood after it. */
+  lastPosition?: number;
+  /** Neighbours with one number >= 0 fold together, and the logarithm of their sum is multiplied by the first one's factor. */
+  blend?: number;
+  lseFactor?: number;
+}
+
+/** A key of an edited part: the first token's, or the mean of them all. Tokens count from the part's first. */
+export interface EditedKey {
+  tokens: number[];
+  /** log2 of how many tokens it stands for; -Infinity: of none. */
+  weight: number;
 }
 
 /** k and v are [tokens, kvHeads, headDim], q is [rows, heads, headDim]; the rows are the context's last tokens. */
@@ -87,7 +105,7 @@ export interface AttentionBinding {
     threads: number,
     shape: { heads: number; headDim: number },
     partials: Partial[],
-    rows: { partial: number; spanGroup: number }[][],
+    rows: { partial: number; spanGroup: number; blend?: number; lseFactor?: number }[][],
   ): Float32Array;
   KvBlocks: new (path: string, threads: number, shape: KvShape) => NativeKvBlocks;
 }

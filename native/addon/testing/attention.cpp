@@ -47,12 +47,17 @@ class Contexts {
         rope_(rope),
         pool_(backend,
               std::array{KvShape{kv_layout(c.format, c.format, c.head_dim), 1, c.n_kv_heads}},
-              bytes) {
+              bytes),
+        edited_memory_(backend.allocate(2 * bytes)) {
+    const KvLayout layout = kv_layout(c.format, c.format, c.head_dim, KvBlockKind::kEdited);
+    edited_ = {edited_memory_->data(), layout, 1, c.n_kv_heads};
+    edited_memory_->fill(0, edited_memory_->size(), 0xff);
     for (uint32_t i = 0; i < given.Length(); i++) add(given.Get(i).As<Napi::Object>());
     for (size_t i = 0; i < parts_.size(); i++) sequences_.push_back({parts_[i], rows_[i]});
   }
 
   const KvStore& store() const { return pool_.stores()[0]; }
+  const KvStore& edited_store() const { return edited_; }
   std::span<const PlanSequence> sequences() const { return sequences_; }
   const std::vector<uint32_t>& slabs() const { return slabs_; }
 
@@ -65,7 +70,7 @@ class Contexts {
     own_.push_back({write(k, v, n_tokens, origin, shared_slabs(given.Get("shares"))), origin});
     auto& parts = parts_.emplace_back();
     for (uint32_t i = 0; before.IsArray() && i < before.As<Napi::Array>().Length(); i++)
-      parts.push_back(sealed_part(before.As<Napi::Array>().Get(i).As<Napi::Object>()));
+      parts.push_back(part_of(before.As<Napi::Array>().Get(i).As<Napi::Object>()));
     parts.push_back({table_of(own_.back().slabs), 0, n_tokens, origin, 0});
     auto& rows = rows_.emplace_back();
     const int n_rows = integer_of(given.Get("rows"));
@@ -83,6 +88,68 @@ class Contexts {
     const KvTable table{store(), static_cast<uint32_t>(slabs_.size())};
     slabs_.insert(slabs_.end(), slabs.begin(), slabs.end());
     return table;
+  }
+
+  ContextPart part_of(const Napi::Object& given) {
+    if (given.Get("sameAs").IsArray()) {
+      const auto same = integers_of(given.Get("sameAs"));
+      return parts_[static_cast<size_t>(same[0])][static_cast<size_t>(same[1])];
+    }
+    ContextPart part = sealed_part(given);
+    if (given.Has("edit")) part = edited_part(part, given.Get("edit").As<Napi::Array>());
+    const auto number = [&](const char* name, float otherwise) {
+      return given.Has(name) ? given.Get(name).ToNumber().FloatValue() : otherwise;
+    };
+    if (given.Has("lastPosition")) part.last_position = integer_of(given.Get("lastPosition"));
+    part.sharpness = 1 / number("temperature", 1);
+    part.blend = static_cast<int32_t>(number("blend", -1));
+    part.lse_factor = number("lseFactor", 1);
+    return part;
+  }
+
+  /** A part of single keys, for each KV head [{ tokens, weight }]: the first token's, or the mean
+   * of them all. Tokens count from the part's first. */
+  ContextPart edited_part(const ContextPart& plain, const Napi::Array& heads) {
+    const auto first = static_cast<uint32_t>(slabs_.size());
+    slabs_.resize(first + n_edited_entries(edited_));
+    for (uint32_t head = 0; head < heads.Length(); head++)
+      add_head(plain, first, static_cast<int>(head), heads.Get(head).As<Napi::Array>());
+    ContextPart part = plain;
+    part.table = {edited_, first};
+    return part;
+  }
+
+  void add_head(const ContextPart& plain, uint32_t first, int head, const Napi::Array& keys) {
+    const uint32_t n = keys.Length(), entry = first + 1 + 2 * static_cast<uint32_t>(head);
+    slabs_[first] = std::max(slabs_[first], n);
+    slabs_[entry] = static_cast<uint32_t>(slabs_.size());
+    slabs_[entry + 1] = n;
+    std::vector<KvMove> moves;
+    std::vector<KvMerge> merges;
+    std::vector<KvMergeSource> sources;
+    for (uint32_t i = 0; i < n; i++) {
+      const auto key = keys.Get(i).As<Napi::Object>();
+      const auto slot = static_cast<int32_t>(i % kTileTokens);
+      if (slot == 0) slabs_.push_back(n_edited_++ * edited_.layout.block_units);
+      const auto tokens = integers_of(key.Get("tokens"));
+      const int32_t index = plain.first_key + tokens[0];
+      moves.push_back({place_of(plain, index, head), slabs_.back(), slot, index,
+                       key.Get("weight").ToNumber().FloatValue()});
+      if (tokens.size() == 1) continue;
+      merges.push_back({slabs_.back(), slot, static_cast<int32_t>(sources.size()),
+                        static_cast<int32_t>(tokens.size())});
+      for (const int32_t token : tokens)
+        sources.push_back({place_of(plain, plain.first_key + token, head),
+                           1 / static_cast<float>(tokens.size())});
+    }
+    backend_.kv_gather({store(), edited_, moves});
+    backend_.kv_merge({store(), edited_, merges, sources});
+  }
+
+  KvPlace place_of(const ContextPart& plain, int index, int head) const {
+    const uint32_t slab = slabs_[plain.table.first + static_cast<uint32_t>(index / kTileTokens)];
+    return {slab + static_cast<uint32_t>(head) * store().layout.block_units, index % kTileTokens,
+            0};
   }
 
   /** Tokens [first, end) of another context; slabs that they fill in part are copied. */
@@ -129,6 +196,9 @@ class Contexts {
   const Case& case_;
   const RopeTable& rope_;
   KvPool pool_;
+  std::unique_ptr<Buffer> edited_memory_;  // of blocks of edited parts; NaN at first
+  KvStore edited_{};
+  uint32_t n_edited_ = 0;  // blocks
   std::vector<Own> own_;
   std::vector<uint32_t> slabs_;  // the step's list
   std::vector<std::vector<ContextPart>> parts_;
@@ -153,9 +223,9 @@ size_t room_for(const Napi::Array& contexts, const Case& c) {
 }
 
 // attention(path, threads, case, [{ k, v, q, rows, position?, shares?: { context, tokens },
-// before?:
-// [{ context, first, end, shift }] }]): out. k and v are [tokens, G, D], q is [rows, H, D]. Whole
-// blocks of the shared tokens are those of the other context.
+// before?: [{ context, first, end, shift, edit?, temperature?, lastPosition?, blend?, lseFactor?,
+// sameAs? }] }]): out. k and v are [tokens, G, D], q is [rows, H, D]. Whole blocks of the shared
+// tokens are those of the other context.
 Napi::Value attention(const Napi::CallbackInfo& info) {
   const auto made = backend_of(info);
   Backend& backend = *made;
@@ -170,12 +240,13 @@ Napi::Value attention(const Napi::CallbackInfo& info) {
     queries.insert(queries.end(), q.begin(), q.end());
   }
   const AttentionPlan plan =
-      plan_attention(contexts.sequences(), contexts.slabs(),
+      plan_attention(contexts.sequences(), {contexts.slabs()},
                      {{c.n_heads / c.n_kv_heads, c.n_kv_heads, c.parallelism},
                       c.window,
                       contexts.store(),
                       c.grouping,
-                      nullptr});
+                      nullptr,
+                      contexts.edited_store()});
   const DeviceFloats partials(backend,
                               static_cast<size_t>(plan.n_partials * c.n_heads * (c.head_dim + 2)));
   const DeviceFloats q(backend, queries), out(backend, queries.size());
@@ -219,8 +290,15 @@ AttentionPlan merges_of(const Napi::Array& rows, uint32_t n_partials) {
     const auto entries = rows.Get(row).As<Napi::Array>();
     for (uint32_t i = 0; i < entries.Length(); i++) {
       const auto entry = entries.Get(i).As<Napi::Object>();
+      const Napi::Value factor = entry.Get("lseFactor");  // of a blend of this one's span group
+      int32_t blend = -1;
+      if (factor.IsNumber()) {
+        blend = integer_of(entry.Get("blend"));
+        plan.blend_factors.resize(std::max(plan.blend_factors.size(), size_t(blend) + 1));
+        plan.blend_factors[static_cast<size_t>(blend)] = factor.ToNumber().FloatValue();
+      }
       plan.merge_entries.push_back(
-          {integer_of(entry.Get("partial")), integer_of(entry.Get("spanGroup"))});
+          {integer_of(entry.Get("partial")), integer_of(entry.Get("spanGroup")), blend});
     }
     plan.merge_begin.push_back(static_cast<int32_t>(plan.merge_entries.size()));
   }

@@ -50,6 +50,8 @@ class ForwardingBackend : public Backend {
   void silu_mul(const SiluMulParams& params) override { inner_->silu_mul(params); }
   void kv_write(const KvWriteParams& params) override { inner_->kv_write(params); }
   void kv_copy(const KvCopyParams& params) override { inner_->kv_copy(params); }
+  void kv_gather(const KvGatherParams& params) override { inner_->kv_gather(params); }
+  void kv_merge(const KvMergeParams& params) override { inner_->kv_merge(params); }
   void attention(const AttentionParams& params) override { inner_->attention(params); }
   void attention_merge(const AttentionMergeParams& params) override {
     inner_->attention_merge(params);

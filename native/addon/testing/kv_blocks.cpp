@@ -81,7 +81,7 @@ class KvBlocks final : public Napi::ObjectWrap<KvBlocks> {
     for (int i = 0; i < n_rows; i++) rows.push_back({i, n_tokens - n_rows + i});
     const ContextPart part{{store_, 0}, 0, n_tokens, 0, 0};
     const PlanSequence sequence{std::span(&part, 1), rows};
-    const AttentionPlan plan = plan_attention(std::span(&sequence, 1), blocks,
+    const AttentionPlan plan = plan_attention(std::span(&sequence, 1), {blocks},
                                               {{1, n_heads, backend_->parallelism()},
                                                integer_of(info[3]),
                                                store_,

@@ -138,7 +138,7 @@ Napi::Value plan(const Napi::CallbackInfo& info) {
   const Sequences given(info[0].As<Napi::Array>());
   AttentionCosts costs;
   ReaderTree tree;
-  const AttentionPlan made = plan_attention(given.sequences, given.slabs,
+  const AttentionPlan made = plan_attention(given.sequences, {given.slabs},
                                             options_of(info[1].As<Napi::Object>(), &costs), &tree);
   auto result = Napi::Object::New(env);
   result.Set("items", items_to(env, made));

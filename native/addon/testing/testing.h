@@ -26,7 +26,15 @@ inline std::vector<float> floats_of(const Napi::Value& value) {
   return {array.Data(), array.Data() + array.ElementLength()};
 }
 
+/** Of an Int32Array, or of an array of numbers. */
 inline std::vector<int32_t> integers_of(const Napi::Value& value) {
+  if (value.IsArray()) {
+    std::vector<int32_t> integers;
+    const auto list = value.As<Napi::Array>();
+    for (uint32_t i = 0; i < list.Length(); i++)
+      integers.push_back(list.Get(i).ToNumber().Int32Value());
+    return integers;
+  }
   const auto array = value.As<Napi::Int32Array>();
   return {array.Data(), array.Data() + array.ElementLength()};
 }

@@ -40,7 +40,7 @@ class Contexts {
     }
     q_ = floats(static_cast<size_t>(n_sequences_ * n_rows_ * n_heads_ * head_dim_));
     out_ = floats(q_->size());
-    plan_ = plan_attention(sequences_, slabs_,
+    plan_ = plan_attention(sequences_, {slabs_},
                            {{n_heads_ / n_kv_heads_, n_kv_heads_, backend.parallelism()},
                             0,
                             store(),
@@ -162,7 +162,7 @@ Napi::Value time_attention_merge(const Napi::CallbackInfo& info) {
   plan.merge_begin = {0};
   for (int row = 0; row < n_rows; row++) {
     for (int i = 0; i < n_partials; i++)
-      plan.merge_entries.push_back({row * n_partials + i, i * kSpanTokens / kSpanGroupTokens});
+      plan.merge_entries.push_back({row * n_partials + i, i * kSpanTokens / kSpanGroupTokens, -1});
     plan.merge_begin.push_back(static_cast<int32_t>(plan.merge_entries.size()));
   }
   const DeviceFloats partials(

@@ -126,7 +126,7 @@ AttentionPlan TurnTakingBackend::plan_apart(const AttentionPlan& plan,
   for (size_t i = 0; i < rows.size(); i++)
     sequences.push_back({std::span(plan.parts).subspan(i, 1), std::span(rows).subspan(i, 1)});
   return plan_attention(
-      sequences, slabs_,
+      sequences, {slabs_},
       {shape_of(layers), layers.window, plan.parts[0].table.store, Grouping::kNever, nullptr});
 }
 

@@ -54,7 +54,10 @@ inline float softmax_step(const AttentionTile& tile, int query, const __m256* s,
   __m256 a[4], largest = lowest;
   for (int part = 0; part < 4; part++) {
     const __m256 mask = lanes(key_mask(tile, query) >> 8 * part);
-    a[part] = _mm256_blendv_ps(lowest, _mm256_mul_ps(s[part], scale), mask);
+    __m256 scaled = _mm256_mul_ps(s[part], scale);
+    if (tile.weights != NULL)
+      scaled = _mm256_add_ps(scaled, _mm256_loadu_ps(tile.weights + 8 * part));
+    a[part] = _mm256_blendv_ps(lowest, scaled, mask);
     largest = _mm256_max_ps(largest, a[part]);
   }
   const float old_max = tile.max[query], tile_max = max_lane(largest);

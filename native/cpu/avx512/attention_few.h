@@ -75,8 +75,12 @@ inline float softmax_step(const AttentionTile& tile, int query, const Scores& s,
   const auto mask_low = static_cast<__mmask16>(mask),
              mask_high = static_cast<__mmask16>(mask >> 16);
   const __m512 lowest = _mm512_set1_ps(-__builtin_inff()), scale = _mm512_set1_ps(tile.scale);
-  const __m512 a = _mm512_mask_mul_ps(lowest, mask_low, s.low, scale);
-  const __m512 b = _mm512_mask_mul_ps(lowest, mask_high, s.high, scale);
+  __m512 a = _mm512_mask_mul_ps(lowest, mask_low, s.low, scale);
+  __m512 b = _mm512_mask_mul_ps(lowest, mask_high, s.high, scale);
+  if (tile.weights != NULL) {
+    a = _mm512_mask_add_ps(lowest, mask_low, a, _mm512_loadu_ps(tile.weights));
+    b = _mm512_mask_add_ps(lowest, mask_high, b, _mm512_loadu_ps(tile.weights + 16));
+  }
   const float old_max = tile.max[query];
   const float tile_max = _mm512_reduce_max_ps(_mm512_max_ps(a, b));
   const float new_max = tile_max > old_max ? tile_max : old_max;

@@ -72,11 +72,15 @@ class ManyQueries {
       next_ = i + 1 < span_.n_tiles ? span_.tiles[i + 1] : span_.next;
       next_end_ = next_ == nullptr ? nullptr : next_ + 2 * span_.value_offset;
       const auto* keys = reinterpret_cast<const uint16_t*>(span_.tiles[i]);
+      const float* weights = weights_of(span_, i);
+      present_ = present_keys(weights);
+      if (present_ == 0) continue;
       __m512 largest[kVectors];
       score(keys, largest);
+      if (weights != nullptr) add_weights(weights, largest);
       __m512 factors[kVectors];
       __mmask16 active[kVectors];
-      if (key >= last_first_ && key + kTileTokens <= least_end_)
+      if (key >= last_first_ && key + kTileTokens <= least_end_ && present_ == ~uint32_t{0})
         softmax_step<false>(key, largest, factors, active);
       else softmax_step<true>(key, largest, factors, active);
       accumulate(i, factors, active);
@@ -131,6 +135,20 @@ class ManyQueries {
     for (int v = 0; v < kVectors; v++) largest[v] = most[v];
   }
 
+  /** Adds the log-weights of the tile's keys to the scores. */
+  [[gnu::noinline]] void add_weights(const float* weights, __m512* largest) {
+    for (int v = 0; v < kVectors; v++) {
+      __m512 most = _mm512_set1_ps(-__builtin_inff());
+      for (int t = 0; t < kTileTokens; t++) {
+        float* at = scores_ + t * kLanes + 16 * v;
+        const __m512 s = _mm512_add_ps(_mm512_load_ps(at), _mm512_set1_ps(weights[t]));
+        _mm512_store_ps(at, s);
+        most = _mm512_max_ps(most, s);
+      }
+      largest[v] = most;
+    }
+  }
+
   /** Prefetches a part of the next block, so that all of it is there by the end of this one. It
    * lies where the hardware does not look. */
   void prefetch() {
@@ -170,7 +188,9 @@ class ManyQueries {
                                           _mm512_set1_epi32(key));
       const auto mask_of = [&](int t) {
         const __m512i at = _mm512_set1_epi32(t);
-        return _mm512_mask_cmpgt_epi32_mask(_mm512_cmple_epi32_mask(from, at), to, at);
+        const auto present = static_cast<__mmask16>(-static_cast<int>(present_ >> t & 1));
+        return _mm512_mask_cmpgt_epi32_mask(_mm512_mask_cmple_epi32_mask(present, from, at), to,
+                                            at);
       };
       float* scores = scores_ + 16 * v;
       __m512 tile_max = largest[v];
@@ -215,12 +235,12 @@ class ManyQueries {
                                        exp2_ps(_mm512_sub_ps(old_max, new_max)));
       const __m512 old_sum = _mm512_load_ps(sum_ + 16 * v);
       const __m512 new_sum = _mm512_add_ps(_mm512_mul_ps(old_sum, factors[v]), sums[0]);
-      // Queries that read any key of the tile: `from` and `to` leave some of [0, 32).
+      // Queries that read any key of the tile.
       active[v] = 0xffff;
       if (kMasked) {
-        const __m512i zero = _mm512_setzero_si512(), end = _mm512_set1_epi32(kTileTokens);
-        active[v] =
-            _mm512_cmplt_epi32_mask(_mm512_max_epi32(from, zero), _mm512_min_epi32(to, end));
+        active[v] = 0;
+        for (int t = 0; t < kTileTokens; t++)
+          active[v] = static_cast<__mmask16>(active[v] | mask_of(t));
       }
       _mm512_mask_store_ps(max_ + 16 * v, active[v], new_max);
       _mm512_mask_store_ps(sum_ + 16 * v, active[v], new_sum);
@@ -312,6 +332,7 @@ class ManyQueries {
   const AttentionSpan& span_;
   const uint8_t *next_ = nullptr, *next_end_ = nullptr;  // the rest of the next block to fetch
   int query_, n_, head_dim_;
+  uint32_t present_ = ~uint32_t{0};  // bit t: key t of the tile is not absent
   int32_t least_first_, last_first_, least_end_, last_end_;
   alignas(64) int32_t first_keys_[kLanes], end_keys_[kLanes];
   alignas(64) float max_[kLanes], sum_[kLanes];

@@ -9,6 +9,8 @@ namespace cachalot::cpu {
 struct AttentionTile {
   const uint8_t* keys;    // block of K
   const uint8_t* values;  // block of V
+  const float* weights;   // [32] added to the scores in base 2; null: none. -inf: the key is absent
+  uint32_t present;       // bit t: key t is not absent
   const uint8_t* next;    // the block that will be read next; may be null
   KvFormat format;
   int32_t head_dim;              // D, even
@@ -39,8 +41,22 @@ static inline uint32_t first_bits(int n) {
 
 /** Bit t: the query reads key t. */
 static inline uint32_t key_mask(const AttentionTile& tile, int query) {
-  return first_bits(tile.end_keys[query] - tile.first_key) &
+  return tile.present & first_bits(tile.end_keys[query] - tile.first_key) &
          ~first_bits(tile.first_keys[query] - tile.first_key);
+}
+
+/** The log-weights of a span's tile; null: none. */
+static inline const float* weights_of(const AttentionSpan& span, int i) {
+  return span.weight_offset == 0 ? NULL
+                                 : (const float*)(const void*)(span.tiles[i] + span.weight_offset);
+}
+
+/** Bit t: key t has a weight that is not -inf. */
+static inline uint32_t present_keys(const float* weights) {
+  if (weights == NULL) return ~(uint32_t)0;
+  uint32_t present = 0;
+  for (int t = 0; t < kTileTokens; t++) present |= (uint32_t)(weights[t] != -__builtin_inff()) << t;
+  return present;
 }
 
 /** Tile `i` of a span, for its queries from `query` on. */
@@ -48,6 +64,8 @@ static inline AttentionTile tile_of(const AttentionSpan& span, int i, int query)
   const int64_t vector = (int64_t)query * span.head_dim;
   return {span.tiles[i],
           span.tiles[i] + span.value_offset,
+          weights_of(span, i),
+          present_keys(weights_of(span, i)),
           i + 1 < span.n_tiles ? span.tiles[i + 1] : span.next,
           span.format,
           span.head_dim,

@@ -24,11 +24,18 @@ inline void store_element(KvFormat format, uint8_t* elements, int index, float v
   else reinterpret_cast<uint16_t*>(elements)[index] = f32_to_bf16(value);
 }
 
+inline float load_element(KvFormat format, const uint8_t* elements, int index) {
+  return format == KvFormat::kF32 ? reinterpret_cast<const float*>(elements)[index]
+                                  : bf16_to_f32(reinterpret_cast<const uint16_t*>(elements)[index]);
+}
+
 /** Copies one element as it is. */
-inline void copy_element(KvFormat format, const uint8_t* from, uint8_t* to, int index) {
+inline void copy_element(KvFormat format, const uint8_t* from, int from_index, uint8_t* to,
+                         int to_index) {
   if (format == KvFormat::kF32)
-    reinterpret_cast<uint32_t*>(to)[index] = reinterpret_cast<const uint32_t*>(from)[index];
-  else reinterpret_cast<uint16_t*>(to)[index] = reinterpret_cast<const uint16_t*>(from)[index];
+    reinterpret_cast<uint32_t*>(to)[to_index] = reinterpret_cast<const uint32_t*>(from)[from_index];
+  else
+    reinterpret_cast<uint16_t*>(to)[to_index] = reinterpret_cast<const uint16_t*>(from)[from_index];
 }
 
 }  // namespace cachalot::cpu

@@ -6,6 +6,7 @@
 
 #include "backend/softmax_state.h"
 #include "cpu/device/exp2.h"
+#include "cpu/device/log2.h"
 #include "cpu/kernels.h"
 
 namespace cachalot::cpu {
@@ -45,6 +46,15 @@ static inline void merge_state(const AttentionState& into, const AttentionState&
 static inline void normalize_state(const AttentionState& state, int head_dim, float* result) {
   const float inverse = *state.sum == 0.0f ? 0.0f : 1.0f / *state.sum;
   for (int d = 0; d < head_dim; d++) result[d] = state.out[d] * inverse;
+}
+
+/** Multiplies the state's lse2 by a factor; what it says of `out / sum` stays. */
+static inline void scale_state(const AttentionState& state, float factor, int head_dim) {
+  if (is_empty_state(*state.max, *state.sum)) return;
+  const float inverse = 1.0f / *state.sum;
+  for (int d = 0; d < head_dim; d++) state.out[d] *= inverse;
+  *state.max = factor * (*state.max + log2_f32(*state.sum));
+  *state.sum = 1.0f;
 }
 
 /** The body of a path's merge_states. */

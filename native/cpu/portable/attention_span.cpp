@@ -39,6 +39,7 @@ float softmax_step(const AttentionTile& tile, int query, float* p) {
   float max = old_max;
   for (int t = 0; t < kTileTokens; t++) {
     p[t] *= tile.scale;
+    if (tile.weights != NULL) p[t] += tile.weights[t];
     if ((mask >> t & 1) != 0 && p[t] > max) max = p[t];
   }
   const float factor = old_max == -INFINITY ? 0.0f : exp2_f32(old_max - max);

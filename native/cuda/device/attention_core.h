@@ -90,9 +90,11 @@ SIMT_DEV void mask_scores(const KeyRanges& ranges, int first_key, float (&scores
   }
 }
 
-/** Scores become weights 2^(score - max), and the state's earlier part is scaled to the new max. */
+/** Scores become weights 2^(score - max), and the state's earlier part is scaled to the new max.
+ * `log_weights`: of the tile's 32 keys, added to the scores; null: none. */
 template <int Dims>
-SIMT_DEV void softmax_step(SoftmaxState<Dims>& state, float scale_log2, float (&scores)[4][4]) {
+SIMT_DEV void softmax_step(SoftmaxState<Dims>& state, float scale_log2, const float* log_weights,
+                           float (&scores)[4][4]) {
 #pragma unroll
   for (int query = 0; query < 2; query++) {
     float largest = -INFINITY;
@@ -102,6 +104,7 @@ SIMT_DEV void softmax_step(SoftmaxState<Dims>& state, float scale_log2, float (&
       for (int i = 0; i < 2; i++) {
         float& score = scores[n][2 * query + i];
         score *= scale_log2;
+        if (log_weights != nullptr) score += log_weights[threadIdx.x % 4 * 2 + n * 8 + i];
         largest = fmaxf(largest, score);
       }
     const float max = fmaxf(state.max[query], quad_max(largest));
@@ -151,15 +154,25 @@ SIMT_DEV void add_values(const Shape& shape, const float (&weights)[4][4], const
   }
 }
 
+/** How the scores of a part's keys become weights. */
+struct ScoreScale {
+  float scale_log2;
+  bool has_notes;  // each block ends with KeyNotes, whose weights are added
+};
+
 /** One tile of one warp. */
 template <class Shape, int Dims>
 SIMT_DEV void attend_tile(const Shape& shape, const uint16_t* queries, const uint8_t* block,
-                          const KeyRanges& ranges, int first_key, float scale_log2,
+                          const KeyRanges& ranges, int first_key, const ScoreScale& scale,
                           SoftmaxState<Dims>& state) {
   float scores[4][4];
   compute_scores(shape, queries, block, scores);
   mask_scores(ranges, first_key, scores);
-  softmax_step(state, scale_log2, scores);
+  const float* weights =
+      scale.has_notes
+          ? reinterpret_cast<const KeyNotes*>(block + kTileTokens * shape.head_dim * 4)->weight
+          : nullptr;
+  softmax_step(state, scale.scale_log2, weights, scores);
   __syncwarp();  // some lanes had nothing to scale
   add_values(shape, scores, block + kTileTokens * shape.head_dim * 2, state);
 }

@@ -6,6 +6,12 @@
 
 namespace cachalot::cuda {
 
+/** The maximum of a state whose sum is 1, and whose lse2 is `factor` times that of a state that is
+ * not empty. */
+SIMT_DEV float scaled_max(float max, float sum, float factor) {
+  return factor * (max + simt::lg2(sum));
+}
+
 /** The merged maximum and sum, and what becomes of each value of `out`. */
 struct StateMerge {
   MergeCase which;

@@ -144,6 +144,7 @@ inline uint32_t pack2(float lo, float hi) {
   return uint32_t(from_float<T>(lo).bits) | uint32_t(from_float<T>(hi).bits) << 16;
 }
 inline float ex2(float x) { return std::exp2(x); }
+inline float lg2(float x) { return std::log2(x); }
 // One access each, also for the checker: the compiler would take a vector apart.
 uint4 load16(const void* p, Site site);
 float2 load8(const void* p, Site site);
