@@ -15,6 +15,8 @@ import { attentionPoints } from './kernels/attention.bench.js';
 import { checkFinitePoints } from './kernels/check-finite.bench.js';
 import { gatherRowsPoints } from './kernels/gather-rows.bench.js';
 import { kvCopyPoints } from './kernels/kv-copy.bench.js';
+import { kvGatherPoints } from './kernels/kv-gather.bench.js';
+import { kvMergePoints } from './kernels/kv-merge.bench.js';
 import { kvWritePoints } from './kernels/kv-write.bench.js';
 import { linearPoints } from './kernels/linear.bench.js';
 import { rmsNormPoints } from './kernels/rms-norm.bench.js';
@@ -33,6 +35,8 @@ const OPS: Record<string, (types: readonly string[]) => KernelPoint[]> = {
   attention_merge: attentionMergePoints,
   kv_write: kvWritePoints,
   kv_copy: kvCopyPoints,
+  kv_gather: kvGatherPoints,
+  kv_merge: kvMergePoints,
   gather_rows: gatherRowsPoints,
   select_rows: selectRowsPoints,
   rms_norm: rmsNormPoints,

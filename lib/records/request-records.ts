@@ -16,6 +16,13 @@ export interface NativePart {
   under?: NativePreamble;
 }
 
+/** An edit of a request's context, when its first `index` tokens have been computed; native/kv/policies/. */
+export interface NativeEdit {
+  index: number;
+  policy: string;
+  options: Int32Array;
+}
+
 export interface NativeRequest {
   id: number;
   kind: 'generate' | 'score' | 'logits' | 'prefill';
@@ -23,6 +30,8 @@ export interface NativeRequest {
   tokens: Int32Array;
   /** What stands before the tokens; nothing reads it from JavaScript yet (docs/decisions/0020). */
   preamble?: NativePreamble;
+  /** In ascending order; nothing asks for them from JavaScript yet (docs/decisions/0025). */
+  edits?: NativeEdit[];
   maxTokens: number;
   sampling: NativeSampling;
   stopTokens: Int32Array;

@@ -43,6 +43,23 @@ RequestPreamble preamble_from(const Napi::Value& value, PreambleBudget* left, in
   return preamble;
 }
 
+/** [{ index, policy, options }], or undefined. */
+std::vector<ScheduledEdit> edits_from(const Napi::Value& value) {
+  constexpr uint32_t kMost = 1024;
+  std::vector<ScheduledEdit> edits;
+  if (value.IsUndefined()) return edits;
+  if (!value.IsArray()) refuse("edits", "an array");
+  const auto list = value.As<Napi::Array>();
+  if (list.Length() > kMost) refuse("edits", "fewer edits");
+  for (uint32_t i = 0; i < list.Length(); i++) {
+    const Fields edit(list.Get(i), "an edit");
+    const auto options = edit.array("options");
+    edits.push_back(
+        {edit.integer("index"), {edit.string("policy"), {options.begin(), options.end()}}});
+  }
+  return edits;
+}
+
 }  // namespace
 
 SamplingOptions sampling_from(const Napi::Value& value) {
@@ -81,6 +98,7 @@ Request request_from(const Napi::Value& value) {
   request.tokens = fields.array("tokens");
   PreambleBudget budget;
   request.preamble = preamble_from(fields.get("preamble"), &budget);
+  request.edits = edits_from(fields.get("edits"));
   request.max_tokens = fields.integer("maxTokens");
   request.sampling = sampling_from(fields.get("sampling"));
   request.stop_tokens = fields.array("stopTokens");

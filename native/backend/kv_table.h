@@ -24,8 +24,8 @@ struct KvStore {
  *
  * An edited table (the kind of its blocks says so) holds a subset of the tokens, another one for
  * each layer and KV head. Its entries begin with the largest number of keys of any head, then two
- * for each (layer, KV head): the entry where the addresses of its blocks begin, and how many keys
- * they hold. */
+ * for each (layer, KV head): how many entries further on the addresses of its blocks begin, and how
+ * many keys they hold. */
 struct KvTable {
   KvStore store;
   uint32_t first;
@@ -64,7 +64,7 @@ static constexpr HeadKeys head_keys(const KvTable& table, const uint32_t* list, 
                                     int head) {
   const uint32_t* entry =
       list + table.first + 1 + 2 * (static_cast<int64_t>(layer) * table.store.n_kv_heads + head);
-  return {list + entry[0], static_cast<int32_t>(entry[1])};
+  return {entry + entry[0], static_cast<int32_t>(entry[1])};
 }
 
 /** The block of a tile of a table that is not edited. `slabs`: the step's list. */

@@ -54,9 +54,12 @@ RequestMap make_active(Request request, int context_length, bool keep_parts) {
   sequence.key = {request.name_space, text.preamble};
   sequence.tokens = std::move(text.tokens);
   sequence.n_prompt = n_tokens;
+  sequence.edits = std::move(request.edits);
   active.n_before = n_tokens - n_own;
   sequence.max_length = room_below(text.preamble, context_length);
   sequence.demand = demand_of(request, n_tokens, n_tokens - n_own);
+  while (!sequence.edits.empty() && sequence.edits.front().index < n_tokens)
+    sequence.begin_text_after_edit();
   sequence.priority = request.priority;
   active.request = std::move(request);
   active.submitted = Clock::now();

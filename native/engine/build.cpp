@@ -8,6 +8,7 @@
 #include "cuda/cuda_backend.h"
 #include "cuda/cuda_library.h"
 #include "engine/validate.h"
+#include "kv/policies/seeded.h"
 
 namespace cachalot {
 
@@ -111,6 +112,11 @@ int choose_context(int asked, const ModelConfig& config) {
   return asked == 0 ? config.context_length : asked;
 }
 
+std::unique_ptr<KvPolicy> make_policy(const EditRecipe& recipe) {
+  if (recipe.policy == "seeded") return std::make_unique<SeededPolicy>(recipe);
+  throw Error(ErrorCode::kInvalidArgument, "there is no policy '" + recipe.policy + "'");
+}
+
 /** Null if there is no layout that can be used: weights are packed again then. */
 std::shared_ptr<const LayoutFile> open_layout(const std::string& path, const Backend& backend) {
   if (path.empty()) return nullptr;
@@ -165,9 +171,10 @@ std::unique_ptr<Engine> assemble_engine(ModelFiles files, std::unique_ptr<Backen
       std::min(kMaxOutputs, options.step_tokens));
   parts.files.tensors.clear();  // files that are not read in place need not stay open
   // Last: KV takes memory that the weights have left.
+  parts.policies = make_policy;
   parts.kv = std::make_unique<KvMemory>(
       *parts.backend, shapes,
-      choose_bytes(options.kv_bytes, shapes, parts.context_length, *parts.backend));
+      choose_bytes(options.kv_bytes, shapes, parts.context_length, *parts.backend), make_policy);
   if (options.check_invariants) parts.kv->pool.poison_freed_slabs();
   parts.execute = {choose_grouping(options.grouping), {}};
   if (parts.execute.grouping == Grouping::kAuto)

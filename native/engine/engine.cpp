@@ -24,6 +24,10 @@ Engine::~Engine() {
 
 void Engine::submit(Request request) {
   validate_request(request, config(), context_length());
+  validate_edits(request, parts_.policies, parts_.kv->pool, context_length());
+  std::erase_if(request.edits, [this](const ScheduledEdit& edit) {
+    return parts_.policies(edit.recipe)->is_neutral();
+  });
   const bool keep_parts = parts_.options.keep_parts;
   RequestMap made = make_active(std::move(request), context_length(), keep_parts);
   requests_.add(std::move(made), [this](ActiveRequest& active) {

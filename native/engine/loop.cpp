@@ -177,8 +177,13 @@ void EngineLoop::settle(const Step& step, const StepOutcome& outcome, StepEvents
       error = current_error();
     }
     if (!error && !reason) continue;
+    // A pin needs what its preamble holds, which would go with the sequence.
+    const TreeKey& key = entry.sequence->key;
+    Preambles& preambles = parts_.kv->preambles;
+    HeldPreamble* preamble = !error && key.preamble != nullptr ? preambles.use(key) : nullptr;
     scheduler_.remove(entry.sequence, error.has_value());
     if (!error) keep(*entry.sequence->request);
+    if (preamble != nullptr) preambles.leave(preamble);
     finish(*entry.sequence, error ? FinishReason::kError : *reason, error ? &*error : nullptr,
            events);
   }
@@ -220,7 +225,7 @@ void EngineLoop::fail_engine(const Error& why, StepEvents* events) noexcept {
 void EngineLoop::refuse(Sequence& sequence, StepEvents* events) {
   const auto& preamble = sequence.key.preamble;
   const size_t n_before = preamble == nullptr ? 0 : static_cast<size_t>(preamble->n_tokens());
-  const size_t n_needed = n_before + sequence.tokens.size() + 1;
+  const size_t n_needed = n_before + sequence.own_text().tokens.size() + 1;
   const Error error(
       ErrorCode::kKvBudgetExceeded,
       "this request needs the KV of " + std::to_string(n_needed) +
@@ -251,7 +256,8 @@ void EngineLoop::finish(Sequence& sequence, FinishReason reason, const Error* er
 void EngineLoop::keep(const ActiveRequest& active) {
   const Request& request = active.request;
   if (request.kind != RequestKind::kPrefill) return;
-  const auto& [key, tokens] = std::tie(active.sequence.key, active.sequence.tokens);
+  const TreeKey& key = active.sequence.key;
+  const auto tokens = active.sequence.own_text().tokens;
   if (request.pin != 0 || request.priority != kDefaultPriority || request.ttl_ms != 0)
     parts_.kv->cache.set_retention(key, tokens, {request.priority, request.ttl_ms});
   if (request.pin != 0) pins_.pin(request.pin, key, tokens, request.ttl_ms, on_clock(Clock::now()));
@@ -264,7 +270,8 @@ void EngineLoop::end_batch_item(const ActiveRequest& active) {
   mailbox_.release(end->n_batch_items);
   const Sequence& sequence = active.sequence;
   if (sequence.cached_tokens >= 0)
-    parts_.kv->cache.demote(sequence.key, sequence.tokens, active.n_before + end->n_shared);
+    parts_.kv->cache.demote(sequence.key, sequence.own_text().tokens,
+                            active.n_before + end->n_shared - sequence.text_begin);
 }
 
 void EngineLoop::report(const Step& step, const StepOutcome& outcome, double host_us,

@@ -49,10 +49,10 @@ SamplePlan plan_samples(const Step& step) {
     const Sequence& sequence = *entry.sequence;
     const SamplingOptions& options = sequence.request->request.sampling;
     for (const int node : entry.output_nodes) {
-      const int next = sequence.n_computed() + node + 1;  // index of the token to draw
+      const int next = sequence.n_computed() + node + 1;  // of its text: the token to draw
       SampleRow row = sample_row(options, sequence.context->position_of(next));
       if (sequence.demand.output() == OutputKind::kLogprob)
-        row.forced_token = sequence.tokens[static_cast<size_t>(next)];
+        row.forced_token = sequence.own_text().tokens[static_cast<size_t>(next)];
       if (options.has_edits()) {
         const auto edits = logit_edits(options, sequence.tokens, sequence.n_prompt);
         row.first_edit = static_cast<int32_t>(plan.edits.size());
@@ -91,7 +91,8 @@ std::optional<FinishReason> accept_outputs(const StepEntry& entry, const Samples
     demand.deliver();
   }
   if (sequence->computing != nullptr) return std::nullopt;  // its own text comes later
-  const bool is_done = sequence->n_computed() + entry.tree.size() == demand.n_compute();
+  const bool is_done =
+      sequence->text_begin + sequence->n_computed() + entry.tree.size() == demand.n_compute();
   return is_done ? std::optional(FinishReason::kDone) : std::nullopt;
 }
 

@@ -15,6 +15,7 @@ struct EngineParts {
   ModelFiles files;
   std::unique_ptr<Backend> backend;
   std::unique_ptr<Decoder> model;
+  PolicyMaker policies;
   std::unique_ptr<KvMemory> kv;
   int context_length;
   EngineOptions options;

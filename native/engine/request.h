@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "kv/edit.h"
 #include "kv/segment.h"
 #include "sampling/sampling_options.h"
 
@@ -35,7 +36,8 @@ struct Request {
   RequestKind kind = RequestKind::kGenerate;
   std::string name_space;  // requests of different namespaces share nothing
   std::vector<int32_t> tokens;
-  RequestPreamble preamble;  // what stands before the tokens
+  RequestPreamble preamble;          // what stands before the tokens
+  std::vector<ScheduledEdit> edits;  // of its context, ascending
   int max_tokens = 0;
   SamplingOptions sampling;
   std::vector<int32_t> stop_tokens;

@@ -6,6 +6,8 @@
 
 #include "engine/options.h"
 #include "engine/request.h"
+#include "kv/policies/policy.h"
+#include "kv/pool.h"
 #include "model/config.h"
 
 namespace cachalot {
@@ -17,6 +19,11 @@ void validate_request(const Request& request, const ModelConfig& config, int con
  * invalid_argument if it cannot stand before them, and context_overflow if one of its texts does
  * not fit into a context. */
 int validate_preamble(const RequestPreamble& preamble, int vocabulary, int context_length);
+
+/** Throws invalid_argument, or unsupported_architecture if no context of the model can be edited.
+ */
+void validate_edits(const Request& request, const PolicyMaker& policies, const KvPool& pool,
+                    int context_length);
 
 /** Throws invalid_argument unless all tokens are in the vocabulary. */
 void check_tokens(std::span<const int32_t> tokens, int vocabulary);

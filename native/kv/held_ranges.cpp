@@ -43,9 +43,8 @@ bool KvCache::copy_edges(const RadixTree::Match& match, int first, HeldRange* ra
     const int first_slot = std::max(0, first - begin),
               end_slot = std::min(end - begin, kTileTokens);
     if (end_slot - first_slot == kTileTokens) continue;
-    const auto slab = allocate_slab();
+    const auto slab = take_slab();
     if (!slab) return false;
-    references_.add_copy();
     range->copies.push_back(*slab);
     copy_({range->slabs[i], *slab, first_slot, end_slot});
     range->slabs[i] = *slab;
@@ -53,11 +52,19 @@ bool KvCache::copy_edges(const RadixTree::Match& match, int first, HeldRange* ra
   return true;
 }
 
+std::optional<uint32_t> KvCache::take_slab() {
+  const auto slab = allocate_slab();
+  if (slab) references_.add_copy();
+  return slab;
+}
+
+void KvCache::give_back(uint32_t slab) {
+  pool_.free(slab);
+  references_.remove_copy();
+}
+
 void KvCache::let_go(HeldRange* range) {
-  for (const uint32_t slab : range->copies) {
-    pool_.free(slab);
-    references_.remove_copy();
-  }
+  for (const uint32_t slab : range->copies) give_back(slab);
   unpin(range->pinned);
   *range = {};
 }

@@ -7,6 +7,7 @@
 // Slabs change hands in these places:
 //   pool -> leaf           reserve, and open (the slab that the tail of a match is copied into)
 //   pool -> HeldRange      hold (copies of slabs), and back: let_go
+//   pool -> EditedPart     take_slab, and back: give_back
 //   segment -> upper part  RadixTree::split: no slab moves in memory
 //   segment -> pool        free_slabs, called by release (slabs reserved and not used), discard,
 //                          evict_one and clear, and for text that is stored twice
@@ -63,6 +64,11 @@ class KvCache {
    * memory for the copies, nothing is held. */
   Hold hold(const TreeKey& key, std::span<const int32_t> tokens, int first, HeldRange* range);
   void let_go(HeldRange* range);
+
+  /** A slab that somebody else than the tree fills, evicting if need be; nothing if there is no
+   * memory. */
+  std::optional<uint32_t> take_slab();
+  void give_back(uint32_t slab);
 
   /** How long, and with which priority, stored tokens are kept. */
   struct Retention {

@@ -11,13 +11,15 @@ struct KvMemory {
   SlabLists lists{};
   Preambles preambles;
 
-  KvMemory(Backend& backend, std::span<const KvShape> classes, size_t bytes)
+  /** `policies`: those that edits may name; none unless they are given. */
+  KvMemory(Backend& backend, std::span<const KvShape> classes, size_t bytes,
+           PolicyMaker policies = {})
       : pool(backend, classes, bytes),
         cache(pool,
               [this, &backend](const KvCopy& copy) {
                 backend.kv_copy({pool.stores(), std::span(&copy, 1)});
               }),
-        preambles(cache, lists) {}
+        preambles(cache, pool, lists, backend, std::move(policies)) {}
   KvMemory(const KvMemory&) = delete;
   KvMemory& operator=(const KvMemory&) = delete;
 };

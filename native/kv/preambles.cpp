@@ -7,6 +7,7 @@ HeldPreamble::HeldPreamble(TreeKey key, SlabLists& lists) : key_(std::move(key))
   is_held_.assign(n, false);
   ranges_.resize(n);
   parts_.resize(n);
+  edited_.resize(n);
   lists_.reserve(n);
   for (size_t i = 0; i < n; i++) lists_.emplace_back(lists);
 }
@@ -33,6 +34,7 @@ void Preambles::leave(HeldPreamble* held) {
 
 KvCache::Hold Preambles::hold(HeldPreamble* held, size_t index) {
   const PreamblePart& part = held->key_.preamble->parts[index];
+  if (part.edit) return hold_edited(held, index);
   KvCache::HeldRange& range = held->ranges_[index];
   const auto result =
       cache_.hold({held->key_.name_space, part.under}, part.tokens, part.first, &range);
@@ -48,6 +50,44 @@ KvCache::Hold Preambles::hold(HeldPreamble* held, size_t index) {
   held_part.shift = part.shift;
   held->is_held_[index] = true;
   return result;
+}
+
+/** The plain text is held only until it is edited; then it is ordinary cache. */
+KvCache::Hold Preambles::hold_edited(HeldPreamble* held, size_t index) {
+  const PreamblePart& part = held->key_.preamble->parts[index];
+  const EditedPart* before = nullptr;
+  if (part.under != nullptr) {
+    const auto found = held_.find({held->key_.name_space, part.under});
+    if (found == held_.end() || !found->second.is_held_[0]) return KvCache::Hold::kMissing;
+    before = found->second.edited_[0].get();
+  }
+  const int first_index = first_position(part.under) + part.shift - part.begin();
+  const auto n_text = static_cast<int>(part.tokens.size());
+  KvCache::HeldRange text;
+  const auto result = cache_.hold({held->key_.name_space, part.under}, part.tokens, 0, &text);
+  if (result != KvCache::Hold::kHeld) return result;
+  struct LetGo {
+    KvCache& cache;
+    KvCache::HeldRange& range;
+    ~LetGo() { cache.let_go(&range); }
+  } const let_go{cache_, text};
+  const EditedPart::Source source{before, text.slabs, first_index, n_text};
+  const int n_heads = EditedPart::n_heads(pool_);
+  const KvEdit edit = policies_(*part.edit)->edit(EditedPart::notes_of(source, n_heads));
+  auto edited = std::make_unique<EditedPart>(cache_, pool_);
+  if (!edited->make(source, edit, backend_)) return KvCache::Hold::kNoMemory;
+  SlabList& list = held->lists_[index];
+  for (const uint32_t entry : edited->entries()) list.append(entry);
+  ContextPart& held_part = held->parts_[index];
+  held_part.table.store.layout.kind = KvBlockKind::kEdited;
+  held_part.table.first = list.first();
+  held_part.first_key = 0;
+  held_part.end_key = first_index + n_text;
+  held_part.position = part.begin();
+  held_part.shift = part.shift;
+  held->edited_[index] = std::move(edited);
+  held->is_held_[index] = true;
+  return KvCache::Hold::kHeld;
 }
 
 }  // namespace cachalot

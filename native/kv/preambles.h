@@ -6,7 +6,9 @@
 #include <optional>
 #include <vector>
 
+#include "kv/edited_part.h"
 #include "kv/kv_cache.h"
+#include "kv/policies/policy.h"
 #include "kv/slab_lists.h"
 
 namespace cachalot {
@@ -33,21 +35,34 @@ class HeldPreamble {
   std::vector<KvCache::HeldRange> ranges_;
   std::vector<SlabList> lists_;
   std::vector<ContextPart> parts_;
+  std::vector<std::unique_ptr<EditedPart>> edited_;  // of parts that are; else null
 };
 
 class Preambles {
  public:
-  Preambles(KvCache& cache, SlabLists& lists) : cache_(cache), lists_(lists) {}
+  /** `policies`: those that edits name. */
+  Preambles(KvCache& cache, const KvPool& pool, SlabLists& lists, Backend& backend,
+            PolicyMaker policies)
+      : cache_(cache),
+        pool_(pool),
+        lists_(lists),
+        backend_(backend),
+        policies_(std::move(policies)) {}
 
   /** The preamble of a key that has one. It stays until `leave` is called as often. */
   HeldPreamble* use(const TreeKey& key);
   void leave(HeldPreamble* held);
-  /** Holds a part that is not held yet. */
+  /** Holds a part that is not held yet. If it is an edit of another one, that must be held. */
   KvCache::Hold hold(HeldPreamble* held, size_t part);
 
  private:
+  KvCache::Hold hold_edited(HeldPreamble* held, size_t part);
+
   KvCache& cache_;
+  const KvPool& pool_;
   SlabLists& lists_;
+  Backend& backend_;
+  PolicyMaker policies_;
   std::map<TreeKey, HeldPreamble> held_;
 };
 

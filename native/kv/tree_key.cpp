@@ -17,18 +17,23 @@ void mix_part(const PreamblePart& part, uint64_t* hash) {
   mix(static_cast<uint64_t>(part.first), hash);
   mix(static_cast<uint64_t>(part.shift), hash);
   mix(part.under == nullptr ? 0 : part.under->hash, hash);
+  if (!part.edit) return;
+  for (const char c : part.edit->policy) mix(static_cast<uint64_t>(c), hash);
+  for (const int64_t option : part.edit->options) mix(static_cast<uint64_t>(option), hash);
 }
 
 std::strong_ordering compare_parts(const PreamblePart& a, const PreamblePart& b) {
   if (const auto order = a.first <=> b.first; order != 0) return order;
   if (const auto order = a.shift <=> b.shift; order != 0) return order;
   if (const auto order = a.tokens <=> b.tokens; order != 0) return order;
+  if (const auto order = a.edit <=> b.edit; order != 0) return order;
   return compare(a.under, b.under);
 }
 
 /** Whether `later` goes on where `part` ends, in the same text and with the same shift. */
 bool continues(const PreamblePart& part, const PreamblePart& later) {
-  return later.shift == part.shift && later.first == static_cast<int32_t>(part.tokens.size()) &&
+  return !part.edit && !later.edit && later.shift == part.shift &&
+         later.first == static_cast<int32_t>(part.tokens.size()) &&
          std::equal(part.tokens.begin(), part.tokens.end(), later.tokens.begin()) &&
          compare(part.under, later.under) == 0;
 }
@@ -36,7 +41,7 @@ bool continues(const PreamblePart& part, const PreamblePart& later) {
 /** Whether the last part is the beginning of a text where that text was computed. */
 bool is_plain_text(const std::vector<PreamblePart>& parts, int position) {
   const PreamblePart& last = parts.back();
-  if (last.first != 0 || last.shift != 0) return false;
+  if (last.edit || last.first != 0 || last.shift != 0) return false;
   if (position != last.position_of(static_cast<int>(last.tokens.size()))) return false;
   static const std::vector<PreamblePart> kNone;
   const auto& before = last.under == nullptr ? kNone : last.under->parts;
@@ -45,6 +50,16 @@ bool is_plain_text(const std::vector<PreamblePart>& parts, int position) {
 }
 
 }  // namespace
+
+int PreamblePart::n_tokens() const {
+  const int n_before = edit && under != nullptr ? under->n_tokens() : 0;
+  return n_before + static_cast<int>(tokens.size()) - first;
+}
+
+int PreamblePart::begin() const {
+  if (edit && under != nullptr) return under->parts.front().begin() + shift;
+  return position_of(first);
+}
 
 int PreamblePart::position_of(int index) const { return first_position(under) + index + shift; }
 
@@ -78,8 +93,7 @@ std::strong_ordering operator<=>(const TreeKey& a, const TreeKey& b) {
 int room_below(const PreambleRef& preamble, int context_length) {
   if (preamble == nullptr) return context_length;
   int lowest = 0;
-  for (const PreamblePart& part : preamble->parts)
-    lowest = std::min(lowest, part.position_of(part.first));
+  for (const PreamblePart& part : preamble->parts) lowest = std::min(lowest, part.begin());
   return context_length + lowest - preamble->position;
 }
 

@@ -5,8 +5,11 @@
 #include <compare>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "kv/edit.h"
 
 namespace cachalot {
 
@@ -19,14 +22,20 @@ struct TreeKey {
   PreambleRef preamble{};  // what stands before everything that is stored under the key
 };
 
-/** Tokens [first, tokens.size()) of a stored text, as a sealed part of other contexts. */
+/** Tokens [first, tokens.size()) of a stored text, as a sealed part of other contexts.
+ *
+ * With a recipe it is what an edit leaves of the whole context of that text (first is 0): of its
+ * tokens and of those below which it was computed, if these are an edited part, too. */
 struct PreamblePart {
   std::vector<int32_t> tokens;  // the text, up to the part's end
   int32_t first = 0;
   int32_t shift = 0;    // how far it is moved from where it was computed
   PreambleRef under{};  // the text's own preamble: it was computed below that
+  std::optional<EditRecipe> edit{};
 
-  int n_tokens() const { return static_cast<int>(tokens.size()) - first; }
+  int n_tokens() const;
+  /** The logical position of the part's first token. */
+  int begin() const;
   /** The logical position of token `index` of the text. */
   int position_of(int index) const;
 };

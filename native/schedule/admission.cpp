@@ -22,17 +22,26 @@ Admission::Verdict Admission::can_admit(const RunningSequences& running, const S
   return missing_bytes(running, next) > 0 ? Verdict::kNoRoom : Verdict::kAdmit;
 }
 
+/** The texts of a preamble's parts, and of the parts that these are edits of. */
+template <typename Visitor>
+bool Admission::for_each_part(const Sequence& sequence, const Preamble& preamble,
+                              const Visitor& visitor) const {
+  return std::ranges::all_of(preamble.parts, [&](const PreamblePart& part) {
+    if (part.edit && part.under != nullptr && !for_each_part(sequence, *part.under, visitor))
+      return false;
+    return visitor(TreeKey{sequence.key.name_space, part.under}, part.tokens, part.first);
+  });
+}
+
 /** Visits the texts of a waiting sequence's preamble, then its own, as far as they may come from
  * the cache: each with its key and the part's first token. Ends when the visitor returns false. */
 template <typename Visitor>
 void Admission::for_each_text(const Sequence& sequence, const Visitor& visitor) const {
   if (sequence.key.preamble != nullptr) {
-    for (const PreamblePart& part : sequence.key.preamble->parts) {
-      if (!visitor(TreeKey{sequence.key.name_space, part.under}, part.tokens, part.first)) return;
-    }
+    if (!for_each_part(sequence, *sequence.key.preamble, visitor)) return;
   }
   const auto n = static_cast<size_t>(n_reusable(sequence));
-  visitor(sequence.key, std::span(sequence.tokens).first(n), 0);
+  visitor(sequence.key, sequence.own_text().tokens.first(n), 0);
 }
 
 int Admission::n_stored(const Sequence& sequence) const {
@@ -74,7 +83,8 @@ int64_t Admission::expected_bytes(const Sequence& sequence) const {
   const int n_generated =
       std::min(sequence.demand.max_tokens(),
                std::max(static_cast<int>(mean), sequence.n_generated() + kTileTokens));
-  const int n_tokens = std::max(sequence.demand.n_compute(), sequence.n_prompt + n_generated);
+  const int n_tokens =
+      std::max(sequence.demand.n_compute(), sequence.n_prompt + n_generated) - sequence.text_begin;
   const auto slab_bytes = static_cast<int64_t>(pool_.slab_bytes());
   const int64_t n_pool = static_cast<int64_t>(pool_.bytes()) / slab_bytes;
   int64_t n_slabs = std::min(int64_t{slabs_for(n_tokens)}, n_pool);
@@ -91,6 +101,7 @@ int64_t Admission::missing_slabs(const Sequence& sequence, const PreambleRef& pr
   for (const PreamblePart& part : preamble->parts) {
     const int n_stored = cache_.match({sequence.key.name_space, part.under}, part.tokens);
     n += kEdges;
+    if (part.edit) n += slabs_for(part.n_tokens());  // at most
     if (n_stored == std::ssize(part.tokens)) continue;
     n += slabs_for(static_cast<int>(part.tokens.size()) - whole_slab_tokens(n_stored));
     n += missing_slabs(sequence, part.under);

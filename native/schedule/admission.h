@@ -2,6 +2,7 @@
 // will probably need. And if a running prompt begins alike, the sequence waits for its KV.
 #pragma once
 
+#include <algorithm>
 #include <list>
 #include <span>
 
@@ -24,9 +25,9 @@ class Admission {
    * must wait, and so must all after it. */
   Verdict can_admit(const RunningSequences& running, const Step& step, const Sequence& next) const;
 
-  /** How many first tokens of the sequence's own may come from the cache. */
+  /** How many first tokens of the sequence's own text may come from the cache. */
   int n_reusable(const Sequence& sequence) const {
-    return reuse_ ? sequence.demand.n_reusable() : 0;
+    return reuse_ ? std::max(0, sequence.demand.n_reusable() - sequence.text_begin) : 0;
   }
   /** Bytes of KV that a sequence will probably still ask for. */
   int64_t expected_bytes(const Sequence& sequence) const;
@@ -41,6 +42,9 @@ class Admission {
  private:
   template <typename Visitor>
   void for_each_text(const Sequence& sequence, const Visitor& visitor) const;
+  template <typename Visitor>
+  bool for_each_part(const Sequence& sequence, const Preamble& preamble,
+                     const Visitor& visitor) const;
   int64_t missing_slabs(const Sequence& sequence, const PreambleRef& preamble) const;
   bool is_being_computed(const RunningSequences& running, const Sequence& next) const;
 

@@ -155,7 +155,7 @@ bool Scheduler::add_entry(Step* step, Sequence* sequence) {
       sequence->text().tokens.subspan(static_cast<size_t>(first), static_cast<size_t>(n));
   StepEntry entry{sequence, TokenTree::path(tokens), step->n_rows, step->n_outputs, {}};
   for (const int32_t index : sequence->wanted_in(first, n))
-    entry.output_nodes.push_back(index - first);
+    entry.output_nodes.push_back(index - sequence->text_begin - first);
   step->n_rows += n;
   step->n_outputs += static_cast<int>(entry.output_nodes.size());
   step->entries.push_back(std::move(entry));
@@ -173,7 +173,7 @@ int Scheduler::n_rows_for(const Step& step, const Sequence& sequence) const {
   const int n = std::max(0, std::min(sequence.n_compute() - first, room));
   const auto wanted = sequence.wanted_in(first, n);
   const auto n_outputs = static_cast<size_t>(options_.max_outputs - step.n_outputs);
-  return wanted.size() <= n_outputs ? n : wanted[n_outputs] - first;
+  return wanted.size() <= n_outputs ? n : wanted[n_outputs] - sequence.text_begin - first;
 }
 
 /** Considers sequences below a priority that are not in the step. Chooses the one of the lowest

@@ -6,6 +6,7 @@
 // text, and then goes on.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <vector>
@@ -30,8 +31,11 @@ struct Sequence {
   ActiveRequest* request = nullptr;
   TreeKey key;                  // of the tree: sequences of different keys share nothing
   std::vector<int32_t> tokens;  // the prompt and the generated tokens
+  // Its own text begins here: those before are in the key, as an edited part.
+  int text_begin = 0;
   int n_prompt = 0;
-  int max_length = 0;  // the most tokens there is room for below the preamble
+  int max_length = 0;                // the most tokens there is room for
+  std::vector<ScheduledEdit> edits;  // of its context that are still to come, ascending
   Demand demand;
   int priority = kDefaultPriority;  // the highest runs first
   int64_t deadline_ms = 0;          // on the scheduler's clock; 0: none
@@ -49,17 +53,43 @@ struct Sequence {
   // The text that is computed now.
   TextView text() const {
     if (computing != nullptr) return {computing->under, computing->tokens};
-    return {key.preamble, tokens};
+    return own_text();
+  }
+  TextView own_text() const {
+    return {key.preamble, std::span(tokens).subspan(static_cast<size_t>(text_begin))};
   }
   int n_computed() const { return context ? context->n_computed() : 0; }
   int n_pending() const { return static_cast<int>(text().tokens.size()) - n_computed(); }
   /** How many first tokens must be computed before the sequence goes on or ends. */
   int n_compute() const {
-    return computing != nullptr ? static_cast<int>(computing->tokens.size()) : demand.n_compute();
+    if (computing != nullptr) return static_cast<int>(computing->tokens.size());
+    const int end =
+        edits.empty() ? demand.n_compute() : std::min(demand.n_compute(), edits.front().index);
+    return end - text_begin;
   }
-  /** The rows of [first, first + n) whose outputs are wanted. */
+  /** The rows of the text's [first, first + n) whose outputs are wanted, counted from the
+   * sequence's first token. */
   std::span<const int32_t> wanted_in(int first, int n) const {
-    return computing != nullptr ? std::span<const int32_t>() : demand.wanted_in(first, n);
+    return computing != nullptr ? std::span<const int32_t>()
+                                : demand.wanted_in(text_begin + first, n);
+  }
+
+  /** Whether the next edit comes before any more tokens. */
+  bool is_at_edit() const {
+    return !edits.empty() && computing == nullptr && context &&
+           text_begin + n_computed() == edits.front().index;
+  }
+  /** Carries out the next edit, as far as the sequence knows of it: its own text so far becomes
+   * part of the key, and it goes on below that. Nothing is computed or held here. */
+  void begin_text_after_edit() {
+    const ScheduledEdit edit = std::move(edits.front());
+    edits.erase(edits.begin());
+    PreamblePart part;
+    part.tokens.assign(tokens.begin() + text_begin, tokens.begin() + edit.index);
+    part.under = key.preamble;
+    part.edit = edit.recipe;
+    key.preamble = make_preamble({std::move(part)}, edit.index);
+    text_begin = edit.index;
   }
 
   /** Appends a token that was drawn. */

@@ -10,20 +10,26 @@ namespace cachalot {
 /** Gives a sequence the context of the text that it computes next: a part of its preamble whose
  * text is not stored, or its own. False if there is no memory. */
 bool Scheduler::open_text(Sequence* sequence) {
+  if (sequence->is_at_edit()) {
+    leave_text(sequence, false);
+    sequence->begin_text_after_edit();
+  }
   const bool is_part_done = sequence->computing != nullptr && sequence->n_pending() == 0;
   if (sequence->context && !is_part_done) return true;
   if (sequence->context) {
     const PreamblePart* done = sequence->computing;
     leave_text(sequence, false);
-    // What that part stood on is not needed any more, unless it is itself below another part.
+    // What that part stood on is not needed any more, unless it is itself below another part, or
+    // an edit takes it in.
     const auto& parts = sequence->key.preamble->parts;
     const bool is_of_key = std::any_of(parts.begin(), parts.end(),
                                        [&](const PreamblePart& part) { return &part == done; });
-    if (is_of_key) leave_preambles(sequence, sequence->key.preamble);
+    if (is_of_key && !done->edit) leave_preambles(sequence, sequence->key.preamble);
   }
   if (hold_parts(sequence, sequence->key.preamble) == KvCache::Hold::kNoMemory) return false;
   const auto& [preamble, tokens] = sequence->text();
   const bool is_own = sequence->computing == nullptr;
+  if (is_own) leave_preambles(sequence, sequence->key.preamble);
   const auto reusable =
       is_own ? static_cast<size_t>(admission_.n_reusable(*sequence)) : tokens.size();
   KvSegment* leaf = kv_.cache.open({sequence->key.name_space, preamble}, tokens.first(reusable));
@@ -42,6 +48,10 @@ KvCache::Hold Scheduler::hold_parts(Sequence* sequence, const PreambleRef& pream
   for (size_t i = 0; i < preamble->parts.size(); i++) {
     if (mine->holds(i)) continue;
     const PreamblePart& part = preamble->parts[i];
+    if (part.edit) {  // of what it stands on
+      const KvCache::Hold below = hold_parts(sequence, part.under);
+      if (below != KvCache::Hold::kHeld) return below;
+    }
     const KvCache::Hold result = kv_.preambles.hold(mine, i);
     if (result == KvCache::Hold::kHeld) continue;
     if (result == KvCache::Hold::kNoMemory) return result;

@@ -2,7 +2,7 @@
 import { ropeOf } from './rope.js';
 import type { Rope } from './rope.js';
 
-const { cos, exp, floor, max, sin, sqrt } = Math; // looking up a global costs much under jest
+const { cos, exp, floor, LN2, max, sin, sqrt } = Math; // looking up a global costs much under jest
 
 const tables = new Map<string, { cosines: Float32Array; sines: Float32Array }>();
 
@@ -46,8 +46,12 @@ export function rotate(
   return out;
 }
 
-/** A query's attention before its sum is taken: the weight of each key, together 1. */
-export function weights(q: ArrayLike<number>, keys: readonly ArrayLike<number>[]): Float64Array {
+/** A query's attention before its sum is taken: the weight of each key, together 1. `log2`: of how many keys each stands for. */
+export function weights(
+  q: ArrayLike<number>,
+  keys: readonly ArrayLike<number>[],
+  log2?: readonly number[],
+): Float64Array {
   const dim = q.length;
   const scores = new Float64Array(keys.length);
   let largest = -Infinity;
@@ -55,7 +59,7 @@ export function weights(q: ArrayLike<number>, keys: readonly ArrayLike<number>[]
     const key = keys[t]!;
     let dot = 0;
     for (let i = 0; i < dim; i++) dot += q[i]! * key[i]!;
-    scores[t] = dot / sqrt(dim);
+    scores[t] = dot / sqrt(dim) + (log2 === undefined ? 0 : log2[t]! * LN2);
     largest = max(largest, scores[t]!);
   }
   let total = 0;

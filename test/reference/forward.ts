@@ -1,6 +1,6 @@
 /** The forward pass in float64, one token after the other: what the whole engine is compared with. */
 import type { TinyModel } from '../fixtures/tiny-model.js';
-import { attend, rotate } from './attention.js';
+import { rotate, weightedSum, weights } from './attention.js';
 import { WEIGHT_TYPES, dequantize } from './dequantize.js';
 import { roundRows } from './linear.js';
 import type { RowPrecision } from './linear.js';
@@ -21,7 +21,7 @@ export function forward(
   tokens: readonly number[],
   precision: RowPrecision = 'exact',
 ): Float64Array[] {
-  return new Reader(model, precision, [], 0).read(tokens);
+  return new Reader(model, precision, noKeys(model), 0).read(tokens);
 }
 
 /** Parts of other texts before a text, as native/engine/request.h has them. */
@@ -40,22 +40,68 @@ export function forwardAfter(
 }
 
 function readerAfter(model: Model, preamble?: ReferencePreamble): Reader {
-  const kept = (preamble?.parts ?? []).flatMap(({ tokens, first, shift, under }) => {
+  const { frequencies } = ropeOf(model.rope, model.headDim);
+  const kept = noKeys(model);
+  for (const { tokens, first, shift, under } of preamble?.parts ?? []) {
     const reader = readerAfter(model, under);
-    const before = reader.kept.length;
+    const before = reader.kept[0]!.length;
     reader.read(tokens);
-    return reader.kept
-      .slice(before + first)
-      .map((token) => ({ ...token, position: token.position + shift }));
-  });
+    const moved = ({ position, key, ...rest }: KeptKey) => ({
+      position: position + shift,
+      key: rotate(key, shift, { frequencies, magnitude: 1 }, model.interleaved),
+      ...rest,
+    });
+    kept.forEach((keys, head) => {
+      for (const key of reader.kept[head]!.slice(before + first)) keys.push(moved(key));
+    });
+  }
   return new Reader(model, 'exact', kept, preamble?.position ?? 0);
 }
 
-/** The keys, not yet rotated, and values of one token: [layer][KV head]. */
-interface KeptToken {
+/** What becomes of a head's keys when so many first tokens have been read: for each, the numbers of those that are one then. */
+export interface ReferenceEdit {
+  index: number;
+  edit: (head: number, keys: readonly KeptKey[]) => number[][];
+}
+
+/** The same for a text whose context is edited on the way. Heads are counted over all layers. */
+export function forwardEdited(
+  model: Model,
+  tokens: readonly number[],
+  edits: readonly ReferenceEdit[],
+): Float64Array[] {
+  const reader = new Reader(model, 'exact', noKeys(model), 0);
+  return tokens.flatMap((token, i) => {
+    for (const { index, edit } of edits) if (index === i) reader.edit(edit);
+    return reader.read([token]);
+  });
+}
+
+/** A key of one head, rotated at its position, with its value. */
+export interface KeptKey {
   position: number;
-  keys: Float64Array[][];
-  values: Float64Array[][];
+  key: Float64Array;
+  value: Float64Array;
+  /** log2 of how many tokens it stands for. */
+  weight: number;
+}
+
+const noKeys = ({ shape: { layers, kvHeads } }: Model): KeptKey[][] =>
+  Array.from({ length: layers * kvHeads }, () => []);
+
+/** The mean of some keys, which counts for all of them where the first one stood. */
+function merged(keys: readonly KeptKey[]): KeptKey {
+  if (keys.length === 1) return keys[0]!;
+  const counts = keys.map(({ weight }) => 2 ** weight);
+  const n = counts.reduce((a, b) => a + b, 0);
+  const shares = counts.map((count) => count / n);
+  const mean = (of: readonly Float64Array[]) => weightedSum(shares, of, of[0]!.length);
+  return {
+    position: keys[0]!.position,
+    key: mean(keys.map(({ key }) => key)),
+    value: mean(keys.map(({ value }) => value)),
+    weight: Math.log2(n),
+  };
 }
 
 /** Reads one token after the other, and keeps the keys and values of all before. */
@@ -66,13 +112,21 @@ class Reader {
   constructor(
     private readonly model: Model,
     precision: RowPrecision,
-    readonly kept: KeptToken[],
+    readonly kept: KeptKey[][],
     private position: number,
   ) {
     this.weights = weightsOf(model, precision);
-    this.attentions = Array.from({ length: model.shape.layers }, (_, layer) =>
-      attentionOf(model, this.weights, layer, kept),
+    const { layers, kvHeads } = model.shape;
+    this.attentions = Array.from({ length: layers }, (_, layer) =>
+      attentionOf(model, this.weights, layer, kept.slice(layer * kvHeads, (layer + 1) * kvHeads)),
     );
+  }
+
+  edit(edit: ReferenceEdit['edit']): void {
+    this.kept.forEach((keys, head) => {
+      const left = edit(head, keys).map((numbers) => merged(numbers.map((i) => keys[i]!)));
+      keys.splice(0, keys.length, ...left);
+    });
   }
 
   read(tokens: readonly number[]): Float64Array[] {
@@ -80,12 +134,11 @@ class Reader {
     const { width } = this.model.shape;
     const output = this.model.tensors.has('output') ? 'output' : 'token_embd';
     return tokens.map((token) => {
-      const own: KeptToken = { position: this.position++, keys: [], values: [] };
-      this.kept.push(own);
+      const position = this.position++;
       let x: Float64Array = weight('token_embd').slice(token * width, (token + 1) * width);
       this.attentions.forEach((attention, layer) => {
         const block = `blk.${layer}`;
-        const attended = attention(norm(`${block}.attn_norm`, x), own);
+        const attended = attention(norm(`${block}.attn_norm`, x), position);
         x = add(x, multiply(`${block}.attn_output`, attended));
         const f = norm(`${block}.ffn_norm`, x);
         const gated = siluMul(multiply(`${block}.ffn_gate`, f), multiply(`${block}.ffn_up`, f));
@@ -121,12 +174,12 @@ function weightsOf(model: Model, precision: RowPrecision) {
   return { weight, multiply, norm, normIfAny };
 }
 
-/** One layer's attention: of token `own`, the last one of `kept`, over all that it may read. */
+/** One layer's attention: of the token at a position, which it appends, over all that it may read. */
 function attentionOf(
   model: Model,
   { multiply, normIfAny }: Weights,
   layer: number,
-  kept: KeptToken[],
+  kept: readonly KeptKey[][], // of each KV head
 ) {
   const { headDim, window, interleaved } = model;
   const { heads, kvHeads } = model.shape;
@@ -134,27 +187,32 @@ function attentionOf(
   const block = `blk.${layer}`;
   const headsOf = (x: Float64Array, n: number) =>
     Array.from({ length: n }, (_, i) => x.subarray(i * headDim, (i + 1) * headDim));
-  // Keys rotated at their positions, made when they are first read: [KV head][token].
-  const rotated: Float64Array[][] = Array.from({ length: kvHeads }, () => []);
-  return (h: Float64Array, own: KeptToken): number[] => {
+  return (h: Float64Array, position: number): number[] => {
     const [q, k, v] = ['q', 'k', 'v'].map((name) => multiply(`${block}.attn_${name}`, h));
     const normed = (kind: string, x: Float64Array) => normIfAny(`${block}.attn_${kind}_norm`, x);
-    own.keys.push(headsOf(k!, kvHeads).map((key) => normed('k', key)));
-    own.values.push(headsOf(v!, kvHeads));
-    rotated.forEach((keys, group) => {
-      for (let i = keys.length; i < kept.length; i++) {
-        const { keys: all, position } = kept[i]!;
-        keys.push(rotate(all[layer]![group]!, position, rope, interleaved));
-      }
+    const values = headsOf(v!, kvHeads);
+    headsOf(k!, kvHeads).forEach((unrotated, group) => {
+      const key = rotate(normed('k', unrotated), position, rope, interleaved);
+      kept[group]!.push({ position, key, value: values[group]!, weight: 0 });
     });
-    const isRead = kept.map(({ position }) => window === 0 || position > own.position - window);
+    const read = kept.map((keys) =>
+      keys.filter((key) => window === 0 || key.position > position - window),
+    );
     return headsOf(q!, heads).flatMap((query, i) => {
-      const group = floor(i / (heads / kvHeads));
-      const keys = rotated[group]!.filter((_, token) => isRead[token]);
-      const values = kept.flatMap((token, at) =>
-        isRead[at] ? [token.values[layer]![group]!] : [],
+      const keys = read[floor(i / (heads / kvHeads))]!;
+      const rotated = rotate(normed('q', query), position, rope, interleaved);
+      const each = weights(
+        rotated,
+        keys.map(({ key }) => key),
+        keys.map(({ weight }) => weight),
       );
-      return [...attend(rotate(normed('q', query), own.position, rope, interleaved), keys, values)];
+      return [
+        ...weightedSum(
+          each,
+          keys.map(({ value }) => value),
+          headDim,
+        ),
+      ];
     });
   };
 }

@@ -82,6 +82,18 @@ export interface NativeKvBlocks {
   write(layer: number, targets: Int32Array, k: Float32Array, v: Float32Array): void;
   /** From, to, first slot and end slot of each copy. */
   copy(copies: Int32Array): void;
+  /** Layer, head, block, slot, whether that is an edited block, edited block, slot and index of each key; log-weights. */
+  gather(moves: Int32Array, weights: Float32Array): void;
+  /** Edited block, slot, first source and number of sources of each merge; layer, head, block, slot and whether it is an edited one of each source; shares. */
+  merge(merges: Int32Array, sources: Int32Array, shares: Float32Array): void;
+  /** Attention of one query per head, not rotated, over edited blocks of each head. */
+  attendEdited(
+    layer: number,
+    blocks: number[][],
+    keys: number[],
+    window: number,
+    q: Float32Array,
+  ): Float32Array;
   /** Attention of queries that are not rotated, those of the last tokens: [rows, kvHeads, headDim]. */
   attend(
     layer: number,

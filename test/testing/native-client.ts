@@ -76,6 +76,9 @@ export class NativeClient {
     return tokens.map((_, i) => finish.values.slice(i * vocabulary, (i + 1) * vocabulary));
   }
 
+  get kvBytesPerToken(): number {
+    return this.engine.description().kvBytesPerToken;
+  }
   unpin(pin: number): void {
     this.engine.unpin(pin);
   }

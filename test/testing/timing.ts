@@ -11,6 +11,13 @@ export interface TimedContexts {
 }
 
 /** How long one call of an op takes, in microseconds; native/addon/testing/timing.cpp. */
+export interface EditShape {
+  layers: number;
+  kvHeads: number;
+  headDim: number;
+  keys: number;
+}
+
 export interface TimingBinding {
   timeLinear(
     path: string,
@@ -40,6 +47,10 @@ export interface TimingBinding {
     threads: number,
     shape: { layers: number; kvHeads: number; headDim: number; copies: number },
   ): number;
+  /** Every second of twice so many keys of each head. */
+  timeKvGather(path: string, threads: number, shape: EditShape): number;
+  /** The means of so many pairs of keys of each head. */
+  timeKvMerge(path: string, threads: number, shape: EditShape): number;
   timeAttentionMerge(
     path: string,
     threads: number,

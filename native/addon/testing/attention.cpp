@@ -122,7 +122,7 @@ class Contexts {
   void add_head(const ContextPart& plain, uint32_t first, int head, const Napi::Array& keys) {
     const uint32_t n = keys.Length(), entry = first + 1 + 2 * static_cast<uint32_t>(head);
     slabs_[first] = std::max(slabs_[first], n);
-    slabs_[entry] = static_cast<uint32_t>(slabs_.size());
+    slabs_[entry] = static_cast<uint32_t>(slabs_.size()) - entry;
     slabs_[entry + 1] = n;
     std::vector<KvMove> moves;
     std::vector<KvMerge> merges;

@@ -17,7 +17,9 @@ class KvBlocks final : public Napi::ObjectWrap<KvBlocks> {
     return DefineClass(
         env, "KvBlocks",
         {InstanceMethod<&KvBlocks::write>("write"), InstanceMethod<&KvBlocks::copy>("copy"),
-         InstanceMethod<&KvBlocks::attend>("attend")});
+         InstanceMethod<&KvBlocks::gather>("gather"), InstanceMethod<&KvBlocks::merge>("merge"),
+         InstanceMethod<&KvBlocks::attend>("attend"),
+         InstanceMethod<&KvBlocks::attend_edited>("attendEdited")});
   }
 
   // new KvBlocks(path, threads, { format, layers, kvHeads, headDim, blocks, cosines, sines,
@@ -35,6 +37,11 @@ class KvBlocks final : public Napi::ObjectWrap<KvBlocks> {
     memory_ = backend_->allocate(bytes);
     memory_->fill(0, bytes, 0xff);
     store_.base = memory_->data();
+    edited_ = store_;
+    edited_.layout = kv_layout(format, format, store_.layout.head_dim, KvBlockKind::kEdited);
+    edited_memory_ = backend_->allocate(kEditedBlocks * kv_block_bytes(edited_.layout));
+    edited_memory_->fill(0, edited_memory_->size(), 0xff);
+    edited_.base = edited_memory_->data();
     const auto cosines = floats_of(shape.Get("cosines"));
     cosines_ = floats(cosines);
     sines_ = floats(floats_of(shape.Get("sines")));
@@ -68,6 +75,44 @@ class KvBlocks final : public Napi::ObjectWrap<KvBlocks> {
     return info.Env().Undefined();
   }
 
+  // gather([layer, head, block, slot, edited?, edited block, slot, index] of each move, weights)
+  Napi::Value gather(const Napi::CallbackInfo& info) {
+    const auto given = integers_of(info[0]);
+    const auto weights = floats_of(info[1]);
+    std::vector<KvMove> moves;
+    for (size_t i = 0; i < weights.size(); i++) {
+      const int32_t* move = given.data() + 8 * i;
+      moves.push_back({place_of(move), edited_address(move[5]), move[6], move[7], weights[i]});
+    }
+    backend_->kv_gather({store_, edited_, moves});
+    return info.Env().Undefined();
+  }
+
+  // merge([edited block, slot, first source, sources] of each merge, [layer, head, block, slot,
+  // edited?] of each source, shares)
+  Napi::Value merge(const Napi::CallbackInfo& info) {
+    const auto given = integers_of(info[0]), from = integers_of(info[1]);
+    const auto shares = floats_of(info[2]);
+    std::vector<KvMerge> merges;
+    for (size_t i = 0; i + 3 < given.size(); i += 4)
+      merges.push_back({edited_address(given[i]), given[i + 1], given[i + 2], given[i + 3]});
+    std::vector<KvMergeSource> sources;
+    for (size_t i = 0; i < shares.size(); i++)
+      sources.push_back({place_of(from.data() + 5 * i), shares[i]});
+    backend_->kv_merge({store_, edited_, merges, sources});
+    return info.Env().Undefined();
+  }
+
+  /** Of [layer, head, block, slot, edited?]. */
+  KvPlace place_of(const int32_t* given) const {
+    if (given[4] != 0) return {edited_address(given[2]), given[3], 1};
+    const auto in_slab = static_cast<uint32_t>(given[0] * store_.n_kv_heads + given[1]);
+    return {address(given[2]) + in_slab * store_.layout.block_units, given[3], 0};
+  }
+  uint32_t edited_address(int block) const {
+    return static_cast<uint32_t>(block) * edited_.layout.block_units;
+  }
+
   // attend(layer, blocks, tokens, window, q): out. q is [rows, H, D], of the last tokens, and is
   // read as it is: positions are the keys' alone.
   Napi::Value attend(const Napi::CallbackInfo& info) {
@@ -79,26 +124,57 @@ class KvBlocks final : public Napi::ObjectWrap<KvBlocks> {
     const int n_rows = static_cast<int>(q->size()) / (n_heads * head_dim);
     std::vector<PlanRow> rows;
     for (int i = 0; i < n_rows; i++) rows.push_back({i, n_tokens - n_rows + i});
-    const ContextPart part{{store_, 0}, 0, n_tokens, 0, 0};
+    return read(info.Env(), integer_of(info[0]), {{store_, 0}, 0, n_tokens, 0, 0}, blocks, rows,
+                integer_of(info[3]), *q);
+  }
+
+  // attendEdited(layer, [edited blocks of each head], keys of each head, window, q): out. q is [1,
+  // H, D], of a token after all.
+  Napi::Value attend_edited(const Napi::CallbackInfo& info) {
+    const auto heads = info[1].As<Napi::Array>();
+    const auto n_keys = integers_of(info[2]);
+    std::vector<uint32_t> entries(n_edited_entries(edited_));
+    const int layer = integer_of(info[0]);
+    for (uint32_t head = 0; head < heads.Length(); head++) {
+      const auto keys = static_cast<uint32_t>(n_keys[head]);
+      const size_t entry = 1 + 2 * (static_cast<size_t>(layer * edited_.n_kv_heads) + head);
+      entries[0] = std::max(entries[0], keys);
+      entries[entry] = static_cast<uint32_t>(entries.size() - entry);
+      entries[entry + 1] = keys;
+      for (const int32_t block : integers_of(heads.Get(head)))
+        entries.push_back(edited_address(block));
+    }
+    constexpr int kAfterAll = 500;
+    const PlanRow row{0, kAfterAll};
+    return read(info.Env(), layer, {{edited_, 0}, 0, kAfterAll, 0, 0}, entries, std::span(&row, 1),
+                integer_of(info[3]), *floats(floats_of(info[4])));
+  }
+
+  /** Attention of queries that are read as they are over one part. */
+  Napi::Value read(Napi::Env env, int layer, const ContextPart& part,
+                   std::span<const uint32_t> entries, std::span<const PlanRow> rows, int window,
+                   const DeviceFloats& q) {
+    const int n_heads = store_.n_kv_heads, head_dim = store_.layout.head_dim;
     const PlanSequence sequence{std::span(&part, 1), rows};
-    const AttentionPlan plan = plan_attention(std::span(&sequence, 1), {blocks},
+    const AttentionPlan plan = plan_attention(std::span(&sequence, 1), {entries},
                                               {{1, n_heads, backend_->parallelism()},
-                                               integer_of(info[3]),
+                                               window,
                                                store_,
                                                Grouping::kNever,
-                                               nullptr});
+                                               nullptr,
+                                               edited_});
     const DeviceFloats partials(*backend_,
                                 static_cast<size_t>(plan.n_partials * n_heads * (head_dim + 2)));
-    const DeviceFloats out(*backend_, q->size());
+    const DeviceFloats out(*backend_, q.size());
     const RopeTable none{ones_->data(), zeros_->data(), head_dim, interleaved_};
     const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
-    const SlabRange all{0, static_cast<uint32_t>(blocks.size())};
+    const SlabRange all{0, static_cast<uint32_t>(entries.size())};
     backend_->begin_step(
-        {.slabs = blocks, .new_slabs = std::span(&all, 1), .plans = std::span(&plan, 1)});
-    backend_->attention({none, integer_of(info[0]), n_heads, n_heads, head_dim, store_.layout.k,
-                         scale, q->data(), 0, partials.data()});
+        {.slabs = entries, .new_slabs = std::span(&all, 1), .plans = std::span(&plan, 1)});
+    backend_->attention({none, layer, n_heads, n_heads, head_dim, store_.layout.k, scale, q.data(),
+                         0, partials.data()});
     backend_->attention_merge({0, partials.data(), n_heads, head_dim, out.data()});
-    return floats_to(info.Env(), out.read());
+    return floats_to(env, out.read());
   }
 
   /** Address units of the blocks of all layers and heads for 32 tokens. */
@@ -114,8 +190,10 @@ class KvBlocks final : public Napi::ObjectWrap<KvBlocks> {
   }
 
   std::unique_ptr<Backend> backend_;
-  KvStore store_{};
-  std::unique_ptr<Buffer> memory_;
+  static constexpr size_t kEditedBlocks = 16;
+
+  KvStore store_{}, edited_{};
+  std::unique_ptr<Buffer> memory_, edited_memory_;
   std::unique_ptr<DeviceFloats> cosines_, sines_, ones_, zeros_;
   bool interleaved_ = false;
 };

@@ -62,6 +62,7 @@ void export_timing(Napi::Env env, Napi::Object exports) {
   export_timed_matrices(env, exports);
   export_timed_rows(env, exports);
   export_timed_contexts(env, exports);
+  export_timed_edits(env, exports);
 }
 
 }  // namespace cachalot::addon

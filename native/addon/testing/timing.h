@@ -21,5 +21,6 @@ std::vector<float> waves(size_t n);
 void export_timed_matrices(Napi::Env env, Napi::Object exports);
 void export_timed_rows(Napi::Env env, Napi::Object exports);
 void export_timed_contexts(Napi::Env env, Napi::Object exports);
+void export_timed_edits(Napi::Env env, Napi::Object exports);
 
 }  // namespace cachalot::addon

@@ -1,0 +1,49 @@
+#include "base/error.h"
+#include "engine/validate.h"
+
+namespace cachalot {
+
+namespace {
+
+constexpr size_t kMaxEdits = 64;  // of one request
+
+void expect(bool holds, const std::string& expected) {
+  if (!holds) throw Error(ErrorCode::kInvalidArgument, "expected " + expected);
+}
+
+/** An edited block must fit into a slab. */
+void check_pool(const KvPool& pool) {
+  for (const KvStore& store : pool.edited_stores()) {
+    if (kv_block_bytes(store.layout) > pool.slab_bytes())
+      throw Error(ErrorCode::kUnsupportedArchitecture,
+                  "a context of a model with one layer and one KV head cannot be edited");
+  }
+}
+
+}  // namespace
+
+void validate_edits(const Request& request, const PolicyMaker& policies, const KvPool& pool,
+                    int context_length) {
+  const auto& edits = request.edits;
+  if (edits.empty()) return;
+  expect(edits.size() <= kMaxEdits, "at most " + std::to_string(kMaxEdits) + " edits of a context");
+  expect(request.preamble.parts.empty() && request.preamble.position == 0,
+         "edits of a context that has no preamble");
+  expect(request.kind != RequestKind::kScore, "no edits where a prompt is scored");
+  check_pool(pool);
+  int before = 0;
+  for (const auto& [index, recipe] : edits) {
+    expect(index > before && index < context_length,
+           "edits at ascending indices, from 1 to the context's length");
+    before = index;
+    if (policies) policies(recipe);
+    else expect(false, "no edits: this engine has no policies");
+  }
+  const auto n = static_cast<int>(request.tokens.size());
+  if (request.kind != RequestKind::kLogits) return;
+  for (const auto& [index, recipe] : edits)
+    expect(index > n || request.rows.front() >= index,
+           "logits of tokens after the last edit of the prompt");
+}
+
+}  // namespace cachalot
