@@ -42,7 +42,7 @@ void validate_edits(const Request& request, const PolicyMaker& policies, const K
   const auto n = static_cast<int>(request.tokens.size());
   if (request.kind != RequestKind::kLogits) return;
   for (const auto& [index, recipe] : edits)
-    expect(index > n || request.rows.front() >= index,
+    expect(index >= n || request.rows.front() >= index,
            "logits of tokens after the last edit of the prompt");
 }
 

@@ -13,27 +13,28 @@ namespace {
 
 constexpr auto kPatience = std::chrono::seconds(60);
 
-Oracle oracle_below(const RequestPreamble& preamble);
+Oracle oracle_below(const RequestPreamble& preamble, std::span<const ScheduledEdit> edits);
 
-/** The keys of tokens [first, tokens.size()) of a part's text, where the part puts them. */
-std::vector<OracleKey> keys_of(const RequestPart& part) {
-  Oracle oracle = oracle_below(part.under);
-  const size_t n_before = oracle.keys().size();
+/** Appends the keys of tokens [first, tokens.size()) of a part's text, where the part puts them. */
+void append_keys(const RequestPart& part, OracleKeys* keys) {
+  Oracle oracle = oracle_below(part.under, {});
+  const size_t n_before = oracle.keys()[0].size();
   for (const int32_t token : part.tokens) oracle.push(token);
-  const auto own = oracle.keys().subspan(n_before + static_cast<size_t>(part.first));
-  std::vector<OracleKey> keys(own.begin(), own.end());
-  for (OracleKey& key : keys) key.position += part.shift;
-  return keys;
+  for (size_t head = 0; head < kOracleHeads; head++) {
+    const auto own =
+        std::span(oracle.keys()[head]).subspan(n_before + static_cast<size_t>(part.first));
+    for (OracleKey key : own) {
+      key.position += part.shift;
+      (*keys)[head].push_back(key);
+    }
+  }
 }
 
-/** The oracle of a text that begins below a preamble. */
-Oracle oracle_below(const RequestPreamble& preamble) {
-  std::vector<OracleKey> keys;
-  for (const RequestPart& part : preamble.parts) {
-    const auto own = keys_of(part);
-    keys.insert(keys.end(), own.begin(), own.end());
-  }
-  return {std::move(keys), preamble.position};
+/** The oracle of a text that begins below a preamble, and whose context is edited. */
+Oracle oracle_below(const RequestPreamble& preamble, std::span<const ScheduledEdit> edits) {
+  OracleKeys keys;
+  for (const RequestPart& part : preamble.parts) append_keys(part, &keys);
+  return {std::move(keys), preamble.position, edits};
 }
 
 bool holds_poison(const RequestPreamble& preamble, std::span<const int32_t> tokens) {
@@ -43,7 +44,7 @@ bool holds_poison(const RequestPreamble& preamble, std::span<const int32_t> toke
 }
 
 void check_generated(const Answer& answer) {
-  Oracle oracle = oracle_below(answer.request.preamble);
+  Oracle oracle = oracle_below(answer.request.preamble, answer.request.edits);
   for (const int32_t token : answer.request.tokens) oracle.push(token);
   for (const int32_t token : answer.tokens) {
     CHECK(token == oracle.next(), "every token is the oracle's");
@@ -57,7 +58,7 @@ void check_generated(const Answer& answer) {
 
 void check_values(const Answer& answer) {
   const bool scores = answer.request.kind == RequestKind::kScore;
-  Oracle oracle = oracle_below(answer.request.preamble);
+  Oracle oracle = oracle_below(answer.request.preamble, answer.request.edits);
   size_t n = 0;
   for (size_t i = 0; i < answer.request.tokens.size(); i++) {
     oracle.push(answer.request.tokens[i]);
@@ -77,7 +78,8 @@ void check_values(const Answer& answer) {
 }  // namespace
 
 Client::Client(const EngineOptions& options, Fault fault)
-    : engine_(assemble_engine(scripted_model(options.context_length),
+    : fault_(fault),
+      engine_(assemble_engine(scripted_model(options.context_length),
                               std::make_unique<ScriptedBackend>(fault), options,
                               [this](StepEvents events) { receive(std::move(events)); })) {}
 
@@ -89,6 +91,7 @@ uint64_t Client::submit(Request request) {
     const MayFail no(false);
     answers_[id].request = request;
   }
+  for (ScheduledEdit& edit : request.edits) edit.index += fault_ == Fault::kWrongEdit ? 1 : 0;
   try {
     engine_->submit(std::move(request));
   } catch (...) {
@@ -152,7 +155,7 @@ void check_answer(const Answer& answer) {
 }
 
 Text transcript(const Answer& answer) {
-  Text text{answer.request.tokens, answer.request.preamble};
+  Text text{answer.request.tokens, answer.request.preamble, answer.request.edits};
   text.tokens.insert(text.tokens.end(), answer.tokens.begin(), answer.tokens.end());
   return text;
 }

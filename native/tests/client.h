@@ -35,6 +35,7 @@ class Client {
  private:
   void receive(StepEvents events);
 
+  const Fault fault_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::map<uint64_t, Answer> answers_;
@@ -49,6 +50,7 @@ void check_answer(const Answer& answer);
 struct Text {
   std::vector<int32_t> tokens;
   RequestPreamble preamble;
+  std::vector<ScheduledEdit> edits{};
 };
 
 /** The prompt and the answer. */

@@ -59,10 +59,11 @@ std::string counting_oracle(const Settings& settings) {
     n_engines++;
     client.engine().clear_cache();
   }
-  CHECK(checked.with_preamble > 0, "something was checked");
+  CHECK(checked.with_preamble > 0 && checked.with_edits > 0, "something was checked");
   return std::to_string(checked.tokens) + " tokens of " + std::to_string(checked.requests) +
-         " requests, " + std::to_string(checked.with_preamble) + " with a preamble, on " +
-         std::to_string(n_engines) + " engines";
+         " requests, " + std::to_string(checked.with_preamble) + " with a preamble, " +
+         std::to_string(checked.with_edits) + " edited, on " + std::to_string(n_engines) +
+         " engines";
 }
 
 /** Eight users of one engine at once, each with texts, forks and aborts of its own, while others
@@ -136,10 +137,11 @@ std::string memory_returns(const Settings& settings) {
 /** Each planted fault shows, as a wrong token or a broken rule, in traffic that is right without.
  */
 std::string planted_faults_are_found(const Settings& settings) {
-  constexpr std::pair<Fault, const char*> kFaults[] = {{Fault::kOneKeyTooMany, "one key too many"},
-                                                       {Fault::kWrongShift, "a wrong shift"},
-                                                       {Fault::kStaleTail, "a stale tail"},
-                                                       {Fault::kOtherOrder, "another order"}};
+  constexpr std::pair<Fault, const char*> kFaults[] = {
+      {Fault::kOneKeyTooMany, "one key too many"}, {Fault::kWrongShift, "a wrong shift"},
+      {Fault::kStaleTail, "a stale tail"},         {Fault::kOtherOrder, "another order"},
+      {Fault::kOtherHead, "another head's count"}, {Fault::kLostWeight, "a weight lost"},
+      {Fault::kWrongEdit, "an edit too late"}};
   for (const auto& [fault, name] : kFaults) {
     bool is_found = false;
     for (uint64_t seed = settings.seed; seed < settings.seed + 20 && !is_found; seed++) {

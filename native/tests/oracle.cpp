@@ -1,6 +1,9 @@
 #include "tests/oracle.h"
 
 #include <bit>
+#include <cmath>
+
+#include "kv/policies/seeded.h"
 
 namespace cachalot::tests {
 
@@ -29,18 +32,60 @@ int32_t Oracle::token_of(uint32_t hash) {
   return token == kPoisonedToken ? 0 : token;
 }
 
+uint32_t both_heads(uint32_t first, uint32_t second) {
+  return first == second ? first : mix(first + mix(second));
+}
+
+/** The hash of a head's keys, as a row at a position reads them. */
+uint32_t Oracle::read(int head, int position) const {
+  Hash hash;
+  for (const OracleKey& key : keys_[static_cast<size_t>(head)]) {
+    const int distance = position - key.position;
+    const bool has_window = head == kOracleHeads - 1;
+    if (!has_window || distance < kWindow) hash.add(weighted(key.value, key.weight), distance);
+  }
+  return hash.value;
+}
+
 void Oracle::push(int32_t token) {
-  OracleKey& own = keys_.emplace_back();
-  own.position = position_++;
+  while (!edits_.empty() && edits_.front().index == position_) {
+    edit(edits_.front().recipe);
+    edits_ = edits_.subspan(1);
+  }
+  const int position = position_++;
   hash_ = static_cast<uint32_t>(token);
-  for (int layer = 0; layer < kLayers; layer++) {
-    own.values[layer] = hash_;
-    Hash hash;
-    for (const OracleKey& key : keys_) {
-      const int distance = own.position - key.position;
-      if (layer == 0 || distance < kWindow) hash.add(key.values[layer], distance);
+  for (const int head : {0, 1}) keys_[static_cast<size_t>(head)].push_back({hash_, position});
+  hash_ = both_heads(read(0, position), read(1, position));
+  keys_[2].push_back({hash_, position});
+  hash_ = read(2, position);
+}
+
+void Oracle::edit(const EditRecipe& recipe) {
+  std::vector<std::vector<KeyNote>> notes(kOracleHeads);
+  for (size_t head = 0; head < kOracleHeads; head++) {
+    for (const OracleKey& key : keys_[head]) notes[head].push_back({key.position, key.weight});
+  }
+  const KvEdit edit = SeededPolicy(recipe).edit({kOracleHeads, notes, 0, 0});
+  for (size_t head = 0; head < kOracleHeads; head++) {
+    const auto& [keep, merged] = edit.heads[head];
+    std::vector<OracleKey> left;
+    for (size_t i = 0; i < keep.size(); i++) {
+      OracleKey key = keys_[head][static_cast<size_t>(keep[i])];
+      Hash hash;
+      hash.add(key.value, 0);
+      double n_tokens = std::exp2(double{key.weight});
+      bool is_merged = false;
+      for (const MergedKey& one : merged) {
+        if (one.into != static_cast<int32_t>(i)) continue;
+        const OracleKey& other = keys_[head][static_cast<size_t>(one.from)];
+        hash.add(other.value, 0);
+        n_tokens += std::exp2(double{other.weight});
+        is_merged = true;
+      }
+      if (is_merged) key = {hash.value, key.position, static_cast<float>(std::log2(n_tokens))};
+      left.push_back(key);
     }
-    hash_ = hash.value;
+    keys_[head] = std::move(left);
   }
 }
 

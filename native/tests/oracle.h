@@ -2,9 +2,12 @@
 // shared, cut or moved.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
+
+#include "kv/edit.h"
 
 namespace cachalot::tests {
 
@@ -31,32 +34,45 @@ struct Hash {
 /** The number of a key whose log-weight is not 0. */
 uint32_t weighted(uint32_t key, float weight);
 
-/** A key as the oracle knows it: the number that it stands for in each layer, and where it stands.
- */
+/** A key as the oracle knows it: the number that it stands for, where it stands, and log2 of how
+ * many it stands for. */
 struct OracleKey {
-  uint32_t values[kLayers];
+  uint32_t value;
   int position;
+  float weight = 0;
 };
+
+/** The keys of each KV head: two of layer 0, one of layer 1. */
+constexpr int kOracleHeads = 3;
+using OracleKeys = std::array<std::vector<OracleKey>, kOracleHeads>;
+
+/** What a row makes of the hashes of a layer's two query heads. */
+uint32_t both_heads(uint32_t first, uint32_t second);
 
 /** Computes the right next tokens of a text from its hash, one token after the other. */
 class Oracle {
  public:
   Oracle() = default;
-  /** A text after other keys, in their order; its first token stands at `position`. */
-  Oracle(std::vector<OracleKey> before, int position)
-      : keys_(std::move(before)), position_(position) {}
+  /** A text after other keys, in their order; its first token stands at `position`. `edits`: of its
+   * context. */
+  Oracle(OracleKeys before, int position, std::span<const ScheduledEdit> edits = {})
+      : keys_(std::move(before)), position_(position), edits_(edits) {}
 
   void push(int32_t token);
   int32_t next() const { return token_of(hash()); }
   /** The number that stands for the last row's logits. */
   uint32_t hash() const { return hash_; }
-  std::span<const OracleKey> keys() const { return keys_; }
+  const OracleKeys& keys() const { return keys_; }
 
   static int32_t token_of(uint32_t hash);
 
  private:
-  std::vector<OracleKey> keys_;
+  void edit(const EditRecipe& recipe);
+  uint32_t read(int head, int position) const;
+
+  OracleKeys keys_;
   int position_ = 0;  // of the next token
+  std::span<const ScheduledEdit> edits_;
   uint32_t hash_ = 0;
 };
 

@@ -201,7 +201,7 @@ void ScriptedBackend::kv_gather(const KvGatherParams& params) {
         reinterpret_cast<const Key*>(kv_block(store, move.from.block))[move.from.slot];
     auto* notes = reinterpret_cast<KeyNotes*>(to + kv_notes_offset(layout));
     notes->index[move.slot] = move.index;
-    notes->weight[move.slot] = move.weight;
+    notes->weight[move.slot] = fault_ == Fault::kLostWeight ? 0 : move.weight;
   }
 }
 
@@ -248,7 +248,9 @@ void ScriptedBackend::for_each_key(const AttentionParams& params, const ContextP
                                    const WorkItem& item, int head, const Visitor& visitor) const {
   const uint32_t* list = step_.slabs.data();
   const bool edited = is_edited(part.table);
-  const HeadKeys keys = edited ? head_keys(part.table, list, params.layer, head) : HeadKeys{};
+  HeadKeys keys = edited ? head_keys(part.table, list, params.layer, head) : HeadKeys{};
+  if (fault_ == Fault::kOtherHead && edited && head > 0)
+    keys.n_keys = std::min(keys.n_keys, head_keys(part.table, list, params.layer, head - 1).n_keys);
   const int n_tiles = edited ? (keys.n_keys + kTileTokens - 1) / kTileTokens : item.end_tile;
   for (int tile = item.first_tile; tile < std::min(item.end_tile, n_tiles); tile++) {
     const uint8_t* block = edited ? kv_block(part.table.store, keys.blocks[tile])
@@ -300,6 +302,7 @@ void ScriptedBackend::attend(const AttentionParams& params, const AttentionPlan&
 void ScriptedBackend::attention_merge(const AttentionMergeParams& params) {
   const AttentionPlan& plan = step_.plans[static_cast<size_t>(params.plan)];
   for (int row = 0; row < plan.n_rows(); row++) {
+    uint32_t hashes[kHeads];
     for (int head = 0; head < params.n_heads; head++) {
       Hash hash;
       uint32_t n_read = 0;
@@ -312,11 +315,11 @@ void ScriptedBackend::attention_merge(const AttentionMergeParams& params) {
         n_read += in[2];
       }
       CHECK(n_read > 0, "a row reads its own key");
-      float* out = params.out + (int64_t{row} * params.n_heads + head) * kHeadDim;
-      numbers(out)[0] = hash.value;
-      CHECK(hash.value == numbers(params.out)[int64_t{row} * params.n_heads * kHeadDim],
-            "all heads read the same text");
+      hashes[head] = hash.value;
     }
+    // The row's result is read where its first head's is.
+    numbers(params.out)[int64_t{row} * params.n_heads * kHeadDim] =
+        both_heads(hashes[0], hashes[1]);
   }
 }
 

@@ -28,6 +28,9 @@ enum class Fault {
   kWrongShift,     // a query is rotated by a position that is off by one
   kStaleTail,      // a copy leaves what stood in the rest of the slab
   kOtherOrder,     // the first two span groups of a row change places
+  kOtherHead,      // a head of an edited part reads as many keys as the one before
+  kLostWeight,     // an edited part forgets for how many tokens its keys stand
+  kWrongEdit,      // a context is edited one token too late
 };
 
 class ScriptedBackend final : public Backend {

@@ -1,6 +1,7 @@
 #include "tests/traffic.h"
 
 #include <algorithm>
+#include <array>
 
 #include "engine/validate.h"
 #include "schedule/order_prompts.h"
@@ -37,6 +38,7 @@ Text Traffic::text() {
     text = transcripts_[static_cast<size_t>(below(static_cast<int>(transcripts_.size())))];
     if (chance(60))
       text.tokens.resize(static_cast<size_t>(1 + below(static_cast<int>(text.tokens.size()))));
+    if (chance(30)) text.edits.clear();
   } else if (!transcripts_.empty() && chance(50)) {
     text.preamble = preamble();
   }
@@ -60,7 +62,7 @@ RequestPreamble Traffic::preamble() {
   for (int i = 1 + below(5); i > 0; i--) {
     const Text& text =
         transcripts_[static_cast<size_t>(below(static_cast<int>(transcripts_.size())))];
-    if (depth_of(text.preamble) > 2) continue;
+    if (depth_of(text.preamble) > 2 || !text.edits.empty()) continue;
     RequestPart part{text.tokens, 0, 0, text.preamble};
     part.tokens.resize(std::min<size_t>(part.tokens.size(), static_cast<size_t>(1 + below(100))));
     const auto n = static_cast<int>(part.tokens.size());
@@ -80,24 +82,47 @@ RequestPreamble Traffic::preamble() {
   return preamble;
 }
 
+/** One to three edits of a context of up to n tokens, by few seeds: some are alike. */
+std::vector<ScheduledEdit> Traffic::edits(int n) {
+  constexpr std::array<int64_t, 4> kKeep{0, 300, 600, 1000};
+  std::vector<ScheduledEdit> edits;
+  int index = 0;
+  for (int i = 1 + below(3); i > 0; i--) {
+    index += 1 + below(std::max(1, n / 2));
+    if (index >= shape_.context_length) break;
+    const int64_t keep = kKeep[static_cast<size_t>(below(4))];
+    const int64_t merge = chance(50) ? (1000 - keep) / 2 : 0;
+    edits.push_back({index, {"seeded", {below(2), keep, merge}}});
+  }
+  return edits;
+}
+
 Request Traffic::request() {
   Request request;
   Text text = this->text();
   request.tokens = std::move(text.tokens);
   request.preamble = std::move(text.preamble);
+  request.edits = std::move(text.edits);
   request.max_tokens = 1 + below(60);
+  const bool has_preamble = !request.preamble.parts.empty() || request.preamble.position != 0;
+  if (!has_preamble && request.edits.empty() && chance(25))
+    request.edits = edits(static_cast<int>(request.tokens.size()) + request.max_tokens);
   if (chance(10)) request.name_space = "other";
   if (chance(20)) request.priority = below(101);
   if (chance(5)) request.deadline_ms = 1 + below(20);
   const int n = static_cast<int>(request.tokens.size());
   switch (below(12)) {
     case 0:
-      if (n >= 2) request.kind = RequestKind::kScore;
+      if (n >= 2 && request.edits.empty()) request.kind = RequestKind::kScore;
       break;
-    case 1:
+    case 1: {
       request.kind = RequestKind::kLogits;
-      for (int row = below(n); row < n; row += 1 + below(20)) request.rows.push_back(row);
+      int first = 0;  // rows before an edit cannot be had
+      for (const ScheduledEdit& edit : request.edits) first = edit.index < n ? edit.index : first;
+      for (int row = first + below(n - first); row < n; row += 1 + below(20))
+        request.rows.push_back(row);
       break;
+    }
     case 2:
       request.kind = RequestKind::kPrefill;
       if (chance(70)) request.pin = next_pin_++;
@@ -164,7 +189,7 @@ void Traffic::settle(size_t open) {
   check_answer(answer);
   if (answer.finish.reason != FinishReason::kError) {
     const bool has_preamble = !answer.request.preamble.parts.empty();
-    checked_ += {1, has_preamble ? 1 : 0,
+    checked_ += {1, has_preamble ? 1 : 0, answer.request.edits.empty() ? 0 : 1,
                  static_cast<int64_t>(answer.request.tokens.size() + answer.tokens.size())};
   }
   if (answer.request.pin != 0 && answer.finish.reason == FinishReason::kDone)
@@ -178,6 +203,7 @@ void Traffic::settle(size_t open) {
 Traffic::Checked& Traffic::Checked::operator+=(const Checked& more) {
   requests += more.requests;
   with_preamble += more.with_preamble;
+  with_edits += more.with_edits;
   tokens += more.tokens;
   return *this;
 }

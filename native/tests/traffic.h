@@ -27,7 +27,7 @@ class Traffic {
   void finish();
   /** The answers that were right. */
   struct Checked {
-    int requests = 0, with_preamble = 0;
+    int requests = 0, with_preamble = 0, with_edits = 0;
     int64_t tokens = 0;  // of prompts and answers
     Checked& operator+=(const Checked& more);
   };
@@ -39,6 +39,7 @@ class Traffic {
   Text text();
   std::vector<int32_t> new_tokens(int n);
   RequestPreamble preamble();
+  std::vector<ScheduledEdit> edits(int n);
   Request request();
   void submit_batch();
   void settle(size_t open);
