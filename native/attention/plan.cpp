@@ -1,7 +1,8 @@
 #include "attention/plan.h"
 
 #include <algorithm>
-#include <numeric>
+
+#include "attention/merges.h"
 
 namespace cachalot {
 
@@ -25,7 +26,7 @@ class Planner {
     add_parts();
     add_readers(0, static_cast<int>(tree_.readers.size()), tree_.tops, 0);
     order_pieces();
-    add_merges();
+    add_merges(sequences_, {partials_, first_part_, first_row_, unfinished_.size()}, &plan_);
     return std::move(plan_);
   }
 
@@ -34,12 +35,6 @@ class Planner {
   struct Unfinished {
     int32_t partial = -1;  // that the span goes on from; -1: none
     int32_t phase = 0;     // the first phase after the one that wrote it
-  };
-  /** A partial of a row of a part. They are written in the order of the part's keys. */
-  struct Partial {
-    int32_t of;  // which row of which part: index in unfinished_
-    int32_t partial;
-    int32_t span_group;  // counted from the part's first
   };
   /** A row of the step, as it reads one part. */
   struct RowOfPart {
@@ -66,7 +61,6 @@ class Planner {
         first_row_.push_back(n);
         n += static_cast<int32_t>(sequence.rows.size());
       }
-      n_rows_ += sequence.rows.size();
     }
     unfinished_.resize(static_cast<size_t>(n));
     partials_.reserve(static_cast<size_t>(n));
@@ -233,85 +227,16 @@ class Planner {
     }
   }
 
-  /** The partials of each row, by part and span group: the groups of all parts are one list. */
-  void add_merges() {
-    const auto [begin, sorted] = sort_partials();
-    std::vector<std::pair<int32_t, int32_t>> places(n_rows_);  // (sequence, its row) of each row
-    for (size_t i = 0; i < sequences_.size(); i++) {
-      for (size_t j = 0; j < sequences_[i].rows.size(); j++)
-        places[static_cast<size_t>(sequences_[i].rows[j].row)] = {static_cast<int32_t>(i),
-                                                                  static_cast<int32_t>(j)};
-    }
-    plan_.merge_begin.reserve(n_rows_ + 1);
-    plan_.merge_begin.push_back(0);
-    plan_.merge_entries.reserve(sorted.size());
-    const std::vector<int32_t> blends = number_blends();
-    for (const auto& [sequence, row] : places) {
-      int group = -1;
-      const auto first = static_cast<size_t>(first_part_[static_cast<size_t>(sequence)]);
-      const size_t n_parts = sequences_[static_cast<size_t>(sequence)].parts.size();
-      for (size_t part = first; part < first + n_parts; part++) {
-        const int32_t blend = blends.empty() ? -1 : blends[part];
-        const auto of = static_cast<size_t>(first_row_[part] + row);
-        int32_t before = -1;
-        for (int32_t i = begin[of]; i < begin[of + 1]; i++) {
-          const MergeEntry& entry = sorted[static_cast<size_t>(i)];
-          if (entry.span_group != before) group++;
-          before = entry.span_group;
-          plan_.merge_entries.push_back({entry.partial, group, blend});
-        }
-      }
-      plan_.merge_begin.push_back(static_cast<int32_t>(plan_.merge_entries.size()));
-    }
-  }
-
-  /** The partials of row `of` of a part are entries [begin[of], begin[of + 1]) afterwards, in their
-   * order (a counting sort). */
-  std::pair<std::vector<int32_t>, std::vector<MergeEntry>> sort_partials() const {
-    std::vector<int32_t> begin(unfinished_.size() + 1);
-    for (const Partial& partial : partials_) begin[static_cast<size_t>(partial.of)]++;
-    std::exclusive_scan(begin.begin(), begin.end(), begin.begin(), 0);
-    std::vector<int32_t> next(begin);
-    std::vector<MergeEntry> sorted(partials_.size());
-    for (const auto& [of, partial, span_group] : partials_)
-      sorted[static_cast<size_t>(next[static_cast<size_t>(of)]++)] = {partial, span_group, -1};
-    return {std::move(begin), std::move(sorted)};
-  }
-
-  /** Which of the plan's blends each part is in; -1: none. Empty if there are no blends. */
-  std::vector<int32_t> number_blends() {
-    std::vector<int32_t> blends;
-    for (size_t i = 0; i < sequences_.size(); i++) {
-      const auto& parts = sequences_[i].parts;
-      int32_t number = -1;
-      for (size_t j = 0; j < parts.size(); j++) {
-        const bool goes_on = j > 0 && parts[j].blend >= 0 && parts[j].blend == parts[j - 1].blend;
-        if (!goes_on) {
-          number = -1;
-          if (parts[j].blend >= 0 && parts[j].lse_factor != 1.0f) {
-            number = static_cast<int32_t>(plan_.blend_factors.size());
-            plan_.blend_factors.push_back(parts[j].lse_factor);
-          }
-        }
-        if (number < 0) continue;
-        blends.resize(plan_.parts.size(), -1);
-        blends[static_cast<size_t>(first_part_[i]) + j] = number;
-      }
-    }
-    return blends;
-  }
-
   std::span<const PlanSequence> sequences_;
   AddressList list_;
   PlanOptions options_;
   const ReaderTree& tree_;
   int tiles_per_item_;
-  size_t n_rows_ = 0;  // R
   AttentionPlan plan_;
   std::vector<int32_t> first_part_;     // of each sequence, in the plan's parts
   std::vector<int32_t> first_row_;      // of each part, in unfinished_
   std::vector<Unfinished> unfinished_;  // of each row of each part
-  std::vector<Partial> partials_;
+  std::vector<PartialOfRow> partials_;
   std::vector<RowOfPart> rows_;  // of the range or reader that is added now
   std::vector<Siblings> siblings_;
 };

@@ -177,13 +177,10 @@ void EngineLoop::settle(const Step& step, const StepOutcome& outcome, StepEvents
       error = current_error();
     }
     if (!error && !reason) continue;
-    // A pin needs what its preamble holds, which would go with the sequence.
-    const TreeKey& key = entry.sequence->key;
-    Preambles& preambles = parts_.kv->preambles;
-    HeldPreamble* preamble = !error && key.preamble != nullptr ? preambles.use(key) : nullptr;
+    HeldPreamble* preamble = parts_.kv->preambles.use(entry.sequence->key);  // a pin needs it
     scheduler_.remove(entry.sequence, error.has_value());
     if (!error) keep(*entry.sequence->request);
-    if (preamble != nullptr) preambles.leave(preamble);
+    parts_.kv->preambles.leave(preamble);
     finish(*entry.sequence, error ? FinishReason::kError : *reason, error ? &*error : nullptr,
            events);
   }

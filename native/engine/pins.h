@@ -56,16 +56,15 @@ class Pins {
   /** A part that cannot be held, because there is no memory, is computed again when it is needed.
    */
   HeldPreamble* hold_preamble(const TreeKey& key) {
-    if (key.preamble == nullptr) return nullptr;
     HeldPreamble* preamble = kv_.preambles.use(key);
-    for (size_t i = 0; i < key.preamble->parts.size(); i++) {
+    for (size_t i = 0; preamble != nullptr && i < key.preamble->parts.size(); i++) {
       if (!preamble->holds(i)) kv_.preambles.hold(preamble, i);
     }
     return preamble;
   }
   void release(Pin* pin) {
     kv_.cache.unpin(std::exchange(pin->segment, nullptr));
-    if (pin->preamble != nullptr) kv_.preambles.leave(std::exchange(pin->preamble, nullptr));
+    kv_.preambles.leave(std::exchange(pin->preamble, nullptr));
   }
 
   KvMemory& kv_;

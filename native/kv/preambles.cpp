@@ -20,6 +20,7 @@ size_t HeldPreamble::n_tokens() const {
 }
 
 HeldPreamble* Preambles::use(const TreeKey& key) {
+  if (key.preamble == nullptr) return nullptr;
   auto found = held_.find(key);
   if (found == held_.end()) found = held_.try_emplace(key, key, lists_).first;
   found->second.n_users_++;
@@ -27,7 +28,7 @@ HeldPreamble* Preambles::use(const TreeKey& key) {
 }
 
 void Preambles::leave(HeldPreamble* held) {
-  if (--held->n_users_ > 0) return;
+  if (held == nullptr || --held->n_users_ > 0) return;
   for (auto& range : held->ranges_) cache_.let_go(&range);
   held_.erase(held_.find(held->key_));
 }

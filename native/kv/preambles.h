@@ -49,8 +49,9 @@ class Preambles {
         backend_(backend),
         policies_(std::move(policies)) {}
 
-  /** The preamble of a key that has one. It stays until `leave` is called as often. */
+  /** The preamble of a key; null if it has none. It stays until `leave` is called as often. */
   HeldPreamble* use(const TreeKey& key);
+  /** Null is allowed. */
   void leave(HeldPreamble* held);
   /** Holds a part that is not held yet. If it is an edit of another one, that must be held. */
   KvCache::Hold hold(HeldPreamble* held, size_t part);

@@ -6,26 +6,11 @@
 
 #include "backend/host_buffer.h"
 #include "base/check.h"
+#include "tests/scripted_keys.h"
 
 namespace cachalot::tests {
 
 namespace {
-
-constexpr int kHeads = 2, kHeadDim = 2, kWidth = 4;
-
-const uint32_t* numbers(const float* values) { return reinterpret_cast<const uint32_t*>(values); }
-uint32_t* numbers(float* values) { return reinterpret_cast<uint32_t*>(values); }
-
-/** A slot of a block: the number that K and V stand for, and the position by which it is rotated
- * plus 1. An absent key is 0. */
-struct Key {
-  uint32_t value, rotation;
-};
-static_assert(sizeof(Key) == kHeadDim * sizeof(float));
-
-Key* keys_of(const KvStore& store, uint32_t slab, int layer, int head) {
-  return reinterpret_cast<Key*>(kv_block(store, slab, layer, head));
-}
 
 class NoWeight final : public Weight {
  public:
@@ -162,59 +147,6 @@ void ScriptedBackend::plant(AttentionPlan* plan) const {
     const auto second = std::find_if(
         first, end, [&](const MergeEntry& entry) { return entry.span_group != first->span_group; });
     if (second != end) std::swap(*first, *second);
-  }
-}
-
-void ScriptedBackend::kv_write(const KvWriteParams& params) {
-  const KvStore& store = params.store;
-  for (size_t row = 0; row < step_.targets.size(); row++) {
-    const KvTarget& target = step_.targets[row];
-    for (int head = 0; head < store.n_kv_heads; head++) {
-      const size_t at = (row * static_cast<size_t>(store.n_kv_heads) + head) * kHeadDim;
-      Key* keys = keys_of(store, target.slab, params.layer, head);
-      if (target.slot == 0) std::fill_n(keys, kTileTokens, Key{});
-      keys[target.slot] = {numbers(params.k)[at], static_cast<uint32_t>(target.position) + 1};
-    }
-  }
-}
-
-void ScriptedBackend::kv_copy(const KvCopyParams& params) {
-  for (const KvCopy& copy : params.copies) {
-    for (const KvStore& store : params.stores) {
-      for (int i = 0; i < store.n_layers * store.n_kv_heads; i++) {
-        const Key* from = keys_of(store, copy.from, 0, i);
-        Key* to = keys_of(store, copy.to, 0, i);
-        if (fault_ != Fault::kStaleTail) std::fill_n(to, kTileTokens, Key{});
-        std::copy(from + copy.first_slot, from + copy.end_slot, to + copy.first_slot);
-      }
-    }
-  }
-}
-
-void ScriptedBackend::kv_gather(const KvGatherParams& params) {
-  const KvLayout& layout = params.edited.layout;
-  for (const KvMove& move : params.moves) {
-    const KvStore& store = move.from.is_edited ? params.edited : params.plain;
-    uint8_t* to = kv_block(params.edited, move.to);
-    if (move.slot == 0) std::memset(to, 0, kv_block_bytes(layout));
-    reinterpret_cast<Key*>(to)[move.slot] =
-        reinterpret_cast<const Key*>(kv_block(store, move.from.block))[move.from.slot];
-    auto* notes = reinterpret_cast<KeyNotes*>(to + kv_notes_offset(layout));
-    notes->index[move.slot] = move.index;
-    notes->weight[move.slot] = fault_ == Fault::kLostWeight ? 0 : move.weight;
-  }
-}
-
-/** The mean of keys is the hash of what they stand for. */
-void ScriptedBackend::kv_merge(const KvMergeParams& params) {
-  for (const KvMerge& merge : params.merges) {
-    Hash hash;
-    for (int i = 0; i < merge.n_sources; i++) {
-      const KvPlace& from = params.sources[static_cast<size_t>(merge.first_source + i)].from;
-      const KvStore& store = from.is_edited ? params.edited : params.plain;
-      hash.add(reinterpret_cast<const Key*>(kv_block(store, from.block))[from.slot].value, 0);
-    }
-    reinterpret_cast<Key*>(kv_block(params.edited, merge.to))[merge.slot].value = hash.value;
   }
 }
 

@@ -176,6 +176,25 @@ class ManyQueries {
         _mm512_mask_store_ps(out + j * kLanes + 16 * v, active[v], sums[j][v]);
   }
 
+  /** -inf for the keys that a query does not read. `largest` becomes that of those it reads.
+   * Returns the queries that read any. */
+  template <class MaskOf>
+  [[gnu::always_inline]] static inline __mmask16 mask_scores(float* scores, const MaskOf& mask_of,
+                                                             __m512* largest) {
+    const __m512 lowest = _mm512_set1_ps(-__builtin_inff());
+    __m512 most = lowest;
+    unsigned active = 0;
+    for (int t = 0; t < kTileTokens; t++) {
+      const __mmask16 mask = mask_of(t);
+      const __m512 s = _mm512_mask_mov_ps(lowest, mask, _mm512_load_ps(scores + t * kLanes));
+      _mm512_store_ps(scores + t * kLanes, s);
+      most = _mm512_max_ps(most, s);
+      active |= mask;
+    }
+    *largest = most;
+    return static_cast<__mmask16>(active);
+  }
+
   /** Scores -> probabilities in bf16 pairs; new maxima and sums. */
   template <bool kMasked>
   [[gnu::noinline]] void softmax_step(int key, const __m512* largest, __m512* factors,
@@ -194,15 +213,7 @@ class ManyQueries {
       };
       float* scores = scores_ + 16 * v;
       __m512 tile_max = largest[v];
-      if (kMasked) {
-        tile_max = lowest;
-        for (int t = 0; t < kTileTokens; t++) {
-          float* at = scores + t * kLanes;
-          const __m512 s = _mm512_mask_mov_ps(lowest, mask_of(t), _mm512_load_ps(at));
-          _mm512_store_ps(at, s);
-          tile_max = _mm512_max_ps(tile_max, s);
-        }
-      }
+      active[v] = kMasked ? mask_scores(scores, mask_of, &tile_max) : 0xffff;
       const __m512 old_max = _mm512_load_ps(max_ + 16 * v);
       const __m512 new_max =
           _mm512_mask_mov_ps(old_max, _mm512_cmp_ps_mask(tile_max, old_max, _CMP_GT_OQ), tile_max);
@@ -235,13 +246,6 @@ class ManyQueries {
                                        exp2_ps(_mm512_sub_ps(old_max, new_max)));
       const __m512 old_sum = _mm512_load_ps(sum_ + 16 * v);
       const __m512 new_sum = _mm512_add_ps(_mm512_mul_ps(old_sum, factors[v]), sums[0]);
-      // Queries that read any key of the tile.
-      active[v] = 0xffff;
-      if (kMasked) {
-        active[v] = 0;
-        for (int t = 0; t < kTileTokens; t++)
-          active[v] = static_cast<__mmask16>(active[v] | mask_of(t));
-      }
       _mm512_mask_store_ps(max_ + 16 * v, active[v], new_max);
       _mm512_mask_store_ps(sum_ + 16 * v, active[v], new_sum);
     }
