@@ -32,6 +32,8 @@ export interface NativeRequest {
   preamble?: NativePreamble;
   /** In ascending order; nothing asks for them from JavaScript yet (docs/decisions/0025). */
   edits?: NativeEdit[];
+  /** Rows read the first `sinks` positions and the last `size`. */
+  window?: { sinks: number; size: number };
   maxTokens: number;
   sampling: NativeSampling;
   stopTokens: Int32Array;

@@ -99,6 +99,10 @@ Request request_from(const Napi::Value& value) {
   PreambleBudget budget;
   request.preamble = preamble_from(fields.get("preamble"), &budget);
   request.edits = edits_from(fields.get("edits"));
+  if (!fields.get("window").IsUndefined()) {
+    const Fields window(fields.get("window"), "window");
+    request.window = {window.integer("sinks"), window.integer("size")};
+  }
   request.max_tokens = fields.integer("maxTokens");
   request.sampling = sampling_from(fields.get("sampling"));
   request.stop_tokens = fields.array("stopTokens");

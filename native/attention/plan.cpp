@@ -122,8 +122,9 @@ class Planner {
     const int index = part_of(reader);
     const ContextPart& part = plan_.parts[static_cast<size_t>(index)];
     const auto& sequence = sequence_of(reader);
-    const ContextPart& given =
-        sequence.parts[static_cast<size_t>(tree_.readers[static_cast<size_t>(reader)].part)];
+    const int number = tree_.readers[static_cast<size_t>(reader)].part;
+    const ContextPart& given = sequence.parts[static_cast<size_t>(number)];
+    const bool is_sink = number < sequence.n_sink_parts;
     // Which slots of an edited part hold the tokens that a row reads, each head knows for itself.
     const bool edited = is_edited(given.table);
     const int n_slots = edited ? list_.n_tiles(given) * kTileTokens : 0;
@@ -132,7 +133,10 @@ class Planner {
       const int end = std::min(part.end_key, position + 1 - part.position);
       const int first_in_window =
           options_.window == 0 ? 0 : position + 1 - options_.window - part.position;
-      const int first_key = std::max(part.first_key, first_in_window);
+      const int window_begin = sequence.window_begin(position);
+      if (is_sink && window_begin == 0) continue;
+      const int first_kept = window_begin == 0 || is_sink ? 0 : window_begin - part.position;
+      const int first_key = std::max({part.first_key, first_in_window, first_kept});
       if (first_key >= end) continue;
       const int query_position = std::min(position, part.last_position) - part.shift;
       rows_.push_back({first_row_[static_cast<size_t>(index)] + i,
@@ -147,7 +151,7 @@ class Planner {
   void add_tiles(int part, int tile, int end, bool shared) {
     if (rows_.empty()) return;
     const int least = std::ranges::min_element(rows_, {}, &RowOfPart::first_slot)->first_slot;
-    tile = std::max(tile, least / kSpanTokens * kSpanTiles);
+    tile = std::max(tile, least / kTileTokens);  // the memory of those before it may be free
     while (tile < end) {
       const int span_end = (tile / kSpanTiles + 1) * kSpanTiles;
       const bool begins_span_group = tile % kSpanGroupTiles < kSpanTiles;

@@ -2,6 +2,7 @@
 // readers.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -17,10 +18,22 @@ struct PlanRow {
 };
 
 /** Rows that read one context, at ascending positions. Each reads the keys at or before its own
- * position. */
+ * position.
+ *
+ * With a window of its own (StreamingLLM, Xiao et al. 2023) a row reads the last `window` positions
+ * and the first `n_sinks`. The sinks come first, as parts of their own; a row whose window reaches
+ * back to them reads no such part, but all of the others. */
 struct PlanSequence {
   std::span<const ContextPart> parts;  // in order; the last holds the rows' own keys
   std::span<const PlanRow> rows;
+  int n_sinks = 0, window = 0;  // positions; 0: no window
+  int n_sink_parts = 0;         // the first of the parts
+
+  /** The first position after the sinks that a row reads; 0 if it needs no sinks. */
+  int window_begin(int position) const {
+    return window == 0 || position < n_sinks + window ? 0
+                                                      : std::max(n_sinks, position + 1 - window);
+  }
 };
 
 /** A part, as one sequence reads it. */

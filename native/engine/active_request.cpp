@@ -52,6 +52,8 @@ RequestMap make_active(Request request, int context_length, bool keep_parts) {
   sequence.id = request.id;
   sequence.request = &active;
   sequence.key = {request.name_space, text.preamble};
+  if (request.window.size != 0 && request.window.n_sinks + request.window.size < context_length)
+    sequence.key.preamble = make_preamble({}, 0, request.window);
   sequence.tokens = std::move(text.tokens);
   sequence.n_prompt = n_tokens;
   sequence.edits = std::move(request.edits);

@@ -33,7 +33,9 @@ struct StepRows {
         rows.push_back({entry.first_row + i, context.position_of(first + i)});
       }
       const auto n = static_cast<size_t>(entry.tree.size());
-      sequences.push_back({context.parts(), std::span(rows).last(n)});
+      const auto& [n_sinks, window] = context.window();
+      sequences.push_back(
+          {context.parts(), std::span(rows).last(n), n_sinks, window, context.n_sink_parts()});
       for (const int node : entry.output_nodes) output_rows.push_back(entry.first_row + node);
       context.for_each_list([&](const SlabList& list) {
         if (const auto unseen = list.unseen()) new_slabs.push_back(*unseen);

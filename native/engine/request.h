@@ -7,6 +7,7 @@
 
 #include "kv/edit.h"
 #include "kv/segment.h"
+#include "kv/tree_key.h"
 #include "sampling/sampling_options.h"
 
 namespace cachalot {
@@ -38,6 +39,7 @@ struct Request {
   std::vector<int32_t> tokens;
   RequestPreamble preamble;          // what stands before the tokens
   std::vector<ScheduledEdit> edits;  // of its context, ascending
+  SequenceWindow window{};           // of its context
   int max_tokens = 0;
   SamplingOptions sampling;
   std::vector<int32_t> stop_tokens;

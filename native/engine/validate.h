@@ -20,8 +20,8 @@ void validate_request(const Request& request, const ModelConfig& config, int con
  * not fit into a context. */
 int validate_preamble(const RequestPreamble& preamble, int vocabulary, int context_length);
 
-/** Throws invalid_argument, or unsupported_architecture if no context of the model can be edited.
- */
+/** The same for what is done to a request's context: its edits and its window. Throws
+ * unsupported_architecture if no context of the model can be edited. */
 void validate_edits(const Request& request, const PolicyMaker& policies, const KvPool& pool,
                     int context_length);
 

@@ -25,10 +25,15 @@ void check_pool(const KvPool& pool) {
 void validate_edits(const Request& request, const PolicyMaker& policies, const KvPool& pool,
                     int context_length) {
   const auto& edits = request.edits;
+  const auto& [n_sinks, window] = request.window;
+  expect(n_sinks >= 0 && window >= 0 && n_sinks <= context_length && window <= context_length,
+         "`sinks` and a window from 0 to the context's length");
+  expect(n_sinks == 0 || window > 0, "a window, if there are `sinks`");
+  const bool has_preamble = !request.preamble.parts.empty() || request.preamble.position != 0;
+  expect(window == 0 || !has_preamble, "no window below a preamble");
   if (edits.empty()) return;
   expect(edits.size() <= kMaxEdits, "at most " + std::to_string(kMaxEdits) + " edits of a context");
-  expect(request.preamble.parts.empty() && request.preamble.position == 0,
-         "edits of a context that has no preamble");
+  expect(!has_preamble, "edits of a context that has no preamble");
   expect(request.kind != RequestKind::kScore, "no edits where a prompt is scored");
   check_pool(pool);
   int before = 0;

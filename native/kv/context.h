@@ -2,6 +2,7 @@
 // it writes. A plain context has the open part alone.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "kv/preambles.h"
@@ -16,7 +17,9 @@ class Context {
       : preamble_(preamble), leaf_(leaf), slabs_(lists) {
     open_.position = leaf->position - leaf->begin;
     if (preamble != nullptr) {
-      parts_.assign(preamble->parts().begin(), preamble->parts().end());
+      window_ = preamble->key().preamble->window;
+      add_sinks(preamble->parts());
+      parts_.insert(parts_.end(), preamble->parts().begin(), preamble->parts().end());
       parts_.push_back(open_);
     }
     for (const uint32_t slab : context_slabs(leaf)) slabs_.append(slab);
@@ -35,12 +38,21 @@ class Context {
       slabs_.append(leaf_->slabs[i]);
     open_.table.first = slabs_.first();
     open_.end_key = n_computed() + n;
-    if (preamble_ != nullptr) parts_.back() = open_;
+    if (preamble_ == nullptr) return;
+    parts_.back() = open_;
+    if (has_open_sink_) {
+      ContextPart& sink = parts_[static_cast<size_t>(n_sink_parts_) - 1];
+      sink = open_;
+      sink.end_key = std::min(sink.end_key, window_.n_sinks - sink.position);
+    }
   }
 
+  /** In order; with a window, those that hold the sinks stand before all others. */
   std::span<const ContextPart> parts() const {
     return preamble_ == nullptr ? std::span(&open_, 1) : std::span(parts_);
   }
+  int n_sink_parts() const { return n_sink_parts_; }
+  const SequenceWindow& window() const { return window_; }
   int position_of(int index) const { return open_.position + index; }
   /** Where the KV of token `index` goes. */
   KvTarget target(int index) const {
@@ -57,11 +69,26 @@ class Context {
   }
 
  private:
+  /** The first tokens of the parts, as parts of their own, if there is a window. */
+  void add_sinks(std::span<const ContextPart> sealed) {
+    if (window_.size == 0) return;
+    for (ContextPart part : sealed) {
+      part.end_key = std::min(part.end_key, window_.n_sinks - part.position);
+      if (part.first_key < part.end_key) parts_.push_back(part);
+    }
+    has_open_sink_ = open_.position < window_.n_sinks;
+    if (has_open_sink_) parts_.push_back(open_);
+    n_sink_parts_ = static_cast<int>(parts_.size());
+  }
+
   HeldPreamble* preamble_;
   KvSegment* leaf_;
   SlabList slabs_;  // of the open part
   ContextPart open_{};
   std::vector<ContextPart> parts_;  // all of them, if there is a preamble
+  SequenceWindow window_{};
+  int n_sink_parts_ = 0;        // the first of parts_
+  bool has_open_sink_ = false;  // the last of these is the open part's
 };
 
 }  // namespace cachalot

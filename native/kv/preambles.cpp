@@ -57,7 +57,7 @@ KvCache::Hold Preambles::hold(HeldPreamble* held, size_t index) {
 KvCache::Hold Preambles::hold_edited(HeldPreamble* held, size_t index) {
   const PreamblePart& part = held->key_.preamble->parts[index];
   const EditedPart* before = nullptr;
-  if (part.under != nullptr) {
+  if (part.under != nullptr && !part.under->parts.empty()) {
     const auto found = held_.find({held->key_.name_space, part.under});
     if (found == held_.end() || !found->second.is_held_[0]) return KvCache::Hold::kMissing;
     before = found->second.edited_[0].get();

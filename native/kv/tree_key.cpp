@@ -57,7 +57,8 @@ int PreamblePart::n_tokens() const {
 }
 
 int PreamblePart::begin() const {
-  if (edit && under != nullptr) return under->parts.front().begin() + shift;
+  if (edit && under != nullptr && !under->parts.empty())
+    return under->parts.front().begin() + shift;
   return position_of(first);
 }
 
@@ -69,10 +70,12 @@ int Preamble::n_tokens() const {
   return n;
 }
 
-PreambleRef make_preamble(std::vector<PreamblePart> parts, int position) {
-  Preamble preamble{std::move(parts), position, 0};
+PreambleRef make_preamble(std::vector<PreamblePart> parts, int position,
+                          const SequenceWindow& window) {
+  Preamble preamble{std::move(parts), position, window, 0};
   for (const PreamblePart& part : preamble.parts) mix_part(part, &preamble.hash);
-  mix(static_cast<uint64_t>(position), &preamble.hash);
+  for (const int32_t number : {position, window.n_sinks, window.size})
+    mix(static_cast<uint64_t>(number), &preamble.hash);
   return std::make_shared<const Preamble>(std::move(preamble));
 }
 
@@ -81,6 +84,7 @@ std::strong_ordering compare(const PreambleRef& a, const PreambleRef& b) {
   if (a == nullptr || b == nullptr) return (a != nullptr) <=> (b != nullptr);
   if (const auto order = a->hash <=> b->hash; order != 0) return order;
   if (const auto order = a->position <=> b->position; order != 0) return order;
+  if (const auto order = a->window <=> b->window; order != 0) return order;
   return std::lexicographical_compare_three_way(a->parts.begin(), a->parts.end(), b->parts.begin(),
                                                 b->parts.end(), compare_parts);
 }

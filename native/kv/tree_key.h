@@ -22,6 +22,13 @@ struct TreeKey {
   PreambleRef preamble{};  // what stands before everything that is stored under the key
 };
 
+/** Rows read the first `n_sinks` positions and the last `size`, their own included; a size of 0:
+ * everything. */
+struct SequenceWindow {
+  int32_t n_sinks = 0, size = 0;
+  auto operator<=>(const SequenceWindow&) const = default;
+};
+
 /** Tokens [first, tokens.size()) of a stored text, as a sealed part of other contexts.
  *
  * With a recipe it is what an edit leaves of the whole context of that text (first is 0): of its
@@ -44,19 +51,26 @@ struct PreamblePart {
  * known by its content: two that are equal are one. */
 struct Preamble {
   std::vector<PreamblePart> parts;
-  int32_t position = 0;  // the logical position of the first token below it
-  uint64_t hash = 0;     // of the rest
+  int32_t position = 0;     // the logical position of the first token below it
+  SequenceWindow window{};  // of all that is computed below it
+  uint64_t hash = 0;        // of the rest
 
   int n_tokens() const;
 };
 
 /** A preamble of these parts, as they are. */
-PreambleRef make_preamble(std::vector<PreamblePart> parts, int position);
+PreambleRef make_preamble(std::vector<PreamblePart> parts, int position,
+                          const SequenceWindow& window = {});
 
 /** By content. The order has no meaning. */
 std::strong_ordering compare(const PreambleRef& a, const PreambleRef& b);
 std::strong_ordering operator<=>(const TreeKey& a, const TreeKey& b);
 inline bool operator==(const TreeKey& a, const TreeKey& b) { return (a <=> b) == 0; }
+
+/** The window of all that is stored under a key. */
+inline SequenceWindow window_below(const PreambleRef& preamble) {
+  return preamble == nullptr ? SequenceWindow{} : preamble->window;
+}
 
 /** The logical position of the first token that is stored under a key. */
 inline int first_position(const PreambleRef& preamble) {

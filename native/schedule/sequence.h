@@ -88,7 +88,8 @@ struct Sequence {
     part.tokens.assign(tokens.begin() + text_begin, tokens.begin() + edit.index);
     part.under = key.preamble;
     part.edit = edit.recipe;
-    key.preamble = make_preamble({std::move(part)}, edit.index);
+    const SequenceWindow window = window_below(part.under);
+    key.preamble = make_preamble({std::move(part)}, edit.index, window);
     text_begin = edit.index;
   }
 
