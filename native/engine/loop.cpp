@@ -33,8 +33,9 @@ EngineLoop::EngineLoop(const EngineParts& parts, Mailbox& mailbox, OpenRequests&
       requests_(requests),
       reports_(reports),
       sink_(std::move(sink)),
-      scheduler_(*parts.kv, {parts.model->max_rows(), parts.model->max_outputs(),
-                             parts.options.max_step_ms, parts.options.reuse}),
+      scheduler_(*parts.kv,
+                 {parts.model->max_rows(), parts.model->max_outputs(), parts.options.max_step_ms,
+                  parts.options.reuse, parts.files.config.widest_window()}),
       pins_(*parts.kv) {
   publish_stats();
 }

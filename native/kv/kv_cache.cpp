@@ -1,6 +1,7 @@
 #include "kv/kv_cache.h"
 
 #include <algorithm>
+#include <ranges>
 #include <set>
 
 #include "base/check.h"
@@ -94,8 +95,32 @@ void KvCache::commit(KvSegment* leaf, std::span<const int32_t> tokens) {
   references_.order().touch(leaf, false);
 }
 
+int KvCache::free_tokens(KvSegment* leaf, int begin, int end) {
+  const auto slab_of = [&](int token) {
+    return static_cast<size_t>(std::max(0, token - leaf->begin) / kTileTokens);
+  };
+  const bool has_hole = leaf->hole_begin < leaf->hole_end;
+  size_t first = has_hole ? leaf->hole_end : slab_of(begin + kTileTokens - 1);
+  const size_t last = std::min(slab_of(end), leaf->tokens.size() / kTileTokens);
+  if (first >= last) return 0;
+  if (!has_hole) leaf->hole_begin = first;
+  leaf->hole_end = last;
+  const auto n = static_cast<int>(last - first);
+  for (; first < last; first++) pool_.free(references_.take_slab(leaf, first));
+  return n;
+}
+
+/** Without what was freed, what comes after it is of no use. */
+void KvCache::close_hole(KvSegment* leaf) {
+  if (leaf->hole_begin == leaf->hole_end) return;
+  leaf->tokens.resize(static_cast<size_t>(leaf->n_whole()));
+  free_slabs(leaf, leaf->hole_begin);
+  leaf->hole_begin = leaf->hole_end = 0;
+}
+
 void KvCache::release(KvSegment* leaf) {
   CHECK(leaf->n_writers == 1, "a leaf is released once");
+  close_hole(leaf);
   free_slabs(leaf, slabs_for(leaf->tokens.size()));
   leaf->n_writers = 0;
   references_.drop(leaf);
@@ -104,6 +129,7 @@ void KvCache::release(KvSegment* leaf) {
 }
 
 void KvCache::discard(KvSegment* leaf) {
+  close_hole(leaf);
   leaf->n_writers = 0;
   references_.drop(leaf);
   if (!leaf->children.empty()) return;  // its KV was good when others built on it
@@ -116,7 +142,8 @@ void KvCache::drop_duplicates(KvSegment* leaf) {
   for (size_t i = 0; i < parent->children.size(); i++) {
     KvSegment* other = parent->children[i].get();
     if (other == leaf) continue;
-    const auto n = static_cast<size_t>(common_prefix(leaf->tokens, other->tokens));
+    const auto n =
+        static_cast<size_t>(std::min(common_prefix(leaf->tokens, other->tokens), other->n_whole()));
     if (n == leaf->tokens.size() && leaf->children.empty()) return remove(leaf);
     if (n == other->tokens.size() && is_cache(*other)) {
       remove(other);
@@ -127,7 +154,10 @@ void KvCache::drop_duplicates(KvSegment* leaf) {
 
 /** Gives the last slabs of a segment back to the pool, until `keep` are left. */
 void KvCache::free_slabs(KvSegment* segment, size_t keep) {
-  while (segment->slabs.size() > keep) pool_.free(references_.remove_slab(segment));
+  while (segment->slabs.size() > keep) {
+    const uint32_t slab = references_.remove_slab(segment);
+    if (slab != kNoSlab) pool_.free(slab);
+  }
 }
 
 void KvCache::remove(KvSegment* segment) {
@@ -143,10 +173,12 @@ KvSegment* KvCache::pin(const TreeKey& key, std::span<const int32_t> tokens) {
   const auto whole =
       tokens.first(static_cast<size_t>(whole_slab_tokens(static_cast<int>(tokens.size()))));
   if (whole.empty()) return nullptr;
-  const RadixTree::Match match = RadixTree::match(tree_.root(key), whole);
-  CHECK(match.end() == static_cast<int>(whole.size()), "tokens are stored before they are pinned");
-  KvSegment* segment = match.n_child == 0 ? match.node : tree_.split(match.child, match.n_child);
-  return pin(segment);
+  KvSegment* root = tree_.find_root(key);
+  if (root == nullptr) return nullptr;
+  const RadixTree::Match match = RadixTree::match(root, whole);
+  const int n_child = whole_slab_tokens(match.n_child);
+  if (n_child == 0 && match.node == root) return nullptr;
+  return pin(n_child == 0 ? match.node : tree_.split(match.child, n_child));
 }
 
 KvSegment* KvCache::pin(KvSegment* segment) {
@@ -243,15 +275,17 @@ void KvCache::check_invariants() const {
   const auto free = pool_.free_slabs();
   std::set<uint32_t> owned(free.begin(), free.end());
   CHECK(owned.size() == free.size(), "a slab is free once");
+  const auto is_slab = [](uint32_t slab) { return slab != kNoSlab; };
   tree_.for_each([&](const KvSegment& segment) {
-    n_slabs += segment.slabs.size();
-    if (segment.ref_count > 0) n_held += static_cast<int>(segment.slabs.size());
+    const auto n_own = std::ranges::count_if(segment.slabs, is_slab);
+    n_slabs += static_cast<size_t>(n_own);
+    if (segment.ref_count > 0) n_held += static_cast<int>(n_own);
     const auto is_referenced = [](const auto& child) { return child->ref_count > 0; };
     const auto n_children =
         std::count_if(segment.children.begin(), segment.children.end(), is_referenced);
     CHECK(segment.ref_count == segment.n_writers + segment.n_pins + n_children,
           "references are writers, pins and referenced children");
-    for (const uint32_t slab : segment.slabs)
+    for (const uint32_t slab : std::views::filter(segment.slabs, is_slab))
       CHECK(owned.insert(slab).second, "a slab has one owner, or is free");
     CHECK(segment.n_writers >= 0 && segment.n_writers <= 1, "a segment has at most one writer");
     CHECK(

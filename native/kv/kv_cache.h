@@ -9,6 +9,7 @@
 //   pool -> HeldRange      hold (copies of slabs), and back: let_go
 //   pool -> EditedPart     take_slab, and back: give_back
 //   segment -> upper part  RadixTree::split: no slab moves in memory
+//   leaf -> pool           free_tokens: slabs that a window has passed
 //   segment -> pool        free_slabs, called by release (slabs reserved and not used), discard,
 //                          evict_one and clear, and for text that is stored twice
 #pragma once
@@ -41,13 +42,17 @@ class KvCache {
   bool reserve(KvSegment* leaf, int n);
   /** Adds tokens whose KV has been computed. Room must have been reserved. */
   void commit(KvSegment* leaf, std::span<const int32_t> tokens);
+  /** Frees the whole slabs of an open leaf's tokens [begin, end), counted from the root: nobody
+   * reads them any more. What the leaf has from there on will not be cache. Returns how many. */
+  int free_tokens(KvSegment* leaf, int begin, int end);
   /** Ends writing: the leaf becomes cache. */
   void release(KvSegment* leaf);
   /** Ends writing and forgets the leaf's own tokens, whose KV cannot be trusted. */
   void discard(KvSegment* leaf);
 
-  /** Keeps the whole slabs of `tokens`, which must be stored, until `unpin` is called as often. The
-   * rest, at most 31 tokens, stays ordinary cache. Null for fewer than 32 tokens. */
+  /** Keeps the whole slabs of `tokens`, as far as they are stored, until `unpin` is called as
+   * often. The rest, at most 31 tokens unless a window has passed some, stays ordinary cache. Null
+   * for fewer than 32 tokens. */
   KvSegment* pin(const TreeKey& key, std::span<const int32_t> tokens);
   /** Null is allowed. */
   void unpin(KvSegment* segment);
@@ -112,6 +117,7 @@ class KvCache {
   std::optional<uint32_t> allocate_slab();
   bool evict_one();
   void free_slabs(KvSegment* segment, size_t keep);
+  void close_hole(KvSegment* leaf);
   void remove(KvSegment* segment);
   void drop_duplicates(KvSegment* leaf);
 

@@ -46,7 +46,7 @@ RadixTree::Match RadixTree::match(KvSegment* root, std::span<const int32_t> toke
     if (node->end() > best.end()) best = {node, nullptr, 0};
     const auto rest = tokens.subspan(static_cast<size_t>(node->end()));
     for (const auto& child : node->children) {
-      const int n = common_prefix(child->tokens, rest);
+      const int n = std::min(common_prefix(child->tokens, rest), child->n_whole());
       const bool is_whole = n == static_cast<int>(child->tokens.size()) && n % kTileTokens == 0 &&
                             child->n_writers == 0;
       if (n > 0 && is_whole) followed.push_back(child.get());
@@ -86,6 +86,8 @@ KvSegment* RadixTree::split(KvSegment* segment, int n_tokens) {
   upper->children.reserve(1);  // nothing below needs memory, so the tree stays whole
   segment->tokens.erase(segment->tokens.begin(), segment->tokens.begin() + n_tokens);
   segment->slabs.erase(segment->slabs.begin(), segment->slabs.begin() + n_slabs);
+  segment->hole_begin -= std::min(segment->hole_begin, static_cast<size_t>(n_slabs));
+  segment->hole_end -= std::min(segment->hole_end, static_cast<size_t>(n_slabs));
   segment->begin += n_tokens;
   segment->position += n_tokens;
   segment->parent = upper.get();
@@ -114,6 +116,8 @@ void RadixTree::check_invariants() const {
     CHECK(segment.begin % kTileTokens == 0, "a segment begins at a slab");
     CHECK(segment.slabs.size() >= slabs_for(segment.tokens.size()), "every token has a slab");
     CHECK(segment.children.empty() || segment.n_writers == 0, "an open segment is a leaf");
+    CHECK(segment.hole_begin == segment.hole_end || segment.n_writers == 1,
+          "only an open segment has a hole");
     CHECK(segment.children.empty() || segment.tokens.size() % kTileTokens == 0,
           "only a leaf ends inside a slab");
     for (const auto& child : segment.children) {

@@ -4,6 +4,8 @@
 // reference, and copies that no segment owns.
 #pragma once
 
+#include <utility>
+
 #include "kv/eviction_order.h"
 #include "kv/segment.h"
 
@@ -42,11 +44,17 @@ class References {
     segment->slabs.push_back(slab);
     if (segment->ref_count > 0) n_held_++;
   }
+  /** kNoSlab for one that was freed before. */
   uint32_t remove_slab(KvSegment* segment) {
     const uint32_t slab = segment->slabs.back();
     segment->slabs.pop_back();
-    if (segment->ref_count > 0) n_held_--;
+    if (segment->ref_count > 0 && slab != kNoSlab) n_held_--;
     return slab;
+  }
+  /** Leaves a hole in a segment that has a reference. */
+  uint32_t take_slab(KvSegment* segment, size_t i) {
+    n_held_--;
+    return std::exchange(segment->slabs[i], kNoSlab);
   }
 
   /** A slab that no segment owns is held from now on, or no longer. */

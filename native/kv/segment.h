@@ -13,6 +13,7 @@
 namespace cachalot {
 
 constexpr int kDefaultPriority = 35;  // of 0 to 100
+constexpr uint32_t kNoSlab = UINT32_MAX;
 
 /** The worth of a segment as cache; see kv/eviction_order.h. */
 struct Worth {
@@ -34,12 +35,19 @@ struct KvSegment {
   int position = 0;             // logical position of the first token; the others follow
   std::vector<int32_t> tokens;  // those whose KV has been computed
   std::vector<uint32_t> slabs;  // addresses in the pool, one per 32 tokens; some may be reserved
-  int n_writers = 0;            // 1 while a sequence appends here: the segment is open
-  int n_pins = 0;               // pinned contexts that end here: sealed, whole slabs, never evicted
-  int ref_count = 0;            // writers, pins, and children that are referenced
-  Worth worth;                  // as cache
+  // Of an open segment: those that a window has passed, and that have been freed, are kNoSlab.
+  size_t hole_begin = 0, hole_end = 0;  // in `slabs`
+  int n_writers = 0;                    // 1 while a sequence appends here: the segment is open
+  int n_pins = 0;     // pinned contexts that end here: sealed, whole slabs, never evicted
+  int ref_count = 0;  // writers, pins, and children that are referenced
+  Worth worth;        // as cache
 
   int end() const { return begin + static_cast<int>(tokens.size()); }
+  /** How many first tokens have their KV. */
+  int n_whole() const {
+    return hole_begin < hole_end ? static_cast<int>(hole_begin) * kTileTokens
+                                 : static_cast<int>(tokens.size());
+  }
 };
 
 /** The number of slabs that hold n_tokens. */

@@ -32,6 +32,15 @@ int ModelConfig::largest_head_dim() const {
   return size;
 }
 
+int ModelConfig::widest_window() const {
+  int widest = 0;
+  for (const auto& layer : layers) {
+    if (layer.window == 0) return 0;
+    widest = std::max(widest, layer.window);
+  }
+  return widest;
+}
+
 std::vector<LayerClass> ModelConfig::classes() const {
   std::vector<LayerClass> classes;
   const auto places = this->places();

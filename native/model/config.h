@@ -47,6 +47,8 @@ struct ModelConfig {
   int query_width() const;
   int key_width() const;
   int largest_head_dim() const;
+  /** The most positions that any layer reads; 0 if one reads everything. */
+  int widest_window() const;
   /** The classes of its layers, in the order of their first layers: one attention plan is made for
    * each. */
   std::vector<LayerClass> classes() const;

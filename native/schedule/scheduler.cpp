@@ -103,6 +103,7 @@ void Scheduler::add_running(PlannedStep* planned, bool decoding) {
   for (Sequence* sequence : candidates) {
     if (!sequence->is_running) continue;  // preempted meanwhile
     while (!add_entry(&planned->step, sequence)) {
+      if (free_behind_windows()) continue;
       Sequence* victim = choose_victim(planned->step, kAboveAll);
       if (victim == sequence) {
         preempt_or_refuse(sequence, &planned->refused);
@@ -139,7 +140,30 @@ void Scheduler::admit(PlannedStep* planned, Sequence* sequence) {
   }
   sequence->is_running = true;
   running_.push_back(sequence);
-  if (!add_entry(&planned->step, sequence)) preempt_or_refuse(sequence, &planned->refused);
+  while (!add_entry(&planned->step, sequence)) {
+    if (free_behind_windows()) continue;
+    return preempt_or_refuse(sequence, &planned->refused);
+  }
+}
+
+/** Called when there is no memory. Frees what no row of the running sequences will read. False if
+ * there is nothing. */
+bool Scheduler::free_behind_windows() {
+  int n_freed = 0;
+  for (Sequence* sequence : running_) {
+    if (!sequence->context) continue;
+    const Context& context = *sequence->context;
+    const auto& [n_sinks, window] = context.window();
+    const int origin = context.position_of(0), next = context.position_of(context.n_computed());
+    const auto free = [&](int begin, int size) {
+      if (size == 0) return;
+      const int end = next + 1 - size;  // the first position that the next row reads
+      n_freed += kv_.cache.free_tokens(context.leaf(), std::max(begin - origin, 0), end - origin);
+    };
+    if (options_.layer_window > 0) free(0, options_.layer_window);
+    else free(n_sinks, window);
+  }
+  return n_freed > 0;
 }
 
 /** Adds a sequence's rows, or none to a full step. False if there is no memory for them. */
@@ -238,8 +262,10 @@ void Scheduler::check_invariants() const {
     const KvSegment* leaf = sequence->context->leaf();
     CHECK(leaf->n_writers == 1, "a running sequence writes its leaf");
     const auto slabs = context_slabs(leaf);
-    CHECK(std::equal(slabs.begin(), slabs.end(), sequence->context->slabs().begin(),
-                     sequence->context->slabs().end()),
+    const auto is_known = [](uint32_t slab, uint32_t known) {
+      return slab == known || slab == kNoSlab;
+    };
+    CHECK(std::ranges::equal(slabs, sequence->context->slabs(), is_known),
           "a sequence knows the slabs of its context");
     CHECK(sequence->n_pending() >= 0, "nothing is computed but the sequence's tokens");
   }

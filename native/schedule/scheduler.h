@@ -22,6 +22,7 @@ struct SchedulerOptions {
   int max_outputs;         // rows of a step whose logits are computed
   double max_step_ms = 0;  // target for steps that decode; 0: none
   bool reuse = true;       // false: every prompt is computed whole, for measurements
+  int layer_window = 0;    // the most positions that any layer reads; 0: some layer reads all
 };
 
 /** A step whose memory is reserved, and the sequences that have left because they cannot run. */
@@ -72,6 +73,7 @@ class Scheduler {
   void admit(PlannedStep* planned, Sequence* sequence);
   bool add_entry(Step* step, Sequence* sequence);
   int n_rows_for(const Step& step, const Sequence& sequence) const;
+  bool free_behind_windows();
   bool open_text(Sequence* sequence);
   KvCache::Hold hold_parts(Sequence* sequence, const PreambleRef& preamble);
   HeldPreamble* held(Sequence* sequence, const PreambleRef& preamble);

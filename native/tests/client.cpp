@@ -13,11 +13,12 @@ namespace {
 
 constexpr auto kPatience = std::chrono::seconds(60);
 
-Oracle oracle_below(const RequestPreamble& preamble, std::span<const ScheduledEdit> edits);
+Oracle oracle_below(const RequestPreamble& preamble, std::span<const ScheduledEdit> edits,
+                    const SequenceWindow& window);
 
 /** Appends the keys of tokens [first, tokens.size()) of a part's text, where the part puts them. */
 void append_keys(const RequestPart& part, OracleKeys* keys) {
-  Oracle oracle = oracle_below(part.under, {});
+  Oracle oracle = oracle_below(part.under, {}, {});
   const size_t n_before = oracle.keys()[0].size();
   for (const int32_t token : part.tokens) oracle.push(token);
   for (size_t head = 0; head < kOracleHeads; head++) {
@@ -31,10 +32,11 @@ void append_keys(const RequestPart& part, OracleKeys* keys) {
 }
 
 /** The oracle of a text that begins below a preamble, and whose context is edited. */
-Oracle oracle_below(const RequestPreamble& preamble, std::span<const ScheduledEdit> edits) {
+Oracle oracle_below(const RequestPreamble& preamble, std::span<const ScheduledEdit> edits,
+                    const SequenceWindow& window) {
   OracleKeys keys;
   for (const RequestPart& part : preamble.parts) append_keys(part, &keys);
-  return {std::move(keys), preamble.position, edits};
+  return {std::move(keys), preamble.position, edits, window};
 }
 
 bool holds_poison(const RequestPreamble& preamble, std::span<const int32_t> tokens) {
@@ -43,8 +45,12 @@ bool holds_poison(const RequestPreamble& preamble, std::span<const int32_t> toke
                      [](const RequestPart& part) { return holds_poison(part.under, part.tokens); });
 }
 
+Oracle oracle_of(const Request& request) {
+  return oracle_below(request.preamble, request.edits, request.window);
+}
+
 void check_generated(const Answer& answer) {
-  Oracle oracle = oracle_below(answer.request.preamble, answer.request.edits);
+  Oracle oracle = oracle_of(answer.request);
   for (const int32_t token : answer.request.tokens) oracle.push(token);
   for (const int32_t token : answer.tokens) {
     CHECK(token == oracle.next(), "every token is the oracle's");
@@ -58,7 +64,7 @@ void check_generated(const Answer& answer) {
 
 void check_values(const Answer& answer) {
   const bool scores = answer.request.kind == RequestKind::kScore;
-  Oracle oracle = oracle_below(answer.request.preamble, answer.request.edits);
+  Oracle oracle = oracle_of(answer.request);
   size_t n = 0;
   for (size_t i = 0; i < answer.request.tokens.size(); i++) {
     oracle.push(answer.request.tokens[i]);
@@ -155,7 +161,8 @@ void check_answer(const Answer& answer) {
 }
 
 Text transcript(const Answer& answer) {
-  Text text{answer.request.tokens, answer.request.preamble, answer.request.edits};
+  Text text{answer.request.tokens, answer.request.preamble, answer.request.edits,
+            answer.request.window};
   text.tokens.insert(text.tokens.end(), answer.tokens.begin(), answer.tokens.end());
   return text;
 }

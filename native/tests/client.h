@@ -51,6 +51,7 @@ struct Text {
   std::vector<int32_t> tokens;
   RequestPreamble preamble;
   std::vector<ScheduledEdit> edits{};
+  SequenceWindow window{};
 };
 
 /** The prompt and the answer. */

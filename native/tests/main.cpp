@@ -59,11 +59,12 @@ std::string counting_oracle(const Settings& settings) {
     n_engines++;
     client.engine().clear_cache();
   }
-  CHECK(checked.with_preamble > 0 && checked.with_edits > 0, "something was checked");
+  CHECK(checked.with_preamble > 0 && checked.with_edits > 0 && checked.with_window > 0,
+        "something was checked");
   return std::to_string(checked.tokens) + " tokens of " + std::to_string(checked.requests) +
          " requests, " + std::to_string(checked.with_preamble) + " with a preamble, " +
-         std::to_string(checked.with_edits) + " edited, on " + std::to_string(n_engines) +
-         " engines";
+         std::to_string(checked.with_edits) + " edited, " + std::to_string(checked.with_window) +
+         " with a window, on " + std::to_string(n_engines) + " engines";
 }
 
 /** Eight users of one engine at once, each with texts, forks and aborts of its own, while others

@@ -41,8 +41,10 @@ uint32_t Oracle::read(int head, int position) const {
   Hash hash;
   for (const OracleKey& key : keys_[static_cast<size_t>(head)]) {
     const int distance = position - key.position;
-    const bool has_window = head == kOracleHeads - 1;
-    if (!has_window || distance < kWindow) hash.add(weighted(key.value, key.weight), distance);
+    const bool is_in_layer = head < kOracleHeads - 1 || distance < kWindow;
+    const auto& [n_sinks, size] = window_;
+    const bool is_in_own = size == 0 || key.position < n_sinks || distance < size;
+    if (is_in_layer && is_in_own) hash.add(weighted(key.value, key.weight), distance);
   }
   return hash.value;
 }

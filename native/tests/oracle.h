@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "kv/edit.h"
+#include "kv/tree_key.h"
 
 namespace cachalot::tests {
 
@@ -55,8 +55,9 @@ class Oracle {
   Oracle() = default;
   /** A text after other keys, in their order; its first token stands at `position`. `edits`: of its
    * context. */
-  Oracle(OracleKeys before, int position, std::span<const ScheduledEdit> edits = {})
-      : keys_(std::move(before)), position_(position), edits_(edits) {}
+  Oracle(OracleKeys before, int position, std::span<const ScheduledEdit> edits = {},
+         const SequenceWindow& window = {})
+      : keys_(std::move(before)), position_(position), edits_(edits), window_(window) {}
 
   void push(int32_t token);
   int32_t next() const { return token_of(hash()); }
@@ -73,6 +74,7 @@ class Oracle {
   OracleKeys keys_;
   int position_ = 0;  // of the next token
   std::span<const ScheduledEdit> edits_;
+  SequenceWindow window_;
   uint32_t hash_ = 0;
 };
 

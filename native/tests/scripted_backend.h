@@ -75,8 +75,8 @@ class ScriptedBackend final : public Backend {
   void for_each_key(const AttentionParams& params, const ContextPart& part, const WorkItem& item,
                     int head, const Visitor& visitor) const;
   void plant(AttentionPlan* plan) const;
-  void check_unused_slots(const AttentionParams& params, const ContextPart& part, int tile,
-                          int head) const;
+  void check_unused_slots(const AttentionParams& params, const AttentionPlan& plan,
+                          const ContextPart& part, int tile, int head) const;
 
   const Fault fault_;
   StepTables step_;

@@ -39,6 +39,7 @@ Text Traffic::text() {
     if (chance(60))
       text.tokens.resize(static_cast<size_t>(1 + below(static_cast<int>(text.tokens.size()))));
     if (chance(30)) text.edits.clear();
+    if (chance(20)) text.window = {};
   } else if (!transcripts_.empty() && chance(50)) {
     text.preamble = preamble();
   }
@@ -62,7 +63,7 @@ RequestPreamble Traffic::preamble() {
   for (int i = 1 + below(5); i > 0; i--) {
     const Text& text =
         transcripts_[static_cast<size_t>(below(static_cast<int>(transcripts_.size())))];
-    if (depth_of(text.preamble) > 2 || !text.edits.empty()) continue;
+    if (depth_of(text.preamble) > 2 || !text.edits.empty() || text.window.size > 0) continue;
     RequestPart part{text.tokens, 0, 0, text.preamble};
     part.tokens.resize(std::min<size_t>(part.tokens.size(), static_cast<size_t>(1 + below(100))));
     const auto n = static_cast<int>(part.tokens.size());
@@ -103,10 +104,13 @@ Request Traffic::request() {
   request.tokens = std::move(text.tokens);
   request.preamble = std::move(text.preamble);
   request.edits = std::move(text.edits);
+  request.window = text.window;
   request.max_tokens = 1 + below(60);
   const bool has_preamble = !request.preamble.parts.empty() || request.preamble.position != 0;
   if (!has_preamble && request.edits.empty() && chance(25))
     request.edits = edits(static_cast<int>(request.tokens.size()) + request.max_tokens);
+  if (!has_preamble && request.window.size == 0 && chance(20))
+    request.window = {below(3) * below(40), 1 + below(120)};
   if (chance(10)) request.name_space = "other";
   if (chance(20)) request.priority = below(101);
   if (chance(5)) request.deadline_ms = 1 + below(20);
@@ -190,6 +194,7 @@ void Traffic::settle(size_t open) {
   if (answer.finish.reason != FinishReason::kError) {
     const bool has_preamble = !answer.request.preamble.parts.empty();
     checked_ += {1, has_preamble ? 1 : 0, answer.request.edits.empty() ? 0 : 1,
+                 answer.request.window.size > 0 ? 1 : 0,
                  static_cast<int64_t>(answer.request.tokens.size() + answer.tokens.size())};
   }
   if (answer.request.pin != 0 && answer.finish.reason == FinishReason::kDone)
@@ -204,6 +209,7 @@ Traffic::Checked& Traffic::Checked::operator+=(const Checked& more) {
   requests += more.requests;
   with_preamble += more.with_preamble;
   with_edits += more.with_edits;
+  with_window += more.with_window;
   tokens += more.tokens;
   return *this;
 }

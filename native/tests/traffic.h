@@ -27,7 +27,7 @@ class Traffic {
   void finish();
   /** The answers that were right. */
   struct Checked {
-    int requests = 0, with_preamble = 0, with_edits = 0;
+    int requests = 0, with_preamble = 0, with_edits = 0, with_window = 0;
     int64_t tokens = 0;  // of prompts and answers
     Checked& operator+=(const Checked& more);
   };
