@@ -58,6 +58,13 @@ function readerAfter(model: Model, preamble?: ReferencePreamble): Reader {
   return new Reader(model, 'exact', kept, preamble?.position ?? 0);
 }
 
+/** A sequence's own: a token reads the first `sinks` positions and the last `size`. */
+export interface ReferenceWindow {
+  sinks: number;
+  size: number;
+}
+const EVERYTHING: ReferenceWindow = { sinks: 0, size: Infinity };
+
 /** What becomes of a head's keys when so many first tokens have been read: for each, the numbers of those that are one then. */
 export interface ReferenceEdit {
   index: number;
@@ -69,8 +76,9 @@ export function forwardEdited(
   model: Model,
   tokens: readonly number[],
   edits: readonly ReferenceEdit[],
+  window: ReferenceWindow = EVERYTHING,
 ): Float64Array[] {
-  const reader = new Reader(model, 'exact', noKeys(model), 0);
+  const reader = new Reader(model, 'exact', noKeys(model), 0, window);
   return tokens.flatMap((token, i) => {
     for (const { index, edit } of edits) if (index === i) reader.edit(edit);
     return reader.read([token]);
@@ -114,11 +122,18 @@ class Reader {
     precision: RowPrecision,
     readonly kept: KeptKey[][],
     private position: number,
+    own: ReferenceWindow = EVERYTHING,
   ) {
     this.weights = weightsOf(model, precision);
     const { layers, kvHeads } = model.shape;
     this.attentions = Array.from({ length: layers }, (_, layer) =>
-      attentionOf(model, this.weights, layer, kept.slice(layer * kvHeads, (layer + 1) * kvHeads)),
+      attentionOf(
+        model,
+        this.weights,
+        layer,
+        kept.slice(layer * kvHeads, (layer + 1) * kvHeads),
+        own,
+      ),
     );
   }
 
@@ -180,6 +195,7 @@ function attentionOf(
   { multiply, normIfAny }: Weights,
   layer: number,
   kept: readonly KeptKey[][], // of each KV head
+  own: ReferenceWindow,
 ) {
   const { headDim, window, interleaved } = model;
   const { heads, kvHeads } = model.shape;
@@ -196,7 +212,11 @@ function attentionOf(
       kept[group]!.push({ position, key, value: values[group]!, weight: 0 });
     });
     const read = kept.map((keys) =>
-      keys.filter((key) => window === 0 || key.position > position - window),
+      keys.filter(
+        (key) =>
+          (window === 0 || key.position > position - window) &&
+          (key.position < own.sinks || key.position > position - own.size),
+      ),
     );
     return headsOf(q!, heads).flatMap((query, i) => {
       const keys = read[floor(i / (heads / kvHeads))]!;
