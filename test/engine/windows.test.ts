@@ -84,7 +84,7 @@ describe.each(places)('on $name', ({ format, options }) => {
     [{ sinks: 40, size: 8 }, {}],
     [{ sinks: 64, size: 1 }, {}],
     [
-      { sinks: 5, size: 40 },
+      { sinks: 5, size: 20 },
       { architecture: 'mistral', window: 30 },
     ],
   ] as const)('%j: as the float64 reference has it', async (window, tiny) => {
