@@ -57,20 +57,30 @@ class Finder {
 
   static constexpr uint64_t kEnded = UINT64_MAX;
 
+  /** How many tiles of a part may be the same as another's. */
+  int n_tiles(const Reader& reader) const {
+    const PlanSequence& sequence = sequence_of(reader);
+    const ContextPart& part = part_of(reader);
+    const bool is_open = part.table.first == sequence.parts.back().table.first;
+    return std::min(list_.n_tiles(part), is_open ? sequence.n_known_tiles : INT32_MAX);
+  }
+
   /** Equal for parts that hold the same at a tile; kEnded past the last. Edited parts are the same
    * as wholes. */
-  uint64_t id_at(const ContextPart& part, int tile) const {
-    if (tile >= list_.n_tiles(part)) return kEnded;
+  uint64_t id_at(const Reader& reader, int tile) const {
+    const ContextPart& part = part_of(reader);
+    if (tile >= n_tiles(reader)) return kEnded;
     uint64_t id = uint64_t{std::bit_cast<uint32_t>(part.sharpness) ^ kPlainSharpness} << 33;
     if (is_edited(part.table)) return id | uint64_t{1} << 32 | part.table.first;
     return id | list_.entries[part.table.first + static_cast<uint32_t>(tile)];
   }
 
   /** How many leading tiles two parts have in common, if the first `known` are. */
-  int common_tiles(const ContextPart& a, const ContextPart& b, int known) const {
-    if (is_edited(a.table)) return list_.n_tiles(a);
-    const auto slabs = [this](const ContextPart& part) {
-      return list_.entries.subspan(part.table.first, static_cast<size_t>(list_.n_tiles(part)));
+  int common_tiles(const Reader& a, const Reader& b, int known) const {
+    if (is_edited(part_of(a).table)) return n_tiles(a);
+    const auto slabs = [this](const Reader& reader) {
+      return list_.entries.subspan(part_of(reader).table.first,
+                                   static_cast<size_t>(n_tiles(reader)));
     };
     return common_slabs(slabs(a), slabs(b), known);
   }
@@ -81,7 +91,7 @@ class Finder {
     order.clear();
     for (int i = first; i < end; i++) {
       const Reader& reader = tree_.readers[static_cast<size_t>(i)];
-      order.push_back({id_at(part_of(reader), tile), reader.sequence, reader.part});
+      order.push_back({id_at(reader, tile), reader.sequence, reader.part});
     }
     std::sort(order.begin(), order.end());
     struct Same {
@@ -103,12 +113,12 @@ class Finder {
 
   void add_range(int first, int end, int tile, int parent) {
     const auto& readers = tree_.readers;
-    const ContextPart& one = part_of(readers[static_cast<size_t>(first)]);
-    int common = list_.n_tiles(one);
+    const Reader one = readers[static_cast<size_t>(first)];
+    int common = n_tiles(one);
     int n_rows = 0;
     for (int i = first; i < end; i++) {
       const Reader& reader = readers[static_cast<size_t>(i)];
-      common = std::min(common, common_tiles(one, part_of(reader), tile + 1));
+      common = std::min(common, common_tiles(one, reader, tile + 1));
       n_rows += static_cast<int>(sequence_of(reader).rows.size());
     }
     const auto index = static_cast<int32_t>(tree_.ranges.size());

@@ -28,6 +28,9 @@ struct PlanSequence {
   std::span<const PlanRow> rows;
   int n_sinks = 0, window = 0;  // positions; 0: no window
   int n_sink_parts = 0;         // the first of the parts
+  // Tiles of the last part that may be shared: the list names others that have been freed, and that
+  // may be somebody else's by now. No row reads those.
+  int n_known_tiles = INT32_MAX;
 
   /** The first position after the sinks that a row reads; 0 if it needs no sinks. */
   int window_begin(int position) const {

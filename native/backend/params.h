@@ -18,8 +18,8 @@ namespace cachalot {
 struct StepTables {
   std::span<const int32_t> tokens{};    // [R] ids, for gather_rows
   std::span<const KvTarget> targets{};  // [R] for kv_write
-  // Addresses of slabs, and the entries of edited tables; each table names a range of them. The list
-  // grows, and an entry that a device has seen stays as it is until it is named in new_slabs.
+  // Addresses of slabs, and the entries of edited tables; each table names a range of them. The
+  // list grows, and an entry that a device has seen stays as it is until it is named in new_slabs.
   std::span<const uint32_t> slabs{};
   std::span<const SlabRange> new_slabs{};
   std::span<const AttentionPlan> plans{};  // one per class of layers; attention names its index

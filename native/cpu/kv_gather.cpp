@@ -10,18 +10,36 @@ namespace cachalot::cpu {
 
 namespace {
 
+/** Copies `n` elements that stand `stride` apart. */
+template <typename Element>
+void copy_strided(const uint8_t* from, uint8_t* to, int n, int stride) {
+  const auto* source = reinterpret_cast<const Element*>(from);
+  auto* target = reinterpret_cast<Element*>(to);
+  for (int i = 0; i < n; i++) target[i * stride] = source[i * stride];
+}
+
+/** Where an element of K (or of V) of a block is. */
+template <typename Byte>
+Byte* place(Byte* elements, KvFormat format, int index) {
+  return elements + static_cast<size_t>(index) * kv_element_bytes(format);
+}
+
 void copy_key(const KvGatherParams& params, const KvMove& move) {
   const KvLayout& layout = params.edited.layout;
-  const uint8_t* from =
-      kv_block(move.from.is_edited ? params.edited : params.plain, move.from.block);
+  const KvStore& store = move.from.is_edited ? params.edited : params.plain;
+  const uint8_t* from = kv_block(store, move.from.block);
   uint8_t* to = kv_block(params.edited, move.to);
+  const int d = layout.head_dim;
+  const uint8_t* key = place(from, layout.k, key_index(layout, move.from.slot, 0));
+  uint8_t* new_key = place(to, layout.k, key_index(layout, move.slot, 0));
+  // In bf16 two dims of a key stand beside each other, and two keys of a dim of V.
+  const int n_numbers = layout.k == KvFormat::kF32 ? d : d / 2;
+  copy_strided<uint32_t>(key, new_key, n_numbers, kTileTokens);
   const size_t values = kv_value_offset(layout);
-  for (int d = 0; d < layout.head_dim; d++) {
-    copy_element(layout.k, from, key_index(layout, move.from.slot, d), to,
-                 key_index(layout, move.slot, d));
-    copy_element(layout.v, from + values, value_index(layout, move.from.slot, d), to + values,
-                 value_index(layout, move.slot, d));
-  }
+  const uint8_t* value = place(from + values, layout.v, value_index(layout, move.from.slot, 0));
+  uint8_t* new_value = place(to + values, layout.v, value_index(layout, move.slot, 0));
+  if (layout.v == KvFormat::kF32) copy_strided<uint32_t>(value, new_value, d, 1);
+  else copy_strided<uint16_t>(value, new_value, d, 2);
   auto* notes = reinterpret_cast<KeyNotes*>(to + kv_notes_offset(layout));
   notes->index[move.slot] = move.index;
   notes->weight[move.slot] = move.weight;

@@ -60,8 +60,8 @@ RequestMap make_active(Request request, int context_length, bool keep_parts) {
   active.n_before = n_tokens - n_own;
   sequence.max_length = room_below(text.preamble, context_length);
   sequence.demand = demand_of(request, n_tokens, n_tokens - n_own);
-  while (!sequence.edits.empty() && sequence.edits.front().index < n_tokens)
-    sequence.begin_text_after_edit();
+  while (sequence.is_past_edit()) sequence.begin_text_after_edit();
+  sequence.keeps_text = request.pin != 0;
   sequence.priority = request.priority;
   active.request = std::move(request);
   active.submitted = Clock::now();

@@ -34,8 +34,8 @@ struct StepRows {
       }
       const auto n = static_cast<size_t>(entry.tree.size());
       const auto& [n_sinks, window] = context.window();
-      sequences.push_back(
-          {context.parts(), std::span(rows).last(n), n_sinks, window, context.n_sink_parts()});
+      sequences.push_back({context.parts(), std::span(rows).last(n), n_sinks, window,
+                           context.n_sink_parts(), context.n_known_tiles()});
       for (const int node : entry.output_nodes) output_rows.push_back(entry.first_row + node);
       context.for_each_list([&](const SlabList& list) {
         if (const auto unseen = list.unseen()) new_slabs.push_back(*unseen);

@@ -52,6 +52,12 @@ class Context {
     return preamble_ == nullptr ? std::span(&open_, 1) : std::span(parts_);
   }
   int n_sink_parts() const { return n_sink_parts_; }
+  /** The tiles of the open part before the first that has been freed. */
+  int n_known_tiles() const {
+    return leaf_->hole_begin == leaf_->hole_end
+               ? INT32_MAX
+               : leaf_->begin / kTileTokens + static_cast<int>(leaf_->hole_begin);
+  }
   const SequenceWindow& window() const { return window_; }
   int position_of(int index) const { return open_.position + index; }
   /** Where the KV of token `index` goes. */

@@ -37,8 +37,8 @@ class EditedPart {
 
   /** The entries of its table (backend/kv_table.h), for all classes of layers. */
   std::span<const uint32_t> entries() const { return entries_; }
-  /** Bytes of the pool's memory. */
-  size_t bytes() const { return slabs_.size() * pool_.slab_bytes(); }
+  /** Slabs of the pool that its blocks are in. */
+  int n_slabs() const { return static_cast<int>(slabs_.size()); }
 
   /** The layers and KV heads of all classes. */
   static int n_heads(const KvPool& pool);

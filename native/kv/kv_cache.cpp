@@ -70,7 +70,8 @@ void KvCache::copy_tail(KvSegment* leaf, KvSegment* source, int n) {
 
 std::optional<uint32_t> KvCache::allocate_slab() {
   while (pool_.is_full()) {
-    if (!evict_one()) return std::nullopt;
+    // What is idle is sooner made again, of text that is stored, than that text.
+    if (!reclaim_() && !evict_one()) return std::nullopt;
   }
   return pool_.allocate();
 }
@@ -245,7 +246,7 @@ bool KvCache::evict_one() {
 }
 
 void KvCache::clear() {
-  while (evict_one()) {
+  while (reclaim_() || evict_one()) {
   }
 }
 
@@ -292,7 +293,8 @@ void KvCache::check_invariants() const {
         segment.n_pins == 0 || (segment.n_writers == 0 && segment.tokens.size() % kTileTokens == 0),
         "a pinned segment is sealed and holds whole slabs");
   });
-  CHECK(n_held + references_.n_copies() == references_.n_held(), "held slabs are counted along");
+  CHECK(n_held + references_.n_copies() - references_.n_idle_copies() == references_.n_held(),
+        "held slabs are counted along");
   n_slabs += static_cast<size_t>(references_.n_copies());
   CHECK(n_slabs * pool_.slab_bytes() == pool_.bytes_in_use(), "every allocated slab has one owner");
 }

@@ -74,6 +74,10 @@ class KvCache {
    * memory. */
   std::optional<uint32_t> take_slab();
   void give_back(uint32_t slab);
+  /** n of these slabs are idle: `reclaim` gives some of them back when there is no other memory, or
+   * returns false. Negative: they are used again. */
+  void add_idle(int n) { references_.add_idle_copies(n); }
+  void reclaim_with(std::function<bool()> reclaim) { reclaim_ = std::move(reclaim); }
 
   /** How long, and with which priority, stored tokens are kept. */
   struct Retention {
@@ -102,7 +106,7 @@ class KvCache {
   Stored stored(const TreeKey& key, std::span<const int32_t> tokens) const;
   int n_segments() const { return tree_.n_segments(); }
   int n_writers() const;
-  /** Evicts everything that nothing references. */
+  /** Evicts everything that nothing references, idle slabs too. */
   void clear();
 
   /** Throws internal if a rule is broken: test builds call it after every step. */
@@ -123,6 +127,7 @@ class KvCache {
 
   KvPool& pool_;
   std::function<void(const KvCopy&)> copy_;
+  std::function<bool()> reclaim_ = [] { return false; };
   RadixTree tree_;
   References references_;
 };

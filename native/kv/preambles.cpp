@@ -1,5 +1,8 @@
 #include "kv/preambles.h"
 
+#include <algorithm>
+#include <functional>
+
 namespace cachalot {
 
 HeldPreamble::HeldPreamble(TreeKey key, SlabLists& lists) : key_(std::move(key)) {
@@ -19,18 +22,45 @@ size_t HeldPreamble::n_tokens() const {
   return n;
 }
 
+int HeldPreamble::n_edited_slabs() const {
+  int n = 0;
+  for (const auto& edited : edited_) n += edited == nullptr ? 0 : edited->n_slabs();
+  return n;
+}
+
 HeldPreamble* Preambles::use(const TreeKey& key) {
   if (key.preamble == nullptr) return nullptr;
   auto found = held_.find(key);
   if (found == held_.end()) found = held_.try_emplace(key, key, lists_).first;
-  found->second.n_users_++;
-  return &found->second;
+  HeldPreamble& held = found->second;
+  if (held.n_users_++ == 0) cache_.add_idle(-held.n_edited_slabs());
+  return &held;
 }
 
 void Preambles::leave(HeldPreamble* held) {
   if (held == nullptr || --held->n_users_ > 0) return;
+  const bool is_edited =
+      std::ranges::all_of(held->is_held_, std::identity{}) &&
+      std::ranges::none_of(held->edited_, [](const auto& edited) { return edited == nullptr; });
+  if (is_edited && !held->edited_.empty()) {
+    held->idle_since_ = clock_++;
+    return cache_.add_idle(held->n_edited_slabs());
+  }
   for (auto& range : held->ranges_) cache_.let_go(&range);
   held_.erase(held_.find(held->key_));
+}
+
+/** Lets the preamble go that has been idle for longest. False if there is none. */
+bool Preambles::reclaim() {
+  auto oldest = held_.end();
+  for (auto at = held_.begin(); at != held_.end(); ++at) {
+    if (at->second.n_users_ > 0) continue;
+    if (oldest == held_.end() || at->second.idle_since_ < oldest->second.idle_since_) oldest = at;
+  }
+  if (oldest == held_.end()) return false;
+  cache_.add_idle(-oldest->second.n_edited_slabs());
+  held_.erase(oldest);
+  return true;
 }
 
 KvCache::Hold Preambles::hold(HeldPreamble* held, size_t index) {

@@ -1,5 +1,6 @@
 // The preambles that sequences read now: their parts, held in place. One that nobody uses is let
-// go: its texts are ordinary cache then, and are computed again if they are evicted.
+// go: its texts are ordinary cache then, and are computed again if they are evicted. What an edit
+// has left of a context stays for the next user, as long as there is memory.
 #pragma once
 
 #include <map>
@@ -28,9 +29,11 @@ class HeldPreamble {
 
  private:
   friend class Preambles;
+  int n_edited_slabs() const;
 
   TreeKey key_;  // of the tree below it
   int n_users_ = 0;
+  uint64_t idle_since_ = 0;  // of one without users, on the clock of Preambles
   std::vector<bool> is_held_;
   std::vector<KvCache::HeldRange> ranges_;
   std::vector<SlabList> lists_;
@@ -47,7 +50,11 @@ class Preambles {
         pool_(pool),
         lists_(lists),
         backend_(backend),
-        policies_(std::move(policies)) {}
+        policies_(std::move(policies)) {
+    cache_.reclaim_with([this] { return reclaim(); });
+  }
+  Preambles(const Preambles&) = delete;
+  Preambles& operator=(const Preambles&) = delete;
 
   /** The preamble of a key; null if it has none. It stays until `leave` is called as often. */
   HeldPreamble* use(const TreeKey& key);
@@ -57,6 +64,7 @@ class Preambles {
   KvCache::Hold hold(HeldPreamble* held, size_t part);
 
  private:
+  bool reclaim();
   KvCache::Hold hold_edited(HeldPreamble* held, size_t part);
 
   KvCache& cache_;
@@ -65,6 +73,7 @@ class Preambles {
   Backend& backend_;
   PolicyMaker policies_;
   std::map<TreeKey, HeldPreamble> held_;
+  uint64_t clock_ = 0;  // counts preambles that have become idle
 };
 
 }  // namespace cachalot

@@ -60,14 +60,17 @@ class References {
   /** A slab that no segment owns is held from now on, or no longer. */
   void add_copy() { n_copies_++; }
   void remove_copy() { n_copies_--; }
+  /** n copies that nobody uses: they may be had back. Negative: they are used again. */
+  void add_idle_copies(int n) { n_idle_ += n; }
 
-  int n_held() const { return n_held_ + n_copies_; }
+  int n_held() const { return n_held_ + n_copies_ - n_idle_; }
   int n_copies() const { return n_copies_; }
+  int n_idle_copies() const { return n_idle_; }
   EvictionOrder& order() { return order_; }
 
  private:
   EvictionOrder order_;
-  int n_held_ = 0, n_copies_ = 0;
+  int n_held_ = 0, n_copies_ = 0, n_idle_ = 0;
 };
 
 }  // namespace cachalot

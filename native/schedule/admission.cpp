@@ -101,10 +101,11 @@ int64_t Admission::missing_slabs(const Sequence& sequence, const PreambleRef& pr
   for (const PreamblePart& part : preamble->parts) {
     const int n_stored = cache_.match({sequence.key.name_space, part.under}, part.tokens);
     n += kEdges;
-    if (part.edit) n += slabs_for(part.n_tokens());  // at most
+    if (part.edit)
+      n += slabs_for(part.n_tokens()) + missing_slabs(sequence, part.under);  // at most
     if (n_stored == std::ssize(part.tokens)) continue;
     n += slabs_for(static_cast<int>(part.tokens.size()) - whole_slab_tokens(n_stored));
-    n += missing_slabs(sequence, part.under);
+    if (!part.edit) n += missing_slabs(sequence, part.under);
   }
   return n;
 }

@@ -1,6 +1,7 @@
 #include "schedule/scheduler.h"
 
 #include <algorithm>
+#include <climits>
 
 #include "base/check.h"
 
@@ -21,7 +22,8 @@ size_t n_own_tokens(const Sequence& sequence) {
 
 /** Slabs that may come back when a running sequence is preempted. */
 int64_t own_bytes(const Sequence& sequence, const KvPool& pool) {
-  size_t n_slabs = sequence.context ? sequence.context->leaf()->slabs.size() : 0;
+  const KvSegment* leaf = sequence.context ? sequence.context->leaf() : nullptr;
+  size_t n_slabs = leaf == nullptr ? 0 : leaf->slabs.size() - (leaf->hole_end - leaf->hole_begin);
   for (const HeldPreamble* held : sequence.preambles) n_slabs += slabs_for(held->n_tokens());
   return static_cast<int64_t>(n_slabs * pool.slab_bytes());
 }
@@ -35,10 +37,16 @@ int longest_text(const PreambleRef& preamble) {
   return n;
 }
 
+/** Whether a part, an edit or a pin will take the text as a whole. */
+bool needs_whole_text(const Sequence& sequence) {
+  return sequence.computing != nullptr || !sequence.edits.empty() || sequence.keeps_text;
+}
+
 }  // namespace
 
 bool Scheduler::add(Sequence* sequence) {
-  const int most = std::max(sequence->demand.n_compute(), longest_text(sequence->key.preamble));
+  const int own = std::min(sequence->n_compute(), rows_within_window(*sequence));
+  const int most = std::max(own, longest_text(sequence->key.preamble));
   if (static_cast<size_t>(slabs_for(most)) * kv_.pool.slab_bytes() > kv_.pool.bytes()) return false;
   waiting_.add(sequence);
   if (sequence->deadline_ms != 0) n_deadlines_++;
@@ -65,10 +73,7 @@ std::vector<Sequence*> Scheduler::take_expired() {
 PlannedStep Scheduler::plan() {
   make_room();
   PlannedStep planned;
-  // Decoding rows first: a long prompt must not delay the next token of the others.
-  add_running(&planned, true);
-  planned.step.n_decoding = planned.step.n_rows;
-  add_running(&planned, false);
+  add_running(&planned);
   admit_all(&planned);
   return planned;
 }
@@ -91,27 +96,45 @@ void Scheduler::make_room() {
   }
 }
 
-/** Adds rows of the running sequences that decode, or of the others. Preemption may shorten
- * running_. */
-void Scheduler::add_running(PlannedStep* planned, bool decoding) {
-  std::vector<Sequence*> candidates;
-  for (Sequence* sequence : running_) {
-    if ((sequence->n_pending() == 1) == decoding) candidates.push_back(sequence);
-  }
-  std::stable_sort(candidates.begin(), candidates.end(),
-                   [](const Sequence* a, const Sequence* b) { return a->priority > b->priority; });
-  for (Sequence* sequence : candidates) {
+/** Adds rows of the running sequences. Preemption may shorten running_. Decoding rows come first: a
+ * long prompt must not delay the next token of the others. */
+void Scheduler::add_running(PlannedStep* planned) {
+  std::vector<Sequence*> decoding, others;
+  for (Sequence* sequence : running_)
+    (sequence->n_pending() == 1 ? decoding : others).push_back(sequence);
+  const auto by_priority = [](const Sequence* a, const Sequence* b) {
+    return a->priority > b->priority;
+  };
+  std::stable_sort(decoding.begin(), decoding.end(), by_priority);
+  for (Sequence* sequence : decoding) {
     if (!sequence->is_running) continue;  // preempted meanwhile
-    while (!add_entry(&planned->step, sequence)) {
-      if (free_behind_windows()) continue;
-      Sequence* victim = choose_victim(planned->step, kAboveAll);
-      if (victim == sequence) {
-        preempt_or_refuse(sequence, &planned->refused);
-        break;
-      }
-      preempt(victim);
-    }
+    if (!with_memory(planned, sequence, [&] { return open_text(sequence); })) continue;
+    // An edit was due, and what it takes in must be computed again.
+    if (sequence->n_pending() > 1) others.push_back(sequence);
+    else with_memory(planned, sequence, [&] { return add_entry(&planned->step, sequence); });
   }
+  planned->step.n_decoding = planned->step.n_rows;
+  std::stable_sort(others.begin(), others.end(), by_priority);
+  for (Sequence* sequence : others) {
+    if (sequence->is_running)
+      with_memory(planned, sequence, [&] { return add_entry(&planned->step, sequence); });
+  }
+}
+
+/** Tries something for a running sequence until there is memory for it, which others lose. False if
+ * the sequence itself had to give way. */
+template <typename Try>
+bool Scheduler::with_memory(PlannedStep* planned, Sequence* sequence, const Try& attempt) {
+  while (!attempt()) {
+    if (free_behind_windows()) continue;
+    Sequence* victim = choose_victim(planned->step, kAboveAll);
+    if (victim == sequence) {
+      preempt_or_refuse(sequence, &planned->refused);
+      return false;
+    }
+    preempt(victim);
+  }
+  return true;
 }
 
 void Scheduler::admit_all(PlannedStep* planned) {
@@ -146,12 +169,21 @@ void Scheduler::admit(PlannedStep* planned, Sequence* sequence) {
   }
 }
 
+/** How many tokens of a sequence need memory at the same time, if its windows let go of the rest;
+ * INT_MAX if they do not. */
+int Scheduler::rows_within_window(const Sequence& sequence) const {
+  const auto& [n_sinks, window] = window_below(sequence.key.preamble);
+  const int size = options_.layer_window > 0 ? options_.layer_window : window;
+  if (size == 0 || needs_whole_text(sequence)) return INT_MAX;
+  return n_sinks + size + options_.max_rows + kTileTokens;
+}
+
 /** Called when there is no memory. Frees what no row of the running sequences will read. False if
  * there is nothing. */
 bool Scheduler::free_behind_windows() {
   int n_freed = 0;
   for (Sequence* sequence : running_) {
-    if (!sequence->context) continue;
+    if (!sequence->context || needs_whole_text(*sequence)) continue;
     const Context& context = *sequence->context;
     const auto& [n_sinks, window] = context.window();
     const int origin = context.position_of(0), next = context.position_of(context.n_computed());

@@ -68,11 +68,14 @@ class Scheduler {
 
  private:
   void make_room();
-  void add_running(PlannedStep* planned, bool decoding);
+  void add_running(PlannedStep* planned);
+  template <typename Try>
+  bool with_memory(PlannedStep* planned, Sequence* sequence, const Try& attempt);
   void admit_all(PlannedStep* planned);
   void admit(PlannedStep* planned, Sequence* sequence);
   bool add_entry(Step* step, Sequence* sequence);
   int n_rows_for(const Step& step, const Sequence& sequence) const;
+  int rows_within_window(const Sequence& sequence) const;
   bool free_behind_windows();
   bool open_text(Sequence* sequence);
   KvCache::Hold hold_parts(Sequence* sequence, const PreambleRef& preamble);

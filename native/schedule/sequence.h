@@ -36,6 +36,7 @@ struct Sequence {
   int n_prompt = 0;
   int max_length = 0;                // the most tokens there is room for
   std::vector<ScheduledEdit> edits;  // of its context that are still to come, ascending
+  bool keeps_text = false;           // its KV is wanted when it has ended
   Demand demand;
   int priority = kDefaultPriority;  // the highest runs first
   int64_t deadline_ms = 0;          // on the scheduler's clock; 0: none
@@ -79,18 +80,22 @@ struct Sequence {
     return !edits.empty() && computing == nullptr && context &&
            text_begin + n_computed() == edits.front().index;
   }
+  /** Whether the next edit comes before the last token. */
+  bool is_past_edit() const {
+    return !edits.empty() && edits.front().index < static_cast<int>(tokens.size());
+  }
   /** Carries out the next edit, as far as the sequence knows of it: its own text so far becomes
    * part of the key, and it goes on below that. Nothing is computed or held here. */
   void begin_text_after_edit() {
-    const ScheduledEdit edit = std::move(edits.front());
-    edits.erase(edits.begin());
+    const auto& [index, recipe] = edits.front();
     PreamblePart part;
-    part.tokens.assign(tokens.begin() + text_begin, tokens.begin() + edit.index);
+    part.tokens.assign(tokens.begin() + text_begin, tokens.begin() + index);
     part.under = key.preamble;
-    part.edit = edit.recipe;
+    part.edit = recipe;
     const SequenceWindow window = window_below(part.under);
-    key.preamble = make_preamble({std::move(part)}, edit.index, window);
-    text_begin = edit.index;
+    key.preamble = make_preamble({std::move(part)}, index, window);
+    text_begin = index;
+    edits.erase(edits.begin());
   }
 
   /** Appends a token that was drawn. */

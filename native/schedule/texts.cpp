@@ -14,6 +14,10 @@ bool Scheduler::open_text(Sequence* sequence) {
     leave_text(sequence, false);
     sequence->begin_text_after_edit();
   }
+  // One that was preempted may find more of its text stored than it had computed.
+  if (!sequence->context && sequence->computing == nullptr) {
+    while (sequence->is_past_edit()) sequence->begin_text_after_edit();
+  }
   const bool is_part_done = sequence->computing != nullptr && sequence->n_pending() == 0;
   if (sequence->context && !is_part_done) return true;
   if (sequence->context) {

@@ -50,9 +50,11 @@ std::string counting_oracle(const Settings& settings) {
   while (deadline.allows(turns)) {
     std::mt19937_64 random(seed);
     const int step_tokens = 1 + static_cast<int>(random() % 96);
-    const int n_slabs = 20 + static_cast<int>(random() % 60);
+    const bool is_crowded = n_engines % 3 == 2;
+    const int n_slabs =
+        (is_crowded ? 12 : 20) + static_cast<int>(random() % (is_crowded ? 24 : 60));
     Client client(options(512, step_tokens, n_slabs));
-    Traffic traffic(client, seed++, {512, 1 + static_cast<int>(random() % 24), true});
+    Traffic traffic(client, seed++, {512, 1 + static_cast<int>(random() % 24), true, is_crowded});
     for (int i = 0; i < 400 && deadline.allows(turns); i++, turns++) traffic.act();
     traffic.finish();
     checked += traffic.checked();

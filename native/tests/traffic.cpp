@@ -98,7 +98,31 @@ std::vector<ScheduledEdit> Traffic::edits(int n) {
   return edits;
 }
 
+/** One of a few texts that begin alike, at any length, with edits close together or far apart. */
+Request Traffic::crowded_request() {
+  constexpr std::array<SequenceWindow, 3> kWindows{{{4, 40}, {0, 33}, {}}};
+  std::mt19937_64 alike(7);
+  Request request;
+  for (int i = 60 + below(180); i > 0; i--)
+    request.tokens.push_back(static_cast<int32_t>(20 + alike() % 900));
+  const auto own = new_tokens(1 + below(20));
+  request.tokens.insert(request.tokens.end(), own.begin(), own.end());
+  request.window = kWindows[static_cast<size_t>(below(3))];
+  request.max_tokens = 1 + below(150);
+  request.priority = chance(50) ? kDefaultPriority : below(101);
+  const int n = static_cast<int>(request.tokens.size());
+  int index = 1 + below(n + 20);
+  for (int i = below(6); i > 0 && index < shape_.context_length; i--) {
+    request.edits.push_back({index, {"seeded", {below(2), 300 * (1 + below(3)), 100}}});
+    index += 1 + below(chance(50) ? 3 : 60);
+  }
+  if (chance(10)) request.kind = RequestKind::kPrefill;
+  if (request.kind == RequestKind::kPrefill && chance(50)) request.pin = next_pin_++;
+  return request;
+}
+
 Request Traffic::request() {
+  if (shape_.is_crowded && chance(90)) return crowded_request();
   Request request;
   Text text = this->text();
   request.tokens = std::move(text.tokens);

@@ -14,6 +14,9 @@ struct TrafficShape {
   int context_length;
   int n_open;        // requests in flight
   bool with_poison;  // some prompts hold the token whose row is not finite
+  // Texts that begin alike, have one window, and are edited all the time: with little memory,
+  // freeing, preemption and edits meet.
+  bool is_crowded = false;
 };
 
 class Traffic {
@@ -37,6 +40,7 @@ class Traffic {
   int below(int n) { return static_cast<int>(random_() % static_cast<uint64_t>(n)); }
   bool chance(int percent) { return below(100) < percent; }
   Text text();
+  Request crowded_request();
   std::vector<int32_t> new_tokens(int n);
   RequestPreamble preamble();
   std::vector<ScheduledEdit> edits(int n);
