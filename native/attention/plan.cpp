@@ -76,7 +76,7 @@ class Planner {
   }
 
   int part_of(int reader) const {
-    const auto& [sequence, part] = tree_.readers[static_cast<size_t>(reader)];
+    const auto& [sequence, part, n_tiles] = tree_.readers[static_cast<size_t>(reader)];
     return first_part_[static_cast<size_t>(sequence)] + part;
   }
   const PlanSequence& sequence_of(int reader) const {

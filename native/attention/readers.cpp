@@ -36,9 +36,15 @@ class Finder {
  public:
   Finder(std::span<const PlanSequence> sequences, const AddressList& list)
       : sequences_(sequences), list_(list) {
+    tree_.readers.reserve(sequences.size());
     for (size_t i = 0; i < sequences.size(); i++) {
-      for (size_t part = 0; part < sequences[i].parts.size(); part++)
-        tree_.readers.push_back({static_cast<int32_t>(i), static_cast<int32_t>(part)});
+      const auto& parts = sequences[i].parts;
+      for (size_t part = 0; part < parts.size(); part++) {
+        const bool is_open = parts[part].table.first == parts.back().table.first;
+        const int n_tiles =
+            std::min(list.n_tiles(parts[part]), is_open ? sequences[i].n_known_tiles : INT32_MAX);
+        tree_.readers.push_back({static_cast<int32_t>(i), static_cast<int32_t>(part), n_tiles});
+      }
     }
   }
 
@@ -57,19 +63,11 @@ class Finder {
 
   static constexpr uint64_t kEnded = UINT64_MAX;
 
-  /** How many tiles of a part may be the same as another's. */
-  int n_tiles(const Reader& reader) const {
-    const PlanSequence& sequence = sequence_of(reader);
-    const ContextPart& part = part_of(reader);
-    const bool is_open = part.table.first == sequence.parts.back().table.first;
-    return std::min(list_.n_tiles(part), is_open ? sequence.n_known_tiles : INT32_MAX);
-  }
-
   /** Equal for parts that hold the same at a tile; kEnded past the last. Edited parts are the same
    * as wholes. */
   uint64_t id_at(const Reader& reader, int tile) const {
+    if (tile >= reader.n_tiles) return kEnded;
     const ContextPart& part = part_of(reader);
-    if (tile >= n_tiles(reader)) return kEnded;
     uint64_t id = uint64_t{std::bit_cast<uint32_t>(part.sharpness) ^ kPlainSharpness} << 33;
     if (is_edited(part.table)) return id | uint64_t{1} << 32 | part.table.first;
     return id | list_.entries[part.table.first + static_cast<uint32_t>(tile)];
@@ -77,10 +75,10 @@ class Finder {
 
   /** How many leading tiles two parts have in common, if the first `known` are. */
   int common_tiles(const Reader& a, const Reader& b, int known) const {
-    if (is_edited(part_of(a).table)) return n_tiles(a);
+    if (is_edited(part_of(a).table)) return a.n_tiles;
     const auto slabs = [this](const Reader& reader) {
       return list_.entries.subspan(part_of(reader).table.first,
-                                   static_cast<size_t>(n_tiles(reader)));
+                                   static_cast<size_t>(reader.n_tiles));
     };
     return common_slabs(slabs(a), slabs(b), known);
   }
@@ -91,9 +89,13 @@ class Finder {
     order.clear();
     for (int i = first; i < end; i++) {
       const Reader& reader = tree_.readers[static_cast<size_t>(i)];
-      order.push_back({id_at(reader, tile), reader.sequence, reader.part});
+      order.push_back({id_at(reader, tile), reader});
     }
-    std::sort(order.begin(), order.end());
+    std::ranges::sort(order, [](const Ordered& a, const Ordered& b) {
+      if (a.id != b.id) return a.id < b.id;
+      if (a.reader.sequence != b.reader.sequence) return a.reader.sequence < b.reader.sequence;
+      return a.reader.part < b.reader.part;
+    });
     struct Same {
       int first, end;
     };
@@ -101,8 +103,8 @@ class Finder {
     uint64_t before = kEnded;
     int begin = first;
     for (int i = first; i < end; i++) {
-      const auto& [id, sequence, part] = order[static_cast<size_t>(i - first)];
-      tree_.readers[static_cast<size_t>(i)] = {sequence, part};
+      const auto& [id, reader] = order[static_cast<size_t>(i - first)];
+      tree_.readers[static_cast<size_t>(i)] = reader;
       if (id == kEnded || id != before) begin = i;
       else if (i == begin + 1) shared.push_back({begin, i + 1});
       else shared.back().end++;
@@ -114,7 +116,7 @@ class Finder {
   void add_range(int first, int end, int tile, int parent) {
     const auto& readers = tree_.readers;
     const Reader one = readers[static_cast<size_t>(first)];
-    int common = n_tiles(one);
+    int common = one.n_tiles;
     int n_rows = 0;
     for (int i = first; i < end; i++) {
       const Reader& reader = readers[static_cast<size_t>(i)];
@@ -131,7 +133,11 @@ class Finder {
 
   std::span<const PlanSequence> sequences_;
   AddressList list_;
-  std::vector<std::tuple<uint64_t, int32_t, int32_t>> order_;  // (id, sequence, part)
+  struct Ordered {
+    uint64_t id;
+    Reader reader;
+  };
+  std::vector<Ordered> order_;
   ReaderTree tree_;
 };
 

@@ -42,6 +42,7 @@ struct PlanSequence {
 /** A part, as one sequence reads it. */
 struct Reader {
   int32_t sequence, part;
+  int32_t n_tiles;  // that others may read, too
 };
 
 /** Tiles [first_tile, end_tile) of parts that hold the same blocks there. */

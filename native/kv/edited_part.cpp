@@ -7,6 +7,13 @@
 
 namespace cachalot {
 
+namespace {
+
+// A device gets so many records at once, or those of a layer: 28 bytes each.
+constexpr size_t kMovesAtOnce = size_t{1} << 18;
+
+}  // namespace
+
 EditedPart::~EditedPart() { give_back(); }
 
 void EditedPart::give_back() {
@@ -29,8 +36,8 @@ bool EditedPart::make(const Source& source, const KvEdit& edit, Backend& backend
   notes_.resize(edit.heads.size());
   size_t first = 0, index = 0;  // of the class's entries; of a head among all
   for (size_t i = 0; i < stores.size(); i++) {
+    Moves moves;
     for (int layer = 0; layer < stores[i].n_layers; layer++) {
-      Moves moves;
       for (int kv_head = 0; kv_head < stores[i].n_kv_heads; kv_head++, index++) {
         const auto in_class = static_cast<uint32_t>(layer * stores[i].n_kv_heads + kv_head);
         const HeadEdit& of_head = edit.heads[index];
@@ -42,8 +49,10 @@ bool EditedPart::make(const Source& source, const KvEdit& edit, Backend& backend
           return false;
         }
       }
+      if (moves.moves.size() < kMovesAtOnce && layer + 1 < stores[i].n_layers) continue;
       backend.kv_gather({pool_.stores()[i], stores[i], moves.moves});
       backend.kv_merge({pool_.stores()[i], stores[i], moves.merges, moves.sources});
+      moves = {};
     }
     first += n_edited_entries(stores[i]);
   }

@@ -143,8 +143,8 @@ void KvCache::drop_duplicates(KvSegment* leaf) {
   for (size_t i = 0; i < parent->children.size(); i++) {
     KvSegment* other = parent->children[i].get();
     if (other == leaf) continue;
-    const auto n =
-        static_cast<size_t>(std::min(common_prefix(leaf->tokens, other->tokens), other->n_whole()));
+    auto n = static_cast<size_t>(common_prefix(leaf->tokens, other->tokens));
+    if (n > 0) n = std::min(n, static_cast<size_t>(other->n_whole()));
     if (n == leaf->tokens.size() && leaf->children.empty()) return remove(leaf);
     if (n == other->tokens.size() && is_cache(*other)) {
       remove(other);

@@ -46,7 +46,8 @@ RadixTree::Match RadixTree::match(KvSegment* root, std::span<const int32_t> toke
     if (node->end() > best.end()) best = {node, nullptr, 0};
     const auto rest = tokens.subspan(static_cast<size_t>(node->end()));
     for (const auto& child : node->children) {
-      const int n = std::min(common_prefix(child->tokens, rest), child->n_whole());
+      int n = common_prefix(child->tokens, rest);
+      if (n > 0 && child->n_writers == 1) n = std::min(n, child->n_whole());
       const bool is_whole = n == static_cast<int>(child->tokens.size()) && n % kTileTokens == 0 &&
                             child->n_writers == 0;
       if (n > 0 && is_whole) followed.push_back(child.get());

@@ -108,10 +108,15 @@ void Scheduler::add_running(PlannedStep* planned) {
   std::stable_sort(decoding.begin(), decoding.end(), by_priority);
   for (Sequence* sequence : decoding) {
     if (!sequence->is_running) continue;  // preempted meanwhile
-    if (!with_memory(planned, sequence, [&] { return open_text(sequence); })) continue;
-    // An edit was due, and what it takes in must be computed again.
-    if (sequence->n_pending() > 1) others.push_back(sequence);
-    else with_memory(planned, sequence, [&] { return add_entry(&planned->step, sequence); });
+    if (!sequence->edits.empty()) {
+      if (!with_memory(planned, sequence, [&] { return open_text(sequence); })) continue;
+      // An edit was due, and what it takes in must be computed again.
+      if (sequence->n_pending() > 1) {
+        others.push_back(sequence);
+        continue;
+      }
+    }
+    with_memory(planned, sequence, [&] { return add_entry(&planned->step, sequence); });
   }
   planned->step.n_decoding = planned->step.n_rows;
   std::stable_sort(others.begin(), others.end(), by_priority);

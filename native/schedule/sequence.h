@@ -34,9 +34,7 @@ struct Sequence {
   // Its own text begins here: those before are in the key, as an edited part.
   int text_begin = 0;
   int n_prompt = 0;
-  int max_length = 0;                // the most tokens there is room for
-  std::vector<ScheduledEdit> edits;  // of its context that are still to come, ascending
-  bool keeps_text = false;           // its KV is wanted when it has ended
+  int max_length = 0;  // the most tokens there is room for
   Demand demand;
   int priority = kDefaultPriority;  // the highest runs first
   int64_t deadline_ms = 0;          // on the scheduler's clock; 0: none
@@ -45,6 +43,8 @@ struct Sequence {
   bool is_running = false;
   std::vector<HeldPreamble*> preambles;     // held while it runs
   const PreamblePart* computing = nullptr;  // the part whose text is computed now; null: its own
+  std::vector<ScheduledEdit> edits;         // of its context that are still to come, ascending
+  bool keeps_text = false;                  // its KV is wanted when it has ended
   std::optional<Context> context;           // of the text that is computed now
   int cached_tokens = -1;     // found in the cache when first admitted; -1: not yet admitted
   Clock::time_point started;  // when first admitted
