@@ -1,7 +1,6 @@
 #include "schedule/scheduler.h"
 
 #include <algorithm>
-#include <climits>
 
 #include "base/check.h"
 
@@ -35,11 +34,6 @@ int longest_text(const PreambleRef& preamble) {
   for (const PreamblePart& part : preamble->parts)
     n = std::max({n, static_cast<int>(part.tokens.size()), longest_text(part.under)});
   return n;
-}
-
-/** Whether a part, an edit or a pin will take the text as a whole. */
-bool needs_whole_text(const Sequence& sequence) {
-  return sequence.computing != nullptr || !sequence.edits.empty() || sequence.keeps_text;
 }
 
 }  // namespace
@@ -172,35 +166,6 @@ void Scheduler::admit(PlannedStep* planned, Sequence* sequence) {
     if (free_behind_windows()) continue;
     return preempt_or_refuse(sequence, &planned->refused);
   }
-}
-
-/** How many tokens of a sequence need memory at the same time, if its windows let go of the rest;
- * INT_MAX if they do not. */
-int Scheduler::rows_within_window(const Sequence& sequence) const {
-  const auto& [n_sinks, window] = window_below(sequence.key.preamble);
-  const int size = options_.layer_window > 0 ? options_.layer_window : window;
-  if (size == 0 || needs_whole_text(sequence)) return INT_MAX;
-  return n_sinks + size + options_.max_rows + kTileTokens;
-}
-
-/** Called when there is no memory. Frees what no row of the running sequences will read. False if
- * there is nothing. */
-bool Scheduler::free_behind_windows() {
-  int n_freed = 0;
-  for (Sequence* sequence : running_) {
-    if (!sequence->context || needs_whole_text(*sequence)) continue;
-    const Context& context = *sequence->context;
-    const auto& [n_sinks, window] = context.window();
-    const int origin = context.position_of(0), next = context.position_of(context.n_computed());
-    const auto free = [&](int begin, int size) {
-      if (size == 0) return;
-      const int end = next + 1 - size;  // the first position that the next row reads
-      n_freed += kv_.cache.free_tokens(context.leaf(), std::max(begin - origin, 0), end - origin);
-    };
-    if (options_.layer_window > 0) free(0, options_.layer_window);
-    else free(n_sinks, window);
-  }
-  return n_freed > 0;
 }
 
 /** Adds a sequence's rows, or none to a full step. False if there is no memory for them. */
