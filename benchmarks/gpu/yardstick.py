@@ -56,7 +56,7 @@ MergeArgs = struct(
 Launch = struct("Launch", op=I, size=I, args=c.c_uint8 * 320)
 Info = struct(
     "Info", name=c.c_char * 256, major=I, minor=I, n_multiprocessors=I, ordinal=I, total_bytes=L)
-LINEAR, ATTENTION, MERGE = 4, 10, 11
+LINEAR, ATTENTION, MERGE = 4, 12, 13
 
 TABLE = [
     ("version", None), ("count_devices", c.CFUNCTYPE(I, c.c_char_p, I)), ("describe", c.CFUNCTYPE(I, I, c.POINTER(Info))),
