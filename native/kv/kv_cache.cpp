@@ -65,7 +65,7 @@ void KvCache::copy_tail(KvSegment* leaf, KvSegment* source, int n) {
   if (!slab) return;
   references_.add_slab(leaf, *slab);
   copy_({source->slabs[0], *slab, 0, n});
-  leaf->tokens.assign(source->tokens.begin(), source->tokens.begin() + n);
+  RadixTree::append(leaf, std::span(source->tokens).first(static_cast<size_t>(n)));
 }
 
 std::optional<uint32_t> KvCache::allocate_slab() {
@@ -91,7 +91,7 @@ bool KvCache::reserve(KvSegment* leaf, int n) {
 
 void KvCache::commit(KvSegment* leaf, std::span<const int32_t> tokens) {
   CHECK(leaf->n_writers == 1, "only an open leaf is written");
-  leaf->tokens.insert(leaf->tokens.end(), tokens.begin(), tokens.end());
+  RadixTree::append(leaf, tokens);
   CHECK(slabs_for(leaf->tokens.size()) <= leaf->slabs.size(), "room was reserved before the step");
   references_.order().touch(leaf, false);
 }

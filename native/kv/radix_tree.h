@@ -41,6 +41,8 @@ class RadixTree {
 
   /** A new child of `parent` that begins where the parent ends and holds no tokens yet. */
   KvSegment* insert(KvSegment* parent);
+  /** Adds tokens to an open leaf. */
+  static void append(KvSegment* leaf, std::span<const int32_t> tokens);
   /** Cuts a segment after its first n_tokens (whole slabs). The upper part becomes a new segment
    * between the parent and `segment`. The lower part stays `segment`: a sequence that writes it
    * does not notice, and no slab moves in memory. Returns the upper part; a sealed segment that

@@ -4,8 +4,10 @@
 // has a leaf; its context is the path from the root to that leaf.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "backend/arithmetic.h"
@@ -29,8 +31,8 @@ struct Worth {
 };
 
 struct KvSegment {
-  KvSegment* parent = nullptr;  // null for a root; a parent owns its children
-  std::vector<std::unique_ptr<KvSegment>> children;
+  KvSegment* parent = nullptr;                       // null for a root; a parent owns its children
+  std::vector<std::unique_ptr<KvSegment>> children;  // ascending by their first slabs' tokens
   int begin = 0;                // index of the first token in the texts below the root
   int position = 0;             // logical position of the first token; the others follow
   std::vector<int32_t> tokens;  // those whose KV has been computed
@@ -42,6 +44,10 @@ struct KvSegment {
   int ref_count = 0;  // writers, pins, and children that are referenced
   Worth worth;        // as cache
 
+  /** The tokens of its first slab. */
+  std::span<const int32_t> first_slab() const {
+    return std::span(tokens).first(std::min(tokens.size(), size_t{kTileTokens}));
+  }
   int end() const { return begin + static_cast<int>(tokens.size()); }
   /** How many first tokens have their KV. */
   int n_whole() const {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 
+import { Random } from '../random.js';
 import { testing } from '../testing.js';
 
 const ids = (...tokens: number[]) => Int32Array.from(tokens);
@@ -87,6 +88,34 @@ describe('the prefix cache', () => {
     expect(cache.match('', range(96, 1000))).toBe(96);
     expect(cache.match('', range(96, 2000))).toBe(32);
     expect(cache.reserve(leaf, 200)).toBe(false);
+  });
+
+  test('finds the longest of hundreds of texts that begin alike, however they were computed', () => {
+    const cache = new testing.KvCache(4096);
+    const random = new Random(7);
+    const text = () =>
+      Int32Array.from({ length: 1 + random.below(80) }, () => (random.below(10) < 9 ? 1 : 2));
+    const stored: Int32Array[] = [];
+    const longest = (tokens: Int32Array) =>
+      Math.max(
+        0,
+        ...stored.map((other) => {
+          const end = tokens.findIndex((token, i) => token !== other[i]);
+          return end < 0 ? tokens.length : end;
+        }),
+      );
+    for (let i = 0; i < 300; i++) {
+      const tokens = text();
+      expect(cache.match('', tokens)).toBe(longest(tokens));
+      const { leaf, cached } = cache.open('', tokens);
+      for (let at = cached; at < tokens.length; at++) {
+        expect(cache.reserve(leaf, 1)).toBe(true);
+        cache.commit(leaf, tokens.slice(at, at + 1));
+      }
+      stored.push(tokens);
+      expect(cache.match('', tokens)).toBe(tokens.length);
+      cache.release(leaf);
+    }
   });
 
   test('a discarded leaf leaves nothing behind', () => {
