@@ -9,34 +9,28 @@ namespace cachalot {
 
 namespace {
 
-/** The step as plain arrays. */
+/** The step as attention sees it, as plain arrays. */
 struct StepRows {
-  std::vector<int32_t> tokens, output_rows;
   std::vector<KvTarget> targets;
   std::vector<PlanRow> rows;
   std::vector<PlanSequence> sequences;
   std::vector<SlabRange> new_slabs;
 
   explicit StepRows(const Step& step) {
-    rows.reserve(static_cast<size_t>(step.n_rows));  // sequences point into it
-    tokens.reserve(rows.capacity());
+    rows.reserve(static_cast<size_t>(step.n_rows()));  // sequences point into it
     targets.reserve(rows.capacity());
     sequences.reserve(step.entries.size());
-    output_rows.reserve(static_cast<size_t>(step.n_outputs));
     for (const auto& entry : step.entries) {
-      CHECK(entry.tree.is_path(), "branching trees come with speculation");
+      CHECK(step.tree(entry).is_path(), "branching trees come with speculation");
       Context& context = *entry.sequence->context;
       const int first = context.n_computed();
-      for (int i = 0; i < entry.tree.size(); i++) {
-        tokens.push_back(entry.tree.tokens[static_cast<size_t>(i)]);
+      for (int i = 0; i < entry.n_rows; i++) {
         targets.push_back(context.target(first + i));
         rows.push_back({entry.first_row + i, context.position_of(first + i)});
       }
-      const auto n = static_cast<size_t>(entry.tree.size());
       const auto& [n_sinks, window] = context.window();
-      sequences.push_back({context.parts(), std::span(rows).last(n), n_sinks, window,
-                           context.n_sink_parts(), context.n_known_tiles()});
-      for (const int node : entry.output_nodes) output_rows.push_back(entry.first_row + node);
+      sequences.push_back({context.parts(), std::span(rows).last(static_cast<size_t>(entry.n_rows)),
+                           n_sinks, window, context.n_sink_parts(), context.n_known_tiles()});
       context.for_each_list([&](const SlabList& list) {
         if (const auto unseen = list.unseen()) new_slabs.push_back(*unseen);
       });
@@ -58,7 +52,7 @@ void mark_seen(const Step& step) {
 /** Whether the host reads the logits, and not only the tokens that were sampled from them. */
 bool wants_logits(const Step& step) {
   return std::any_of(step.entries.begin(), step.entries.end(), [](const StepEntry& entry) {
-    return entry.sequence->demand.output() == OutputKind::kLogits && !entry.output_nodes.empty();
+    return entry.sequence->demand.output() == OutputKind::kLogits && entry.n_outputs > 0;
   });
 }
 
@@ -98,7 +92,7 @@ StepOutcome execute_step(const Step& step, const ExecuteOptions& options, Decode
   const SamplePlan plan = plan_samples(step);
   outcome.plan_us = std::chrono::duration<double, std::micro>(Clock::now() - start).count();
   outcome.output = model.forward(
-      {rows.tokens, rows.targets, kv.lists.entries(), rows.new_slabs, plans, rows.output_rows},
+      {step.tokens, rows.targets, kv.lists.entries(), rows.new_slabs, plans, step.output_rows},
       kv.pool.stores());
   Samples& samples = outcome.samples;
   samples.tokens.resize(plan.rows.size());

@@ -169,11 +169,11 @@ void EngineLoop::announce(Sequence& sequence) {
 /** Hands out the step's tokens, commits its KV and ends the requests that are finished. */
 void EngineLoop::settle(const Step& step, const StepOutcome& outcome, StepEvents* events) {
   for (const auto& entry : step.entries) {
-    counters_.rows += static_cast<uint64_t>(entry.tree.size());
+    counters_.rows += static_cast<uint64_t>(entry.n_rows);
     std::optional<FinishReason> reason;
     std::optional<Error> error;
     try {
-      reason = settle_entry(entry, outcome, events);
+      reason = settle_entry(step, entry, outcome, events);
     } catch (...) {
       error = current_error();
     }
@@ -189,11 +189,11 @@ void EngineLoop::settle(const Step& step, const StepOutcome& outcome, StepEvents
 }
 
 /** KV of a row that is not finite is never committed, so no request can share it. */
-std::optional<FinishReason> EngineLoop::settle_entry(const StepEntry& entry,
+std::optional<FinishReason> EngineLoop::settle_entry(const Step& step, const StepEntry& entry,
                                                      const StepOutcome& outcome,
                                                      StepEvents* events) {
   const auto rows = outcome.output.finite.subspan(static_cast<size_t>(entry.first_row),
-                                                  static_cast<size_t>(entry.tree.size()));
+                                                  static_cast<size_t>(entry.n_rows));
   if (std::find(rows.begin(), rows.end(), 0) != rows.end()) {
     throw Error(ErrorCode::kNotANumber,
                 "the model computed something that is not a number for this request; its weights "
@@ -201,7 +201,7 @@ std::optional<FinishReason> EngineLoop::settle_entry(const StepEntry& entry,
   }
   const auto reason = accept_outputs(entry, outcome.samples, outcome.output.logits,
                                      parts_.model->config().vocabulary, events);
-  parts_.kv->cache.commit(entry.sequence->context->leaf(), entry.tree.tokens);
+  parts_.kv->cache.commit(entry.sequence->context->leaf(), step.tree(entry).tokens);
   return reason;
 }
 
@@ -278,7 +278,7 @@ void EngineLoop::report(const Step& step, const StepOutcome& outcome, double hos
   StepReport report{counters_.steps,
                     static_cast<int>(step.entries.size()),
                     step.n_decoding,
-                    step.n_rows,
+                    step.n_rows(),
                     host_us,
                     step_ms,
                     report_groups(outcome.readers, token_bytes)};

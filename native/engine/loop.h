@@ -37,8 +37,8 @@ class EngineLoop {
   void run_step(StepEvents* events);
   void announce(Sequence& sequence);
   void settle(const Step& step, const StepOutcome& outcome, StepEvents* events);
-  std::optional<FinishReason> settle_entry(const StepEntry& entry, const StepOutcome& outcome,
-                                           StepEvents* events);
+  std::optional<FinishReason> settle_entry(const Step& step, const StepEntry& entry,
+                                           const StepOutcome& outcome, StepEvents* events);
   void report(const Step& step, const StepOutcome& outcome, double host_us, double step_ms);
   void publish_stats();
   void deliver();

@@ -48,8 +48,11 @@ SamplePlan plan_samples(const Step& step) {
   for (const auto& entry : step.entries) {
     const Sequence& sequence = *entry.sequence;
     const SamplingOptions& options = sequence.request->request.sampling;
-    for (const int node : entry.output_nodes) {
-      const int next = sequence.n_computed() + node + 1;  // of its text: the token to draw
+    const auto first = static_cast<size_t>(entry.first_output);
+    for (const int32_t output_row :
+         std::span(step.output_rows).subspan(first, static_cast<size_t>(entry.n_outputs))) {
+      // Of its text: the token to draw.
+      const int next = sequence.n_computed() + output_row - entry.first_row + 1;
       SampleRow row = sample_row(options, sequence.context->position_of(next));
       if (sequence.demand.output() == OutputKind::kLogprob)
         row.forced_token = sequence.own_text().tokens[static_cast<size_t>(next)];
@@ -72,8 +75,8 @@ std::optional<FinishReason> accept_outputs(const StepEntry& entry, const Samples
   Sequence* sequence = entry.sequence;
   Demand& demand = sequence->demand;
   std::vector<float>& values = sequence->request->values;
-  for (size_t i = 0; i < entry.output_nodes.size(); i++) {
-    const size_t output = static_cast<size_t>(entry.first_output) + i;
+  for (int i = 0; i < entry.n_outputs; i++) {
+    const auto output = static_cast<size_t>(entry.first_output + i);
     const SampledToken& sampled = samples.tokens[output];
     if (sampled.token < 0) {
       throw Error(
@@ -92,7 +95,7 @@ std::optional<FinishReason> accept_outputs(const StepEntry& entry, const Samples
   }
   if (sequence->computing != nullptr) return std::nullopt;  // its own text comes later
   const bool is_done =
-      sequence->text_begin + sequence->n_computed() + entry.tree.size() == demand.n_compute();
+      sequence->text_begin + sequence->n_computed() + entry.n_rows == demand.n_compute();
   return is_done ? std::optional(FinishReason::kDone) : std::nullopt;
 }
 

@@ -15,11 +15,11 @@ constexpr int kEdges = 2;            // slabs of a part that are copied, at most
 
 }  // namespace
 
-Admission::Verdict Admission::can_admit(const RunningSequences& running, const Step& step,
+Admission::Verdict Admission::can_admit(const RunningSequences& running, int64_t expected_bytes,
                                         const Sequence& next) const {
   if (reuse_ && is_being_computed(running, next)) return Verdict::kDefer;
-  if (running.empty() && step.entries.empty()) return Verdict::kAdmit;
-  return missing_bytes(running, next) > 0 ? Verdict::kNoRoom : Verdict::kAdmit;
+  if (running.empty()) return Verdict::kAdmit;
+  return missing_bytes(expected_bytes, next) > 0 ? Verdict::kNoRoom : Verdict::kAdmit;
 }
 
 /** The texts of a preamble's parts, and of the parts that these are edits of. */
@@ -94,6 +94,12 @@ int64_t Admission::expected_bytes(const Sequence& sequence) const {
   return n_slabs * slab_bytes;
 }
 
+int64_t Admission::expected_bytes(const RunningSequences& running) const {
+  int64_t n_bytes = 0;
+  for (const Sequence* sequence : running) n_bytes += expected_bytes(*sequence);
+  return n_bytes;
+}
+
 /** Slabs that the parts of a preamble need beyond what is stored of them. */
 int64_t Admission::missing_slabs(const Sequence& sequence, const PreambleRef& preamble) const {
   if (preamble == nullptr) return 0;
@@ -110,9 +116,9 @@ int64_t Admission::missing_slabs(const Sequence& sequence, const PreambleRef& pr
   return n;
 }
 
-int64_t Admission::missing_bytes(const RunningSequences& running, const Sequence& next) const {
+int64_t Admission::missing_bytes(int64_t expected, const Sequence& next) const {
   const auto slab_bytes = static_cast<int64_t>(pool_.slab_bytes());
-  int64_t needed = expected_bytes(next) - cache_.available_bytes();
+  int64_t needed = expected + expected_bytes(next) - cache_.available_bytes();
   int64_t n_own = 0;  // stored of its own tokens, which come last
   for_each_text(next, [&](const TreeKey& key, std::span<const int32_t> tokens, int) {
     const auto [n_tokens, available_bytes] = cache_.stored(key, tokens);
@@ -121,7 +127,6 @@ int64_t Admission::missing_bytes(const RunningSequences& running, const Sequence
     return true;
   });
   needed -= n_own / kTileTokens * slab_bytes;
-  for (const Sequence* sequence : running) needed += expected_bytes(*sequence);
   return needed;
 }
 

@@ -21,9 +21,10 @@ class Admission {
       : cache_(cache), pool_(pool), reuse_(reuse) {}
 
   enum class Verdict { kAdmit, kDefer, kNoRoom };
-  /** kDefer: `next` waits for KV that comes soon, and others may run before it. kNoRoom: `next`
-   * must wait, and so must all after it. */
-  Verdict can_admit(const RunningSequences& running, const Step& step, const Sequence& next) const;
+  /** `expected_bytes`: those of the running sequences. kDefer: `next` waits for KV that comes soon,
+   * and others may run before it. kNoRoom: `next` must wait, and so must all after it. */
+  Verdict can_admit(const RunningSequences& running, int64_t expected_bytes,
+                    const Sequence& next) const;
 
   /** How many first tokens of the sequence's own text may come from the cache. */
   int n_reusable(const Sequence& sequence) const {
@@ -31,8 +32,10 @@ class Admission {
   }
   /** Bytes of KV that a sequence will probably still ask for. */
   int64_t expected_bytes(const Sequence& sequence) const;
-  /** Bytes that `next` and the running ones will probably need beyond those that are available. */
-  int64_t missing_bytes(const RunningSequences& running, const Sequence& next) const;
+  int64_t expected_bytes(const RunningSequences& running) const;
+  /** Bytes that `next` and the running ones, which expect so many, will probably need beyond those
+   * that are available. */
+  int64_t missing_bytes(int64_t expected, const Sequence& next) const;
   /** Tokens that a waiting sequence finds stored. */
   int n_stored(const Sequence& sequence) const;
 

@@ -27,6 +27,12 @@ int64_t own_bytes(const Sequence& sequence, const KvPool& pool) {
   return static_cast<int64_t>(n_slabs * pool.slab_bytes());
 }
 
+void sort_by_priority(std::vector<Sequence*>* sequences) {
+  const auto priority = [](const Sequence* sequence) { return sequence->priority; };
+  const bool is_sorted = std::ranges::is_sorted(*sequences, std::ranges::greater(), priority);
+  if (!is_sorted) std::ranges::stable_sort(*sequences, std::ranges::greater(), priority);
+}
+
 /** The tokens of the longest text of a preamble, or of one below it. */
 int longest_text(const PreambleRef& preamble) {
   int n = 0;
@@ -79,13 +85,14 @@ void Scheduler::make_room() {
     const Sequence& next = *waiting_.begin()->second;
     Sequence* victim = choose_victim({}, next.priority);
     if (victim == nullptr) return;
-    if (admission_.can_admit(running_, {}, next) != Admission::Verdict::kNoRoom) return;
+    const int64_t expected = admission_.expected_bytes(running_);
+    if (admission_.can_admit(running_, expected, next) != Admission::Verdict::kNoRoom) return;
     int64_t could_be_had = 0;
     for (const Sequence* other : running_) {
       if (other->priority < next.priority)
         could_be_had += own_bytes(*other, kv_.pool) + admission_.expected_bytes(*other);
     }
-    if (could_be_had < admission_.missing_bytes(running_, next)) return;
+    if (could_be_had < admission_.missing_bytes(expected, next)) return;
     preempt(victim);
   }
 }
@@ -93,28 +100,26 @@ void Scheduler::make_room() {
 /** Adds rows of the running sequences. Preemption may shorten running_. Decoding rows come first: a
  * long prompt must not delay the next token of the others. */
 void Scheduler::add_running(PlannedStep* planned) {
-  std::vector<Sequence*> decoding, others;
+  decoding_.clear();
+  others_.clear();
   for (Sequence* sequence : running_)
-    (sequence->n_pending() == 1 ? decoding : others).push_back(sequence);
-  const auto by_priority = [](const Sequence* a, const Sequence* b) {
-    return a->priority > b->priority;
-  };
-  std::stable_sort(decoding.begin(), decoding.end(), by_priority);
-  for (Sequence* sequence : decoding) {
+    (sequence->n_pending() == 1 ? decoding_ : others_).push_back(sequence);
+  sort_by_priority(&decoding_);
+  for (Sequence* sequence : decoding_) {
     if (!sequence->is_running) continue;  // preempted meanwhile
     if (!sequence->edits.empty()) {
       if (!with_memory(planned, sequence, [&] { return open_text(sequence); })) continue;
       // An edit was due, and what it takes in must be computed again.
       if (sequence->n_pending() > 1) {
-        others.push_back(sequence);
+        others_.push_back(sequence);
         continue;
       }
     }
     with_memory(planned, sequence, [&] { return add_entry(&planned->step, sequence); });
   }
-  planned->step.n_decoding = planned->step.n_rows;
-  std::stable_sort(others.begin(), others.end(), by_priority);
-  for (Sequence* sequence : others) {
+  planned->step.n_decoding = planned->step.n_rows();
+  sort_by_priority(&others_);
+  for (Sequence* sequence : others_) {
     if (sequence->is_running)
       with_memory(planned, sequence, [&] { return add_entry(&planned->step, sequence); });
   }
@@ -137,14 +142,20 @@ bool Scheduler::with_memory(PlannedStep* planned, Sequence* sequence, const Try&
 }
 
 void Scheduler::admit_all(PlannedStep* planned) {
+  if (waiting_.empty()) return;
   const Step& step = planned->step;
+  int64_t expected = admission_.expected_bytes(running_);
   int n_deferred = 0;
   for (auto at = waiting_.begin(); at != waiting_.end() && n_deferred < kLookahead;) {
     const int most = chunk_.rows(step.n_decoding, options_.max_rows) + step.n_decoding;
-    if (step.n_rows >= std::min(most, options_.max_rows)) return;
-    if (step.n_outputs >= options_.max_outputs) return;
-    switch (admission_.can_admit(running_, step, *at->second)) {
-      case Admission::Verdict::kAdmit: admit(planned, waiting_.take(&at)); break;
+    if (step.n_rows() >= std::min(most, options_.max_rows)) return;
+    if (step.n_outputs() >= options_.max_outputs) return;
+    switch (admission_.can_admit(running_, expected, *at->second)) {
+      case Admission::Verdict::kAdmit: {
+        Sequence* sequence = waiting_.take(&at);
+        if (admit(planned, sequence)) expected += admission_.expected_bytes(*sequence);
+        break;
+      }
       case Admission::Verdict::kDefer:
         ++at;
         n_deferred++;
@@ -154,7 +165,8 @@ void Scheduler::admit_all(PlannedStep* planned) {
   }
 }
 
-void Scheduler::admit(PlannedStep* planned, Sequence* sequence) {
+/** False if there was no memory: it waits again, or was refused. */
+bool Scheduler::admit(PlannedStep* planned, Sequence* sequence) {
   if (sequence->cached_tokens < 0) {
     // Of a plain text it is known when it is open.
     if (sequence->key.preamble != nullptr) sequence->cached_tokens = admission_.n_stored(*sequence);
@@ -164,8 +176,10 @@ void Scheduler::admit(PlannedStep* planned, Sequence* sequence) {
   running_.push_back(sequence);
   while (!add_entry(&planned->step, sequence)) {
     if (free_behind_windows()) continue;
-    return preempt_or_refuse(sequence, &planned->refused);
+    preempt_or_refuse(sequence, &planned->refused);
+    return false;
   }
+  return true;
 }
 
 /** Adds a sequence's rows, or none to a full step. False if there is no memory for them. */
@@ -179,26 +193,27 @@ bool Scheduler::add_entry(Step* step, Sequence* sequence) {
   sequence->context->update(n);
   const auto tokens =
       sequence->text().tokens.subspan(static_cast<size_t>(first), static_cast<size_t>(n));
-  StepEntry entry{sequence, TokenTree::path(tokens), step->n_rows, step->n_outputs, {}};
-  for (const int32_t index : sequence->wanted_in(first, n))
-    entry.output_nodes.push_back(index - sequence->text_begin - first);
-  step->n_rows += n;
-  step->n_outputs += static_cast<int>(entry.output_nodes.size());
-  step->entries.push_back(std::move(entry));
+  const auto wanted = sequence->wanted_in(first, n);
+  const int row = step->n_rows();
+  step->entries.push_back({sequence, row, n, step->n_outputs(), static_cast<int>(wanted.size())});
+  step->tokens.insert(step->tokens.end(), tokens.begin(), tokens.end());
+  for (int i = 0; i < n; i++) step->parents.push_back(i - 1);
+  for (const int32_t index : wanted)
+    step->output_rows.push_back(row + index - sequence->text_begin - first);
   return true;
 }
 
 /** How many rows of the sequence fit into the step, together with their outputs. */
 int Scheduler::n_rows_for(const Step& step, const Sequence& sequence) const {
   const int first = sequence.n_computed();
-  int room = options_.max_rows - step.n_rows;
+  int room = options_.max_rows - step.n_rows();
   if (sequence.n_pending() > 1) {
     const int most = chunk_.rows(step.n_decoding, options_.max_rows);
-    room = std::min(room, most - (step.n_rows - step.n_decoding));
+    room = std::min(room, most - (step.n_rows() - step.n_decoding));
   }
   const int n = std::max(0, std::min(sequence.n_compute() - first, room));
   const auto wanted = sequence.wanted_in(first, n);
-  const auto n_outputs = static_cast<size_t>(options_.max_outputs - step.n_outputs);
+  const auto n_outputs = static_cast<size_t>(options_.max_outputs - step.n_outputs());
   return wanted.size() <= n_outputs ? n : wanted[n_outputs] - sequence.text_begin - first;
 }
 

@@ -58,7 +58,7 @@ class Scheduler {
   PlannedStep plan();
   /** Learns that a step took so long. */
   void learn(const Step& step, double ms) {
-    chunk_.learn(step.n_decoding, step.n_rows - step.n_decoding, ms);
+    chunk_.learn(step.n_decoding, step.n_rows() - step.n_decoding, ms);
   }
   /** Takes a sequence out. Its leaf is released or, if its KV cannot be trusted, discarded. */
   void remove(Sequence* sequence, bool discard = false);
@@ -72,7 +72,7 @@ class Scheduler {
   template <typename Try>
   bool with_memory(PlannedStep* planned, Sequence* sequence, const Try& attempt);
   void admit_all(PlannedStep* planned);
-  void admit(PlannedStep* planned, Sequence* sequence);
+  bool admit(PlannedStep* planned, Sequence* sequence);
   bool add_entry(Step* step, Sequence* sequence);
   int n_rows_for(const Step& step, const Sequence& sequence) const;
   int rows_within_window(const Sequence& sequence) const;
@@ -93,6 +93,7 @@ class Scheduler {
   ChunkControl chunk_;
   WaitingQueue waiting_;
   RunningSequences running_;
+  std::vector<Sequence*> decoding_, others_;  // of add_running
   uint64_t next_arrival_ = 0;
   int64_t now_ms_ = 0;
   int n_deadlines_ = 0;  // sequences here that have a deadline

@@ -4,21 +4,13 @@
 #pragma once
 
 #include <cstdint>
-#include <numeric>
 #include <span>
-#include <vector>
 
 namespace cachalot {
 
 struct TokenTree {
-  std::vector<int32_t> tokens;
-  std::vector<int32_t> parents;  // -1: follows the sequence's context
-
-  static TokenTree path(std::span<const int32_t> tokens) {
-    TokenTree tree{{tokens.begin(), tokens.end()}, std::vector<int32_t>(tokens.size())};
-    std::iota(tree.parents.begin(), tree.parents.end(), -1);
-    return tree;
-  }
+  std::span<const int32_t> tokens;
+  std::span<const int32_t> parents;  // -1: follows the sequence's context
 
   int size() const { return static_cast<int>(tokens.size()); }
 

@@ -35,11 +35,11 @@ struct CostModel {
   double seconds(const Step& step) const {
     double keys = 0, contexts = 0;
     for (const auto& entry : step.entries) {
-      const double context = entry.sequence->n_computed() + entry.tree.size();
-      keys += context * entry.tree.size();
+      const double context = entry.sequence->n_computed() + entry.n_rows;
+      keys += context * entry.n_rows;
       contexts += context;
     }
-    const double operations = step.n_rows * operations_per_row + keys * operations_per_key;
+    const double operations = step.n_rows() * operations_per_row + keys * operations_per_key;
     const double bytes = weight_bytes + contexts * kv_bytes_per_token;
     return std::max(operations / operations_per_second, bytes / bytes_per_second);
   }
@@ -98,17 +98,17 @@ class Simulation {
     for (const Sequence* sequence : refused) end(*sequence, true);
     outcome_.seconds += cost_.seconds(step);
     outcome_.steps++;
-    outcome_.rows += step.n_rows;
+    outcome_.rows += step.n_rows();
     outcome_.peak_slabs = std::max(outcome_.peak_slabs, n_held_slabs());
-    for (const auto& entry : step.entries) settle(entry);
+    for (const auto& entry : step.entries) settle(step, entry);
   }
 
-  void settle(const StepEntry& entry) {
+  void settle(const Step& step, const StepEntry& entry) {
     Sequence* sequence = entry.sequence;
     const int n_left = sequence->n_prompt - sequence->n_computed();
-    outcome_.prompt_rows += std::clamp(n_left, 0, entry.tree.size());
-    kv_.cache.commit(sequence->context->leaf(), entry.tree.tokens);
-    if (entry.output_nodes.empty()) return;
+    outcome_.prompt_rows += std::clamp(n_left, 0, entry.n_rows);
+    kv_.cache.commit(sequence->context->leaf(), step.tree(entry).tokens);
+    if (entry.n_outputs == 0) return;
     sequence->append(INT32_MAX - static_cast<int32_t>(sequence->id));
     if (sequence->n_generated() < sequence->demand.max_tokens()) return;
     scheduler_.remove(sequence);
