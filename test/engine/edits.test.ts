@@ -1,15 +1,12 @@
 /** Contexts that are edited on the way: docs/decisions/0025. The policy keeps what a seed says. */
 import type { LoadOptions } from '../../lib/index.js';
-import { writeTinyModel } from '../fixtures/tiny-model.js';
-import type { TinyModel, TinyOptions } from '../fixtures/tiny-model.js';
 import { Random } from '../random.js';
 import { forwardEdited } from '../reference/forward.js';
 import type { KeptKey } from '../reference/forward.js';
-import { emulatedLibrary, paths } from '../testing.js';
-import { NativeClient } from '../testing/native-client.js';
-import type { Answer } from '../testing/native-client.js';
+import type { NativeClient } from '../testing/native-client.js';
 import { nativeEdit, referenceEdit } from '../testing/seeded-edit.js';
 import type { Seeded } from '../testing/seeded-edit.js';
+import { bitsOf, errorOf, places, tinyEngines } from '../testing/tiny-engines.js';
 
 const random = new Random(17);
 const textOf = (n: number) => Array.from({ length: n }, () => 3 + random.below(300));
@@ -21,68 +18,16 @@ const NEUTRAL: Seeded = { seed: 3, keep: 1000, merge: 0 };
 const NOTHING: Seeded = { seed: 4, keep: 0, merge: 0 };
 const nativeOf = (edits: readonly Edit[]) => edits.map((edit) => nativeEdit(...edit));
 
-const places = [
-  ...paths.map((name) => ({ name, format: 'f32' as const, options: { instructions: name } })),
-  ...(emulatedLibrary === undefined
-    ? []
-    : [{ name: 'emulated cuda', format: 'bf16' as const, options: { device: 'cuda' } }]),
-];
-/** What f32 and bf16 KV may cost. */
-const TOLERANCE = { f32: 2e-5, bf16: 2e-2 };
+describe.each(places)('on $name', (place) => {
+  const { isGpu, tolerance } = place;
+  const { modelOf, load } = tinyEngines(place);
 
-describe.each(places)('on $name', ({ format, options }) => {
-  const isGpu = format === 'bf16';
-  const models = new Map<string, Promise<TinyModel>>();
-  const clients: NativeClient[] = [];
-  const modelOf = (tiny: TinyOptions) => {
-    const key = JSON.stringify(tiny);
-    if (!models.has(key)) models.set(key, writeTinyModel(tiny));
-    return models.get(key)!;
-  };
-  const load = async (more: LoadOptions = {}, tiny: TinyOptions = {}) => {
-    const { path } = await modelOf(tiny);
-    const given = {
-      kv: { format },
-      checkInvariants: !isGpu,
-      sharedReads: 'always', // nothing is measured
-      ...options,
-      ...more,
-    } as LoadOptions;
-    const client = await NativeClient.load(path, given);
-    clients.push(client);
-    return client;
-  };
-  afterEach(() => Promise.all(clients.splice(0).map((client) => client.dispose())));
-
-  /** The logits after the last `n` tokens. */
-  const logitsOf = async (
-    client: NativeClient,
-    tokens: readonly number[],
-    edits: readonly Edit[],
-    n: number,
-  ): Promise<Float32Array> => {
-    const rows = Int32Array.from({ length: n }, (_, i) => tokens.length - n + i);
-    const { finish } = await client.submit({
-      kind: 'logits',
-      tokens,
-      rows,
-      edits: nativeOf(edits),
-    });
-    if (finish.reason !== 'done') throw new Error(`${finish.errorCode}: ${finish.errorMessage}`);
-    return finish.values;
-  };
   const generate = (
     client: NativeClient,
     tokens: readonly number[],
     edits: readonly Edit[],
     maxTokens = 20,
   ) => client.submit({ tokens, edits: nativeOf(edits), maxTokens });
-  const bitsOf = ({ tokens, logprobs, finish }: Answer) => [
-    finish.reason,
-    ...tokens,
-    ...Float32Array.from(logprobs),
-  ];
-
   test.each([
     ['one edit', {}, [[50, HALF]]],
     ['keys that become one', {}, [[70, MERGED]]],
@@ -101,26 +46,20 @@ describe.each(places)('on $name', ({ format, options }) => {
     const client = await load({}, tiny);
     const text = textOf(80);
     const n = text.length - edits.at(-1)![0];
-    const given = await logitsOf(client, text, edits, n);
+    const given = await client.logits(text, { edits: nativeOf(edits) }, n);
     const model = await modelOf(tiny);
     const wantedOf = (of: readonly Edit[]) =>
       forwardEdited(
         model,
         text,
         of.map((edit) => referenceEdit(...edit)),
-      )
-        .slice(-n)
-        .flatMap((row) => [...row]);
-    const errorOf = (wanted: readonly number[]) => {
-      const largest = Math.max(...wanted.map(Math.abs));
-      return Math.max(...wanted.map((value, i) => Math.abs(value - given[i]!))) / largest;
-    };
-    const error = errorOf(wantedOf(edits));
-    expect(error).toBeLessThan(TOLERANCE[format]);
+      ).slice(-n);
+    const error = errorOf(given, wantedOf(edits));
+    expect(error).toBeLessThan(tolerance);
     // Another seed would show.
     const [last, seeded] = edits.at(-1)!;
     const other: Edit[] = [...edits.slice(0, -1), [last, { ...seeded, seed: 77, keep: 400 }]];
-    expect(errorOf(wantedOf(other))).toBeGreaterThan(2 * error);
+    expect(errorOf(given, wantedOf(other))).toBeGreaterThan(2 * error);
   });
 
   test('a neutral edit is none: the plain bits, and the plain cache', async () => {
@@ -209,7 +148,7 @@ describe.each(places)('on $name', ({ format, options }) => {
     expect(wanted.every(({ finish }) => finish.reason === 'length')).toBe(true);
     const slab = 32 * roomy.kvBytesPerToken;
     for (const slabs of [6, 8, 9, 12]) {
-      const client = await load({ kv: { format, bytes: slabs * slab } });
+      const client = await load({ kv: { bytes: slabs * slab } });
       const answers = await Promise.all(
         asks.map(({ tokens, edits }) => generate(client, tokens, edits, 40)),
       );
@@ -222,7 +161,7 @@ describe.each(places)('on $name', ({ format, options }) => {
   });
 
   test('without memory for a text and what is left of it, the request is refused', async () => {
-    const client = await load({ kv: { format, bytes: 4 * 32 * (await load()).kvBytesPerToken } });
+    const client = await load({ kv: { bytes: 4 * 32 * (await load()).kvBytesPerToken } });
     const whole: Seeded = { seed: 1, keep: 999, merge: 0 };
     const { finish } = await generate(client, textOf(110), [[96, whole]]);
     expect([finish.reason, finish.errorCode]).toEqual(['error', 'kv_budget_exceeded']);
@@ -246,7 +185,7 @@ describe.each(places)('on $name', ({ format, options }) => {
     client.clearCache();
     await generate(client, textOf(3), [], 1);
     const { shape, headDim } = await modelOf({});
-    const block = 32 * headDim * 2 * (format === 'bf16' ? 2 : 4) + 256;
+    const block = 32 * headDim * 2 * (isGpu ? 2 : 4) + 256;
     const perSlab = Math.floor((32 * client.kvBytesPerToken) / block);
     const blocks = Array.from({ length: shape.layers * shape.kvHeads }, (_, head) => {
       const keys = Array.from({ length: 96 }, (__, position) => ({ position })) as KeptKey[];

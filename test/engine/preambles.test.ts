@@ -1,12 +1,10 @@
 /** Parts of other texts before a text: docs/decisions/0020. */
 import type { LoadOptions } from '../../lib/index.js';
-import { writeTinyModel } from '../fixtures/tiny-model.js';
-import type { TinyModel, TinyOptions } from '../fixtures/tiny-model.js';
+import type { TinyOptions } from '../fixtures/tiny-model.js';
 import { Random } from '../random.js';
 import { forwardAfter } from '../reference/forward.js';
-import { emulatedLibrary, paths } from '../testing.js';
-import { NativeClient } from '../testing/native-client.js';
-import type { Answer, Preamble } from '../testing/native-client.js';
+import type { Preamble } from '../testing/native-client.js';
+import { bitsOf, errorOf, places, tinyEngines } from '../testing/tiny-engines.js';
 
 const random = new Random(20);
 const textOf = (n: number) => Array.from({ length: n }, () => 3 + random.below(300));
@@ -49,51 +47,9 @@ function randomPreamble(n: number): Preamble {
   return preambleOf(parts);
 }
 
-/** Largest difference, as a share of the largest logit. */
-function errorOf(given: ArrayLike<number>[], expected: ArrayLike<number>[]): number {
-  let [worst, largest] = [0, 0];
-  given.forEach((row, t) => {
-    for (let i = 0; i < row.length; i++) {
-      worst = Math.max(worst, Math.abs(row[i]! - expected[t]![i]!));
-      largest = Math.max(largest, Math.abs(expected[t]![i]!));
-    }
-  });
-  return worst / largest;
-}
-
-const places = [
-  ...paths.map((name) => ({ name, format: 'f32' as const, options: { instructions: name } })),
-  ...(emulatedLibrary === undefined
-    ? []
-    : [{ name: 'emulated cuda', format: 'bf16' as const, options: { device: 'cuda' } }]),
-];
-
-/** What f32 and bf16 KV may cost. */
-const TOLERANCE = { f32: 2e-5, bf16: 2e-2 };
-
-describe.each(places)('on $name', ({ format, options }) => {
-  const isGpu = format === 'bf16';
-  const models = new Map<string, Promise<TinyModel>>();
-  const clients: NativeClient[] = [];
-  const modelOf = (tiny: TinyOptions) => {
-    const key = JSON.stringify(tiny);
-    if (!models.has(key)) models.set(key, writeTinyModel(tiny));
-    return models.get(key)!;
-  };
-  const load = async (tiny: TinyOptions = {}, more: LoadOptions = {}, keepParts = false) => {
-    const { path } = await modelOf(tiny);
-    const given = {
-      kv: { format },
-      checkInvariants: !isGpu,
-      sharedReads: 'always', // nothing is measured
-      ...options,
-      ...more,
-    } as LoadOptions;
-    const client = await NativeClient.load(path, given, { keepParts });
-    clients.push(client);
-    return client;
-  };
-  afterEach(() => Promise.all(clients.splice(0).map((client) => client.dispose())));
+describe.each(places)('on $name', (place) => {
+  const { isGpu, tolerance } = place;
+  const { modelOf, load } = tinyEngines(place);
 
   const one: TinyOptions = { shape: { layers: 1 } };
   const windowed: TinyOptions = { architecture: 'mistral', window: 40 };
@@ -103,13 +59,13 @@ describe.each(places)('on $name', ({ format, options }) => {
     ['three parts', {}, 3],
     ['five parts, a window', windowed, 5],
   ] as const)('%s: as the float64 reference has it', async (_name, tiny, n) => {
-    const client = await load(tiny);
+    const client = await load({}, tiny);
     const preamble = randomPreamble(n);
     const text = textOf(12);
-    const logits = await client.logits(text, preamble);
+    const logits = await client.logits(text, { preamble });
     const model = await modelOf(tiny);
     const error = errorOf(logits, forwardAfter(model, referenceOf(preamble), text));
-    expect(error).toBeLessThan(TOLERANCE[format]);
+    expect(error).toBeLessThan(tolerance);
     // A wrong shift would show.
     const wrong = structuredClone(preamble);
     for (const part of wrong.parts) part.shift -= 5;
@@ -125,21 +81,23 @@ describe.each(places)('on $name', ({ format, options }) => {
       { tokens: textOf(45), first: 2, shift: 20, under: inner },
     ]);
     const text = textOf(6);
-    const logits = await client.logits(text, outer);
+    const logits = await client.logits(text, { preamble: outer });
     const expected = forwardAfter(await modelOf({}), referenceOf(outer), text);
-    expect(errorOf(logits, expected)).toBeLessThan(TOLERANCE[format]);
+    expect(errorOf(logits, expected)).toBeLessThan(tolerance);
   });
 
   test.each([0, 7, 60, -5, -33])(
     'in a model of one layer, a context moved by %d is what it would be if it were computed there',
     async (shift) => {
-      const client = await load(one);
+      const client = await load({}, one);
       const [a, text] = [textOf(50), textOf(10)];
       const home = preambleOf([], Math.max(0, -shift)); // it was computed from here
       const there = preambleOf([], home.position + shift);
-      const moved = await client.logits(text, preambleOf([{ tokens: a, shift, under: home }]));
-      const computed = (await client.logits([...a, ...text], there)).slice(a.length);
-      expect(errorOf(moved, computed)).toBeLessThan(TOLERANCE[format]);
+      const moved = await client.logits(text, {
+        preamble: preambleOf([{ tokens: a, shift, under: home }]),
+      });
+      const computed = (await client.logits([...a, ...text], { preamble: there })).slice(a.length);
+      expect(errorOf(moved, computed)).toBeLessThan(tolerance);
     },
   );
 
@@ -170,9 +128,9 @@ describe.each(places)('on $name', ({ format, options }) => {
   test('kept as a part, it agrees to rounding', async () => {
     const client = await load({}, {}, true);
     const [a, text] = [textOf(75), textOf(5)];
-    const apart = await client.logits(text, preambleOf([{ tokens: a, shift: 0 }]));
+    const apart = await client.logits(text, { preamble: preambleOf([{ tokens: a, shift: 0 }]) });
     const plain = (await client.logits([...a, ...text])).slice(a.length);
-    expect(errorOf(apart, plain)).toBeLessThan(TOLERANCE[format]);
+    expect(errorOf(apart, plain)).toBeLessThan(tolerance);
     expect(apart).not.toEqual(plain); // it was a part indeed
   });
 
@@ -181,7 +139,7 @@ describe.each(places)('on $name', ({ format, options }) => {
       const long: TinyOptions = {
         shape: { layers: 1, width: 32, ffn: 32, heads: 2, kvHeads: 1, context: 5000 },
       };
-      const client = await load(long, { stepTokens: 512 }, true);
+      const client = await load({ stepTokens: 512 }, long, true);
       const [a, text] = [textOf(4096), textOf(40)];
       const apart = await client.submit({
         tokens: text,
@@ -189,7 +147,9 @@ describe.each(places)('on $name', ({ format, options }) => {
       });
       const plain = await client.submit({ tokens: [...a, ...text] });
       expect(bitsOf(apart)).toEqual(bitsOf(plain));
-      const odd = await client.logits(text, preambleOf([{ tokens: a.slice(1), shift: 0 }]));
+      const odd = await client.logits(text, {
+        preamble: preambleOf([{ tokens: a.slice(1), shift: 0 }]),
+      });
       const other = (await client.logits([...a.slice(1), ...text])).slice(4095);
       expect(odd).not.toEqual(other); // with one token less it has others
     });
@@ -207,7 +167,7 @@ describe.each(places)('on $name', ({ format, options }) => {
     const requests = contexts.flatMap((preamble) =>
       [textOf(5), textOf(40)].map((tokens) => ({ tokens, preamble, maxTokens: 3 })),
     );
-    const plain = await load({}, { threads: 1 });
+    const plain = await load({ threads: 1 });
     const expected = [];
     for (const request of requests) {
       plain.clearCache();
@@ -222,10 +182,10 @@ describe.each(places)('on $name', ({ format, options }) => {
           { threads: 2, sharedReads: 'never', stepTokens: 64 },
           { threads: 1, sharedReads: 'always', stepTokens: 7 },
           { stepTokens: 1 },
-          { sharedReads: 'always', kv: { format, bytes: 24 * slab } },
+          { sharedReads: 'always', kv: { bytes: 24 * slab } },
         ];
     for (const way of ways) {
-      const client = await load({}, way);
+      const client = await load(way);
       for (let turn = 0; turn < 2; turn++) {
         const answers = await Promise.all(requests.map((request) => client.submit(request)));
         expect(answers.map(bitsOf)).toEqual(expected);
@@ -275,7 +235,7 @@ describe.each(places)('on $name', ({ format, options }) => {
       const preamble = preambleOf(parts);
       const score = await client.submit({ kind: 'score', tokens: text, preamble });
       expect(score.finish.values).toHaveLength(8);
-      const logits = await client.logits(text, preamble);
+      const logits = await client.logits(text, { preamble });
       const expected = logits.slice(0, -1).map((row, i) => logProbability(row, text[i + 1]!));
       score.finish.values.forEach((value, i) => {
         expect(value).toBeCloseTo(expected[i]!, 3);
@@ -283,12 +243,6 @@ describe.each(places)('on $name', ({ format, options }) => {
     }
   });
 });
-
-/** Ids and log-probabilities. */
-function bitsOf({ tokens, logprobs, finish }: Answer) {
-  if (finish.reason === 'error') throw new Error(`${finish.errorCode}: ${finish.errorMessage}`);
-  return { tokens, logprobs };
-}
 
 function logProbability(row: Float32Array, token: number): number {
   const largest = Math.max(...row);

@@ -1,13 +1,10 @@
 /** Windows of a sequence: the first positions and the last ones (StreamingLLM). And what memory they need. */
 import type { LoadOptions } from '../../lib/index.js';
-import { writeTinyModel } from '../fixtures/tiny-model.js';
-import type { TinyModel, TinyOptions } from '../fixtures/tiny-model.js';
 import { Random } from '../random.js';
 import { forwardEdited } from '../reference/forward.js';
-import { emulatedLibrary, paths } from '../testing.js';
-import { NativeClient } from '../testing/native-client.js';
-import type { Answer } from '../testing/native-client.js';
+import type { NativeClient } from '../testing/native-client.js';
 import { nativeEdit, referenceEdit } from '../testing/seeded-edit.js';
+import { bitsOf, errorOf, places, tinyEngines } from '../testing/tiny-engines.js';
 
 const random = new Random(18);
 const textOf = (n: number) => Array.from({ length: n }, () => 3 + random.below(300));
@@ -17,38 +14,9 @@ interface Window {
   size: number;
 }
 
-const places = [
-  ...paths.map((name) => ({ name, format: 'f32' as const, options: { instructions: name } })),
-  ...(emulatedLibrary === undefined
-    ? []
-    : [{ name: 'emulated cuda', format: 'bf16' as const, options: { device: 'cuda' } }]),
-];
-/** What f32 and bf16 KV may cost. */
-const TOLERANCE = { f32: 2e-5, bf16: 2e-2 };
-
-describe.each(places)('on $name', ({ format, options }) => {
-  const isGpu = format === 'bf16';
-  const models = new Map<string, Promise<TinyModel>>();
-  const clients: NativeClient[] = [];
-  const modelOf = (tiny: TinyOptions) => {
-    const key = JSON.stringify(tiny);
-    if (!models.has(key)) models.set(key, writeTinyModel(tiny));
-    return models.get(key)!;
-  };
-  const load = async (more: LoadOptions = {}, tiny: TinyOptions = {}) => {
-    const { path } = await modelOf(tiny);
-    const given = {
-      kv: { format },
-      checkInvariants: !isGpu,
-      sharedReads: 'always', // nothing is measured
-      ...options,
-      ...more,
-    } as LoadOptions;
-    const client = await NativeClient.load(path, given);
-    clients.push(client);
-    return client;
-  };
-  afterEach(() => Promise.all(clients.splice(0).map((client) => client.dispose())));
+describe.each(places)('on $name', (place) => {
+  const { isGpu, tolerance } = place;
+  const { modelOf, load } = tinyEngines(place);
 
   const ask = (
     client: NativeClient,
@@ -57,26 +25,6 @@ describe.each(places)('on $name', ({ format, options }) => {
     maxTokens = 20,
     edits = [] as ReturnType<typeof nativeEdit>[],
   ) => client.submit({ tokens, maxTokens, edits, ...(window && { window }) });
-  const bitsOf = ({ tokens, logprobs, finish }: Answer) => [
-    finish.reason,
-    ...tokens,
-    ...Float32Array.from(logprobs),
-  ];
-  const logitsOf = async (
-    client: NativeClient,
-    tokens: number[],
-    rows: number[],
-    window: Window,
-  ) => {
-    const { finish } = await client.submit({
-      kind: 'logits',
-      tokens,
-      rows: Int32Array.from(rows),
-      window,
-    });
-    if (finish.reason !== 'done') throw new Error(`${finish.errorCode}: ${finish.errorMessage}`);
-    return finish.values;
-  };
 
   test.each([
     [{ sinks: 4, size: 20 }, {}],
@@ -90,29 +38,21 @@ describe.each(places)('on $name', ({ format, options }) => {
   ] as const)('%j: as the float64 reference has it', async (window, tiny) => {
     const client = await load({}, tiny);
     const text = textOf(100);
-    const rows = text.map((_, i) => i);
-    const given = await logitsOf(client, text, rows, window);
+    const given = await client.logits(text, { window });
     const model = await modelOf(tiny);
-    const errorOf = (wanted: Float64Array[]) => {
-      const all = wanted.flatMap((row) => [...row]);
-      const largest = Math.max(...all.map(Math.abs));
-      return (
-        all.reduce((most, value, i) => Math.max(most, Math.abs(value - given[i]!)), 0) / largest
-      );
-    };
-    const error = errorOf(forwardEdited(model, text, [], window));
-    expect(error).toBeLessThan(TOLERANCE[format]);
+    const error = errorOf(given, forwardEdited(model, text, [], window));
+    expect(error).toBeLessThan(tolerance);
     const other = { ...window, size: window.size + 1 };
-    expect(errorOf(forwardEdited(model, text, [], other))).toBeGreaterThan(2 * error);
+    expect(errorOf(given, forwardEdited(model, text, [], other))).toBeGreaterThan(2 * error);
   });
 
   test('rows whose window reaches back to the sinks have the plain bits', async () => {
     const client = await load();
     const text = textOf(100);
-    const rows = Array.from({ length: 40 }, (_, i) => i);
-    const plain = await logitsOf(client, text, rows, { sinks: 0, size: 0 });
-    expect(await logitsOf(client, text, rows, { sinks: 8, size: 32 })).toEqual(plain);
-    expect(await logitsOf(client, text, rows, { sinks: 8, size: 31 })).not.toEqual(plain);
+    const first40 = async (window: Window) => (await client.logits(text, { window })).slice(0, 40);
+    const plain = await first40({ sinks: 0, size: 0 });
+    expect(await first40({ sinks: 8, size: 32 })).toEqual(plain);
+    expect(await first40({ sinks: 8, size: 31 })).not.toEqual(plain);
   });
 
   test('one that the context never leaves is none: the plain bits, and the plain cache', async () => {
@@ -167,21 +107,10 @@ describe.each(places)('on $name', ({ format, options }) => {
     const text = textOf(90);
     const window = { sinks: 6, size: 40 };
     const seeded = { seed: 5, keep: 500, merge: 300 };
-    const rows = Int32Array.from({ length: 25 }, (_, i) => 65 + i);
-    const { finish } = await client.submit({
-      kind: 'logits',
-      tokens: text,
-      rows,
-      window,
-      edits: [nativeEdit(64, seeded)],
-    });
+    const given = await client.logits(text, { window, edits: [nativeEdit(64, seeded)] }, 25);
     const model = await modelOf({});
-    const wanted = forwardEdited(model, text, [referenceEdit(64, seeded)], window)
-      .slice(65)
-      .flatMap((row) => [...row]);
-    const largest = Math.max(...wanted.map(Math.abs));
-    const error = Math.max(...wanted.map((value, i) => Math.abs(value - finish.values[i]!)));
-    expect(error / largest).toBeLessThan(TOLERANCE[format]);
+    const wanted = forwardEdited(model, text, [referenceEdit(64, seeded)], window).slice(65);
+    expect(errorOf(given, wanted)).toBeLessThan(tolerance);
   });
 
   test.each([
@@ -195,7 +124,7 @@ describe.each(places)('on $name', ({ format, options }) => {
       const wanted = await ask(roomy, prompt, window, n);
       expect(wanted.tokens).toHaveLength(n);
       const slab = 32 * roomy.kvBytesPerToken;
-      const memory = { format, bytes: 5 * slab };
+      const memory = { bytes: 5 * slab };
       const tight = await load({ kv: memory }, tiny);
       expect(bitsOf(await ask(tight, prompt, window, n))).toEqual(bitsOf(wanted));
       expect(tight.stats().kvBytesInUse).toBeLessThanOrEqual(5 * slab);

@@ -22,6 +22,8 @@ export interface Answer {
 
 export type Preamble = NativePreamble;
 
+type Asked = Partial<Omit<NativeRequest, 'tokens'>> & { tokens: readonly number[] };
+
 export class NativeClient {
   private readonly open = new Map<number, Answer & { end: (answer: Answer) => void }>();
   private engine!: NativeEngine;
@@ -47,9 +49,7 @@ export class NativeClient {
     return client;
   }
 
-  async submit(
-    request: Partial<Omit<NativeRequest, 'tokens'>> & { tokens: readonly number[] },
-  ): Promise<Answer> {
+  async submit(request: Asked): Promise<Answer> {
     const id = ++this.lastId;
     const end = new Promise<Answer>((resolve) => {
       this.open.set(id, { tokens: [], logprobs: [], finish: undefined as never, end: resolve });
@@ -62,18 +62,17 @@ export class NativeClient {
     return end;
   }
 
-  /** The logits after every token. */
-  async logits(tokens: readonly number[], preamble?: Preamble): Promise<Float32Array[]> {
-    const rows = Int32Array.from(tokens.keys());
-    const { finish } = await this.submit({
-      kind: 'logits',
-      tokens,
-      rows,
-      ...(preamble && { preamble }),
-    });
+  /** The logits after each of the last n tokens. */
+  async logits(
+    tokens: readonly number[],
+    more: Pick<Asked, 'preamble' | 'edits' | 'window'> = {},
+    n = tokens.length,
+  ): Promise<Float32Array[]> {
+    const rows = Int32Array.from({ length: n }, (_, i) => tokens.length - n + i);
+    const { finish } = await this.submit({ kind: 'logits', tokens, rows, ...more });
     if (finish.reason !== 'done') throw new Error(`${finish.errorCode}: ${finish.errorMessage}`);
     const { vocabulary } = this.engine.description();
-    return tokens.map((_, i) => finish.values.slice(i * vocabulary, (i + 1) * vocabulary));
+    return [...rows.keys()].map((i) => finish.values.slice(i * vocabulary, (i + 1) * vocabulary));
   }
 
   get kvBytesPerToken(): number {
