@@ -12,13 +12,13 @@ interface StoredKvOp {
   rows: readonly number[];
   /** Tokens' KV read, cleared or written per row. */
   moved: number;
-  time(
+  time: (
     timing: TimingBinding,
     path: string,
     threads: number,
     model: { layers: number; kvHeads: number; headDim: number },
     rows: number,
-  ): number;
+  ) => number;
 }
 
 export function storedKvPoints({ op, rows, moved, time }: StoredKvOp): KernelPoint[] {

@@ -44,7 +44,7 @@ class EditedPart {
   static int n_heads(const KvPool& pool);
 
  private:
-  /** What an edit asks of the device for one layer. */
+  /** What an edit asks of the device, for one class of layers. */
   struct Moves {
     std::vector<KvMove> moves;
     std::vector<KvMerge> merges;
