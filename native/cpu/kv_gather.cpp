@@ -1,6 +1,8 @@
 // Copies single keys and their values into the blocks of an edited part.
 
+#include <array>
 #include <cstring>
+#include <span>
 #include <vector>
 
 #include "cpu/device/kv_block.h"
@@ -10,7 +12,34 @@ namespace cachalot::cpu {
 
 namespace {
 
-/** Copies `n` elements that stand `stride` apart. */
+/** Where an element of K (or of V) of a block is. */
+template <typename Byte>
+Byte* place(Byte* elements, KvFormat format, int index) {
+  return elements + static_cast<size_t>(index) * kv_element_bytes(format);
+}
+
+const uint8_t* source_block(const KvGatherParams& params, const KvMove& move) {
+  return kv_block(move.from.is_edited ? params.edited : params.plain, move.from.block);
+}
+
+/** Of all moves into one block: a line of it has one number of all its keys. */
+void copy_keys(const KvGatherParams& params, std::span<const KvMove> moves, uint8_t* to) {
+  const KvLayout& layout = params.edited.layout;
+  // In bf16 two dims of a key stand beside each other, and are one number here.
+  const int n_numbers = layout.k == KvFormat::kF32 ? layout.head_dim : layout.head_dim / 2;
+  std::array<const uint32_t*, kTileTokens> sources;
+  for (size_t i = 0; i < moves.size(); i++) {
+    const int first = key_index(layout, moves[i].from.slot, 0);
+    sources[i] =
+        reinterpret_cast<const uint32_t*>(place(source_block(params, moves[i]), layout.k, first));
+  }
+  auto* target = reinterpret_cast<uint32_t*>(to);
+  for (int number = 0; number < n_numbers; number++, target += kTileTokens) {
+    for (size_t i = 0; i < moves.size(); i++)
+      target[moves[i].slot] = sources[i][number * kTileTokens];
+  }
+}
+
 template <typename Element>
 void copy_strided(const uint8_t* from, uint8_t* to, int n, int stride) {
   const auto* source = reinterpret_cast<const Element*>(from);
@@ -18,31 +47,27 @@ void copy_strided(const uint8_t* from, uint8_t* to, int n, int stride) {
   for (int i = 0; i < n; i++) target[i * stride] = source[i * stride];
 }
 
-/** Where an element of K (or of V) of a block is. */
-template <typename Byte>
-Byte* place(Byte* elements, KvFormat format, int index) {
-  return elements + static_cast<size_t>(index) * kv_element_bytes(format);
+void copy_value(const KvGatherParams& params, const KvMove& move, uint8_t* to) {
+  const KvLayout& layout = params.edited.layout;
+  const size_t values = kv_value_offset(layout);
+  const uint8_t* value =
+      place(source_block(params, move) + values, layout.v, value_index(layout, move.from.slot, 0));
+  uint8_t* new_value = place(to + values, layout.v, value_index(layout, move.slot, 0));
+  // In bf16 two keys of a dim stand beside each other.
+  if (layout.v == KvFormat::kF32) copy_strided<uint32_t>(value, new_value, layout.head_dim, 1);
+  else copy_strided<uint16_t>(value, new_value, layout.head_dim, 2);
 }
 
-void copy_key(const KvGatherParams& params, const KvMove& move) {
-  const KvLayout& layout = params.edited.layout;
-  const KvStore& store = move.from.is_edited ? params.edited : params.plain;
-  const uint8_t* from = kv_block(store, move.from.block);
-  uint8_t* to = kv_block(params.edited, move.to);
-  const int d = layout.head_dim;
-  const uint8_t* key = place(from, layout.k, key_index(layout, move.from.slot, 0));
-  uint8_t* new_key = place(to, layout.k, key_index(layout, move.slot, 0));
-  // In bf16 two dims of a key stand beside each other, and two keys of a dim of V.
-  const int n_numbers = layout.k == KvFormat::kF32 ? d : d / 2;
-  copy_strided<uint32_t>(key, new_key, n_numbers, kTileTokens);
-  const size_t values = kv_value_offset(layout);
-  const uint8_t* value = place(from + values, layout.v, value_index(layout, move.from.slot, 0));
-  uint8_t* new_value = place(to + values, layout.v, value_index(layout, move.slot, 0));
-  if (layout.v == KvFormat::kF32) copy_strided<uint32_t>(value, new_value, d, 1);
-  else copy_strided<uint16_t>(value, new_value, d, 2);
-  auto* notes = reinterpret_cast<KeyNotes*>(to + kv_notes_offset(layout));
-  notes->index[move.slot] = move.index;
-  notes->weight[move.slot] = move.weight;
+void fill_block(const KvGatherParams& params, std::span<const KvMove> moves) {
+  uint8_t* to = kv_block(params.edited, moves.front().to);
+  std::memset(to, 0, kv_block_bytes(params.edited.layout));
+  copy_keys(params, moves, to);
+  auto* notes = reinterpret_cast<KeyNotes*>(to + kv_notes_offset(params.edited.layout));
+  for (const KvMove& move : moves) {
+    copy_value(params, move, to);
+    notes->index[move.slot] = move.index;
+    notes->weight[move.slot] = move.weight;
+  }
 }
 
 }  // namespace
@@ -57,9 +82,7 @@ void kv_gather(const OpContext& context, const KvGatherParams& params) {
   begin.push_back(moves.size());
   context.pool.parallel_for(static_cast<int>(begin.size()) - 1, [&](int block, int) {
     const auto at = static_cast<size_t>(block);
-    std::memset(kv_block(params.edited, moves[begin[at]].to), 0,
-                kv_block_bytes(params.edited.layout));
-    for (size_t i = begin[at]; i < begin[at + 1]; i++) copy_key(params, moves[i]);
+    fill_block(params, moves.subspan(begin[at], begin[at + 1] - begin[at]));
   });
 }
 
