@@ -1,6 +1,8 @@
 // Puts the mean of several keys, and of their values, into a slot of an edited block. Keys are
 // stored rotated, and their mean is taken as they are stored.
 
+#include <algorithm>
+
 #include "cpu/device/kv_block.h"
 #include "cpu/ops.h"
 
@@ -8,31 +10,43 @@ namespace cachalot::cpu {
 
 namespace {
 
-/** The weighted sum of one element of all sources, in their order. `offset`: of K or V in a block;
- * `index_of`: the element's place for a slot. */
-template <typename IndexOf>
-float mean(const KvMergeParams& params, const KvMerge& merge, KvFormat format, size_t offset,
-           const IndexOf& index_of) {
-  float sum = 0;
-  for (int i = 0; i < merge.n_sources; i++) {
-    const auto& [from, share] = params.sources[static_cast<size_t>(merge.first_source + i)];
-    const uint8_t* block = kv_block(from.is_edited ? params.edited : params.plain, from.block);
-    sum += share * load_element(format, block + offset, index_of(from.slot));
+constexpr int kDims = 64;  // whose sums are held at a time
+
+/** The weighted sums of all elements of K, or of V, over the sources in their order. `offset`: of K
+ * or V in a block; `index_of`: the place of a slot's dim there. */
+template <KvFormat kFormat, typename IndexOf>
+void merge_elements(const KvMergeParams& params, const KvMerge& merge, size_t offset,
+                    const IndexOf& index_of) {
+  const auto sources = params.sources.subspan(static_cast<size_t>(merge.first_source),
+                                              static_cast<size_t>(merge.n_sources));
+  uint8_t* to = kv_block(params.edited, merge.to) + offset;
+  for (int begin = 0; begin < params.edited.layout.head_dim; begin += kDims) {
+    const int n = std::min(kDims, params.edited.layout.head_dim - begin);
+    float sums[kDims] = {};
+    for (const auto& [from, share] : sources) {
+      const KvStore& store = from.is_edited ? params.edited : params.plain;
+      const uint8_t* elements = kv_block(store, from.block) + offset;
+      for (int i = 0; i < n; i++)
+        sums[i] += share * load_element(kFormat, elements, index_of(from.slot, begin + i));
+    }
+    for (int i = 0; i < n; i++)
+      store_element(kFormat, to, index_of(merge.slot, begin + i), sums[i]);
   }
-  return sum;
+}
+
+template <typename IndexOf>
+void merge_elements(const KvMergeParams& params, const KvMerge& merge, KvFormat format,
+                    size_t offset, const IndexOf& index_of) {
+  if (format == KvFormat::kF32) merge_elements<KvFormat::kF32>(params, merge, offset, index_of);
+  else merge_elements<KvFormat::kBF16>(params, merge, offset, index_of);
 }
 
 void merge_keys(const KvMergeParams& params, const KvMerge& merge) {
   const KvLayout& layout = params.edited.layout;
-  uint8_t* to = kv_block(params.edited, merge.to);
-  const size_t values = kv_value_offset(layout);
-  for (int d = 0; d < layout.head_dim; d++) {
-    const auto key = [&](int slot) { return key_index(layout, slot, d); };
-    const auto value = [&](int slot) { return value_index(layout, slot, d); };
-    store_element(layout.k, to, key(merge.slot), mean(params, merge, layout.k, 0, key));
-    store_element(layout.v, to + values, value(merge.slot),
-                  mean(params, merge, layout.v, values, value));
-  }
+  merge_elements(params, merge, layout.k, 0,
+                 [&](int slot, int d) { return key_index(layout, slot, d); });
+  merge_elements(params, merge, layout.v, kv_value_offset(layout),
+                 [&](int slot, int d) { return value_index(layout, slot, d); });
 }
 
 }  // namespace
