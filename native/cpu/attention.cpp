@@ -1,7 +1,9 @@
 // For each (work item, KV head): rotate the queries of its rows, walk the tiles of its part, fold
 // spans into the span group's partial. The queries of all rows and of all heads of the query group
-// go through a tile together, so a block of K and V is read once for all of them. Arithmetic:
-// backend/arithmetic.h.
+// go through a tile together, so a block of K and V is read once for all of them. One head after
+// the other: to take a tile's heads in turn, which reads memory in runs of 24 KB and not of 8,
+// gained nothing (smollm2-135m after 8,192 tokens, two threads of Zen 3: 28 and 30 ms a token, not
+// 26 and 28). Arithmetic: backend/arithmetic.h.
 
 #include <algorithm>
 #include <cmath>
