@@ -47,33 +47,47 @@ struct Bf16Rows {
   __builtin_prefetch(next + at + 64, 0, 3);
 }
 
+/** Sums of kQueries queries for 8 * kWidth columns of K or V. */
+template <int kQueries, int kWidth>
+using Sums = __m256[kQueries][kWidth];
+
+/** Adds to each query's sums its number for a row times that row, for rows that lie together.
+ * `numbers`: the first query's, one per row; `stride`: to the next query's. */
+template <class Rows, int kQueries, int kWidth>
+[[gnu::always_inline]] inline void add_rows(const uint8_t* block, int at, int left,
+                                            const float* numbers, int stride,
+                                            Sums<kQueries, kWidth>& sums) {
+#pragma GCC unroll 2
+  for (int row = 0; row < Rows::kTogether; row++) {
+    __m256 x[kWidth];
+#pragma GCC unroll 4
+    for (int i = 0; i < kWidth; i++)
+      x[i] = Rows::load(block, at + Rows::kTogether * 8 * i, row, left);
+#pragma GCC unroll 6
+    for (int query = 0; query < kQueries; query++) {
+      const __m256 factor = _mm256_broadcast_ss(numbers + query * stride + row);
+#pragma GCC unroll 4
+      for (int i = 0; i < kWidth; i++)
+        sums[query][i] = _mm256_fmadd_ps(factor, x[i], sums[query][i]);
+    }
+  }
+}
+
 /** Scores of kQueries queries with 8 * kParts keys from `key` on. `next`: block to be fetched. */
 template <class Rows, int kQueries, int kParts>
 void score(const AttentionTile& tile, const uint8_t* next, int query, int key, __m256 (*s)[4]) {
   const float* q = tile.queries + int64_t{query} * tile.head_dim;
-  __m256 acc[kQueries][kParts] = {};
+  Sums<kQueries, kParts> sums = {};
   for (int d = 0; d < tile.head_dim; d += Rows::kTogether) {
-    const int at = d * kTileTokens + Rows::kTogether * key;
-    fetch(next, Rows::bytes(d * kTileTokens));
-#pragma GCC unroll 2
-    for (int row = 0; row < Rows::kTogether; row++) {
-      __m256 k[kParts];
-#pragma GCC unroll 4
-      for (int part = 0; part < kParts; part++)
-        k[part] = Rows::load(tile.keys, at + Rows::kTogether * 8 * part, row, 8);
-#pragma GCC unroll 6
-      for (int i = 0; i < kQueries; i++) {
-        const __m256 number = _mm256_broadcast_ss(q + i * tile.head_dim + d + row);
-#pragma GCC unroll 4
-        for (int part = 0; part < kParts; part++)
-          acc[i][part] = _mm256_fmadd_ps(number, k[part], acc[i][part]);
-      }
-    }
+    const int at = d * kTileTokens;
+    fetch(next, Rows::bytes(at));
+    add_rows<Rows, kQueries, kParts>(tile.keys, at + Rows::kTogether * key, 8, q + d, tile.head_dim,
+                                     sums);
   }
 #pragma GCC unroll 6
   for (int i = 0; i < kQueries; i++)
 #pragma GCC unroll 4
-    for (int part = 0; part < kParts; part++) s[i][key / 8 + part] = acc[i][part];
+    for (int part = 0; part < kParts; part++) s[i][key / 8 + part] = sums[i][part];
 }
 
 /** All bits of lane i where bit i is set. */
@@ -119,36 +133,23 @@ void accumulate(const AttentionTile& tile, const uint8_t* next, int query, int c
                 const float* factors, const float (*p)[kTileTokens]) {
   const int left = kGroups == 1 ? tile.head_dim - column : 8;
   float* out = tile.out + int64_t{query} * tile.head_dim + column;
-  __m256 acc[kQueries][kGroups];
+  Sums<kQueries, kGroups> sums;
 #pragma GCC unroll 6
   for (int i = 0; i < kQueries; i++)
 #pragma GCC unroll 4
     for (int group = 0; group < kGroups; group++)
-      acc[i][group] = _mm256_mul_ps(load_first(out + i * tile.head_dim + 8 * group, left),
-                                    _mm256_set1_ps(factors[i]));
+      sums[i][group] = _mm256_mul_ps(load_first(out + i * tile.head_dim + 8 * group, left),
+                                     _mm256_set1_ps(factors[i]));
   for (int key = 0; key < kTileTokens; key += Rows::kTogether) {
     const int at = key * tile.head_dim + Rows::kTogether * column;
     fetch(next, Rows::bytes(at));
-#pragma GCC unroll 2
-    for (int row = 0; row < Rows::kTogether; row++) {
-      __m256 v[kGroups];
-#pragma GCC unroll 4
-      for (int group = 0; group < kGroups; group++)
-        v[group] = Rows::load(tile.values, at + Rows::kTogether * 8 * group, row, left);
-#pragma GCC unroll 6
-      for (int i = 0; i < kQueries; i++) {
-        const __m256 weight = _mm256_broadcast_ss(p[i] + key + row);
-#pragma GCC unroll 4
-        for (int group = 0; group < kGroups; group++)
-          acc[i][group] = _mm256_fmadd_ps(weight, v[group], acc[i][group]);
-      }
-    }
+    add_rows<Rows, kQueries, kGroups>(tile.values, at, left, p[0] + key, kTileTokens, sums);
   }
 #pragma GCC unroll 6
   for (int i = 0; i < kQueries; i++)
 #pragma GCC unroll 4
     for (int group = 0; group < kGroups; group++)
-      store_first(out + i * tile.head_dim + 8 * group, left, acc[i][group]);
+      store_first(out + i * tile.head_dim + 8 * group, left, sums[i][group]);
 }
 
 template <class Rows, int kQueries>
