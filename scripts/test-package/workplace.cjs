@@ -8,6 +8,10 @@ const root = join(__dirname, '..', '..');
 const work = mkdtempSync(join(tmpdir(), 'cachalot-package-'));
 const outcomes = [];
 
+/** After this many ms a program hangs: the first for most, the second for those that compile everything, the CUDA kernels too. */
+const USUAL = 300_000;
+const LONG = 1_800_000;
+
 /** npm talks of the user's own settings; those are none of the package's. */
 const quiet = (text) =>
   text
@@ -25,7 +29,7 @@ const skip = (name, why) => console.log(`skip  ${name}: ${why}`);
 const problemOf = ({ status, output }) => (status === 0 ? undefined : output.trim());
 
 function run(command, args, options = {}) {
-  const result = spawnSync(command, args, { encoding: 'utf8', timeout: 300_000, ...options });
+  const result = spawnSync(command, args, { encoding: 'utf8', timeout: USUAL, ...options });
   const why = result.error ? `${result.error.message}\n` : '';
   return { ...result, output: quiet(`${why}${result.stdout ?? ''}${result.stderr ?? ''}`) };
 }
@@ -88,6 +92,7 @@ function finish(keep) {
 }
 
 module.exports = {
+  LONG,
   check,
   fetched,
   finish,

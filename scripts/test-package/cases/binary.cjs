@@ -4,6 +4,7 @@ const { join } = require('node:path');
 
 const { MAIN_CJS, answers, saysWhatToDo } = require('../main-job.cjs');
 const {
+  LONG,
   check,
   folderWith,
   installed,
@@ -37,7 +38,8 @@ module.exports = [
         model,
       });
       if (run('cmake', ['--version']).status !== 0) return skip('cachalot build', 'no cmake here');
-      check('cachalot build', problemOf(run(process.execPath, [cli, 'build'])));
+      const build = run(process.execPath, [cli, 'build'], { timeout: LONG });
+      check('cachalot build', problemOf(build));
       answers('what it built', main, { cwd: folder, model });
     },
   },
