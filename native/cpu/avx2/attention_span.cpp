@@ -2,8 +2,9 @@
 // the formula. The layouts are the same: f32 K is [D][32], V is [32][D]; bf16 K is [D/2][32][2], V
 // is [16][D][2], widened to f32 in registers. A few queries share every load of K and V, and each
 // has its own registers; a score is added up along D, an output along the keys, in order. So what a
-// query gets never depends on its neighbours. To widen a tile once for 12 to 64 queries gained at
-// most 5 %.
+// query gets never depends on its neighbours. Most lines of the next block are fetched twice,
+// because what is asked for while many lines are under way may be dropped (Zen 3). To widen a tile
+// once for 12 to 64 queries gained at most 5 %.
 
 #include "cpu/avx2/kernels_avx2.h"
 #include "cpu/avx2/vector.h"
@@ -36,16 +37,6 @@ struct Bf16Rows {
     return row == 0 ? first_of_pairs(both) : second_of_pairs(both);
   }
 };
-
-/** Prefetches two lines of the next block, about where the arithmetic is in this one. What is asked
- * for all at once, at the beginning of a tile, comes at half the speed; and what is asked for while
- * many lines are under way may be dropped, so most are asked for twice (measured on Zen 3). Always
- * inlined, because GCC takes a function that only prefetches for one that does nothing. */
-[[gnu::always_inline]] inline void fetch(const uint8_t* next, int64_t at) {
-  if (next == NULL) return;
-  __builtin_prefetch(next + at, 0, 3);
-  __builtin_prefetch(next + at + 64, 0, 3);
-}
 
 /** Sums of kQueries queries for 8 * kWidth columns of K or V. */
 template <int kQueries, int kWidth>
@@ -80,7 +71,7 @@ void score(const AttentionTile& tile, const uint8_t* next, int query, int key, _
   Sums<kQueries, kParts> sums = {};
   for (int d = 0; d < tile.head_dim; d += Rows::kTogether) {
     const int at = d * kTileTokens;
-    fetch(next, Rows::bytes(at));
+    fetch<1, 2>(next, Rows::bytes(at));
     add_rows<Rows, kQueries, kParts>(tile.keys, at + Rows::kTogether * key, 8, q + d, tile.head_dim,
                                      sums);
   }
@@ -142,7 +133,7 @@ void accumulate(const AttentionTile& tile, const uint8_t* next, int query, int c
                                      _mm256_set1_ps(factors[i]));
   for (int key = 0; key < kTileTokens; key += Rows::kTogether) {
     const int at = key * tile.head_dim + Rows::kTogether * column;
-    fetch(next, Rows::bytes(at));
+    fetch<1, 2>(next, Rows::bytes(at));
     add_rows<Rows, kQueries, kGroups>(tile.values, at, left, p[0] + key, kTileTokens, sums);
   }
 #pragma GCC unroll 6

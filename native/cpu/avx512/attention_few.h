@@ -21,9 +21,10 @@ struct Scores {
 };
 
 template <int kQueries>
-void score_f32(const AttentionTile& tile, int query, Scores* s) {
+void score_f32(const AttentionTile& tile, const uint8_t* next, int query, Scores* s) {
   const auto* keys = reinterpret_cast<const float*>(tile.keys);
   for (int d = 0; d < tile.head_dim; d++) {
+    fetch<2, 2>(next, 4 * d * kTileTokens);
     const __m512 low = _mm512_loadu_ps(keys + d * kTileTokens),
                  high = _mm512_loadu_ps(keys + d * kTileTokens + 16);
     for (int i = 0; i < kQueries; i++) {
@@ -46,9 +47,10 @@ inline __m512bh load_pairs(const uint16_t* values) {
 
 /** kHigh: some query reads keys of the upper half. */
 template <int kQueries, bool kHigh>
-void score_bf16(const AttentionTile& tile, int query, Scores* s) {
+void score_bf16(const AttentionTile& tile, const uint8_t* next, int query, Scores* s) {
   const auto* keys = reinterpret_cast<const uint16_t*>(tile.keys);
   for (int d = 0; d < tile.head_dim; d += 2) {
+    fetch<2, 2>(next, 2 * d * kTileTokens);
     const __m512bh low = load_pairs(keys + d * kTileTokens);
     const __m512bh high = kHigh ? load_pairs(keys + d * kTileTokens + 32) : low;
 #pragma GCC unroll 4
@@ -96,7 +98,7 @@ inline float softmax_step(const AttentionTile& tile, int query, const Scores& s,
 
 /** out = factor * out + p V for kQueries queries, 64 columns at a time. */
 template <int kQueries>
-void accumulate_f32(const AttentionTile& tile, int query, const float* factors,
+void accumulate_f32(const AttentionTile& tile, const uint8_t* next, int query, const float* factors,
                     const float (*p)[kTileTokens]) {
   const auto* values = reinterpret_cast<const float*>(tile.values);
   for (int column = 0; column < tile.head_dim; column += 16) {
@@ -107,6 +109,7 @@ void accumulate_f32(const AttentionTile& tile, int query, const float* factors,
       acc[i] = _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, out), _mm512_set1_ps(factors[i]));
     }
     for (int key = 0; key < kTileTokens; key++) {
+      fetch<2, 1>(next, 4 * (key * tile.head_dim + column));
       const __m512 v = _mm512_maskz_loadu_ps(mask, values + key * tile.head_dim + column);
       for (int i = 0; i < kQueries; i++)
         acc[i] = _mm512_fmadd_ps(_mm512_set1_ps(p[i][key]), v, acc[i]);
@@ -119,8 +122,9 @@ void accumulate_f32(const AttentionTile& tile, int query, const float* factors,
 
 /** 16 * kParts columns from `column` on; those in `mask` if kParts is 1. */
 template <int kQueries, int kParts>
-void accumulate_bf16(const AttentionTile& tile, int query, int column, __mmask16 mask,
-                     const float* factors, const uint16_t (*p)[kTileTokens], int n_keys) {
+void accumulate_bf16(const AttentionTile& tile, const uint8_t* next, int query, int column,
+                     __mmask16 mask, const float* factors, const uint16_t (*p)[kTileTokens],
+                     int n_keys) {
   const auto* values = reinterpret_cast<const uint16_t*>(tile.values) + 2 * column;
   float* out = tile.out + query * tile.head_dim + column;
   const auto load = [&](const void* at) {
@@ -134,6 +138,7 @@ void accumulate_bf16(const AttentionTile& tile, int query, int column, __mmask16
       acc[i][part] =
           _mm512_mul_ps(load(out + i * tile.head_dim + 16 * part), _mm512_set1_ps(factors[i]));
   for (int key = 0; key < n_keys; key += 2) {
+    fetch<2, kParts>(next, 2 * (key * tile.head_dim + 2 * column));
     __m512bh v[kParts];
 #pragma GCC unroll 4
     for (int part = 0; part < kParts; part++)
@@ -156,59 +161,62 @@ void accumulate_bf16(const AttentionTile& tile, int query, int column, __mmask16
 
 /** out = factor * out + p V. */
 template <int kQueries>
-void accumulate_bf16(const AttentionTile& tile, int query, const float* factors,
-                     const uint16_t (*p)[kTileTokens], int n_keys) {
+void accumulate_bf16(const AttentionTile& tile, const uint8_t* next, int query,
+                     const float* factors, const uint16_t (*p)[kTileTokens], int n_keys) {
   int column = 0;
   for (; column + 64 <= tile.head_dim; column += 64)
-    accumulate_bf16<kQueries, 4>(tile, query, column, 0xffff, factors, p, n_keys);
+    accumulate_bf16<kQueries, 4>(tile, next, query, column, 0xffff, factors, p, n_keys);
   for (; column < tile.head_dim; column += 16)
-    accumulate_bf16<kQueries, 1>(tile, query, column, first(tile.head_dim - column), factors, p,
-                                 n_keys);
+    accumulate_bf16<kQueries, 1>(tile, next, query, column, first(tile.head_dim - column), factors,
+                                 p, n_keys);
 }
 
 template <int kQueries>
-void queries(const AttentionTile& tile, int query) {
+void queries(const AttentionTile& tile, const uint8_t* next, int query) {
   Scores s[kQueries];
   for (auto& scores : s) scores = {_mm512_setzero_ps(), _mm512_setzero_ps()};
+  const uint8_t* next_values = next == NULL ? NULL : next + (tile.values - tile.keys);
   float factors[kQueries];
   __m512 low, high;
   if (tile.format == KvFormat::kF32) {
     alignas(64) float p[kQueries][kTileTokens];
-    score_f32<kQueries>(tile, query, s);
+    score_f32<kQueries>(tile, next, query, s);
     for (int i = 0; i < kQueries; i++) {
       factors[i] = softmax_step(tile, query + i, s[i], &low, &high);
       _mm512_store_ps(p[i], low);
       _mm512_store_ps(p[i] + 16, high);
     }
-    accumulate_f32<kQueries>(tile, query, factors, p);
+    accumulate_f32<kQueries>(tile, next_values, query, factors, p);
   } else {
     alignas(64) uint16_t p[kQueries][kTileTokens];
     const int n_keys = keys_read(tile, query, kQueries);
-    if (n_keys > kTileTokens / 2) score_bf16<kQueries, true>(tile, query, s);
-    else score_bf16<kQueries, false>(tile, query, s);
+    if (n_keys > kTileTokens / 2) score_bf16<kQueries, true>(tile, next, query, s);
+    else score_bf16<kQueries, false>(tile, next, query, s);
     for (int i = 0; i < kQueries; i++) {
       factors[i] = softmax_step(tile, query + i, s[i], &low, &high);
       _mm512_store_si512(p[i], reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(high, low)));
     }
-    accumulate_bf16<kQueries>(tile, query, factors, p, n_keys);
+    accumulate_bf16<kQueries>(tile, next_values, query, factors, p, n_keys);
   }
 }
 
-// A query that reads nothing of the tile is left alone: its state keeps its bits.
+// A query that reads nothing of the tile is left alone: its state keeps its bits. The first queries
+// fetch the next block.
 void few_queries(const AttentionTile& tile) {
-  prefetch_next(tile);
+  const uint8_t* next = tile.next;
   int query = 0;
   while (query < tile.n_queries) {
     int n = 0;
     while (n < 4 && query + n < tile.n_queries && key_mask(tile, query + n) != 0) n++;
     switch (n) {
-      case 4: queries<4>(tile, query); break;
-      case 3: queries<3>(tile, query); break;
-      case 2: queries<2>(tile, query); break;
-      case 1: queries<1>(tile, query); break;
-      default: n = 1;
+      case 4: queries<4>(tile, next, query); break;
+      case 3: queries<3>(tile, next, query); break;
+      case 2: queries<2>(tile, next, query); break;
+      case 1: queries<1>(tile, next, query); break;
+      default: query++; continue;
     }
     query += n;
+    next = NULL;
   }
 }
 
