@@ -127,12 +127,11 @@ void put_iq2_xxs(uint8_t* out, int output, const BlockCodes& block) {
     out[PackedIQ2_XXS::kScales + sub / 2 * kPanelOutputs + output] |=
         static_cast<uint8_t>(block.scales[sub] << (4 * (sub % 2)));
     uint8_t* bytes = out + PackedIQ2_XXS::kBlocks + sub * PackedIQ2_XXS::kBlockBytes;
-    for (int i = 0; i < 4; i++) {
-      bytes[i * kPanelOutputs + output] = block.grid[4 * sub + i];
-      const int signs = block.signs[4 * sub + i];
-      uint8_t* masks = bytes + 4 * kPanelOutputs + 16 * i + output / 2;
-      masks[0] |= static_cast<uint8_t>((signs & 15) << 4 * (output % 2));
-      masks[8] |= static_cast<uint8_t>((signs >> 4) << 4 * (output % 2));
+    uint8_t* signs = bytes + 4 * kPanelOutputs;
+    for (int group = 0; group < 4; group++) bytes[4 * output + group] = block.grid[4 * sub + group];
+    for (int i = 0; i < kQuantBlock; i++) {
+      const int negative = block.signs[4 * sub + i / 8] >> i % 8 & 1, quad = i / 4;
+      signs[4 * output + i % 4] |= static_cast<uint8_t>(negative << quad);
     }
   }
 }

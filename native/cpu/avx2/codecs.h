@@ -256,28 +256,34 @@ struct IQ2_XXS : Gives<PackedIQ2_XXS, 1, false, 107> {
     points = made.of;
   }
 
-  /** Eight points each of outputs a, a + 1 and a + 4, a + 5. */
-  __m256 spread(const uint8_t* index, int a) const {
-    return _mm256_castsi256_ps(_mm256_setr_epi64x(points[index[a]], points[index[a + 1]],
-                                                  points[index[a + 4]], points[index[a + 5]]));
+  /** Eight points each of outputs a, a + 1 and a + 4, a + 5. `index`: of the first output. */
+  __m256 points_of(const uint8_t* index, int a) const {
+    return _mm256_castsi256_ps(_mm256_setr_epi64x(points[index[4 * a]], points[index[4 * a + 4]],
+                                                  points[index[4 * a + 16]],
+                                                  points[index[4 * a + 20]]));
   }
 
   /** Points of a quad, with their signs, plus kZero. */
-  static __m256i codes(__m256 points_of_quad, __m256i minus) {
-    const __m256i flipped = _mm256_xor_si256(_mm256_castps_si256(points_of_quad), minus);
-    return _mm256_add_epi8(_mm256_sub_epi8(flipped, minus), _mm256_set1_epi8(kZero));
+  template <int kQuad>
+  static __m256i codes(__m256 points_of_quad, __m256i signs) {
+    const __m256i own = _mm256_or_si256(_mm256_slli_epi16(signs, 7 - kQuad), _mm256_set1_epi8(1));
+    return _mm256_add_epi8(_mm256_sign_epi8(_mm256_castps_si256(points_of_quad), own),
+                           _mm256_set1_epi8(kZero));
+  }
+
+  template <int kGroup>
+  void load_group(const uint8_t* index, __m256i signs, Codes& out) const {
+    const __m256 a = points_of(index + kGroup, 0), b = points_of(index + kGroup, 2);
+    out.quads[2 * kGroup] = codes<2 * kGroup>(_mm256_shuffle_ps(a, b, 0x88), signs);
+    out.quads[2 * kGroup + 1] = codes<2 * kGroup + 1>(_mm256_shuffle_ps(a, b, 0xdd), signs);
   }
 
   void load(const uint8_t* block, int sub, int half, Codes& out) const {
-    const uint8_t* bytes = block + kBlocks + sub * kBlockBytes;
-    const uint8_t* masks = bytes + 4 * kPanelOutputs;
-    for (int group = 0; group < 4; group++) {
-      const uint8_t* index = bytes + group * kPanelOutputs + kHalfOutputs * half;
-      const __m256 a = spread(index, 0), b = spread(index, 2);
-      const int quad = 2 * group;
-      out.quads[quad] = codes(_mm256_shuffle_ps(a, b, 0x88), load_mask(masks, quad, half));
-      out.quads[quad + 1] = codes(_mm256_shuffle_ps(a, b, 0xdd), load_mask(masks, quad + 1, half));
-    }
+    const uint8_t* index = block + kBlocks + sub * kBlockBytes + 4 * kHalfOutputs * half;
+    const __m256i signs =
+        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(index + 4 * kPanelOutputs));
+    load_group<0>(index, signs, out), load_group<1>(index, signs, out);
+    load_group<2>(index, signs, out), load_group<3>(index, signs, out);
     const __m256i pairs =
         _mm256_cvtepu8_epi32(load_8(block + kScales + sub / 2 * kPanelOutputs, half));
     const __m256i nibble = _mm256_and_si256(

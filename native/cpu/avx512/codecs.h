@@ -197,16 +197,18 @@ struct Q6_K : Gives<PackedQ6_K, 2, false> {
 };
 
 // All 64 lattice points of a block are looked up at once: low and high bytes of the 256 words are
-// four registers each, for vpermi2b. A word goes to each output's 32 bits, vpmultishiftqb brings
-// the two-bit code of each input to its byte, and vpermb - which sees six bits of an index, of
-// which the tables ignore four - makes it a value: once of the positive and, under the mask of
-// signs, once of the negative points.
+// four registers each, for vpermi2b. A low byte has the two-bit codes of a quad's inputs, a high
+// one those of the next quad. vpmultishiftqb brings each code to its byte, the sign joins it there,
+// and vpermb, which sees six bits of an index, of which the table ignores three, makes it a value.
 struct IQ2_XXS : Gives<PackedIQ2_XXS, 1, false> {
-  __m512i low[4], high[4];                           // bytes of kIq2XxsGrid
-  __m512i positive = _mm512_set1_epi32(0x006b5948);  // 64 + {8, 25, 43}
-  __m512i negative = _mm512_set1_epi32(0x00152738);  // 64 - {8, 25, 43}
+  __m512i low[4], high[4];                                 // bytes of kIq2XxsGrid
+  __m512i values = _mm512_set1_epi64(0x00152738006b5948);  // 64 + {8, 25, 43}, 64 - {8, 25, 43}
+  __m512 scales;                                           // (i + 1/2) / 4
 
   IQ2_XXS() {
+    float quarters[16];
+    for (int i = 0; i < 16; i++) quarters[i] = (static_cast<float>(i) + 0.5f) / 4;
+    scales = _mm512_loadu_ps(quarters);
     uint8_t bytes[2][256];
     for (int i = 0; i < 256; i++) {
       bytes[0][i] = static_cast<uint8_t>(kIq2XxsGrid[i]);
@@ -223,46 +225,34 @@ struct IQ2_XXS : Gives<PackedIQ2_XXS, 1, false> {
                                   _mm512_permutex2var_epi8(table[2], index, table[3]));
   }
 
-  /** Bytes of 64-bit lanes that hold two outputs' words in their low 16 bits each: the two-bit
-   * codes of four inputs, from bit `shift` of the word on. */
-  static __m512i fields(__m512i words, int64_t shift) {
-    const __m512i shifts = _mm512_set1_epi64(0x2624222006040200 + shift * 0x0101010101010101);
-    return _mm512_multishift_epi64_epi8(shifts, words);
-  }
-
-  __m512i values(__m512i codes, uint64_t signs) const {
-    return _mm512_mask_permutexvar_epi8(_mm512_permutexvar_epi8(codes, positive), signs, codes,
-                                        negative);
+  /** Codes of a quad: of byte `group` of each output's four. */
+  template <int kQuad>
+  __m512i quad(__m512i bytes, __m512i signs) const {
+    constexpr int64_t kGroup = kQuad / 2 * 8, kTwoOutputs = 0x2624222006040200;
+    const __m512i codes = _mm512_multishift_epi64_epi8(
+        _mm512_set1_epi64(kTwoOutputs + kGroup * 0x0101010101010101), bytes);
+    const __m512i own = kQuad < 2 ? _mm512_slli_epi16(signs, kQuad < 2 ? 2 - kQuad : 0)
+                                  : _mm512_srli_epi16(signs, kQuad < 2 ? 0 : kQuad - 2);
+    constexpr int kSecondWhereThird = 0xd8;
+    return _mm512_permutexvar_epi8(
+        _mm512_ternarylogic_epi32(codes, own, _mm512_set1_epi8(4), kSecondWhereThird), values);
   }
 
   void load(const uint8_t* block, int sub, int /*strip*/, Codes& out) const {
     const uint8_t* bytes = block + kBlocks + sub * kBlockBytes;
-    const __m512i index = _mm512_loadu_si512(bytes);
+    const __m512i index = _mm512_loadu_si512(bytes),
+                  signs = _mm512_loadu_si512(bytes + 4 * kPanelOutputs);
     const __mmask64 upper = _mm512_movepi8_mask(index);
     const __m512i lows = look_up(low, index, upper), highs = look_up(high, index, upper);
-    // Words of group g: outputs 0..7 in lane g of the one, 8..15 in lane g of the other.
-    const __m512i first = _mm512_unpacklo_epi8(lows, highs),
-                  second = _mm512_unpackhi_epi8(lows, highs);
-    uint64_t signs[8];
-    __builtin_memcpy(signs, bytes + 4 * kPanelOutputs, sizeof signs);
-    const __m512i outputs =
-        _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 32, 33, 34, 35, 36, 37, 38, 39);
-#pragma GCC unroll 4
-    for (int group = 0; group < 4; group++) {
-      const __m512i lane = _mm512_add_epi32(outputs, _mm512_set1_epi32(8 * group));
-      const __m512i words = _mm512_permutex2var_epi16(first, lane, second);
-      out.quads[2 * group] = values(fields(words, 0), signs[2 * group]);
-      out.quads[2 * group + 1] = values(fields(words, 8), signs[2 * group + 1]);
-    }
+    out.quads[0] = quad<0>(lows, signs), out.quads[1] = quad<1>(highs, signs);
+    out.quads[2] = quad<2>(lows, signs), out.quads[3] = quad<3>(highs, signs);
+    out.quads[4] = quad<4>(lows, signs), out.quads[5] = quad<5>(highs, signs);
+    out.quads[6] = quad<6>(lows, signs), out.quads[7] = quad<7>(highs, signs);
     const __m512i pairs = _mm512_cvtepu8_epi32(_mm_loadu_si128(
         reinterpret_cast<const __m128i*>(block + kScales + sub / 2 * kPanelOutputs)));
-    const __m512i nibble = _mm512_and_si512(
-        _mm512_srl_epi32(pairs, _mm_cvtsi32_si128(4 * (sub % 2))), _mm512_set1_epi32(15));
-    // (scale + 1/2) / 4 = (2 scale + 1) / 8
-    const __m512 scale = _mm512_cvtepi32_ps(
-        _mm512_add_epi32(_mm512_add_epi32(nibble, nibble), _mm512_set1_epi32(1)));
-    out.scale[0] =
-        _mm512_mul_ps(_mm512_mul_ps(load_halfs(block + kD), _mm512_set1_ps(0.125f)), scale);
+    // vpermps sees four bits of an index.
+    const __m512i nibble = _mm512_srl_epi32(pairs, _mm_cvtsi32_si128(4 * (sub % 2)));
+    out.scale[0] = _mm512_mul_ps(load_halfs(block + kD), _mm512_permutexvar_ps(nibble, scales));
   }
 };
 

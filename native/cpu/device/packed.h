@@ -101,19 +101,22 @@ struct PackedIQ4_XS {
 };
 
 // IQ2_XXS, 256 inputs: f16 d[16]; u8 scale pairs [4][16] (block 2i low, 2i + 1 high nibble); then
-// for each block of 32 inputs: u8 grid index [4 groups of 8 inputs][16]; signs [8 quads] masks of
-// 64 bits, bit = byte of the quad, set = negative. code = 64 +- grid.
+// for each block of 32 inputs: u8 grid index [16][4 groups of 8 inputs]; u8 signs [16][4 inputs of
+// a quad], a bit per quad, set = negative. code = 64 +- grid.
 struct PackedIQ2_XXS {
   static constexpr int kInputs = 256, kZero = 64;
   static constexpr int kD = 0, kScales = kD + kHalfs, kBlocks = kScales + 4 * kPanelOutputs,
                        kBlockBytes = 8 * kPanelOutputs, kBytes = kBlocks + 8 * kBlockBytes;
 };
 
-/** The signs of eight inputs of IQ2_XXS, from the masks of a block. */
-static inline int iq2_xxs_signs(const uint8_t* masks, int group, int output) {
-  const uint8_t* quads = masks + 16 * group + output / 2;
-  const int shift = 4 * (output % 2);
-  return (quads[0] >> shift & 15) | (quads[8] >> shift & 15) << 4;
+/** The signs of eight inputs of IQ2_XXS, a bit each, from an output's four bytes of a block. */
+static inline int iq2_xxs_signs(const uint8_t* signs, int group) {
+  uint32_t all;
+  __builtin_memcpy(&all, signs, 4);
+  constexpr uint32_t kEvery8 = 0x01010101, kToTop = 0x10204080;  // bit 8 i to bit 28 + i
+  const uint32_t first = (all >> 2 * group & kEvery8) * kToTop >> 28,
+                 second = (all >> (2 * group + 1) & kEvery8) * kToTop >> 28;
+  return static_cast<int>(first | second << 4);
 }
 
 }  // namespace cachalot::cpu

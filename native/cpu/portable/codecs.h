@@ -232,9 +232,9 @@ struct IQ2_XXS : PackedIQ2_XXS {
     const uint8_t* bytes = block + kBlocks + sub * kBlockBytes;
     for (int output = 0; output < kPanelOutputs; output++) {
       for (int group = 0; group < 4; group++) {
-        const int16_t* points = tables.points[bytes[group * kPanelOutputs + output]];
+        const int16_t* points = tables.points[bytes[4 * output + group]];
         const int16_t* signs =
-            tables.signs[iq2_xxs_signs(bytes + 4 * kPanelOutputs, group, output)];
+            tables.signs[iq2_xxs_signs(bytes + 4 * (kPanelOutputs + output), group)];
         int16_t* codes = out->codes[output] + 8 * group;
         for (int i = 0; i < 8; i++) codes[i] = static_cast<int16_t>(points[i] * signs[i]);
       }
