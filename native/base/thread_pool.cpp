@@ -21,9 +21,9 @@ constexpr int kPausesPerLook = 32;  // spins between two looks at the clock
 
 constexpr int64_t kRangesPerThread = 4;
 
-/** Returns when `value` is no longer `old`. */
-template <typename T>
-void wait_while_equal(const std::atomic<T>& value, T old) {
+/** Returns when `value` is no longer `old`. Calls `before_parking` if it is a while until then. */
+template <typename T, typename Call>
+void wait_while_equal(const std::atomic<T>& value, T old, const Call& before_parking) {
   const auto end = Clock::now() + kSpin;
   do {
     for (int pause = 0; pause < kPausesPerLook; pause++) {
@@ -31,12 +31,13 @@ void wait_while_equal(const std::atomic<T>& value, T old) {
       spin_pause();
     }
   } while (Clock::now() < end);
+  before_parking();
   value.wait(old, std::memory_order_acquire);
 }
 
 }  // namespace
 
-ThreadPool::ThreadPool(int n_threads) {
+ThreadPool::ThreadPool(int n_threads) : threads_(static_cast<size_t>(n_threads)) {
   try {
     for (int thread = 1; thread < n_threads; thread++) {
       workers_.emplace_back([this, thread] { work(thread); });
@@ -71,6 +72,8 @@ bool ThreadPool::take_piece(int* piece) {
 }
 
 void ThreadPool::run_pieces(int thread) {
+  PoolThread& own = threads_[static_cast<size_t>(thread)];
+  own.begin();
   for (int piece; take_piece(&piece);) {
     try {
       (*body_)(piece, thread);
@@ -80,13 +83,21 @@ void ThreadPool::run_pieces(int thread) {
     }
     if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished_.notify_one();
   }
+  own.end();
+}
+
+/** A region that is late may wait for a thread whose core is busy elsewhere. */
+void ThreadPool::call_over() {
+  if (unfinished_.load(std::memory_order_acquire) == 0) return;
+  for (PoolThread& thread : threads_)
+    if (thread.is_put_aside()) thread.call_over();
 }
 
 void ThreadPool::work(int thread) {
   unsigned seen = 0;
   for (;;) {
     const unsigned recalled = recall_.load(std::memory_order_acquire);
-    wait_while_equal(region_, seen);
+    wait_while_equal(region_, seen, [this] { call_over(); });
     seen = region_.load(std::memory_order_acquire);
     if (stopping_) return;
     if (thread <= n_helpers_.load(std::memory_order_relaxed)) run_pieces(thread);
@@ -119,7 +130,7 @@ void ThreadPool::parallel_for(int n_pieces, const std::function<void(int, int)>&
   run_pieces(0);
   for (int left = unfinished_.load(std::memory_order_acquire); left != 0;
        left = unfinished_.load(std::memory_order_acquire)) {
-    wait_while_equal(unfinished_, left);
+    wait_while_equal(unfinished_, left, [this] { call_over(); });
   }
   if (failure_ != nullptr) std::rethrow_exception(std::exchange(failure_, nullptr));
 }

@@ -1,8 +1,8 @@
 // A pool of threads for short parallel regions. The caller takes part, so a pool of one thread has
 // no workers and costs nothing. A region is cut into pieces that threads take from a shared
-// counter, and ends when all pieces have ended: a thread that took none is not waited for. So a
-// core that is busy elsewhere delays only the piece that it has taken. Waiting threads spin
-// briefly, then park.
+// counter, and ends when all pieces have ended: a thread that took none is not waited for. Waiting
+// threads spin briefly, call over a thread that has been put aside in the middle of a piece (see
+// pool_thread.h), and park.
 #pragma once
 
 #include <atomic>
@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/core_share.h"
+#include "base/pool_thread.h"
 
 namespace cachalot {
 
@@ -41,7 +42,9 @@ class ThreadPool {
   void stop();
   void run_pieces(int thread);
   bool take_piece(int* piece);
+  void call_over();
 
+  std::vector<PoolThread> threads_;  // the caller first
   std::vector<std::thread> workers_;
   CoreShare share_;
   // The state of one region. Only a thread that has taken a piece reads it, and the region cannot

@@ -10,8 +10,13 @@
 #include <thread>
 #include <vector>
 
+#ifdef __linux__
+#include <sched.h>
+#endif
+
 #include "base/check.h"
 #include "base/cores.h"
+#include "base/pool_thread.h"
 #include "base/thread_pool.h"
 
 namespace cachalot::tests {
@@ -86,6 +91,49 @@ void halve_cores() {
   CHECK(most <= std::max(usable_cores(), kThreads) / 2, "two pools have half of the cores each");
 }
 
+#ifdef __linux__
+using Cores = cpu_set_t;
+Cores own_cores() {
+  Cores cores;
+  CHECK(::sched_getaffinity(0, sizeof cores, &cores) == 0, "the cores of a thread are known");
+  return cores;
+}
+bool are_equal(const Cores& a, const Cores& b) { return CPU_EQUAL(&a, &b); }
+int count_of(const Cores& cores) { return CPU_COUNT(&cores); }
+constexpr bool kCanCall = true;
+#else
+struct Cores {};
+Cores own_cores() { return {}; }
+bool are_equal(const Cores&, const Cores&) { return true; }
+int count_of(const Cores&) { return 1; }
+constexpr bool kCanCall = false;
+#endif
+
+/** A thread that does not run comes to the core of the one that calls it, and may run everywhere
+ * again when its work ends. */
+void call_over_and_back() {
+  PoolThread thread;
+  std::atomic<bool> begun{false}, called{false};
+  std::thread user([&] {
+    const Cores before = own_cores();
+    thread.begin();
+    begun = true;
+    begun.notify_one();
+    called.wait(false);  // it is at work, but its clock stands still
+    CHECK(count_of(own_cores()) == 1, "a thread that is called has one core");
+    thread.end();
+    CHECK(are_equal(before, own_cores()), "and its own cores afterwards");
+  });
+  begun.wait(false);
+  while (!thread.is_put_aside()) std::this_thread::yield();
+  thread.call_over();
+  CHECK(!thread.is_put_aside(), "nobody is called twice");
+  called = true;
+  called.notify_one();
+  user.join();
+  CHECK(!thread.is_put_aside(), "who is not at work is not called");
+}
+
 }  // namespace
 
 std::string pools_share_cores(const Effort& effort, uint64_t seed) {
@@ -95,6 +143,7 @@ std::string pools_share_cores(const Effort& effort, uint64_t seed) {
   const auto user = [&](uint64_t own) {
     std::mt19937_64 random(own);
     try {
+      const Cores before = own_cores();
       for (int turns = 0; deadline.allows(turns);) {
         ThreadPool pool(1 + static_cast<int>(random() % 4));
         n_pools++;
@@ -109,6 +158,8 @@ std::string pools_share_cores(const Effort& effort, uint64_t seed) {
           if (random() % 64 == 0) std::this_thread::sleep_for(std::chrono::microseconds(200));
         }
       }
+      // There were more threads than cores, so some were called over.
+      CHECK(are_equal(before, own_cores()), "a thread has its own cores afterwards");
     } catch (const std::exception&) {
       failed = true;
     }
@@ -118,6 +169,7 @@ std::string pools_share_cores(const Effort& effort, uint64_t seed) {
   for (auto& thread : users) thread.join();
   CHECK(!failed, "a pool broke its promise");
   halve_cores();
+  if (kCanCall) call_over_and_back();
   CHECK(n_regions > 0, "something was run");
   return std::to_string(n_regions) + " regions on " + std::to_string(n_pools) + " pools";
 }

@@ -1,0 +1,16 @@
+// Systems on which nobody says where a thread runs.
+
+#include "base/pool_thread.h"
+
+namespace cachalot {
+
+struct PoolThread::Place {};
+
+PoolThread::PoolThread() = default;
+PoolThread::~PoolThread() = default;
+void PoolThread::begin() {}
+void PoolThread::end() {}
+bool PoolThread::is_put_aside() const { return false; }
+void PoolThread::call_over() {}
+
+}  // namespace cachalot
