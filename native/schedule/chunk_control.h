@@ -1,9 +1,12 @@
 // Limits the prompt rows beside decoding rows, so that the time between tokens stays under a target
-// (SARATHI's chunks, with a size that adapts). Predicts a step's time: the time of a step without
-// prompt rows, plus a slope per prompt row taken from the last step that had some.
+// (SARATHI's chunks, with a size that adapts). A step may take what a step without prompt rows
+// takes, and then as many prompt rows as PromptCost finds room for at their place in the prompt.
 #pragma once
 
 #include <algorithm>
+#include <limits>
+
+#include "schedule/prompt_cost.h"
 
 namespace cachalot {
 
@@ -11,37 +14,51 @@ class ChunkControl {
  public:
   explicit ChunkControl(double target_ms) : target_ms_(target_ms) {}
 
-  /** The most rows of prompts in a step that also decodes; no limit without a target. */
-  int rows(int n_decoding, int no_limit) const {
-    if (target_ms_ <= 0 || n_decoding == 0) return no_limit;
-    return std::max(kLeast, static_cast<int>(rows_));
+  /** How many rows of a prompt a step may have, of at most `most`, after `depth` tokens of the
+   * prompt, and beside the rows that it has already: `n_decoding`, and those of `prompts`. */
+  int rows(int n_decoding, const PromptWork& prompts, int depth, int most) const {
+    if (target_ms_ <= 0 || n_decoding == 0) return most;
+    const int least = prompts.rows == 0 ? kLeast : 0;
+    most = std::min(most, static_cast<int>(most_rows_ - prompts.rows));
+    const double room = (kMargin * target_ms_ - decode_ms_) / lateness_;
+    int low = 0;
+    for (int high = most; low < high;) {
+      const int n = (low + high + 1) / 2;
+      if (cost_.ms(prompts.with(n, depth)) <= room) low = n;
+      else high = n - 1;
+    }
+    return std::clamp(low, std::min(least, most), std::max(most, 0));
   }
 
-  void learn(int n_decoding, int n_prompt, double ms) {
+  void learn(int n_decoding, const PromptWork& prompts, double ms) {
     if (target_ms_ <= 0 || n_decoding == 0) return;
-    if (n_prompt == 0) {
+    if (prompts.rows == 0) {
       decode_ms_ = decode_ms_ == 0 ? ms : decode_ms_ + kRate * (ms - decode_ms_);
       return;
     }
-    decode_ms_ = std::min(decode_ms_, ms);  // fewer rows may decode by now
-    // The time that prompt rows may take, and the time that each of them took just now.
-    const double room = std::max(0.0, kMargin * target_ms_ - decode_ms_);
-    const double per_row = std::max(ms - decode_ms_, kLeastShare * ms) / n_prompt;
-    const double wanted = room / per_row;
+    decode_ms_ = std::min(decode_ms_, ms);                           // fewer rows may decode by now
+    const double own = std::max(ms - decode_ms_, kLeastShare * ms);  // prompt rows are never free
+    const double expected = cost_.ms(prompts);
     // Shrinks at once and grows by halves, because a late step delays users.
-    rows_ = std::clamp(wanted < rows_ ? wanted : rows_ + 0.5 * (wanted - rows_), 0.0,
-                       2.0 * n_prompt + kLeast);
+    const double late = expected > 0 ? std::clamp(own / expected, 1.0, kLatest) : 1.0;
+    lateness_ = std::max(late, 0.5 * (1.0 + lateness_));
+    most_rows_ = std::max(2.0 * prompts.rows + kLeast, kKeptRows * most_rows_);
+    cost_.learn(prompts, own);
   }
 
  private:
   static constexpr int kLeast = 4;             // rows: a prompt always goes on
   static constexpr double kMargin = 0.9;       // of the target, because times scatter
   static constexpr double kRate = 0.1;         // weight of a new time in the running mean
-  static constexpr double kLeastShare = 0.02;  // of a step's time: prompt rows are never free
+  static constexpr double kLeastShare = 0.02;  // of a step's time
+  static constexpr double kKeptRows = 0.8;     // of most_rows_, from a step to the next
+  static constexpr double kLatest = 4;         // one step may be late for reasons that do not last
 
   double target_ms_;
-  double decode_ms_ = 0;  // of a step without prompts; 0: not seen yet
-  double rows_ = 32;
+  double decode_ms_ = 0;   // of a step without prompts; 0: not seen yet
+  double lateness_ = 1;    // how many times longer than expected the last steps took, at least 1
+  double most_rows_ = 32;  // twice what the last steps had: nothing is known of more
+  PromptCost cost_;
 };
 
 }  // namespace cachalot

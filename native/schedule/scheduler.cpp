@@ -101,9 +101,9 @@ void Scheduler::make_room() {
  * long prompt must not delay the next token of the others. */
 void Scheduler::add_running(PlannedStep* planned) {
   decoding_.clear();
-  others_.clear();
+  prompts_.clear();
   for (Sequence* sequence : running_)
-    (sequence->n_pending() == 1 ? decoding_ : others_).push_back(sequence);
+    (sequence->n_pending() == 1 ? decoding_ : prompts_).push_back(sequence);
   sort_by_priority(&decoding_);
   for (Sequence* sequence : decoding_) {
     if (!sequence->is_running) continue;  // preempted meanwhile
@@ -111,18 +111,35 @@ void Scheduler::add_running(PlannedStep* planned) {
       if (!with_memory(planned, sequence, [&] { return open_text(sequence); })) continue;
       // An edit was due, and what it takes in must be computed again.
       if (sequence->n_pending() > 1) {
-        others_.push_back(sequence);
+        prompts_.push_back(sequence);
         continue;
       }
     }
     with_memory(planned, sequence, [&] { return add_entry(&planned->step, sequence); });
   }
   planned->step.n_decoding = planned->step.n_rows();
-  sort_by_priority(&others_);
-  for (Sequence* sequence : others_) {
+  add_prompts(planned);
+}
+
+/** Adds rows of prompts: of the one that came first, of short ones, and of other running ones. */
+void Scheduler::add_prompts(PlannedStep* planned) {
+  if (prompts_.empty()) return;
+  sort_by_priority(&prompts_);
+  Step* step = &planned->step;
+  const auto add = [&](Sequence* sequence, int most_rows) {
     if (sequence->is_running)
-      with_memory(planned, sequence, [&] { return add_entry(&planned->step, sequence); });
-  }
+      with_memory(planned, sequence, [&] { return add_entry(step, sequence, most_rows); });
+  };
+  Sequence* first = prompts_.front();
+  const int most_rows = n_prompt_rows(*step, first->n_computed());
+  choose_short_prompts(most_rows / 2);
+  add(first, most_rows - short_.n_rows);
+  for (Sequence* sequence : short_.running) add(sequence, kNoLimit);
+  for (Sequence* sequence : short_.waiting)
+    if (waiting_.remove(*sequence)) admit(planned, sequence);
+  for (Sequence* sequence : prompts_)
+    if (sequence != first && std::ranges::find(short_.running, sequence) == short_.running.end())
+      add(sequence, kNoLimit);
 }
 
 /** Tries something for a running sequence until there is memory for it, which others lose. False if
@@ -147,8 +164,7 @@ void Scheduler::admit_all(PlannedStep* planned) {
   int64_t expected = admission_.expected_bytes(running_);
   int n_deferred = 0;
   for (auto at = waiting_.begin(); at != waiting_.end() && n_deferred < kLookahead;) {
-    const int most = chunk_.rows(step.n_decoding, options_.max_rows) + step.n_decoding;
-    if (step.n_rows() >= std::min(most, options_.max_rows)) return;
+    if (n_prompt_rows(step, 0) == 0) return;
     if (step.n_outputs() >= options_.max_outputs) return;
     switch (admission_.can_admit(running_, expected, *at->second)) {
       case Admission::Verdict::kAdmit: {
@@ -182,18 +198,19 @@ bool Scheduler::admit(PlannedStep* planned, Sequence* sequence) {
   return true;
 }
 
-/** Adds a sequence's rows, or none to a full step. False if there is no memory for them. */
-bool Scheduler::add_entry(Step* step, Sequence* sequence) {
+/** Adds rows of a sequence, or none to a full step. False if there is no memory for them. */
+bool Scheduler::add_entry(Step* step, Sequence* sequence, int most_rows) {
   if (!open_text(sequence)) return false;
   const int first = sequence->n_computed();
   CHECK(sequence->n_compute() > first, "a running sequence has work");
-  const int n = n_rows_for(*step, *sequence);
+  const int n = n_rows_for(*step, *sequence, most_rows);
   if (n == 0) return true;
   if (!kv_.cache.reserve(sequence->context->leaf(), n)) return false;
   sequence->context->update(n);
   const auto tokens =
       sequence->text().tokens.subspan(static_cast<size_t>(first), static_cast<size_t>(n));
   const auto wanted = sequence->wanted_in(first, n);
+  if (sequence->n_pending() > 1) step->prompts.add(n, first);
   const int row = step->n_rows();
   step->entries.push_back({sequence, row, n, step->n_outputs(), static_cast<int>(wanted.size())});
   step->tokens.insert(step->tokens.end(), tokens.begin(), tokens.end());
@@ -201,20 +218,6 @@ bool Scheduler::add_entry(Step* step, Sequence* sequence) {
   for (const int32_t index : wanted)
     step->output_rows.push_back(row + index - sequence->text_begin - first);
   return true;
-}
-
-/** How many rows of the sequence fit into the step, together with their outputs. */
-int Scheduler::n_rows_for(const Step& step, const Sequence& sequence) const {
-  const int first = sequence.n_computed();
-  int room = options_.max_rows - step.n_rows();
-  if (sequence.n_pending() > 1) {
-    const int most = chunk_.rows(step.n_decoding, options_.max_rows);
-    room = std::min(room, most - (step.n_rows() - step.n_decoding));
-  }
-  const int n = std::max(0, std::min(sequence.n_compute() - first, room));
-  const auto wanted = sequence.wanted_in(first, n);
-  const auto n_outputs = static_cast<size_t>(options_.max_outputs - step.n_outputs());
-  return wanted.size() <= n_outputs ? n : wanted[n_outputs] - sequence.text_begin - first;
 }
 
 /** Considers sequences below a priority that are not in the step. Chooses the one of the lowest

@@ -1,12 +1,14 @@
 // Turns waiting and running sequences into steps. Decoding rows come first, then prompts in chunks
 // that fill a budget of rows (SARATHI, Agrawal et al. 2023); a target for the time between tokens
-// makes chunks smaller. Waiting sequences are taken by priority, deadline and arrival, as far as
+// makes chunks smaller. A long prompt leaves room in a step for short ones, which so need not wait
+// until it ends. Waiting sequences are taken by priority, deadline and arrival, as far as
 // memory allows for what they will probably need. A sequence whose prompt begins with text that
 // another one is computing waits for that KV, so that equal text is computed once. When KV memory
 // runs short, the sequence of the lowest priority that is cheapest to compute again is preempted:
 // it goes back to the queue, and its KV stays in the tree until the room is needed.
 #pragma once
 
+#include <limits>
 #include <vector>
 
 #include "kv/memory.h"
@@ -57,9 +59,7 @@ class Scheduler {
 
   PlannedStep plan();
   /** Learns that a step took so long. */
-  void learn(const Step& step, double ms) {
-    chunk_.learn(step.n_decoding, step.n_rows() - step.n_decoding, ms);
-  }
+  void learn(const Step& step, double ms) { chunk_.learn(step.n_decoding, step.prompts, ms); }
   /** Takes a sequence out. Its leaf is released or, if its KV cannot be trusted, discarded. */
   void remove(Sequence* sequence, bool discard = false);
 
@@ -67,14 +67,19 @@ class Scheduler {
   void check_invariants() const;
 
  private:
+  static constexpr int kNoLimit = std::numeric_limits<int>::max();
+
   void make_room();
   void add_running(PlannedStep* planned);
   template <typename Try>
   bool with_memory(PlannedStep* planned, Sequence* sequence, const Try& attempt);
   void admit_all(PlannedStep* planned);
   bool admit(PlannedStep* planned, Sequence* sequence);
-  bool add_entry(Step* step, Sequence* sequence);
-  int n_rows_for(const Step& step, const Sequence& sequence) const;
+  bool add_entry(Step* step, Sequence* sequence, int most_rows = kNoLimit);
+  int n_rows_for(const Step& step, const Sequence& sequence, int most_rows) const;
+  void add_prompts(PlannedStep* planned);
+  void choose_short_prompts(int most_rows);
+  int n_prompt_rows(const Step& step, int depth) const;
   int rows_within_window(const Sequence& sequence) const;
   bool free_behind_windows();
   bool open_text(Sequence* sequence);
@@ -93,7 +98,11 @@ class Scheduler {
   ChunkControl chunk_;
   WaitingQueue waiting_;
   RunningSequences running_;
-  std::vector<Sequence*> decoding_, others_;  // of add_running
+  std::vector<Sequence*> decoding_, prompts_;  // of add_running
+  struct {
+    std::vector<Sequence*> running, waiting;
+    int n_rows = 0;  // all that they still need
+  } short_;          // of add_prompts
   uint64_t next_arrival_ = 0;
   int64_t now_ms_ = 0;
   int n_deadlines_ = 0;  // sequences here that have a deadline

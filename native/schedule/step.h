@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "schedule/prompt_cost.h"
 #include "schedule/sequence.h"
 #include "schedule/token_tree.h"
 
@@ -22,6 +23,7 @@ struct Step {
   std::vector<int32_t> parents;      // the same; within the row's TokenTree
   std::vector<int32_t> output_rows;  // rows whose logits are wanted
   int n_decoding = 0;  // rows of sequences that wait for their next token only; they come first
+  PromptWork prompts;  // the other rows
 
   int n_rows() const { return static_cast<int>(tokens.size()); }
   int n_outputs() const { return static_cast<int>(output_rows.size()); }

@@ -27,6 +27,26 @@ describe('schedules of batches, simulated', () => {
     expect(none.promptRows).toBeGreaterThan(fcfs.promptRows);
   });
 
+  test('a short prompt does not wait until a long one ends', () => {
+    const ends = (...lengths: number[]) => {
+      const blocks = lengths.map((length) => Math.ceil(length / 64));
+      let n = 0;
+      const batch = {
+        blockTokens: 64,
+        lengths: Int32Array.from(lengths),
+        outputs: Int32Array.from(lengths, () => 1),
+        hashes: Int32Array.from({ length: blocks.reduce((a, b) => a + b) }, (_, block) => block),
+        hashEnds: Int32Array.from(blocks, (own) => (n += own)),
+      };
+      const options = { schedule: 'fcfs', kvTokens: 6000, stepRows: 64, reuse: true } as const;
+      return testing.simulate(batch, options, COSTS).ends;
+    };
+    expect(ends(1000, 30)).toEqual([1, 0]);
+    expect(ends(1000, 20, 500, 12)).toEqual([1, 3, 0, 2]);
+    // Where half of a step is not enough for it, it waits.
+    expect(ends(1000, 40)).toEqual([0, 1]);
+  });
+
   test('everything ends, whatever the memory, the chunk and the schedule', () => {
     fc.assert(
       fc.property(

@@ -37,6 +37,8 @@ export interface Simulated {
   /** Most tokens whose keys and values were in use at once. */
   peakTokens: number;
   failed: number;
+  /** Which prompts have ended, the first one first. */
+  ends: number[];
   /** Scheduling, per step. */
   hostUs: number;
 }

@@ -52,6 +52,7 @@ struct Outcome {
   int64_t prompt_rows = 0, rows = 0, steps = 0, distinct_tokens = 0;
   int peak_slabs = 0, failed = 0;
   double host_us = 0;
+  std::vector<uint64_t> ends;  // which prompts have ended, the first one first
 };
 
 class Simulation {
@@ -117,6 +118,7 @@ class Simulation {
 
   void end(const Sequence& sequence, bool failed) {
     outcome_.failed += failed ? 1 : 0;
+    outcome_.ends.push_back(sequence.id - 1);
     if (!users_) return;
     const auto rank = static_cast<int>(&sequence - sequences_.data());
     kv_.cache.demote({}, sequence.tokens, users_->finish(rank));
@@ -170,6 +172,10 @@ Napi::Value simulate(const Napi::CallbackInfo& info) {
   const auto set = [&](const char* key, auto value) {
     result.Set(key, static_cast<double>(value));
   };
+  auto ends = Napi::Array::New(info.Env(), outcome.ends.size());
+  for (uint32_t i = 0; i < outcome.ends.size(); i++)
+    ends.Set(i, static_cast<double>(outcome.ends[i]));
+  result.Set("ends", ends);
   set("seconds", outcome.seconds);
   set("promptRows", outcome.prompt_rows);
   set("rows", outcome.rows);
