@@ -1,6 +1,6 @@
 /**
  * npm run bench:mixed: sequences that generate while a long prompt is computed. How long they wait between tokens, with and
- * without it, and what the prompt pays: the target for steps (`maxStepMs`) is set from what the sequences take alone.
+ * without it, and what the prompt pays, for several targets for steps (`maxStepMs`), set from what the sequences take alone.
  */
 import { integer } from '#lib/cli/flag-values.js';
 import { Command } from 'commander';
@@ -14,11 +14,12 @@ interface Flags {
   prompt: number;
   sequences: number[];
   shapes: string[];
+  targets: number[];
 }
 
-async function main({ prompt, sequences, shapes }: Flags): Promise<void> {
+async function main({ prompt, sequences, shapes, targets }: Flags): Promise<void> {
   const scenarios = shapes.flatMap((shape) =>
-    sequences.map((count) => new MixedScenario(shape, count, prompt)),
+    sequences.map((count) => new MixedScenario(shape, count, prompt, targets)),
   );
   printAndKeep('mixed', describe(await measureAll(scenarios), prompt));
 }
@@ -34,6 +35,12 @@ runMain(
       'how many generate',
       (text) => list(text).map(integer(1)),
       [1, 4, 16],
+    )
+    .option(
+      '--targets <x,...>',
+      'for a step, of the median time between tokens alone',
+      (text) => list(text).map(Number),
+      [1.2, 1.35, 1.5, 2, 3],
     )
     .option('--shapes <shape:type,...>', 'models of random weights', list, ['smollm2-135m:Q8_0'])
     .action(main),

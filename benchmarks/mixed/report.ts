@@ -3,8 +3,7 @@ import { barChart } from '../harness/bar-chart.js';
 import { describeMachine, today } from '../harness/main.js';
 import { markdownTable, percent } from '../harness/results.js';
 import type { Report } from '../harness/results.js';
-import { TARGET } from './scenario.js';
-import type { Row } from './scenario.js';
+import type { Beside, Row } from './scenario.js';
 
 export function describe(rows: Row[], tokens: number): Report {
   const machine = describeMachine();
@@ -12,22 +11,24 @@ export function describe(rows: Row[], tokens: number): Report {
   const markdown = [
     `# Generating beside a long prompt, ${date}`,
     '',
-    `${machine}; random weights. Gaps between tokens of sequences that generate, alone and while a prompt of ${tokens} tokens is computed; \`maxStepMs\` is ${TARGET} times the median gap alone.`,
+    `${machine}; random weights. Gaps between tokens of sequences that generate, alone and while a prompt of ${tokens} tokens is computed, with several targets (\`maxStepMs\`) as multiples of the median gap alone.`,
     '',
     table(rows),
     '',
   ].join('\n');
   const svg = barChart({
-    title: 'Gaps between tokens, ms',
+    title: 'Beside a prompt: gaps between tokens (p99), of the median alone',
     subtitle: `${machine}; ${date}`,
-    series: ['alone, p50', 'beside, p99', 'beside, no target, p99'],
+    series: rows[0]!.curve.map(nameOf),
     groups: rows.map((row) => ({
       name: `${row.shape}, ${row.sequences} sequences`,
-      values: [row.aloneP50, row.mixedP99, row.freeP99],
+      values: row.curve.map(({ p99 }) => p99 / row.aloneP50),
     })),
   });
   return { markdown, json: { date, machine, tokens, rows }, svg };
 }
+
+const nameOf = ({ target }: Beside) => (target === undefined ? 'none' : String(target));
 
 function table(rows: Row[]): string {
   const ms = (value: number) => value.toFixed(1);
@@ -41,26 +42,24 @@ function table(rows: Row[]): string {
       'beside the prompt p50',
       'p99',
       'p99 / p50 alone',
-      'p99 without target',
       'prompt alone, tokens/s',
       'beside',
       'share',
-      'share without target',
     ],
-    rows.map((row) => [
-      row.shape,
-      String(row.sequences),
-      ms(row.aloneP50),
-      ms(row.aloneP99),
-      ms(row.target),
-      ms(row.mixedP50),
-      ms(row.mixedP99),
-      (row.mixedP99 / row.aloneP50).toFixed(2),
-      ms(row.freeP99),
-      row.promptAlone.toFixed(0),
-      row.promptMixed.toFixed(0),
-      percent(row.promptMixed / row.promptAlone),
-      percent(row.promptFree / row.promptAlone),
-    ]),
+    rows.flatMap((row) =>
+      row.curve.map((point) => [
+        row.shape,
+        String(row.sequences),
+        ms(row.aloneP50),
+        ms(row.aloneP99),
+        nameOf(point),
+        ms(point.p50),
+        ms(point.p99),
+        (point.p99 / row.aloneP50).toFixed(2),
+        row.promptAlone.toFixed(0),
+        point.prompt.toFixed(0),
+        percent(point.prompt / row.promptAlone),
+      ]),
+    ),
   );
 }

@@ -12,23 +12,24 @@ import { Generating } from './generating.js';
 
 const CONTEXT = 20_480;
 const KV_BYTES = Math.min(4e9, totalmem() / 2);
-/** Of the median gap alone: what steps beside a prompt may take. */
-export const TARGET = 1.35;
+/** What the sequences wait, in milliseconds, and the prompt's tokens per second. */
+export interface Beside {
+  /** `maxStepMs`, of the median gap alone; undefined: none. */
+  target?: number;
+  p50: number;
+  p99: number;
+  prompt: number;
+}
 
 export interface Row {
   shape: string;
   sequences: number;
   aloneP50: number;
   aloneP99: number;
-  target: number;
-  mixedP50: number;
-  mixedP99: number;
-  /** The same without a target. */
-  freeP99: number;
-  /** Tokens per second of the prompt: alone, beside the sequences with the target, and without. */
+  /** Tokens per second of the prompt, alone. */
   promptAlone: number;
-  promptMixed: number;
-  promptFree: number;
+  /** A point for each target, and one without. */
+  curve: Beside[];
 }
 
 function quantile(values: readonly number[], share: number): number {
@@ -41,15 +42,17 @@ export class MixedScenario implements Scenario<Row> {
   readonly #shape: string;
   readonly #sequences: number;
   readonly #tokens: number;
+  readonly #targets: readonly number[];
   #model = '';
   #engine: Engine | undefined;
 
-  /** `tokens`: of the prompt. */
-  constructor(shape: string, sequences: number, tokens: number) {
+  /** `tokens`: of the prompt. `targets`: for steps beside it, of the median gap alone. */
+  constructor(shape: string, sequences: number, tokens: number, targets: readonly number[]) {
     this.name = `${shape}, ${sequences} sequences`;
     this.#shape = shape;
     this.#sequences = sequences;
     this.#tokens = tokens;
+    this.#targets = targets;
   }
 
   async open(): Promise<void> {
@@ -76,35 +79,40 @@ export class MixedScenario implements Scenario<Row> {
 
   async measure(): Promise<Row> {
     const aloneMs = await this.prompt(100);
-    const before = this.generate();
-    await sleep(1000);
-    before.take();
-    await sleep(4000);
-    const alone = before.take();
-    const freeMs = await this.prompt(200);
-    const free = before.take();
-    await before.end();
-    const aloneP50 = quantile(alone, 0.5);
-    const target = TARGET * aloneP50;
-    await this.load({ maxStepMs: target });
     const generating = this.generate();
-    await sleep(2000);
+    await sleep(1000);
     generating.take();
-    const mixedMs = await this.prompt(300);
-    const mixed = generating.take();
-    await generating.end();
+    await sleep(4000);
+    const alone = generating.take();
+    const aloneP50 = quantile(alone, 0.5);
+    const free = await this.beside(generating);
+    const curve: Beside[] = [];
+    for (const target of this.#targets) {
+      await this.load({ maxStepMs: target * aloneP50 });
+      const others = this.generate();
+      await sleep(2000);
+      others.take();
+      curve.push({ target, ...(await this.beside(others)) });
+    }
     return {
       shape: this.#shape,
       sequences: this.#sequences,
       aloneP50,
       aloneP99: quantile(alone, 0.99),
-      target,
-      mixedP50: quantile(mixed, 0.5),
-      mixedP99: quantile(mixed, 0.99),
-      freeP99: quantile(free, 0.99),
       promptAlone: (1000 * this.#tokens) / aloneMs,
-      promptMixed: (1000 * this.#tokens) / mixedMs,
-      promptFree: (1000 * this.#tokens) / freeMs,
+      curve: [...curve, free],
+    };
+  }
+
+  /** Computes a prompt beside the sequences, and ends them. */
+  private async beside(generating: Generating): Promise<Beside> {
+    const ms = await this.prompt(200);
+    const gaps = generating.take();
+    await generating.end();
+    return {
+      p50: quantile(gaps, 0.5),
+      p99: quantile(gaps, 0.99),
+      prompt: (1000 * this.#tokens) / ms,
     };
   }
 

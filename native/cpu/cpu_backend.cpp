@@ -1,8 +1,10 @@
 #include "cpu/cpu_backend.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "backend/host_buffer.h"
+#include "base/check.h"
 #include "base/system_memory.h"
 #include "cpu/instructions.h"
 
@@ -41,5 +43,33 @@ uint64_t CpuBackend::memory_for_kv() const {
 }
 
 uint64_t CpuBackend::kv_limit() const { return system_memory().limit; }
+
+/** The context of an op that runs now: what waits runs before it. */
+OpContext& CpuBackend::ready() {
+  if (const auto writer = std::exchange(waiting_, std::nullopt))
+    pool_.parallel_ranges(writer->n_rows(), 1, [&](int64_t first, int64_t end, int) {
+      for (int64_t row = first; row < end; row++) writer->write(kernels_, row);
+    });
+  return context_;
+}
+
+void CpuBackend::rms_norm(const RmsNormParams& params) {
+  ready();
+  if (is_worth_waiting(params.n_rows)) waiting_.emplace(params);
+  else cpu::rms_norm(context_, params);
+}
+
+void CpuBackend::silu_mul(const SiluMulParams& params) {
+  ready();
+  if (is_worth_waiting(params.n_rows)) waiting_.emplace(params);
+  else cpu::silu_mul(context_, params);
+}
+
+void CpuBackend::linear(const LinearParams& params) {
+  if (!waiting_ || waiting_->out() != params.x) return cpu::linear(ready(), params, nullptr);
+  const auto writer = std::exchange(waiting_, std::nullopt);
+  CHECK(writer->n_rows() == params.n_rows, "linear reads all rows of x");
+  cpu::linear(context_, params, &*writer);
+}
 
 }  // namespace cachalot::cpu

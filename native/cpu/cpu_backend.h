@@ -2,10 +2,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "backend/backend.h"
 #include "cpu/ops.h"
+#include "cpu/row_writer.h"
 
 namespace cachalot::cpu {
 
@@ -33,36 +35,46 @@ class CpuBackend final : public Backend {
   uint64_t memory_for_kv() const override;
   uint64_t kv_limit() const override;
 
-  // Ops run when they are called, on memory that is the host's.
-  void begin_step(const StepTables& tables) override { context_.step = tables; }
+  // Ops run when they are called, on memory that is the host's; but one that writes rows waits for
+  // the `linear` that may read them.
+  void begin_step(const StepTables& tables) override { ready().step = tables; }
   void start() override {}
   bool is_async() const override { return false; }
-  void wait() override {}
-  const float* host_view(const float* values, size_t) override { return values; }
+  void wait() override { ready(); }
+  const float* host_view(const float* values, size_t) override {
+    ready();
+    return values;
+  }
 
-  void gather_rows(const GatherRowsParams& params) override { cpu::gather_rows(context_, params); }
-  void select_rows(const SelectRowsParams& params) override { cpu::select_rows(context_, params); }
-  void rms_norm(const RmsNormParams& params) override { cpu::rms_norm(context_, params); }
-  void linear(const LinearParams& params) override { cpu::linear(context_, params); }
+  void gather_rows(const GatherRowsParams& params) override { cpu::gather_rows(ready(), params); }
+  void select_rows(const SelectRowsParams& params) override { cpu::select_rows(ready(), params); }
+  void rms_norm(const RmsNormParams& params) override;
+  void linear(const LinearParams& params) override;
   void check_finite(const CheckFiniteParams& params) override {
-    cpu::check_finite(context_, params);
+    cpu::check_finite(ready(), params);
   }
-  void silu_mul(const SiluMulParams& params) override { cpu::silu_mul(context_, params); }
-  void kv_write(const KvWriteParams& params) override { cpu::kv_write(context_, params); }
-  void kv_copy(const KvCopyParams& params) override { cpu::kv_copy(context_, params); }
-  void kv_gather(const KvGatherParams& params) override { cpu::kv_gather(context_, params); }
-  void kv_merge(const KvMergeParams& params) override { cpu::kv_merge(context_, params); }
-  void attention(const AttentionParams& params) override { cpu::attention(context_, params); }
+  void silu_mul(const SiluMulParams& params) override;
+  void kv_write(const KvWriteParams& params) override { cpu::kv_write(ready(), params); }
+  void kv_copy(const KvCopyParams& params) override { cpu::kv_copy(ready(), params); }
+  void kv_gather(const KvGatherParams& params) override { cpu::kv_gather(ready(), params); }
+  void kv_merge(const KvMergeParams& params) override { cpu::kv_merge(ready(), params); }
+  void attention(const AttentionParams& params) override { cpu::attention(ready(), params); }
   void attention_merge(const AttentionMergeParams& params) override {
-    cpu::attention_merge(context_, params);
+    cpu::attention_merge(ready(), params);
   }
-  void sample(const SampleParams& params) override { cpu::sample(context_, params); }
+  void sample(const SampleParams& params) override { cpu::sample(ready(), params); }
 
  private:
+  static constexpr int kRowsPerThread = 4;  // fewer rows are cut along their widths
+
+  OpContext& ready();
+  bool is_worth_waiting(int32_t n_rows) const { return n_rows >= kRowsPerThread * pool_.size(); }
+
   const Kernels& kernels_;
   ThreadPool pool_;
   Scratch scratch_, panel_scratch_;
   OpContext context_{kernels_, pool_, scratch_, panel_scratch_};
+  std::optional<RowWriter> waiting_;
 };
 
 }  // namespace cachalot::cpu

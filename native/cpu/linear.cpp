@@ -6,6 +6,7 @@
 #include "cpu/device/packed.h"
 #include "cpu/ops.h"
 #include "cpu/pack.h"
+#include "cpu/row_writer.h"
 
 namespace cachalot::cpu {
 
@@ -32,8 +33,9 @@ struct PreparedRows {
   int64_t bf16_stride = 0;
 };
 
-/** Converts x once for all weights that need it in int8 or bf16. */
-PreparedRows prepare_rows(const OpContext& context, const LinearParams& params, int64_t n_inputs) {
+/** Converts x once for all weights that need it in int8 or bf16, after it has been written. */
+PreparedRows prepare_rows(const OpContext& context, const LinearParams& params, int64_t n_inputs,
+                          const RowWriter* writer) {
   bool int8 = false, bf16 = false;
   for (const auto& output : params.outputs) {
     const DType dtype = static_cast<const CpuWeight*>(output.weight)->dtype();
@@ -41,7 +43,7 @@ PreparedRows prepare_rows(const OpContext& context, const LinearParams& params, 
     bf16 = bf16 || dtype == DType::kBF16;
   }
   PreparedRows rows;
-  if (!int8 && !bf16) return rows;
+  if (!int8 && !bf16 && writer == nullptr) return rows;
   const int64_t n = params.n_rows * n_inputs;
   const int64_t code_bytes = align64(n), scale_bytes = align64(n / 8);
   rows.bf16_stride = n_inputs + kBf16Padding;
@@ -55,6 +57,7 @@ PreparedRows prepare_rows(const OpContext& context, const LinearParams& params, 
   rows.bf16 = reinterpret_cast<uint16_t*>(memory + code_bytes + 4 * scale_bytes);
   const auto convert = [&](int64_t first, int64_t end, int) {
     for (int64_t row = first; row < end; row++) {
+      if (writer != nullptr) writer->write(context.kernels, row);
       const float* x = params.x + row * n_inputs;
       const int64_t block = row * n_inputs / kQuantBlock;
       const QuantizedRows& q = rows.quantized;
@@ -78,8 +81,11 @@ int unit_count(const Weight& weight) { return (panel_count(weight.n_rows()) + kU
 /** One linear op: decides which thread computes which outputs. */
 class LinearRun {
  public:
-  LinearRun(const OpContext& context, const LinearParams& params)
-      : context_(context), params_(params), n_inputs_(params.outputs[0].weight->n_cols()) {
+  LinearRun(const OpContext& context, const LinearParams& params, const RowWriter* writer)
+      : context_(context),
+        params_(params),
+        writer_(writer),
+        n_inputs_(params.outputs[0].weight->n_cols()) {
     for (const auto& output : params.outputs) {
       const auto& weight = *static_cast<const CpuWeight*>(output.weight);
       CHECK(weight.n_cols() == n_inputs_, "weights of one linear read the same x");
@@ -90,7 +96,7 @@ class LinearRun {
   }
 
   void run() {
-    rows_ = prepare_rows(context_, params_, n_inputs_);
+    rows_ = prepare_rows(context_, params_, n_inputs_, writer_);
     const int64_t scratch = packed_ ? align64(panel_scratch_bytes(n_inputs_)) : 0;
     uint8_t* memory =
         context_.panel_scratch.get(static_cast<size_t>(scratch * context_.pool.size()));
@@ -148,6 +154,7 @@ class LinearRun {
 
   const OpContext& context_;
   const LinearParams& params_;
+  const RowWriter* writer_;
   const int64_t n_inputs_;
   int64_t n_units_ = 0, bytes_ = 0;
   bool packed_ = false;
@@ -168,9 +175,9 @@ CpuWeight::CpuWeight(const Tensor& tensor, std::span<const uint8_t> packed, Thre
       n_panels, [&](int panel, int) { pack_panel(tensor, panel, own_.data() + panel * bytes); });
 }
 
-void linear(const OpContext& context, const LinearParams& params) {
+void linear(const OpContext& context, const LinearParams& params, const RowWriter* writer) {
   CHECK(!params.outputs.empty(), "linear needs a weight");
-  if (params.n_rows > 0) LinearRun(context, params).run();
+  if (params.n_rows > 0) LinearRun(context, params, writer).run();
 }
 
 }  // namespace cachalot::cpu

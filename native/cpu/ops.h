@@ -9,6 +9,8 @@
 
 namespace cachalot::cpu {
 
+class RowWriter;
+
 /** Memory that an op needs while it runs; grows, never shrinks. */
 class Scratch {
  public:
@@ -71,7 +73,8 @@ class CpuTable final : public Weight {
 void gather_rows(const OpContext& context, const GatherRowsParams& params);
 void select_rows(const OpContext& context, const SelectRowsParams& params);
 void rms_norm(const OpContext& context, const RmsNormParams& params);
-void linear(const OpContext& context, const LinearParams& params);
+/** `writer`: makes the rows of x, which are not there yet; null: they are. */
+void linear(const OpContext& context, const LinearParams& params, const RowWriter* writer);
 void check_finite(const OpContext& context, const CheckFiniteParams& params);
 void silu_mul(const OpContext& context, const SiluMulParams& params);
 void kv_write(const OpContext& context, const KvWriteParams& params);

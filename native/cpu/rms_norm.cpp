@@ -1,4 +1,5 @@
 #include "cpu/ops.h"
+#include "cpu/row_writer.h"
 
 namespace cachalot::cpu {
 
@@ -9,15 +10,11 @@ constexpr int64_t kSmallest = 4096;  // values that are worth handing over
 }  // namespace
 
 void rms_norm(const OpContext& context, const RmsNormParams& params) {
-  const int64_t width = params.width;
+  const RowWriter writer(params);
   const auto rows = [&](int64_t first, int64_t end, int) {
-    for (int64_t at = first * width; at < end * width; at += width) {
-      const float* delta = params.delta == nullptr ? nullptr : params.delta + at;
-      context.kernels.rms_norm(params.x + at, delta, params.weight, params.epsilon, params.width,
-                               params.out + at);
-    }
+    for (int64_t row = first; row < end; row++) writer.write(context.kernels, row);
   };
-  context.pool.parallel_ranges(params.n_rows, kSmallest / width + 1, rows);
+  context.pool.parallel_ranges(params.n_rows, kSmallest / params.width + 1, rows);
 }
 
 }  // namespace cachalot::cpu

@@ -18,8 +18,7 @@ class ChunkControl {
    * prompt, and beside the rows that it has already: `n_decoding`, and those of `prompts`. */
   int rows(int n_decoding, const PromptWork& prompts, int depth, int most) const {
     if (target_ms_ <= 0 || n_decoding == 0) return most;
-    const int least = prompts.rows == 0 ? kLeast : 0;
-    most = std::min(most, static_cast<int>(most_rows_ - prompts.rows));
+    most = std::max(0, std::min(most, static_cast<int>(most_rows_ - prompts.rows)));
     const double room = (kMargin * target_ms_ - decode_ms_) / lateness_;
     int low = 0;
     for (int high = most; low < high;) {
@@ -27,7 +26,8 @@ class ChunkControl {
       if (cost_.ms(prompts.with(n, depth)) <= room) low = n;
       else high = n - 1;
     }
-    return std::clamp(low, std::min(least, most), std::max(most, 0));
+    // A prompt always goes on. Where a single row is too late, it is for what the chunk must read.
+    return low > 0 || prompts.rows > 0 ? low : std::min(kLeast, most);
   }
 
   void learn(int n_decoding, const PromptWork& prompts, double ms) {
@@ -47,7 +47,7 @@ class ChunkControl {
   }
 
  private:
-  static constexpr int kLeast = 4;             // rows: a prompt always goes on
+  static constexpr int kLeast = 4;             // rows, of a prompt that goes on though it is late
   static constexpr double kMargin = 0.9;       // of the target, because times scatter
   static constexpr double kRate = 0.1;         // weight of a new time in the running mean
   static constexpr double kLeastShare = 0.02;  // of a step's time

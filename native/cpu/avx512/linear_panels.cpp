@@ -40,7 +40,7 @@ void run(const PanelTask& task) {
     for (; panel + 2 <= task.end_panel; panel += 2)
       run_strips<Path, Codec, 2>(task, codec, panel, Heights<6, 4, 2, 1>());
   for (; panel < task.end_panel; panel++)
-    run_strips<Path, Codec, 1>(task, codec, panel, Heights<8, 4, 2, 1>());
+    run_strips<Path, Codec, 1>(task, codec, panel, Heights<8, 4, 3, 2, 1>());
 }
 
 }  // namespace

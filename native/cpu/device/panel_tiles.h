@@ -16,8 +16,9 @@ namespace cachalot::cpu {
 
 namespace {
 
-constexpr int64_t kFetchAhead = 8192;  // bytes, where one row reads a weight once
-constexpr int kTilesThatWait = 16;     // for memory; more have enough to do
+constexpr int64_t kFetchAhead = 8192;  // bytes, where a tile of few rows reads a weight once
+constexpr int kFewRows = 4;
+constexpr int kTilesThatWait = 16;  // for memory; more have enough to do
 
 /** Strips that are taken together: those of a panel, then those of the next. */
 struct Strips {
@@ -195,10 +196,11 @@ void run_strips(const PanelTask& task, const Codec& codec, int panel, Rows rows)
   const int64_t bytes = task.n_inputs / Codec::kInputs * Codec::kBytes;
   const int64_t output = int64_t{panel} * kPanelOutputs;
   const Strips packed{task.panels + panel * bytes, bytes};
-  // One row reads in order and prefetches a fixed distance ahead; several rows the next strips.
+  // Few rows read panels in order and prefetch a fixed distance ahead; more rows the next strips.
   constexpr int kPanels = kStrips / Codec::kStripsPerPanel;
-  const Strips next{packed.first + (task.n_rows == 1 ? kFetchAhead : kPanels * bytes),
-                    kPanels * bytes};
+  const Strips next{
+      packed.first + (kPanels == 1 && task.n_rows <= kFewRows ? kFetchAhead : kPanels * bytes),
+      kPanels * bytes};
   if (task.n_rows < Codec::kUnpackFrom)
     return all_rows<Path, Codec, kStrips>(task, codec, packed, output, next, rows);
   unpack(task, codec, packed, kStrips);
