@@ -36,8 +36,11 @@ class CpuBackend final : public Backend {
   uint64_t kv_limit() const override;
 
   // Ops run when they are called, on memory that is the host's; but one that writes rows waits for
-  // the `linear` that may read them.
-  void begin_step(const StepTables& tables) override { ready().step = tables; }
+  // the `linear` that may read them. One of a step that was given up is forgotten.
+  void begin_step(const StepTables& tables) override {
+    waiting_.reset();
+    context_.step = tables;
+  }
   void start() override {}
   bool is_async() const override { return false; }
   void wait() override { ready(); }
