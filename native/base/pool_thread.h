@@ -21,8 +21,10 @@ class PoolThread {
 
   /** Of another thread: whether it is at work, but does not run. Takes some microseconds. */
   bool is_put_aside() const;
-  /** Moves it to the core of the calling thread, if it may run there. */
-  void call_over();
+  /** Moves it to the core of the calling thread. False if it may not run there, or is called
+   * already.
+   */
+  bool call_over();
 
  private:
   enum class State { kIdle, kAtWork, kBeingCalled, kCalled };

@@ -53,14 +53,16 @@ void PoolThread::begin() {
 
 void PoolThread::end() {
   State state = State::kAtWork;
-  if (state_.compare_exchange_strong(state, State::kIdle)) return;
-  while (state_.load(std::memory_order_acquire) == State::kBeingCalled) std::this_thread::yield();
-  if (state_.load(std::memory_order_acquire) == State::kCalled) {
-    const cpu_set_t old = only(place_->core.load(std::memory_order_relaxed));
-    ::sched_setaffinity(0, sizeof old, &old);
-    ::sched_setaffinity(0, sizeof place_->allowed, &place_->allowed);
+  while (!state_.compare_exchange_strong(state, State::kIdle)) {
+    if (state == State::kCalled) {
+      const cpu_set_t old = only(place_->core.load(std::memory_order_relaxed));
+      ::sched_setaffinity(0, sizeof old, &old);
+      ::sched_setaffinity(0, sizeof place_->allowed, &place_->allowed);
+      return state_.store(State::kIdle, std::memory_order_release);
+    }
+    std::this_thread::yield();  // somebody is calling it, and perhaps in vain
+    state = State::kAtWork;
   }
-  state_.store(State::kIdle, std::memory_order_release);
 }
 
 bool PoolThread::is_put_aside() const {
@@ -74,9 +76,9 @@ bool PoolThread::is_put_aside() const {
          state_.load(std::memory_order_acquire) == State::kAtWork;
 }
 
-void PoolThread::call_over() {
+bool PoolThread::call_over() {
   State state = State::kAtWork;
-  if (!state_.compare_exchange_strong(state, State::kBeingCalled)) return;
+  if (!state_.compare_exchange_strong(state, State::kBeingCalled)) return false;
   const pid_t thread = place_->thread.load(std::memory_order_relaxed);
   const int core = ::sched_getcpu();
   const cpu_set_t here = only(core);
@@ -85,6 +87,7 @@ void PoolThread::call_over() {
       CPU_ISSET(static_cast<size_t>(core), &place_->allowed) &&
       ::sched_setaffinity(thread, sizeof here, &here) == 0;
   state_.store(is_called ? State::kCalled : State::kAtWork, std::memory_order_release);
+  return is_called;
 }
 
 }  // namespace cachalot

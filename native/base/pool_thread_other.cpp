@@ -11,6 +11,6 @@ PoolThread::~PoolThread() = default;
 void PoolThread::begin() {}
 void PoolThread::end() {}
 bool PoolThread::is_put_aside() const { return false; }
-void PoolThread::call_over() {}
+bool PoolThread::call_over() { return false; }
 
 }  // namespace cachalot

@@ -86,11 +86,13 @@ void ThreadPool::run_pieces(int thread) {
   own.end();
 }
 
-/** A region that is late may wait for a thread whose core is busy elsewhere. */
+/** A region that is late may wait for a thread whose core is busy elsewhere. One that waits calls
+ * one: a second would share the core with the first. */
 void ThreadPool::call_over() {
-  if (unfinished_.load(std::memory_order_acquire) == 0) return;
-  for (PoolThread& thread : threads_)
-    if (thread.is_put_aside()) thread.call_over();
+  for (PoolThread& thread : threads_) {
+    if (unfinished_.load(std::memory_order_acquire) == 0) return;
+    if (thread.is_put_aside() && thread.call_over()) return;
+  }
 }
 
 void ThreadPool::work(int thread) {

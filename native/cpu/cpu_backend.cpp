@@ -46,23 +46,17 @@ uint64_t CpuBackend::kv_limit() const { return system_memory().limit; }
 
 /** The context of an op that runs now: what waits runs before it. */
 OpContext& CpuBackend::ready() {
-  if (const auto writer = std::exchange(waiting_, std::nullopt))
-    pool_.parallel_ranges(writer->n_rows(), 1, [&](int64_t first, int64_t end, int) {
-      for (int64_t row = first; row < end; row++) writer->write(kernels_, row);
-    });
+  if (const auto writer = std::exchange(waiting_, std::nullopt)) writer->run(context_);
   return context_;
 }
 
-void CpuBackend::rms_norm(const RmsNormParams& params) {
+/** Few rows are cut along their widths, and little work is not worth a region. */
+void CpuBackend::wait_or_run(const RowWriter& writer) {
+  constexpr int kRowsPerThread = 4;
   ready();
-  if (is_worth_waiting(params.n_rows)) waiting_.emplace(params);
-  else cpu::rms_norm(context_, params);
-}
-
-void CpuBackend::silu_mul(const SiluMulParams& params) {
-  ready();
-  if (is_worth_waiting(params.n_rows)) waiting_.emplace(params);
-  else cpu::silu_mul(context_, params);
+  if (writer.n_rows() >= kRowsPerThread * pool_.size() && writer.width() >= kWidthWorthWaiting)
+    waiting_ = writer;
+  else writer.run(context_);
 }
 
 void CpuBackend::linear(const LinearParams& params) {

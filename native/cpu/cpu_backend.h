@@ -51,12 +51,12 @@ class CpuBackend final : public Backend {
 
   void gather_rows(const GatherRowsParams& params) override { cpu::gather_rows(ready(), params); }
   void select_rows(const SelectRowsParams& params) override { cpu::select_rows(ready(), params); }
-  void rms_norm(const RmsNormParams& params) override;
+  void rms_norm(const RmsNormParams& params) override { wait_or_run(RowWriter(params)); }
   void linear(const LinearParams& params) override;
   void check_finite(const CheckFiniteParams& params) override {
     cpu::check_finite(ready(), params);
   }
-  void silu_mul(const SiluMulParams& params) override;
+  void silu_mul(const SiluMulParams& params) override { wait_or_run(RowWriter(params)); }
   void kv_write(const KvWriteParams& params) override { cpu::kv_write(ready(), params); }
   void kv_copy(const KvCopyParams& params) override { cpu::kv_copy(ready(), params); }
   void kv_gather(const KvGatherParams& params) override { cpu::kv_gather(ready(), params); }
@@ -68,10 +68,10 @@ class CpuBackend final : public Backend {
   void sample(const SampleParams& params) override { cpu::sample(ready(), params); }
 
  private:
-  static constexpr int kRowsPerThread = 4;  // fewer rows are cut along their widths
+  static constexpr int kWidthWorthWaiting = 256;  // of rows; those of single heads are read at once
 
   OpContext& ready();
-  bool is_worth_waiting(int32_t n_rows) const { return n_rows >= kRowsPerThread * pool_.size(); }
+  void wait_or_run(const RowWriter& writer);
 
   const Kernels& kernels_;
   ThreadPool pool_;

@@ -6,7 +6,7 @@
 #include <variant>
 
 #include "backend/params.h"
-#include "cpu/kernels.h"
+#include "cpu/ops.h"
 
 namespace cachalot::cpu {
 
@@ -24,11 +24,22 @@ class RowWriter {
   int32_t width() const {
     return std::visit([](const auto& params) { return params.width; }, params_);
   }
+  /** The op, by itself. */
+  void run(const OpContext& context) const {
+    std::visit([&](const auto& params) { run(context, params); }, params_);
+  }
+  /** One row of it. */
   void write(const Kernels& kernels, int64_t row) const {
     std::visit([&](const auto& params) { write(kernels, params, row * params.width); }, params_);
   }
 
  private:
+  static void run(const OpContext& context, const RmsNormParams& params) {
+    rms_norm(context, params);
+  }
+  static void run(const OpContext& context, const SiluMulParams& params) {
+    silu_mul(context, params);
+  }
   static void write(const Kernels& kernels, const RmsNormParams& params, int64_t at) {
     const float* delta = params.delta == nullptr ? nullptr : params.delta + at;
     kernels.rms_norm(params.x + at, delta, params.weight, params.epsilon, params.width,

@@ -12,33 +12,43 @@ constexpr int kShortLooks = 4;  // waiting sequences that may join the first pro
 
 }  // namespace
 
-/** Short prompts go beside the first one, which so has fewer rows in this step: those of which so
- * many rows are enough for what is left of all. Some of them may still wait to run. */
-void Scheduler::choose_short_prompts(int most_rows) {
+/** Short prompts go beside the first one: those which can end in this step, though the first has
+ * half of the rows that it would have alone. Some of them may still wait to run. Returns how many
+ * rows are left for the first. */
+int Scheduler::choose_short_prompts(const Step& step) {
   short_.running.clear();
   short_.waiting.clear();
-  short_.n_rows = 0;
   const Sequence& first = *prompts_.front();
+  const int alone = n_prompt_rows(step, first.n_computed());
+  int left = alone;
+  PromptWork chosen = step.prompts;
   const auto is_short = [&](const Sequence& sequence) {
-    const int n = sequence.n_compute() - sequence.n_computed();
-    const bool fits = short_.n_rows + n <= most_rows;
-    if (fits) short_.n_rows += n;
-    return fits;
+    const int depth = sequence.n_computed();
+    const PromptWork work = chosen.with(sequence.n_compute() - depth, depth);
+    const int room = options_.max_rows - step.n_rows() - static_cast<int>(work.rows);
+    const int n = chunk_.rows(step.n_decoding, work, first.n_computed(), room);
+    if (n < alone - alone / 2) return false;
+    chosen = work;
+    left = std::min(left, n);
+    return true;
   };
-  for (Sequence* sequence : prompts_)
-    if (sequence != &first && sequence->priority == first.priority && is_short(*sequence))
+  for (Sequence* sequence : prompts_) {
+    const bool is_beside = sequence != &first && sequence->priority == first.priority;
+    if (is_beside && sequence->is_running && is_short(*sequence))
       short_.running.push_back(sequence);
-  if (waiting_.empty()) return;
-  int64_t expected = admission_.expected_bytes(running_);
+  }
+  if (waiting_.empty()) return left;
+  const int64_t expected = admission_.expected_bytes(running_);
   int n_looks = 0;
   for (const auto& [key, sequence] : waiting_) {
-    if (sequence->priority < first.priority || n_looks++ == kShortLooks) return;
+    if (sequence->priority < first.priority || n_looks++ == kShortLooks) break;
     const auto verdict = admission_.can_admit(running_, expected, *sequence);
-    if (verdict == Admission::Verdict::kNoRoom) return;
-    if (verdict == Admission::Verdict::kDefer || !is_short(*sequence)) continue;
-    expected += admission_.expected_bytes(*sequence);
-    short_.waiting.push_back(sequence);
+    if (verdict == Admission::Verdict::kNoRoom) break;
+    // Nobody knows yet what a preamble lacks.
+    if (verdict == Admission::Verdict::kDefer || sequence->key.preamble != nullptr) continue;
+    if (is_short(*sequence)) short_.waiting.push_back(sequence);
   }
+  return left;
 }
 
 /** How many rows of prompts a step has room for, after `depth` tokens of a prompt. */

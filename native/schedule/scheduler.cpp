@@ -131,12 +131,13 @@ void Scheduler::add_prompts(PlannedStep* planned) {
       with_memory(planned, sequence, [&] { return add_entry(step, sequence, most_rows); });
   };
   Sequence* first = prompts_.front();
-  const int most_rows = n_prompt_rows(*step, first->n_computed());
-  choose_short_prompts(most_rows / 2);
-  add(first, most_rows - short_.n_rows);
+  add(first, choose_short_prompts(*step));
   for (Sequence* sequence : short_.running) add(sequence, kNoLimit);
-  for (Sequence* sequence : short_.waiting)
+  for (Sequence* sequence : short_.waiting) {
+    const int64_t expected = admission_.expected_bytes(running_);
+    if (admission_.can_admit(running_, expected, *sequence) != Admission::Verdict::kAdmit) continue;
     if (waiting_.remove(*sequence)) admit(planned, sequence);
+  }
   for (Sequence* sequence : prompts_)
     if (sequence != first && std::ranges::find(short_.running, sequence) == short_.running.end())
       add(sequence, kNoLimit);

@@ -78,7 +78,7 @@ class Scheduler {
   bool add_entry(Step* step, Sequence* sequence, int most_rows = kNoLimit);
   int n_rows_for(const Step& step, const Sequence& sequence, int most_rows) const;
   void add_prompts(PlannedStep* planned);
-  void choose_short_prompts(int most_rows);
+  int choose_short_prompts(const Step& step);
   int n_prompt_rows(const Step& step, int depth) const;
   int rows_within_window(const Sequence& sequence) const;
   bool free_behind_windows();
@@ -101,8 +101,7 @@ class Scheduler {
   std::vector<Sequence*> decoding_, prompts_;  // of add_running
   struct {
     std::vector<Sequence*> running, waiting;
-    int n_rows = 0;  // all that they still need
-  } short_;          // of add_prompts
+  } short_;  // of add_prompts
   uint64_t next_arrival_ = 0;
   int64_t now_ms_ = 0;
   int n_deadlines_ = 0;  // sequences here that have a deadline

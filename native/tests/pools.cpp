@@ -126,7 +126,8 @@ void call_over_and_back() {
   });
   begun.wait(false);
   while (!thread.is_put_aside()) std::this_thread::yield();
-  thread.call_over();
+  CHECK(thread.call_over(), "who does not run can be called");
+  CHECK(!thread.call_over(), "but once");
   CHECK(!thread.is_put_aside(), "nobody is called twice");
   called = true;
   called.notify_one();

@@ -27,24 +27,41 @@ describe('schedules of batches, simulated', () => {
     expect(none.promptRows).toBeGreaterThan(fcfs.promptRows);
   });
 
-  test('a short prompt does not wait until a long one ends', () => {
-    const ends = (...lengths: number[]) => {
+  describe('a short prompt', () => {
+    /** Prompts of those lengths that begin differently, but for those with the same name. */
+    const simulate = (lengths: number[], names = lengths.map((_, i) => i), stepRows = 64) => {
       const blocks = lengths.map((length) => Math.ceil(length / 64));
       let n = 0;
       const batch = {
         blockTokens: 64,
         lengths: Int32Array.from(lengths),
         outputs: Int32Array.from(lengths, () => 1),
-        hashes: Int32Array.from({ length: blocks.reduce((a, b) => a + b) }, (_, block) => block),
+        hashes: Int32Array.from(
+          blocks.flatMap((own, i) =>
+            Array.from({ length: own }, (_, block) => 100 * names[i]! + block),
+          ),
+        ),
         hashEnds: Int32Array.from(blocks, (own) => (n += own)),
       };
-      const options = { schedule: 'fcfs', kvTokens: 6000, stepRows: 64, reuse: true } as const;
-      return testing.simulate(batch, options, COSTS).ends;
+      const options = { schedule: 'fcfs', kvTokens: 6000, stepRows, reuse: true } as const;
+      return testing.simulate(batch, options, COSTS);
     };
-    expect(ends(1000, 30)).toEqual([1, 0]);
-    expect(ends(1000, 20, 500, 12)).toEqual([1, 3, 0, 2]);
-    // Where half of a step is not enough for it, it waits.
-    expect(ends(1000, 40)).toEqual([0, 1]);
+
+    test('does not wait until a long one ends', () => {
+      expect(simulate([1000, 30]).ends).toEqual([1, 0]);
+      expect(simulate([1000, 20, 500, 12]).ends).toEqual([1, 3, 0, 2]);
+    });
+
+    test('waits where half of a step is not enough for it', () => {
+      expect(simulate([1000, 40]).ends).toEqual([0, 1]);
+    });
+
+    test('that comes several times is computed once', () => {
+      const names = [1, 2, 2, 2];
+      const { ends, promptRows } = simulate([3000, 100, 100, 100], names, 512);
+      expect(ends.at(-1)).toBe(0);
+      expect(promptRows).toBeLessThanOrEqual(3000 + 100 + 2 * (100 - 96));
+    });
   });
 
   test('everything ends, whatever the memory, the chunk and the schedule', () => {
