@@ -15,7 +15,9 @@ class PoolThread {
   PoolThread();
   ~PoolThread();
 
-  /** The calling thread is this one, and at work until `end`. */
+  /** The calling thread is this one. */
+  void introduce();
+  /** It is at work until `end`. */
   void begin();
   void end();
 

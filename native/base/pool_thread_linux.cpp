@@ -14,11 +14,6 @@ namespace {
 
 constexpr int kPausesBetweenLooks = 200;  // some microseconds, in which a clock that runs has moved
 
-pid_t own_id() {
-  static thread_local const auto id = static_cast<pid_t>(::syscall(SYS_gettid));
-  return id;
-}
-
 /** The processor time of a thread; see the man page of pthread_getcpuclockid for the formula. */
 bool clock_of(pid_t thread, timespec* time) {
   constexpr unsigned kOfThread = 4, kRunning = 2;
@@ -45,8 +40,12 @@ struct PoolThread::Place {
 PoolThread::PoolThread() : place_(std::make_unique<Place>()) {}
 PoolThread::~PoolThread() = default;
 
+// A call of the system: a thread-local variable would need the dynamic linker by name.
+void PoolThread::introduce() {
+  place_->thread.store(static_cast<pid_t>(::syscall(SYS_gettid)), std::memory_order_relaxed);
+}
+
 void PoolThread::begin() {
-  place_->thread.store(own_id(), std::memory_order_relaxed);
   place_->core.store(::sched_getcpu(), std::memory_order_relaxed);
   state_.store(State::kAtWork, std::memory_order_release);
 }

@@ -8,6 +8,7 @@ struct PoolThread::Place {};
 
 PoolThread::PoolThread() = default;
 PoolThread::~PoolThread() = default;
+void PoolThread::introduce() {}
 void PoolThread::begin() {}
 void PoolThread::end() {}
 bool PoolThread::is_put_aside() const { return false; }

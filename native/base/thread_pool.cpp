@@ -96,6 +96,7 @@ void ThreadPool::call_over() {
 }
 
 void ThreadPool::work(int thread) {
+  threads_[static_cast<size_t>(thread)].introduce();
   unsigned seen = 0;
   for (;;) {
     const unsigned recalled = recall_.load(std::memory_order_acquire);
@@ -120,6 +121,7 @@ void ThreadPool::parallel_for(int n_pieces, const std::function<void(int, int)>&
     recall_.fetch_add(1, std::memory_order_release);
     recall_.notify_all();
   }
+  threads_[0].introduce();  // callers differ
   body_ = &body;
   n_pieces_ = n_pieces;
   n_helpers_.store(n_helpers, std::memory_order_relaxed);

@@ -116,6 +116,7 @@ void call_over_and_back() {
   std::atomic<bool> begun{false}, called{false};
   std::thread user([&] {
     const Cores before = own_cores();
+    thread.introduce();
     thread.begin();
     begun = true;
     begun.notify_one();
