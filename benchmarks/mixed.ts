@@ -2,7 +2,7 @@
  * npm run bench:mixed: sequences that generate while a long prompt is computed. How long they wait between tokens, with and
  * without it, and what the prompt pays, for several targets for steps (`maxStepMs`), set from what the sequences take alone.
  */
-import { integer } from '#lib/cli/flag-values.js';
+import { integer, loadValue } from '#lib/cli/flag-values.js';
 import { Command } from 'commander';
 
 import { printAndKeep, runMain } from './harness/main.js';
@@ -39,7 +39,7 @@ runMain(
     .option(
       '--targets <x,...>',
       'for a step, of the median time between tokens alone',
-      (text) => list(text).map(Number),
+      (text) => list(text).map((one) => loadValue('maxStepMs')(one)!),
       [1.2, 1.35, 1.5, 2, 3],
     )
     .option('--shapes <shape:type,...>', 'models of random weights', list, ['smollm2-135m:Q8_0'])

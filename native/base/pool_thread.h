@@ -23,9 +23,8 @@ class PoolThread {
 
   /** Of another thread: whether it is at work, but does not run. Takes some microseconds. */
   bool is_put_aside() const;
-  /** Moves it to the core of the calling thread. False if it may not run there, or is called
-   * already.
-   */
+  /** Moves it to the core of the calling thread. False if it may not run there, or is
+   * called already. */
   bool call_over();
 
  private:
