@@ -54,18 +54,22 @@ describe('continuous batching', () => {
 
   test('decoding goes on while a long prompt is prefilled in chunks', async () => {
     await using chunked = await Engine.load(model.path, { stepTokens: 16, checkInvariants: true });
-    const decoding = chunked.completeTokens(ids(1, 4), { maxTokens: ENDLESS, ignoreEos: true });
-    let done = false;
-    let beside = -1;
-    for await (const token of decoding.tokens()) {
-      expect(token.id).toBeGreaterThanOrEqual(0);
-      if (done) break;
-      // 400 rows: 26 steps of 15 rows and one row of the other's, which gives a token in each.
-      if (++beside === 0)
-        void chunked.completeTokens(ids(2, 400), { maxTokens: 1 }).result.then(() => (done = true));
-    }
-    expect(done).toBe(true);
-    expect(beside).toBeGreaterThanOrEqual(26);
+    // They share 32 tokens, so that the engine keeps the steps in which both are: this thread may see them late.
+    const prompt = ids(1, 36);
+    const stop = new AbortController();
+    const decoding = chunked.completeTokens(prompt, {
+      maxTokens: ENDLESS,
+      ignoreEos: true,
+      signal: stop.signal,
+    });
+    await decoding.tokens()[Symbol.asyncIterator]().next();
+    await chunked.completeTokens([...prompt.slice(0, 32), ...ids(2, 400)], { maxTokens: 1 }).result;
+    const together = chunked.explain().filter(({ sequences }) => sequences === 2);
+    expect(together.every(({ decoding: rows }) => rows > 0)).toBe(true);
+    // 400 rows: 15 a step beside one row of the other's, which gives a token in each.
+    expect(together.length).toBeGreaterThanOrEqual(26);
+    stop.abort();
+    await expect(decoding.result).rejects.toMatchObject({ code: 'aborted' });
   });
 });
 
