@@ -3,22 +3,15 @@ import { Batch } from './batch/batch.js';
 import type { BatchItem, BatchOptions } from './batch/batch.js';
 import { checkMessages } from './chat/messages.js';
 import type { Message } from './chat/messages.js';
-import {
-  checkOptions,
-  integerIn,
-  isBoolean,
-  isIntegerList,
-  isName,
-  isSignal,
-  isString,
-} from './checks/check-options.js';
+import { checkOptions, isBoolean, isIntegerList, isString } from './checks/check-options.js';
 import { Cache } from './engine/cache.js';
 import { isContext } from './engine/context.js';
 import type { Context } from './engine/context.js';
 import type { EngineCore } from './engine/engine-core.js';
 import type { EngineParts, Prompt } from './engine/engine-parts.js';
-import { evaluate } from './engine/evaluate.js';
 import { loadModel } from './engine/load-model.js';
+import { logits, score, scoreAll } from './engine/scores.js';
+import type { LogitsOptions, Score, ScoreInput, ScoreItem, ScoreOptions } from './engine/scores.js';
 import { CachalotError } from './errors.js';
 import { Generation } from './generation/generation.js';
 import { withForceAdvice } from './models/force-advice.js';
@@ -146,41 +139,28 @@ export class Engine implements AsyncDisposable {
     return new Generation({ kind, core, namespace, ...text }, resolved);
   }
 
-  /** Log-probability of each token after the first, given those before it. A text begins with the model's first token. */
-  async score(
-    input: string | readonly number[],
-    options: { namespace?: string | undefined; signal?: AbortSignal | undefined } = {},
-  ): Promise<{ tokens: number[]; logprobs: number[]; perplexity: number }> {
-    const { namespace, signal } = checkOptions(options, { namespace: isName, signal: isSignal });
-    const tokens = await this.tokensOf(input, signal);
-    const where = this.evaluated(namespace);
-    const { values } = await evaluate(where, { kind: 'score', tokens }, signal);
-    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-    return {
-      tokens: Array.from(tokens),
-      logprobs: Array.from(values),
-      perplexity: Math.exp(-mean),
-    };
+  /**
+   * Log-probability of each token of the input from `from` on, given those before it. A context, and what comes before `from`, is
+   * read from the cache if it is there.
+   */
+  async score(input: ScoreInput, options: ScoreOptions = {}): Promise<Score> {
+    return score(this.#parts, input, options);
+  }
+
+  /**
+   * The scores of several inputs, in their order. They run together, and what they have in common is computed once. Each has the
+   * bits that it has alone. The first error ends all of them.
+   */
+  async scoreBatch(
+    items: readonly (ScoreInput | ScoreItem)[],
+    options: ScoreOptions = {},
+  ): Promise<Score[]> {
+    return scoreAll(this.#parts, items, options);
   }
 
   /** The logits after some tokens of the input (default: after the last), one Float32Array of the vocabulary's size each. */
-  async logits(
-    input: string | readonly number[],
-    options: {
-      rows?: readonly number[] | undefined;
-      namespace?: string | undefined;
-      signal?: AbortSignal | undefined;
-    } = {},
-  ): Promise<Float32Array[]> {
-    const checks = { rows: isIntegerList, namespace: isName, signal: isSignal };
-    const { rows: given, namespace, signal } = checkOptions(options, checks);
-    const tokens = await this.tokensOf(input, signal);
-    const rows = Int32Array.from(given ?? [tokens.length - 1]);
-    for (const row of rows) integerIn(0, tokens.length - 1)('rows', row);
-    const where = this.evaluated(namespace);
-    const { values } = await evaluate(where, { kind: 'logits', tokens, rows }, signal);
-    const width = values.length / rows.length;
-    return Array.from(rows, (_, i) => values.subarray(i * width, (i + 1) * width));
+  async logits(input: ScoreInput, options: LogitsOptions = {}): Promise<Float32Array[]> {
+    return logits(this.#parts, input, options);
   }
 
   /** The ids of a text. Names of special tokens in it are plain text unless `special` is set. Blocks while it tokenizes. */
@@ -235,17 +215,5 @@ export class Engine implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose();
-  }
-
-  private evaluated(namespace: string | undefined) {
-    return { core: this.#core, namespace: this.#parts.namespaceOf(namespace) };
-  }
-
-  private async tokensOf(
-    input: string | readonly number[],
-    signal: AbortSignal | undefined,
-  ): Promise<Int32Array> {
-    if (typeof input === 'string') return this.#parts.encode(input, { bos: true }, signal);
-    return isIntegerList('input', input);
   }
 }

@@ -16,12 +16,21 @@ export type {
 export { Cache } from './engine/cache.js';
 export type { AddOptions } from './engine/cache.js';
 export { Context } from './engine/context.js';
+export type {
+  LogitsOptions,
+  Score,
+  ScoreInput,
+  ScoreItem,
+  ScoreOptions,
+  ScoreUsage,
+} from './engine/scores.js';
 export type { TokenLogprob } from './engine/engine-core.js';
 export { Generation } from './generation/generation.js';
 export type { GeneratedToken } from './generation/answer.js';
 export type { GenerationResult, Timings, Usage } from './generation/generation-result.js';
 export type { FinishReason } from './request/finish.js';
 export type { ChatOptions, GenerateOptions } from './options/generate-options.js';
+export type { Compression, KvUsage, WindowCompression } from './options/compress-options.js';
 export type { DryOptions, SamplingOptions } from './options/sampling-options.js';
 export type { Message, TextPart, ToolCall } from './chat/messages.js';
 export type { JsonValue } from './chat/json-value.js';

@@ -11,7 +11,10 @@ import type { EngineCore } from './engine-core.js';
 
 /** What is computed; for "prefill" also how its keys and values are kept. */
 export interface Evaluation extends Partial<
-  Pick<EngineRequest, 'rows' | 'pin' | 'priority' | 'ttlMs'>
+  Pick<
+    EngineRequest,
+    'rows' | 'from' | 'window' | 'batch' | 'batchRank' | 'pin' | 'priority' | 'ttlMs'
+  >
 > {
   kind: Exclude<EngineRequest['kind'], 'generate'>;
   tokens: Int32Array;

@@ -2,6 +2,7 @@
 import { checkIds } from '../checks/check-options.js';
 import type { NativeSampling } from '../native.js';
 import type { ResolvedOptions } from '../options/generate-options.js';
+import { windowOf } from '../options/compress-options.js';
 import { dryBreakers, resolveSampling } from '../options/sampling-options.js';
 import { newRequest } from '../request/request.js';
 import type { EngineRequest } from '../request/request.js';
@@ -26,6 +27,7 @@ export async function generateRequest(
     stopTokens: stopTokensOf(source, options),
     priority: options.priority,
     deadlineMs: remainingMs(options, created),
+    ...windowOf(options.compress, source.core.native.description().contextLength),
     batch: source.place?.batch ?? 0,
     batchRank: source.place?.rank ?? 0,
   });

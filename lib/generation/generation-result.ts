@@ -1,5 +1,7 @@
 /** The result of a generation. */
 import type { NativeFinish } from '../native.js';
+import { kvUsage } from '../options/compress-options.js';
+import type { KvUsage, SequenceWindow } from '../options/compress-options.js';
 import type { FinishReason } from '../request/finish.js';
 import type { Answer, GeneratedToken } from './answer.js';
 
@@ -8,6 +10,8 @@ export interface Usage {
   /** Tokens of the prompt whose keys and values were found in the cache. */
   cachedTokens: number;
   completionTokens: number;
+  /** Of a request with `compress`: how many keys of how many its last token read. */
+  kv?: KvUsage;
 }
 
 export interface Timings {
@@ -38,19 +42,27 @@ export interface GenerationResult {
 export function summarize(
   answer: Answer,
   finish: NativeFinish | undefined,
-  how: { hasLeft: boolean; systemMerged: boolean; wantsLogprobs: boolean },
+  how: {
+    hasLeft: boolean;
+    systemMerged: boolean;
+    wantsLogprobs: boolean;
+    compress: SequenceWindow | undefined;
+  },
 ): GenerationResult {
   const { text, tokens } = answer;
   const reason = answer.isStopped ? 'stop' : finish?.reason;
+  const promptTokens = finish?.promptTokens ?? 0;
+  const read = promptTokens + Math.max(0, tokens.length - 1); // the last token was not read
   const ended = !how.hasLeft && (reason === 'stop' || reason === 'length');
   return {
     text,
     tokens: tokens.map(({ id }) => id),
     finishReason: ended ? reason : 'aborted',
     usage: {
-      promptTokens: finish?.promptTokens ?? 0,
+      promptTokens,
       cachedTokens: finish?.cachedTokens ?? 0,
       completionTokens: tokens.length,
+      ...(how.compress ? { kv: kvUsage(read, how.compress) } : {}),
     },
     timings: {
       queuedMs: finish?.queuedMs ?? 0,

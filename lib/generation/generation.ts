@@ -211,6 +211,7 @@ export class Generation implements AsyncIterable<string> {
     return summarize(this.#answer, this.#finish, {
       hasLeft: this.#left,
       systemMerged: this.#systemMerged,
+      compress: this.#options.compress,
       wantsLogprobs: this.#options.sampling.topLogprobs !== undefined,
     });
   }

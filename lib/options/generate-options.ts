@@ -12,6 +12,8 @@ import {
   notSupportedYet,
   ownOnly,
 } from '../checks/check-options.js';
+import { isCompression } from './compress-options.js';
+import type { Compression } from './compress-options.js';
 import { checksOf, fillIn } from './option-table.js';
 import type { Filled, OptionTable } from './option-table.js';
 import { SAMPLING } from './sampling-options.js';
@@ -37,6 +39,8 @@ export interface GenerateOptions extends SamplingOptions {
   deadlineMs?: number | undefined;
   /** Part of the key under which the cache finds prompts, for several tenants on one engine. Default: the engine's. */
   namespace?: string | undefined;
+  /** Reads fewer keys and values than the context has: the answer changes, and `usage.kv` says how many were read. Default: all. */
+  compress?: Compression | undefined;
   /** Ends the generation: it then fails with code "aborted". */
   signal?: AbortSignal | undefined;
 }
@@ -56,6 +60,7 @@ const REQUEST = {
   priority: { check: integerIn(0, 100), byDefault: DEFAULT_PRIORITY },
   deadlineMs: { check: integerIn(1, 2 ** 31), byDefault: 0 },
   namespace: { check: isName },
+  compress: { check: isCompression },
   signal: { check: isSignal },
 } as const satisfies OptionTable<Exclude<keyof GenerateOptions, keyof SamplingOptions>>;
 

@@ -38,6 +38,8 @@ export interface NativeRequest {
   sampling: NativeSampling;
   stopTokens: Int32Array;
   rows: Int32Array;
+  /** Of a "score": index of the first token that is scored, at least 1. */
+  from: number;
   /** Of a "prefill": if not 0, keeps the keys and values until `unpin` of the same number. */
   pin: number;
   /** 0 to 100: which requests run first, and whose keys and values are kept longest. */

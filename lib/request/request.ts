@@ -15,6 +15,7 @@ const DEFAULTS: Omit<EngineRequest, keyof Named> = {
   sampling: GREEDY,
   stopTokens: new Int32Array(0),
   rows: new Int32Array(0),
+  from: 1,
   pin: 0,
   priority: DEFAULT_PRIORITY,
   ttlMs: 0,

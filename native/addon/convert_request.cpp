@@ -107,6 +107,7 @@ Request request_from(const Napi::Value& value) {
   request.sampling = sampling_from(fields.get("sampling"));
   request.stop_tokens = fields.array("stopTokens");
   request.rows = fields.array("rows");
+  request.from = fields.integer("from");
   request.pin = fields.integer<uint64_t>("pin");
   request.priority = fields.integer("priority");
   request.ttl_ms = fields.integer<int64_t>("ttlMs");

@@ -11,7 +11,7 @@ namespace {
 Demand demand_of(const Request& request, int n_tokens, int n_before) {
   switch (request.kind) {
     case RequestKind::kGenerate: return Demand::generate(n_tokens, request.max_tokens);
-    case RequestKind::kScore: return Demand::score(n_before, n_tokens);
+    case RequestKind::kScore: return Demand::score(n_before + request.from - 1, n_tokens);
     case RequestKind::kLogits: {
       std::vector<int32_t> rows = request.rows;
       for (int32_t& row : rows) row += n_before;

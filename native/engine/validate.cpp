@@ -97,6 +97,10 @@ void validate_request(const Request& request, const ModelConfig& config, int con
   }
   if (request.kind == RequestKind::kScore && n < 2)
     fail(ErrorCode::kInvalidArgument, "scoring needs at least two tokens");
+  if (request.kind == RequestKind::kScore && (request.from < 1 || request.from >= n))
+    fail(ErrorCode::kInvalidArgument,
+         "`from` must be from 1 to " + std::to_string(n - 1) +
+             ", the last token: a token is scored after at least one other");
   if (request.kind == RequestKind::kLogits) check_rows(request, config.vocabulary);
 }
 

@@ -34,7 +34,6 @@ void validate_edits(const Request& request, const PolicyMaker& policies, const K
   if (edits.empty()) return;
   expect(edits.size() <= kMaxEdits, "at most " + std::to_string(kMaxEdits) + " edits of a context");
   expect(!has_preamble, "edits of a context that has no preamble");
-  expect(request.kind != RequestKind::kScore, "no edits where a prompt is scored");
   check_pool(pool);
   int before = 0;
   for (const auto& [index, recipe] : edits) {
@@ -45,10 +44,12 @@ void validate_edits(const Request& request, const PolicyMaker& policies, const K
     else expect(false, "no edits: this engine has no policies");
   }
   const auto n = static_cast<int>(request.tokens.size());
-  if (request.kind != RequestKind::kLogits) return;
+  const bool scores = request.kind == RequestKind::kScore;
+  if (!scores && request.kind != RequestKind::kLogits) return;
+  const int first_row = scores ? request.from - 1 : request.rows.front();
   for (const auto& [index, recipe] : edits)
-    expect(index >= n || request.rows.front() >= index,
-           "logits of tokens after the last edit of the prompt");
+    expect(index >= n || first_row >= index,
+           "logits and scores of rows after the last edit of the prompt");
 }
 
 }  // namespace cachalot

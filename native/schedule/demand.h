@@ -29,7 +29,7 @@ class Demand {
   }
   /** Computes the KV of n_tokens, and nothing else. */
   static Demand prefill(int n_tokens) { return {OutputKind::kToken, n_tokens, {}}; }
-  /** The log-probability of each token after token `first`; the last one is never computed. */
+  /** The log-probability of each token after row `first`; the last row is never computed. */
   static Demand score(int first, int n_tokens) {
     std::vector<int32_t> rows(static_cast<size_t>(n_tokens - 1 - first));
     std::iota(rows.begin(), rows.end(), first);

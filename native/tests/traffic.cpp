@@ -19,6 +19,14 @@ int depth_of(const RequestPreamble& preamble) {
   return depth + 1;
 }
 
+/** The first row whose output can be had: rows before an edit of the prompt cannot. */
+int first_row(const Request& request) {
+  int first = 0;
+  for (const ScheduledEdit& edit : request.edits)
+    if (edit.index < static_cast<int>(request.tokens.size())) first = edit.index;
+  return first;
+}
+
 }  // namespace
 
 std::vector<int32_t> Traffic::new_tokens(int n) {
@@ -140,13 +148,16 @@ Request Traffic::request() {
   if (chance(5)) request.deadline_ms = 1 + below(20);
   const int n = static_cast<int>(request.tokens.size());
   switch (below(12)) {
-    case 0:
-      if (n >= 2 && request.edits.empty()) request.kind = RequestKind::kScore;
+    case 0: {
+      const int first = first_row(request);
+      if (first + 1 >= n) break;
+      request.kind = RequestKind::kScore;
+      request.from = chance(40) ? first + 1 : first + 1 + below(n - first - 1);
       break;
+    }
     case 1: {
       request.kind = RequestKind::kLogits;
-      int first = 0;  // rows before an edit cannot be had
-      for (const ScheduledEdit& edit : request.edits) first = edit.index < n ? edit.index : first;
+      const int first = first_row(request);
       for (int row = first + below(n - first); row < n; row += 1 + below(20))
         request.rows.push_back(row);
       break;

@@ -226,7 +226,8 @@ describe.each(places)('on $name', (place) => {
     ])
       expect(await codeOf({ tokens: text, edits })).toBe('invalid_argument');
     const edits = at(20);
-    expect(await codeOf({ tokens: text, edits, kind: 'score' })).toBe('invalid_argument');
+    for (const from of [1, 20])
+      expect(await codeOf({ tokens: text, edits, kind: 'score', from })).toBe('invalid_argument');
     const rows = Int32Array.of(19, 30);
     expect(await codeOf({ tokens: text, edits, kind: 'logits', rows })).toBe('invalid_argument');
     const preamble = { parts: [{ tokens: Int32Array.of(4), first: 0, shift: 0 }], position: 1 };

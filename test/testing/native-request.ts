@@ -11,6 +11,7 @@ export const nativeRequest = (id: number, tokens: readonly number[]): NativeRequ
   sampling: GREEDY,
   stopTokens: new Int32Array(0),
   rows: new Int32Array(0),
+  from: 1,
   pin: 0,
   priority: 35,
   ttlMs: 0,

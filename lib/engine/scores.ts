@@ -1,0 +1,274 @@
+/** Log-probabilities and logits of given tokens. What comes before the first of them is read from the cache where it is there. */
+import {
+  checkOptions,
+  integerIn,
+  isBoolean,
+  isIntegerList,
+  isName,
+  isSignal,
+  isString,
+  readList,
+  reading,
+} from '../checks/check-options.js';
+import { abortError, invalidArgument, withOurErrors } from '../errors.js';
+import { native } from '../native.js';
+import type { NativeFinish } from '../native.js';
+import { isCompression, kvUsage, windowOf } from '../options/compress-options.js';
+import type { Compression, KvUsage, SequenceWindow } from '../options/compress-options.js';
+import { either } from '../signals/abort.js';
+import { isContext } from './context.js';
+import type { Context } from './context.js';
+import { concatenate } from './engine-parts.js';
+import type { EngineParts } from './engine-parts.js';
+import { evaluate } from './evaluate.js';
+import type { Evaluation } from './evaluate.js';
+
+/** What is evaluated: a text, or token ids. */
+export type ScoreInput = string | readonly number[];
+
+interface EvaluateOptions {
+  /** What the input continues. Its keys and values are read from the cache. */
+  context?: Context | undefined;
+  /** Whether names of special tokens in a text mean those tokens. Default false. */
+  specialTokens?: boolean | undefined;
+  /** Reads fewer keys and values than there are; see docs/engine.md. */
+  compress?: Compression | undefined;
+  /** Part of the key under which the cache finds the input. Default: the context's, or the engine's. */
+  namespace?: string | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+export interface ScoreOptions extends EvaluateOptions {
+  /** Index in the input of the first token that is scored. Default: 0 after a context, otherwise 1, since the first token has none before it. */
+  from?: number | undefined;
+}
+
+export interface LogitsOptions extends EvaluateOptions {
+  /** Indices in the input, ascending: the logits after these tokens. Default: after the last one. */
+  rows?: readonly number[] | undefined;
+}
+
+/** One input of several, with a context and a beginning of its own. */
+export interface ScoreItem extends Pick<ScoreOptions, 'context' | 'from'> {
+  text?: string | undefined;
+  /** Token ids, instead of `text`. */
+  tokens?: readonly number[] | undefined;
+}
+
+export interface Score {
+  /** The input's tokens. A text without a context begins with the model's first token. */
+  tokens: number[];
+  /** Index of the first token that was scored. */
+  from: number;
+  /** `logprobs[i]` is the natural logarithm of the probability of `tokens[from + i]`, given all before it. */
+  logprobs: number[];
+  /** exp(-mean of `logprobs`). */
+  perplexity: number;
+  usage: ScoreUsage;
+}
+
+export interface ScoreUsage {
+  /** The context's and the input's. The last one is not computed. */
+  promptTokens: number;
+  /** Tokens whose keys and values were found in the cache. */
+  cachedTokens: number;
+  kv?: KvUsage;
+}
+
+const CHECKS = {
+  context: isContext,
+  specialTokens: isBoolean,
+  compress: isCompression,
+  namespace: isName,
+  signal: isSignal,
+};
+const isIndex = integerIn(0, 2 ** 24);
+
+/** An input with what comes before it. */
+interface Prepared {
+  before: number;
+  own: Int32Array;
+  tokens: Int32Array;
+}
+
+export async function score(
+  engine: EngineParts,
+  input: ScoreInput,
+  options: ScoreOptions,
+): Promise<Score> {
+  const checked = checkOptions(options, { ...CHECKS, from: isIndex });
+  const where = engine.namespaceOf(checked.namespace, checked.context);
+  const prepared = await prepare(engine, readInput(input), checked);
+  return scored(engine, where, { ...prepared, from: firstOf(prepared, checked) }, checked);
+}
+
+export async function logits(
+  engine: EngineParts,
+  input: ScoreInput,
+  options: LogitsOptions,
+): Promise<Float32Array[]> {
+  const checked = checkOptions(options, { ...CHECKS, rows: isIntegerList });
+  const { before, own, tokens } = await prepare(engine, readInput(input), checked);
+  const rows = Int32Array.from(checked.rows ?? [own.length - 1]);
+  for (const row of rows) integerIn(0, own.length - 1)('rows', row);
+  const namespace = engine.namespaceOf(checked.namespace, checked.context);
+  const asked = { kind: 'logits', tokens, rows: rows.map((row) => before + row) } as const;
+  const { values } = await run(engine, namespace, asked, checked);
+  const width = values.length / rows.length;
+  return Array.from(rows, (_, i) => values.subarray(i * width, (i + 1) * width));
+}
+
+/** How many requests the engine holds at once. */
+const IN_FLIGHT = 256;
+
+/** In the order of their common prefixes; the scores are in the order of the items. */
+export async function scoreAll(
+  engine: EngineParts,
+  items: readonly (ScoreInput | ScoreItem)[],
+  options: ScoreOptions,
+): Promise<Score[]> {
+  const shared = checkOptions(options, { ...CHECKS, from: isIndex });
+  const read = readList('items', items, 'an array of texts, token ids or items', readItem);
+  if (read.length === 0) return [];
+  const wanted = read.map(({ context, from, input }) => ({
+    input,
+    options: { ...shared, context: context ?? shared.context, from: from ?? shared.from },
+  }));
+  const places = wanted.map((item) => engine.namespaceOf(shared.namespace, item.options.context));
+  const other = places.find((name) => name !== places[0]);
+  if (other !== undefined) throw invalidArgument('items', 'contexts of one namespace', other);
+  const prepared: (Prepared & { from: number })[] = [];
+  for (const { input, options } of wanted) {
+    const one = await prepare(engine, input, options);
+    prepared.push({ ...one, from: firstOf(one, options) });
+  }
+  const run = (index: number, place: Place, signal: AbortSignal) =>
+    scored(engine, places[index]!, prepared[index]!, { ...shared, signal }, place);
+  return inOrder(
+    engine,
+    prepared.map(({ tokens }) => tokens),
+    shared.signal,
+    run,
+  );
+}
+
+/** Runs requests in an order in which those with common prefixes follow one another. The first error ends all. */
+async function inOrder<T>(
+  engine: EngineParts,
+  prompts: readonly Int32Array[],
+  given: AbortSignal | undefined,
+  run: (index: number, place: Place, signal: AbortSignal) => Promise<T>,
+): Promise<T[]> {
+  const orderer = withOurErrors(new (native().PromptOrderer)());
+  for (const tokens of prompts) orderer.add(tokens, 0);
+  const { order, sharedWithNext } = await orderer.order();
+  const batch = engine.core.beginBatch(sharedWithNext);
+  const failed = new AbortController();
+  const { signal = failed.signal, release } = either(given, failed.signal);
+  const results = new Array<T>(prompts.length);
+  const errors: unknown[] = [];
+  let next = 0;
+  const worker = async () => {
+    for (let rank = next++; rank < order.length; rank = next++) {
+      try {
+        if (signal.aborted) throw abortError(signal);
+        results[order[rank]!] = await run(order[rank]!, { batch, batchRank: rank }, signal);
+      } catch (error) {
+        engine.core.skipBatchItem({ batch, rank });
+        errors.push(error);
+        failed.abort();
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(IN_FLIGHT, order.length) }, worker));
+  release();
+  if (errors.length > 0) throw errors[0];
+  return results;
+}
+
+type Place = Required<Pick<Evaluation, 'batch' | 'batchRank'>>;
+
+async function scored(
+  engine: EngineParts,
+  namespace: string,
+  { before, own, tokens, from }: Prepared & { from: number },
+  options: Checked,
+  place?: Place,
+): Promise<Score> {
+  const asked = { kind: 'score', tokens, from: before + from, ...place } as const;
+  const { values, promptTokens, cachedTokens } = await run(engine, namespace, asked, options);
+  const compress = options.compress as SequenceWindow | undefined; // as its check returned it
+  return {
+    tokens: Array.from(own),
+    from,
+    logprobs: Array.from(values),
+    perplexity: Math.exp(-values.reduce((sum, value) => sum + value, 0) / values.length),
+    usage: {
+      promptTokens,
+      cachedTokens,
+      ...(compress ? { kv: kvUsage(promptTokens - 1, compress) } : {}),
+    },
+  };
+}
+
+/** The first token that is scored. */
+function firstOf({ before, own }: Prepared, { from }: Pick<ScoreOptions, 'from'>): number {
+  const least = before > 0 ? 0 : 1;
+  if (own.length <= least)
+    throw invalidArgument('input', `at least ${least + 1} tokens`, Array.from(own));
+  return integerIn(least, own.length - 1)('from', from ?? least);
+}
+
+type Checked = Readonly<EvaluateOptions>;
+
+function run(
+  engine: EngineParts,
+  namespace: string,
+  asked: Evaluation,
+  { compress, signal }: Checked,
+): Promise<NativeFinish> {
+  const { core } = engine;
+  const window = windowOf(
+    compress as SequenceWindow | undefined,
+    core.native.description().contextLength,
+  );
+  return evaluate({ core, namespace }, { ...asked, ...window }, signal);
+}
+
+async function prepare(
+  engine: EngineParts,
+  input: string | Int32Array,
+  { context, specialTokens, signal }: Checked,
+): Promise<Prepared> {
+  const before = context === undefined ? new Int32Array(0) : engine.tokensOf(context);
+  const continues = context !== undefined;
+  const own =
+    typeof input === 'string'
+      ? await engine.encode(
+          input,
+          { bos: !continues, continues, special: specialTokens ?? false },
+          signal,
+        )
+      : input;
+  return { before: before.length, own, tokens: continues ? concatenate(before, own) : own };
+}
+
+function readInput(input: unknown): string | Int32Array {
+  return typeof input === 'string' ? input : isIntegerList('input', input);
+}
+
+function readItem(item: unknown, index: number) {
+  return reading(`items[${index}]`, () => {
+    const isInput = typeof item === 'string' || Array.isArray(item) || ArrayBuffer.isView(item);
+    if (isInput) return { input: readInput(item), context: undefined, from: undefined };
+    const checks = { text: isString, tokens: isIntegerList, context: isContext, from: isIndex };
+    const { text, tokens, context, from } = checkOptions(
+      item as ScoreItem,
+      checks,
+      `items[${index}].`,
+    );
+    if ((text === undefined) === (tokens === undefined))
+      throw invalidArgument(`items[${index}]`, 'either `text` or `tokens`', text ?? tokens);
+    return { input: text ?? Int32Array.from(tokens!), context, from };
+  });
+}
