@@ -3,11 +3,20 @@ import { Batch } from './batch/batch.js';
 import type { BatchItem, BatchOptions } from './batch/batch.js';
 import { checkMessages } from './chat/messages.js';
 import type { Message } from './chat/messages.js';
-import { checkOptions, isBoolean, isIntegerList, isString } from './checks/check-options.js';
+import { isTemplateOptions } from './chat/template-options.js';
+import type { TemplateOptions } from './chat/template-options.js';
+import {
+  checkOptions,
+  isBoolean,
+  isIntegerList,
+  isSignal,
+  isString,
+} from './checks/check-options.js';
 import { Cache } from './engine/cache.js';
 import { isContext } from './engine/context.js';
 import type { Context } from './engine/context.js';
 import type { EngineCore } from './engine/engine-core.js';
+import { concatenate } from './engine/engine-parts.js';
 import type { EngineParts, Prompt } from './engine/engine-parts.js';
 import { loadModel } from './engine/load-model.js';
 import { logits, score, scoreAll } from './engine/scores.js';
@@ -22,12 +31,7 @@ import type {
   NativeEngineOptions,
   StepExplanation,
 } from './native.js';
-import {
-  generateChecks,
-  resolveChatOptions,
-  resolveGenerateOptions,
-  withDefaults,
-} from './options/generate-options.js';
+import { generateChecks, resolveChatOptions, withDefaults } from './options/generate-options.js';
 import type { ChatOptions, GenerateOptions, ResolvedOptions } from './options/generate-options.js';
 import type { LoadOptions } from './options/load-options.js';
 import type { RequestKind } from './request/request-events.js';
@@ -114,10 +118,13 @@ export class Engine implements AsyncDisposable {
     return this.generate('complete', withDefaults(own), prompt, context);
   }
 
-  /** Continues a sequence of token ids. */
-  completeTokens(tokens: readonly number[], options: GenerateOptions = {}): Generation {
-    const ids = isIntegerList('tokens', tokens);
-    return this.generate('complete', resolveGenerateOptions(options), () => ({ ids }));
+  /** Continues a sequence of token ids, after a context if there is one. */
+  completeTokens(tokens: readonly number[], options: CompleteOptions = {}): Generation {
+    const own = isIntegerList('tokens', tokens);
+    const checked = checkOptions(options, { ...generateChecks, context: isContext });
+    const { context } = checked;
+    const ids = context === undefined ? own : concatenate(this.#parts.tokensOf(context), own);
+    return this.generate('complete', withDefaults(checked), () => ({ ids }), context);
   }
 
   /** Answers a conversation that is given whole. If it ends with an answer, continues that answer: the generation's text is the continuation. */
@@ -177,6 +184,20 @@ export class Engine implements AsyncDisposable {
       );
     }
     return Array.from(this.#parts.encodeNow(text, checked));
+  }
+
+  /** The ids of the prompt that asks the model to answer a conversation, or to continue its last answer, as its chat template has it. */
+  async tokenizeChat(
+    messages: readonly Message[],
+    options: {
+      templateOptions?: TemplateOptions | undefined;
+      signal?: AbortSignal | undefined;
+    } = {},
+  ): Promise<number[]> {
+    const checks = { templateOptions: isTemplateOptions, signal: isSignal };
+    const checked = checkOptions(options, checks);
+    const { ids } = await this.#parts.encodeConversation(checkMessages(messages), checked);
+    return Array.from(ids);
   }
 
   /** The text of some ids. */

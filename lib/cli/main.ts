@@ -15,12 +15,13 @@ import { addInspect } from './inspect.js';
 import { addModels } from './models.js';
 import { ExitCode, reportError } from './output.js';
 import { addPull } from './pull.js';
+import { addQuality } from './quality.js';
 import { addRun } from './run.js';
 import { addScore } from './score.js';
 import { version } from './version.js';
 
 /** Options that may be repeated. */
-const REPEATED = ['stop', 'file'];
+const REPEATED = ['stop', 'file', 'setting'];
 
 const COMMANDS = [
   addRun,
@@ -31,6 +32,7 @@ const COMMANDS = [
   addPull,
   addModels,
   addBench,
+  addQuality,
   addDoctor,
   addBuild,
   addInit,

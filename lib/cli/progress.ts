@@ -1,7 +1,8 @@
-/** Progress of a batch: a bar with speed and time left on a terminal, a line for each tenth elsewhere. */
+/** Progress of a batch and of other long work: a bar with speed and time left on a terminal, a line for each tenth elsewhere. */
 import { SingleBar } from 'cli-progress';
 
 import type { BatchStats } from '../batch/batch.js';
+import { statusLine } from './output.js';
 import { timeText } from './sizes.js';
 
 export interface Progress {
@@ -44,4 +45,26 @@ function tenths(items: number, already: number): Progress {
     },
     end: () => undefined,
   };
+}
+
+/** Progress of work in steps that take about as long as each other: a line that changes on a terminal, a line for each tenth elsewhere. */
+export function workReporter(): {
+  show: (work: { done: number; total: number; what: string }) => void;
+  end: () => void;
+} {
+  const status = statusLine();
+  const start = performance.now();
+  let first: number | undefined; // steps that an earlier run has done
+  let last = 0;
+  const show = ({ done, total, what }: { done: number; total: number; what: string }) => {
+    first ??= done;
+    const seconds = (performance.now() - start) / 1000;
+    const left = done > first ? (seconds / (done - first)) * (total - done) : Infinity;
+    const text = `${Math.floor((100 * done) / total)} %, ${timeText(Math.round(left))} left: ${what}`;
+    status.show(text);
+    const tenth = Math.floor((10 * done) / total);
+    if (!process.stderr.isTTY && tenth > last) process.stderr.write(`${text}\n`);
+    last = tenth;
+  };
+  return { show, end: status.end };
 }

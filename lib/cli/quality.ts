@@ -1,0 +1,159 @@
+/** `cachalot quality`: what a setting of the engine costs in answers, and what it saves. */
+import { createHash } from 'node:crypto';
+
+import type { Command } from 'commander';
+
+import { describeDevice } from '../engine/describe-device.js';
+import { CachalotError } from '../errors.js';
+import { writeWhole } from '../files/write-whole.js';
+import { resolveModel } from '../models/pull.js';
+import { chart } from '../quality/chart.js';
+import { Journal } from '../quality/journal.js';
+import { sectionsOf } from '../quality/report.js';
+import type { Section } from '../quality/report.js';
+import { QualityRun } from '../quality/run.js';
+import type { Comparison } from '../quality/run.js';
+import { BASELINE, checkSettings, parseSetting } from '../quality/settings.js';
+import type { Setting } from '../quality/settings.js';
+import { summarize } from '../quality/summary.js';
+import { TASKS } from '../quality/tasks/all.js';
+import { BOOK_NAMES, readHaystack } from '../quality/text/read-haystack.js';
+import { addEngineOptions, loadOptions } from './engine-options.js';
+import type { EngineFlags } from './engine-options.js';
+import { integer } from './flag-values.js';
+import { interruptSignal, pullReporter } from './output.js';
+import { workReporter } from './progress.js';
+import { table } from './table.js';
+
+interface QualityFlags extends EngineFlags {
+  setting: Setting[];
+  tasks?: string[];
+  lengths?: number[];
+  samples?: number;
+  questions: number;
+  passages?: number;
+  seed: number;
+  haystack?: string;
+  quick?: boolean;
+  keep?: string;
+  svg?: string;
+  json?: boolean;
+}
+
+const NAMES = TASKS.map(({ name }) => name);
+
+const NOTES = `
+A setting is NAME=JSON with options of Engine.load, another "model", or "compress" of requests. All settings are asked the
+same questions, and are compared question by question. Tasks:
+${TASKS.map(({ name, about }) => `  ${name.padEnd(10)} ${about}`).join('\n')}
+
+Examples:
+  cachalot quality -m tinyllama-1.1b-chat --setting 'window={"compress":{"policy":"window","sinks":4,"window":512}}'
+  cachalot quality -m model.gguf --setting 'f32={"kv":{"format":"f32"}}' --setting 'q4={"model":"model-q4.gguf"}'
+  cachalot quality -m model.gguf --quick --json
+  cachalot quality -m model.gguf --haystack moby-dick --keep run.json --svg run.svg`;
+
+export function addQuality(program: Command): void {
+  const command = program
+    .command('quality')
+    .description('how good the answers of a model are in several settings, and what they cost');
+  addEngineOptions(command)
+    .option(
+      '-s, --setting <name=json>',
+      'a setting to compare with the engine as it is; may be given several times',
+      (text: string, earlier: Setting[]) => [...earlier, parseSetting(text)],
+      [] as Setting[],
+    )
+    .option('--tasks <name,...>', `of ${NAMES.join(', ')} (default: all)`, taskNames)
+    .option('--lengths <tokens,...>', 'of the contexts (default: by the model)', lengths)
+    .option('--samples <n>', 'contexts of each task and length (default: 4)', integer(1))
+    .option('--questions <n>', 'about each context', integer(1, 4), 3)
+    .option('--passages <n>', 'pieces of text on which distributions are compared', integer(0))
+    .option('--seed <n>', 'of everything that is drawn', integer(0, 2 ** 31), 1)
+    .option(
+      '--haystack <text>',
+      `text to hide facts in: a file, ${BOOK_NAMES.join(', ')} (fetched once), or an https address (default: made-up sentences)`,
+    )
+    .option('--quick', 'one length, one context of each task, one passage')
+    .option('--keep <file>', 'keep results there; a run of the same comparison goes on with them')
+    .option('--svg <file>', 'write a chart: score over bytes')
+    .option('--json', 'print one JSON object')
+    .addHelpText('after', NOTES)
+    .action((flags: QualityFlags) => compare(flags));
+}
+
+const taskNames = (text: string) => {
+  const names = text.split(',');
+  const wrong = names.find((name) => !NAMES.includes(name));
+  if (wrong !== undefined)
+    throw new CachalotError(
+      'invalid_argument',
+      `no task "${wrong}"; there are ${NAMES.join(', ')}`,
+    );
+  return names;
+};
+
+const lengths = (text: string) => text.split(',').map(integer(1));
+
+async function compare(flags: QualityFlags): Promise<void> {
+  checkSettings(flags.setting);
+  const { signal } = interruptSignal();
+  const { report, end } = pullReporter();
+  const resolved = await resolveModel(flags.model, { signal, onProgress: report }).finally(end);
+  const comparison = await comparisonOf(flags, resolved, signal);
+  const journal = await Journal.open(flags.keep, identityOf(comparison));
+  const progress = workReporter();
+  const run = new QualityRun(comparison, journal, { signal, onProgress: progress.show });
+  const { lengths: used, description } = await run.run().finally(progress.end);
+  const settings = [BASELINE, ...flags.setting.map(({ name }) => name)];
+  const summary = summarize(settings, journal.answers, journal.divergences);
+  const about = `${flags.model} on ${describeDevice(description.device)}`;
+  if (flags.svg !== undefined) await writeWhole(flags.svg, chart(summary.settings, about));
+  const { tasks, samples, questions, haystack } = comparison;
+  const how =
+    `contexts of ${used.join(', ')} tokens, ${samples} of each for ${tasks.length} tasks, ${questions} questions about each, ` +
+    `alone and as turns; text: ${haystack.name}; seed ${comparison.seed}`;
+  const result = { model: flags.model, device: description.device, how, ...summary };
+  const text = () => [`${about}: ${how}`, ...sectionsOf(summary).map(sectionText)].join('\n\n');
+  process.stdout.write(`${flags.json ? JSON.stringify(result) : text()}\n`);
+}
+
+async function comparisonOf(
+  flags: QualityFlags,
+  model: string,
+  signal: AbortSignal,
+): Promise<Comparison> {
+  const { tasks, quick = false, setting, questions, seed } = flags;
+  return {
+    model,
+    load: definedOnly(loadOptions(flags)),
+    settings: setting,
+    tasks: TASKS.filter(({ name }) => (tasks ?? NAMES).includes(name)),
+    lengths: flags.lengths ?? (quick ? [512] : undefined),
+    samples: flags.samples ?? (quick ? 1 : 4),
+    questions,
+    passages: flags.passages ?? (quick ? 1 : 3),
+    passageTokens: quick ? 256 : 1024,
+    seed,
+    haystack: await readHaystack(flags.haystack, signal),
+  };
+}
+
+function definedOnly(options: Setting['load']): Setting['load'] {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}
+
+/** Everything that results depend on, as plain JSON. */
+function identityOf({ tasks, haystack, ...rest }: Comparison): object {
+  const text = createHash('sha256').update(haystack.text).digest('hex').slice(0, 16);
+  return {
+    ...rest,
+    lengths: rest.lengths ?? 'default',
+    tasks: tasks.map(({ name }) => name),
+    text,
+  };
+}
+
+function sectionText({ title, head, rows, notes }: Section): string {
+  return [title, table(head, rows), ...notes].join('\n');
+}

@@ -1,0 +1,78 @@
+/** Evidence of tasks: a sample's questions are asked, and the answers judged. */
+import type { Engine } from '../engine.js';
+import { found } from './metrics.js';
+import { MODES, promptsOf } from './prompts.js';
+import type { Mode } from './prompts.js';
+import type { Setting } from './settings.js';
+import type { Sample } from './tasks/task.js';
+
+/** One answer: how right it was, and what it cost. */
+export interface AnswerRecord {
+  setting: string;
+  task: string;
+  /** The length that was asked for, in tokens. */
+  length: number;
+  sample: number;
+  mode: Mode;
+  /** From 0. */
+  turn: number;
+  depth?: number;
+  /** How many of the wanted words the answer held, and how many were wanted. */
+  right: number;
+  of: number;
+  /** Tokens before the answer's last, and those whose keys its last token read. */
+  tokens: number;
+  kept: number;
+  /** Bytes of keys and values that the setting has added to the pool since its first question about the context. */
+  kvBytes: number;
+  /** Rows of the prompt that were computed, and how long that took. */
+  computed: number;
+  prefillMs: number;
+  generated: number;
+  decodeMs: number;
+}
+
+export type SampleName = Pick<AnswerRecord, 'task' | 'length' | 'sample'>;
+
+/** Every setting is asked the same ids. They share the engine, so they share the context that the first of them has computed. */
+export async function askAll(
+  engine: Engine,
+  settings: readonly Setting[],
+  { name, sample }: { name: SampleName; sample: Sample },
+  signal: AbortSignal,
+): Promise<AnswerRecord[]> {
+  const prompts = await promptsOf(engine, sample);
+  const records: AnswerRecord[] = [];
+  engine.clearCache();
+  for (const [i, setting] of settings.entries()) {
+    const before = i === 0 ? 0 : engine.stats().kvBytesInUse;
+    for (const mode of MODES)
+      for (const [turn, ids] of prompts.ids[mode].entries()) {
+        const question = sample.questions[turn]!;
+        const { text, usage, timings } = await engine.completeTokens(ids, {
+          maxTokens: question.maxTokens,
+          ...(engine.canChat ? {} : { stop: '\n' }),
+          ...(setting.compress ? { compress: setting.compress } : {}),
+          signal,
+        }).result;
+        const tokens = usage.promptTokens + usage.completionTokens - 1;
+        records.push({
+          setting: setting.name,
+          ...name,
+          mode,
+          turn,
+          ...(question.depth === undefined ? {} : { depth: question.depth }),
+          right: found(text, question.answers),
+          of: question.answers.length,
+          tokens,
+          kept: usage.kv?.kept ?? tokens,
+          kvBytes: Math.max(0, engine.stats().kvBytesInUse - before),
+          computed: usage.promptTokens - usage.cachedTokens,
+          prefillMs: timings.prefillMs,
+          generated: usage.completionTokens,
+          decodeMs: timings.decodeMs,
+        });
+      }
+  }
+  return records;
+}

@@ -1,0 +1,72 @@
+/** The settings that are compared: options of the engine, as a person writes them on a command line. */
+import { isName, isPath } from '../checks/check-options.js';
+import { CachalotError, invalidArgument } from '../errors.js';
+import { isCompression } from '../options/compress-options.js';
+import type { Compression } from '../options/compress-options.js';
+import { LOAD, readLoadOptions } from '../options/load-options.js';
+import type { LoadOptions } from '../options/load-options.js';
+import { parseJson } from '../text/parse-json.js';
+
+export interface Setting {
+  name: string;
+  /** Another file of weights than the baseline's. */
+  model?: string;
+  /** Options of `Engine.load` that differ from the baseline's. */
+  load: LoadOptions;
+  /** Of requests. */
+  compress?: Compression;
+}
+
+/** What all settings are compared with. */
+export const BASELINE = 'baseline';
+
+const OWN = ['model', 'compress'];
+/** Options of `Engine.load` that say how to load, and nothing of the answers. */
+const NOT_HERE = ['signal', 'onProgress', 'cacheDir', 'checkInvariants'];
+const LOADED = Object.keys(LOAD).filter((name) => !NOT_HERE.includes(name));
+
+/** NAME=JSON: {"model": ..., "compress": ..., and any option of `Engine.load`}. Throws invalid_argument. */
+export function parseSetting(text: string): Setting {
+  const at = text.indexOf('=');
+  const name = text.slice(0, at).trim();
+  if (at < 0 || name === '' || name === BASELINE)
+    throw new CachalotError(
+      'invalid_argument',
+      `a setting is NAME=JSON, with a name other than "${BASELINE}"; received "${text}"`,
+    );
+  isName('setting', name);
+  const value = parseJson(text.slice(at + 1), `the setting "${name}"`, 'invalid_argument');
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (!isObject) throw invalidArgument(`setting "${name}"`, 'a JSON object', value);
+  return readSetting(name, value as Record<string, unknown>);
+}
+
+function readSetting(name: string, given: Record<string, unknown>): Setting {
+  const unknown = Object.keys(given).find((key) => ![...OWN, ...LOADED].includes(key));
+  if (unknown !== undefined)
+    throw new CachalotError(
+      'invalid_argument',
+      `unknown option \`${unknown}\` of the setting "${name}"; known are ${[...OWN, ...LOADED].join(', ')}`,
+    );
+  const { model, compress, ...load } = given;
+  if (model !== undefined) isPath('model', model);
+  if (compress !== undefined) isCompression('compress', compress);
+  return {
+    name,
+    load: { ...readLoadOptions(load) },
+    ...(model === undefined ? {} : { model: model as string }),
+    ...(compress === undefined ? {} : { compress: compress as Compression }),
+  };
+}
+
+/** Refuses two settings of one name. */
+export function checkSettings(settings: readonly Setting[]): void {
+  const names = settings.map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw invalidArgument('setting', 'a name of its own for each', twice);
+}
+
+/** Settings of one key can share an engine. */
+export function engineKey({ model, load }: Pick<Setting, 'model' | 'load'>): string {
+  return JSON.stringify([model ?? '', Object.entries(load).sort()]);
+}

@@ -1,0 +1,57 @@
+/** Ordinary text to hide facts in: sentences, each with its number of tokens, cut to any length. */
+import type { Engine } from '../../engine.js';
+import { CachalotError } from '../../errors.js';
+import type { Random } from '../random.js';
+
+interface Sentence {
+  text: string;
+  tokens: number;
+}
+
+/** Longer ones are cut there, so that a text without full stops has sentences, too. */
+const MOST_CHARACTERS = 400;
+
+export class Haystack {
+  readonly #sentences: Sentence[];
+
+  /** `name` is for reports. Throws invalid_argument for a text without words. */
+  constructor(
+    engine: Pick<Engine, 'tokenize'>,
+    text: string,
+    readonly name: string,
+  ) {
+    this.#sentences = sentencesOf(text).map((sentence) => ({
+      text: sentence,
+      tokens: engine.tokenize(` ${sentence}`).length,
+    }));
+    if (this.#sentences.length === 0)
+      throw new CachalotError('invalid_argument', `${name} has no words to hide a fact among`);
+  }
+
+  /** Consecutive sentences from a random place, of at most so many tokens together. A short text goes round. */
+  take(tokens: number, random: Random): string[] {
+    const taken: string[] = [];
+    let left = tokens;
+    for (let i = random.below(this.#sentences.length); ; i = (i + 1) % this.#sentences.length) {
+      const sentence = this.#sentences[i]!;
+      left -= sentence.tokens;
+      if (left < 0) return taken;
+      taken.push(sentence.text);
+    }
+  }
+}
+
+function sentencesOf(text: string): string[] {
+  const words = text.replace(/\s+/gu, ' ').trim();
+  const sentences = words.match(/[^.!?]*[.!?]+["'”’)]*\s*|[^.!?]+$/gu) ?? [];
+  return sentences
+    .flatMap((sentence) => pieces(sentence.trim()))
+    .filter((sentence) => /[\p{L}\p{N}]/u.test(sentence));
+}
+
+function pieces(sentence: string): string[] {
+  if (sentence.length <= MOST_CHARACTERS) return [sentence];
+  const space = sentence.lastIndexOf(' ', MOST_CHARACTERS);
+  const end = space > 0 ? space : MOST_CHARACTERS;
+  return [sentence.slice(0, end), ...pieces(sentence.slice(end).trim())];
+}
