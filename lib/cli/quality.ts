@@ -1,6 +1,7 @@
 /** `cachalot quality`: what a setting of the engine costs in answers, and what it saves. */
 import { createHash } from 'node:crypto';
 
+import { Option } from 'commander';
 import type { Command } from 'commander';
 
 import { describeDevice } from '../engine/describe-device.js';
@@ -17,6 +18,9 @@ import { BASELINE, checkSettings, parseSetting } from '../quality/settings.js';
 import type { Setting } from '../quality/settings.js';
 import { summarize } from '../quality/summary.js';
 import { TASKS } from '../quality/tasks/all.js';
+import { JUDGES } from '../quality/tasks/judges.js';
+import type { JudgeName } from '../quality/tasks/judges.js';
+import { readPublished } from '../quality/tasks/published.js';
 import { BOOK_NAMES, readHaystack } from '../quality/text/read-haystack.js';
 import { addEngineOptions, loadOptions } from './engine-options.js';
 import type { EngineFlags } from './engine-options.js';
@@ -34,6 +38,8 @@ interface QualityFlags extends EngineFlags {
   passages?: number;
   seed: number;
   haystack?: string;
+  file?: string;
+  metric?: JudgeName;
   quick?: boolean;
   keep?: string;
   svg?: string;
@@ -51,6 +57,7 @@ Examples:
   cachalot quality -m tinyllama-1.1b-chat --setting 'window={"compress":{"policy":"window","sinks":4,"window":512}}'
   cachalot quality -m model.gguf --setting 'f32={"kv":{"format":"f32"}}' --setting 'q4={"model":"model-q4.gguf"}'
   cachalot quality -m model.gguf --quick --json
+  cachalot quality -m model.gguf --file ruler/niah_multikey_1.jsonl --setting ...
   cachalot quality -m model.gguf --haystack moby-dick --keep run.json --svg run.svg`;
 
 export function addQuality(program: Command): void {
@@ -66,13 +73,22 @@ export function addQuality(program: Command): void {
     )
     .option('--tasks <name,...>', `of ${NAMES.join(', ')} (default: all)`, taskNames)
     .option('--lengths <tokens,...>', 'of the contexts (default: by the model)', lengths)
-    .option('--samples <n>', 'contexts of each task and length (default: 4)', integer(1))
+    .option('--samples <n>', 'contexts of each task and length (default: 3)', integer(1))
     .option('--questions <n>', 'about each context', integer(1, 4), 3)
     .option('--passages <n>', 'pieces of text on which distributions are compared', integer(0))
     .option('--seed <n>', 'of everything that is drawn', integer(0, 2 ** 31), 1)
     .option(
       '--haystack <text>',
       `text to hide facts in: a file, ${BOOK_NAMES.join(', ')} (fetched once), or an https address (default: made-up sentences)`,
+    )
+    .option(
+      '--file <jsonl>',
+      'ask the questions of a file in the format of RULER or LongBench instead',
+    )
+    .addOption(
+      new Option('--metric <name>', 'how answers to a file are judged').choices(
+        Object.keys(JUDGES),
+      ),
     )
     .option('--quick', 'one length, one context of each task, one passage')
     .option('--keep <file>', 'keep results there; a run of the same comparison goes on with them')
@@ -109,10 +125,7 @@ async function compare(flags: QualityFlags): Promise<void> {
   const summary = summarize(settings, journal.answers, journal.divergences);
   const about = `${flags.model} on ${describeDevice(description.device)}`;
   if (flags.svg !== undefined) await writeWhole(flags.svg, chart(summary.settings, about));
-  const { tasks, samples, questions, haystack } = comparison;
-  const how =
-    `contexts of ${used.join(', ')} tokens, ${samples} of each for ${tasks.length} tasks, ${questions} questions about each, ` +
-    `alone and as turns; text: ${haystack.name}; seed ${comparison.seed}`;
+  const how = wordsFor(comparison, used);
   const result = { model: flags.model, device: description.device, how, ...summary };
   const text = () => [`${about}: ${how}`, ...sectionsOf(summary).map(sectionText)].join('\n\n');
   process.stdout.write(`${flags.json ? JSON.stringify(result) : text()}\n`);
@@ -130,13 +143,25 @@ async function comparisonOf(
     settings: setting,
     tasks: TASKS.filter(({ name }) => (tasks ?? NAMES).includes(name)),
     lengths: flags.lengths ?? (quick ? [512] : undefined),
-    samples: flags.samples ?? (quick ? 1 : 4),
+    samples: flags.samples ?? (quick ? 1 : 3),
     questions,
     passages: flags.passages ?? (quick ? 1 : 3),
     passageTokens: quick ? 256 : 1024,
     seed,
     haystack: await readHaystack(flags.haystack, signal),
+    ...(flags.file === undefined
+      ? {}
+      : { published: await readPublished(flags.file, flags.metric) }),
   };
+}
+
+function wordsFor(comparison: Comparison, lengths: readonly number[]): string {
+  const { tasks, samples, questions, haystack, published, seed } = comparison;
+  if (published) return `${published.length} questions of a file`;
+  return (
+    `contexts of ${lengths.join(', ')} tokens, ${samples} of each for ${tasks.length} tasks, ${questions} questions about each, ` +
+    `alone and as turns; text: ${haystack.name}; seed ${seed}`
+  );
 }
 
 function definedOnly(options: Setting['load']): Setting['load'] {

@@ -4,7 +4,7 @@ import { found } from './metrics.js';
 import { MODES, promptsOf } from './prompts.js';
 import type { Mode } from './prompts.js';
 import type { Setting } from './settings.js';
-import type { Sample } from './tasks/task.js';
+import type { Question, Sample } from './tasks/task.js';
 
 /** One answer: how right it was, and what it cost. */
 export interface AnswerRecord {
@@ -23,7 +23,7 @@ export interface AnswerRecord {
   /** Tokens before the answer's last, and those whose keys its last token read. */
   tokens: number;
   kept: number;
-  /** Bytes of keys and values that the setting has added to the pool since its first question about the context. */
+  /** Bytes of keys and values of the context and what came after it: what the setting has added to the pool, and what it found there. */
   kvBytes: number;
   /** Rows of the prompt that were computed, and how long that took. */
   computed: number;
@@ -44,6 +44,7 @@ export async function askAll(
   const prompts = await promptsOf(engine, sample);
   const records: AnswerRecord[] = [];
   engine.clearCache();
+  let shared = 0; // bytes of the context as the first setting has computed it
   for (const [i, setting] of settings.entries()) {
     const before = i === 0 ? 0 : engine.stats().kvBytesInUse;
     for (const mode of MODES)
@@ -56,17 +57,19 @@ export async function askAll(
           signal,
         }).result;
         const tokens = usage.promptTokens + usage.completionTokens - 1;
+        const added = Math.max(0, engine.stats().kvBytesInUse - before);
+        if (records.length === 0) shared = added;
+        const hasFound = i > 0 && usage.cachedTokens > usage.promptTokens / 2;
         records.push({
           setting: setting.name,
           ...name,
           mode,
           turn,
           ...(question.depth === undefined ? {} : { depth: question.depth }),
-          right: found(text, question.answers),
-          of: question.answers.length,
+          ...judged(text, question),
           tokens,
           kept: usage.kv?.kept ?? tokens,
-          kvBytes: Math.max(0, engine.stats().kvBytesInUse - before),
+          kvBytes: added + (hasFound && turn === 0 && mode === 'requests' ? shared : 0),
           computed: usage.promptTokens - usage.cachedTokens,
           prefillMs: timings.prefillMs,
           generated: usage.completionTokens,
@@ -75,4 +78,10 @@ export async function askAll(
       }
   }
   return records;
+}
+
+function judged(text: string, { judge, answers }: Question): { right: number; of: number } {
+  return judge
+    ? { right: judge(text), of: 1 }
+    : { right: found(text, answers), of: answers.length };
 }

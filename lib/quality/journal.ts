@@ -29,8 +29,9 @@ export class Journal {
     if (path === undefined || !existsSync(path)) return journal;
     const said = parseJson(await readTextFile(path), `'${path}'`, 'invalid_argument');
     const { format, what: other, answers, divergences } = (said ?? {}) as Record<string, unknown>;
-    if (format !== FORMAT || !Array.isArray(answers) || !Array.isArray(divergences))
-      throw refuse(`'${path}' is no file of \`cachalot quality\`; give another --keep`);
+    const isOurs =
+      format === FORMAT && isListOf(answers, ANSWER) && isListOf(divergences, DIVERGENCE);
+    if (!isOurs) throw refuse(`'${path}' is no file of \`cachalot quality\`; give another --keep`);
     if (JSON.stringify(other) !== journal.#what)
       throw refuse(
         `'${path}' holds a comparison of other settings, models, tasks or texts; give another --keep, or delete it`,
@@ -68,6 +69,22 @@ export class Journal {
     const all = { format: FORMAT, what: JSON.parse(this.#what) as unknown, answers, divergences };
     await writeWhole(this.#path, `${JSON.stringify(all)}\n`);
   }
+}
+
+/** Fields that sums are made of. */
+const ANSWER = ['right', 'of', 'tokens', 'kept', 'kvBytes', 'computed', 'prefillMs', 'decodeMs'];
+const DIVERGENCE = ['passage', 'continued'];
+const PART = ['rows', 'kl', 'agree', 'nll'];
+
+/** Whether these are objects whose fields are numbers. */
+function isListOf(value: unknown, fields: readonly string[]): value is object[] {
+  if (!Array.isArray(value)) return false;
+  return value.every((item: unknown) => {
+    if (typeof item !== 'object' || item === null) return false;
+    const record = item as Record<string, unknown>;
+    const isWhole = fields.every((field) => Number.isFinite(record[field]));
+    return isWhole && (fields !== DIVERGENCE || isListOf(record['parts'], PART));
+  });
 }
 
 function refuse(what: string): CachalotError {

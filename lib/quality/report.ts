@@ -48,7 +48,7 @@ function settingsSection({ settings, unable, tasks }: Summary): Section {
       ...(unable.length === 0
         ? []
         : [`The model cannot do ${unable.join(', ')} without any setting, so they count nowhere.`]),
-      'KV: bytes that the setting added to the pool for a context and its first question; little if it reads the context of another setting.',
+      'KV: bytes in the pool of a context with its first question, by `stats()`; a window gives memory back under pressure only.',
       'Points: mean difference, question by question, and its 95 % interval.',
     ],
   };

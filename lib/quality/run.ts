@@ -2,12 +2,14 @@
 import { Engine } from '../engine.js';
 import { CachalotError } from '../errors.js';
 import { askAll } from './answers.js';
+import type { SampleName } from './answers.js';
 import { compareOn } from './divergence.js';
 import type { Journal } from './journal.js';
 import { Random } from './random.js';
 import { BASELINE, engineKey } from './settings.js';
 import type { Setting } from './settings.js';
-import type { Task } from './tasks/task.js';
+import type { PublishedSample } from './tasks/published.js';
+import type { Sample, Task } from './tasks/task.js';
 import { Haystack } from './text/haystack.js';
 
 export interface Comparison {
@@ -27,6 +29,8 @@ export interface Comparison {
   passageTokens: number;
   seed: number;
   haystack: { name: string; text: string };
+  /** Asked in place of the tasks. */
+  published?: readonly PublishedSample[];
 }
 
 export interface Progress {
@@ -37,14 +41,15 @@ export interface Progress {
 
 /** Contexts longer than this are asked for by name. */
 const LONGEST_BY_DEFAULT = 4096;
-const LENGTH_SHARES = [0.25, 0.6, 0.9];
+const LENGTH_SHARES = [0.3, 0.9];
 /** Tokens that a question and its answer take, and those around them. */
 const QUESTION_TOKENS = 90;
 const AROUND_TOKENS = 120;
 
 /** The lengths that a comparison uses. Throws invalid_argument if one does not fit into the model's context. */
 export function lengthsOf(comparison: Comparison, contextLength: number): number[] {
-  const { lengths, questions } = comparison;
+  const { lengths, questions, published } = comparison;
+  if (published) return [];
   const room = contextLength - AROUND_TOKENS - questions * QUESTION_TOKENS;
   const longest = Math.min(room, LONGEST_BY_DEFAULT);
   const chosen = lengths ?? LENGTH_SHARES.map((share) => Math.floor(longest * share));
@@ -64,6 +69,7 @@ export class QualityRun {
   readonly #journal: Journal;
   readonly #signal: AbortSignal;
   readonly #onProgress: (progress: Progress) => void;
+  readonly #haystacks = new WeakMap<Engine, Haystack>();
   #done = 0;
   #total = 0;
 
@@ -80,13 +86,14 @@ export class QualityRun {
 
   /** Leaves everything in the journal, also if it is interrupted. */
   async run(): Promise<{ lengths: number[]; description: Engine['description'] }> {
-    const { settings, tasks, samples, passages } = this.#comparison;
+    const { settings, passages } = this.#comparison;
     const baseline = await this.load(this.#comparison);
     try {
       const { description } = baseline;
       const lengths = lengthsOf(this.#comparison, description.contextLength);
       const all: Setting[] = [{ name: BASELINE, load: {} }, ...settings];
-      this.#total = all.length * (tasks.length * lengths.length * samples + passages);
+      const samples = samplesOf(this.#comparison, lengths).length;
+      this.#total = all.length * (samples + passages);
       for (const group of groups(all)) {
         const isBaseline = engineKey(group[0]!) === engineKey(all[0]!);
         const engine = isBaseline ? baseline : await this.load(this.named(group[0]!));
@@ -113,24 +120,15 @@ export class QualityRun {
   }
 
   private async ask(engine: Engine, group: readonly Setting[], lengths: readonly number[]) {
-    const { tasks, samples, questions, seed } = this.#comparison;
-    const haystack = this.haystackFor(engine);
-    const count = (text: string) => engine.tokenize(text).length;
-    for (const [number, task] of tasks.entries())
-      for (const length of lengths)
-        for (let index = 0; index < samples; index++) {
-          const name = { task: task.name, length, sample: index };
-          const left = group.filter((setting) => !this.#journal.hasAnswers(setting.name, name));
-          if (left.length > 0) {
-            this.tell(`${task.name}, ${length} tokens`, left);
-            // A sample is the same for every setting.
-            const random = new Random(seed + 1009 * number + 9176 * index + 31 * length);
-            const making = { tokens: length, index, questions, random, haystack, count };
-            const sample = task.make(making);
-            await this.#journal.add(await askAll(engine, left, { name, sample }, this.#signal));
-          }
-          this.#done += group.length;
-        }
+    for (const { name, make } of samplesOf(this.#comparison, lengths)) {
+      const left = group.filter((setting) => !this.#journal.hasAnswers(setting.name, name));
+      if (left.length > 0) {
+        this.tell(`${name.task}, ${name.length} tokens`, left);
+        const sample = make(this.haystackFor(engine), (text) => engine.tokenize(text).length);
+        await this.#journal.add(await askAll(engine, left, { name, sample }, this.#signal));
+      }
+      this.#done += group.length;
+    }
   }
 
   private async compare(baseline: Engine, engine: Engine, group: readonly Setting[]) {
@@ -156,15 +154,45 @@ export class QualityRun {
     }
   }
 
+  /** Cut into sentences once for each engine, whose tokenizer counts them. */
   private haystackFor(engine: Engine): Haystack {
     const { text, name } = this.#comparison.haystack;
-    return new Haystack(engine, text, name);
+    const known = this.#haystacks.get(engine) ?? new Haystack(engine, text, name);
+    this.#haystacks.set(engine, known);
+    return known;
   }
 
   private tell(what: string, settings: readonly Setting[]): void {
     const names = settings.map(({ name }) => name).join(', ');
     this.#onProgress({ done: this.#done, total: this.#total, what: `${what}: ${names}` });
   }
+}
+
+interface Source {
+  name: SampleName;
+  make: (haystack: Haystack, count: (text: string) => number) => Sample;
+}
+
+/** Every context with its questions. It is the same for every setting. */
+function samplesOf(comparison: Comparison, lengths: readonly number[]): Source[] {
+  const { tasks, samples, questions, seed, published } = comparison;
+  if (published)
+    return published.map(({ task, length, sample }, index) => ({
+      name: { task, length, sample: index },
+      make: () => sample,
+    }));
+  const indices = Array.from({ length: samples }, (_, index) => index);
+  return tasks.flatMap((task, number) =>
+    lengths.flatMap((length) =>
+      indices.map((index) => ({
+        name: { task: task.name, length, sample: index },
+        make: (haystack, count) => {
+          const random = new Random(seed + 1009 * number + 9176 * index + 31 * length);
+          return task.make({ tokens: length, index, questions, random, haystack, count });
+        },
+      })),
+    ),
+  );
 }
 
 /** Ordinary text as the model is used to it: as a message of a user, if it has a chat template. */

@@ -11,12 +11,15 @@ export interface Question {
   /** The end of the right answer, for the history of a conversation. */
   gold: string;
   maxTokens: number;
+  /** From 0 to 1, in place of counting the answers that the text holds. */
+  judge?: (text: string) => number;
   /** Where in the context the answer lies, from 0 to 1, if it lies in one place. */
   depth?: number;
 }
 
 /** A context, and questions about it: asked one by one, or as turns of one conversation. */
 export interface Sample {
+  /** '': the questions hold all that is to be said. */
   context: string;
   questions: Question[];
 }
