@@ -29,6 +29,8 @@ export type ScoreInput = string | readonly number[];
 interface EvaluateOptions {
   /** What the input continues. Its keys and values are read from the cache. */
   context?: Context | undefined;
+  /** Text or token ids between the context and the input; nothing of it is scored. */
+  prefix?: ScoreInput | undefined;
   /** Whether names of special tokens in a text mean those tokens. Default false. */
   specialTokens?: boolean | undefined;
   /** Reads fewer keys and values than there are; see docs/engine.md. */
@@ -39,7 +41,7 @@ interface EvaluateOptions {
 }
 
 export interface ScoreOptions extends EvaluateOptions {
-  /** Index in the input of the first token that is scored. Default: 0 after a context, otherwise 1, since the first token has none before it. */
+  /** Index in the input of the first token that is scored. Default: 0 after a context or a prefix, otherwise 1, since the first token has none before it. */
   from?: number | undefined;
 }
 
@@ -48,15 +50,15 @@ export interface LogitsOptions extends EvaluateOptions {
   rows?: readonly number[] | undefined;
 }
 
-/** One input of several, with a context and a beginning of its own. */
-export interface ScoreItem extends Pick<ScoreOptions, 'context' | 'from'> {
+/** One input of several, with options of its own. */
+export interface ScoreItem extends Pick<ScoreOptions, 'context' | 'prefix' | 'from'> {
   text?: string | undefined;
   /** Token ids, instead of `text`. */
   tokens?: readonly number[] | undefined;
 }
 
 export interface Score {
-  /** The input's tokens. A text without a context begins with the model's first token. */
+  /** The input's tokens. A text with nothing before it begins with the model's first token. */
   tokens: number[];
   /** Index of the first token that was scored. */
   from: number;
@@ -75,8 +77,12 @@ export interface ScoreUsage {
   kv?: KvUsage;
 }
 
+const readInput = (name: string, value: unknown): string | Int32Array =>
+  typeof value === 'string' ? value : isIntegerList(name, value);
+
 const CHECKS = {
   context: isContext,
+  prefix: readInput,
   specialTokens: isBoolean,
   compress: isCompression,
   namespace: isName,
@@ -98,7 +104,7 @@ export async function score(
 ): Promise<Score> {
   const checked = checkOptions(options, { ...CHECKS, from: isIndex });
   const where = engine.namespaceOf(checked.namespace, checked.context);
-  const prepared = await prepare(engine, readInput(input), checked);
+  const prepared = await prepare(engine, readInput('input', input), checked);
   return scored(engine, where, { ...prepared, from: firstOf(prepared, checked) }, checked);
 }
 
@@ -108,7 +114,7 @@ export async function logits(
   options: LogitsOptions,
 ): Promise<Float32Array[]> {
   const checked = checkOptions(options, { ...CHECKS, rows: isIntegerList });
-  const { before, own, tokens } = await prepare(engine, readInput(input), checked);
+  const { before, own, tokens } = await prepare(engine, readInput('input', input), checked);
   const rows = Int32Array.from(checked.rows ?? [own.length - 1]);
   for (const row of rows) integerIn(0, own.length - 1)('rows', row);
   const namespace = engine.namespaceOf(checked.namespace, checked.context);
@@ -130,9 +136,14 @@ export async function scoreAll(
   const shared = checkOptions(options, { ...CHECKS, from: isIndex });
   const read = readList('items', items, 'an array of texts, token ids or items', readItem);
   if (read.length === 0) return [];
-  const wanted = read.map(({ context, from, input }) => ({
+  const wanted = read.map(({ input, context, prefix, from }) => ({
     input,
-    options: { ...shared, context: context ?? shared.context, from: from ?? shared.from },
+    options: {
+      ...shared,
+      context: context ?? shared.context,
+      prefix: prefix ?? shared.prefix,
+      from: from ?? shared.from,
+    },
   }));
   const places = wanted.map((item) => engine.namespaceOf(shared.namespace, item.options.context));
   const other = places.find((name) => name !== places[0]);
@@ -238,37 +249,32 @@ function run(
 async function prepare(
   engine: EngineParts,
   input: string | Int32Array,
-  { context, specialTokens, signal }: Checked,
+  { context, prefix, specialTokens: special = false, signal }: Checked,
 ): Promise<Prepared> {
-  const before = context === undefined ? new Int32Array(0) : engine.tokensOf(context);
-  const continues = context !== undefined;
-  const own =
-    typeof input === 'string'
-      ? await engine.encode(
-          input,
-          { bos: !continues, continues, special: specialTokens ?? false },
-          signal,
-        )
-      : input;
-  return { before: before.length, own, tokens: continues ? concatenate(before, own) : own };
+  let before = context === undefined ? new Int32Array(0) : engine.tokensOf(context);
+  const encode = (text: string | Int32Array) => {
+    if (typeof text !== 'string') return text;
+    const continues = before.length > 0;
+    return engine.encode(text, { bos: !continues, continues, special }, signal);
+  };
+  // As its check returned it.
+  if (prefix !== undefined)
+    before = concatenate(before, await encode(prefix as string | Int32Array));
+  const own = await encode(input);
+  return { before: before.length, own, tokens: concatenate(before, own) };
 }
 
-function readInput(input: unknown): string | Int32Array {
-  return typeof input === 'string' ? input : isIntegerList('input', input);
-}
+type ReadItem = Pick<ScoreOptions, 'context' | 'prefix' | 'from'> & { input: string | Int32Array };
 
-function readItem(item: unknown, index: number) {
+function readItem(item: unknown, index: number): ReadItem {
   return reading(`items[${index}]`, () => {
     const isInput = typeof item === 'string' || Array.isArray(item) || ArrayBuffer.isView(item);
-    if (isInput) return { input: readInput(item), context: undefined, from: undefined };
-    const checks = { text: isString, tokens: isIntegerList, context: isContext, from: isIndex };
-    const { text, tokens, context, from } = checkOptions(
-      item as ScoreItem,
-      checks,
-      `items[${index}].`,
-    );
+    if (isInput) return { input: readInput(`items[${index}]`, item) };
+    const { context, prefix } = CHECKS;
+    const checks = { text: isString, tokens: isIntegerList, context, prefix, from: isIndex };
+    const { text, tokens, ...own } = checkOptions(item as ScoreItem, checks, `items[${index}].`);
     if ((text === undefined) === (tokens === undefined))
       throw invalidArgument(`items[${index}]`, 'either `text` or `tokens`', text ?? tokens);
-    return { input: text ?? Int32Array.from(tokens!), context, from };
+    return { input: text ?? Int32Array.from(tokens!), ...own };
   });
 }

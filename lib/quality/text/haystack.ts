@@ -1,6 +1,7 @@
 /** Ordinary text to hide facts in: sentences, each with its number of tokens, cut to any length. */
 import type { Engine } from '../../engine.js';
 import { CachalotError } from '../../errors.js';
+import { sentencesOf } from '../../relevance/sentences.js';
 import type { Random } from '../random.js';
 
 interface Sentence {
@@ -20,7 +21,7 @@ export class Haystack {
     text: string,
     readonly name: string,
   ) {
-    this.#sentences = sentencesOf(text).map((sentence) => ({
+    this.#sentences = cut(text).map((sentence) => ({
       text: sentence,
       tokens: engine.tokenize(` ${sentence}`).length,
     }));
@@ -41,10 +42,8 @@ export class Haystack {
   }
 }
 
-function sentencesOf(text: string): string[] {
-  const words = text.replace(/\s+/gu, ' ').trim();
-  const sentences = words.match(/[^.!?]*[.!?]+["'”’)]*\s*|[^.!?]+$/gu) ?? [];
-  return sentences
+function cut(text: string): string[] {
+  return sentencesOf(text.replace(/\s+/gu, ' ').trim())
     .flatMap((sentence) => pieces(sentence.trim()))
     .filter((sentence) => /[\p{L}\p{N}]/u.test(sentence));
 }
