@@ -21,6 +21,8 @@ import type { EngineParts, Prompt } from './engine/engine-parts.js';
 import { loadModel } from './engine/load-model.js';
 import { logits, score, scoreAll } from './engine/scores.js';
 import type { LogitsOptions, Score, ScoreInput, ScoreItem, ScoreOptions } from './engine/scores.js';
+import { utilizationOf } from './engine/utilization.js';
+import type { Utilization } from './engine/utilization.js';
 import { CachalotError } from './errors.js';
 import { Generation } from './generation/generation.js';
 import { withForceAdvice } from './models/force-advice.js';
@@ -208,6 +210,14 @@ export class Engine implements AsyncDisposable {
   /** Counters, and the memory in use now. */
   stats(): EngineStats {
     return this.#core.native.stats();
+  }
+
+  /**
+   * How much of the machine's limits the steps so far have used: MFU for arithmetic, MBU for reading. The first call measures the machine,
+   * which takes a second or two of all its cores.
+   */
+  async utilization(): Promise<Utilization> {
+    return utilizationOf(this.#model, this.description, this.stats());
   }
 
   /**

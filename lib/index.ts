@@ -24,6 +24,7 @@ export type {
   ScoreOptions,
   ScoreUsage,
 } from './engine/scores.js';
+export type { Utilization } from './engine/utilization.js';
 export type { TokenLogprob } from './engine/engine-core.js';
 export { Generation } from './generation/generation.js';
 export type { GeneratedToken } from './generation/answer.js';

@@ -84,6 +84,8 @@ export interface NativeBinding extends EngineLoader {
   PromptOrderer: new () => NativePromptOrderer;
   /** For a split model, its first part gives the tensors of all parts. */
   readGguf(path: string, options?: GgufOptions): Promise<GgufInfo>;
+  /** The bytes of a tensor of a GGUF file in another type, by GGUF's number: F32, F16, BF16 or Q8_0. */
+  convertTensor(path: string, name: string, type: number): Promise<Uint8Array>;
   inspectModel(path: string): Promise<NativeModelInfo>;
   /** `file`: a large file whose pages are read as well; '' for none. */
   measurePeaks(instructions: string, threads: number, file: string): Promise<MachinePeaks>;

@@ -8,8 +8,10 @@ import { addBatch } from './batch.js';
 import { addBench } from './bench.js';
 import { addBuild } from './build.js';
 import { addChat } from './chat.js';
+import { addConvert } from './convert.js';
 import { addDoctor } from './doctor.js';
 import { disposeEngines } from './engine-options.js';
+import { addEstimate } from './estimate.js';
 import { addInit } from './init.js';
 import { addInspect } from './inspect.js';
 import { addModels } from './models.js';
@@ -29,10 +31,12 @@ const COMMANDS = [
   addBatch,
   addScore,
   addInspect,
+  addConvert,
   addPull,
   addModels,
   addBench,
   addQuality,
+  addEstimate,
   addDoctor,
   addBuild,
   addInit,

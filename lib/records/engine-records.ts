@@ -50,6 +50,14 @@ export interface EngineStats {
   kvBytesNotRead: number;
   /** Time that scheduling and planning took, over all steps. */
   hostMs: number;
+  /** Time of all steps. */
+  stepMs: number;
+  /** Rows whose logits were computed. */
+  outputs: number;
+  /** Keys that rows could read, over all rows and steps; windows are not taken off. */
+  attendedKeys: number;
+  /** Tokens of context whose keys and values steps read, over all sequences and steps; what was shared counts for each. */
+  contextTokens: number;
 }
 
 /** A range of context that several sequences of a step share. */

@@ -30,6 +30,9 @@ export interface TensorInfo {
 
 export interface GgufInfo {
   version: number;
+  /** Where the entries of the metadata begin and end in the file. */
+  metadataOffset: number;
+  metadataEnd: number;
   /** Bytes of the header: where the tensors begin. */
   dataOffset: number;
   metadata: Record<string, GgufValue>;

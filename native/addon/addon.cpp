@@ -7,11 +7,13 @@
 #include "addon/engine_wrap.h"
 #include "addon/promise_work.h"
 #include "addon/prompt_orderer.h"
+#include "backend/dtype.h"
 #include "base/system_memory.h"
 #include "cpu/cpu_backend.h"
 #include "cpu/instructions.h"
 #include "cpu/machine_peaks.h"
 #include "cuda/cuda_library.h"
+#include "weights/convert_tensor.h"
 #include "weights/gguf_split.h"
 
 namespace cachalot::addon {
@@ -39,6 +41,26 @@ Napi::Value inspect_model(const Napi::CallbackInfo& info) {
   return PromiseWork<Model>::run(
       info.Env(), [path] { return std::make_shared<ModelFiles>(open_model(path)); },
       [](Napi::Env env, const Model& model) { return to_js(env, *model); });
+}
+
+/** convertTensor(path, name, GGUF type number): Promise<the tensor's bytes in that type> */
+Napi::Value convert_tensor(const Napi::CallbackInfo& info) {
+  const std::string path = string_from(info[0], "path"), name = string_from(info[1], "name");
+  const auto type = integer_from<uint32_t>(info[2], "type");
+  using Bytes = std::shared_ptr<std::vector<uint8_t>>;
+  return PromiseWork<Bytes>::run(
+      info.Env(),
+      [=] {
+        const DTypeInfo* to = find_dtype(type);
+        if (to == nullptr) refuse("type", "a type of weights");
+        const GgufFile file = read_gguf_file(path, {{}, 0});
+        const auto tensor = std::ranges::find(file.tensors, name, &StoredTensor::name);
+        if (tensor == file.tensors.end()) refuse("name", "a tensor of the file");
+        return std::make_shared<std::vector<uint8_t>>(cachalot::convert_tensor(*tensor, to->dtype));
+      },
+      [](Napi::Env env, const Bytes& bytes) {
+        return Napi::Buffer<uint8_t>::Copy(env, bytes->data(), bytes->size());
+      });
 }
 
 /** instructions(): the CPU paths that this machine can run, best first */
@@ -81,6 +103,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("load", Napi::Function::New(env, guard_promise<EngineWrap::load>, "load"));
   exports.Set("PromptOrderer", PromptOrderer::define(env));
   exports.Set("readGguf", Napi::Function::New(env, guard_promise<read_gguf>, "readGguf"));
+  exports.Set("convertTensor",
+              Napi::Function::New(env, guard_promise<convert_tensor>, "convertTensor"));
   exports.Set("inspectModel",
               Napi::Function::New(env, guard_promise<inspect_model>, "inspectModel"));
   exports.Set("instructions", Napi::Function::New(env, guard<instructions>, "instructions"));

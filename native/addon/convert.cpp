@@ -176,6 +176,8 @@ Napi::Object to_js(Napi::Env env, const GgufFile& file) {
   for (uint32_t i = 0; i < file.tensors.size(); i++) tensors.Set(i, to_js(env, file.tensors[i]));
   auto object = Napi::Object::New(env);
   object.Set("version", file.version);
+  object.Set("metadataOffset", static_cast<double>(file.metadata_offset));
+  object.Set("metadataEnd", static_cast<double>(file.metadata_end));
   object.Set("dataOffset", static_cast<double>(file.data_offset));
   object.Set("metadata", metadata);
   object.Set("tensors", tensors);

@@ -78,6 +78,10 @@ Napi::Object to_js(Napi::Env env, const EngineStats& stats) {
   set("weightBytes", stats.weight_bytes);
   set("kvBytesNotRead", stats.kv_bytes_not_read);
   set("hostMs", stats.host_us / 1000);
+  set("stepMs", stats.step_us / 1000);
+  set("outputs", stats.work.outputs);
+  set("attendedKeys", stats.work.attended_keys);
+  set("contextTokens", stats.work.context_tokens);
   return object;
 }
 

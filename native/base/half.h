@@ -33,6 +33,22 @@ static inline float bf16_to_f32(uint16_t half) {
   return float_from_bits(static_cast<uint32_t>(half) << 16);
 }
 
+/** Round to nearest, ties to even; what is too large becomes infinite, a NaN stays a (quiet) NaN.
+ */
+static inline uint16_t f32_to_f16(float value) {
+  const uint32_t bits = bits_from_float(value);
+  const uint16_t sign = static_cast<uint16_t>((bits >> 16) & 0x8000);
+  const uint32_t magnitude = bits & 0x7fffffff;
+  if (magnitude > 0x7f800000) return static_cast<uint16_t>(sign | 0x7e00);
+  if (magnitude >= 0x477ff000) return static_cast<uint16_t>(sign | 0x7c00);  // 65520 and more
+  if (magnitude < 0x38800000) {  // below 2^-14: multiples of 2^-24, rounded by this addition
+    const float shifted = float_from_bits(magnitude) + 0.5f;
+    return static_cast<uint16_t>(sign | (bits_from_float(shifted) - 0x3f000000));
+  }
+  const uint32_t rounded = magnitude + 0xfff + ((magnitude >> 13) & 1);
+  return static_cast<uint16_t>(sign | ((rounded - 0x38000000) >> 13));
+}
+
 /** Round to nearest, ties to even; a NaN stays a (quiet) NaN. */
 static inline uint16_t f32_to_bf16(float value) {
   const uint32_t bits = bits_from_float(value);

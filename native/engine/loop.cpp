@@ -282,7 +282,7 @@ void EngineLoop::report(const Step& step, const StepOutcome& outcome, double hos
                     host_us,
                     step_ms,
                     report_groups(outcome.readers, token_bytes)};
-  counters_.host_us += host_us;
+  counters_.add(work_of(step), host_us, 1000 * step_ms);
   for (const auto& group : report.groups) counters_.kv_bytes_not_read += group.bytes_not_read;
   if (!report.groups.empty()) reports_.add(std::move(report));
 }

@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "engine/explain.h"
+#include "engine/step_work.h"
 
 namespace cachalot {
 
@@ -14,6 +15,16 @@ struct EngineStats {
   uint64_t kv_bytes_in_use, kv_bytes, weight_bytes;
   uint64_t kv_bytes_not_read;  // by reading shared prefixes together
   double host_us;              // scheduling and planning, all steps
+  double step_us;              // all of the steps
+  StepWork work;               // of all steps
+
+  void add(const StepWork& step, double step_host_us, double whole_us) {
+    host_us += step_host_us;
+    step_us += whole_us;
+    work.outputs += step.outputs;
+    work.attended_keys += step.attended_keys;
+    work.context_tokens += step.context_tokens;
+  }
 };
 
 class Reports {

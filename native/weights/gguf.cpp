@@ -168,7 +168,9 @@ GgufFile parse(ByteReader& reader, std::span<const uint8_t> bytes, const WantedM
   file.version = read_version(reader);
   const auto n_tensors = reader.read<uint64_t>("the number of tensors");
   const auto n_entries = reader.read<uint64_t>("the number of metadata entries");
+  file.metadata_offset = reader.position();
   file.metadata = read_gguf_metadata(reader, n_entries, wanted);
+  file.metadata_end = reader.position();
   const uint64_t alignment = read_alignment(file.metadata);
   auto entries = read_tensor_entries(reader, n_tensors, alignment);
   const uint64_t data_start = *checked_round_up(reader.position(), alignment);

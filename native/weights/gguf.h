@@ -16,8 +16,9 @@ namespace cachalot {
 struct GgufFile {
   uint32_t version = 0;
   GgufMetadata metadata;
-  std::vector<StoredTensor> tensors;  // in the file's order
-  uint64_t data_offset = 0;           // where the header ends and the tensors begin
+  std::vector<StoredTensor> tensors;               // in the file's order
+  uint64_t metadata_offset = 0, metadata_end = 0;  // its entries, without their number
+  uint64_t data_offset = 0;                        // where the header ends and the tensors begin
 
   /** Null if there is none. */
   const GgufValue* find(const std::string& key) const;

@@ -46,7 +46,7 @@ test('bounds are those that one counts by hand', async () => {
   const seconds =
     (2 * tokens * weights) / 4e9 +
     (2 * output) / outputRate +
-    (2 * heads * headDim * layers * tokens * tokens) / 2e9;
+    (2 * heads * headDim * layers * tokens * (tokens + 1)) / 2e9;
   expect(prefillBound(info, PEAKS, tokens)).toBeCloseTo(tokens / seconds, 6);
 });
 

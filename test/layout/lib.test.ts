@@ -47,19 +47,21 @@ const ROOMS: Record<string, string[]> = {
     ...['checks', 'files', 'models/formats', 'models/names', 'models/sources', 'models/store'],
     ...['net', 'native.ts'],
   ],
+  estimate: ['models/formats', 'native.ts'],
   options: ['chat', 'checks', 'models/sources', 'native.ts'],
   request: ['options', 'native.ts'],
   engine: [
-    ...['chat', 'checks', 'models', 'models/store', 'options', 'request', 'signals', 'system'],
-    ...['text', 'native.ts'],
+    ...['chat', 'checks', 'estimate', 'models', 'models/formats', 'models/store', 'options'],
+    ...['request', 'signals', 'system', 'text', 'native.ts'],
   ],
   generation: ['checks', 'engine', 'options', 'request', 'signals', 'text', 'native.ts'],
   session: ['chat', 'checks', 'engine', 'generation', 'options', 'text'],
+  relevance: ['checks', 'engine'],
   batch: ['chat', 'checks', 'engine', 'generation', 'options', 'signals', 'native.ts'],
 };
 
 /** What stands on the public API. */
-const ABOVE = ['bench', 'cli'];
+const ABOVE = ['bench', 'cli', 'quality', 'quality/tasks', 'quality/text'];
 
 const roomOf = (name: string) => (name.includes('/') ? dirname(name) : name);
 

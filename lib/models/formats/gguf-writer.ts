@@ -23,7 +23,7 @@ export interface GgufTensorData {
 
 /** A tensor that is made while it is written: models may be larger than memory. */
 export interface LazyTensorData extends Omit<GgufTensorData, 'data'> {
-  data: { length: number; make: () => Uint8Array };
+  data: { length: number; make: () => Uint8Array | Promise<Uint8Array> };
 }
 
 const ALIGNMENT = 32;
@@ -32,13 +32,14 @@ const WRITE_BYTES = 2 ** 30; // systems write at most 2 GiB at once
 /** An existing file stays until the new one is complete. Throws io. */
 export async function writeGguf(
   path: string,
-  metadata: Record<string, GgufField>,
+  metadata: Metadata,
   tensors: readonly (GgufTensorData | LazyTensorData)[],
 ): Promise<void> {
   const header = ggufHeader(metadata, tensors);
   await writeWhole(path, async (file) => {
     await writePadded(file, header);
-    for (const { data } of tensors) await writePadded(file, 'make' in data ? data.make() : data);
+    for (const { data } of tensors)
+      await writePadded(file, 'make' in data ? await data.make() : data);
   });
 }
 
@@ -52,23 +53,36 @@ function paddingOf(length: number): number {
   return (ALIGNMENT - (length % ALIGNMENT)) % ALIGNMENT;
 }
 
+/** Entries, or so many of them as another file holds them. */
+export type Metadata = Record<string, GgufField> | { entries: number; bytes: Uint8Array };
+
 export function ggufHeader(
-  metadata: Record<string, GgufField>,
+  metadata: Metadata,
   tensors: readonly (GgufTensorData | LazyTensorData)[],
 ): Uint8Array {
   const parts: Buffer[] = [
     Buffer.from('GGUF'),
     u32(3),
     u64(tensors.length),
-    u64(Object.keys(metadata).length),
+    ...entriesOf(metadata),
   ];
-  for (const [key, field] of Object.entries(metadata)) parts.push(text(key), value(field));
   let offset = 0;
   for (const { name, shape, type, data } of tensors) {
     parts.push(text(name), u32(shape.length), ...shape.map(u64), u32(type), u64(offset));
     offset += data.length + paddingOf(data.length);
   }
   return Buffer.concat(parts);
+}
+
+/** Their number, and the entries. */
+function entriesOf(metadata: Metadata): Buffer[] {
+  if (isCopied(metadata)) return [u64(metadata.entries), Buffer.from(metadata.bytes)];
+  const entries = Object.entries(metadata);
+  return [u64(entries.length), ...entries.flatMap(([key, field]) => [text(key), value(field)])];
+}
+
+function isCopied(metadata: Metadata): metadata is { entries: number; bytes: Uint8Array } {
+  return metadata['bytes'] instanceof Uint8Array;
 }
 
 function value(field: GgufField): Buffer {

@@ -1,0 +1,27 @@
+// What a step computes and reads, counted in rows and tokens: the roofline's numerators.
+#pragma once
+
+#include "schedule/step.h"
+
+namespace cachalot {
+
+struct StepWork {
+  uint64_t outputs = 0;         // rows whose logits are computed
+  uint64_t attended_keys = 0;   // keys that rows may read, over all rows
+  uint64_t context_tokens = 0;  // tokens of context, over all sequences: their KV is read
+};
+
+/** Before the step is committed. Windows are not taken off. */
+inline StepWork work_of(const Step& step) {
+  StepWork work;
+  work.outputs = step.output_rows.size();
+  for (const StepEntry& entry : step.entries) {
+    const auto before = static_cast<uint64_t>(entry.sequence->context->n_computed());
+    const auto n = static_cast<uint64_t>(entry.n_rows);
+    work.attended_keys += n * before + n * (n + 1) / 2;
+    work.context_tokens += before + n;
+  }
+  return work;
+}
+
+}  // namespace cachalot
