@@ -60,11 +60,11 @@ export function addEstimate(program: Command): void {
     .action(async (name: string, flags: EstimateFlags) => {
       const { signal } = interruptSignal();
       const { report, end } = pullReporter();
+      const device = await deviceOf(flags);
       const inspection = await inspectModel(name, { signal, onProgress: report }).finally(end);
       const { shape, problem } = inspection;
       if (shape === undefined)
         throw new CachalotError('model_bad_value', problem ?? `${name} has no shape that is known`);
-      const device = await deviceOf(flags);
       const result = estimate({ ...inspection, shape }, device, flags);
       const text = () => describe(name, result);
       process.stdout.write(`${flags.json ? JSON.stringify({ model: name, ...result }) : text()}\n`);

@@ -115,14 +115,19 @@ async function compare(flags: QualityFlags): Promise<void> {
   checkSettings(flags.setting);
   const { signal } = interruptSignal();
   const { report, end } = pullReporter();
-  const resolved = await resolveModel(flags.model, { signal, onProgress: report }).finally(end);
-  const comparison = await comparisonOf(flags, resolved, signal);
+  const resolve = (name: string) => resolveModel(name, { signal, onProgress: report }).finally(end);
+  const path = await resolve(flags.model);
+  // Before anything is measured, all models are here.
+  const settings: Setting[] = [];
+  for (const { model, ...rest } of flags.setting)
+    settings.push(model === undefined ? rest : { ...rest, model: await resolve(model) });
+  const comparison = await comparisonOf({ ...flags, setting: settings }, path, signal);
   const journal = await Journal.open(flags.keep, identityOf(comparison));
   const progress = workReporter();
   const run = new QualityRun(comparison, journal, { signal, onProgress: progress.show });
   const { lengths: used, description } = await run.run().finally(progress.end);
-  const settings = [BASELINE, ...flags.setting.map(({ name }) => name)];
-  const summary = summarize(settings, journal.answers, journal.divergences);
+  const names = [BASELINE, ...settings.map(({ name }) => name)];
+  const summary = summarize(names, journal.answers, journal.divergences);
   const about = `${flags.model} on ${describeDevice(description.device)}`;
   if (flags.svg !== undefined) await writeWhole(flags.svg, chart(summary.settings, about));
   const how = wordsFor(comparison, used);

@@ -13,21 +13,18 @@ export interface Efficiency {
   callSeconds: number;
 }
 
-/** Below so many rows the products of a step are made row by row. */
-const FEW_ROWS = 16;
+/** Below so many rows, unpacking the weights takes a share of the arithmetic's time. */
+const FEW_ROWS = 33;
 
 export function efficiencyOf(op: Op, rows: number, { isMeasured }: Device): Efficiency {
   if (!isMeasured) return { reading: 1, arithmetic: 1, callSeconds: 0 };
   const callSeconds = 4e-6;
-  if (op.kind === 'attention')
-    return { reading: 0.6, arithmetic: rows < FEW_ROWS ? 0.5 : 0.75, callSeconds };
+  const isFew = rows < FEW_ROWS;
+  if (op.kind === 'attention') return { reading: 0.6, arithmetic: isFew ? 0.5 : 0.75, callSeconds };
   if (op.kind === 'elementwise') return { reading: 1, arithmetic: 1, callSeconds: callSeconds / 2 };
+  if (op.arithmetic !== 'int8')
+    return { reading: 0.95, arithmetic: isFew ? 0.42 : 0.62, callSeconds };
   // Unpacking weights of few bits takes more time than reading them.
-  const unpacking = op.arithmetic === 'int8' ? Math.min(0.9, op.bits / 6) : 0.85;
-  const arithmetic = op.arithmetic === 'int8' ? 0.6 : 0.75;
-  return {
-    reading: unpacking,
-    arithmetic: rows < FEW_ROWS ? arithmetic / 2 : arithmetic,
-    callSeconds,
-  };
+  const reading = Math.min(0.9, op.bits / 4.8);
+  return { reading, arithmetic: isFew ? 0.33 : 0.48, callSeconds };
 }

@@ -32,7 +32,9 @@ const COUNTED = 0.2;
  * The passages that contribute most to an answer, first the one that does most.
  *
  * @example
- * const [cause] = await attribute(engine, passages, answer.text, { question });
+ * import { attribute } from 'cachalot';
+ * const passages = ['The red button starts it.', 'It was made in 1920.'];
+ * const [cause] = await attribute(engine, passages, 'Press the red button.', { top: 1 });
  * console.log(`This was said because of: ${passages[cause.index]}`);
  */
 export async function attribute(

@@ -37,8 +37,11 @@ interface Piece {
 
 /**
  * @example
- * const { text } = await compressPrompt(engine, manual, { question, budget: 500 });
- * const answer = await engine.chat([{ role: 'user', content: `${text}\n\n${question}` }]).result;
+ * import { compressPrompt } from 'cachalot';
+ * const question = 'How do I start it?';
+ * const { text } = await compressPrompt(engine, longText, { question, budget: 100 });
+ * const content = `${text}\n\n${question}`;
+ * const answer = await engine.chat([{ role: 'user', content }], { maxTokens: 8 }).result;
  */
 export async function compressPrompt(
   scorer: Scorer & { tokenize(text: string): number[] },

@@ -17,7 +17,9 @@ export interface RankedPassage {
  * The passages, the most relevant first. Each is computed once, and stays in the cache.
  *
  * @example
- * const [best] = await rank(engine, 'How do I reset the device?', pages);
+ * import { rank } from 'cachalot';
+ * const pages = ['The red button starts it.', 'It was made in 1920.'];
+ * const [best] = await rank(engine, 'How do I start it?', pages);
  * console.log(pages[best.index]);
  */
 export async function rank(

@@ -18,7 +18,8 @@ export interface SplitOptions extends RelevanceOptions {
  * The pieces of a text. Together they are the text.
  *
  * @example
- * for (const piece of await splitText(engine, article)) console.log(piece);
+ * import { splitText } from 'cachalot';
+ * for (const piece of await splitText(engine, longText)) console.log(piece);
  */
 export async function splitText(
   scorer: Scorer,
