@@ -17,6 +17,7 @@ import { COSTS, trace } from '../test/fixtures/traces.js';
 import { Random } from '../test/random.js';
 import { describeMachine, printAndKeep, runMain, today } from './harness/main.js';
 import { markdownTable } from './harness/results.js';
+import { native } from '#lib/native.js';
 import { testing } from './harness/testing-addon.js';
 
 interface Row {
@@ -54,8 +55,8 @@ async function eventLoop(): Promise<Row> {
   return { what, measured: Math.min(...runs), atMost: 10, unit: 'ms' };
 }
 
-function scheduling(): Row {
-  const { hostUs } = testing.simulate(
+async function scheduling(): Promise<Row> {
+  const { hostUs } = await native().simulate(
     trace(1500, 20, new Random(7)),
     { schedule: 'prefix-grouped', kvTokens: 500_000, stepRows: 512, reuse: true },
     COSTS,
@@ -125,7 +126,7 @@ async function idle(): Promise<Row> {
 async function main(): Promise<void> {
   const rows = [
     await eventLoop(),
-    scheduling(),
+    await scheduling(),
     await forking(),
     repetitiveText(),
     await hostileTemplate(),

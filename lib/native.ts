@@ -10,10 +10,17 @@ import type {
 } from './records/engine-records.js';
 import type { GgufInfo, GgufOptions, TensorInfo } from './records/file-records.js';
 import type { NativeEvents, NativeRequest } from './records/request-records.js';
+import type {
+  CostModel,
+  Simulated,
+  SimulatedTrace,
+  SimulationOptions,
+} from './records/simulation-records.js';
 
 export type * from './records/engine-records.js';
 export type * from './records/file-records.js';
 export type * from './records/request-records.js';
+export type * from './records/simulation-records.js';
 
 export interface NativeEngine {
   submit(request: NativeRequest): void;
@@ -92,6 +99,8 @@ export interface NativeBinding extends EngineLoader {
   instructions(): string[];
   /** The GPUs, or one line that says why there are none. */
   cuda(library: string): { devices: CudaDevice[]; reason: string };
+  /** Runs the scheduler over a trace, with a cost model in place of a model; native/engine/simulation.h. */
+  simulate(trace: SimulatedTrace, options: SimulationOptions, costs: CostModel): Promise<Simulated>;
   /** Bytes of memory that this process can have: the machine's, within the limits of its container. */
   memoryLimit(): number;
   /** Version of the layout of packed weights: it changes when the layout does. */

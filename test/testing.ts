@@ -7,7 +7,6 @@ import type { EmulatorBinding } from './testing/emulator.js';
 import type { AttentionBinding } from './testing/attention.js';
 import type { OpsBinding } from './testing/ops.js';
 import type { PlanBinding } from './testing/plan.js';
-import type { SimulationBinding } from './testing/simulation.js';
 import type { StepTurnsBinding } from './testing/step-turns.js';
 import type { SystemBinding } from './testing/system.js';
 import type { TimingBinding } from './testing/timing.js';
@@ -16,7 +15,6 @@ import type { KvCacheBinding } from './testing/kv-cache.js';
 export type * from './testing/attention.js';
 export type * from './testing/ops.js';
 export type * from './testing/plan.js';
-export type * from './testing/simulation.js';
 export type * from './testing/timing.js';
 
 /** All that it exports; test/layout/exports.test.ts compares. */
@@ -26,7 +24,6 @@ export interface TestingBinding
     EmulatorBinding,
     OpsBinding,
     PlanBinding,
-    SimulationBinding,
     StepTurnsBinding,
     SystemBinding,
     TimingBinding,

@@ -1,7 +1,7 @@
 /** Mooncake's trace: requests whose prompts are given as hashes of blocks, at their own lengths or with all lengths divided. */
 import { existsSync, readFileSync } from 'node:fs';
 
-import type { SimulatedTrace } from '../../test/testing.js';
+import type { SimulatedTrace } from '#lib/native.js';
 
 const BLOCK = 512; // tokens that a hash of the trace stands for
 /** What lengths are divided by for a run on this machine. */

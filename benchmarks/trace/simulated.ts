@@ -1,12 +1,7 @@
 /** A mode and an amount of memory, in a simulation of scheduler and prefix tree with a cost model in place of a model. */
-import type {
-  CostModel,
-  Simulated,
-  SimulatedTrace,
-  SimulationOptions,
-} from '../../test/testing.js';
+import { native } from '#lib/native.js';
+import type { CostModel, Simulated, SimulatedTrace, SimulationOptions } from '#lib/native.js';
 import type { Scenario } from '../harness/scenario.js';
-import { testing } from '../harness/testing-addon.js';
 import { scheduleOf } from './modes.js';
 import type { Mode } from './modes.js';
 
@@ -37,7 +32,10 @@ export function simulatedScenario(
   const options: SimulationOptions = { schedule, kvTokens, stepRows: STEP_ROWS, reuse };
   return {
     name: `simulating ${mode}, keys and values of ${kvTokens} tokens`,
-    measure: () =>
-      Promise.resolve({ mode, kvTokens, simulated: testing.simulate(trace, options, COSTS) }),
+    measure: async () => ({
+      mode,
+      kvTokens,
+      simulated: await native().simulate(trace, options, COSTS),
+    }),
   };
 }

@@ -2,7 +2,6 @@
 import type { Command } from 'commander';
 
 import { CachalotError } from '../errors.js';
-import { DEVICES, measuredDevice } from '../estimate/devices.js';
 import type { Device } from '../estimate/devices.js';
 import {
   boundOps,
@@ -17,8 +16,7 @@ import { decodeShape, prefillShape } from '../estimate/ops.js';
 import type { StepShape } from '../estimate/ops.js';
 import type { ModelInfo } from '../models/formats/model-info.js';
 import { inspectModel } from '../models/inspect.js';
-import { native } from '../native.js';
-import { processorName } from '../system/processor.js';
+import { DEVICE_NAMES, deviceNamed } from './devices.js';
 import { integer, threads } from './flag-values.js';
 import { interruptSignal, pullReporter } from './output.js';
 import { sizeText } from './sizes.js';
@@ -33,9 +31,6 @@ interface EstimateFlags {
   json?: boolean;
 }
 
-const THIS = 'this';
-const NAMES = [THIS, ...Object.keys(DEVICES)];
-
 export function addEstimate(program: Command): void {
   program
     .command('estimate')
@@ -44,7 +39,7 @@ export function addEstimate(program: Command): void {
       '<model>',
       'file, folder, alias, hf:... or https://... (of a remote file only the header is fetched)',
     )
-    .option('-d, --device <name>', NAMES.join(', '), THIS)
+    .option('-d, --device <name>', DEVICE_NAMES.join(', '), DEVICE_NAMES[0])
     .option('-b, --batch <n>', 'sequences that decode together', integer(1), 1)
     .option('-c, --context <tokens>', 'length of each (default: half of the longest)', integer(1))
     .option('-p, --prompt <tokens>', 'length of a prompt (default: 512)', integer(1))
@@ -60,7 +55,7 @@ export function addEstimate(program: Command): void {
     .action(async (name: string, flags: EstimateFlags) => {
       const { signal } = interruptSignal();
       const { report, end } = pullReporter();
-      const device = await deviceOf(flags);
+      const device = await deviceNamed(flags.device, flags.threads);
       const inspection = await inspectModel(name, { signal, onProgress: report }).finally(end);
       const { shape, problem } = inspection;
       if (shape === undefined)
@@ -69,19 +64,6 @@ export function addEstimate(program: Command): void {
       const text = () => describe(name, result);
       process.stdout.write(`${flags.json ? JSON.stringify({ model: name, ...result }) : text()}\n`);
     });
-}
-
-async function deviceOf({ device, threads: count = 0 }: EstimateFlags): Promise<Device> {
-  if (device !== THIS) {
-    const known = Object.hasOwn(DEVICES, device) ? DEVICES[device] : undefined;
-    if (known) return known;
-    throw new CachalotError(
-      'invalid_argument',
-      `no device "${device}"; there are ${NAMES.join(', ')}`,
-    );
-  }
-  const peaks = await native().measurePeaks('auto', count, '');
-  return measuredDevice(`this machine (${processorName()})`, peaks, native().memoryLimit());
 }
 
 type Estimate = ReturnType<typeof estimate>;

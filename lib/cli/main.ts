@@ -20,6 +20,7 @@ import { addPull } from './pull.js';
 import { addQuality } from './quality.js';
 import { addRun } from './run.js';
 import { addScore } from './score.js';
+import { addSimulate } from './simulate.js';
 import { version } from './version.js';
 
 /** Options that may be repeated. */
@@ -37,6 +38,7 @@ const COMMANDS = [
   addBench,
   addQuality,
   addEstimate,
+  addSimulate,
   addDoctor,
   addBuild,
   addInit,

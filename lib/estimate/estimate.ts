@@ -1,5 +1,6 @@
 /** Times of steps on a device: each op takes as long as its reading or its arithmetic, whichever is longer. */
 import type { ModelInfo } from '../models/formats/model-info.js';
+import type { CostModel } from '../native.js';
 import type { Device } from './devices.js';
 import { efficiencyOf } from './efficiency.js';
 import { decodeShape, matrices, opsOf, prefillShape } from './ops.js';
@@ -94,4 +95,23 @@ export function largestBatch(
 ): number {
   const weights = matrices(model).reduce((sum, { bytes }) => sum + bytes, 0);
   return Math.max(0, Math.floor((device.memory - weights) / (context * kvBytesPerToken)));
+}
+
+/** What the simulated scheduler takes a step for: numbers per step, row and key. One rate stands for all arithmetic: that of most of it. */
+export function simulationCosts(model: ModelInfo, device: Device): CostModel {
+  const { kvBytesPerToken } = model.shape;
+  const one = opsOf(model, decodeShape(1, 1, kvBytesPerToken.bf16));
+  const linears = one.filter(({ kind }) => kind === 'linear');
+  const attention = one.find(({ kind }) => kind === 'attention')!;
+  const sum = (values: number[]) => values.reduce((total, value) => total + value, 0);
+  const largest = linears.reduce((a, b) => (b.operations > a.operations ? b : a));
+  const { reading, arithmetic } = efficiencyOf(largest, STEP_ROWS, device);
+  return {
+    weightBytes: sum(linears.map(({ bytes }) => bytes)),
+    kvBytesPerToken: kvBytesPerToken.bf16,
+    operationsPerRow: sum(linears.map(({ operations }) => operations)),
+    operationsPerKey: attention.operations,
+    bytesPerSecond: device.readBytesPerSecond * reading,
+    operationsPerSecond: device.rates[largest.arithmetic] * arithmetic,
+  };
 }

@@ -7,6 +7,7 @@
 #include "addon/engine_wrap.h"
 #include "addon/promise_work.h"
 #include "addon/prompt_orderer.h"
+#include "addon/simulate.h"
 #include "backend/dtype.h"
 #include "base/system_memory.h"
 #include "cpu/cpu_backend.h"
@@ -111,6 +112,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("cuda", Napi::Function::New(env, guard<cuda_devices>, "cuda"));
   exports.Set("memoryLimit", Napi::Function::New(env, guard<memory_limit>, "memoryLimit"));
   exports.Set("layoutName", Napi::Function::New(env, guard<layout_name>, "layoutName"));
+  exports.Set("simulate", Napi::Function::New(env, guard_promise<simulate_trace>, "simulate"));
   exports.Set("measurePeaks",
               Napi::Function::New(env, guard_promise<measure_peaks>, "measurePeaks"));
   return exports;

@@ -89,7 +89,7 @@ describe('estimate', () => {
   });
 
   test.each([
-    [['--device', 'none'], /no device "none"; there are this, a100/],
+    [['--device', 'none'], /one of this, a100/],
     [['--batch', '0'], /batch/],
     [['--context', 'x'], /context/],
   ])('%j is refused', async (args, message) => {

@@ -6,16 +6,23 @@ import { native } from '../../lib/native.js';
 import { writeTinyModel } from '../fixtures/tiny-model.js';
 import { Random } from '../random.js';
 import { COSTS, trace } from '../fixtures/traces.js';
-import { testing } from '../testing.js';
 
 describe('schedules of batches, simulated', () => {
   const batch = trace(600, 60, new Random(5));
   const scarce = { kvTokens: 6000, stepRows: 256, reuse: true };
 
-  test('grouped by prefix, what is shared is computed once though memory is scarce; first come, first served pays', () => {
-    const grouped = testing.simulate(batch, { ...scarce, schedule: 'prefix-grouped' }, COSTS);
-    const fcfs = testing.simulate(batch, { ...scarce, schedule: 'fcfs' }, COSTS);
-    const none = testing.simulate(batch, { ...scarce, schedule: 'fcfs', reuse: false }, COSTS);
+  test('grouped by prefix, what is shared is computed once though memory is scarce; first come, first served pays', async () => {
+    const grouped = await native().simulate(
+      batch,
+      { ...scarce, schedule: 'prefix-grouped' },
+      COSTS,
+    );
+    const fcfs = await native().simulate(batch, { ...scarce, schedule: 'fcfs' }, COSTS);
+    const none = await native().simulate(
+      batch,
+      { ...scarce, schedule: 'fcfs', reuse: false },
+      COSTS,
+    );
     for (const { failed, peakTokens } of [grouped, fcfs, none]) {
       expect(failed).toBe(0);
       expect(peakTokens).toBeLessThanOrEqual(6000);
@@ -44,44 +51,96 @@ describe('schedules of batches, simulated', () => {
         hashEnds: Int32Array.from(blocks, (own) => (n += own)),
       };
       const options = { schedule: 'fcfs', kvTokens: 6000, stepRows, reuse: true } as const;
-      return testing.simulate(batch, options, COSTS);
+      return native().simulate(batch, options, COSTS);
     };
 
-    test('does not wait until a long one ends', () => {
-      expect(simulate([1000, 30]).ends).toEqual([1, 0]);
-      expect(simulate([1000, 20, 500, 12]).ends).toEqual([1, 3, 0, 2]);
+    test('does not wait until a long one ends', async () => {
+      expect((await simulate([1000, 30])).ends).toEqual([1, 0]);
+      expect((await simulate([1000, 20, 500, 12])).ends).toEqual([1, 3, 0, 2]);
     });
 
-    test('waits where half of a step is not enough for it', () => {
-      expect(simulate([1000, 40]).ends).toEqual([0, 1]);
+    test('waits where half of a step is not enough for it', async () => {
+      expect((await simulate([1000, 40])).ends).toEqual([0, 1]);
     });
 
-    test('that comes several times is computed once', () => {
+    test('that comes several times is computed once', async () => {
       const names = [1, 2, 2, 2];
-      const { ends, promptRows } = simulate([3000, 100, 100, 100], names, 512);
+      const { ends, promptRows } = await simulate([3000, 100, 100, 100], names, 512);
       expect(ends.at(-1)).toBe(0);
       expect(promptRows).toBeLessThanOrEqual(3000 + 100 + 2 * (100 - 96));
     });
   });
 
-  test('everything ends, whatever the memory, the chunk and the schedule', () => {
-    fc.assert(
-      fc.property(
+  test('everything ends, whatever the memory, the chunk and the schedule', async () => {
+    await fc.assert(
+      fc.asyncProperty(
         fc.integer({ min: 1, max: 80 }),
         fc.integer({ min: 1, max: 20 }),
         fc.integer({ min: 1216, max: 9000 }),
         fc.integer({ min: 1, max: 300 }),
         fc.constantFrom('prefix-grouped', 'fcfs'),
-        (requests, documents, kvTokens, stepRows, schedule) => {
+        async (requests, documents, kvTokens, stepRows, schedule) => {
           const small = trace(requests, documents, new Random(requests));
           const how = { kvTokens, stepRows, schedule, reuse: true } as const;
-          const { failed, promptRows, distinctTokens } = testing.simulate(small, how, COSTS);
+          const { failed, promptRows, distinctTokens } = await native().simulate(small, how, COSTS);
           expect(failed).toBe(0);
           expect(promptRows).toBeGreaterThanOrEqual(distinctTokens);
         },
       ),
       { numRuns: 40 },
     );
+  });
+});
+
+describe('requests that arrive one after the other, simulated', () => {
+  const three = {
+    blockTokens: 64,
+    lengths: Int32Array.of(64, 64, 64),
+    outputs: Int32Array.of(3, 2, 1),
+    hashes: Int32Array.of(1, 2, 3),
+    hashEnds: Int32Array.of(1, 2, 3),
+  };
+  const options = { schedule: 'fcfs', kvTokens: 6000, stepRows: 64, reuse: true } as const;
+
+  test('each is computed when it is there, and its times are told', async () => {
+    const arrivals = Int32Array.of(0, 10_000, 20_000);
+    const { firstToken, ended, seconds } = await native().simulate(
+      { ...three, arrivals },
+      options,
+      COSTS,
+    );
+    // A prompt of 64 rows: 64 million operations for its rows, 409,600 for its keys. A row after it reads 1 MB of weights and little KV.
+    const prompt = 0.064 + 64 * 64 * 1e-7;
+    const row = (context: number) => Math.max(1e-3 + context * 1e-7, 1e-3 + context * 1e-7);
+    const starts = [0, 10, 20];
+    starts.forEach((start, i) => expect(firstToken[i]).toBeCloseTo(start + prompt, 9));
+    expect(ended[0]).toBeCloseTo(firstToken[0]! + row(65) + row(66), 9);
+    expect(ended[1]).toBeCloseTo(firstToken[1]! + row(65), 9);
+    expect(ended[2]).toBe(firstToken[2]);
+    expect(seconds).toBe(ended[2]);
+  });
+
+  test('those that come while another runs wait for its step', async () => {
+    const arrivals = Int32Array.of(0, 1, 1);
+    const { firstToken } = await native().simulate({ ...three, arrivals }, options, COSTS);
+    expect([...firstToken]).toEqual([...firstToken].sort((a, b) => a - b));
+    expect(firstToken[1]).toBeGreaterThan(firstToken[0]!);
+  });
+
+  test.each([
+    [{ arrivals: Int32Array.of(5, 1, 9) }, {}],
+    [{ arrivals: Int32Array.of(1) }, {}],
+    [{ arrivals: Int32Array.of(0, 1, 2) }, { schedule: 'prefix-grouped' }],
+    [{ outputs: Int32Array.of(1, 0, 1) }, {}],
+    [{ lengths: Int32Array.of(0, 1, 1) }, {}],
+    [{ hashEnds: Int32Array.of(1, 2, 9) }, {}],
+    [{ hashes: Int32Array.of(-1, 2, 3) }, {}],
+    [{ blockTokens: 0 }, {}],
+    [{}, { kvTokens: 0 }],
+    [{}, { stepRows: 0 }],
+  ] as const)('%j, %j is refused', async (wrong, how) => {
+    const given = native().simulate({ ...three, ...wrong }, { ...options, ...how }, COSTS);
+    await expect(given).rejects.toMatchObject({ code: 'invalid_argument' });
   });
 });
 

@@ -47,7 +47,7 @@ const ROOMS: Record<string, string[]> = {
     ...['checks', 'files', 'models/formats', 'models/names', 'models/sources', 'models/store'],
     ...['net', 'native.ts'],
   ],
-  estimate: ['models/formats', 'native.ts'],
+  estimate: ['files', 'models/formats', 'text', 'native.ts'],
   options: ['chat', 'checks', 'models/sources', 'native.ts'],
   request: ['options', 'native.ts'],
   engine: [

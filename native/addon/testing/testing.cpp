@@ -10,7 +10,6 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   export_plan(env, exports);
   export_kv_blocks(env, exports);
   export_kv_cache(env, exports);
-  export_simulation(env, exports);
   export_timing(env, exports);
   export_emulator(env, exports);
   export_allocations(env, exports);

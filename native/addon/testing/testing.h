@@ -15,7 +15,6 @@ void export_attention(Napi::Env env, Napi::Object exports);
 void export_plan(Napi::Env env, Napi::Object exports);
 void export_kv_blocks(Napi::Env env, Napi::Object exports);
 void export_kv_cache(Napi::Env env, Napi::Object exports);
-void export_simulation(Napi::Env env, Napi::Object exports);
 void export_emulator(Napi::Env env, Napi::Object exports);
 void export_timing(Napi::Env env, Napi::Object exports);
 void export_allocations(Napi::Env env, Napi::Object exports);

@@ -1,15 +1,18 @@
-/** The scheduler without a model: native/addon/testing/simulation.cpp. */
+/** The simulated scheduler: native/engine/simulation.h. */
 
-/** A batch as a trace gives it: prompt i is made of the blocks hashes[hashEnds[i - 1]] to hashes[hashEnds[i]]. */
+/** Requests as a trace gives them: prompt i is made of the blocks hashes[hashEnds[i - 1]] to hashes[hashEnds[i]]. */
 export interface SimulatedTrace {
   lengths: Int32Array;
   outputs: Int32Array;
   hashes: Int32Array;
   hashEnds: Int32Array;
   blockTokens: number;
+  /** In milliseconds, ascending. Absent: all are there at once. */
+  arrivals?: Int32Array;
 }
 
 export interface SimulationOptions {
+  /** Only what is there at once can be grouped. */
   schedule: 'prefix-grouped' | 'fcfs';
   kvTokens: number;
   stepRows: number;
@@ -39,10 +42,9 @@ export interface Simulated {
   failed: number;
   /** Which prompts have ended, the first one first. */
   ends: number[];
+  /** By prompt, in seconds; -1: it failed before its first token. */
+  firstToken: Float64Array;
+  ended: Float64Array;
   /** Scheduling, per step. */
   hostUs: number;
-}
-
-export interface SimulationBinding {
-  simulate(trace: SimulatedTrace, options: SimulationOptions, costs: CostModel): Simulated;
 }
