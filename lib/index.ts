@@ -58,4 +58,4 @@ export { compressPrompt } from './relevance/compress-prompt.js';
 export type { CompressPromptOptions, CompressedPrompt } from './relevance/compress-prompt.js';
 export { attribute } from './relevance/attribute.js';
 export type { AttributeOptions, Contribution } from './relevance/attribute.js';
-export type { RelevanceOptions, Scorer } from './relevance/scorer.js';
+export type { MeasuringScorer, RelevanceOptions, Scorer } from './relevance/scorer.js';

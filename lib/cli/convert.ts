@@ -28,7 +28,7 @@ export function addConvert(program: Command): void {
     .option('--json', 'print { output, bytes }')
     .addHelpText(
       'after',
-      '\nA quantized file that becomes floats loses nothing; `cachalot quality` then tells what quantization had lost.\n\nExamples:\n' +
+      '\nA quantized file that becomes F32 loses nothing; F16, BF16 and Q8_0 are rounded. `cachalot quality` tells what that costs.\n\nExamples:\n' +
         '  cachalot convert tinyllama-1.1b-chat tinyllama-f16.gguf\n  cachalot convert model-f16.gguf model-q8.gguf --type Q8_0',
     )
     .action(async (model: string, output: string, flags: ConvertFlags) => {

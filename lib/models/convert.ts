@@ -1,9 +1,9 @@
 /** Writes a GGUF model again with its matrices in another type of numbers, for comparisons: floats of a quantized file, or Q8_0 of floats. */
-import { CachalotError, abortError } from '../errors.js';
+import { CachalotError, abortError, fromNative } from '../errors.js';
 import { openRegular } from '../files/regular-file.js';
 import { native } from '../native.js';
 import type { GgufInfo, TensorInfo } from '../native.js';
-import { writeGguf } from './formats/gguf-writer.js';
+import { ALIGNMENT, writeGguf } from './formats/gguf-writer.js';
 import type { LazyTensorData } from './formats/gguf-writer.js';
 
 /** GGUF's numbers, and the bytes of so many elements. */
@@ -27,14 +27,14 @@ const FILE_TYPES: Record<ConvertType, number> = { F32: 0, F16: 1, BF16: 32, Q8_0
 
 /**
  * Vectors, such as the weights of norms, stay as they are; a matrix whose rows are no multiple of 32 becomes F16 where Q8_0 was asked
- * for. The output is whole or absent. Throws what reading the file throws, io, or aborted.
+ * for. The output is whole or absent. Throws what reading the file throws, not_a_number for what the type cannot hold, io, or aborted.
  */
 export async function convertModel(
   path: string,
   output: string,
   { type, signal, onProgress }: ConvertOptions,
 ): Promise<{ bytes: number }> {
-  const info = await native().readGguf(path, { keys: ['split.', 'general.'], alone: true });
+  const info = await ours(native().readGguf(path, { keys: ['split.', 'general.'], alone: true }));
   if (info.metadata['split.count'] !== undefined && info.metadata['split.count'] !== 1)
     throw new CachalotError('not_supported', `'${path}' is a part of a split model; join it first`);
   let done = 0;
@@ -44,7 +44,7 @@ export async function convertModel(
       length: to.length,
       make: async () => {
         if (signal?.aborted) throw abortError(signal);
-        const bytes = await native().convertTensor(path, tensor.name, to.type);
+        const bytes = await ours(native().convertTensor(path, tensor.name, to.type));
         done += bytes.length;
         onProgress?.(done, total);
         return bytes;
@@ -55,6 +55,10 @@ export async function convertModel(
   const total = tensors.reduce((sum, { data }) => sum + data.length, 0);
   await writeGguf(output, await metadataOf(path, info, FILE_TYPES[type]), tensors);
   return { bytes: total };
+}
+
+function ours<T>(answer: Promise<T>): Promise<T> {
+  return answer.catch((error: unknown) => Promise.reject(fromNative(error)));
 }
 
 function targetOf({ shape, type }: TensorInfo, asked: ConvertType) {
@@ -78,6 +82,8 @@ async function metadataOf(path: string, info: GgufInfo, fileType: number) {
     const copied = bytes.subarray(metadataOffset);
     const at = valueOf(copied, entries, 'general.file_type');
     if (at !== undefined && copied.readUInt32LE(at - 4) === U32) copied.writeUInt32LE(fileType, at);
+    const alignment = valueOf(copied, entries, 'general.alignment');
+    if (alignment !== undefined) setAlignment(copied, alignment);
     return { entries, bytes: copied };
   } finally {
     await file.close();
@@ -91,6 +97,13 @@ const ARRAY = 9;
 const SIZES: Record<number, number> = {
   ...{ 0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8 },
 };
+
+/** That of the file that is written. */
+function setAlignment(metadata: Buffer, at: number): void {
+  if (metadata.readUInt32LE(at - 4) !== U32)
+    throw new CachalotError('file_bad_alignment', 'general.alignment is no 32-bit number');
+  metadata.writeUInt32LE(ALIGNMENT, at);
+}
 
 /** Where the value of a key begins, in metadata that the loader has checked. */
 function valueOf(bytes: Buffer, entries: number, wanted: string): number | undefined {

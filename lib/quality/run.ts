@@ -5,7 +5,7 @@ import { askAll } from './answers.js';
 import type { SampleName } from './answers.js';
 import { compareOn } from './divergence.js';
 import type { Journal } from './journal.js';
-import { Random } from './random.js';
+import { Random } from '../relevance/random.js';
 import { BASELINE, engineKey } from './settings.js';
 import type { Setting } from './settings.js';
 import type { PublishedSample } from './tasks/published.js';

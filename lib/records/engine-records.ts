@@ -54,6 +54,8 @@ export interface EngineStats {
   stepMs: number;
   /** Rows whose logits were computed. */
   outputs: number;
+  /** Steps that had such rows. */
+  outputSteps: number;
   /** Keys that rows could read, over all rows and steps; windows are not taken off. */
   attendedKeys: number;
   /** Tokens of context whose keys and values steps read, over all sequences and steps; what was shared counts for each. */

@@ -4,6 +4,7 @@
  * since most arrivals say nothing. Many passages are first searched in groups: those that contribute are halved until each is one.
  */
 import { checkOptions, integerIn, isString, readList } from '../checks/check-options.js';
+import { Random } from './random.js';
 import { GAP, RELEVANCE_CHECKS, mean, total } from './scorer.js';
 import type { RelevanceOptions, Scorer } from './scorer.js';
 
@@ -63,12 +64,15 @@ export async function attribute(
     [...texts.keys()].map((index) => [index]),
     2 * top,
   );
-  for (let round = 0; ; round++) {
-    const contributions = await shapley(groups, measure, orders, seed + round);
+  const random = new Random(seed);
+  for (;;) {
+    const contributions = await shapley(groups, measure, orders, random);
     const order = [...groups.keys()].sort((a, b) => contributions[b]! - contributions[a]!);
     const isDone = groups.every((group) => group.length === 1);
     if (isDone)
-      return order.map((at) => ({ index: groups[at]![0]!, contribution: contributions[at]! }));
+      return order
+        .slice(0, top)
+        .map((at) => ({ index: groups[at]![0]!, contribution: contributions[at]! }));
     groups = order.slice(0, top).flatMap((at) => split(groups[at]!));
   }
 }
@@ -88,7 +92,9 @@ function measureWith(
     const missing = [...new Set(keys)].filter((key) => !known.has(key));
     const items = missing.map((key) => {
       const chosen = key === '' ? [] : key.split(',').map((index) => texts[Number(index)]! + GAP);
-      return { text: answer, prefix: `${chosen.join('')}${question}` };
+      // With something before it, every token of the answer is scored, also where the model has no first token.
+      const prefix = `${chosen.join('')}${question}`;
+      return { text: answer, prefix: prefix === '' ? GAP : prefix };
     });
     const scores = items.length === 0 ? [] : await scorer.scoreBatch(items, { signal });
     for (const [i, { logprobs }] of scores.entries()) known.set(missing[i]!, total(logprobs));
@@ -101,11 +107,9 @@ async function shapley(
   groups: readonly number[][],
   measure: Measure,
   orders: number,
-  seed: number,
+  random: Random,
 ): Promise<number[]> {
-  const arrivals = Array.from({ length: orders }, (_, i) =>
-    shuffled(groups.length, seed * 1009 + i),
-  );
+  const arrivals = Array.from({ length: orders }, () => random.shuffled([...groups.keys()]));
   const subsets = arrivals.flatMap((order) =>
     Array.from({ length: order.length + 1 }, (_, n) =>
       order.slice(0, n).flatMap((at) => groups[at]!),
@@ -135,16 +139,4 @@ function split(group: readonly number[]): number[][] {
   if (group.length === 1) return [[...group]];
   const middle = Math.ceil(group.length / 2);
   return [group.slice(0, middle), group.slice(middle)];
-}
-
-/** 0 to n - 1 in an order that the seed says (a linear congruential generator, as in Numerical Recipes). */
-function shuffled(n: number, seed: number): number[] {
-  let state = seed >>> 0;
-  const items = [...Array(n).keys()];
-  for (let i = n - 1; i > 0; i--) {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    const other = Math.floor((state / 2 ** 32) * (i + 1));
-    [items[i], items[other]] = [items[other]!, items[i]!];
-  }
-  return items;
 }

@@ -5,9 +5,10 @@
  */
 import { checkOptions, integerIn, isString } from '../checks/check-options.js';
 import { invalidArgument } from '../errors.js';
+import { pack } from './knapsack.js';
 import { gainsOf } from './rank.js';
 import { RELEVANCE_CHECKS } from './scorer.js';
-import type { RelevanceOptions, Scorer } from './scorer.js';
+import type { MeasuringScorer, RelevanceOptions } from './scorer.js';
 import { blocksOf, sentencesOf } from './sentences.js';
 
 export interface CompressPromptOptions extends RelevanceOptions {
@@ -18,6 +19,7 @@ export interface CompressPromptOptions extends RelevanceOptions {
 }
 
 export interface CompressedPrompt {
+  /** '' if not one piece fits into the budget. */
   text: string;
   /** Of the shorter text, and of the whole one. */
   tokens: number;
@@ -44,34 +46,59 @@ interface Piece {
  * const answer = await engine.chat([{ role: 'user', content }], { maxTokens: 8 }).result;
  */
 export async function compressPrompt(
-  scorer: Scorer & { tokenize(text: string): number[] },
+  scorer: MeasuringScorer,
   text: string,
   options: CompressPromptOptions,
 ): Promise<CompressedPrompt> {
   const checks = { ...RELEVANCE_CHECKS, question: isString, budget: integerIn(1, 2 ** 24) };
-  const { question, budget, signal } = checkOptions<Partial<CompressPromptOptions>>(
-    options,
-    checks,
-  );
+  const given: Partial<CompressPromptOptions> = options;
+  const { question, budget, signal } = checkOptions(given, checks);
   if (question === undefined) throw invalidArgument('question', 'a string', question);
   if (budget === undefined) throw invalidArgument('budget', 'a number of tokens', budget);
-  const blocks = blocksOf(isString('text', text));
   const count = (part: string) => scorer.tokenize(part).length;
+  const fullTokens = count(isString('text', text));
+  if (fullTokens <= budget) return { text, tokens: fullTokens, fullTokens, blocks: [] };
+  const longest = Math.floor(scorer.description.contextLength / 2) - count(question);
+  const blocks = blocksOf(text).flatMap((block) => cut(block, longest, count));
   const sizes = blocks.map(count);
-  const fullTokens = sizes.reduce((sum, size) => sum + size, 0);
-  if (fullTokens <= budget || blocks.length === 0)
-    return { text, tokens: fullTokens, fullTokens, blocks: [] };
   const gains = await gainsOf(scorer, question, blocks, signal);
   const chosen = best(gains, sizes, COARSE_BUDGETS * budget);
-  const pieces = await piecesOf(scorer, question, { blocks, chosen, count }, signal);
-  const kept = pack(pieces, budget);
+  const parts = chosen.flatMap((block) =>
+    sentencesOf(blocks[block]!).map((part) => ({ block, text: part, tokens: count(part) })),
+  );
+  const partGains = await gainsOf(
+    scorer,
+    question,
+    parts.map((part) => part.text),
+    signal,
+  );
+  const pieces = parts.map((part, i) => ({ ...part, gain: partGains[i]! }));
+  const kept = packed(pieces, budget, count);
   const used = [...new Set(kept.map(({ block }) => block))];
+  const short = textOf(kept);
   return {
-    text: textOf(kept),
-    tokens: kept.reduce((sum, { tokens }) => sum + tokens, 0),
+    text: short,
+    tokens: count(short),
     fullTokens,
     blocks: used.map((index) => ({ index, gain: gains[index]! })),
   };
+}
+
+/** A block that the model could not read beside the question, in pieces of whole sentences. */
+function cut(block: string, longest: number, count: (text: string) => number): string[] {
+  if (count(block) <= longest) return [block];
+  const pieces: string[] = [];
+  let [piece, tokens] = ['', 0];
+  for (const sentence of sentencesOf(block)) {
+    const more = count(sentence);
+    if (tokens + more > longest && piece !== '') {
+      pieces.push(piece);
+      [piece, tokens] = ['', 0];
+    }
+    piece += sentence;
+    tokens += more;
+  }
+  return [...pieces, piece];
 }
 
 /** The blocks with the largest gains that fit, and at least one; in the order of the text. */
@@ -87,58 +114,31 @@ function best(gains: readonly number[], sizes: readonly number[], room: number):
   return chosen.sort((a, b) => a - b);
 }
 
-async function piecesOf(
-  scorer: Scorer,
-  question: string,
-  from: { blocks: readonly string[]; chosen: readonly number[]; count: (text: string) => number },
-  signal: AbortSignal | undefined,
-): Promise<Piece[]> {
-  const parts = from.chosen.flatMap((block) =>
-    sentencesOf(from.blocks[block]!).map((text) => ({ block, text, tokens: from.count(text) })),
-  );
-  const gains = await gainsOf(
-    scorer,
-    question,
-    parts.map(({ text }) => text),
-    signal,
-  );
-  return parts.map((part, i) => ({ ...part, gain: gains[i]! }));
-}
-
-/** The pieces of the largest gain in all that fit into the budget (0/1 knapsack); a piece counts by its gain above the worst one's. */
-function pack(pieces: readonly Piece[], budget: number): Piece[] {
+/** The pieces of the largest gain whose text fits; a piece counts by its gain above the worst one's. What stands between pieces takes room, too. */
+function packed(
+  pieces: readonly Piece[],
+  budget: number,
+  count: (text: string) => number,
+): Piece[] {
   const least = Math.min(...pieces.map(({ gain }) => gain));
-  const values = pieces.map(({ gain, tokens }) => (gain - least + 1e-6) * Math.sqrt(tokens));
-  let rows = new Float64Array(budget + 1);
-  const takes: Uint8Array[] = [];
-  for (const [i, { tokens }] of pieces.entries()) {
-    const next = rows.slice();
-    const taken = new Uint8Array(budget + 1);
-    for (let room = tokens; room <= budget; room++) {
-      const value = rows[room - tokens]! + values[i]!;
-      if (value <= next[room]!) continue;
-      next[room] = value;
-      taken[room] = 1;
-    }
-    takes.push(taken);
-    rows = next;
+  const items = pieces.map((piece) => ({
+    weight: piece.tokens,
+    value: (piece.gain - least + 1e-6) * Math.sqrt(piece.tokens),
+  }));
+  for (let room = budget; room > 0;) {
+    const kept = pack(items, room).map((i) => pieces[i]!);
+    const over = count(textOf(kept)) - budget;
+    if (over <= 0) return kept;
+    room -= over;
   }
-  const kept: Piece[] = [];
-  for (let i = pieces.length - 1, room = budget; i >= 0; i--)
-    if (takes[i]![room] === 1) {
-      kept.unshift(pieces[i]!);
-      room -= pieces[i]!.tokens;
-    }
-  return kept;
+  return [];
 }
 
 /** Pieces of one block follow one another as they did; blocks are apart. */
 function textOf(pieces: readonly Piece[]): string {
-  const texts: string[] = [];
-  for (const [i, { text, block }] of pieces.entries()) {
-    const isNew = i > 0 && pieces[i - 1]!.block !== block;
-    if (isNew) texts.push('\n\n');
-    texts.push(isNew || i === 0 ? text.trimStart() : text);
-  }
-  return texts.join('').trimEnd();
+  const blocks: string[] = [];
+  for (const [i, { text, block }] of pieces.entries())
+    if (i > 0 && pieces[i - 1]!.block === block) blocks[blocks.length - 1] += text;
+    else blocks.push(text);
+  return blocks.map((block) => block.trim()).join('\n\n');
 }

@@ -45,12 +45,12 @@ export async function gainsOf(
   passages: readonly string[],
   signal: AbortSignal | undefined,
 ): Promise<number[]> {
-  const items = ['', ...passages.map((passage) => `${passage}${GAP}`)].map((prefix) => ({
-    text: query,
-    prefix,
-  }));
+  const items = ['', ...passages]
+    .map((passage) => `${passage}${GAP}`)
+    .map((prefix) => ({
+      text: query,
+      prefix,
+    }));
   const [alone, ...after] = await scorer.scoreBatch(items, { signal });
-  // Where the model has no first token, nothing can be said of the query's first token alone.
-  const n = alone!.logprobs.length;
-  return after.map(({ logprobs }) => mean(logprobs.slice(-n)) - mean(alone!.logprobs));
+  return after.map(({ logprobs }) => mean(logprobs) - mean(alone!.logprobs));
 }

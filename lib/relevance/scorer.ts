@@ -7,6 +7,12 @@ export interface Scorer {
   scoreBatch(items: readonly (ScoreInput | ScoreItem)[], options?: ScoreOptions): Promise<Score[]>;
 }
 
+/** A scorer that knows how long texts are. */
+export interface MeasuringScorer extends Scorer {
+  tokenize(text: string): number[];
+  readonly description: { contextLength: number };
+}
+
 export interface RelevanceOptions {
   signal?: AbortSignal | undefined;
 }

@@ -3,16 +3,19 @@
  * after it is new (Meta-Chunking, arXiv 2410.12788, by perplexity).
  */
 import { checkOptions, integerIn, isString, numberIn } from '../checks/check-options.js';
-import { RELEVANCE_CHECKS, mean } from './scorer.js';
-import type { RelevanceOptions, Scorer } from './scorer.js';
+import { GAP, RELEVANCE_CHECKS, mean } from './scorer.js';
+import type { MeasuringScorer, RelevanceOptions } from './scorer.js';
 import { sentencesOf } from './sentences.js';
 
 export interface SplitOptions extends RelevanceOptions {
   /** How much lower than both neighbours, in nats a token, a sentence's surprise must be to end a piece. Default 0: any local minimum. */
   threshold?: number | undefined;
-  /** How many sentences are judged together, each after those before it. Default 64; a long text is judged in several parts. */
+  /** How many tokens before a sentence it is judged by, at most: half as many at least, where the text has them. Default 1024, or half
+   *  of the model's context. */
   window?: number | undefined;
 }
+
+const WINDOW = 1024;
 
 /**
  * The pieces of a text. Together they are the text.
@@ -22,14 +25,20 @@ export interface SplitOptions extends RelevanceOptions {
  * for (const piece of await splitText(engine, longText)) console.log(piece);
  */
 export async function splitText(
-  scorer: Scorer,
+  scorer: MeasuringScorer,
   text: string,
   options: SplitOptions = {},
 ): Promise<string[]> {
-  const checks = { ...RELEVANCE_CHECKS, threshold: numberIn(0, 100), window: integerIn(3, 4096) };
-  const { threshold = 0, window = 64, signal } = checkOptions(options, checks);
+  const checks = {
+    ...RELEVANCE_CHECKS,
+    threshold: numberIn(0, 100),
+    window: integerIn(2, 2 ** 24),
+  };
+  const { contextLength } = scorer.description;
+  const { threshold = 0, window = WINDOW, signal } = checkOptions(options, checks);
   const sentences = sentencesOf(isString('text', text));
-  const surprises = await surprisesOf(scorer, sentences, window, signal);
+  const most = Math.min(window, Math.floor(contextLength / 2));
+  const surprises = await surprisesOf(scorer, sentences, most, signal);
   const pieces: string[] = [];
   let piece = '';
   for (const [i, sentence] of sentences.entries()) {
@@ -42,21 +51,45 @@ export async function splitText(
   return pieces;
 }
 
-/** The mean surprise of each sentence's tokens after the sentences before it, in nats. */
-export async function surprisesOf(
-  scorer: Scorer,
+/** The mean surprise of each sentence's tokens after those before it, in nats. */
+async function surprisesOf(
+  scorer: MeasuringScorer,
   sentences: readonly string[],
   window: number,
   signal: AbortSignal | undefined,
 ): Promise<number[]> {
-  // Each prefix begins with the one before it, so that every sentence is computed once.
-  const items = sentences.map((sentence, i) => ({
-    text: sentence,
-    prefix: sentences.slice(Math.floor(i / window) * window, i).join(''),
-  }));
-  if (items.length === 0) return [];
+  if (sentences.length === 0) return [];
+  const starts = startsOf(
+    sentences.map((sentence) => scorer.tokenize(sentence).length),
+    window,
+  );
+  // White space between sentences belongs to the later one, as tokenizers have it.
+  const items = sentences.map((sentence, i) => {
+    const before = sentences.slice(starts[i], i).join('');
+    const words = before.trimEnd();
+    const own = sentence.trimEnd() || sentence;
+    return { text: before.slice(words.length) + own, prefix: words || GAP };
+  });
   const scores = await scorer.scoreBatch(items, { signal });
   return scores.map(({ logprobs }) => -mean(logprobs));
+}
+
+/**
+ * The first sentence by which each is judged. It moves on by half a window at a time, so that sentences in between begin alike and
+ * what is before them is computed once.
+ */
+function startsOf(tokens: readonly number[], window: number): number[] {
+  let start = 0;
+  let all = 0; // tokens from there on
+  return tokens.map((n, i) => {
+    if (all + n > window)
+      while (start < i && all > window / 2) {
+        all -= tokens[start]!;
+        start++;
+      }
+    all += n;
+    return start;
+  });
 }
 
 function isMinimum(values: readonly number[], i: number, threshold: number): boolean {

@@ -80,6 +80,7 @@ Napi::Object to_js(Napi::Env env, const EngineStats& stats) {
   set("hostMs", stats.host_us / 1000);
   set("stepMs", stats.step_us / 1000);
   set("outputs", stats.work.outputs);
+  set("outputSteps", stats.work.output_steps);
   set("attendedKeys", stats.work.attended_keys);
   set("contextTokens", stats.work.context_tokens);
   return object;

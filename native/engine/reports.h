@@ -22,6 +22,7 @@ struct EngineStats {
     host_us += step_host_us;
     step_us += whole_us;
     work.outputs += step.outputs;
+    work.output_steps += step.output_steps;
     work.attended_keys += step.attended_keys;
     work.context_tokens += step.context_tokens;
   }

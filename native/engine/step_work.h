@@ -7,6 +7,7 @@ namespace cachalot {
 
 struct StepWork {
   uint64_t outputs = 0;         // rows whose logits are computed
+  uint64_t output_steps = 0;    // steps that have such rows: they read the output matrix
   uint64_t attended_keys = 0;   // keys that rows may read, over all rows
   uint64_t context_tokens = 0;  // tokens of context, over all sequences: their KV is read
 };
@@ -15,6 +16,7 @@ struct StepWork {
 inline StepWork work_of(const Step& step) {
   StepWork work;
   work.outputs = step.output_rows.size();
+  work.output_steps = step.output_rows.empty() ? 0 : 1;
   for (const StepEntry& entry : step.entries) {
     const auto before = static_cast<uint64_t>(entry.sequence->context->n_computed());
     const auto n = static_cast<uint64_t>(entry.n_rows);

@@ -13,6 +13,23 @@ namespace {
 
 constexpr int kQ8Block = 32;
 
+/** Whether the type has a finite number near each of these. */
+bool holds(DType to, const std::vector<float>& values) {
+  constexpr float kMostF16 = 65519.0f;  // more would round to infinity
+  constexpr float kMostBf16 = 3.39e38f;
+  float most = 0;
+  for (const float value : values) {
+    if (std::isnan(value)) return false;
+    most = std::fmax(most, std::fabs(value));
+  }
+  switch (to) {
+    case DType::kF16: return most <= kMostF16;
+    case DType::kBF16: return most <= kMostBf16;
+    case DType::kQ8_0: return most / 127 <= kMostF16;
+    default: return true;
+  }
+}
+
 /** d = largest magnitude / 127; codes are w / d, rounded. */
 void encode_q8_0(const float* values, uint8_t* block) {
   float most = 0;
@@ -62,6 +79,10 @@ std::vector<uint8_t> convert_tensor(const StoredTensor& stored, DType to) {
   std::vector<float> values(static_cast<size_t>(n_cols));
   for (size_t row = 0; row < static_cast<size_t>(n_rows); row++) {
     dequantize_row(stored.tensor.dtype, &bytes[row * from_row], n_cols, values.data());
+    if (to != stored.tensor.dtype && !holds(to, values))
+      throw Error(ErrorCode::kNotANumber, "row " + std::to_string(row) + " of tensor '" +
+                                              stored.name + "' has a number that " + info.name +
+                                              " cannot hold");
     encode_row(values, to, &out[row * to_row]);
   }
   return out;

@@ -4,7 +4,9 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { Engine } from '../../lib/index.js';
 import { convertModel } from '../../lib/models/convert.js';
 import type { ConvertType } from '../../lib/models/convert.js';
+import { writeGguf } from '../../lib/models/formats/gguf-writer.js';
 import { native } from '../../lib/native.js';
+import { text, u32 } from '../fixtures/gguf-bytes.js';
 import { temporaryPath, writeTinyModel } from '../fixtures/tiny-model.js';
 import { WEIGHT_TYPES, dequantize } from '../reference/dequantize.js';
 
@@ -76,16 +78,78 @@ test('the largest, smallest and oddest numbers are rounded as IEEE says', async 
     if (tensor.name === MATRIX) break;
     at += Math.ceil(tensor.bytes / 32) * 32;
   }
-  const odd = [0, -0, 65504, 65519.99, 65520, -1e30, Infinity, 2 ** -24, 2 ** -25, 2 ** -26];
+  const odd = [0, -0, 65504, 65519, -65519, 2 ** -24, 2 ** -25, 2 ** -26];
   odd.push(2 ** -25 * 1.0001, 2 ** -14, 2 ** -14 - 2 ** -25, 1 + 2 ** -11, 1 + 3 * 2 ** -11, 1e-40);
   odd.forEach((value, i) => bytes.writeFloatLE(value, at + 4 * i));
   const changed = temporaryPath('odd.gguf');
   writeFileSync(changed, bytes);
   const half = Buffer.from(await native().convertTensor(changed, MATRIX, 1));
   expect(odd.map((_, i) => half.readUInt16LE(2 * i).toString(16))).toEqual([
-    ...['0', '8000', '7bff', '7bff', '7c00', 'fc00', '7c00', '1', '0', '0'],
+    ...['0', '8000', '7bff', '7bff', 'fbff', '1', '0', '0'],
     ...['1', '400', '400', '3c00', '3c02', '0'],
   ]);
+});
+
+test('a number that the type cannot hold is refused, and the tensor is named', async () => {
+  const { path } = await writeTinyModel({ type: 'F32' });
+  const { tensors, dataOffset } = await native().readGguf(path);
+  const bytes = readFileSync(path);
+  let at = dataOffset;
+  for (const tensor of tensors) {
+    if (tensor.name === MATRIX) break;
+    at += Math.ceil(tensor.bytes / 32) * 32;
+  }
+  const output = temporaryPath('out.gguf');
+  const wrong = (value: number) => {
+    bytes.writeFloatLE(value, at);
+    const changed = temporaryPath('wrong.gguf');
+    writeFileSync(changed, bytes);
+    return changed;
+  };
+  for (const [value, type] of [
+    ...([NaN, Infinity, -Infinity].flatMap((value) => [
+      [value, 'F16'],
+      [value, 'BF16'],
+      [value, 'Q8_0'],
+    ]) as [number, ConvertType][]),
+    [65520, 'F16'],
+    [1e9, 'Q8_0'],
+    [3.4e38, 'BF16'],
+  ] as [number, ConvertType][])
+    await expect(convertModel(wrong(value), output, { type })).rejects.toMatchObject({
+      code: 'not_a_number',
+      message: expect.stringContaining(MATRIX) as string,
+    });
+  expect(existsSync(output)).toBe(false);
+});
+
+test.each([8, 16, 64, 128, 4096])('a file whose tensors are aligned to %i bytes', async (size) => {
+  const { path: plain } = await writeTinyModel({ type: 'F32' });
+  const info = await native().readGguf(plain);
+  const bytes = readFileSync(plain);
+  let at = info.dataOffset;
+  const tensors = info.tensors.map(({ name, shape, bytes: length }) => {
+    const data = bytes.subarray(at, at + length);
+    at += Math.ceil(length / 32) * 32;
+    return { name, shape, type: 0, data };
+  });
+  const entry = Buffer.concat([text('general.alignment'), u32(4), u32(size)]);
+  const metadata = {
+    entries: Object.keys(info.metadata).length + 1,
+    bytes: Buffer.concat([bytes.subarray(info.metadataOffset, info.metadataEnd), entry]),
+  };
+  const path = temporaryPath('aligned.gguf');
+  await writeGguf(path, metadata, tensors, size);
+  expect((await native().readGguf(path)).metadata['general.alignment']).toBe(size);
+  const output = temporaryPath('aligned.gguf');
+  await convertModel(path, output, { type: 'F16' });
+  expect((await native().readGguf(output)).metadata['general.alignment']).toBe(32);
+  const logits = async (file: string) => {
+    await using engine = await Engine.load(file, { kv: { format: 'f32' } });
+    return (await engine.logits([3, 4, 5]))[0]!;
+  };
+  const [given, wanted] = [await logits(output), await logits(path)];
+  given.forEach((value, i) => expect(Math.abs(value - wanted[i]!)).toBeLessThan(0.05));
 });
 
 test('what cannot be converted is refused, and leaves no file', async () => {

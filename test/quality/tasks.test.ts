@@ -1,6 +1,6 @@
 /** Tasks with right answers: what a seed makes, and what is in it. */
 import { found } from '../../lib/quality/metrics.js';
-import { Random } from '../../lib/quality/random.js';
+import { Random } from '../../lib/relevance/random.js';
 import { TASKS } from '../../lib/quality/tasks/all.js';
 import type { Sample, Task } from '../../lib/quality/tasks/task.js';
 import { Haystack } from '../../lib/quality/text/haystack.js';

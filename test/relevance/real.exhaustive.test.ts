@@ -1,6 +1,6 @@
 /** What a real model makes of it: of ten paragraphs one holds the fact that is asked for. */
 import { Engine, attribute, compressPrompt, rank } from '../../lib/index.js';
-import { Random } from '../../lib/quality/random.js';
+import { Random } from '../../lib/relevance/random.js';
 import { madeUpText } from '../../lib/quality/text/made-up.js';
 import { sharedModels } from '../real-models.js';
 

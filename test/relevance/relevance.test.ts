@@ -1,15 +1,22 @@
 /** Ranking, splitting, shortening and attributing, by a scorer whose likelihoods are known. */
 import type { ScoreInput, ScoreItem } from '../../lib/engine/scores.js';
 import { Engine, attribute, compressPrompt, rank, splitText } from '../../lib/index.js';
-import type { Score, Scorer } from '../../lib/index.js';
+import type { MeasuringScorer, Score } from '../../lib/index.js';
+import { pack } from '../../lib/relevance/knapsack.js';
+import { Random } from '../../lib/relevance/random.js';
 import { blocksOf, sentencesOf } from '../../lib/relevance/sentences.js';
 import { writeTinyModel } from '../fixtures/tiny-model.js';
 
 const wordsOf = (text: string): string[] => text.toLowerCase().match(/[a-z0-9]+/g) ?? [];
 
 /** A word is a token. It is likely if it has been said before, by the times that it was. */
-class Repeating implements Scorer {
+class Repeating implements MeasuringScorer {
   items: ScoreItem[] = [];
+  description: { contextLength: number };
+
+  constructor(contextLength = 4096) {
+    this.description = { contextLength };
+  }
 
   async score(input: ScoreInput): Promise<Score> {
     return (await this.scoreBatch([input]))[0]!;
@@ -78,11 +85,25 @@ describe('splitText', () => {
     expect(await splitText(new Repeating(), '')).toEqual([]);
   });
 
-  test('the sentences of a long text are judged in several parts', async () => {
+  test('the sentences of a long text are judged by at least half a window before them', async () => {
     const scorer = new Repeating();
-    await splitText(scorer, 'A b c. '.repeat(10), { window: 4 });
+    await splitText(scorer, 'A b c. '.repeat(40), { window: 30 });
     const lengths = scorer.items.map(({ prefix }) => wordsOf(String(prefix)).length / 3);
-    expect(lengths).toEqual([0, 1, 2, 3, 0, 1, 2, 3, 0, 1]);
+    expect(lengths.slice(0, 10)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    for (const n of lengths.slice(10)) expect(n).toBeGreaterThanOrEqual(4);
+    expect(Math.max(...lengths)).toBeLessThanOrEqual(9);
+    const short = new Repeating(20);
+    await splitText(short, 'A b c. '.repeat(40));
+    for (const { prefix } of short.items) expect(wordsOf(String(prefix)).length).toBeLessThan(10);
+  });
+
+  test('texts without words are one piece, and white space belongs to what follows', async () => {
+    for (const blank of ['\n', '   ', '...'])
+      expect(await splitText(new Repeating(), blank)).toEqual([blank]);
+    const scorer = new Repeating();
+    await splitText(scorer, 'One. Two.\n\nThree.');
+    expect(scorer.items.map(({ text }) => text)).toEqual(['One.', ' Two.', '\n\nThree.']);
+    expect(scorer.items.map(({ prefix }) => prefix)).toEqual(['\n\n', 'One.', 'One. Two.']);
   });
 });
 
@@ -145,13 +166,56 @@ describe('compressPrompt', () => {
     expect(tokens).toBe(fullTokens);
   });
 
-  test('the budget is packed as well as any subset could be', async () => {
-    const scorer = new Repeating();
-    for (const budget of [5, 9, 14, 30, 60]) {
-      const { tokens } = await compressPrompt(scorer, text, { question, budget });
+  test('what stands between pieces takes room, too', async () => {
+    const characters = new Repeating();
+    characters.tokenize = (part) => [...part].map((_, i) => i);
+    for (const budget of [60, 90, 140, 300, 600]) {
+      const { tokens, text: short } = await compressPrompt(characters, text, { question, budget });
+      expect(tokens).toBe(short.length);
       expect(tokens).toBeLessThanOrEqual(budget);
-      if (budget > 6) expect(tokens).toBeGreaterThan(budget / 2);
+      expect(tokens).toBeGreaterThan(budget / 2);
+      expect(short).not.toMatch(/\n{3}/);
     }
+  });
+
+  test('a knapsack is packed as well as any subset could be', () => {
+    const random = new Random(5);
+    for (let round = 0; round < 100; round++) {
+      const items = Array.from({ length: 8 }, () => ({
+        weight: random.below(12),
+        value: random.below(20),
+      }));
+      const capacity = random.below(40);
+      const worth = (chosen: readonly number[]) => ({
+        weight: chosen.reduce((sum, i) => sum + items[i]!.weight, 0),
+        value: chosen.reduce((sum, i) => sum + items[i]!.value, 0),
+      });
+      const subsets = Array.from({ length: 256 }, (_, bits) =>
+        worth(items.flatMap((__, i) => ((bits >> i) & 1 ? [i] : []))),
+      );
+      const most = Math.max(...subsets.map((one) => (one.weight <= capacity ? one.value : 0)));
+      const packed = worth(pack(items, capacity));
+      expect(packed.weight).toBeLessThanOrEqual(capacity);
+      expect(packed.value).toBe(most);
+    }
+  });
+
+  test('a large knapsack is packed in larger units, and never over its weight', () => {
+    const items = Array.from({ length: 50 }, (_, i) => ({ weight: 999 + i, value: 1 + (i % 7) }));
+    const chosen = pack(items, 30_000);
+    const weight = chosen.reduce((sum, i) => sum + items[i]!.weight, 0);
+    expect(weight).toBeLessThanOrEqual(30_000);
+    expect(weight).toBeGreaterThan(27_000);
+  });
+
+  test('a block that the model could not read is cut, and what fits nowhere leaves nothing', async () => {
+    const long = `${'Some words that say nothing. '.repeat(60)}The capital of Ruritania is Strelsau.`;
+    const scorer = new Repeating(100);
+    const { text: short } = await compressPrompt(scorer, long, { question, budget: 20 });
+    expect(short).toContain('Strelsau');
+    for (const { prefix } of scorer.items)
+      expect(wordsOf(String(prefix)).length).toBeLessThanOrEqual(50);
+    expect((await compressPrompt(scorer, long, { question, budget: 2 })).text).toBe('');
   });
 
   test.each([
@@ -174,11 +238,27 @@ describe('attribute', () => {
     const scorer = new Repeating();
     const found = await attribute(scorer, given, 'Strelsau capital', { top: 3 });
     expect(found[0]).toEqual({ index: cause, contribution: 8 });
+    expect(found.length).toBeLessThanOrEqual(3);
     expect(new Set(found.map(({ index }) => index)).size).toBe(found.length);
     if (n > 3) expect(found[1]!.contribution).toBe(0);
     // Nothing is measured twice.
     const asked = scorer.items.map(({ prefix }) => prefix);
     expect(new Set(asked).size).toBe(asked.length);
+  });
+
+  test('every passage arrives first and last at times, so that equal causes tie', async () => {
+    for (const n of [2, 5, 10]) {
+      const given = passages(n);
+      given[0] = given[n - 1] = 'Strelsau is the capital.';
+      const found = await attribute(new Repeating(), given, 'Strelsau capital', { orders: 50 });
+      const of = (index: number) => found.find((one) => one.index === index)?.contribution;
+      expect([of(0), of(n - 1)]).toEqual([8, 8]);
+    }
+  });
+
+  test('no more causes than were asked for', async () => {
+    const found = await attribute(new Repeating(), passages(9), 'x', { top: 4 });
+    expect(found).toHaveLength(4);
   });
 
   test('the question stands between the passages and the answer', async () => {

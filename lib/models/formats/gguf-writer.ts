@@ -26,7 +26,8 @@ export interface LazyTensorData extends Omit<GgufTensorData, 'data'> {
   data: { length: number; make: () => Uint8Array | Promise<Uint8Array> };
 }
 
-const ALIGNMENT = 32;
+/** Of tensors, in the files that are written. */
+export const ALIGNMENT = 32;
 const WRITE_BYTES = 2 ** 30; // systems write at most 2 GiB at once
 
 /** An existing file stays until the new one is complete. Throws io. */
@@ -34,23 +35,24 @@ export async function writeGguf(
   path: string,
   metadata: Metadata,
   tensors: readonly (GgufTensorData | LazyTensorData)[],
+  alignment = ALIGNMENT,
 ): Promise<void> {
-  const header = ggufHeader(metadata, tensors);
+  const header = ggufHeader(metadata, tensors, alignment);
   await writeWhole(path, async (file) => {
-    await writePadded(file, header);
+    await writePadded(file, header, alignment);
     for (const { data } of tensors)
-      await writePadded(file, 'make' in data ? await data.make() : data);
+      await writePadded(file, 'make' in data ? await data.make() : data, alignment);
   });
 }
 
-async function writePadded(file: FileHandle, bytes: Uint8Array): Promise<void> {
+async function writePadded(file: FileHandle, bytes: Uint8Array, alignment: number): Promise<void> {
   for (let at = 0; at < bytes.length; at += WRITE_BYTES)
     await file.writeFile(bytes.subarray(at, at + WRITE_BYTES));
-  await file.writeFile(new Uint8Array(paddingOf(bytes.length)));
+  await file.writeFile(new Uint8Array(paddingOf(bytes.length, alignment)));
 }
 
-function paddingOf(length: number): number {
-  return (ALIGNMENT - (length % ALIGNMENT)) % ALIGNMENT;
+function paddingOf(length: number, alignment: number): number {
+  return (alignment - (length % alignment)) % alignment;
 }
 
 /** Entries, or so many of them as another file holds them. */
@@ -59,6 +61,7 @@ export type Metadata = Record<string, GgufField> | { entries: number; bytes: Uin
 export function ggufHeader(
   metadata: Metadata,
   tensors: readonly (GgufTensorData | LazyTensorData)[],
+  alignment = ALIGNMENT,
 ): Uint8Array {
   const parts: Buffer[] = [
     Buffer.from('GGUF'),
@@ -69,7 +72,7 @@ export function ggufHeader(
   let offset = 0;
   for (const { name, shape, type, data } of tensors) {
     parts.push(text(name), u32(shape.length), ...shape.map(u64), u32(type), u64(offset));
-    offset += data.length + paddingOf(data.length);
+    offset += data.length + paddingOf(data.length, alignment);
   }
   return Buffer.concat(parts);
 }

@@ -1,5 +1,5 @@
 /** A task: questions with right answers about a context that a seed makes. */
-import type { Random } from '../random.js';
+import type { Random } from '../../relevance/random.js';
 import type { Haystack } from '../text/haystack.js';
 
 export interface Question {

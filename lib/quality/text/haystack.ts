@@ -2,7 +2,7 @@
 import type { Engine } from '../../engine.js';
 import { CachalotError } from '../../errors.js';
 import { sentencesOf } from '../../relevance/sentences.js';
-import type { Random } from '../random.js';
+import type { Random } from '../../relevance/random.js';
 
 interface Sentence {
   text: string;

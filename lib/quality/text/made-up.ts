@@ -1,5 +1,5 @@
 /** A text made of sentences that a seed draws: the haystack where no other text is given. It reads as plain English and says nothing. */
-import { Random } from '../random.js';
+import { Random } from '../../relevance/random.js';
 
 const WHO = [
   'the old farmer',
