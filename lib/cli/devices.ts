@@ -9,12 +9,18 @@ const THIS = 'this';
 
 export const DEVICE_NAMES = [THIS, ...Object.keys(DEVICES)];
 
+/** Throws invalid_argument for a name that there is not, and for threads of another machine. */
+export function checkDevice(name: string, threads: number | undefined): void {
+  if (!DEVICE_NAMES.includes(name))
+    throw invalidArgument('--device', `one of ${DEVICE_NAMES.join(', ')}`, name);
+  if (threads !== undefined && name !== THIS)
+    throw invalidArgument('--threads', 'no number of threads for another device', threads);
+}
+
+/** This machine is measured, which takes a few seconds. */
 export async function deviceNamed(name: string, threads = 0): Promise<Device> {
-  if (name !== THIS) {
-    const known = Object.hasOwn(DEVICES, name) ? DEVICES[name] : undefined;
-    if (known) return known;
-    throw invalidArgument('device', `one of ${DEVICE_NAMES.join(', ')}`, name);
-  }
+  const known = DEVICES[name];
+  if (known) return known;
   const peaks = await native().measurePeaks('auto', threads, '');
   return measuredDevice(`this machine (${processorName()})`, peaks, native().memoryLimit());
 }

@@ -1,9 +1,10 @@
 /** `cachalot estimate`: what a model would cost on a machine, op by op, without running it. */
 import type { Command } from 'commander';
 
-import { CachalotError } from '../errors.js';
+import { CachalotError, invalidArgument } from '../errors.js';
 import type { Device } from '../estimate/devices.js';
 import {
+  STEP_ROWS,
   boundOps,
   decodeRates,
   expectedOps,
@@ -16,7 +17,7 @@ import { decodeShape, prefillShape } from '../estimate/ops.js';
 import type { StepShape } from '../estimate/ops.js';
 import type { ModelInfo } from '../models/formats/model-info.js';
 import { inspectModel } from '../models/inspect.js';
-import { DEVICE_NAMES, deviceNamed } from './devices.js';
+import { DEVICE_NAMES, checkDevice, deviceNamed } from './devices.js';
 import { integer, threads } from './flag-values.js';
 import { interruptSignal, pullReporter } from './output.js';
 import { sizeText } from './sizes.js';
@@ -55,11 +56,15 @@ export function addEstimate(program: Command): void {
     .action(async (name: string, flags: EstimateFlags) => {
       const { signal } = interruptSignal();
       const { report, end } = pullReporter();
-      const device = await deviceNamed(flags.device, flags.threads);
+      checkDevice(flags.device, flags.threads);
       const inspection = await inspectModel(name, { signal, onProgress: report }).finally(end);
       const { shape, problem } = inspection;
       if (shape === undefined)
         throw new CachalotError('model_bad_value', problem ?? `${name} has no shape that is known`);
+      for (const flag of ['context', 'prompt'] as const)
+        if ((flags[flag] ?? 1) > shape.contextLength)
+          throw invalidArgument(`--${flag}`, `at most ${shape.contextLength}`, flags[flag]);
+      const device = await deviceNamed(flags.device, flags.threads);
       const result = estimate({ ...inspection, shape }, device, flags);
       const text = () => describe(name, result);
       process.stdout.write(`${flags.json ? JSON.stringify({ model: name, ...result }) : text()}\n`);
@@ -87,7 +92,7 @@ function estimate(model: ModelInfo, device: Device, flags: EstimateFlags) {
     device,
     ...{ context, sequences, tokens, formats },
     decode: ops(decodeShape(sequences, context, kvBytesPerToken.bf16)),
-    prefill: ops(prefillShape(tokens, 0, kvBytesPerToken.bf16)),
+    prefill: ops(prefillShape(Math.min(tokens, STEP_ROWS), 0, kvBytesPerToken.bf16)),
   };
 }
 
@@ -110,7 +115,7 @@ function describe(name: string, result: Estimate): string {
       ]),
     ),
     opTable(`A step that decodes (${sequences} after ${context} tokens)`, decode),
-    opTable(`A prompt of ${tokens} tokens`, prefill),
+    opTable(`The first ${Math.min(tokens, STEP_ROWS)} tokens of a prompt`, prefill),
   ].join('\n\n');
 }
 

@@ -7,7 +7,7 @@ import { readTraceFile } from '../estimate/trace-file.js';
 import { inspectModel } from '../models/inspect.js';
 import { native } from '../native.js';
 import type { Simulated, SimulatedTrace } from '../native.js';
-import { DEVICE_NAMES, deviceNamed } from './devices.js';
+import { DEVICE_NAMES, checkDevice, deviceNamed } from './devices.js';
 import { integer, numberBy, threads } from './flag-values.js';
 import { interruptSignal, pullReporter } from './output.js';
 import { sizeText } from './sizes.js';
@@ -55,6 +55,7 @@ export function addSimulate(program: Command): void {
     )
     .action(async (name: string, flags: SimulateFlags) => {
       const { signal } = interruptSignal();
+      checkDevice(flags.device, flags.threads);
       const trace = await readTraceFile(flags.trace, flags.requests);
       const { report, end } = pullReporter();
       const inspection = await inspectModel(name, { signal, onProgress: report }).finally(end);

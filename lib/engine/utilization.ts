@@ -28,7 +28,7 @@ export async function utilizationOf(
   stats: EngineStats,
 ): Promise<Utilization> {
   const [model, device] = await Promise.all([readModelInfo(path), deviceOf(description)]);
-  const { steps, rows, outputs, attendedKeys, contextTokens, stepMs } = stats;
+  const { steps, outputSteps, rows, outputs, attendedKeys, contextTokens, stepMs } = stats;
   const { kvBytesPerToken } = description;
   const shape = { rows, outputs, attendedKeys, contextTokens, kvBytesPerToken };
   let [arithmetic, operations, bytes] = [0, 0, -stats.kvBytesNotRead];
@@ -36,7 +36,7 @@ export async function utilizationOf(
     if (op.kind === 'elementwise') continue;
     arithmetic += op.operations / device.rates[op.arithmetic];
     operations += op.operations;
-    bytes += op.bytes * (op.kind === 'linear' ? steps : 1); // weights are read in each step
+    bytes += op.bytes * (op.kind === 'attention' ? 1 : op.name === 'output' ? outputSteps : steps);
   }
   const seconds = stepMs / 1000;
   const read = bytes / device.readBytesPerSecond;
@@ -50,9 +50,7 @@ export async function utilizationOf(
 function deviceOf({ device }: EngineDescription): Promise<Device> {
   const { kind, name, instructions, threads } = device;
   if (kind === 'cuda') {
-    const known = Object.values(DEVICES).find((one) =>
-      one.name.split(' ').some((word) => /\d{2}/.test(word) && name.includes(word)),
-    );
+    const known = Object.values(DEVICES).find(({ pattern }) => pattern?.test(name));
     if (known) return Promise.resolve(known);
     throw new CachalotError('not_supported', `the limits of "${name}" are not known`);
   }
@@ -63,5 +61,6 @@ function deviceOf({ device }: EngineDescription): Promise<Device> {
       .measurePeaks(instructions, threads, '')
       .then((peaks) => measuredDevice(name, peaks, 0));
   measured.set(key, measuring);
+  measuring.catch(() => measured.delete(key));
   return measuring;
 }

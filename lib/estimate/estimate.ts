@@ -3,7 +3,7 @@ import type { ModelInfo } from '../models/formats/model-info.js';
 import type { CostModel } from '../native.js';
 import type { Device } from './devices.js';
 import { efficiencyOf } from './efficiency.js';
-import { decodeShape, matrices, opsOf, prefillShape } from './ops.js';
+import { decodeShape, opsOf, prefillShape } from './ops.js';
 import type { Op, StepShape } from './ops.js';
 
 export interface TimedOp extends Op {
@@ -44,7 +44,7 @@ export interface Rates {
 }
 
 /** Tokens of prompts that are computed at once. */
-const STEP_ROWS = 512;
+export const STEP_ROWS = 512;
 
 /** Of a prompt of so many tokens. */
 export function prefillRates(
@@ -93,7 +93,7 @@ export function largestBatch(
   device: Device,
   { context, kvBytesPerToken }: Omit<DecodeShape, 'sequences'>,
 ): number {
-  const weights = matrices(model).reduce((sum, { bytes }) => sum + bytes, 0);
+  const weights = model.tensors.reduce((sum, { bytes }) => sum + bytes, 0);
   return Math.max(0, Math.floor((device.memory - weights) / (context * kvBytesPerToken)));
 }
 

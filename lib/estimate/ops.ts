@@ -7,7 +7,7 @@ import type { ModelInfo } from '../models/formats/model-info.js';
 import type { TensorInfo } from '../native.js';
 
 /** Numbers in which an op multiplies. */
-export type Arithmetic = 'int8' | 'bf16' | 'f32';
+export type Arithmetic = 'int8' | 'bf16' | 'f16' | 'f32';
 
 export interface Op {
   name: string;
@@ -75,7 +75,7 @@ export function opsOf(model: ModelInfo, step: StepShape): Op[] {
 }
 
 /** Matrices that every token goes through; the embedding only if it is also the output layer. */
-export function matrices({ tensors }: ModelInfo): TensorInfo[] {
+function matrices({ tensors }: ModelInfo): TensorInfo[] {
   const hasOutput = tensors.some(({ name }) => name === 'output.weight');
   return tensors.filter(
     ({ name, shape }) => shape.length > 1 && !(hasOutput && name === 'token_embd.weight'),
@@ -101,7 +101,8 @@ function linear(name: string, tensors: readonly TensorInfo[], step: StepShape): 
 
 /** Quantized weights are multiplied in int8. */
 function arithmeticOf(type: string): Arithmetic {
-  if (type === 'F32' || type === 'F16') return 'f32';
+  if (type === 'F32') return 'f32';
+  if (type === 'F16') return 'f16';
   return type === 'BF16' ? 'bf16' : 'int8';
 }
 

@@ -80,12 +80,30 @@ test('what is expected is never above the bound, and equals it where nothing is 
   expect(many.bound).toBeGreaterThan(few.bound);
 });
 
+test.each([
+  ['NVIDIA H100 80GB HBM3', 'h100'],
+  ['NVIDIA A100-SXM4-80GB', 'a100-80gb'],
+  ['NVIDIA H200', 'h200'],
+  ['NVIDIA L4', 'l4'],
+  ['NVIDIA L40S', 'l40s'],
+  ['NVIDIA GeForce RTX 4090', 'rtx-4090'],
+  ['NVIDIA H100 PCIe', undefined],
+  ['NVIDIA A100-SXM4-40GB', undefined],
+  ['NVIDIA GH200 480GB', undefined],
+  ['NVIDIA GeForce RTX 3080', undefined],
+  ['NVIDIA GeForce RTX 4090 D', undefined],
+])('a driver calls %s what the table calls %s', (name, key) => {
+  const found = Object.entries(DEVICES).filter(([, { pattern }]) => pattern!.test(name));
+  expect(found.map(([one]) => one)).toEqual(key === undefined ? [] : [key]);
+});
+
+test('weights of F16 are multiplied at the rate of BF16 on a GPU, and in f32 on a CPU', () => {
+  expect(DEVICES['h100']!.rates.f16).toBe(DEVICES['h100']!.rates.bf16);
+  expect(device.rates.f16).toBe(device.rates.f32);
+});
+
 test('as many sequences fit as memory holds beside the weights', () => {
-  const weights = sum(
-    opsOf(model, decodeShape(1, 1, 0))
-      .filter(({ kind }) => kind === 'linear')
-      .map(({ bytes }) => bytes),
-  );
+  const weights = sum(model.tensors.map(({ bytes }) => bytes));
   const of = (memory: number) =>
     largestBatch(model, { ...device, memory }, { context: 100, kvBytesPerToken: 64 });
   expect(of(weights + 6400 * 7)).toBe(7);
@@ -100,7 +118,7 @@ test('an engine counts what its steps read and compute', async () => {
   // Rows 0 to 63, rows 64 to 99, and two rows that decode.
   const stats = engine.stats();
   expect(stats).toMatchObject({
-    ...{ steps: 4, rows: 102, outputs: 3 },
+    ...{ steps: 4, rows: 102, outputs: 3, outputSteps: 3 },
     attendedKeys: (102 * 103) / 2,
     contextTokens: 64 + 100 + 101 + 102,
   });
@@ -112,7 +130,9 @@ test('an engine counts what its steps read and compute', async () => {
     ({ kind }) => kind !== 'elementwise',
   );
   expect(operations).toBe(sum(ops.map((op) => op.operations)));
-  expect(bytes).toBe(sum(ops.map((op) => op.bytes * (op.kind === 'linear' ? 4 : 1))));
+  // The first step wants no logits.
+  const times = { attention: 1, output: 3 } as Record<string, number>;
+  expect(bytes).toBe(sum(ops.map(({ name, bytes: own }) => own * (times[name] ?? 4))));
   expect(mfu).toBeGreaterThan(0);
   expect(mbu).toBeGreaterThan(0);
 });
