@@ -1,19 +1,24 @@
 /** `cachalot quality`: what a setting of the engine costs in answers, and what it saves. */
 import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
+import { dirname, resolve as resolvePath } from 'node:path';
 
-import { Option } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 
 import { describeDevice } from '../engine/describe-device.js';
-import { CachalotError } from '../errors.js';
+import { CachalotError, invalidArgument } from '../errors.js';
+import { ioError } from '../files/io-error.js';
+import { readTextFile } from '../files/regular-file.js';
 import { writeWhole } from '../files/write-whole.js';
 import { resolveModel } from '../models/pull.js';
 import { chart } from '../quality/chart.js';
+import type { Comparison } from '../quality/comparison.js';
 import { Journal } from '../quality/journal.js';
 import { sectionsOf } from '../quality/report.js';
 import type { Section } from '../quality/report.js';
 import { QualityRun } from '../quality/run.js';
-import type { Comparison } from '../quality/run.js';
 import { BASELINE, checkSettings, parseSetting } from '../quality/settings.js';
 import type { Setting } from '../quality/settings.js';
 import { summarize } from '../quality/summary.js';
@@ -22,12 +27,14 @@ import { JUDGES } from '../quality/tasks/judges.js';
 import type { JudgeName } from '../quality/tasks/judges.js';
 import { readPublished } from '../quality/tasks/published.js';
 import { BOOK_NAMES, readHaystack } from '../quality/text/read-haystack.js';
+import { processorName } from '../system/processor.js';
 import { addEngineOptions, loadOptions } from './engine-options.js';
 import type { EngineFlags } from './engine-options.js';
 import { integer } from './flag-values.js';
 import { interruptSignal, pullReporter } from './output.js';
 import { workReporter } from './progress.js';
 import { table } from './table.js';
+import { version } from './version.js';
 
 interface QualityFlags extends EngineFlags {
   setting: Setting[];
@@ -84,6 +91,10 @@ export function addQuality(program: Command): void {
     .option(
       '--file <jsonl>',
       'ask the questions of a file in the format of RULER or LongBench instead',
+      (path: string, earlier?: string) => {
+        if (earlier === undefined) return path;
+        throw new InvalidArgumentError('it is given twice.');
+      },
     )
     .addOption(
       new Option('--metric <name>', 'how answers to a file are judged').choices(
@@ -112,7 +123,7 @@ const taskNames = (text: string) => {
 const lengths = (text: string) => text.split(',').map(integer(1));
 
 async function compare(flags: QualityFlags): Promise<void> {
-  checkSettings(flags.setting);
+  await checkFlags(flags);
   const { signal } = interruptSignal();
   const { report, end } = pullReporter();
   const resolve = (name: string) => resolveModel(name, { signal, onProgress: report }).finally(end);
@@ -122,18 +133,35 @@ async function compare(flags: QualityFlags): Promise<void> {
   for (const { model, ...rest } of flags.setting)
     settings.push(model === undefined ? rest : { ...rest, model: await resolve(model) });
   const comparison = await comparisonOf({ ...flags, setting: settings }, path, signal);
-  const journal = await Journal.open(flags.keep, identityOf(comparison));
+  const journal = await Journal.open(flags.keep, await identityOf(comparison, flags));
   const progress = workReporter();
   const run = new QualityRun(comparison, journal, { signal, onProgress: progress.show });
   const { lengths: used, description } = await run.run().finally(progress.end);
   const names = [BASELINE, ...settings.map(({ name }) => name)];
   const summary = summarize(names, journal.answers, journal.divergences);
   const about = `${flags.model} on ${describeDevice(description.device)}`;
-  if (flags.svg !== undefined) await writeWhole(flags.svg, chart(summary.settings, about));
   const how = wordsFor(comparison, used);
   const result = { model: flags.model, device: description.device, how, ...summary };
   const text = () => [`${about}: ${how}`, ...sectionsOf(summary).map(sectionText)].join('\n\n');
   process.stdout.write(`${flags.json ? JSON.stringify(result) : text()}\n`);
+  if (flags.svg !== undefined) await writeWhole(flags.svg, chart(summary.settings, about));
+}
+
+/** What would be ignored, and what would fail after the work. */
+async function checkFlags(flags: QualityFlags): Promise<void> {
+  checkSettings(flags.setting);
+  const { file, metric, svg } = flags;
+  if (metric !== undefined && file === undefined)
+    throw invalidArgument('--metric', 'it together with --file', metric);
+  const ofTasks = ['tasks', 'lengths', 'samples'] as const;
+  const idle = ofTasks.find((name) => file !== undefined && flags[name] !== undefined);
+  if (idle !== undefined)
+    throw invalidArgument(`--${idle}`, 'no tasks of ours beside --file', String(flags[idle]));
+  if (svg === undefined) return;
+  const folder = dirname(resolvePath(svg));
+  await access(folder, constants.W_OK).catch((error: unknown) => {
+    throw ioError(error, 'write', svg);
+  });
 }
 
 async function comparisonOf(
@@ -141,22 +169,22 @@ async function comparisonOf(
   model: string,
   signal: AbortSignal,
 ): Promise<Comparison> {
-  const { tasks, quick = false, setting, questions, seed } = flags;
+  const { tasks, quick = false, setting, questions, seed, file, metric } = flags;
+  const published = file === undefined ? undefined : await readPublished(file, metric);
   return {
     model,
     load: definedOnly(loadOptions(flags)),
     settings: setting,
     tasks: TASKS.filter(({ name }) => (tasks ?? NAMES).includes(name)),
-    lengths: flags.lengths ?? (quick ? [512] : undefined),
+    lengths: flags.lengths,
+    longest: quick ? 512 : undefined,
     samples: flags.samples ?? (quick ? 1 : 3),
     questions,
     passages: flags.passages ?? (quick ? 1 : 3),
     passageTokens: quick ? 256 : 1024,
     seed,
+    ...(published ? { published } : {}),
     haystack: await readHaystack(flags.haystack, signal),
-    ...(flags.file === undefined
-      ? {}
-      : { published: await readPublished(flags.file, flags.metric) }),
   };
 }
 
@@ -174,14 +202,30 @@ function definedOnly(options: Setting['load']): Setting['load'] {
 }
 
 /** Everything that results depend on, as plain JSON. */
-function identityOf({ tasks, haystack, ...rest }: Comparison): object {
-  const text = createHash('sha256').update(haystack.text).digest('hex').slice(0, 16);
+async function identityOf(
+  { tasks, haystack, published, settings, ...rest }: Comparison,
+  { file, metric }: QualityFlags,
+): Promise<object> {
+  const models = [rest.model, ...settings.flatMap(({ model }) => model ?? [])];
   return {
-    ...rest,
+    ...{ version, cpu: processorName(), ...rest, settings },
     lengths: rest.lengths ?? 'default',
-    tasks: tasks.map(({ name }) => name),
-    text,
+    tasks: published ? [] : tasks.map(({ name }) => name),
+    text: hashOf(haystack.text),
+    questions: file === undefined ? null : hashOf(await readTextFile(file)),
+    metric: metric ?? null,
+    files: await Promise.all(models.map(stateOf)),
   };
+}
+
+const hashOf = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 16);
+
+/** A file that was written again is another one. */
+async function stateOf(path: string): Promise<object> {
+  const { size, mtimeMs } = await stat(path).catch((error: unknown) => {
+    throw ioError(error, 'read', path);
+  });
+  return { path, size, mtimeMs };
 }
 
 function sectionText({ title, head, rows, notes }: Section): string {

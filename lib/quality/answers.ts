@@ -1,7 +1,7 @@
 /** Evidence of tasks: a sample's questions are asked, and the answers judged. */
 import type { Engine } from '../engine.js';
 import { found } from './metrics.js';
-import { MODES, promptsOf } from './prompts.js';
+import { MODES, answerTokens, promptsOf } from './prompts.js';
 import type { Mode } from './prompts.js';
 import type { Setting } from './settings.js';
 import type { Question, Sample } from './tasks/task.js';
@@ -14,7 +14,7 @@ export interface AnswerRecord {
   length: number;
   sample: number;
   mode: Mode;
-  /** From 0. */
+  /** Of the question, from 0. A conversation's first turn is its first question alone. */
   turn: number;
   depth?: number;
   /** How many of the wanted words the answer held, and how many were wanted. */
@@ -45,21 +45,22 @@ export async function askAll(
   const records: AnswerRecord[] = [];
   engine.clearCache();
   let shared = 0; // bytes of the context as the first setting has computed it
-  for (const [i, setting] of settings.entries()) {
-    const before = i === 0 ? 0 : engine.stats().kvBytesInUse;
+  for (const [number, setting] of settings.entries()) {
+    const before = number === 0 ? 0 : engine.stats().kvBytesInUse;
     for (const mode of MODES)
-      for (const [turn, ids] of prompts.ids[mode].entries()) {
+      for (const [i, ids] of prompts[mode].entries()) {
+        const turn = mode === 'turns' ? i + 1 : i;
         const question = sample.questions[turn]!;
         const { text, usage, timings } = await engine.completeTokens(ids, {
-          maxTokens: question.maxTokens,
-          ...(engine.canChat ? {} : { stop: '\n' }),
+          maxTokens: answerTokens(engine, question),
+          ...(engine.canChat || question.judge ? {} : { stop: '\n' }),
           ...(setting.compress ? { compress: setting.compress } : {}),
           signal,
         }).result;
         const tokens = usage.promptTokens + usage.completionTokens - 1;
         const added = Math.max(0, engine.stats().kvBytesInUse - before);
         if (records.length === 0) shared = added;
-        const hasFound = i > 0 && usage.cachedTokens > usage.promptTokens / 2;
+        const hasFound = number > 0 && usage.cachedTokens > usage.promptTokens / 2;
         records.push({
           setting: setting.name,
           ...name,

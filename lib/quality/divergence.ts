@@ -27,7 +27,8 @@ export interface DivergenceRecord {
   continued: number;
 }
 
-const PARTS = 4;
+/** Of a passage. */
+export const PARTS = 4;
 /** Rows whose logits are held at once, of both engines. */
 const ROWS = 64;
 const CONTINUED = 48;

@@ -6,10 +6,13 @@ import { readTextFile } from '../files/regular-file.js';
 import { writeWhole } from '../files/write-whole.js';
 import { parseJson } from '../text/parse-json.js';
 import type { AnswerRecord, SampleName } from './answers.js';
+import { PARTS } from './divergence.js';
 import type { DivergenceRecord } from './divergence.js';
 
 const FORMAT = 'cachalot-quality-1';
 const WRITE_EVERY_MS = 2000;
+/** More than a comparison has. */
+const MOST_TURNS = 16;
 
 export class Journal {
   readonly answers: AnswerRecord[] = [];
@@ -30,14 +33,14 @@ export class Journal {
     const said = parseJson(await readTextFile(path), `'${path}'`, 'invalid_argument');
     const { format, what: other, answers, divergences } = (said ?? {}) as Record<string, unknown>;
     const isOurs =
-      format === FORMAT && isListOf(answers, ANSWER) && isListOf(divergences, DIVERGENCE);
+      format === FORMAT && isListOf(answers, isAnswer) && isListOf(divergences, isDivergence);
     if (!isOurs) throw refuse(`'${path}' is no file of \`cachalot quality\`; give another --keep`);
     if (JSON.stringify(other) !== journal.#what)
       throw refuse(
         `'${path}' holds a comparison of other settings, models, tasks or texts; give another --keep, or delete it`,
       );
-    journal.answers.push(...(answers as AnswerRecord[]));
-    journal.divergences.push(...(divergences as DivergenceRecord[]));
+    for (const one of answers) journal.answers.push(one as unknown as AnswerRecord);
+    for (const one of divergences) journal.divergences.push(one as unknown as DivergenceRecord);
     return journal;
   }
 
@@ -71,20 +74,44 @@ export class Journal {
   }
 }
 
-/** Fields that sums are made of. */
-const ANSWER = ['right', 'of', 'tokens', 'kept', 'kvBytes', 'computed', 'prefillMs', 'decodeMs'];
-const DIVERGENCE = ['passage', 'continued'];
-const PART = ['rows', 'kl', 'agree', 'nll'];
+type Fields = Record<string, unknown>;
 
-/** Whether these are objects whose fields are numbers. */
-function isListOf(value: unknown, fields: readonly string[]): value is object[] {
-  if (!Array.isArray(value)) return false;
-  return value.every((item: unknown) => {
-    if (typeof item !== 'object' || item === null) return false;
-    const record = item as Record<string, unknown>;
-    const isWhole = fields.every((field) => Number.isFinite(record[field]));
-    return isWhole && (fields !== DIVERGENCE || isListOf(record['parts'], PART));
-  });
+const isCount = (value: unknown) => Number.isInteger(value) && (value as number) >= 0;
+const isAmount = (value: unknown) => Number.isFinite(value) && (value as number) >= 0;
+
+function isAnswer(one: Fields): boolean {
+  const { setting, task, mode, turn, right, of } = one;
+  const counts = ['length', 'sample', 'tokens', 'kept', 'computed', 'generated'];
+  return (
+    typeof setting === 'string' &&
+    typeof task === 'string' &&
+    (mode === 'requests' || mode === 'turns') &&
+    isCount(turn) &&
+    (turn as number) < MOST_TURNS &&
+    counts.every((name) => isCount(one[name])) &&
+    ['right', 'of', 'kvBytes', 'prefillMs', 'decodeMs'].every((name) => isAmount(one[name])) &&
+    (right as number) <= (of as number)
+  );
+}
+
+function isDivergence({ setting, passage, parts, differsAt, continued }: Fields): boolean {
+  const isPart = ({ rows, kl, agree, nll }: Fields) =>
+    isCount(rows) && isAmount(kl) && isCount(agree) && Number.isFinite(nll);
+  return (
+    typeof setting === 'string' &&
+    isCount(passage) &&
+    isCount(continued) &&
+    (differsAt === null || isCount(differsAt)) &&
+    isListOf(parts, isPart) &&
+    parts.length === PARTS
+  );
+}
+
+function isListOf(value: unknown, isOne: (one: Fields) => boolean): value is Fields[] {
+  return (
+    Array.isArray(value) &&
+    value.every((one) => typeof one === 'object' && one !== null && isOne(one as Fields))
+  );
 }
 
 function refuse(what: string): CachalotError {

@@ -6,36 +6,31 @@ import type { Question, Sample } from './tasks/task.js';
 export type Mode = 'requests' | 'turns';
 export const MODES: readonly Mode[] = ['requests', 'turns'];
 
-export interface Prompts {
-  /** The ids before each question's answer. A single question has no turns. */
-  ids: Record<Mode, number[][]>;
-  /** How many first ids say nothing of any question: where a context is compressed. */
-  shared: number;
-}
+/** The ids before each question's answer, by mode. */
+export type Prompts = Record<Mode, number[][]>;
 
 const BEFORE = 'Read this text, and answer a question about it.';
-/** A question that is never asked: what it has in common with the others is the context. */
-const OTHER: Question = { text: '0?', answers: [], lead: '0', gold: '', maxTokens: 1 };
-
-/** With the model's chat template if it has one; else as plain text. Earlier turns of a conversation hold the right answers, so that all settings are asked the same. */
+/** With the model's chat template if it has one; else as plain text. Earlier turns of a conversation hold the right answers, so that all settings are asked the same. The
+ * first turn is the first question alone, and is not asked twice. */
 export async function promptsOf(engine: Engine, sample: Sample): Promise<Prompts> {
   const { questions } = sample;
   const asked = async (turns: readonly Question[]) => {
     const ids = engine.canChat
       ? await chatIds(engine, sample, turns)
       : plainIds(engine, sample, turns);
-    return shortened(ids, engine.description.contextLength - turns.at(-1)!.maxTokens);
+    return shortened(ids, engine.description.contextLength - answerTokens(engine, turns.at(-1)!));
   };
-  const requests: number[][] = [];
-  const turns: number[][] = [];
+  const prompts: Prompts = { requests: [], turns: [] };
   for (const [i, question] of questions.entries()) {
-    requests.push(await asked([question]));
-    if (questions.length > 1)
-      turns.push(i === 0 ? requests[0]! : await asked(questions.slice(0, i + 1)));
+    prompts.requests.push(await asked([question]));
+    if (i > 0) prompts.turns.push(await asked(questions.slice(0, i + 1)));
   }
-  const others = [await asked([OTHER]), ...requests.slice(1)];
-  const shared = Math.min(...others.map((ids) => commonLength(ids, requests[0]!)));
-  return { ids: { requests, turns }, shared };
+  return prompts;
+}
+
+/** The most tokens of an answer: half of a small context is left for the question. */
+export function answerTokens(engine: Engine, { maxTokens }: Question): number {
+  return Math.min(maxTokens, Math.floor(engine.description.contextLength / 2));
 }
 
 /** A prompt that does not fit loses its middle, as LongBench has it: the beginning and the question stay. */
@@ -61,10 +56,4 @@ function plainIds(engine: Engine, { context }: Sample, turns: readonly Question[
   const text =
     context === '' ? `${turns[0]!.text}${turns[0]!.lead}` : `${context}\n\n${asked.join('')}`;
   return engine.tokenize(text.trimEnd(), { bos: true });
-}
-
-function commonLength(a: readonly number[], b: readonly number[]): number {
-  const end = Math.min(a.length, b.length);
-  for (let i = 0; i < end; i++) if (a[i] !== b[i]) return i;
-  return end;
 }

@@ -27,7 +27,7 @@ function shareText({ right, of, low, high }: Share): string {
 
 function settingsSection({ settings, unable, tasks }: Summary): Section {
   const able = [...new Set(tasks.map(({ task }) => task))].filter((task) => !unable.includes(task));
-  const judged = `Score: right answers in ${able.join(', ') || 'no task'}, with the 95 % interval (Wilson).`;
+  const judged = `Score: right answers in ${able.join(', ') || 'no task'}, with the 95 % interval (Wilson; questions about one context count for fewer than they are).`;
   return {
     title: 'Settings',
     head: [
@@ -49,7 +49,7 @@ function settingsSection({ settings, unable, tasks }: Summary): Section {
         ? []
         : [`The model cannot do ${unable.join(', ')} without any setting, so they count nowhere.`]),
       'KV: bytes in the pool of a context with its first question, by `stats()`; a window gives memory back under pressure only.',
-      'Points: mean difference, question by question, and its 95 % interval.',
+      'Points: difference of the scores, and half of its 95 % interval: the same questions, context by context.',
     ],
   };
 }
@@ -68,7 +68,7 @@ function tasksSection({ tasks }: Summary): Section {
     rows: tasks.map((one) => taskRow(one, turns)),
     notes: [
       'n: words that answers had to hold. Better and worse: questions, beside the baseline.',
-      'Turns: one conversation; earlier turns hold the right answers.',
+      'Turns: one conversation; earlier turns hold the right answers. Turn 1 is the first question alone, and counts once.',
     ],
   };
 }

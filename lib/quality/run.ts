@@ -1,65 +1,19 @@
 /** Runs a comparison: loads the engines, asks all questions, and keeps what has been measured. */
 import { Engine } from '../engine.js';
-import { CachalotError } from '../errors.js';
 import { askAll } from './answers.js';
-import type { SampleName } from './answers.js';
+import { lengthsOf, samplesOf } from './comparison.js';
+import type { Comparison } from './comparison.js';
 import { compareOn } from './divergence.js';
 import type { Journal } from './journal.js';
 import { Random } from '../relevance/random.js';
 import { BASELINE, engineKey } from './settings.js';
 import type { Setting } from './settings.js';
-import type { PublishedSample } from './tasks/published.js';
-import type { Sample, Task } from './tasks/task.js';
 import { Haystack } from './text/haystack.js';
-
-export interface Comparison {
-  model: string;
-  /** Of the baseline; settings change single options of it. */
-  load: Setting['load'];
-  settings: readonly Setting[];
-  tasks: readonly Task[];
-  /** Tokens of the contexts; undefined: by the model's context. */
-  lengths: readonly number[] | undefined;
-  /** Contexts of each task and length. */
-  samples: number;
-  /** Questions about each context. */
-  questions: number;
-  /** Pieces of ordinary text on which distributions are compared. */
-  passages: number;
-  passageTokens: number;
-  seed: number;
-  haystack: { name: string; text: string };
-  /** Asked in place of the tasks. */
-  published?: readonly PublishedSample[];
-}
 
 export interface Progress {
   done: number;
   total: number;
   what: string;
-}
-
-/** Contexts longer than this are asked for by name. */
-const LONGEST_BY_DEFAULT = 4096;
-const LENGTH_SHARES = [0.3, 0.9];
-/** Tokens that a question and its answer take, and those around them. */
-const QUESTION_TOKENS = 90;
-const AROUND_TOKENS = 120;
-
-/** The lengths that a comparison uses. Throws invalid_argument if one does not fit into the model's context. */
-export function lengthsOf(comparison: Comparison, contextLength: number): number[] {
-  const { lengths, questions, published } = comparison;
-  if (published) return [];
-  const room = contextLength - AROUND_TOKENS - questions * QUESTION_TOKENS;
-  const longest = Math.min(room, LONGEST_BY_DEFAULT);
-  const chosen = lengths ?? LENGTH_SHARES.map((share) => Math.floor(longest * share));
-  const wrong = chosen.find((length) => length > room || length < 1);
-  if (wrong !== undefined)
-    throw new CachalotError(
-      'invalid_argument',
-      `a context of ${wrong} tokens and ${questions} questions do not fit into ${contextLength} tokens; at most ${Math.max(0, room)} do`,
-    );
-  return [...new Set(chosen)];
 }
 
 type Named = Pick<Comparison, 'model' | 'load'>;
@@ -94,37 +48,66 @@ export class QualityRun {
       const all: Setting[] = [{ name: BASELINE, load: {} }, ...settings];
       const samples = samplesOf(this.#comparison, lengths).length;
       this.#total = all.length * (samples + passages);
+      // What cannot be loaded, or is too small, is told before anything is measured.
+      for (const group of groups(all).slice(1))
+        await this.withEngine(baseline, group, (engine) => {
+          lengthsOf({ ...this.#comparison, lengths }, engine.description.contextLength);
+        });
       for (const group of groups(all)) {
-        const isBaseline = engineKey(group[0]!) === engineKey(all[0]!);
-        const engine = isBaseline ? baseline : await this.load(this.named(group[0]!));
-        try {
+        const measure = async (engine: Engine) => {
           await this.compare(baseline, engine, group);
-          await this.ask(engine, group, lengths);
-        } finally {
-          if (engine !== baseline) await engine.dispose();
-        }
+          await this.ask(baseline, engine, group, lengths);
+        };
+        await this.withEngine(baseline, group, measure);
       }
       return { lengths, description };
     } finally {
-      await this.#journal.close();
-      await baseline.dispose();
+      try {
+        await this.#journal.close();
+      } finally {
+        await baseline.dispose();
+      }
     }
   }
 
+  /** The baseline's own engine, if the settings need no other. */
+  private async withEngine(
+    baseline: Engine,
+    [setting]: readonly Setting[],
+    use: (engine: Engine) => Promise<void> | void,
+  ): Promise<void> {
+    if (engineKey(setting!) === engineKey({ load: {} })) return use(baseline);
+    const engine = await this.load(this.named(setting!));
+    try {
+      await use(engine);
+    } finally {
+      await engine.dispose();
+    }
+  }
+
+  /** Options of a setting change single ones of the baseline's, also within `kv`. */
   private named({ model, load }: Setting): Named {
-    return { model: model ?? this.#comparison.model, load: { ...this.#comparison.load, ...load } };
+    const { model: own, load: given } = this.#comparison;
+    const kv = given.kv || load.kv ? { kv: { ...given.kv, ...load.kv } } : {};
+    return { model: model ?? own, load: { ...given, ...load, ...kv } };
   }
 
   private load({ model, load }: Named): Promise<Engine> {
     return Engine.load(model, { ...load, signal: this.#signal });
   }
 
-  private async ask(engine: Engine, group: readonly Setting[], lengths: readonly number[]) {
+  /** The questions are made with the baseline's tokenizer: all settings are asked the same. */
+  private async ask(
+    baseline: Engine,
+    engine: Engine,
+    group: readonly Setting[],
+    lengths: readonly number[],
+  ) {
     for (const { name, make } of samplesOf(this.#comparison, lengths)) {
       const left = group.filter((setting) => !this.#journal.hasAnswers(setting.name, name));
       if (left.length > 0) {
         this.tell(`${name.task}, ${name.length} tokens`, left);
-        const sample = make(this.haystackFor(engine), (text) => engine.tokenize(text).length);
+        const sample = make(this.haystackFor(baseline), (text) => baseline.tokenize(text).length);
         await this.#journal.add(await askAll(engine, left, { name, sample }, this.#signal));
       }
       this.#done += group.length;
@@ -134,11 +117,11 @@ export class QualityRun {
   private async compare(baseline: Engine, engine: Engine, group: readonly Setting[]) {
     const { passages, passageTokens, seed } = this.#comparison;
     const haystack = this.haystackFor(baseline);
-    const { contextLength, vocabulary } = baseline.description;
-    const hasSameVocabulary = engine.description.vocabulary === vocabulary;
+    const { contextLength } = baseline.description;
+    const isComparable = hasSameVocabulary(baseline, engine);
     for (let passage = 0; passage < passages; passage++) {
       for (const setting of group) {
-        if (hasSameVocabulary && !this.#journal.hasDivergence(setting.name, passage)) {
+        if (isComparable && !this.#journal.hasDivergence(setting.name, passage)) {
           this.tell('next-token distributions', [setting]);
           const tokens = Math.min(passageTokens, Math.floor(contextLength * 0.9) - 64);
           const text = haystack.take(tokens, new Random(seed + 77 * passage)).join(' ');
@@ -168,31 +151,12 @@ export class QualityRun {
   }
 }
 
-interface Source {
-  name: SampleName;
-  make: (haystack: Haystack, count: (text: string) => number) => Sample;
-}
-
-/** Every context with its questions. It is the same for every setting. */
-function samplesOf(comparison: Comparison, lengths: readonly number[]): Source[] {
-  const { tasks, samples, questions, seed, published } = comparison;
-  if (published)
-    return published.map(({ task, length, sample }, index) => ({
-      name: { task, length, sample: index },
-      make: () => sample,
-    }));
-  const indices = Array.from({ length: samples }, (_, index) => index);
-  return tasks.flatMap((task, number) =>
-    lengths.flatMap((length) =>
-      indices.map((index) => ({
-        name: { task: task.name, length, sample: index },
-        make: (haystack, count) => {
-          const random = new Random(seed + 1009 * number + 9176 * index + 31 * length);
-          return task.make({ tokens: length, index, questions, random, haystack, count });
-        },
-      })),
-    ),
-  );
+function hasSameVocabulary(a: Engine, b: Engine): boolean {
+  const { vocabulary } = a.description;
+  if (a === b || vocabulary !== b.description.vocabulary) return a === b;
+  for (let id = 0; id < vocabulary; id++)
+    if (a.detokenize([id]) !== b.detokenize([id])) return false;
+  return true;
 }
 
 /** Ordinary text as the model is used to it: as a message of a user, if it has a chat template. */

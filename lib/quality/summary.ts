@@ -1,9 +1,8 @@
 /** What a comparison has found, per task and per setting. */
 import type { AnswerRecord } from './answers.js';
 import type { DivergenceRecord, RowSums } from './divergence.js';
-import { wilson } from './metrics.js';
-import type { Interval } from './metrics.js';
-import type { Mode } from './prompts.js';
+import { clusteredInterval, pairedDifference, sum } from './metrics.js';
+import type { Cluster, Interval } from './metrics.js';
 import { BASELINE } from './settings.js';
 
 /** A share of right answers. */
@@ -29,7 +28,7 @@ export interface SettingSummary {
   setting: string;
   /** Over the tasks that the baseline can do. */
   score: Share;
-  /** Mean difference from the baseline in points, and whether 95 % of it lie below or above 0 (paired by question). */
+  /** Difference from the baseline's score in points, and half of its 95 % interval: paired, by context. */
   difference: { points: number; margin: number };
   kept: number;
   kvBytes: number;
@@ -102,42 +101,59 @@ const keyOf = ({ task, length, sample, mode, turn }: AnswerRecord) =>
   [task, length, sample, mode, turn].join('/');
 
 function share(answers: readonly AnswerRecord[]): Share {
+  const clusters = [...clustersOf(answers).values()];
   const right = sum(answers, (one) => one.right);
   const of = sum(answers, (one) => one.of);
-  return { right, of, ...wilson(right, of) };
+  return { right, of, ...clusteredInterval(clusters) };
+}
+
+/** Answers about one context stand together. */
+function clustersOf(answers: readonly AnswerRecord[]): Map<string, Cluster> {
+  const clusters = new Map<string, Cluster>();
+  for (const { task, length, sample, right, of } of answers) {
+    const key = [task, length, sample].join('/');
+    const cluster = clusters.get(key) ?? { right: 0, of: 0 };
+    clusters.set(key, { right: cluster.right + right, of: cluster.of + of });
+  }
+  return clusters;
 }
 
 function taskSummary(
   own: readonly AnswerRecord[],
   baseline: ReadonlyMap<string, AnswerRecord>,
 ): Omit<TaskSummary, 'task' | 'setting'> {
-  const inMode = (mode: Mode) => own.filter((one) => one.mode === mode);
-  const turns = inMode('turns');
-  const n = Math.max(0, ...turns.map(({ turn }) => turn + 1));
+  const requests = own.filter(({ mode }) => mode === 'requests');
+  const turns = own.filter(({ mode }) => mode === 'turns');
+  const n = turns.reduce((most, { turn }) => Math.max(most, turn + 1), 0);
+  // The first turn is the first question alone.
+  const first = n === 0 ? [] : [requests.filter(({ turn }) => turn === 0)];
+  const later = Array.from({ length: Math.max(0, n - 1) }, (_, i) =>
+    turns.filter(({ turn }) => turn === i + 1),
+  );
   const changes = own.map((one) => one.right - (baseline.get(keyOf(one))?.right ?? one.right));
   return {
-    requests: share(inMode('requests')),
-    turns: Array.from({ length: n }, (_, i) => share(turns.filter(({ turn }) => turn === i))),
+    requests: share(requests),
+    turns: [...first, ...later].map(share),
     all: share(own),
     won: changes.filter((change) => change > 0).length,
     lost: changes.filter((change) => change < 0).length,
   };
 }
 
-/** A normal interval of the mean difference of a question's share of right words. */
 function differenceOf(
   own: readonly AnswerRecord[],
   baseline: ReadonlyMap<string, AnswerRecord>,
 ): SettingSummary['difference'] {
-  const changes = own.flatMap((one) => {
+  const both = own.flatMap((one) => {
     const other = baseline.get(keyOf(one));
-    return other ? [one.right / one.of - other.right / other.of] : [];
+    return other ? [{ one, other }] : [];
   });
-  const n = changes.length;
-  if (n === 0) return { points: 0, margin: 0 };
-  const mean = sum(changes, (change) => change) / n;
-  const variance = sum(changes, (change) => (change - mean) ** 2) / Math.max(1, n - 1);
-  return { points: 100 * mean, margin: 100 * 1.96 * Math.sqrt(variance / n) };
+  const others = clustersOf(both.map(({ other }) => other));
+  const pairs = [...clustersOf(both.map(({ one }) => one))].map(([key, cluster]) => ({
+    ...cluster,
+    other: others.get(key)!.right,
+  }));
+  return pairedDifference(pairs);
 }
 
 function costsOf(own: readonly AnswerRecord[]) {
@@ -182,8 +198,4 @@ function divergenceOf(records: readonly DivergenceRecord[]): DivergenceSummary |
     differsAt: different.length === 0 ? undefined : sum(different, (at) => at) / different.length,
     continued: records[0]!.continued,
   };
-}
-
-function sum<T>(items: readonly T[], value: (item: T) => number): number {
-  return items.reduce((total, item) => total + value(item), 0);
 }

@@ -1,5 +1,5 @@
 /** The commands that judge and predict: `quality`, `estimate`, `convert`. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 
 import { temporaryPath, writeTinyModel } from '../fixtures/tiny-model.js';
 import { cachalot } from './cachalot.js';
@@ -46,6 +46,22 @@ describe('quality', () => {
     });
   });
 
+  test('--keep knows another metric and a file of weights that was written again', async () => {
+    const keep = temporaryPath('keep.json');
+    const file = temporaryPath('ruler.jsonl');
+    writeFileSync(file, '{"input":"Say 7.","outputs":["7"],"length":4}\n');
+    const copy = temporaryPath('copy.gguf');
+    copyFileSync(model, copy);
+    const args = ['quality', '-m', copy, '--file', file, '--passages', '0', '--keep', keep];
+    expect((await cachalot(args)).code).toBe(0);
+    const kept = readFileSync(keep, 'utf8');
+    expect((await cachalot([...args, '--metric', 'part'])).stderr).toMatch(/another --keep/);
+    expect((await cachalot(args)).code).toBe(0);
+    utimesSync(copy, 1e9, 1e9);
+    expect((await cachalot(args)).stderr).toMatch(/another --keep/);
+    expect(readFileSync(keep, 'utf8')).toBe(kept);
+  });
+
   test('questions of a file', async () => {
     const file = temporaryPath('ruler.jsonl');
     writeFileSync(file, '{"input":"Say 7.","outputs":["7"],"length":4}\n');
@@ -63,6 +79,10 @@ describe('quality', () => {
     [['--haystack', '/no/such/file'], /no such file/],
     [['--file', '/no/such/file'], /no such file/],
     [['--metric', 'none'], /metric/],
+    [['--metric', 'part'], /--file/],
+    [['--file', 'a', '--file', 'b'], /given twice/],
+    [['--file', 'a', '--samples', '2'], /--samples/],
+    [['--svg', '/no/such/folder/x.svg'], /no such file or folder/],
   ])('%j is refused', async (args, message) => {
     const { code, stderr } = await cachalot(['quality', '-m', model, ...args]);
     expect(code).not.toBe(0);
@@ -90,6 +110,9 @@ describe('estimate', () => {
 
   test.each([
     [['--device', 'none'], /one of this, a100/],
+    [['--device', 'h100', '--threads', '2'], /--threads/],
+    [['--device', 'h100', '--prompt', '100000000000'], /--prompt/],
+    [['--device', 'h100', '--context', '4096'], /--context/],
     [['--batch', '0'], /batch/],
     [['--context', 'x'], /context/],
   ])('%j is refused', async (args, message) => {
@@ -102,6 +125,55 @@ describe('estimate', () => {
     const { code, stderr } = await cachalot(['estimate', '/no/such/model', '--device', 'h100']);
     expect(code).toBe(1);
     expect(stderr).toContain("no file '/no/such/model'");
+  });
+});
+
+describe('simulate', () => {
+  const request = { timestamp: 0, input_length: 700, output_length: 5, hash_ids: [0, 1] };
+  const traceOf = (...requests: unknown[]) => {
+    const path = temporaryPath('trace.jsonl');
+    writeFileSync(path, requests.map((one) => JSON.stringify(one)).join('\n'));
+    return path;
+  };
+  const simulate = (path: string, ...args: string[]) =>
+    cachalot(['simulate', model, '--trace', path, '--device', 'h100', ...args]);
+
+  test('tells how the requests of a trace would fare', async () => {
+    // The second has all blocks of the first; they come in another order than they stand.
+    const later = { ...request, timestamp: 5000, hash_ids: [0, 1, 2], input_length: 1100 };
+    const path = traceOf(later, request);
+    const result = JSON.parse((await simulate(path, '--json')).stdout) as Record<string, number>;
+    expect(result).toMatchObject({
+      ...{ requests: 2, failed: 0, promptTokens: 1800, generatedTokens: 10 },
+    });
+    expect(result['seconds']).toBeGreaterThan(5);
+    expect(result['seconds']).toBeLessThan(6);
+    // What is shared of the first's text: 700 tokens, in whole blocks of 32 at least.
+    expect(result['promptRows']).toBeLessThanOrEqual(1800 - 672);
+    const cold = await simulate(path, '--json', '--no-cache');
+    expect(JSON.parse(cold.stdout)).toMatchObject({ promptRows: 1800 });
+    const fast = await simulate(path, '--json', '--speed', '10');
+    expect((JSON.parse(fast.stdout) as typeof result)['seconds']).toBeLessThan(1);
+    expect((await simulate(path, '--requests', '1')).stdout).toMatch(/^1 requests on NVIDIA H100/);
+  });
+
+  test.each([
+    [[], /no lines/],
+    [[{ ...request, timestamp: -1 }], /line 1 .*no request/],
+    [[request, { ...request, hash_ids: [] }], /line 2 .*no request/],
+    [[{ ...request, hash_ids: [1e12] }], /no request/],
+    [[{ ...request, input_length: 'x' }], /no request/],
+    [[null], /no request/],
+  ])('%j is refused', async (requests, message) => {
+    const { code, stderr } = await simulate(traceOf(...requests));
+    expect(code).toBe(2);
+    expect(stderr).toMatch(message);
+  });
+
+  test('memory that holds nothing is refused', async () => {
+    const { code, stderr } = await simulate(traceOf(request), '--kv-bytes', '100');
+    expect(code).toBe(1);
+    expect(stderr).toContain('kv_budget_exceeded');
   });
 });
 

@@ -1,5 +1,5 @@
 /** How answers are judged, and how sure a share is. */
-import { found, wilson } from '../../lib/quality/metrics.js';
+import { clusteredInterval, found, pairedDifference, wilson } from '../../lib/quality/metrics.js';
 import { JUDGES } from '../../lib/quality/tasks/judges.js';
 
 test.each([
@@ -27,6 +27,43 @@ test.each([
 
 test('of nothing, everything is possible', () => {
   expect(wilson(0, 0)).toEqual({ low: 0, high: 1 });
+});
+
+describe('questions about one context', () => {
+  const many = <T>(n: number, make: (i: number) => T) => Array.from({ length: n }, (_, i) => make(i));
+
+  test('count one by one where they are independent', () => {
+    const clusters = many(400, (i) => ({ right: i % 2, of: 1 }));
+    const { low, high } = clusteredInterval(clusters);
+    expect(low).toBeCloseTo(wilson(200, 400).low, 3);
+    expect(high).toBeCloseTo(wilson(200, 400).high, 3);
+  });
+
+  test('count as one where they stand and fall together', () => {
+    const clusters = many(40, (i) => ({ right: i % 2 === 0 ? 10 : 0, of: 10 }));
+    const { low, high } = clusteredInterval(clusters);
+    expect(low).toBeCloseTo(wilson(20, 40).low, 2);
+    expect(high).toBeCloseTo(wilson(20, 40).high, 2);
+    expect(clusteredInterval([{ right: 5, of: 5 }])).toEqual(wilson(1, 1));
+    expect(clusteredInterval([])).toEqual({ low: 0, high: 1 });
+  });
+
+  test('a difference is that of the shares, with an interval by contexts', () => {
+    const pairs = many(10, (i) => ({ right: i % 5 === 0 ? 1 : 3, other: 3, of: 3 }));
+    const { points, margin } = pairedDifference(pairs);
+    expect(points).toBeCloseTo((-100 * 4) / 30, 10);
+    // By hand: residuals of -2 + 0.4 twice and 0.4 eight times; t(9) = 2.262.
+    const between = 2 * 1.6 ** 2 + 8 * 0.4 ** 2;
+    expect(margin).toBeCloseTo((100 * 2.262 * Math.sqrt((10 / 9) * between)) / 30, 1);
+  });
+
+  test('no difference in few contexts is no proof', () => {
+    const same = (n: number) => pairedDifference(many(n, () => ({ right: 1, other: 1, of: 1 })));
+    expect(same(1)).toEqual({ points: 0, margin: 95 });
+    expect(same(6).margin).toBeCloseTo(39.3, 1);
+    expect(same(300).margin).toBeLessThan(1);
+    expect(pairedDifference([])).toEqual({ points: 0, margin: 100 });
+  });
 });
 
 const wanted = (answers: string[], classes: string[] = []) => ({ answers, classes });

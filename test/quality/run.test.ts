@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 
 import { Journal } from '../../lib/quality/journal.js';
 import { QualityRun } from '../../lib/quality/run.js';
-import type { Comparison } from '../../lib/quality/run.js';
+import type { Comparison } from '../../lib/quality/comparison.js';
 import { BASELINE, parseSetting } from '../../lib/quality/settings.js';
 import { summarize } from '../../lib/quality/summary.js';
 import { TASKS } from '../../lib/quality/tasks/all.js';
@@ -59,7 +59,7 @@ test('neutral settings equal the baseline in every row, and a bad one does not',
         return { task, length, mode, turn, right, of, tokens, generated };
       });
   const wanted = answers(BASELINE);
-  expect(wanted).toHaveLength(6 * 2 * 2 * 2);
+  expect(wanted).toHaveLength(6 * 2 * (2 + 1)); // two questions alone, and a second turn
   for (const name of ['neutral', 'otherwise']) expect(answers(name)).toEqual(wanted);
   const { settings } = summarize(NAMES, journal.answers, journal.divergences);
   const [baseline, neutral, otherwise, bad] = settings.map(({ divergence }) => divergence!);
@@ -91,7 +91,10 @@ test('what was measured before an interruption is kept, and not measured again',
     onProgress: ({ done, total }) => done > total / 2 && stop.abort(),
   });
   await expect(run.run()).rejects.toMatchObject({ code: 'aborted' });
-  const kept = JSON.parse(readFileSync(path, 'utf8')) as { answers: unknown[] };
+  const kept = JSON.parse(readFileSync(path, 'utf8')) as {
+    answers: object[];
+    divergences: object[];
+  };
   expect(kept.answers.length).toBeGreaterThan(20);
   const { journal: whole, seen } = await measure({}, path);
   expect(seen[0]).toBeGreaterThan(0.3);
@@ -100,11 +103,17 @@ test('what was measured before an interruption is kept, and not measured again',
     summarize(NAMES, one.answers, one.divergences).tasks.map((task) => ({ ...task }));
   expect(untimed(whole)).toEqual(untimed(once));
   await expect(measure({ seed: 4 }, path)).rejects.toThrow(/another --keep/);
-  const damaged = JSON.stringify({
-    ...kept,
-    answers: [{ ...(kept.answers[0] as object), of: 'x' }],
-  });
-  for (const wrong of ['{}', '[]', 'null', damaged, '{']) {
+  const [answer, divergence] = [kept.answers[0] as object, { ...kept.divergences[0]! }];
+  const damaged = [
+    ...[{ of: 'x' }, { turn: 3e7 }, { turn: -1 }, { task: {} }, { mode: 'x' }, { right: 9 }].map(
+      (wrong) => ({ ...kept, answers: [{ ...answer, ...wrong }] }),
+    ),
+    ...[{ parts: [] }, { parts: [7] }, { differsAt: 'x' }, { passage: null }].map((wrong) => ({
+      ...kept,
+      divergences: [{ ...divergence, ...wrong }],
+    })),
+  ].map((wrong) => JSON.stringify(wrong));
+  for (const wrong of ['{}', '[]', 'null', '{', ...damaged]) {
     writeFileSync(path, wrong);
     await expect(measure({}, path)).rejects.toMatchObject({ code: 'invalid_argument' });
   }
@@ -115,6 +124,35 @@ test('contexts that do not fit are refused before anything is asked', async () =
     code: 'invalid_argument',
     message: expect.stringContaining('do not fit') as string,
   });
+});
+
+test('a setting changes single options, also within kv, and is asked the same questions', async () => {
+  const settings = ['memory={"kv":{"bytes":40000000}}', 'short={"contextLength":1400}'].map(
+    parseSetting,
+  );
+  const { journal } = await measure({ settings, passages: 1, tasks: TASKS.slice(2, 3) });
+  const of = (name: string) =>
+    journal.answers
+      .filter(({ setting }) => setting === name)
+      .map(({ task, length, mode, turn, right, tokens }) => [task, length, mode, turn, right, tokens]);
+  expect(of('memory')).toEqual(of(BASELINE));
+  expect(of('short')).toEqual(of(BASELINE));
+  // F32 as the baseline has it: BF16 would show.
+  const { settings: found } = summarize([BASELINE, 'memory'], [], journal.divergences);
+  expect(found[1]!.divergence).toEqual(found[0]!.divergence);
+});
+
+test('a setting that cannot be loaded, or is too small, is told before anything is measured', async () => {
+  for (const [text, code] of [
+    ['gpu={"device":"cuda:99"}', 'device_unavailable'],
+    ['small={"contextLength":500}', 'invalid_argument'],
+    ['none={"model":"/no/such/model"}', 'model_not_found'],
+  ] as const) {
+    const path = temporaryPath('none.json');
+    const wrong = measure({ settings: [parseSetting(text)] }, path);
+    await expect(wrong).rejects.toMatchObject({ code });
+    expect(JSON.parse(readFileSync(path, 'utf8'))).toMatchObject({ answers: [], divergences: [] });
+  }
 });
 
 describe('published questions', () => {
@@ -139,6 +177,22 @@ describe('published questions', () => {
     expect(journal.answers[1]!.tokens).toBeLessThanOrEqual(2048);
   });
 
+  test('are asked with what the data set leaves out, and code is continued', async () => {
+    const report = { ...longbench, dataset: 'gov_report', input: '' };
+    const code = { ...longbench, dataset: 'lcc', context: 'a();\nb();\n', input: '' };
+    const [first, second] = await readPublished(file(report, code), undefined);
+    expect(first!.sample.questions[0]!.text).toMatch(/summary/);
+    expect(second!.sample).toMatchObject({ context: '', questions: [{ text: 'a();\nb();\n' }] });
+  });
+
+  test('leave room for the question where an answer may be longer than the context', async () => {
+    const long = { ...longbench, dataset: 'gov_report', context: 'the inn '.repeat(2000) };
+    const { path } = await writeTinyModel({ shape: { context: 256 } });
+    const published = await readPublished(file(long), undefined);
+    const { journal } = await measure({ model: path, published, passages: 0, settings: [] });
+    expect(journal.answers[0]!.tokens).toBeLessThanOrEqual(256);
+  });
+
   test.each([
     [[], /no lines/],
     [[7], /line 1 .* no JSON object/],
@@ -146,6 +200,8 @@ describe('published questions', () => {
     [[{ input: 'a' }], /`outputs` or `answers`/],
     [[{ input: 'a', outputs: [] }], /no answers/],
     [[{ ...longbench, dataset: 'dureader' }], /"dureader"/],
+    [[{ ...longbench, dataset: 'constructor' }], /"constructor"/],
+    [[{ ...longbench, dataset: '__proto__' }], /"__proto__"/],
     [[{ ...longbench, all_classes: [1] }], /all_classes/],
   ])('%j is refused', async (lines, message) => {
     const read = readPublished(file(...lines), undefined);

@@ -79,6 +79,11 @@ describe('the haystack', () => {
     expect(Math.max(...all.map(({ length }) => length))).toBeLessThanOrEqual(400);
   });
 
+  test('a text without full stops is cut, however long it is', () => {
+    const all = new Haystack(counter, 'word '.repeat(400_000), 'x').take(5000, new Random(1));
+    expect(Math.max(...all.map(({ length }) => length))).toBeLessThanOrEqual(400);
+  });
+
   test('a short text goes round, and one without words is refused', () => {
     expect(new Haystack(counter, 'A b c.', 'x').take(30, new Random(1))).toHaveLength(10);
     expect(() => new Haystack(counter, ' ... \n', 'x')).toThrow(/no words/);

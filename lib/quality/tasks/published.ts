@@ -9,6 +9,10 @@ import type { Sample } from './task.js';
 interface DataSet {
   judge: JudgeName;
   maxTokens: number;
+  /** What is asked, where the data set itself does not say it. In our words: LongBench's own differ. */
+  ask?: string;
+  /** The text is code to continue, without any question. */
+  isCode?: boolean;
   /** Only the first line of an answer counts. */
   isFirstLine?: boolean;
 }
@@ -21,16 +25,33 @@ const LONGBENCH: Record<string, DataSet> = {
   hotpotqa: { judge: 'f1', maxTokens: 32 },
   '2wikimqa': { judge: 'f1', maxTokens: 32 },
   musique: { judge: 'f1', maxTokens: 32 },
-  gov_report: { judge: 'rouge', maxTokens: 512 },
+  gov_report: { judge: 'rouge', maxTokens: 512, ask: 'Write a summary of this report.' },
   qmsum: { judge: 'rouge', maxTokens: 512 },
-  multi_news: { judge: 'rouge', maxTokens: 512 },
+  multi_news: {
+    judge: 'rouge',
+    maxTokens: 512,
+    ask: 'Write one summary of all these news articles.',
+  },
   trec: { judge: 'classification', maxTokens: 64, isFirstLine: true },
   triviaqa: { judge: 'f1', maxTokens: 32, isFirstLine: true },
-  samsum: { judge: 'rouge', maxTokens: 128, isFirstLine: true },
-  passage_count: { judge: 'count', maxTokens: 32 },
-  passage_retrieval_en: { judge: 'retrieval', maxTokens: 32 },
-  lcc: { judge: 'similarity', maxTokens: 64 },
-  'repobench-p': { judge: 'similarity', maxTokens: 64 },
+  samsum: {
+    judge: 'rouge',
+    maxTokens: 128,
+    ask: 'Write the summary of this dialogue, like those before it: ',
+    isFirstLine: true,
+  },
+  passage_count: {
+    judge: 'count',
+    maxTokens: 32,
+    ask: 'Some of these paragraphs come more than once. How many different paragraphs are there? Answer with the number alone.',
+  },
+  passage_retrieval_en: {
+    judge: 'retrieval',
+    maxTokens: 32,
+    ask: 'Which of the paragraphs does this summary belong to? Answer in the form "Paragraph 1". The summary: ',
+  },
+  lcc: { judge: 'similarity', maxTokens: 64, isCode: true },
+  'repobench-p': { judge: 'similarity', maxTokens: 64, isCode: true },
 };
 const RULER: DataSet = { judge: 'all', maxTokens: 128 };
 
@@ -39,6 +60,10 @@ export interface PublishedSample {
   /** As the file says, or 0. */
   length: number;
   sample: Sample;
+}
+
+function dataSet(name: string): DataSet | undefined {
+  return Object.hasOwn(LONGBENCH, name) ? LONGBENCH[name] : undefined;
 }
 
 /** `judge`: in place of the data set's own. Throws io, or invalid_argument with the line. */
@@ -66,7 +91,7 @@ function readLine(
   const { input, context = '', outputs, answers = outputs, length, dataset, all_classes } = line;
   const { answer_prefix: lead = '' } = line;
   const name = typeof dataset === 'string' ? dataset : undefined;
-  const own = name === undefined ? RULER : LONGBENCH[name.replace(/_e$/, '')];
+  const own = name === undefined ? RULER : dataSet(name.replace(/_e$/, ''));
   if (own === undefined && judge === undefined)
     throw refuse(
       `${where} is of the data set "${name}", for which there is no metric; give --metric`,
@@ -81,7 +106,8 @@ function readLine(
     const said = how.isFirstLine ? text.replace(/^\n+/, '').split('\n')[0]! : text;
     return JUDGES[how.judge](said, { answers: wanted, classes });
   };
-  const question = { text: input, answers: wanted, lead, gold: wanted[0]!, judge: score };
+  const asked = how.isCode ? `${context}${input}` : `${how.ask ?? ''}${input}`;
+  const question = { text: asked, answers: wanted, lead, gold: wanted[0]!, judge: score };
   const task =
     name ??
     path
@@ -91,7 +117,10 @@ function readLine(
   return {
     task,
     length: typeof length === 'number' ? length : 0,
-    sample: { context, questions: [{ ...question, maxTokens: how.maxTokens }] },
+    sample: {
+      context: how.isCode ? '' : context,
+      questions: [{ ...question, maxTokens: how.maxTokens }],
+    },
   };
 }
 

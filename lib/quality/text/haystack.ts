@@ -49,8 +49,13 @@ function cut(text: string): string[] {
 }
 
 function pieces(sentence: string): string[] {
-  if (sentence.length <= MOST_CHARACTERS) return [sentence];
-  const space = sentence.lastIndexOf(' ', MOST_CHARACTERS);
-  const end = space > 0 ? space : MOST_CHARACTERS;
-  return [sentence.slice(0, end), ...pieces(sentence.slice(end).trim())];
+  const cut: string[] = [];
+  let at = 0;
+  while (sentence.length - at > MOST_CHARACTERS) {
+    const space = sentence.lastIndexOf(' ', at + MOST_CHARACTERS);
+    const end = space > at ? space : at + MOST_CHARACTERS;
+    cut.push(sentence.slice(at, end).trim());
+    at = end;
+  }
+  return [...cut, sentence.slice(at).trim()];
 }
