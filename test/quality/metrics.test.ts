@@ -30,7 +30,8 @@ test('of nothing, everything is possible', () => {
 });
 
 describe('questions about one context', () => {
-  const many = <T>(n: number, make: (i: number) => T) => Array.from({ length: n }, (_, i) => make(i));
+  const many = <T>(n: number, make: (i: number) => T) =>
+    Array.from({ length: n }, (_, i) => make(i));
 
   test('count one by one where they are independent', () => {
     const clusters = many(400, (i) => ({ right: i % 2, of: 1 }));

@@ -134,7 +134,14 @@ test('a setting changes single options, also within kv, and is asked the same qu
   const of = (name: string) =>
     journal.answers
       .filter(({ setting }) => setting === name)
-      .map(({ task, length, mode, turn, right, tokens }) => [task, length, mode, turn, right, tokens]);
+      .map(({ task, length, mode, turn, right, tokens }) => [
+        task,
+        length,
+        mode,
+        turn,
+        right,
+        tokens,
+      ]);
   expect(of('memory')).toEqual(of(BASELINE));
   expect(of('short')).toEqual(of(BASELINE));
   // F32 as the baseline has it: BF16 would show.
