@@ -53,39 +53,41 @@ export function addSimulate(program: Command): void {
       'after',
       '\nExamples:\n  cachalot simulate model.gguf --trace conversation.jsonl --device h100 --requests 1000',
     )
-    .action(async (name: string, flags: SimulateFlags) => {
-      const { signal } = interruptSignal();
-      checkDevice(flags.device, flags.threads);
-      const trace = await readTraceFile(flags.trace, flags.requests);
-      const { report, end } = pullReporter();
-      const inspection = await inspectModel(name, { signal, onProgress: report }).finally(end);
-      const { shape, problem } = inspection;
-      if (shape === undefined)
-        throw new CachalotError('model_bad_value', problem ?? `${name} has no shape that is known`);
-      const device = await deviceNamed(flags.device, flags.threads);
-      const model = { ...inspection, shape };
-      const costs = simulationCosts(model, device);
-      const kvBytes = flags.kvBytes ?? device.memory - costs.weightBytes;
-      const kvTokens = Math.floor(Math.min(kvBytes / costs.kvBytesPerToken, 2 ** 30));
-      if (kvTokens < 32)
-        throw new CachalotError(
-          'kv_budget_exceeded',
-          `${sizeText(Math.max(0, kvBytes))} hold no keys and values beside the weights`,
-        );
-      const arrivals = trace.arrivals!.map((time) => time / flags.speed);
-      const simulated = await native().simulate(
-        { ...trace, arrivals },
-        { schedule: 'fcfs', kvTokens, stepRows: flags.stepTokens, reuse: flags.cache },
-        costs,
-      );
-      const result = {
-        model: name,
-        device: device.name,
-        kvTokens,
-        ...summaryOf(simulated, { ...trace, arrivals }),
-      };
-      process.stdout.write(`${flags.json ? JSON.stringify(result) : describe(result)}\n`);
-    });
+    .action((name: string, flags: SimulateFlags) => simulate(name, flags));
+}
+
+async function simulate(name: string, flags: SimulateFlags): Promise<void> {
+  const { signal } = interruptSignal();
+  checkDevice(flags.device, flags.threads);
+  const trace = await readTraceFile(flags.trace, flags.requests);
+  const { report, end } = pullReporter();
+  const inspection = await inspectModel(name, { signal, onProgress: report }).finally(end);
+  const { shape, problem } = inspection;
+  if (shape === undefined)
+    throw new CachalotError('model_bad_value', problem ?? `${name} has no shape that is known`);
+  const device = await deviceNamed(flags.device, flags.threads);
+  const model = { ...inspection, shape };
+  const costs = simulationCosts(model, device);
+  const kvBytes = flags.kvBytes ?? device.memory - costs.weightBytes;
+  const kvTokens = Math.floor(Math.min(kvBytes / costs.kvBytesPerToken, 2 ** 30));
+  if (kvTokens < 32)
+    throw new CachalotError(
+      'kv_budget_exceeded',
+      `${sizeText(Math.max(0, kvBytes))} hold no keys and values beside the weights`,
+    );
+  const arrivals = trace.arrivals!.map((time) => time / flags.speed);
+  const simulated = await native().simulate(
+    { ...trace, arrivals },
+    { schedule: 'fcfs', kvTokens, stepRows: flags.stepTokens, reuse: flags.cache },
+    costs,
+  );
+  const result = {
+    model: name,
+    device: device.name,
+    kvTokens,
+    ...summaryOf(simulated, { ...trace, arrivals }),
+  };
+  process.stdout.write(`${flags.json ? JSON.stringify(result) : describe(result)}\n`);
 }
 
 type Result = ReturnType<typeof summaryOf> & { model: string; device: string; kvTokens: number };
