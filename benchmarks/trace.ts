@@ -5,12 +5,12 @@
 import { join } from 'node:path';
 
 import { integer } from '#lib/cli/flag-values.js';
+import { readRequests, traceOf } from '#lib/estimate/trace-file.js';
 import { Command } from 'commander';
 
 import { printAndKeep, runMain } from './harness/main.js';
 import { measureAll } from './harness/scenario.js';
 import { MODES } from './trace/modes.js';
-import { readTrace, traceOf } from './trace/mooncake.js';
 import { RealScenario } from './trace/real.js';
 import { describe } from './trace/report.js';
 import { simulatedScenario } from './trace/simulated.js';
@@ -23,7 +23,7 @@ interface Flags {
 }
 
 async function main(path: string, flags: Flags): Promise<void> {
-  const requests = readTrace(path, flags.requests);
+  const requests = await readRequests(path, flags.requests);
   const trace = traceOf(requests);
   const simulated = flags.kv.flatMap((kvTokens) =>
     MODES.map((mode) => simulatedScenario(trace, mode, kvTokens)),

@@ -5,7 +5,7 @@ import { mustEqual } from '../harness/scenario.js';
 import type { Scenario } from '../harness/scenario.js';
 import { syntheticModel } from '../models/model-files.js';
 import { distinctTokens, promptsOf } from './mooncake.js';
-import type { Request } from './mooncake.js';
+import type { TracedRequest } from '#lib/estimate/trace-file.js';
 import { scheduleOf } from './modes.js';
 import type { Mode } from './modes.js';
 
@@ -21,12 +21,12 @@ export interface RealRow {
 
 export class RealScenario implements Scenario<RealRow> {
   readonly name: string;
-  readonly #requests: readonly Request[];
+  readonly #requests: readonly TracedRequest[];
   readonly #mode: Mode;
   readonly #kvBytes: number;
   #engine: Engine | undefined;
 
-  constructor(requests: readonly Request[], mode: Mode, kvBytes: number) {
+  constructor(requests: readonly TracedRequest[], mode: Mode, kvBytes: number) {
     this.name = `running ${mode}`;
     this.#requests = requests;
     this.#mode = mode;

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 
 import { CachalotError } from '../errors.js';
 import { simulationCosts } from '../estimate/estimate.js';
-import { readTraceFile } from '../estimate/trace-file.js';
+import { arrivalsOf, readRequests, traceOf } from '../estimate/trace-file.js';
 import { inspectModel } from '../models/inspect.js';
 import { native } from '../native.js';
 import type { Simulated, SimulatedTrace } from '../native.js';
@@ -59,7 +59,7 @@ export function addSimulate(program: Command): void {
 async function simulate(name: string, flags: SimulateFlags): Promise<void> {
   const { signal } = interruptSignal();
   checkDevice(flags.device, flags.threads);
-  const trace = await readTraceFile(flags.trace, flags.requests);
+  const requests = await readRequests(flags.trace, flags.requests);
   const { report, end } = pullReporter();
   const inspection = await inspectModel(name, { signal, onProgress: report }).finally(end);
   const { shape, problem } = inspection;
@@ -75,9 +75,10 @@ async function simulate(name: string, flags: SimulateFlags): Promise<void> {
       'kv_budget_exceeded',
       `${sizeText(Math.max(0, kvBytes))} hold no keys and values beside the weights`,
     );
-  const arrivals = trace.arrivals!.map((time) => time / flags.speed);
+  const arrivals = arrivalsOf(requests).map((time) => time / flags.speed);
+  const trace = { ...traceOf(requests), arrivals };
   const simulated = await native().simulate(
-    { ...trace, arrivals },
+    trace,
     { schedule: 'fcfs', kvTokens, stepRows: flags.stepTokens, reuse: flags.cache },
     costs,
   );
@@ -85,7 +86,7 @@ async function simulate(name: string, flags: SimulateFlags): Promise<void> {
     model: name,
     device: device.name,
     kvTokens,
-    ...summaryOf(simulated, { ...trace, arrivals }),
+    ...summaryOf(simulated, trace),
   };
   process.stdout.write(`${flags.json ? JSON.stringify(result) : describe(result)}\n`);
 }

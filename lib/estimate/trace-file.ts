@@ -5,9 +5,9 @@ import type { SimulatedTrace } from '../native.js';
 import { parseJson } from '../text/parse-json.js';
 
 /** Tokens that a hash stands for. */
-const BLOCK = 512;
+export const BLOCK = 512;
 
-interface TracedRequest {
+export interface TracedRequest {
   timestamp: number;
   input_length: number;
   output_length: number;
@@ -15,13 +15,17 @@ interface TracedRequest {
 }
 
 /** In the order of their timestamps. Throws io, or invalid_argument with the line. */
-export async function readTraceFile(path: string, most = Infinity): Promise<SimulatedTrace> {
+export async function readRequests(path: string, most = Infinity): Promise<TracedRequest[]> {
   const lines = (await readTextFile(path)).split('\n').filter((line) => line.trim() !== '');
   if (lines.length === 0) throw refuse(`'${path}' has no lines`);
-  const requests = lines
+  return lines
     .slice(0, most)
-    .map((line, i) => readRequest(line, `line ${i + 1} of '${path}'`));
-  requests.sort((a, b) => a.timestamp - b.timestamp);
+    .map((line, i) => readRequest(line, `line ${i + 1} of '${path}'`))
+    .sort((a, b) => a.timestamp - b.timestamp);
+}
+
+/** As the simulation takes them, all there at once. */
+export function traceOf(requests: readonly TracedRequest[]): SimulatedTrace {
   let end = 0;
   return {
     lengths: Int32Array.from(requests, ({ input_length, hash_ids }) =>
@@ -31,8 +35,12 @@ export async function readTraceFile(path: string, most = Infinity): Promise<Simu
     hashes: Int32Array.from(requests.flatMap(({ hash_ids }) => hash_ids)),
     hashEnds: Int32Array.from(requests, ({ hash_ids }) => (end += hash_ids.length)),
     blockTokens: BLOCK,
-    arrivals: Int32Array.from(requests, ({ timestamp }) => timestamp - requests[0]!.timestamp),
   };
+}
+
+/** When they come, in milliseconds after the first. */
+export function arrivalsOf(requests: readonly TracedRequest[]): Int32Array {
+  return Int32Array.from(requests, ({ timestamp }) => timestamp - requests[0]!.timestamp);
 }
 
 const MOST = 2 ** 22;

@@ -10,17 +10,22 @@ import { text, u32 } from '../fixtures/gguf-bytes.js';
 import { temporaryPath, writeTinyModel } from '../fixtures/tiny-model.js';
 import { WEIGHT_TYPES, dequantize } from '../reference/dequantize.js';
 
-/** The values of a tensor, by the float64 reference. */
-async function valuesOf(path: string, name: string): Promise<Float64Array> {
+/** Where a tensor begins in a file, and its type. */
+async function placeOf(path: string, name: string) {
   const { tensors, dataOffset } = await native().readGguf(path);
   let at = dataOffset;
-  for (const tensor of tensors) {
-    const type = WEIGHT_TYPES.find((one) => one.name === tensor.type)!;
-    if (tensor.name === name)
-      return dequantize(type, readFileSync(path).subarray(at, at + tensor.bytes));
-    at += Math.ceil(tensor.bytes / 32) * 32;
+  for (const { name: own, type, bytes } of tensors) {
+    if (own === name) return { at, type, bytes };
+    at += Math.ceil(bytes / 32) * 32;
   }
   throw new Error(name);
+}
+
+/** The values of a tensor, by the float64 reference. */
+async function valuesOf(path: string, name: string): Promise<Float64Array> {
+  const { at, type, bytes } = await placeOf(path, name);
+  const format = WEIGHT_TYPES.find((one) => one.name === type)!;
+  return dequantize(format, readFileSync(path).subarray(at, at + bytes));
 }
 
 const largest = (values: number[]) => values.reduce((a, b) => Math.max(a, b), -Infinity);
@@ -71,13 +76,8 @@ test.each([
 
 test('the largest, smallest and oddest numbers are rounded as IEEE says', async () => {
   const { path } = await writeTinyModel({ type: 'F32' });
-  const { tensors, dataOffset } = await native().readGguf(path);
+  const { at } = await placeOf(path, MATRIX);
   const bytes = readFileSync(path);
-  let at = dataOffset;
-  for (const tensor of tensors) {
-    if (tensor.name === MATRIX) break;
-    at += Math.ceil(tensor.bytes / 32) * 32;
-  }
   const odd = [0, -0, 65504, 65519, -65519, 2 ** -24, 2 ** -25, 2 ** -26];
   odd.push(2 ** -25 * 1.0001, 2 ** -14, 2 ** -14 - 2 ** -25, 1 + 2 ** -11, 1 + 3 * 2 ** -11, 1e-40);
   odd.forEach((value, i) => bytes.writeFloatLE(value, at + 4 * i));
@@ -92,13 +92,8 @@ test('the largest, smallest and oddest numbers are rounded as IEEE says', async 
 
 test('a number that the type cannot hold is refused, and the tensor is named', async () => {
   const { path } = await writeTinyModel({ type: 'F32' });
-  const { tensors, dataOffset } = await native().readGguf(path);
+  const { at } = await placeOf(path, MATRIX);
   const bytes = readFileSync(path);
-  let at = dataOffset;
-  for (const tensor of tensors) {
-    if (tensor.name === MATRIX) break;
-    at += Math.ceil(tensor.bytes / 32) * 32;
-  }
   const output = temporaryPath('out.gguf');
   const wrong = (value: number) => {
     bytes.writeFloatLE(value, at);
