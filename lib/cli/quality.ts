@@ -41,7 +41,7 @@ interface QualityFlags extends EngineFlags {
   tasks?: string[];
   lengths?: number[];
   samples?: number;
-  questions: number;
+  questions?: number;
   passages?: number;
   seed: number;
   haystack?: string;
@@ -81,7 +81,7 @@ export function addQuality(program: Command): void {
     .option('--tasks <name,...>', `of ${NAMES.join(', ')} (default: all)`, taskNames)
     .option('--lengths <tokens,...>', 'of the contexts (default: by the model)', lengths)
     .option('--samples <n>', 'contexts of each task and length (default: 3)', integer(1))
-    .option('--questions <n>', 'about each context', integer(1, 4), 3)
+    .option('--questions <n>', 'about each context (default: 3)', integer(1, 4))
     .option('--passages <n>', 'pieces of text on which distributions are compared', integer(0))
     .option('--seed <n>', 'of everything that is drawn', integer(0, 2 ** 31), 1)
     .option(
@@ -153,7 +153,7 @@ async function checkFlags(flags: QualityFlags): Promise<void> {
   const { file, metric, svg } = flags;
   if (metric !== undefined && file === undefined)
     throw invalidArgument('--metric', 'it together with --file', metric);
-  const ofTasks = ['tasks', 'lengths', 'samples'] as const;
+  const ofTasks = ['tasks', 'lengths', 'samples', 'questions'] as const;
   const idle = ofTasks.find((name) => file !== undefined && flags[name] !== undefined);
   if (idle !== undefined)
     throw invalidArgument(`--${idle}`, 'no tasks of ours beside --file', String(flags[idle]));
@@ -169,7 +169,7 @@ async function comparisonOf(
   model: string,
   signal: AbortSignal,
 ): Promise<Comparison> {
-  const { tasks, quick = false, setting, questions, seed, file, metric } = flags;
+  const { tasks, quick = false, setting, questions = 3, seed, file, metric } = flags;
   const published = file === undefined ? undefined : await readPublished(file, metric);
   return {
     model,

@@ -10,8 +10,11 @@ export const MODES: readonly Mode[] = ['requests', 'turns'];
 export type Prompts = Record<Mode, number[][]>;
 
 const BEFORE = 'Read this text, and answer a question about it.';
-/** With the model's chat template if it has one; else as plain text. Earlier turns of a conversation hold the right answers, so that all settings are asked the same. The
- * first turn is the first question alone, and is not asked twice. */
+
+/**
+ * With the model's chat template if it has one; else as plain text. Earlier turns of a conversation hold the right answers, so that all
+ * settings are asked the same. The first turn is the first question alone, and is not asked twice.
+ */
 export async function promptsOf(engine: Engine, sample: Sample): Promise<Prompts> {
   const { questions } = sample;
   const asked = async (turns: readonly Question[]) => {

@@ -82,6 +82,7 @@ describe('quality', () => {
     [['--metric', 'part'], /--file/],
     [['--file', 'a', '--file', 'b'], /given twice/],
     [['--file', 'a', '--samples', '2'], /--samples/],
+    [['--file', 'a', '--questions', '2'], /--questions/],
     [['--svg', '/no/such/folder/x.svg'], /no such file or folder/],
   ])('%j is refused', async (args, message) => {
     const { code, stderr } = await cachalot(['quality', '-m', model, ...args]);
