@@ -5,14 +5,15 @@ import type { KvUsage, SequenceWindow } from '../options/compress-options.js';
 import type { FinishReason } from '../request/finish.js';
 import type { Answer, GeneratedToken } from './answer.js';
 
-export interface Usage {
+/** What a generation took. A `type`, so that it is JSON to TypeScript: other libraries have a place for such. */
+export type Usage = {
   promptTokens: number;
   /** Tokens of the prompt whose keys and values were found in the cache. */
   cachedTokens: number;
   completionTokens: number;
   /** Of a request with `compress`: how many keys of how many its last token read. */
   kv?: KvUsage;
-}
+};
 
 export interface Timings {
   /** From submission to the first step. */

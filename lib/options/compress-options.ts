@@ -49,13 +49,13 @@ export function windowOf(
   return { window: compress };
 }
 
-/** Keys and values that a request read. */
-export interface KvUsage {
+/** Keys and values that a request read. A `type`, so that it is JSON to TypeScript (an interface has no index signature). */
+export type KvUsage = {
   /** How many of its tokens' keys its last token could read. */
   kept: number;
   /** How many tokens came before its last token, itself included. */
   of: number;
-}
+};
 
 /** Of the last of so many tokens. */
 export function kvUsage(tokens: number, { sinks, size }: SequenceWindow): KvUsage {

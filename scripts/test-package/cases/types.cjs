@@ -6,7 +6,7 @@ const { check, folderWith, installed, problemOf, run, versionOf } = require('../
 /** What users do with the types; `undefined` for what is not set, and messages that nobody may change. */
 const USE = `
 import { CachalotError, Engine, pull } from 'cachalot';
-import type { GenerateOptions, LoadOptions, Message, PullOptions, SamplingOptions, SessionOptions } from 'cachalot';
+import type { GenerateOptions, JsonValue, LoadOptions, Message, PullOptions, SamplingOptions, SessionOptions } from 'cachalot';
 
 const said = [
   { role: 'system', content: 'a' },
@@ -26,7 +26,8 @@ export async function main(options: {
   const generate: GenerateOptions = { ...sampling, signal, maxTokens: undefined, stop: ['a'] as const };
   const session = engine.createSession({ system, messages: frozen } satisfies SessionOptions);
   for await (const piece of session.chat('a', generate)) piece.trim();
-  engine.chat(said, generate);
+  const usage: { [key: string]: JsonValue | undefined } = (await engine.chat(said, generate).result).usage;
+  JSON.stringify(usage);
   engine.chat(frozen, { signal });
   await engine.cache.add(said, { signal });
   engine.createBatch([{ prompt: said, temperature }, 'a'] as const, { signal });
