@@ -69,6 +69,8 @@ class Backend {
   virtual void kv_copy(const KvCopyParams& params) = 0;
   virtual void kv_gather(const KvGatherParams& params) = 0;
   virtual void kv_merge(const KvMergeParams& params) = 0;
+  virtual void keep_queries(const KeepQueriesParams& params) = 0;
+  virtual void kv_signal(const KvSignalParams& params) = 0;
   virtual void attention(const AttentionParams& params) = 0;
   virtual void attention_merge(const AttentionMergeParams& params) = 0;
   virtual void sample(const SampleParams& params) = 0;

@@ -10,6 +10,7 @@
 #include "backend/kv_table.h"
 #include "backend/plan_records.h"
 #include "backend/rope_table.h"
+#include "backend/signal_records.h"
 #include "backend/tensor.h"
 
 namespace cachalot {
@@ -24,7 +25,8 @@ struct StepTables {
   std::span<const SlabRange> new_slabs{};
   std::span<const AttentionPlan> plans{};  // one per class of layers; attention names its index
   std::span<const int32_t>
-      output_rows{};  // [outputs] rows whose logits are wanted, for select_rows
+      output_rows{};                     // [outputs] rows whose logits are wanted, for select_rows
+  std::span<const KeptRow> kept_rows{};  // for keep_queries
 };
 
 /** out[r] = table[tokens[r]], converted to f32, for the step's tokens. */
@@ -104,6 +106,34 @@ struct KvMergeParams {
   KvStore plain, edited;
   std::span<const KvMerge> merges;
   std::span<const KvMergeSource> sources;
+};
+
+/** Rotates the queries of the step's kept rows by their positions, and keeps them. */
+struct KeepQueriesParams {
+  RopeTable rope;
+  int32_t layer;              // of those that a KeptRow has room for
+  int32_t n_heads, head_dim;  // H, D
+  const float* q;             // [R, H, D] not yet rotated
+};
+
+/** What is known of the keys of a context: an edited table or none, then a text from its first
+ * token on. Called between steps. */
+struct KvSignalParams {
+  KvStore plain, edited;             // of a class of layers
+  std::span<const uint32_t> before;  // the entries of the edited table; empty: there is none
+  std::span<const uint32_t> slabs;   // of the text
+  int32_t first_index, n_text;       // of the text's first token, from the context's first; tokens
+  KeySignal signal;
+  // kAttention
+  const float* queries = nullptr;     // [L][rows][H, D] rotated
+  int64_t layer_stride = 0;           // floats from one layer's queries to the next's
+  int32_t n_rows = 0, first_row = 0;  // their tokens follow one another, from this index on
+  int32_t n_heads = 0;                // H
+  int32_t window = 0;                 // a row reads the last so many tokens; 0: all before it
+  float scale = 0;                    // of q k^T
+  MatchShape match{};                 // kMatch
+  int32_t n_keys;                     // the most of any head
+  float* out;                         // [L, G, planes, n_keys] host memory, there on return
 };
 
 /** Each item's partial (out, max, sum) for all heads; see backend/softmax_state.h. */

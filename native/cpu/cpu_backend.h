@@ -61,6 +61,10 @@ class CpuBackend final : public Backend {
   void kv_copy(const KvCopyParams& params) override { cpu::kv_copy(ready(), params); }
   void kv_gather(const KvGatherParams& params) override { cpu::kv_gather(ready(), params); }
   void kv_merge(const KvMergeParams& params) override { cpu::kv_merge(ready(), params); }
+  void keep_queries(const KeepQueriesParams& params) override {
+    cpu::keep_queries(ready(), params);
+  }
+  void kv_signal(const KvSignalParams& params) override { cpu::kv_signal(ready(), params); }
   void attention(const AttentionParams& params) override { cpu::attention(ready(), params); }
   void attention_merge(const AttentionMergeParams& params) override {
     cpu::attention_merge(ready(), params);

@@ -83,6 +83,19 @@ struct AttentionSpan {
   AttentionState state;          // [n] of the queries, continued
 };
 
+/** scores[i, t] = scale * (query i, key t) + weight t, for the 32 keys of a block. */
+struct KeyScores {
+  const uint8_t* keys;  // block of K in the CPU's layout
+  KvFormat format;
+  int32_t head_dim;      // D, even
+  const float* queries;  // [n, D] f32
+  int32_t n_queries;     // n
+  float scale;
+  const float* weights;  // [32], in the scores' base; null: none
+  float* scores;         // [n, stride]
+  int64_t stride;
+};
+
 /** RoPE of one head at one position: pairs (2i, 2i+1), or (i, i + half) of the first 2 half dims.
  */
 struct Rotation {
@@ -108,6 +121,10 @@ struct Kernels {
   void (*linear_panels)(const PanelTask* task);
   void (*linear_floats)(const FloatTask* task);
   void (*attention_span)(const AttentionSpan* span);
+  void (*key_scores)(const KeyScores* task);
+  /** sums += share * the softmax, in base 2, of n scores, which are overwritten. Nothing if all are
+   * -inf. */
+  void (*add_softmax)(float* scores, int64_t n, float share, float* sums);
   /** Merges later[i] into into[i], for n states. */
   void (*merge_states)(AttentionState into, AttentionState later, int32_t n, int32_t head_dim);
   /** The larger of all x, ignoring NaN; and whether there was a NaN. */

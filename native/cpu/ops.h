@@ -81,6 +81,8 @@ void kv_write(const OpContext& context, const KvWriteParams& params);
 void kv_copy(const OpContext& context, const KvCopyParams& params);
 void kv_gather(const OpContext& context, const KvGatherParams& params);
 void kv_merge(const OpContext& context, const KvMergeParams& params);
+void keep_queries(const OpContext& context, const KeepQueriesParams& params);
+void kv_signal(const OpContext& context, const KvSignalParams& params);
 void attention(const OpContext& context, const AttentionParams& params);
 void attention_merge(const OpContext& context, const AttentionMergeParams& params);
 void sample(const OpContext& context, const SampleParams& params);

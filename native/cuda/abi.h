@@ -12,6 +12,7 @@
 #include "backend/kv_table.h"
 #include "backend/plan_records.h"
 #include "backend/rope_table.h"
+#include "backend/signal_records.h"
 
 namespace cachalot::cuda {
 
@@ -52,6 +53,7 @@ struct StepHeader {
   const int32_t* output_rows;
   const KvTarget* targets;
   const SampleRow* samples;
+  const KeptRow* kept_rows;
   DevicePlan plans[kMaxPlans];
 };
 
@@ -69,6 +71,8 @@ enum class Op : int32_t {
   kKvCopy,
   kKvGather,
   kKvMerge,
+  kKeepQueries,
+  kKvSignal,
   kUpdateSlabs,
   kAttention,
   kAttentionMerge,
@@ -177,6 +181,27 @@ struct KvMergeArgs {
   const KvMerge* merges;
   const KvMergeSource* sources;
   int32_t n_merges;
+};
+struct KeepQueriesArgs {
+  const StepHeader* step;
+  RopeTable rope;
+  const float* q;
+  int32_t layer, n_kept, n_heads, head_dim;
+};
+struct KvSignalArgs {
+  KvStore plain, edited;
+  const uint32_t* before;  // null: no edited table
+  const uint32_t* slabs;
+  const float* queries;
+  float* workspace;  // [L G, n_keys] scores, or lengths of keys
+  float* out;        // [L G, planes, n_keys]
+  int64_t layer_stride;
+  MatchShape match;
+  KeySignal signal;
+  int32_t first_index, n_text, n_keys;
+  int32_t n_rows, first_row, n_heads, window;
+  float scale_log2;
+  int32_t unused = 0;
 };
 struct UpdateSlabsArgs {
   const StepHeader* step;

@@ -274,6 +274,40 @@ void CudaBackend::kv_merge(const KvMergeParams& params) {
   device_->wait();  // the records are read until then
 }
 
+void CudaBackend::keep_queries(const KeepQueriesParams& params) {
+  const auto n_kept = static_cast<int32_t>(builder_.tables().kept_rows.size());
+  if (n_kept == 0) return;
+  record(Op::kKeepQueries, KeepQueriesArgs{step(), params.rope, params.q, params.layer, n_kept,
+                                           params.n_heads, params.head_dim});
+}
+
+void CudaBackend::kv_signal(const KvSignalParams& params) {
+  const auto upload = [&](std::span<const uint32_t> entries) {
+    auto buffer = std::make_unique<CudaBuffer>(device_, std::max<size_t>(4, entries.size_bytes()));
+    if (!entries.empty()) device_->write(buffer->data(), entries.data(), entries.size_bytes());
+    return buffer;
+  };
+  const auto before = upload(params.before), slabs = upload(params.slabs);
+  const size_t n_heads = static_cast<size_t>(params.plain.n_layers) * params.plain.n_kv_heads;
+  const size_t n = n_heads * static_cast<size_t>(params.n_keys);
+  const size_t n_out = n * static_cast<size_t>(n_planes(params.signal));
+  const CudaBuffer workspace(device_, n * sizeof(float)), out(device_, n_out * sizeof(float));
+  const auto entries_of = [](const CudaBuffer& buffer) {
+    return reinterpret_cast<const uint32_t*>(buffer.data());
+  };
+  const Launch launch = Launch::of(
+      Op::kKvSignal,
+      KvSignalArgs{params.plain, params.edited,
+                   params.before.empty() ? nullptr : entries_of(*before), entries_of(*slabs),
+                   params.queries, reinterpret_cast<float*>(workspace.data()),
+                   reinterpret_cast<float*>(out.data()), params.layer_stride, params.match,
+                   params.signal, params.first_index, params.n_text, params.n_keys, params.n_rows,
+                   params.first_row, params.n_heads, params.window, params.scale * kLog2E});
+  run_between_steps(std::span(&launch, 1));
+  device_->read(params.out, out.data(), n_out * sizeof(float));
+  device_->wait();
+}
+
 void CudaBackend::attention(const AttentionParams& params) {
   auto* counters = reinterpret_cast<int32_t*>(attention_counters_.get(3 * sizeof(int32_t)));
   record(Op::kAttention, AttentionArgs{step(), params.rope, params.q, params.partials, counters,

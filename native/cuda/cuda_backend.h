@@ -79,6 +79,8 @@ class CudaBackend final : public Backend {
   void kv_copy(const KvCopyParams& params) override;
   void kv_gather(const KvGatherParams& params) override;
   void kv_merge(const KvMergeParams& params) override;
+  void keep_queries(const KeepQueriesParams& params) override;
+  void kv_signal(const KvSignalParams& params) override;
   void attention(const AttentionParams& params) override;
   void attention_merge(const AttentionMergeParams& params) override;
   void sample(const SampleParams& params) override;

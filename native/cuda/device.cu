@@ -46,6 +46,8 @@ void launch(const LaunchContext& context, const Launch& launch) {
     case Op::kKvCopy: return kv_copy(context, launch.as<KvCopyArgs>());
     case Op::kKvGather: return kv_gather(context, launch.as<KvGatherArgs>());
     case Op::kKvMerge: return kv_merge(context, launch.as<KvMergeArgs>());
+    case Op::kKeepQueries: return keep_queries(context, launch.as<KeepQueriesArgs>());
+    case Op::kKvSignal: return kv_signal(context, launch.as<KvSignalArgs>());
     case Op::kUpdateSlabs: return update_slabs(context, launch.as<UpdateSlabsArgs>());
     case Op::kAttention: return attention(context, launch.as<AttentionArgs>());
     case Op::kAttentionMerge: return attention_merge(context, launch.as<AttentionMergeArgs>());

@@ -24,6 +24,8 @@ void kv_write(const LaunchContext& context, const KvWriteArgs& args);
 void kv_copy(const LaunchContext& context, const KvCopyArgs& args);
 void kv_gather(const LaunchContext& context, const KvGatherArgs& args);
 void kv_merge(const LaunchContext& context, const KvMergeArgs& args);
+void keep_queries(const LaunchContext& context, const KeepQueriesArgs& args);
+void kv_signal(const LaunchContext& context, const KvSignalArgs& args);
 void update_slabs(const LaunchContext& context, const UpdateSlabsArgs& args);
 void attention(const LaunchContext& context, const AttentionArgs& args);
 void attention_merge(const LaunchContext& context, const AttentionMergeArgs& args);

@@ -110,6 +110,7 @@ void StepBuilder::begin(const StepTables& tables) {
   put(offsetof(StepHeader, tokens), tables.tokens);
   put(offsetof(StepHeader, output_rows), tables.output_rows);
   put(offsetof(StepHeader, targets), tables.targets);
+  put(offsetof(StepHeader, kept_rows), tables.kept_rows);
   add_new_slabs(tables);
   for (size_t i = 0; i < tables.plans.size(); i++)
     add_plan(tables.plans[i], offsetof(StepHeader, plans) + i * sizeof(DevicePlan));

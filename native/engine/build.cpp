@@ -8,7 +8,13 @@
 #include "cuda/cuda_backend.h"
 #include "cuda/cuda_library.h"
 #include "engine/validate.h"
+#include "kv/policies/chelsea.h"
+#include "kv/policies/key_norm.h"
+#include "kv/policies/random.h"
+#include "kv/policies/razor.h"
+#include "kv/policies/recent.h"
 #include "kv/policies/seeded.h"
+#include "kv/policies/snap.h"
 
 namespace cachalot {
 
@@ -112,9 +118,27 @@ int choose_context(int asked, const ModelConfig& config) {
   return asked == 0 ? config.context_length : asked;
 }
 
-std::unique_ptr<KvPolicy> make_policy(const EditRecipe& recipe) {
-  if (recipe.policy == "seeded") return std::make_unique<SeededPolicy>(recipe);
+/** `n_heads`: the KV heads of all layers. */
+std::unique_ptr<KvPolicy> make_policy(const EditRecipe& recipe, int n_heads) {
+  const std::string& name = recipe.policy;
+  if (name == "seeded") return std::make_unique<SeededPolicy>(recipe);
+  if (name == "recent") return std::make_unique<RecentPolicy>(recipe);
+  if (name == "random") return std::make_unique<RandomPolicy>(recipe);
+  if (name == "key-norm") return std::make_unique<KeyNormPolicy>(recipe);
+  if (name == "snap") return std::make_unique<SnapPolicy>(recipe);
+  if (name == "razor") return std::make_unique<RazorPolicy>(recipe, n_heads);
+  if (name == "chelsea") return std::make_unique<ChelseaPolicy>(recipe);
   throw Error(ErrorCode::kInvalidArgument, "there is no policy '" + recipe.policy + "'");
+}
+
+EditShape edit_shape(const ModelConfig& config) {
+  EditShape shape{config.n_heads};
+  for (const LayerClass& one : config.classes()) shape.classes.push_back({{}, one.window});
+  const auto places = config.places();
+  for (size_t layer = 0; layer < places.size(); layer++)
+    shape.classes[static_cast<size_t>(places[layer].layer_class)].layers.push_back(
+        static_cast<int32_t>(layer));
+  return shape;
 }
 
 /** Null if there is no layout that can be used: weights are packed again then. */
@@ -171,10 +195,15 @@ std::unique_ptr<Engine> assemble_engine(ModelFiles files, std::unique_ptr<Backen
       std::min(kMaxOutputs, options.step_tokens));
   parts.files.tensors.clear();  // files that are not read in place need not stay open
   // Last: KV takes memory that the weights have left.
-  parts.policies = make_policy;
+  int n_kv_heads = 0;
+  for (const KvShape& shape : shapes) n_kv_heads += shape.n_layers * shape.n_kv_heads;
+  parts.policies = [n_kv_heads](const EditRecipe& recipe) {
+    return make_policy(recipe, n_kv_heads);
+  };
   parts.kv = std::make_unique<KvMemory>(
       *parts.backend, shapes,
-      choose_bytes(options.kv_bytes, shapes, parts.context_length, *parts.backend), make_policy);
+      choose_bytes(options.kv_bytes, shapes, parts.context_length, *parts.backend), parts.policies,
+      edit_shape(config));
   if (options.check_invariants) parts.kv->pool.poison_freed_slabs();
   parts.execute = {choose_grouping(options.grouping), {}};
   if (parts.execute.grouping == Grouping::kAuto)

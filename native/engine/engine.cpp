@@ -25,8 +25,11 @@ Engine::~Engine() {
 void Engine::submit(Request request) {
   validate_request(request, config(), context_length());
   validate_edits(request, parts_.policies, parts_.kv->pool, context_length());
-  std::erase_if(request.edits, [this](const ScheduledEdit& edit) {
-    return parts_.policies(edit.recipe)->is_neutral();
+  std::erase_if(request.edits, [this](ScheduledEdit& edit) {
+    const auto policy = parts_.policies(edit.recipe);
+    edit.recipe.n_observed = policy->n_observed();
+    edit.n_kept = policy->n_kept(edit.index);
+    return policy->is_neutral(edit.index);
   });
   const bool keep_parts = parts_.options.keep_parts;
   RequestMap made = make_active(std::move(request), context_length(), keep_parts);

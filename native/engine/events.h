@@ -31,6 +31,13 @@ struct RequestTimings {
   double decode_ms = 0;   // from then to the end
 };
 
+/** The KV that a request read last. */
+struct KvUse {
+  double kept = 0;     // keys of a head, on average
+  int of = 0;          // tokens
+  uint64_t bytes = 0;  // of keys and values, what is shared with others included
+};
+
 enum class FinishReason { kStop, kLength, kDone, kAborted, kError };
 
 struct FinishEvent {
@@ -39,6 +46,7 @@ struct FinishEvent {
   std::optional<Error> error;  // when reason is kError
   int prompt_tokens = 0, cached_tokens = 0, generated_tokens = 0;
   RequestTimings timings;
+  KvUse kv;
   std::vector<float> values;  // kScore: log-probabilities; kLogits: rows of logits
 };
 

@@ -15,6 +15,7 @@ struct StepRows {
   std::vector<PlanRow> rows;
   std::vector<PlanSequence> sequences;
   std::vector<SlabRange> new_slabs;
+  std::vector<KeptRow> kept;
 
   explicit StepRows(const Step& step) {
     rows.reserve(static_cast<size_t>(step.n_rows()));  // sequences point into it
@@ -28,6 +29,7 @@ struct StepRows {
         targets.push_back(context.target(first + i));
         rows.push_back({entry.first_row + i, context.position_of(first + i)});
       }
+      keep_queries(entry, first);
       const auto& [n_sinks, window] = context.window();
       sequences.push_back({context.parts(), std::span(rows).last(static_cast<size_t>(entry.n_rows)),
                            n_sinks, window, context.n_sink_parts(), context.n_known_tiles()});
@@ -40,6 +42,16 @@ struct StepRows {
     std::ranges::sort(new_slabs, {}, first);
     const auto again = std::ranges::unique(new_slabs, {}, first);
     new_slabs.erase(again.begin(), again.end());
+  }
+
+  /** Of the entry's rows, whose first is row `first` of its text. */
+  void keep_queries(const StepEntry& entry, int first) {
+    const KeptQueries* queries = entry.sequence->queries.get();
+    if (queries == nullptr) return;
+    const int64_t width = queries->layer_stride / queries->n_rows;
+    for (int i = std::max(0, queries->first_row - first); i < entry.n_rows; i++)
+      kept.push_back({queries->memory->floats() + (first + i - queries->first_row) * width,
+                      queries->layer_stride, entry.first_row + i});
   }
 };
 
@@ -91,9 +103,9 @@ StepOutcome execute_step(const Step& step, const ExecuteOptions& options, Decode
       plan_layers(rows, options, model.config(), backend.parallelism(), kv, &outcome.readers);
   const SamplePlan plan = plan_samples(step);
   outcome.plan_us = std::chrono::duration<double, std::micro>(Clock::now() - start).count();
-  outcome.output = model.forward(
-      {step.tokens, rows.targets, kv.lists.entries(), rows.new_slabs, plans, step.output_rows},
-      kv.pool.stores());
+  outcome.output = model.forward({step.tokens, rows.targets, kv.lists.entries(), rows.new_slabs,
+                                  plans, step.output_rows, rows.kept},
+                                 kv.pool.stores());
   Samples& samples = outcome.samples;
   samples.tokens.resize(plan.rows.size());
   if (plan.wants_top) samples.top.resize(plan.rows.size() * kMaxTopTokens);

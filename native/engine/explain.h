@@ -31,18 +31,24 @@ struct StepReport {
 /** The groups of the layers that read most (StepOutcome::readers), at most 32. */
 std::vector<GroupReport> report_groups(const ReaderTree& tree, uint64_t kv_bytes_per_token);
 
-/** The last steps in which anything was shared. */
+/** The last steps in which anything was shared, and the last edits of contexts. */
 class Explanation {
  public:
   void add(StepReport report) {
     steps_.push_back(std::move(report));
     if (steps_.size() > kSteps) steps_.pop_front();
   }
+  void add(EditReport report) {
+    edits_.push_back(std::move(report));
+    if (edits_.size() > kEdits) edits_.pop_front();
+  }
   std::vector<StepReport> steps() const { return {steps_.begin(), steps_.end()}; }
+  std::vector<EditReport> edits() const { return {edits_.begin(), edits_.end()}; }
 
  private:
-  static constexpr size_t kSteps = 128;
+  static constexpr size_t kSteps = 128, kEdits = 64;
   std::deque<StepReport> steps_;
+  std::deque<EditReport> edits_;
 };
 
 }  // namespace cachalot

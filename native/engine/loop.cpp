@@ -37,6 +37,7 @@ EngineLoop::EngineLoop(const EngineParts& parts, Mailbox& mailbox, OpenRequests&
                  {parts.model->max_rows(), parts.model->max_outputs(), parts.options.max_step_ms,
                   parts.options.reuse, parts.files.config.widest_window()}),
       pins_(*parts.kv) {
+  parts.kv->preambles.tell_edits([this](EditReport report) { reports_.add(std::move(report)); });
   publish_stats();
 }
 
@@ -130,7 +131,10 @@ void EngineLoop::run_step(StepEvents* events) {
   const auto start = Clock::now();
   const auto [step, refused] = scheduler_.plan();
   const double schedule_us = 1000 * milliseconds(start, Clock::now());
-  for (Sequence* sequence : refused) refuse(*sequence, events);
+  for (const auto& [sequence, why] : refused) {
+    if (why) finish(*sequence, FinishReason::kError, &*why, events);
+    else refuse(*sequence, events);
+  }
   if (step.entries.empty()) return;
   for (const auto& entry : step.entries) announce(*entry.sequence);
   if (!parts_.backend->is_async()) deliver();  // starts; earlier events have been delivered
@@ -178,12 +182,12 @@ void EngineLoop::settle(const Step& step, const StepOutcome& outcome, StepEvents
       error = current_error();
     }
     if (!error && !reason) continue;
-    HeldPreamble* preamble = parts_.kv->preambles.use(entry.sequence->key);  // a pin needs it
-    scheduler_.remove(entry.sequence, error.has_value());
-    if (!error) keep(*entry.sequence->request);
-    parts_.kv->preambles.leave(preamble);
-    finish(*entry.sequence, error ? FinishReason::kError : *reason, error ? &*error : nullptr,
-           events);
+    if (error) {
+      scheduler_.remove(entry.sequence, true);
+      finish(*entry.sequence, FinishReason::kError, &*error, events);
+    } else {
+      end_well(*entry.sequence, *reason, events);
+    }
   }
   counters_.steps++;
 }
@@ -217,59 +221,6 @@ void EngineLoop::fail_step(const Step& step, const Error& error, StepEvents* eve
 void EngineLoop::fail_engine(const Error& why, StepEvents* events) noexcept {
   has_failed_ = true;
   requests_.fail(failure_of_engine(why), events);
-}
-
-/** Ends a request that can never run. */
-void EngineLoop::refuse(Sequence& sequence, StepEvents* events) {
-  const auto& preamble = sequence.key.preamble;
-  const size_t n_before = preamble == nullptr ? 0 : static_cast<size_t>(preamble->n_tokens());
-  const size_t n_needed = n_before + sequence.own_text().tokens.size() + 1;
-  const Error error(
-      ErrorCode::kKvBudgetExceeded,
-      "this request needs the KV of " + std::to_string(n_needed) +
-          " tokens, but `kv.bytes` has room for " +
-          std::to_string(parts_.kv->pool.bytes() / parts_.kv->pool.slab_bytes() * kTileTokens) +
-          (pins_.hold_any() ? ", some of it pinned by contexts" : ""));
-  finish(sequence, FinishReason::kError, &error, events);
-}
-
-/** Ends a request that has left the scheduler. The sequence is gone afterwards. */
-void EngineLoop::finish(Sequence& sequence, FinishReason reason, const Error* error,
-                        StepEvents* events) {
-  const RequestMap::node_type node = requests_.close(sequence.id);
-  CHECK(!node.empty(), "a request ends once");
-  ActiveRequest& active = node.mapped();
-  mailbox_.release();  // its cancel cannot come now; nor its unpin, if nothing was pinned
-  if (active.request.pin != 0 && reason != FinishReason::kDone) mailbox_.release();
-  complete_end(&active, reason, error);
-  const FinishEvent& event = active.end.front();
-  counters_.prompt_tokens += static_cast<uint64_t>(event.prompt_tokens);
-  counters_.cached_tokens += static_cast<uint64_t>(event.cached_tokens);
-  counters_.generated_tokens += static_cast<uint64_t>(event.generated_tokens);
-  events->finished.splice(events->finished.end(), active.end);
-  end_batch_item(active);
-}
-
-/** Keeps a prefill's tokens. They have just been computed; nothing has been evicted since. */
-void EngineLoop::keep(const ActiveRequest& active) {
-  const Request& request = active.request;
-  if (request.kind != RequestKind::kPrefill) return;
-  const TreeKey& key = active.sequence.key;
-  const auto tokens = active.sequence.own_text().tokens;
-  if (request.pin != 0 || request.priority != kDefaultPriority || request.ttl_ms != 0)
-    parts_.kv->cache.set_retention(key, tokens, {request.priority, request.ttl_ms});
-  if (request.pin != 0) pins_.pin(request.pin, key, tokens, request.ttl_ms, on_clock(Clock::now()));
-}
-
-/** Demotes the KV of a batch's item that no remaining item shares: it is hardly read again. */
-void EngineLoop::end_batch_item(const ActiveRequest& active) {
-  const auto end = batches_.end_item(active.request.batch, active.request.batch_rank);
-  if (!end) return;
-  mailbox_.release(end->n_batch_items);
-  const Sequence& sequence = active.sequence;
-  if (sequence.cached_tokens >= 0)
-    parts_.kv->cache.demote(sequence.key, sequence.own_text().tokens,
-                            active.n_before + end->n_shared - sequence.text_begin);
 }
 
 void EngineLoop::report(const Step& step, const StepOutcome& outcome, double host_us,

@@ -43,11 +43,12 @@ class EngineLoop {
   void publish_stats();
   void deliver();
 
+  void end_well(Sequence& sequence, FinishReason reason, StepEvents* events);
   void finish(Sequence& sequence, FinishReason reason, const Error* error, StepEvents* events);
   void refuse(Sequence& sequence, StepEvents* events);
   void fail_step(const Step& step, const Error& error, StepEvents* events);
   void fail_engine(const Error& why, StepEvents* events) noexcept;
-  void keep(const ActiveRequest& active);
+  void keep(ActiveRequest* active);
   void end_batch_item(const ActiveRequest& active);
   /** Milliseconds since the engine was made: the clock of deadlines and times to live. */
   int64_t on_clock(Clock::time_point time) const;

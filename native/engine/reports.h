@@ -39,6 +39,11 @@ class Reports {
     explanation_.add(std::move(report));
   }
 
+  void add(EditReport report) {
+    const std::lock_guard lock(mutex_);
+    explanation_.add(std::move(report));
+  }
+
   EngineStats stats() const {
     const std::lock_guard lock(mutex_);
     return stats_;
@@ -46,6 +51,10 @@ class Reports {
   std::vector<StepReport> steps() const {
     const std::lock_guard lock(mutex_);
     return explanation_.steps();
+  }
+  std::vector<EditReport> edits() const {
+    const std::lock_guard lock(mutex_);
+    return explanation_.edits();
   }
 
  private:

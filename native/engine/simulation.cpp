@@ -82,7 +82,7 @@ class Simulation {
     const auto start = Clock::now();
     const auto [step, refused] = scheduler_.plan();
     out_.host_us += std::chrono::duration<double, std::micro>(Clock::now() - start).count();
-    for (const Sequence* sequence : refused) end(*sequence, true);
+    for (const RefusedSequence& one : refused) end(*one.sequence, true);
     out_.seconds += seconds_of(step, costs_);
     out_.steps++;
     out_.rows += step.n_rows();

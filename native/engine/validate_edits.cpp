@@ -36,7 +36,7 @@ void validate_edits(const Request& request, const PolicyMaker& policies, const K
   expect(!has_preamble, "edits of a context that has no preamble");
   check_pool(pool);
   int before = 0;
-  for (const auto& [index, recipe] : edits) {
+  for (const auto& [index, recipe, n_kept] : edits) {
     expect(index > before && index < context_length,
            "edits at ascending indices, from 1 to the context's length");
     before = index;
@@ -47,7 +47,7 @@ void validate_edits(const Request& request, const PolicyMaker& policies, const K
   const bool scores = request.kind == RequestKind::kScore;
   if (!scores && request.kind != RequestKind::kLogits) return;
   const int first_row = scores ? request.from - 1 : request.rows.front();
-  for (const auto& [index, recipe] : edits)
+  for (const auto& [index, recipe, n_kept] : edits)
     expect(index >= n || first_row >= index,
            "logits and scores of rows after the last edit of the prompt");
 }

@@ -15,6 +15,9 @@ namespace cachalot {
 struct EditRecipe {
   std::string policy;
   std::vector<int64_t> options;
+  // The policy reads what so many rows before the edit attend to: they must be computed, even if
+  // they are stored.
+  int32_t n_observed = 0;
 
   auto operator<=>(const EditRecipe&) const = default;
 };
@@ -23,6 +26,7 @@ struct EditRecipe {
 struct ScheduledEdit {
   int index;
   EditRecipe recipe;
+  int n_kept = 0;  // keys of a head that it will leave, on average
 };
 
 /** A key, as an edited block notes it. */
@@ -41,6 +45,8 @@ class EditSource {
       : n_heads_(n_heads), before_(before), first_index_(first_index), n_text_(n_text) {}
 
   int n_heads() const { return n_heads_; }
+  /** The tokens that the context has had. */
+  int n_tokens() const { return first_index_ + n_text_; }
   /** How many keys of a head come from before the text. */
   int n_before(int head) const {
     return before_.empty() ? 0 : static_cast<int>(before_[static_cast<size_t>(head)].size());
@@ -70,6 +76,7 @@ struct HeadEdit {
 
 struct KvEdit {
   std::vector<HeadEdit> heads;
+  bool counts = true;  // whether a merged key weighs as much as the tokens that it stands for
 };
 
 }  // namespace cachalot

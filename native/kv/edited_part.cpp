@@ -30,6 +30,7 @@ int EditedPart::n_heads(const KvPool& pool) {
 
 bool EditedPart::make(const Source& source, const KvEdit& edit, Backend& backend) {
   const auto stores = pool_.edited_stores();
+  counts_ = edit.counts;
   size_t n_entries = 0;
   for (const KvStore& store : stores) n_entries += n_edited_entries(store);
   entries_.assign(n_entries, 0);
@@ -72,6 +73,7 @@ std::optional<uint32_t> EditedPart::allocate_block(uint32_t units) {
   }
   const uint32_t block = slabs_.back() + slab_units - units_left_;
   units_left_ -= units;
+  bytes_ += units * kKvAddressUnit;
   return block;
 }
 
@@ -117,7 +119,7 @@ void EditedPart::add_key(const Source& source, const Head& head, const HeadEdit&
     add(kept);
     for (const MergedKey& one : merged) add(one.from);
     moves->merges.push_back({block, slot, first, static_cast<int32_t>(merged.size()) + 1});
-    note.weight = static_cast<float>(std::log2(n_tokens));
+    if (counts_) note.weight = static_cast<float>(std::log2(n_tokens));
   }
   moves->moves.push_back({place_of(source, head, kept), block, slot, note.index, note.weight});
   notes_[head.index].push_back(note);

@@ -37,6 +37,16 @@ class EditedPart {
 
   /** The entries of its table (backend/kv_table.h), for all classes of layers. */
   std::span<const uint32_t> entries() const { return entries_; }
+  /** How many keys a head has. */
+  int n_keys(int head) const { return static_cast<int>(notes_[static_cast<size_t>(head)].size()); }
+  /** Keys of all heads. */
+  int64_t n_keys() const {
+    int64_t n = 0;
+    for (const auto& of_head : notes_) n += std::ssize(of_head);
+    return n;
+  }
+  /** Bytes of its blocks. */
+  uint64_t bytes() const { return bytes_; }
   /** Slabs of the pool that its blocks are in. */
   int n_slabs() const { return static_cast<int>(slabs_.size()); }
 
@@ -69,6 +79,8 @@ class EditedPart {
   const KvPool& pool_;
   std::vector<uint32_t> slabs_;
   uint32_t units_left_ = 0;  // of the last slab
+  uint64_t bytes_ = 0;
+  bool counts_ = true;  // see KvEdit
   std::vector<uint32_t> entries_;
   std::vector<size_t> head_entries_;         // of each head, in entries_
   std::vector<std::vector<KeyNote>> notes_;  // of each head

@@ -11,15 +11,16 @@ struct KvMemory {
   SlabLists lists{};
   Preambles preambles;
 
-  /** `policies`: those that edits may name; none unless they are given. */
+  /** `policies`: those that edits may name, none unless they are given; `shape`: of the model, for
+   * these. */
   KvMemory(Backend& backend, std::span<const KvShape> classes, size_t bytes,
-           PolicyMaker policies = {})
+           PolicyMaker policies = {}, EditShape shape = {})
       : pool(backend, classes, bytes),
         cache(pool,
               [this, &backend](const KvCopy& copy) {
                 backend.kv_copy({pool.stores(), std::span(&copy, 1)});
               }),
-        preambles(cache, pool, lists, backend, std::move(policies)) {}
+        preambles(cache, pool, lists, backend, std::move(policies), std::move(shape)) {}
   KvMemory(const KvMemory&) = delete;
   KvMemory& operator=(const KvMemory&) = delete;
 };

@@ -1,6 +1,7 @@
 #include "kv/preambles.h"
 
 #include <algorithm>
+#include <chrono>
 #include <functional>
 
 namespace cachalot {
@@ -63,9 +64,14 @@ bool Preambles::reclaim() {
   return true;
 }
 
-KvCache::Hold Preambles::hold(HeldPreamble* held, size_t index) {
+bool Preambles::is_held(const TreeKey& key) const {
+  const auto found = held_.find(key);
+  return found != held_.end() && std::ranges::all_of(found->second.is_held_, std::identity{});
+}
+
+KvCache::Hold Preambles::hold(HeldPreamble* held, size_t index, const KeptQueries* queries) {
   const PreamblePart& part = held->key_.preamble->parts[index];
-  if (part.edit) return hold_edited(held, index);
+  if (part.edit) return hold_edited(held, index, queries);
   KvCache::HeldRange& range = held->ranges_[index];
   const auto result =
       cache_.hold({held->key_.name_space, part.under}, part.tokens, part.first, &range);
@@ -84,8 +90,10 @@ KvCache::Hold Preambles::hold(HeldPreamble* held, size_t index) {
 }
 
 /** The plain text is held only until it is edited; then it is ordinary cache. */
-KvCache::Hold Preambles::hold_edited(HeldPreamble* held, size_t index) {
+KvCache::Hold Preambles::hold_edited(HeldPreamble* held, size_t index, const KeptQueries* queries) {
   const PreamblePart& part = held->key_.preamble->parts[index];
+  const bool is_observed = queries != nullptr && queries->is_of(part);
+  if (part.edit->n_observed > 0 && !is_observed) return KvCache::Hold::kMissing;
   const EditedPart* before = nullptr;
   if (part.under != nullptr && !part.under->parts.empty()) {
     const auto found = held_.find({held->key_.name_space, part.under});
@@ -103,8 +111,9 @@ KvCache::Hold Preambles::hold_edited(HeldPreamble* held, size_t index) {
     ~LetGo() { cache.let_go(&range); }
   } const let_go{cache_, text};
   const EditedPart::Source source{before, text.slabs, first_index, n_text};
-  const int n_heads = EditedPart::n_heads(pool_);
-  const KvEdit edit = policies_(*part.edit)->edit(EditedPart::notes_of(source, n_heads));
+  const auto begun = std::chrono::steady_clock::now();
+  const auto policy = policies_(*part.edit);
+  const KvEdit edit = policy->edit(signals_.read(source, *policy, is_observed ? queries : nullptr));
   auto edited = std::make_unique<EditedPart>(cache_, pool_);
   if (!edited->make(source, edit, backend_)) return KvCache::Hold::kNoMemory;
   SlabList& list = held->lists_[index];
@@ -116,9 +125,27 @@ KvCache::Hold Preambles::hold_edited(HeldPreamble* held, size_t index) {
   held_part.end_key = first_index + n_text;
   held_part.position = part.begin();
   held_part.shift = part.shift;
+  const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - begun;
+  if (tell_) report(*part.edit, *edited, first_index + n_text, taken.count());
   held->edited_[index] = std::move(edited);
   held->is_held_[index] = true;
   return KvCache::Hold::kHeld;
+}
+
+void Preambles::report(const EditRecipe& recipe, const EditedPart& edited, int n_tokens,
+                       double ms) const {
+  const auto layers = signals_.layers();
+  std::vector<double> of_layer(static_cast<size_t>(signals_.n_layers()));
+  std::vector<int> n_heads(of_layer.size());
+  for (size_t head = 0; head < layers.size(); head++) {
+    const auto layer = static_cast<size_t>(layers[head]);
+    of_layer[layer] += edited.n_keys(static_cast<int>(head));
+    n_heads[layer]++;
+  }
+  for (size_t layer = 0; layer < of_layer.size(); layer++) of_layer[layer] /= n_heads[layer];
+  tell_({recipe, n_tokens,
+         static_cast<double>(edited.n_keys()) / static_cast<double>(layers.size()), edited.bytes(),
+         ms, std::move(of_layer)});
 }
 
 }  // namespace cachalot

@@ -9,10 +9,20 @@
 
 #include "kv/edited_part.h"
 #include "kv/kv_cache.h"
-#include "kv/policies/policy.h"
+#include "kv/signal_reader.h"
 #include "kv/slab_lists.h"
 
 namespace cachalot {
+
+/** An edit that was carried out. */
+struct EditReport {
+  EditRecipe recipe;
+  int n_tokens;                // of the context
+  double kept;                 // keys of a head, on average
+  uint64_t bytes;              // of what is left
+  double ms;                   // what it took
+  std::vector<double> layers;  // keys of a head, on average, of each layer of the model
+};
 
 /** A preamble with users. Its parts are held one after the other, as their texts get stored. */
 class HeldPreamble {
@@ -26,6 +36,10 @@ class HeldPreamble {
   /** The parts as a context reads them; those that are not held are empty. */
   std::span<const ContextPart> parts() const { return parts_; }
   std::span<SlabList> lists() { return lists_; }
+  /** What an edit has left; null if there is none. */
+  const EditedPart* edited() const {
+    return edited_.empty() || is_held_.empty() || !is_held_[0] ? nullptr : edited_[0].get();
+  }
 
  private:
   friend class Preambles;
@@ -43,14 +57,15 @@ class HeldPreamble {
 
 class Preambles {
  public:
-  /** `policies`: those that edits name. */
+  /** `policies`: those that edits name; `shape`: of the model that they edit the KV of. */
   Preambles(KvCache& cache, const KvPool& pool, SlabLists& lists, Backend& backend,
-            PolicyMaker policies)
+            PolicyMaker policies, EditShape shape)
       : cache_(cache),
         pool_(pool),
         lists_(lists),
         backend_(backend),
-        policies_(std::move(policies)) {
+        policies_(std::move(policies)),
+        signals_(pool, backend, std::move(shape)) {
     cache_.reclaim_with([this] { return reclaim(); });
   }
   Preambles(const Preambles&) = delete;
@@ -60,18 +75,28 @@ class Preambles {
   HeldPreamble* use(const TreeKey& key);
   /** Null is allowed. */
   void leave(HeldPreamble* held);
-  /** Holds a part that is not held yet. If it is an edit of another one, that must be held. */
-  KvCache::Hold hold(HeldPreamble* held, size_t part);
+  /** Holds a part that is not held yet. If it is an edit of another one, that must be held.
+   * `queries`: of the last rows of the part's text, or null; without them, an edit that observes
+   * rows is missing, and they must be computed. Throws not_a_number if the keys are not. */
+  KvCache::Hold hold(HeldPreamble* held, size_t part, const KeptQueries* queries = nullptr);
+  /** Whether all parts of a preamble are held, by somebody or by nobody. */
+  bool is_held(const TreeKey& key) const;
+  /** Is told of each edit. */
+  void tell_edits(std::function<void(EditReport)> tell) { tell_ = std::move(tell); }
+  const SignalReader& signals() const { return signals_; }
 
  private:
   bool reclaim();
-  KvCache::Hold hold_edited(HeldPreamble* held, size_t part);
+  void report(const EditRecipe& recipe, const EditedPart& edited, int n_tokens, double ms) const;
+  KvCache::Hold hold_edited(HeldPreamble* held, size_t part, const KeptQueries* queries);
 
   KvCache& cache_;
   const KvPool& pool_;
   SlabLists& lists_;
   Backend& backend_;
   PolicyMaker policies_;
+  SignalReader signals_;
+  std::function<void(EditReport)> tell_;
   std::map<TreeKey, HeldPreamble> held_;
   uint64_t clock_ = 0;  // counts preambles that have become idle
 };

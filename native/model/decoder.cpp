@@ -8,12 +8,26 @@
 
 namespace cachalot {
 
+namespace {
+
+std::vector<int32_t> first_layers(std::span<const LayerClass> classes) {
+  std::vector<int32_t> first;
+  int32_t n = 0;
+  for (const LayerClass& one : classes) {
+    first.push_back(n);
+    n += one.n_layers;
+  }
+  return first;
+}
+
+}  // namespace
+
 ForwardOutput Decoder::forward(const ForwardInput& input, std::span<const KvStore> stores) {
   const auto n_rows = static_cast<int32_t>(input.tokens.size());
   const ModelConfig& c = config_;
   CHECK(n_rows <= max_rows_, "a step has at most max_rows rows");
-  backend_.begin_step(
-      {input.tokens, input.targets, input.slabs, input.new_slabs, input.plans, input.output_rows});
+  backend_.begin_step({input.tokens, input.targets, input.slabs, input.new_slabs, input.plans,
+                       input.output_rows, input.kept_rows});
   cover_positions(input);
   allocate_partials(input.plans);
   backend_.gather_rows({weights_.embedding.get(), a_.x});
@@ -28,7 +42,7 @@ ForwardOutput Decoder::forward(const ForwardInput& input, std::span<const KvStor
     backend_.linear({a_.normed, n_rows,
                      std::array{layer.q.into(a_.q), layer.k.into(a_.k), layer.v.into(a_.v)}});
     normalize_heads(i, n_rows);
-    attend(i, stores);
+    attend(i, stores, !input.kept_rows.empty());
     backend_.linear({a_.attended, n_rows, std::array{layer.o.into(a_.delta)}});
     delta = a_.delta;
 
@@ -68,12 +82,15 @@ void Decoder::normalize_heads(int layer, int32_t n_rows) {
 
 /** attended = softmax(q K^T / sqrt(D)) V over the keys that the plan lets each row read, its own
  * token included. */
-void Decoder::attend(int layer, std::span<const KvStore> stores) {
+void Decoder::attend(int layer, std::span<const KvStore> stores, bool keeps_queries) {
   const auto [plan, index] = places_[static_cast<size_t>(layer)];
   const KvStore& store = stores[static_cast<size_t>(plan)];
   const int32_t n_heads = config_.n_heads, head_dim = store.layout.head_dim;
   const float scale = 1.0f / std::sqrt(static_cast<float>(head_dim));
   backend_.kv_write({store, rope_.table(), index, a_.k, a_.v});
+  if (keeps_queries)
+    backend_.keep_queries(
+        {rope_.table(), first_layers_[static_cast<size_t>(plan)] + index, n_heads, head_dim, a_.q});
   backend_.attention({rope_.table(), index, n_heads, store.n_kv_heads, head_dim, store.layout.k,
                       scale, a_.q, plan, partials_->floats()});
   backend_.attention_merge({plan, partials_->floats(), n_heads, head_dim, a_.attended});
@@ -112,6 +129,7 @@ Decoder::Decoder(DecoderWeights weights, const ModelConfig& config, Backend& bac
       weights_(std::move(weights)),
       classes_(config.classes()),
       places_(config.places()),
+      first_layers_(first_layers(classes_)),
       rope_(config.rope, backend, context_length) {
   allocate_activations();
 }

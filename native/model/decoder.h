@@ -22,6 +22,7 @@ struct ForwardInput {
   std::span<const SlabRange> new_slabs;
   std::span<const AttentionPlan> plans;  // one for each of ModelConfig::classes()
   std::span<const int32_t> output_rows;  // rows whose logits are wanted
+  std::span<const KeptRow> kept_rows{};  // rows whose queries are kept
 };
 
 struct ForwardOutput {
@@ -58,7 +59,7 @@ class Decoder {
   void allocate_activations();
   void allocate_partials(std::span<const AttentionPlan> plans);
   float* floats(int64_t count);
-  void attend(int layer, std::span<const KvStore> stores);
+  void attend(int layer, std::span<const KvStore> stores, bool keeps_queries);
   void normalize_heads(int layer, int32_t n_rows);
   void check_rows(int32_t n_rows);
 
@@ -67,7 +68,8 @@ class Decoder {
   int max_rows_, max_outputs_;
   DecoderWeights weights_;
   std::vector<LayerClass> classes_;
-  std::vector<LayerPlace> places_;  // [L] the class is the index of the layer's plan
+  std::vector<LayerPlace> places_;     // [L] the class is the index of the layer's plan
+  std::vector<int32_t> first_layers_;  // of each class, if one class follows the other
   RopeAngles rope_;
   std::vector<std::unique_ptr<Buffer>> buffers_;
   std::unique_ptr<Buffer> partials_;

@@ -27,9 +27,14 @@ template <typename Visitor>
 bool Admission::for_each_part(const Sequence& sequence, const Preamble& preamble,
                               const Visitor& visitor) const {
   return std::ranges::all_of(preamble.parts, [&](const PreamblePart& part) {
+    std::span<const int32_t> tokens = part.tokens;
+    if (part.edit) {  // the rows that it observes are computed again
+      const auto n_observed = static_cast<size_t>(part.edit->n_observed);
+      tokens = tokens.first(tokens.size() - std::min(tokens.size(), n_observed));
+    }
     if (part.edit && part.under != nullptr && !for_each_part(sequence, *part.under, visitor))
       return false;
-    return visitor(TreeKey{sequence.key.name_space, part.under}, part.tokens, part.first);
+    return visitor(TreeKey{sequence.key.name_space, part.under}, tokens, part.first);
   });
 }
 
@@ -37,7 +42,7 @@ bool Admission::for_each_part(const Sequence& sequence, const Preamble& preamble
  * the cache: each with its key and the part's first token. Ends when the visitor returns false. */
 template <typename Visitor>
 void Admission::for_each_text(const Sequence& sequence, const Visitor& visitor) const {
-  if (sequence.key.preamble != nullptr) {
+  if (sequence.key.preamble != nullptr && !preambles_.is_held(sequence.key)) {
     if (!for_each_part(sequence, *sequence.key.preamble, visitor)) return;
   }
   const auto n = static_cast<size_t>(n_reusable(sequence));
@@ -78,13 +83,26 @@ bool Admission::is_being_computed(const RunningSequences& running, const Sequenc
   return false;
 }
 
-int64_t Admission::expected_bytes(const Sequence& sequence) const {
+/** Tokens whose KV a sequence has at the same time, at most: of its own text, or while that is
+ * edited. */
+int Admission::n_tokens_at_most(const Sequence& sequence) const {
   const double mean = mean_generated_ == 0 ? kUnknownLength : mean_generated_;
   const int n_generated =
       std::min(sequence.demand.max_tokens(),
                std::max(static_cast<int>(mean), sequence.n_generated() + kTileTokens));
-  const int n_tokens =
-      std::max(sequence.demand.n_compute(), sequence.n_prompt + n_generated) - sequence.text_begin;
+  const int end = std::max(sequence.demand.n_compute(), sequence.n_prompt + n_generated);
+  int begin = sequence.text_begin, before = 0, most = 0;  // tokens, keys of an edited part
+  for (const ScheduledEdit& edit : sequence.edits) {
+    if (edit.index > end) break;
+    most = std::max(most, before + edit.index - begin + edit.n_kept);
+    begin = edit.index;
+    before = edit.n_kept;
+  }
+  return std::max(most, before + end - begin);
+}
+
+int64_t Admission::expected_bytes(const Sequence& sequence) const {
+  const int n_tokens = n_tokens_at_most(sequence);
   const auto slab_bytes = static_cast<int64_t>(pool_.slab_bytes());
   const int64_t n_pool = static_cast<int64_t>(pool_.bytes()) / slab_bytes;
   int64_t n_slabs = std::min(int64_t{slabs_for(n_tokens)}, n_pool);
@@ -102,7 +120,7 @@ int64_t Admission::expected_bytes(const RunningSequences& running) const {
 
 /** Slabs that the parts of a preamble need beyond what is stored of them. */
 int64_t Admission::missing_slabs(const Sequence& sequence, const PreambleRef& preamble) const {
-  if (preamble == nullptr) return 0;
+  if (preamble == nullptr || preambles_.is_held({sequence.key.name_space, preamble})) return 0;
   int64_t n = 0;
   for (const PreamblePart& part : preamble->parts) {
     const int n_stored = cache_.match({sequence.key.name_space, part.under}, part.tokens);

@@ -6,7 +6,7 @@
 #include <list>
 #include <span>
 
-#include "kv/kv_cache.h"
+#include "kv/memory.h"
 #include "schedule/step.h"
 
 namespace cachalot {
@@ -17,8 +17,8 @@ using RunningSequences = std::list<Sequence*>;
 class Admission {
  public:
   /** reuse: false computes every prompt whole, for measurements. */
-  Admission(const KvCache& cache, const KvPool& pool, bool reuse)
-      : cache_(cache), pool_(pool), reuse_(reuse) {}
+  Admission(const KvMemory& kv, bool reuse)
+      : cache_(kv.cache), pool_(kv.pool), preambles_(kv.preambles), reuse_(reuse) {}
 
   enum class Verdict { kAdmit, kDefer, kNoRoom };
   /** `expected_bytes`: those of the running sequences. kDefer: `next` waits for KV that comes soon,
@@ -28,7 +28,8 @@ class Admission {
 
   /** How many first tokens of the sequence's own text may come from the cache. */
   int n_reusable(const Sequence& sequence) const {
-    return reuse_ ? std::max(0, sequence.demand.n_reusable() - sequence.text_begin) : 0;
+    const int n = std::max(0, sequence.demand.n_reusable() - sequence.text_begin);
+    return reuse_ ? std::min(n, sequence.n_unobserved()) : 0;
   }
   /** Bytes of KV that a sequence will probably still ask for. */
   int64_t expected_bytes(const Sequence& sequence) const;
@@ -48,11 +49,13 @@ class Admission {
   template <typename Visitor>
   bool for_each_part(const Sequence& sequence, const Preamble& preamble,
                      const Visitor& visitor) const;
+  int n_tokens_at_most(const Sequence& sequence) const;
   int64_t missing_slabs(const Sequence& sequence, const PreambleRef& preamble) const;
   bool is_being_computed(const RunningSequences& running, const Sequence& next) const;
 
   const KvCache& cache_;
   const KvPool& pool_;
+  const Preambles& preambles_;
   bool reuse_;
   double mean_generated_ = 0;  // tokens, of the answers that have ended
 };

@@ -8,24 +8,7 @@ namespace cachalot {
 
 namespace {
 
-constexpr int kAboveAll = 101;  // a priority
 constexpr int kLookahead = 64;  // the most deferred sequences that a step passes over
-
-/** The tokens that a running sequence would perhaps have to compute again: those that it writes,
- * and those of the preambles that it holds. */
-size_t n_own_tokens(const Sequence& sequence) {
-  size_t n = sequence.context ? sequence.context->leaf()->tokens.size() : 0;
-  for (const HeldPreamble* held : sequence.preambles) n += held->n_tokens();
-  return n;
-}
-
-/** Slabs that may come back when a running sequence is preempted. */
-int64_t own_bytes(const Sequence& sequence, const KvPool& pool) {
-  const KvSegment* leaf = sequence.context ? sequence.context->leaf() : nullptr;
-  size_t n_slabs = leaf == nullptr ? 0 : leaf->slabs.size() - (leaf->hole_end - leaf->hole_begin);
-  for (const HeldPreamble* held : sequence.preambles) n_slabs += slabs_for(held->n_tokens());
-  return static_cast<int64_t>(n_slabs * pool.slab_bytes());
-}
 
 void sort_by_priority(std::vector<Sequence*>* sequences) {
   const auto priority = [](const Sequence* sequence) { return sequence->priority; };
@@ -78,25 +61,6 @@ PlannedStep Scheduler::plan() {
   return planned;
 }
 
-/** Called before a step is planned. Preempts running sequences of lower priority than the first
- * waiting one, if that makes enough room for it. */
-void Scheduler::make_room() {
-  while (!waiting_.empty()) {
-    const Sequence& next = *waiting_.begin()->second;
-    Sequence* victim = choose_victim({}, next.priority);
-    if (victim == nullptr) return;
-    const int64_t expected = admission_.expected_bytes(running_);
-    if (admission_.can_admit(running_, expected, next) != Admission::Verdict::kNoRoom) return;
-    int64_t could_be_had = 0;
-    for (const Sequence* other : running_) {
-      if (other->priority < next.priority)
-        could_be_had += own_bytes(*other, kv_.pool) + admission_.expected_bytes(*other);
-    }
-    if (could_be_had < admission_.missing_bytes(expected, next)) return;
-    preempt(victim);
-  }
-}
-
 /** Adds rows of the running sequences. Preemption may shorten running_. Decoding rows come first: a
  * long prompt must not delay the next token of the others. */
 void Scheduler::add_running(PlannedStep* planned) {
@@ -143,22 +107,6 @@ void Scheduler::add_prompts(PlannedStep* planned) {
       add(sequence, kNoLimit);
 }
 
-/** Tries something for a running sequence until there is memory for it, which others lose. False if
- * the sequence itself had to give way. */
-template <typename Try>
-bool Scheduler::with_memory(PlannedStep* planned, Sequence* sequence, const Try& attempt) {
-  while (!attempt()) {
-    if (free_behind_windows()) continue;
-    Sequence* victim = choose_victim(planned->step, kAboveAll);
-    if (victim == sequence) {
-      preempt_or_refuse(sequence, &planned->refused);
-      return false;
-    }
-    preempt(victim);
-  }
-  return true;
-}
-
 void Scheduler::admit_all(PlannedStep* planned) {
   if (waiting_.empty()) return;
   const Step& step = planned->step;
@@ -191,12 +139,15 @@ bool Scheduler::admit(PlannedStep* planned, Sequence* sequence) {
   }
   sequence->is_running = true;
   running_.push_back(sequence);
-  while (!add_entry(&planned->step, sequence)) {
+  for (;;) {
+    const auto has_memory =
+        attempt(planned, sequence, [&] { return add_entry(&planned->step, sequence); });
+    if (!has_memory) return false;
+    if (*has_memory) return true;
     if (free_behind_windows()) continue;
     preempt_or_refuse(sequence, &planned->refused);
     return false;
   }
-  return true;
 }
 
 /** Adds rows of a sequence, or none to a full step. False if there is no memory for them. */
@@ -219,40 +170,6 @@ bool Scheduler::add_entry(Step* step, Sequence* sequence, int most_rows) {
   for (const int32_t index : wanted)
     step->output_rows.push_back(row + index - sequence->text_begin - first);
   return true;
-}
-
-/** Considers sequences below a priority that are not in the step. Chooses the one of the lowest
- * priority whose own KV is cheapest to compute again. The sequence with the most KV keeps it, so
- * one always ends. Null if there is none. */
-Sequence* Scheduler::choose_victim(const Step& step, int below_priority) const {
-  Sequence* found = nullptr;
-  const auto rank = [&](const Sequence& sequence) {
-    return std::pair(sequence.priority, n_own_tokens(sequence));
-  };
-  for (auto at = running_.rbegin(); at != running_.rend(); ++at) {
-    Sequence* sequence = *at;
-    if (sequence->priority >= below_priority) continue;
-    if (found != nullptr && rank(*sequence) >= rank(*found)) continue;
-    const bool is_in_step =
-        std::any_of(step.entries.begin(), step.entries.end(),
-                    [&](const StepEntry& entry) { return entry.sequence == sequence; });
-    if (!is_in_step) found = sequence;
-  }
-  return found;
-}
-
-/** Sends a sequence back to the queue; its KV stays in the tree as cache. */
-void Scheduler::preempt(Sequence* sequence) {
-  take_out(sequence, false);
-  waiting_.add(sequence);
-}
-
-/** Called when there is no memory for this sequence now. It waits for the others; if there are
- * none, it can never run. */
-void Scheduler::preempt_or_refuse(Sequence* sequence, std::vector<Sequence*>* refused) {
-  if (running_.size() > 1) return preempt(sequence);
-  remove(sequence);
-  refused->push_back(sequence);
 }
 
 void Scheduler::remove(Sequence* sequence, bool discard) {

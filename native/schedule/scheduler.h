@@ -8,9 +8,12 @@
 // it goes back to the queue, and its KV stays in the tree until the room is needed.
 #pragma once
 
+#include <functional>
 #include <limits>
+#include <optional>
 #include <vector>
 
+#include "base/error.h"
 #include "kv/memory.h"
 #include "schedule/admission.h"
 #include "schedule/chunk_control.h"
@@ -27,10 +30,16 @@ struct SchedulerOptions {
   int layer_window = 0;    // the most positions that any layer reads; 0: some layer reads all
 };
 
+/** One that cannot run. */
+struct RefusedSequence {
+  Sequence* sequence;
+  std::optional<Error> error;  // if it is not that there is too little memory
+};
+
 /** A step whose memory is reserved, and the sequences that have left because they cannot run. */
 struct PlannedStep {
   Step step;
-  std::vector<Sequence*> refused;
+  std::vector<RefusedSequence> refused;
 };
 
 /** Sequences belong to the caller and stay where they are until `remove` or until they are refused
@@ -38,10 +47,7 @@ struct PlannedStep {
 class Scheduler {
  public:
   Scheduler(KvMemory& kv, const SchedulerOptions& options)
-      : kv_(kv),
-        options_(options),
-        admission_(kv.cache, kv.pool, options.reuse),
-        chunk_(options.max_step_ms) {}
+      : kv_(kv), options_(options), admission_(kv, options.reuse), chunk_(options.max_step_ms) {}
 
   /** False if it can never run: its prompt needs more KV than there is. */
   bool add(Sequence* sequence);
@@ -71,8 +77,9 @@ class Scheduler {
 
   void make_room();
   void add_running(PlannedStep* planned);
-  template <typename Try>
-  bool with_memory(PlannedStep* planned, Sequence* sequence, const Try& attempt);
+  using Try = std::function<bool()>;  // false: there is no memory
+  std::optional<bool> attempt(PlannedStep* planned, Sequence* sequence, const Try& what);
+  bool with_memory(PlannedStep* planned, Sequence* sequence, const Try& what);
   void admit_all(PlannedStep* planned);
   bool admit(PlannedStep* planned, Sequence* sequence);
   bool add_entry(Step* step, Sequence* sequence, int most_rows = kNoLimit);
@@ -89,7 +96,7 @@ class Scheduler {
   void leave_preambles(Sequence* sequence, const PreambleRef& but);
   Sequence* choose_victim(const Step& step, int below_priority) const;
   void preempt(Sequence* sequence);
-  void preempt_or_refuse(Sequence* sequence, std::vector<Sequence*>* refused);
+  void preempt_or_refuse(Sequence* sequence, std::vector<RefusedSequence>* refused);
   void take_out(Sequence* sequence, bool discard);
 
   KvMemory& kv_;

@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <climits>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -44,10 +46,12 @@ struct Sequence {
   std::vector<HeldPreamble*> preambles;     // held while it runs
   const PreamblePart* computing = nullptr;  // the part whose text is computed now; null: its own
   std::vector<ScheduledEdit> edits;         // of its context that are still to come, ascending
-  bool keeps_text = false;                  // its KV is wanted when it has ended
-  std::optional<Context> context;           // of the text that is computed now
-  int cached_tokens = -1;     // found in the cache when first admitted; -1: not yet admitted
-  Clock::time_point started;  // when first admitted
+  // Of the rows before the edit of the text that is computed now, if its policy observes some.
+  std::unique_ptr<KeptQueries> queries;
+  bool keeps_text = false;         // its KV is wanted when it has ended
+  std::optional<Context> context;  // of the text that is computed now
+  int cached_tokens = -1;          // found in the cache when first admitted; -1: not yet admitted
+  Clock::time_point started;       // when first admitted
 
   int n_generated() const { return static_cast<int>(tokens.size()) - n_prompt; }
 
@@ -75,6 +79,20 @@ struct Sequence {
                                 : demand.wanted_in(text_begin + first, n);
   }
 
+  /** Room for the queries that the edit of the text asks for, which is computed now; null: none. */
+  std::unique_ptr<KeptQueries> room_for_queries(const SignalReader& signals) const {
+    if (computing != nullptr) {
+      if (!computing->edit || computing->edit->n_observed == 0) return nullptr;
+      return signals.keep(static_cast<int>(computing->tokens.size()), computing->edit->n_observed);
+    }
+    if (edits.empty() || edits.front().recipe.n_observed == 0) return nullptr;
+    return signals.keep(edits.front().index - text_begin, edits.front().recipe.n_observed);
+  }
+  /** How many first tokens of its own text may be found stored, as far as its next edit goes. */
+  int n_unobserved() const {
+    if (edits.empty() || edits.front().recipe.n_observed == 0) return INT_MAX;
+    return std::max(0, edits.front().index - text_begin - edits.front().recipe.n_observed);
+  }
   /** Whether the next edit comes before any more tokens. */
   bool is_at_edit() const {
     return !edits.empty() && computing == nullptr && context &&
@@ -87,7 +105,7 @@ struct Sequence {
   /** Carries out the next edit, as far as the sequence knows of it: its own text so far becomes
    * part of the key, and it goes on below that. Nothing is computed or held here. */
   void begin_text_after_edit() {
-    const auto& [index, recipe] = edits.front();
+    const auto& [index, recipe, n_kept] = edits.front();
     PreamblePart part;
     part.tokens.assign(tokens.begin() + text_begin, tokens.begin() + index);
     part.under = key.preamble;

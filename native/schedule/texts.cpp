@@ -34,8 +34,10 @@ bool Scheduler::open_text(Sequence* sequence) {
   const auto& [preamble, tokens] = sequence->text();
   const bool is_own = sequence->computing == nullptr;
   if (is_own) leave_preambles(sequence, sequence->key.preamble);
-  const auto reusable =
-      is_own ? static_cast<size_t>(admission_.n_reusable(*sequence)) : tokens.size();
+  sequence->queries = sequence->room_for_queries(kv_.preambles.signals());
+  auto reusable = is_own ? static_cast<size_t>(admission_.n_reusable(*sequence)) : tokens.size();
+  if (sequence->queries != nullptr)
+    reusable = std::min(reusable, static_cast<size_t>(sequence->queries->first_row));
   KvSegment* leaf = kv_.cache.open({sequence->key.name_space, preamble}, tokens.first(reusable));
   sequence->context.emplace(kv_.lists, preamble == nullptr ? nullptr : held(sequence, preamble),
                             leaf);
@@ -56,7 +58,7 @@ KvCache::Hold Scheduler::hold_parts(Sequence* sequence, const PreambleRef& pream
       const KvCache::Hold below = hold_parts(sequence, part.under);
       if (below != KvCache::Hold::kHeld) return below;
     }
-    const KvCache::Hold result = kv_.preambles.hold(mine, i);
+    const KvCache::Hold result = kv_.preambles.hold(mine, i, sequence->queries.get());
     if (result == KvCache::Hold::kHeld) continue;
     if (result == KvCache::Hold::kNoMemory) return result;
     const KvCache::Hold below = hold_parts(sequence, part.under);
@@ -88,6 +90,10 @@ void Scheduler::leave_preambles(Sequence* sequence, const PreambleRef& but) {
 /** Ends writing the text that is computed now. */
 void Scheduler::leave_text(Sequence* sequence, bool discard) {
   KvSegment* leaf = sequence->context->leaf();
+  if (sequence->queries != nullptr) {
+    const auto& [preamble, tokens] = sequence->text();
+    sequence->queries->finish(preamble, tokens.first(static_cast<size_t>(sequence->n_computed())));
+  }
   sequence->context.reset();
   sequence->computing = nullptr;
   if (discard) kv_.cache.discard(leaf);

@@ -67,7 +67,7 @@ void Oracle::edit(const EditRecipe& recipe) {
   for (size_t head = 0; head < kOracleHeads; head++) {
     for (const OracleKey& key : keys_[head]) notes[head].push_back({key.position, key.weight});
   }
-  const KvEdit edit = SeededPolicy(recipe).edit({kOracleHeads, notes, 0, 0});
+  const KvEdit edit = SeededPolicy(recipe).edit_notes({kOracleHeads, notes, 0, 0});
   for (size_t head = 0; head < kOracleHeads; head++) {
     const auto& [keep, merged] = edit.heads[head];
     std::vector<OracleKey> left;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/check.h"
 #include "tests/scripted_backend.h"
 #include "tests/scripted_keys.h"
 
@@ -45,6 +46,30 @@ void ScriptedBackend::kv_gather(const KvGatherParams& params) {
     auto* notes = reinterpret_cast<KeyNotes*>(to + kv_notes_offset(layout));
     notes->index[move.slot] = move.index;
     notes->weight[move.slot] = fault_ == Fault::kLostWeight ? 0 : move.weight;
+  }
+}
+
+/** What a key's query was is what the key is. */
+void ScriptedBackend::keep_queries(const KeepQueriesParams& params) {
+  for (const KeptRow& kept : step_.kept_rows) {
+    const int width = params.n_heads * params.head_dim;
+    std::memcpy(kept.to + params.layer * kept.layer_stride, params.q + kept.row * width,
+                static_cast<size_t>(width) * sizeof(float));
+  }
+}
+
+/** The queries that were kept are those of the last rows of the text, of every layer. */
+void ScriptedBackend::kv_signal(const KvSignalParams& params) {
+  CHECK(params.signal == KeySignal::kAttention, "tests ask for attention only");
+  for (int layer = 0; layer < params.plain.n_layers; layer++) {
+    for (int i = 0; i < params.n_rows; i++) {
+      const int at = params.first_row + i - params.first_index;
+      const uint32_t slab = params.slabs[static_cast<size_t>(at / kTileTokens)];
+      const Key& key = keys_of(params.plain, slab, layer, 0)[at % kTileTokens];
+      const float* query =
+          params.queries + layer * params.layer_stride + i * (params.layer_stride / params.n_rows);
+      CHECK(numbers(query)[0] == key.value, "a kept query is of its row");
+    }
   }
 }
 

@@ -101,7 +101,7 @@ std::vector<ScheduledEdit> Traffic::edits(int n) {
     if (index >= shape_.context_length) break;
     const int64_t keep = kKeep[static_cast<size_t>(below(4))];
     const int64_t merge = chance(50) ? (1000 - keep) / 2 : 0;
-    edits.push_back({index, {"seeded", {below(2), keep, merge}}});
+    edits.push_back({index, {"seeded", {below(2), keep, merge, 20 * below(3)}}});
   }
   return edits;
 }
@@ -121,7 +121,8 @@ Request Traffic::crowded_request() {
   const int n = static_cast<int>(request.tokens.size());
   int index = 1 + below(n + 20);
   for (int i = below(6); i > 0 && index < shape_.context_length; i--) {
-    request.edits.push_back({index, {"seeded", {below(2), 300 * (1 + below(3)), 100}}});
+    request.edits.push_back(
+        {index, {"seeded", {below(2), 300 * (1 + below(3)), 100, 20 * below(3)}}});
     index += 1 + below(chance(50) ? 3 : 60);
   }
   if (chance(10)) request.kind = RequestKind::kPrefill;

@@ -52,6 +52,8 @@ class ForwardingBackend : public Backend {
   void kv_copy(const KvCopyParams& params) override { inner_->kv_copy(params); }
   void kv_gather(const KvGatherParams& params) override { inner_->kv_gather(params); }
   void kv_merge(const KvMergeParams& params) override { inner_->kv_merge(params); }
+  void keep_queries(const KeepQueriesParams& params) override { inner_->keep_queries(params); }
+  void kv_signal(const KvSignalParams& params) override { inner_->kv_signal(params); }
   void attention(const AttentionParams& params) override { inner_->attention(params); }
   void attention_merge(const AttentionMergeParams& params) override {
     inner_->attention_merge(params);

@@ -1,0 +1,15 @@
+#include "kv/policies/key_norm.h"
+
+namespace cachalot {
+
+KeyNormPolicy::KeyNormPolicy(const EditRecipe& recipe) : budget_(recipe.options) {}
+
+KvEdit KeyNormPolicy::edit_keys(const KeySource& source) const {
+  KeyWorth worth(static_cast<size_t>(source.n_heads()));
+  for (int head = 0; head < source.n_heads(); head++) {
+    for (const float norm : source.norms(head)) worth[static_cast<size_t>(head)].push_back(-norm);
+  }
+  return keep_best(source, budget_, worth);
+}
+
+}  // namespace cachalot

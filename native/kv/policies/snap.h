@@ -1,0 +1,27 @@
+// Keeps the keys that the last rows of a prompt read most (SnapKV, Li et al. 2024). Scores are the
+// mean of the query heads that share a key, as a key is stored once for all of them; each is the
+// mean of its neighbours, so that what stands beside a key that is read stays with it.
+#pragma once
+
+#include "kv/policies/budget.h"
+#include "kv/policies/policy.h"
+
+namespace cachalot {
+
+class SnapPolicy final : public PrivatePolicy {
+ public:
+  /** Options: those of a Budget, the rows that are observed, and how many neighbours are
+   * averaged (odd). */
+  explicit SnapPolicy(const EditRecipe& recipe);
+
+  bool is_neutral(int n_tokens) const override { return budget_.is_neutral(n_tokens); }
+  int n_kept(int n_tokens) const override { return std::min(n_tokens, budget_.keys(n_tokens)); }
+  int n_observed() const override { return n_rows_; }
+  KvEdit edit(const QuerySource& source) const override;
+
+ private:
+  Budget budget_;
+  int n_rows_, n_pooled_;
+};
+
+}  // namespace cachalot

@@ -1,0 +1,84 @@
+#include "kv/signal_reader.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/check.h"
+
+namespace cachalot {
+
+SignalReader::SignalReader(const KvPool& pool, Backend& backend, EditShape shape)
+    : pool_(pool), backend_(backend), shape_(std::move(shape)) {
+  for (size_t i = 0; i < shape_.classes.size(); i++) {
+    const KvStore& store = pool_.stores()[i];
+    for (const int32_t layer : shape_.classes[i].layers)
+      layers_.insert(layers_.end(), static_cast<size_t>(store.n_kv_heads), layer);
+    n_layers_ += store.n_layers;
+    head_dim_ = std::max(head_dim_, store.layout.head_dim);
+  }
+}
+
+std::unique_ptr<KeptQueries> SignalReader::keep(int n_tokens, int n_rows) const {
+  n_rows = std::min(n_rows, n_tokens);
+  const int64_t stride = int64_t{n_rows} * shape_.n_query_heads * head_dim_;
+  const auto bytes = static_cast<size_t>(n_layers_ * stride) * sizeof(float);
+  return std::make_unique<KeptQueries>(KeptQueries{
+      backend_.allocate(std::max(bytes, sizeof(float))), stride, n_tokens - n_rows, n_rows});
+}
+
+QuerySource SignalReader::read(const EditedPart::Source& source, const KvPolicy& policy,
+                               const KeptQueries* queries) const {
+  const int n_heads = EditedPart::n_heads(pool_);
+  QuerySource keys(EditedPart::notes_of(source, n_heads), layers_, n_layers_);
+  int most = 0;
+  for (int head = 0; head < n_heads; head++) most = std::max(most, keys.n_keys(head));
+  KvSignalParams how{};
+  how.first_index = source.first_index;
+  how.n_text = source.n_text;
+  how.n_keys = most;
+  if (policy.reads_norms()) {
+    how.signal = KeySignal::kNorm;
+    keys.norms_ = ask(source, keys, how, nullptr);
+  }
+  if (const auto shape = policy.matches(most)) {
+    how.signal = KeySignal::kMatch;
+    how.match = *shape;
+    keys.matches_ = ask(source, keys, how, nullptr);
+  }
+  if (policy.n_observed() > 0) {
+    CHECK(queries != nullptr, "the rows before an edit are observed, if its policy asks for it");
+    how.signal = KeySignal::kAttention;
+    keys.attention_ = ask(source, keys, how, queries);
+  }
+  return keys;
+}
+
+SignalTable SignalReader::ask(const EditedPart::Source& source, const QuerySource& keys,
+                              KvSignalParams how, const KeptQueries* queries) const {
+  SignalTable table(keys.n_heads(), n_planes(how.signal), how.n_keys);
+  how.slabs = source.slabs;
+  size_t first_entry = 0;
+  int first_head = 0, first_layer = 0;
+  for (size_t i = 0; i < shape_.classes.size(); i++) {
+    how.plain = pool_.stores()[i];
+    how.edited = pool_.edited_stores()[i];
+    if (source.before != nullptr) how.before = source.before->entries().subspan(first_entry);
+    if (queries != nullptr) {
+      how.queries = queries->memory->floats() + first_layer * queries->layer_stride;
+      how.n_rows = queries->n_rows;
+      how.first_row = source.first_index + queries->first_row;
+      how.n_heads = shape_.n_query_heads;
+      how.window = shape_.classes[i].window;
+      how.scale = 1.0f / std::sqrt(static_cast<float>(how.plain.layout.head_dim));
+      how.layer_stride = queries->layer_stride;
+    }
+    how.out = table.of_head(first_head);
+    backend_.kv_signal(how);
+    first_entry += n_edited_entries(how.edited);
+    first_head += how.plain.n_layers * how.plain.n_kv_heads;
+    first_layer += how.plain.n_layers;
+  }
+  return table;
+}
+
+}  // namespace cachalot
