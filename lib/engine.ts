@@ -16,7 +16,7 @@ import { Cache } from './engine/cache.js';
 import { isContext } from './engine/context.js';
 import type { Context } from './engine/context.js';
 import type { EngineCore } from './engine/engine-core.js';
-import { concatenate } from './engine/engine-parts.js';
+import { concatenate, editsOf } from './engine/engine-parts.js';
 import type { EngineParts, Prompt } from './engine/engine-parts.js';
 import { loadModel } from './engine/load-model.js';
 import { logits, score, scoreAll } from './engine/scores.js';
@@ -27,6 +27,7 @@ import { CachalotError } from './errors.js';
 import { Generation } from './generation/generation.js';
 import { withForceAdvice } from './models/force-advice.js';
 import type {
+  EditExplanation,
   EngineDescription,
   EngineLoader,
   EngineStats,
@@ -116,6 +117,7 @@ export class Engine implements AsyncDisposable {
     if (context !== undefined) this.#parts.tokensOf(context);
     const prompt = async (resolved: ResolvedOptions) => ({
       ids: await this.#parts.encodeText(text, { ...resolved, context }),
+      ...editsOf(context),
     });
     return this.generate('complete', withDefaults(own), prompt, context);
   }
@@ -126,7 +128,12 @@ export class Engine implements AsyncDisposable {
     const checked = checkOptions(options, { ...generateChecks, context: isContext });
     const { context } = checked;
     const ids = context === undefined ? own : concatenate(this.#parts.tokensOf(context), own);
-    return this.generate('complete', withDefaults(checked), () => ({ ids }), context);
+    return this.generate(
+      'complete',
+      withDefaults(checked),
+      () => ({ ids, ...editsOf(context) }),
+      context,
+    );
   }
 
   /** Answers a conversation that is given whole. If it ends with an answer, continues that answer: the generation's text is the continuation. */
@@ -225,7 +232,12 @@ export class Engine implements AsyncDisposable {
    * why each range was read together or apart. `describeSharing` puts this into words.
    */
   explain(): StepExplanation[] {
-    return this.#core.native.explain();
+    return this.#core.native.explain().steps;
+  }
+
+  /** The last edits of contexts by compression: when, how many keys were left in each layer, and how long it took. */
+  explainEdits(): EditExplanation[] {
+    return this.#core.native.explain().edits;
   }
 
   /** The same as `engine.cache.clear()`. */

@@ -31,7 +31,18 @@ export type { GeneratedToken } from './generation/answer.js';
 export type { GenerationResult, Timings, Usage } from './generation/generation-result.js';
 export type { FinishReason } from './request/finish.js';
 export type { ChatOptions, GenerateOptions } from './options/generate-options.js';
-export type { Compression, KvUsage, WindowCompression } from './options/compress-options.js';
+export type {
+  ChelseaCompression,
+  Compression,
+  KeyNormCompression,
+  KvUsage,
+  RandomCompression,
+  RecentCompression,
+  SnapCompression,
+  WindowCompression,
+} from './options/compress-options.js';
+export type { Budgeted } from './options/compress-budget.js';
+export type { HeadProfile, RazorCompression } from './options/head-profile.js';
 export type { DryOptions, SamplingOptions } from './options/sampling-options.js';
 export type { Message, TextPart, ToolCall } from './chat/messages.js';
 export type { JsonValue } from './chat/json-value.js';
@@ -41,6 +52,7 @@ export type {
   EngineDevice,
   EngineStats,
   SharedGroup,
+  EditExplanation,
   StepExplanation,
 } from './native.js';
 export { describeSharing } from './engine/describe-sharing.js';

@@ -3,6 +3,7 @@ import { loadBinary } from './binary/load.js';
 import { packageFolders } from './binary/package-root.js';
 import type {
   CudaDevice,
+  EditExplanation,
   EngineDescription,
   EngineStats,
   NativeEngineOptions,
@@ -31,7 +32,7 @@ export interface NativeEngine {
   /** An item that will never be submitted. */
   skipBatchItem(batch: number, rank: number): void;
   clearCache(): void;
-  explain(): StepExplanation[];
+  explain(): { steps: StepExplanation[]; edits: EditExplanation[] };
   keepAlive(alive: boolean): void;
   stats(): EngineStats;
   /** The name of a CPU is empty here; `EngineCore` fills it in. */

@@ -6,7 +6,7 @@ import type { Check } from '../checks/check-options.js';
 import { isContext } from '../engine/context.js';
 import type { Context } from '../engine/context.js';
 import type { EngineParts, Prompt } from '../engine/engine-parts.js';
-import { concatenate } from '../engine/engine-parts.js';
+import { concatenate, editsOf } from '../engine/engine-parts.js';
 import { invalidArgument } from '../errors.js';
 import { Generation } from '../generation/generation.js';
 import type { GenerationSource } from '../generation/generation-source.js';
@@ -79,7 +79,7 @@ export async function prepare(
   const namespace = engine.namespaceOf(options.namespace, context);
   if ('tokens' in item) {
     const ids = concatenate(before ?? new Int32Array(0), item.tokens);
-    return { prompt: { ids }, namespace, options };
+    return { prompt: { ids, ...editsOf(context) }, namespace, options };
   }
   const { signal, release } = either(options.signal, shared.signal);
   try {
@@ -87,7 +87,7 @@ export async function prepare(
     const how = { context, specialTokens, templateOptions, signal };
     const prompt =
       typeof item.prompt === 'string'
-        ? { ids: await engine.encodeText(item.prompt, how) }
+        ? { ids: await engine.encodeText(item.prompt, how), ...editsOf(context) }
         : await engine.encodeConversation(item.prompt, how);
     return { prompt, namespace, options };
   } finally {

@@ -13,6 +13,11 @@ import {
   isSignal,
   readList,
 } from '../checks/check-options.js';
+import { invalidArgument } from '../errors.js';
+import type { NativeEdit } from '../native.js';
+import { isSharedCompression } from '../options/compress-options.js';
+import type { Compression, ReadCompression } from '../options/compress-options.js';
+import { scheduleOf } from '../options/edit-schedule.js';
 import { DEFAULT_PRIORITY } from '../options/generate-options.js';
 import { Context, isContext } from './context.js';
 import type { EngineParts } from './engine-parts.js';
@@ -31,6 +36,8 @@ export interface AddOptions {
   specialTokens?: boolean | undefined;
   /** Of a conversation: variables of the chat template. */
   templateOptions?: TemplateOptions | undefined;
+  /** Keeps fewer keys and values than the text has: all who use the context read what is left. See docs/compression.md. */
+  compress?: Compression | undefined;
   signal?: AbortSignal | undefined;
   /** Called while the text is computed, with the tokens done so far and the tokens in all. */
   onProgress?: (progress: { tokens: number; totalTokens: number }) => void;
@@ -66,15 +73,48 @@ export class Cache {
       namespace: isName,
       specialTokens: isBoolean,
       templateOptions: isTemplateOptions,
+      compress: isSharedCompression,
       signal: isSignal,
       onProgress: isFunction,
     });
     const { pin = false, priority = DEFAULT_PRIORITY, ttlMs = 0 } = checked;
     const namespace = checked.namespace ?? this.#engine.namespace;
     const ids = await this.tokensOf(input, checked);
-    const context = new Context(this.#engine.core, ids, { namespace, priority, ttlMs });
+    const compress = checked.compress as ReadCompression | undefined; // as its check returned it
+    const edits = this.editsOf(ids, compress, []);
+    const context = new Context(this.#engine.core, ids, { namespace, priority, ttlMs, edits });
     await this.compute(context, pin, checked);
     return context;
+  }
+
+  /**
+   * A compressed copy of a context, for all who use it. The context itself stays as it is; release it if nobody needs it any more.
+   *
+   * @example
+   * const small = await engine.cache.compress(doc, { policy: 'chelsea', keep: 0.25 });
+   */
+  async compress(
+    context: Context,
+    compression: Compression,
+    options: Pick<AddOptions, 'pin' | 'priority' | 'ttlMs' | 'signal'> = {},
+  ): Promise<Context> {
+    const checks = {
+      pin: isBoolean,
+      priority: integerIn(0, 100),
+      ttlMs: integerIn(1, 2 ** 31),
+      signal: isSignal,
+    };
+    const checked = checkOptions(options, checks);
+    const compress = isSharedCompression('compression', compression);
+    const ids = this.#engine.tokensOf(context);
+    const { namespace } = context;
+    const { pin = context.pinned, priority = context.priority, ttlMs = context.ttlMs } = checked;
+    if (context.edits.length > 0)
+      throw invalidArgument('context', 'one that is not compressed', 'a compressed one');
+    const edits = this.editsOf(ids, compress, context.edits);
+    const small = new Context(this.#engine.core, ids, { namespace, priority, ttlMs, edits });
+    await this.compute(small, pin, checked);
+    return small;
   }
 
   /** Keeps a context until it is released. If its keys and values have been evicted, computes them again. */
@@ -93,6 +133,16 @@ export class Cache {
   /** Forgets all keys and values that no request uses and no pin keeps. */
   clear(): void {
     this.#engine.core.native.clearCache();
+  }
+
+  private editsOf(
+    ids: Int32Array,
+    compress: ReadCompression | undefined,
+    before: readonly NativeEdit[],
+  ): readonly NativeEdit[] {
+    const { contextLength } = this.#engine.core.native.description();
+    const end = ids.length;
+    return scheduleOf({ compress, before, at: end, end, contextLength }).edits ?? [];
   }
 
   private async tokensOf(
@@ -122,7 +172,9 @@ export class Cache {
       onProgress({ tokens: end, totalTokens: ids.length });
     }
     const pin = pinned ? core.newPin() : 0;
-    await evaluate(engine, { kind: 'prefill', tokens: ids, pin, priority, ttlMs }, signal);
+    const edits = [...context.edits];
+    const whole = { kind: 'prefill', tokens: ids, edits, pin, priority, ttlMs } as const;
+    context.setUsage((await evaluate(engine, whole, signal)).kv);
     try {
       onProgress?.({ tokens: ids.length, totalTokens: ids.length });
     } catch (error) {

@@ -1,7 +1,17 @@
 /** A text whose keys and values are in the cache, so that prompts can begin with it. */
 import type { Check } from '../checks/check-options.js';
 import { invalidArgument } from '../errors.js';
+import type { NativeEdit } from '../native.js';
+import type { KvUsage } from '../options/compress-options.js';
 import type { EngineCore } from './engine-core.js';
+
+/** How a context is found and kept. */
+export interface ContextOptions {
+  namespace: string;
+  priority: number;
+  ttlMs: number;
+  edits: readonly NativeEdit[];
+}
 
 /**
  * @example
@@ -18,7 +28,10 @@ export class Context implements Disposable {
   readonly priority: number;
   /** How long they are kept after their last use, in milliseconds; 0: as long as there is room, or the context is pinned. */
   readonly ttlMs: number;
+  /** @internal What has been edited of it: how it is compressed. */
+  readonly edits: readonly NativeEdit[];
   readonly #core: EngineCore;
+  #usage: KvUsage | undefined;
   #pin = 0;
   #released = false;
 
@@ -26,13 +39,14 @@ export class Context implements Disposable {
   constructor(
     core: EngineCore,
     ids: Int32Array,
-    { namespace, priority, ttlMs }: { namespace: string; priority: number; ttlMs: number },
+    { namespace, priority, ttlMs, edits }: ContextOptions,
   ) {
     this.#core = core;
     this.ids = ids;
     this.namespace = namespace;
     this.priority = priority;
     this.ttlMs = ttlMs;
+    this.edits = edits;
   }
 
   /** How many tokens it holds. */
@@ -43,6 +57,16 @@ export class Context implements Disposable {
   /** Its token ids, a copy. */
   get tokens(): number[] {
     return Array.from(this.ids);
+  }
+
+  /** Of a compressed context: how many keys of how many are kept, and their bytes. */
+  get kv(): KvUsage | undefined {
+    return this.#usage && { ...this.#usage };
+  }
+
+  /** @internal */
+  setUsage(kv: KvUsage): void {
+    if (this.edits.length > 0) this.#usage = kv;
   }
 
   /** Whether it was pinned: its keys and values stay until it is released, or until `ttlMs` after their last use. */

@@ -216,6 +216,7 @@ function disposedFinish(id: number): NativeFinish {
     queuedMs: 0,
     prefillMs: 0,
     decodeMs: 0,
+    kv: { kept: 0, of: 0, bytes: 0 },
     values: new Float32Array(0),
   };
 }

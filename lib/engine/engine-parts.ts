@@ -4,6 +4,7 @@ import type { RenderOptions } from '../chat/conversations.js';
 import type { SaidMessage } from '../chat/guard-names.js';
 import { checkIds, ownOnly } from '../checks/check-options.js';
 import { CachalotError, invalidArgument } from '../errors.js';
+import type { NativeEdit } from '../native.js';
 import type { TokenTable } from '../text/token-table.js';
 import type { EncodeOptions } from '../text/tokenizer.js';
 import type { TokenizerThread } from '../text/tokenizer-thread.js';
@@ -14,6 +15,8 @@ import type { EngineCore } from './engine-core.js';
 /** The prompt that a generation continues. */
 export interface Prompt {
   ids: Int32Array;
+  /** What has been edited of its beginning. */
+  edits?: readonly NativeEdit[];
   /** White space that the template writes before an answer and that this prompt leaves to the model. */
   gap?: string;
   /** See `GenerationResult`. */
@@ -65,7 +68,7 @@ export class EngineParts {
       said.at(-1)?.role === 'assistant' ? undefined : this.conversations.gap(options),
     ]);
     const ids = await this.encodeRendered(text, options);
-    return { ids, systemMerged, gap: gap?.said ?? '' };
+    return { ids, systemMerged, gap: gap?.said ?? '', ...editsOf(options.context) };
   }
 
   /** The ids of a conversation as it stands, as a prefix for others. */
@@ -155,4 +158,9 @@ export function concatenate(first: Int32Array, second: ArrayLike<number>): Int32
 /** Names of special tokens in the message mean those tokens. */
 function special(message: SaidMessage): SaidMessage {
   return { ...message, special: true };
+}
+
+/** The edits of a context, of a prompt that begins with it. */
+export function editsOf(context: Context | undefined): Pick<Prompt, 'edits'> {
+  return context === undefined ? {} : { edits: context.edits };
 }

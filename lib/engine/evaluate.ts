@@ -13,7 +13,16 @@ import type { EngineCore } from './engine-core.js';
 export interface Evaluation extends Partial<
   Pick<
     EngineRequest,
-    'rows' | 'from' | 'window' | 'batch' | 'batchRank' | 'pin' | 'priority' | 'ttlMs'
+    | 'rows'
+    | 'from'
+    | 'window'
+    | 'edits'
+    | 'observed'
+    | 'batch'
+    | 'batchRank'
+    | 'pin'
+    | 'priority'
+    | 'ttlMs'
   >
 > {
   kind: Exclude<EngineRequest['kind'], 'generate'>;
@@ -29,7 +38,10 @@ export function evaluate(
   const { kind, tokens } = asked;
   return new Promise((resolve, reject) => {
     if (signal?.aborted) throw abortError(signal);
-    const events = watchRequest(kind === 'prefill' ? 'cache' : kind, tokens.length);
+    const events = watchRequest(
+      kind === 'prefill' || kind === 'attention' ? 'cache' : kind,
+      tokens.length,
+    );
     const id: number = core.submit(newRequest({ namespace, ...asked }), {
       events,
       onToken: () => undefined,

@@ -12,9 +12,10 @@ import {
 } from '../checks/check-options.js';
 import { abortError, invalidArgument, withOurErrors } from '../errors.js';
 import { native } from '../native.js';
-import type { NativeFinish } from '../native.js';
-import { isCompression, kvUsage, windowOf } from '../options/compress-options.js';
-import type { Compression, KvUsage, SequenceWindow } from '../options/compress-options.js';
+import type { NativeEdit, NativeFinish } from '../native.js';
+import { isCompression, kvUsage } from '../options/compress-options.js';
+import type { Compression, KvUsage, ReadCompression } from '../options/compress-options.js';
+import { scheduleOf } from '../options/edit-schedule.js';
 import { either } from '../signals/abort.js';
 import { isContext } from './context.js';
 import type { Context } from './context.js';
@@ -95,6 +96,8 @@ interface Prepared {
   before: number;
   own: Int32Array;
   tokens: Int32Array;
+  /** Of the context. */
+  edits: readonly NativeEdit[];
 }
 
 export async function score(
@@ -114,11 +117,13 @@ export async function logits(
   options: LogitsOptions,
 ): Promise<Float32Array[]> {
   const checked = checkOptions(options, { ...CHECKS, rows: isIntegerList });
-  const { before, own, tokens } = await prepare(engine, readInput('input', input), checked);
+  const prepared = await prepare(engine, readInput('input', input), checked);
+  const { before, own, tokens } = prepared;
   const rows = Int32Array.from(checked.rows ?? [own.length - 1]);
   for (const row of rows) integerIn(0, own.length - 1)('rows', row);
   const namespace = engine.namespaceOf(checked.namespace, checked.context);
-  const asked = { kind: 'logits', tokens, rows: rows.map((row) => before + row) } as const;
+  const edits = [...prepared.edits];
+  const asked = { kind: 'logits', tokens, edits, rows: rows.map((row) => before + row) } as const;
   const { values } = await run(engine, namespace, asked, checked);
   const width = values.length / rows.length;
   return Array.from(rows, (_, i) => values.subarray(i * width, (i + 1) * width));
@@ -202,13 +207,14 @@ type Place = Required<Pick<Evaluation, 'batch' | 'batchRank'>>;
 async function scored(
   engine: EngineParts,
   namespace: string,
-  { before, own, tokens, from }: Prepared & { from: number },
+  { before, own, tokens, edits, from }: Prepared & { from: number },
   options: Checked,
   place?: Place,
 ): Promise<Score> {
   const asked = { kind: 'score', tokens, from: before + from, ...place } as const;
-  const { values, promptTokens, cachedTokens } = await run(engine, namespace, asked, options);
-  const compress = options.compress as SequenceWindow | undefined; // as its check returned it
+  const edited = { ...asked, edits: [...edits] };
+  const { values, promptTokens, cachedTokens, kv } = await run(engine, namespace, edited, options);
+  const compress = options.compress as ReadCompression | undefined; // as its check returned it
   return {
     tokens: Array.from(own),
     from,
@@ -217,14 +223,15 @@ async function scored(
     usage: {
       promptTokens,
       cachedTokens,
-      ...(compress ? { kv: kvUsage(promptTokens - 1, compress) } : {}),
+      ...(compress ? { kv: kvUsage(kv, compress) } : {}),
     },
   };
 }
 
 /** The first token that is scored. */
-function firstOf({ before, own }: Prepared, { from }: Pick<ScoreOptions, 'from'>): number {
-  const least = before > 0 ? 0 : 1;
+function firstOf({ before, own, edits }: Prepared, { from }: Pick<ScoreOptions, 'from'>): number {
+  // What an edit has left is read by the rows after it only.
+  const least = before > (edits.at(-1)?.index ?? 0) ? 0 : 1;
   if (own.length <= least)
     throw invalidArgument('input', `at least ${least + 1} tokens`, Array.from(own));
   return integerIn(least, own.length - 1)('from', from ?? least);
@@ -239,11 +246,17 @@ function run(
   { compress, signal }: Checked,
 ): Promise<NativeFinish> {
   const { core } = engine;
-  const window = windowOf(
-    compress as SequenceWindow | undefined,
-    core.native.description().contextLength,
-  );
-  return evaluate({ core, namespace }, { ...asked, ...window }, signal);
+  const { contextLength } = core.native.description();
+  const at = firstRow(asked);
+  const how = compress as ReadCompression | undefined; // as its check returned it
+  const before = asked.edits ?? [];
+  const schedule = scheduleOf({ compress: how, before, at, end: at, contextLength });
+  return evaluate({ core, namespace }, { ...asked, ...schedule }, signal);
+}
+
+/** What comes before the first row whose output is wanted is compressed. */
+function firstRow({ from, rows, tokens }: Evaluation): number {
+  return from === undefined ? (rows?.[0] ?? tokens.length) : from - 1;
 }
 
 async function prepare(
@@ -261,7 +274,9 @@ async function prepare(
   if (prefix !== undefined)
     before = concatenate(before, await encode(prefix as string | Int32Array));
   const own = await encode(input);
-  return { before: before.length, own, tokens: concatenate(before, own) };
+  const edits = context?.edits ?? [];
+  const tokens = concatenate(before, own);
+  return { before: before.length, own, tokens, edits };
 }
 
 type ReadItem = Pick<ScoreOptions, 'context' | 'prefix' | 'from'> & { input: string | Int32Array };

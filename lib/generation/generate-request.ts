@@ -1,8 +1,9 @@
 /** Builds the request of a generation from its options and the model's tokenizer. */
 import { checkIds } from '../checks/check-options.js';
+import type { Prompt } from '../engine/engine-parts.js';
 import type { NativeSampling } from '../native.js';
 import type { ResolvedOptions } from '../options/generate-options.js';
-import { windowOf } from '../options/compress-options.js';
+import { scheduleOf } from '../options/edit-schedule.js';
 import { dryBreakers, resolveSampling } from '../options/sampling-options.js';
 import { newRequest } from '../request/request.js';
 import type { EngineRequest } from '../request/request.js';
@@ -13,11 +14,12 @@ type Source = Omit<GenerationSource, 'prompt'>;
 /** `created`: when the generation was started, by the clock of `performance`. */
 export async function generateRequest(
   source: Source,
-  tokens: Int32Array,
+  { ids: tokens, edits: before }: Prompt,
   options: ResolvedOptions,
   created: number,
 ): Promise<EngineRequest> {
   const sampling = await samplingOf(source, options);
+  const { contextLength } = source.core.native.description();
   return newRequest({
     kind: 'generate',
     namespace: source.namespace,
@@ -27,7 +29,13 @@ export async function generateRequest(
     stopTokens: stopTokensOf(source, options),
     priority: options.priority,
     deadlineMs: remainingMs(options, created),
-    ...windowOf(options.compress, source.core.native.description().contextLength),
+    ...scheduleOf({
+      compress: options.compress,
+      before,
+      at: tokens.length,
+      end: Math.min(contextLength, tokens.length + options.maxTokens),
+      contextLength,
+    }),
     batch: source.place?.batch ?? 0,
     batchRank: source.place?.rank ?? 0,
   });

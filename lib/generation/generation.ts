@@ -2,7 +2,7 @@
 import type { TokenLogprob } from '../engine/engine-core.js';
 import { abortError, fromNative } from '../errors.js';
 import type { CachalotError } from '../errors.js';
-import type { NativeFinish } from '../native.js';
+import type { NativeEdit, NativeFinish } from '../native.js';
 import type { ResolvedOptions } from '../options/generate-options.js';
 import { finishError } from '../request/finish.js';
 import { watchRequest } from '../request/request-events.js';
@@ -33,6 +33,7 @@ export class Generation implements AsyncIterable<string> {
   readonly #created = performance.now();
   #request: number | undefined;
   #said: Int32Array = new Int32Array(0);
+  #edits: readonly NativeEdit[] = [];
   #systemMerged = false;
   #given = 0; // tokens whose text a loop has received
   #ignores = false; // whether later tokens are ignored: a stop string was found, or the reader has left
@@ -77,6 +78,11 @@ export class Generation implements AsyncIterable<string> {
   /** Whether it has ended, successfully or not. */
   get ended(): boolean {
     return this.#ended;
+  }
+
+  /** @internal When its context is edited, the beginning of the prompt included. */
+  get edits(): readonly NativeEdit[] {
+    return this.#edits;
   }
 
   /** @internal The ids of the text, known once it has ended: without those of a stop string, or of text that was never read. */
@@ -139,10 +145,12 @@ export class Generation implements AsyncIterable<string> {
 
   private async start(prompt: GenerationSource['prompt']): Promise<void> {
     try {
-      const { ids: tokens, gap = '', systemMerged = false } = await prompt();
+      const given = await prompt();
+      const { ids: tokens, gap = '', systemMerged = false } = given;
       this.#answer.gap = gap;
       this.#systemMerged = systemMerged;
-      const request = await generateRequest(this.#source, tokens, this.#options, this.#created);
+      const request = await generateRequest(this.#source, given, this.#options, this.#created);
+      this.#edits = request.edits ?? [];
       if (this.#ended) return;
       this.#request = this.#source.core.submit(request, {
         events: (this.#events = watchRequest(this.#source.kind, tokens.length)),

@@ -46,6 +46,10 @@ export interface EngineStats {
   kvBytes: number;
   /** Bytes of repacked weights in memory; those mapped from a file are not counted. */
   weightBytes: number;
+  /** Edits of contexts that were carried out: by compression. */
+  edits: number;
+  /** Bytes of the keys and values that edits have left and that are still kept. */
+  kvBytesEdited: number;
   /** Bytes of keys and values that steps did not read because sequences read shared ranges together. */
   kvBytesNotRead: number;
   /** Time that scheduling and planning took, over all steps. */
@@ -90,6 +94,21 @@ export interface StepExplanation {
   hostUs: number;
   stepMs: number;
   groups: SharedGroup[];
+}
+
+/** An edit of a context by compression. */
+export interface EditExplanation {
+  policy: string;
+  /** How many tokens the context had. */
+  tokens: number;
+  /** Keys of a head that are left: the mean of all layers and heads. */
+  kept: number;
+  /** Of these keys and values. */
+  bytes: number;
+  /** How long it took, with what was measured for it. */
+  ms: number;
+  /** Keys of a head that are left in each layer. */
+  layers: number[];
 }
 
 export interface EngineDevice {

@@ -25,12 +25,12 @@ export interface NativeEdit {
 
 export interface NativeRequest {
   id: number;
-  kind: 'generate' | 'score' | 'logits' | 'prefill';
+  kind: 'generate' | 'score' | 'logits' | 'prefill' | 'attention';
   namespace: string;
   tokens: Int32Array;
   /** What stands before the tokens; nothing reads it from JavaScript yet (docs/decisions/0020). */
   preamble?: NativePreamble;
-  /** In ascending order; nothing asks for them from JavaScript yet (docs/decisions/0025). */
+  /** In ascending order. */
   edits?: NativeEdit[];
   /** Rows read the first `sinks` positions and the last `size`. */
   window?: { sinks: number; size: number };
@@ -40,6 +40,8 @@ export interface NativeRequest {
   rows: Int32Array;
   /** Of a "score": index of the first token that is scored, at least 1. */
   from: number;
+  /** Of "attention": how many last rows are observed. */
+  observed?: number;
   /** Of a "prefill": if not 0, keeps the keys and values until `unpin` of the same number. */
   pin: number;
   /** 0 to 100: which requests run first, and whose keys and values are kept longest. */
@@ -96,6 +98,9 @@ export interface NativeFinish {
   queuedMs: number;
   prefillMs: number;
   decodeMs: number;
+  /** The KV that it read last: keys of a head on average, of how many tokens, and bytes. */
+  kv: { kept: number; of: number; bytes: number };
+  /** Log-probabilities; rows of logits; or of "attention", for each head and token, the sum of the probabilities of the observed rows. */
   values: Float32Array;
 }
 

@@ -3,6 +3,8 @@
  * session of many turns stores each text once, not once for each later turn.
  */
 import type { SaidMessage } from '../chat/guard-names.js';
+import type { NativeEdit } from '../native.js';
+import { editsWithin } from '../options/edit-schedule.js';
 
 /** Turns, forks and rewinds only move from one state to another. */
 export interface State {
@@ -22,6 +24,8 @@ export interface State {
   /** The context consists of the first `kept` ids of the previous state's context, followed by `ids`. */
   readonly kept: number;
   readonly ids: Int32Array;
+  /** What has been edited of the context so far: how it is compressed. */
+  readonly edits: readonly NativeEdit[];
   /** The whole context, if no turn has followed yet: the next turn begins with it. */
   whole: Int32Array | undefined;
   /** Set after a turn by the chat template, until another turn follows. */
@@ -40,7 +44,7 @@ export interface LastAnswer {
 /** The result of a turn for the conversation. */
 export interface Change extends Pick<
   State,
-  'added' | 'nSaid' | 'start' | 'from' | 'isChat' | 'lastAnswer'
+  'added' | 'nSaid' | 'start' | 'from' | 'isChat' | 'edits' | 'lastAnswer'
 > {
   /** The whole context. */
   ids: Int32Array;
@@ -48,7 +52,7 @@ export interface Change extends Pick<
 
 export function firstState(added: readonly SaidMessage[]): State {
   const whole = new Int32Array(0);
-  const nothing = { before: undefined, turns: 0, nSaid: 0, start: 0, from: 0, kept: 0 };
+  const nothing = { before: undefined, turns: 0, nSaid: 0, start: 0, from: 0, kept: 0, edits: [] };
   return { ...nothing, isChat: true, added, ids: whole, whole, lastAnswer: undefined };
 }
 
@@ -70,6 +74,11 @@ export function idsOf(state: State): Int32Array {
     missing = at.kept;
   }
   return all;
+}
+
+/** The edits that stay when the context becomes these ids: those of what both have in common. */
+export function editsKept(state: State, ids: Int32Array): NativeEdit[] {
+  return editsWithin(state.edits, commonLength(idsOf(state), ids));
 }
 
 export function messagesOf(state: State): SaidMessage[] {

@@ -1,11 +1,12 @@
 /** A turn of a session: the prompt that it gives the model, and the session's state after it. */
 import type { SaidMessage } from '../chat/guard-names.js';
-import { concatenate } from '../engine/engine-parts.js';
+import { concatenate, editsOf } from '../engine/engine-parts.js';
 import type { EngineParts, Prompt, PromptOptions } from '../engine/engine-parts.js';
 import type { Generation } from '../generation/generation.js';
+import { editsWithin } from '../options/edit-schedule.js';
 import { followTemplate } from './follow-template.js';
 import type { TurnOptions } from './follow-template.js';
-import { idsOf, messagesOf, nextState } from './session-state.js';
+import { editsKept, idsOf, messagesOf, nextState } from './session-state.js';
 import type { State } from './session-state.js';
 
 /** A turn whose answer is still to come. */
@@ -37,7 +38,9 @@ export async function beginChat(
   const all = await followTemplate(engine, state, said, options);
   const { text, systemMerged } = rendered;
   const start = before.length;
-  return { ids: all, gap: gap.said, systemMerged, start, from, rendered: { text, gap: gap.text } };
+  const edits = editsBefore(state, all, options);
+  const shown = { text, gap: gap.text };
+  return { ids: all, edits, gap: gap.said, systemMerged, start, from, rendered: shown };
 }
 
 /** Text to continue after the context so far. */
@@ -51,21 +54,22 @@ export async function beginComplete(
   const ids = idsOf(state);
   if (ids.length === 0) {
     const all = await engine.encodeText(text, { context, specialTokens: special, signal });
-    return { ids: all, start, from };
+    return { ids: all, ...editsOf(context), start, from };
   }
   const added = await engine.encode(text, { special, continues: true }, signal);
-  return { ids: concatenate(ids, added), start, from };
+  return { ids: concatenate(ids, added), edits: state.edits, start, from };
 }
 
 /** The state of the session after the answer has ended. */
 export function stateAfter(
   before: State,
   begun: Begun,
-  { said, followsTemplate: isFollowed }: Generation,
+  { said, followsTemplate: isFollowed, edits: made }: Generation,
   added: readonly SaidMessage[],
 ): State {
   const { start, from, rendered } = begun;
   const ids = concatenate(begun.ids, said);
+  const edits = editsWithin(made, ids.length);
   if (!rendered) {
     const { nSaid } = before;
     return nextState(before, {
@@ -74,13 +78,19 @@ export function stateAfter(
       start,
       from,
       isChat: false,
+      edits,
       ids,
       lastAnswer: undefined,
     });
   }
   const nSaid = messagesOf(before).length + added.length;
   const lastAnswer = { text: rendered.text + rendered.gap, isFollowed, ids: said };
-  return nextState(before, { added, nSaid, start, from, isChat: true, ids, lastAnswer });
+  return nextState(before, { added, nSaid, start, from, isChat: true, edits, ids, lastAnswer });
+}
+
+/** What has been edited of the beginning of a turn's prompt: of the context, or of the turns before. */
+function editsBefore(state: State, ids: Int32Array, { context }: TurnOptions) {
+  return idsOf(state).length > 0 ? editsKept(state, ids) : (context?.edits ?? []);
 }
 
 /** The ids before the conversation: a context, or text that was completed. */

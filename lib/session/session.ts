@@ -20,6 +20,8 @@ import type { EngineParts } from '../engine/engine-parts.js';
 import { CachalotError, invalidArgument } from '../errors.js';
 import { Generation } from '../generation/generation.js';
 import type { GenerationResult } from '../generation/generation-result.js';
+import { isCompression } from '../options/compress-options.js';
+import type { Compression, ReadCompression } from '../options/compress-options.js';
 import { resolveChatOptions, resolveGenerateOptions } from '../options/generate-options.js';
 import type { ChatOptions, GenerateOptions, ResolvedOptions } from '../options/generate-options.js';
 import { firstState, idsOf, messagesOf } from './session-state.js';
@@ -36,6 +38,8 @@ export interface SessionOptions {
   templateOptions?: TemplateOptions | undefined;
   /** A context before everything else. All who use it share its keys and values. */
   context?: Context | undefined;
+  /** Keeps fewer keys and values than the conversation has, from the end of each prompt on; see docs/compression.md. A turn may have its own. */
+  compress?: Compression | undefined;
   /** Part of the key of the cache. Default: the context's, or the engine's. */
   namespace?: string | undefined;
 }
@@ -71,6 +75,7 @@ export class Session {
   #templateOptions: TemplateOptions;
   #context: Context | undefined;
   #namespace: string;
+  #compress: ReadCompression | undefined;
   #state: State;
   #current: RunningTurn | undefined;
 
@@ -85,18 +90,21 @@ export class Session {
       messages: earlier = [],
       templateOptions = {},
       context,
+      compress,
       namespace,
     } = checkOptions(options, {
       system: isString,
       messages: isConversation,
       templateOptions: isTemplateOptions,
       context: isContext,
+      compress: isCompression,
       namespace: isName,
     });
     if (context !== undefined) engine.tokensOf(context);
     this.#engine = engine;
     this.#templateOptions = templateOptions;
     this.#context = context;
+    this.#compress = compress as ReadCompression | undefined; // as its check returned it
     this.#namespace = engine.namespaceOf(namespace, context);
     const messages = [
       ...(system === undefined || isBlank(system)
@@ -167,6 +175,7 @@ export class Session {
     fork.#templateOptions = this.#templateOptions;
     fork.#context = this.#context;
     fork.#namespace = this.#namespace;
+    fork.#compress = this.#compress;
     fork.#state = this.#state;
     return fork;
   }
@@ -226,7 +235,8 @@ export class Session {
     if (namespace !== this.#namespace)
       throw invalidArgument('namespace', `that of the session, "${this.#namespace}"`, namespace);
     const source = { core, namespace, tokenizer, tokensWith, prompt, encodeRest };
-    const generation = new Generation({ kind: turn.kind, ...source }, resolved);
+    const compress = resolved.compress ?? this.#compress;
+    const generation = new Generation({ kind: turn.kind, ...source }, { ...resolved, compress });
     const committed = generation.result.then((result) => {
       if (result.finishReason !== 'aborted' || result.text !== '')
         this.#state = stateAfter(state, begun, generation, turn.messages(result));

@@ -40,6 +40,11 @@ Napi::Object to_js(Napi::Env env, const FinishEvent& event) {
   object.Set("queuedMs", event.timings.queued_ms);
   object.Set("prefillMs", event.timings.prefill_ms);
   object.Set("decodeMs", event.timings.decode_ms);
+  auto kv = Napi::Object::New(env);
+  kv.Set("kept", event.kv.kept);
+  kv.Set("of", event.kv.of);
+  kv.Set("bytes", static_cast<double>(event.kv.bytes));
+  object.Set("kv", kv);
   object.Set("values", floats_to_js(env, event.values));
   return object;
 }

@@ -23,6 +23,7 @@ Napi::Array to_js(Napi::Env env, const std::list<StartEvent>& started);
 Napi::Object to_js(Napi::Env env, const DeviceDescription& device);
 Napi::Object to_js(Napi::Env env, const EngineStats& stats);
 Napi::Array to_js(Napi::Env env, const std::vector<StepReport>& steps);
+Napi::Array to_js(Napi::Env env, const std::vector<EditReport>& edits);
 Napi::Object to_js(Napi::Env env, const StoredTensor& tensor);
 Napi::Object to_js(Napi::Env env, const GgufFile& file);
 Napi::Object to_js(Napi::Env env, const ModelFiles& model);

@@ -76,6 +76,8 @@ Napi::Object to_js(Napi::Env env, const EngineStats& stats) {
   set("kvBytesInUse", stats.kv_bytes_in_use);
   set("kvBytes", stats.kv_bytes);
   set("weightBytes", stats.weight_bytes);
+  set("edits", stats.edits);
+  set("kvBytesEdited", stats.kv_bytes_edited);
   set("kvBytesNotRead", stats.kv_bytes_not_read);
   set("hostMs", stats.host_us / 1000);
   set("stepMs", stats.step_us / 1000);
@@ -100,6 +102,25 @@ Napi::Array to_js(Napi::Env env, const std::vector<StepReport>& steps) {
     object.Set("hostUs", step.plan_us);
     object.Set("stepMs", step.step_ms);
     object.Set("groups", groups);
+    array.Set(i, object);
+  }
+  return array;
+}
+
+Napi::Array to_js(Napi::Env env, const std::vector<EditReport>& edits) {
+  auto array = Napi::Array::New(env, edits.size());
+  for (uint32_t i = 0; i < edits.size(); i++) {
+    const EditReport& edit = edits[i];
+    auto layers = Napi::Array::New(env, edit.layers.size());
+    for (uint32_t layer = 0; layer < edit.layers.size(); layer++)
+      layers.Set(layer, edit.layers[layer]);
+    auto object = Napi::Object::New(env);
+    object.Set("policy", edit.recipe.policy);
+    object.Set("tokens", edit.n_tokens);
+    object.Set("kept", edit.kept);
+    object.Set("bytes", static_cast<double>(edit.bytes));
+    object.Set("ms", edit.ms);
+    object.Set("layers", layers);
     array.Set(i, object);
   }
   return array;

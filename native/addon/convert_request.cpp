@@ -14,7 +14,8 @@ RequestKind kind_from(const std::string& name) {
   if (name == "score") return RequestKind::kScore;
   if (name == "logits") return RequestKind::kLogits;
   if (name == "prefill") return RequestKind::kPrefill;
-  refuse("kind", "generate, score, logits or prefill");
+  if (name == "attention") return RequestKind::kAttention;
+  refuse("kind", "generate, score, logits, prefill or attention");
 }
 
 /** What may still be read of one request's preambles: an object may hold another many times. */
@@ -55,7 +56,7 @@ std::vector<ScheduledEdit> edits_from(const Napi::Value& value) {
     const Fields edit(list.Get(i), "an edit");
     const auto options = edit.array("options");
     edits.push_back(
-        {edit.integer("index"), {edit.string("policy"), {options.begin(), options.end()}}});
+        {edit.integer("index"), {edit.string("policy"), {options.begin(), options.end()}}, 0});
   }
   return edits;
 }
@@ -108,6 +109,7 @@ Request request_from(const Napi::Value& value) {
   request.stop_tokens = fields.array("stopTokens");
   request.rows = fields.array("rows");
   request.from = fields.integer("from");
+  if (!fields.get("observed").IsUndefined()) request.n_observed = fields.integer("observed");
   request.pin = fields.integer<uint64_t>("pin");
   request.priority = fields.integer("priority");
   request.ttl_ms = fields.integer<int64_t>("ttlMs");

@@ -110,7 +110,10 @@ Napi::Value EngineWrap::skip_batch_item(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value EngineWrap::explain(const Napi::CallbackInfo& info) {
-  return to_js(info.Env(), engine().explain());
+  auto object = Napi::Object::New(info.Env());
+  object.Set("steps", to_js(info.Env(), engine().explain()));
+  object.Set("edits", to_js(info.Env(), engine().explain_edits()));
+  return object;
 }
 
 Napi::Value EngineWrap::clear_cache(const Napi::CallbackInfo& info) {

@@ -119,11 +119,11 @@ struct KeepQueriesParams {
 /** What is known of the keys of a context: an edited table or none, then a text from its first
  * token on. Called between steps. */
 struct KvSignalParams {
-  KvStore plain, edited;             // of a class of layers
-  std::span<const uint32_t> before;  // the entries of the edited table; empty: there is none
-  std::span<const uint32_t> slabs;   // of the text
-  int32_t first_index, n_text;       // of the text's first token, from the context's first; tokens
-  KeySignal signal;
+  KvStore plain{}, edited{};            // of a class of layers
+  std::span<const uint32_t> before{};   // the entries of the edited table; empty: there is none
+  std::span<const uint32_t> slabs{};    // of the text
+  int32_t first_index = 0, n_text = 0;  // of the text's first token, from the context's; tokens
+  KeySignal signal = KeySignal::kNorm;
   // kAttention
   const float* queries = nullptr;     // [L][rows][H, D] rotated
   int64_t layer_stride = 0;           // floats from one layer's queries to the next's
@@ -132,8 +132,8 @@ struct KvSignalParams {
   int32_t window = 0;                 // a row reads the last so many tokens; 0: all before it
   float scale = 0;                    // of q k^T
   MatchShape match{};                 // kMatch
-  int32_t n_keys;                     // the most of any head
-  float* out;                         // [L, G, planes, n_keys] host memory, there on return
+  int32_t n_keys = 0;                 // the most of any head
+  float* out = nullptr;               // [L, G, planes, n_keys] host memory, there on return
 };
 
 /** Each item's partial (out, max, sum) for all heads; see backend/softmax_state.h. */

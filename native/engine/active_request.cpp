@@ -17,7 +17,8 @@ Demand demand_of(const Request& request, int n_tokens, int n_before) {
       for (int32_t& row : rows) row += n_before;
       return Demand::logits(std::move(rows));
     }
-    case RequestKind::kPrefill: return Demand::prefill(n_tokens);
+    case RequestKind::kPrefill:
+    case RequestKind::kAttention: return Demand::prefill(n_tokens);
   }
   return {};
 }
@@ -61,7 +62,8 @@ RequestMap make_active(Request request, int context_length, bool keep_parts) {
   sequence.max_length = room_below(text.preamble, context_length);
   sequence.demand = demand_of(request, n_tokens, n_tokens - n_own);
   while (sequence.is_past_edit()) sequence.begin_text_after_edit();
-  sequence.keeps_text = request.pin != 0;
+  sequence.n_observed = request.n_observed;
+  sequence.keeps_text = request.pin != 0 || request.n_observed > 0;
   sequence.priority = request.priority;
   active.request = std::move(request);
   active.submitted = Clock::now();

@@ -37,6 +37,9 @@ void EngineLoop::end_well(Sequence& sequence, FinishReason reason, StepEvents* e
   scheduler_.remove(&sequence);
   std::optional<Error> error;
   try {
+    if (sequence.n_observed > 0)
+      sequence.request->values = parts_.kv->preambles.attention(
+          sequence.key, sequence.own_text().tokens, *sequence.queries);
     keep(sequence.request);
   } catch (const Error& why) {
     if (why.code() == ErrorCode::kInternal) throw;

@@ -42,6 +42,7 @@ class Engine {
   EngineStats stats() const { return reports_.stats(); }
   /** Reports on the last steps that shared anything, oldest first. */
   std::vector<StepReport> explain() const { return reports_.steps(); }
+  std::vector<EditReport> explain_edits() const { return reports_.edits(); }
   /** Where weights are: "in place" in the model's file, "in memory", "packed" there, "mapped" from
    * a layout, or "on the device". */
   std::string weights() const;

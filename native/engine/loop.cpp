@@ -244,6 +244,8 @@ void EngineLoop::publish_stats() {
   counters_.segments = parts_.kv->cache.n_segments();
   counters_.kv_bytes_in_use = parts_.kv->pool.bytes_in_use();
   counters_.kv_bytes = parts_.kv->pool.bytes();
+  counters_.edits = parts_.kv->preambles.n_edits();
+  counters_.kv_bytes_edited = parts_.kv->preambles.edited_bytes();
   counters_.weight_bytes = static_cast<uint64_t>(parts_.model->weights().resident_bytes());
   reports_.publish(counters_);
 }

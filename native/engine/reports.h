@@ -13,6 +13,8 @@ struct EngineStats {
   uint64_t steps, rows, prompt_tokens, cached_tokens, generated_tokens;
   int waiting, running, segments;
   uint64_t kv_bytes_in_use, kv_bytes, weight_bytes;
+  uint64_t edits;              // of contexts
+  uint64_t kv_bytes_edited;    // of what edits have left, as far as it is kept
   uint64_t kv_bytes_not_read;  // by reading shared prefixes together
   double host_us;              // scheduling and planning, all steps
   double step_us;              // all of the steps

@@ -13,10 +13,11 @@
 namespace cachalot {
 
 enum class RequestKind {
-  kGenerate,  // sample tokens
-  kScore,     // log-probabilities of tokens that are given
-  kLogits,    // logits of some rows
-  kPrefill,   // compute the KV, and nothing else
+  kGenerate,   // sample tokens
+  kScore,      // log-probabilities of tokens that are given
+  kLogits,     // logits of some rows
+  kPrefill,    // compute the KV, and nothing else
+  kAttention,  // how much the last rows read each key
 };
 
 struct RequestPart;
@@ -45,6 +46,7 @@ struct Request {
   std::vector<int32_t> stop_tokens;
   std::vector<int32_t> rows;  // kLogits: ascending indices into tokens
   int from = 1;               // kScore: index of the first token that is scored
+  int n_observed = 0;         // kAttention: how many last rows
   uint64_t pin = 0;  // kPrefill: if not 0, the KV is pinned under this number until unpinned
   int priority = kDefaultPriority;  // 0 to 100: the highest runs first, and keeps its KV longest
   int64_t ttl_ms = 0;        // kPrefill: how long its KV is kept after its last use; 0: no limit

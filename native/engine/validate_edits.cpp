@@ -1,11 +1,14 @@
 #include "base/error.h"
 #include "engine/validate.h"
+#include "kv/edited_part.h"
 
 namespace cachalot {
 
 namespace {
 
-constexpr size_t kMaxEdits = 64;  // of one request
+constexpr size_t kMaxEdits = 1024;  // of one request
+constexpr int kMaxObserved = 256;   // rows
+constexpr size_t kMaxValues = size_t{1} << 28;
 
 void expect(bool holds, const std::string& expected) {
   if (!holds) throw Error(ErrorCode::kInvalidArgument, "expected " + expected);
@@ -31,6 +34,15 @@ void validate_edits(const Request& request, const PolicyMaker& policies, const K
   expect(n_sinks == 0 || window > 0, "a window, if there are `sinks`");
   const bool has_preamble = !request.preamble.parts.empty() || request.preamble.position != 0;
   expect(window == 0 || !has_preamble, "no window below a preamble");
+  if (request.kind == RequestKind::kAttention) {
+    const size_t n_values = static_cast<size_t>(EditedPart::n_heads(pool)) * request.tokens.size();
+    expect(request.n_observed >= 1 && request.n_observed <= kMaxObserved,
+           "1 to " + std::to_string(kMaxObserved) + " rows that are observed");
+    expect(!has_preamble && edits.empty() && window == 0, "attention to a plain text");
+    expect(n_values <= kMaxValues, "a shorter text: its attention is more than can be told");
+  } else {
+    expect(request.n_observed == 0, "rows that are observed for attention only");
+  }
   if (edits.empty()) return;
   expect(edits.size() <= kMaxEdits, "at most " + std::to_string(kMaxEdits) + " edits of a context");
   expect(!has_preamble, "edits of a context that has no preamble");

@@ -126,10 +126,28 @@ KvCache::Hold Preambles::hold_edited(HeldPreamble* held, size_t index, const Kep
   held_part.position = part.begin();
   held_part.shift = part.shift;
   const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - begun;
+  n_edits_++;
   if (tell_) report(*part.edit, *edited, first_index + n_text, taken.count());
   held->edited_[index] = std::move(edited);
   held->is_held_[index] = true;
   return KvCache::Hold::kHeld;
+}
+
+std::vector<float> Preambles::attention(const TreeKey& key, std::span<const int32_t> tokens,
+                                        const KeptQueries& queries) const {
+  KvCache::HeldRange text;
+  if (cache_.hold(key, tokens, 0, &text) != KvCache::Hold::kHeld) return {};
+  const auto n = static_cast<int>(tokens.size());
+  const SignalTable table = signals_.attention({nullptr, text.slabs, 0, n}, queries);
+  cache_.let_go(&text);
+  return table.values();
+}
+
+uint64_t Preambles::edited_bytes() const {
+  uint64_t n = 0;
+  for (const auto& [key, held] : held_)
+    for (const auto& edited : held.edited_) n += edited == nullptr ? 0 : edited->bytes();
+  return n;
 }
 
 void Preambles::report(const EditRecipe& recipe, const EditedPart& edited, int n_tokens,

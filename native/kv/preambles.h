@@ -84,6 +84,13 @@ class Preambles {
   /** Is told of each edit. */
   void tell_edits(std::function<void(EditReport)> tell) { tell_ = std::move(tell); }
   const SignalReader& signals() const { return signals_; }
+  /** How much the rows of some queries read each key of a stored text: [heads, tokens]. Empty if
+   * the text is not stored. */
+  std::vector<float> attention(const TreeKey& key, std::span<const int32_t> tokens,
+                               const KeptQueries& queries) const;
+  /** Edits that were carried out so far, and the bytes of what they have left that are held. */
+  uint64_t n_edits() const { return n_edits_; }
+  uint64_t edited_bytes() const;
 
  private:
   bool reclaim();
@@ -98,6 +105,7 @@ class Preambles {
   SignalReader signals_;
   std::function<void(EditReport)> tell_;
   std::map<TreeKey, HeldPreamble> held_;
+  uint64_t n_edits_ = 0;
   uint64_t clock_ = 0;  // counts preambles that have become idle
 };
 

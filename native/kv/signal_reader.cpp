@@ -7,6 +7,16 @@
 
 namespace cachalot {
 
+namespace {
+
+int most_keys(const EditSource& keys) {
+  int most = 0;
+  for (int head = 0; head < keys.n_heads(); head++) most = std::max(most, keys.n_keys(head));
+  return most;
+}
+
+}  // namespace
+
 SignalReader::SignalReader(const KvPool& pool, Backend& backend, EditShape shape)
     : pool_(pool), backend_(backend), shape_(std::move(shape)) {
   for (size_t i = 0; i < shape_.classes.size(); i++) {
@@ -30,33 +40,29 @@ QuerySource SignalReader::read(const EditedPart::Source& source, const KvPolicy&
                                const KeptQueries* queries) const {
   const int n_heads = EditedPart::n_heads(pool_);
   QuerySource keys(EditedPart::notes_of(source, n_heads), layers_, n_layers_);
-  int most = 0;
-  for (int head = 0; head < n_heads; head++) most = std::max(most, keys.n_keys(head));
-  KvSignalParams how{};
-  how.first_index = source.first_index;
-  how.n_text = source.n_text;
-  how.n_keys = most;
-  if (policy.reads_norms()) {
-    how.signal = KeySignal::kNorm;
-    keys.norms_ = ask(source, keys, how, nullptr);
-  }
-  if (const auto shape = policy.matches(most)) {
-    how.signal = KeySignal::kMatch;
-    how.match = *shape;
-    keys.matches_ = ask(source, keys, how, nullptr);
-  }
+  if (policy.reads_norms()) keys.norms_ = ask(source, {.signal = KeySignal::kNorm});
+  if (const auto shape = policy.matches(most_keys(keys)))
+    keys.matches_ = ask(source, {.signal = KeySignal::kMatch, .match = *shape});
   if (policy.n_observed() > 0) {
     CHECK(queries != nullptr, "the rows before an edit are observed, if its policy asks for it");
-    how.signal = KeySignal::kAttention;
-    keys.attention_ = ask(source, keys, how, queries);
+    keys.attention_ = attention(source, *queries);
   }
   return keys;
 }
 
-SignalTable SignalReader::ask(const EditedPart::Source& source, const QuerySource& keys,
-                              KvSignalParams how, const KeptQueries* queries) const {
-  SignalTable table(keys.n_heads(), n_planes(how.signal), how.n_keys);
+SignalTable SignalReader::attention(const EditedPart::Source& source,
+                                    const KeptQueries& queries) const {
+  return ask(source, {.signal = KeySignal::kAttention}, &queries);
+}
+
+SignalTable SignalReader::ask(const EditedPart::Source& source, KvSignalParams how,
+                              const KeptQueries* queries) const {
+  const EditSource keys = EditedPart::notes_of(source, EditedPart::n_heads(pool_));
+  how.n_keys = most_keys(keys);
+  how.first_index = source.first_index;
+  how.n_text = source.n_text;
   how.slabs = source.slabs;
+  SignalTable table(keys.n_heads(), n_planes(how.signal), how.n_keys);
   size_t first_entry = 0;
   int first_head = 0, first_layer = 0;
   for (size_t i = 0; i < shape_.classes.size(); i++) {

@@ -21,10 +21,12 @@ class SignalReader {
    * null if the policy observes none. */
   QuerySource read(const EditedPart::Source& source, const KvPolicy& policy,
                    const KeptQueries* queries) const;
+  /** How much the rows of these queries read the keys of a context. */
+  SignalTable attention(const EditedPart::Source& source, const KeptQueries& queries) const;
 
  private:
-  SignalTable ask(const EditedPart::Source& source, const QuerySource& keys, KvSignalParams how,
-                  const KeptQueries* queries) const;
+  SignalTable ask(const EditedPart::Source& source, KvSignalParams how,
+                  const KeptQueries* queries = nullptr) const;
 
   const KvPool& pool_;
   Backend& backend_;

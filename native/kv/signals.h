@@ -51,6 +51,7 @@ class SignalTable {
         values_(static_cast<size_t>(n_heads) * n_planes * n_keys) {}
 
   int n_keys() const { return n_keys_; }
+  const std::vector<float>& values() const { return values_; }
   float* of_head(int head) { return values_.data() + at(head, 0); }
   std::span<const float> plane(int head, int plane, int n) const {
     return std::span(values_).subspan(at(head, plane), static_cast<size_t>(n));

@@ -29,7 +29,7 @@ class Admission {
   /** How many first tokens of the sequence's own text may come from the cache. */
   int n_reusable(const Sequence& sequence) const {
     const int n = std::max(0, sequence.demand.n_reusable() - sequence.text_begin);
-    return reuse_ ? std::min(n, sequence.n_unobserved()) : 0;
+    return reuse_ ? n : 0;
   }
   /** Bytes of KV that a sequence will probably still ask for. */
   int64_t expected_bytes(const Sequence& sequence) const;

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <climits>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -48,6 +47,7 @@ struct Sequence {
   std::vector<ScheduledEdit> edits;         // of its context that are still to come, ascending
   // Of the rows before the edit of the text that is computed now, if its policy observes some.
   std::unique_ptr<KeptQueries> queries;
+  int n_observed = 0;              // of the last rows of its prompt, for its caller
   bool keeps_text = false;         // its KV is wanted when it has ended
   std::optional<Context> context;  // of the text that is computed now
   int cached_tokens = -1;          // found in the cache when first admitted; -1: not yet admitted
@@ -85,13 +85,13 @@ struct Sequence {
       if (!computing->edit || computing->edit->n_observed == 0) return nullptr;
       return signals.keep(static_cast<int>(computing->tokens.size()), computing->edit->n_observed);
     }
-    if (edits.empty() || edits.front().recipe.n_observed == 0) return nullptr;
-    return signals.keep(edits.front().index - text_begin, edits.front().recipe.n_observed);
+    const auto [end, n] = observed_rows();
+    return n == 0 ? nullptr : signals.keep(end, n);
   }
-  /** How many first tokens of its own text may be found stored, as far as its next edit goes. */
-  int n_unobserved() const {
-    if (edits.empty() || edits.front().recipe.n_observed == 0) return INT_MAX;
-    return std::max(0, edits.front().index - text_begin - edits.front().recipe.n_observed);
+  /** Where the rows of its own text end that are observed, and how many they are. */
+  std::pair<int, int> observed_rows() const {
+    if (edits.empty()) return {n_prompt - text_begin, n_observed};
+    return {edits.front().index - text_begin, edits.front().recipe.n_observed};
   }
   /** Whether the next edit comes before any more tokens. */
   bool is_at_edit() const {
@@ -102,17 +102,25 @@ struct Sequence {
   bool is_past_edit() const {
     return !edits.empty() && edits.front().index < static_cast<int>(tokens.size());
   }
-  /** Carries out the next edit, as far as the sequence knows of it: its own text so far becomes
-   * part of the key, and it goes on below that. Nothing is computed or held here. */
-  void begin_text_after_edit() {
+  /** Whether the text that the next edit takes in is known. */
+  bool knows_edited_text() const {
+    return !edits.empty() && edits.front().index <= std::ssize(tokens);
+  }
+  /** What stands before its text after the next edit. */
+  PreambleRef preamble_after_edit() const {
     const auto& [index, recipe, n_kept] = edits.front();
     PreamblePart part;
     part.tokens.assign(tokens.begin() + text_begin, tokens.begin() + index);
     part.under = key.preamble;
     part.edit = recipe;
     const SequenceWindow window = window_below(part.under);
-    key.preamble = make_preamble({std::move(part)}, index, window);
-    text_begin = index;
+    return make_preamble({std::move(part)}, index, window);
+  }
+  /** Carries out the next edit, as far as the sequence knows of it: its own text so far becomes
+   * part of the key, and it goes on below that. Nothing is computed or held here. */
+  void begin_text_after_edit() {
+    key.preamble = preamble_after_edit();
+    text_begin = edits.front().index;
     edits.erase(edits.begin());
   }
 

@@ -34,7 +34,9 @@ bool Scheduler::open_text(Sequence* sequence) {
   const auto& [preamble, tokens] = sequence->text();
   const bool is_own = sequence->computing == nullptr;
   if (is_own) leave_preambles(sequence, sequence->key.preamble);
-  sequence->queries = sequence->room_for_queries(kv_.preambles.signals());
+  sequence->queries.reset();
+  if (!is_edit_held(*sequence))
+    sequence->queries = sequence->room_for_queries(kv_.preambles.signals());
   auto reusable = is_own ? static_cast<size_t>(admission_.n_reusable(*sequence)) : tokens.size();
   if (sequence->queries != nullptr)
     reusable = std::min(reusable, static_cast<size_t>(sequence->queries->first_row));
@@ -43,6 +45,12 @@ bool Scheduler::open_text(Sequence* sequence) {
                             leaf);
   if (sequence->cached_tokens < 0) sequence->cached_tokens = sequence->n_computed();
   return true;
+}
+
+/** Whether another sequence has made the next edit of this one: then no row need be observed. */
+bool Scheduler::is_edit_held(const Sequence& sequence) const {
+  return sequence.computing == nullptr && sequence.knows_edited_text() &&
+         kv_.preambles.is_held({sequence.key.name_space, sequence.preamble_after_edit()});
 }
 
 /** Holds all parts of a preamble. If the text of one is not stored, it becomes the text that the

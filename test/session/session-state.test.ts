@@ -9,7 +9,7 @@ interface Plain {
   messages: string[];
 }
 
-const nothing = { nSaid: 0, start: 0, from: 0, isChat: true, lastAnswer: undefined };
+const nothing = { nSaid: 0, start: 0, from: 0, isChat: true, edits: [], lastAnswer: undefined };
 const said = (content: string) => ({ role: 'user' as const, content });
 
 /** Adds tokens and a message; one turn in some changes the context from somewhere on, as some templates do. */

@@ -1,0 +1,44 @@
+/** When a context is edited. A schedule belongs to its tokens: it is carried out again wherever they are computed again. */
+import type { NativeEdit } from '../native.js';
+import type { ReadCompression, SequenceWindow } from './compress-options.js';
+
+/** The most edits of one request; native/engine/validate_edits.cpp. */
+const MOST_EDITS = 1024;
+
+export interface ScheduleInput {
+  compress: ReadCompression | undefined;
+  /** Edits of the beginning of the tokens, by a context or earlier turns. */
+  before: readonly NativeEdit[] | undefined;
+  /** Where the compression edits: after so many tokens. */
+  at: number;
+  /** How many tokens there may be in the end. */
+  end: number;
+  contextLength: number;
+}
+
+/** The fields of a request. What changes nothing is left out: a window longer than the context, and (by the engine) an edit that keeps all. */
+export function scheduleOf({ compress, before = [], at, end, contextLength }: ScheduleInput): {
+  window?: SequenceWindow;
+  edits?: NativeEdit[];
+} {
+  const edits = [...before];
+  const { edit, window } = compress ?? {};
+  if (edit) {
+    const { policy, options, every } = edit;
+    const add = (index: number) => {
+      const isNew = index > (edits.at(-1)?.index ?? 0) && index < contextLength;
+      if (isNew && edits.length < MOST_EDITS) edits.push({ index, policy, options });
+    };
+    add(at);
+    for (let next = nextMultiple(at, every); every > 0 && next < end; next += every) add(next);
+  }
+  const isWindow = window && window.sinks + window.size < contextLength;
+  return { ...(isWindow ? { window } : {}), ...(edits.length > 0 ? { edits } : {}) };
+}
+
+const nextMultiple = (n: number, every: number) => (Math.floor(n / every) + 1) * every;
+
+/** The edits whose text is among the first n tokens. */
+export function editsWithin(edits: readonly NativeEdit[], n: number): NativeEdit[] {
+  return edits.filter(({ index }) => index <= n);
+}
