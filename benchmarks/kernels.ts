@@ -14,9 +14,11 @@ import { attentionMergePoints } from './kernels/attention-merge.bench.js';
 import { attentionPoints } from './kernels/attention.bench.js';
 import { checkFinitePoints } from './kernels/check-finite.bench.js';
 import { gatherRowsPoints } from './kernels/gather-rows.bench.js';
+import { keepQueriesPoints } from './kernels/keep-queries.bench.js';
 import { kvCopyPoints } from './kernels/kv-copy.bench.js';
 import { kvGatherPoints } from './kernels/kv-gather.bench.js';
 import { kvMergePoints } from './kernels/kv-merge.bench.js';
+import { kvSignalPoints } from './kernels/kv-signal.bench.js';
 import { kvWritePoints } from './kernels/kv-write.bench.js';
 import { linearPoints } from './kernels/linear.bench.js';
 import { rmsNormPoints } from './kernels/rms-norm.bench.js';
@@ -37,6 +39,8 @@ const OPS: Record<string, (types: readonly string[]) => KernelPoint[]> = {
   kv_copy: kvCopyPoints,
   kv_gather: kvGatherPoints,
   kv_merge: kvMergePoints,
+  keep_queries: keepQueriesPoints,
+  kv_signal: kvSignalPoints,
   gather_rows: gatherRowsPoints,
   select_rows: selectRowsPoints,
   rms_norm: rmsNormPoints,

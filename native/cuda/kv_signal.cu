@@ -39,6 +39,10 @@ struct HeadView {
     return key < before.n_keys ? notes(key).index[slot(key)]
                                : args.first_index + key - before.n_keys;
   }
+  SIMT_DEV bool is_read(int key, int by) const {
+    const int at = index(key);
+    return at <= by && (args.window == 0 || at > by - args.window);
+  }
   SIMT_DEV float weight(int key) const {
     return key < before.n_keys ? notes(key).weight[slot(key)] : 0.0f;
   }
@@ -61,9 +65,8 @@ SIMT_DEV void add_query(const HeadView& keys, const float* q, int index, float s
   const KvSignalArgs& args = keys.args;
   float mine = kNone;
   for (int key = threadIdx.x; key < keys.n_keys(); key += kReduceThreads) {
-    const int at = keys.index(key);
     float score = kNone;
-    if (at <= index && (args.window == 0 || at > index - args.window)) {
+    if (keys.is_read(key, index)) {
       float sum = 0.0f;
       for (int d = 0; d < args.plain.layout.head_dim; d++)
         sum = fmaf(q[d], keys.element(key, d), sum);
@@ -71,7 +74,6 @@ SIMT_DEV void add_query(const HeadView& keys, const float* q, int index, float s
     }
     scores[key] = score;
     mine = fmaxf(mine, score);
-    if (score != score) mine = score;
   }
   const float max = max_of_block(mine);
   float part = 0.0f;
@@ -79,10 +81,12 @@ SIMT_DEV void add_query(const HeadView& keys, const float* q, int index, float s
     scores[key] = scores[key] == kNone ? 0.0f : exp2f(scores[key] - max);
     part += scores[key];
   }
-  const float factor = share / sum_of_block(part);
-  if (max == kNone) return;
-  for (int key = threadIdx.x; key < keys.n_keys(); key += kReduceThreads)
-    out[key] += factor * scores[key];
+  const float sum = sum_of_block(part);
+  if (sum == 0.0f) return;  // it reads no key; a sum of NaN is added
+  const float factor = share / sum;
+  for (int key = threadIdx.x; key < keys.n_keys(); key += kReduceThreads) {
+    if (keys.is_read(key, index)) out[key] += factor * scores[key];
+  }
 }
 
 SIMT_DEV void sum_attention(const HeadView& keys, float* scores, float* out) {

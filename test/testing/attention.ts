@@ -77,6 +77,34 @@ export interface KvShape {
   sines: Float32Array;
 }
 
+/** What is asked of the keys of all layers and heads: of those in edited blocks, then of those of a text. */
+export type KvSignalCase = {
+  /** Edited blocks of each (layer, head), and how many keys they hold; both or none. */
+  before?: number[][];
+  beforeKeys?: number[];
+  /** Of the text. */
+  blocks: number[];
+  /** Of the text's first token. */
+  firstIndex: number;
+  tokens: number;
+} & (KvAttentionCase | { signal: 'norm' } | KvMatchCase);
+
+/** `queries`: [layers, rows, heads, headDim], of tokens from `firstRow` on, read as they are. */
+export interface KvAttentionCase {
+  signal: 'attention';
+  queries: Float32Array;
+  heads: number;
+  rows: number;
+  firstRow: number;
+  window: number;
+}
+
+/** `match`: first, last, chunk and stride of native/backend/signal_records.h. */
+export interface KvMatchCase {
+  signal: 'match';
+  match: number[];
+}
+
 export interface NativeKvBlocks {
   /** `targets`: block, slot and position of each row; k and v are [rows, kvHeads, headDim]. */
   write(layer: number, targets: Int32Array, k: Float32Array, v: Float32Array): void;
@@ -94,6 +122,16 @@ export interface NativeKvBlocks {
     window: number,
     q: Float32Array,
   ): Float32Array;
+  /** Row and place of each kept one; q is [layers, rows, heads, headDim]. What lies in [layers, places] then, NaN at first. */
+  keepQueries(
+    heads: number,
+    places: number,
+    positions: Int32Array,
+    kept: Int32Array,
+    q: Float32Array,
+  ): Float32Array;
+  /** [layers, kvHeads, planes, keys]: as many keys as any head has, and what is after a head's last one is not said. */
+  signal(asked: KvSignalCase): Float32Array;
   /** Attention of queries that are not rotated, those of the last tokens: [rows, kvHeads, headDim]. */
   attend(
     layer: number,

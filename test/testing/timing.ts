@@ -10,7 +10,6 @@ export interface TimedContexts {
   sequences: number;
 }
 
-/** How long one call of an op takes, in microseconds; native/addon/testing/timing.cpp. */
 export interface EditShape {
   layers: number;
   kvHeads: number;
@@ -18,6 +17,16 @@ export interface EditShape {
   keys: number;
 }
 
+/** What is asked of all keys: the last rows read them, or they are matched in chunks. */
+export interface AskedShape extends EditShape {
+  signal: 'attention' | 'norm' | 'match';
+  heads: number;
+  rows: number;
+  chunk: number;
+  stride: number;
+}
+
+/** How long one call of an op takes, in microseconds; native/addon/testing/timing.cpp. */
 export interface TimingBinding {
   timeLinear(
     path: string,
@@ -51,6 +60,16 @@ export interface TimingBinding {
   timeKvGather(path: string, threads: number, shape: EditShape): number;
   /** The means of so many pairs of keys of each head. */
   timeKvMerge(path: string, threads: number, shape: EditShape): number;
+  /** Of all layers. */
+  timeKvSignal(path: string, threads: number, asked: AskedShape): number;
+  /** Of one layer. */
+  timeKeepQueries(
+    path: string,
+    threads: number,
+    rows: number,
+    heads: number,
+    headDim: number,
+  ): number;
   timeAttentionMerge(
     path: string,
     threads: number,

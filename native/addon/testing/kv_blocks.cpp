@@ -1,6 +1,6 @@
 // Blocks of keys and values that a test writes, copies and reads. Only the backend knows the order
-// inside a block, so they are read by attention. All memory is NaN at first, so a value that an op
-// must clear and does not clear shows.
+// inside a block, so they are read by attention, or asked for signals. All memory is NaN at first,
+// so a value that an op must clear and does not clear shows.
 
 #include <cmath>
 
@@ -19,7 +19,9 @@ class KvBlocks final : public Napi::ObjectWrap<KvBlocks> {
         {InstanceMethod<&KvBlocks::write>("write"), InstanceMethod<&KvBlocks::copy>("copy"),
          InstanceMethod<&KvBlocks::gather>("gather"), InstanceMethod<&KvBlocks::merge>("merge"),
          InstanceMethod<&KvBlocks::attend>("attend"),
-         InstanceMethod<&KvBlocks::attend_edited>("attendEdited")});
+         InstanceMethod<&KvBlocks::attend_edited>("attendEdited"),
+         InstanceMethod<&KvBlocks::keep_queries>("keepQueries"),
+         InstanceMethod<&KvBlocks::signal>("signal")});
   }
 
   // new KvBlocks(path, threads, { format, layers, kvHeads, headDim, blocks, cosines, sines,
@@ -58,9 +60,8 @@ class KvBlocks final : public Napi::ObjectWrap<KvBlocks> {
     for (size_t i = 0; i + 2 < given.size(); i += 3)
       targets.push_back({address(given[i]), given[i + 1], given[i + 2]});
     const auto k = floats(floats_of(info[2])), v = floats(floats_of(info[3]));
-    const RopeTable rope{cosines_->data(), sines_->data(), store_.layout.head_dim, interleaved_};
     backend_->begin_step({.targets = targets});
-    backend_->kv_write({store_, rope, integer_of(info[0]), k->data(), v->data()});
+    backend_->kv_write({store_, rope(), integer_of(info[0]), k->data(), v->data()});
     backend_->wait();
     return info.Env().Undefined();
   }
@@ -131,23 +132,94 @@ class KvBlocks final : public Napi::ObjectWrap<KvBlocks> {
   // attendEdited(layer, [edited blocks of each head], keys of each head, window, q): out. q is [1,
   // H, D], of a token after all.
   Napi::Value attend_edited(const Napi::CallbackInfo& info) {
-    const auto heads = info[1].As<Napi::Array>();
-    const auto n_keys = integers_of(info[2]);
-    std::vector<uint32_t> entries(n_edited_entries(edited_));
     const int layer = integer_of(info[0]);
-    for (uint32_t head = 0; head < heads.Length(); head++) {
-      const auto keys = static_cast<uint32_t>(n_keys[head]);
-      const size_t entry = 1 + 2 * (static_cast<size_t>(layer * edited_.n_kv_heads) + head);
-      entries[0] = std::max(entries[0], keys);
-      entries[entry] = static_cast<uint32_t>(entries.size() - entry);
-      entries[entry + 1] = keys;
-      for (const int32_t block : integers_of(heads.Get(head)))
-        entries.push_back(edited_address(block));
-    }
+    const auto entries =
+        edited_table(info[1].As<Napi::Array>(), info[2], layer * store_.n_kv_heads);
     constexpr int kAfterAll = 500;
     const PlanRow row{0, kAfterAll};
     return read(info.Env(), layer, {{edited_, 0}, 0, kAfterAll, 0, 0}, entries, std::span(&row, 1),
                 integer_of(info[3]), *floats(floats_of(info[4])));
+  }
+
+  /** The entries of a table of edited blocks of some heads, of all layers, from `first` on. */
+  std::vector<uint32_t> edited_table(const Napi::Array& heads, const Napi::Value& keys,
+                                     int first) const {
+    const auto n_keys = integers_of(keys);
+    std::vector<uint32_t> entries(n_edited_entries(edited_));
+    for (uint32_t head = 0; head < heads.Length(); head++) {
+      const auto n = static_cast<uint32_t>(n_keys[head]);
+      const size_t entry = 1 + 2 * (static_cast<size_t>(first) + head);
+      entries[0] = std::max(entries[0], n);
+      entries[entry] = static_cast<uint32_t>(entries.size() - entry);
+      entries[entry + 1] = n;
+      for (const int32_t block : integers_of(heads.Get(head)))
+        entries.push_back(edited_address(block));
+    }
+    return entries;
+  }
+
+  // keepQueries(heads, places, positions of the step's rows, [row, place] of each kept one, q):
+  // what lies in each layer's places then, NaN where nothing was put. q is [layers, rows, heads,
+  // D].
+  Napi::Value keep_queries(const Napi::CallbackInfo& info) {
+    const int n_heads = integer_of(info[0]), width = n_heads * store_.layout.head_dim;
+    const int layer_stride = integer_of(info[1]) * width;
+    std::vector<KvTarget> targets;
+    for (const int32_t position : integers_of(info[2])) targets.push_back({0, 0, position});
+    const auto q = floats(floats_of(info[4]));
+    const int step = static_cast<int>(targets.size()) * width;
+    const int n_layers = static_cast<int>(q->size()) / step;
+    const auto out = floats(std::vector<float>(static_cast<size_t>(n_layers * layer_stride), NAN));
+    const auto given = integers_of(info[3]);
+    std::vector<KeptRow> kept;
+    for (size_t i = 0; i + 1 < given.size(); i += 2)
+      kept.push_back({out->data() + given[i + 1] * width, layer_stride, given[i]});
+    backend_->begin_step({.targets = targets, .kept_rows = kept});
+    for (int layer = 0; layer < n_layers; layer++)
+      backend_->keep_queries(
+          {rope(), layer, n_heads, store_.layout.head_dim, q->data() + layer * step});
+    return floats_to(info.Env(), out->read());
+  }
+
+  // signal(KvSignalCase of test/testing/attention.ts): [layers, kvHeads, planes, keys]
+  Napi::Value signal(const Napi::CallbackInfo& info) {
+    const auto given = info[0].As<Napi::Object>();
+    const auto number = [&](const char* name) { return integer_of(given.Get(name)); };
+    const std::string name = given.Get("signal").ToString();
+    KvSignalParams params{};
+    params.plain = store_;
+    params.edited = edited_;
+    std::vector<uint32_t> before, slabs;
+    if (given.Has("before"))
+      before = edited_table(given.Get("before").As<Napi::Array>(), given.Get("beforeKeys"), 0);
+    for (const int32_t block : integers_of(given.Get("blocks"))) slabs.push_back(address(block));
+    params.before = before;
+    params.slabs = slabs;
+    params.first_index = number("firstIndex");
+    params.n_text = number("tokens");
+    params.n_keys = params.n_text + (before.empty() ? 0 : static_cast<int>(before[0]));
+    std::unique_ptr<DeviceFloats> queries;
+    if (name == "attention") {
+      queries = floats(floats_of(given.Get("queries")));
+      params.queries = queries->data();
+      params.layer_stride = static_cast<int64_t>(queries->size()) / store_.n_layers;
+      params.n_rows = number("rows");
+      params.first_row = number("firstRow");
+      params.n_heads = number("heads");
+      params.window = number("window");
+      params.scale = 1.0f / std::sqrt(static_cast<float>(store_.layout.head_dim));
+    } else if (name == "match") {
+      const auto match = integers_of(given.Get("match"));
+      params.match = {match[0], match[1], match[2], match[3]};
+    }
+    params.signal = name == "attention" ? KeySignal::kAttention
+                    : name == "norm"    ? KeySignal::kNorm
+                                        : KeySignal::kMatch;
+    std::vector<float> out(static_cast<size_t>(store_.n_layers * store_.n_kv_heads *
+                                               n_planes(params.signal) * params.n_keys));
+    params.out = out.data();
+    backend_->kv_signal(params);
+    return floats_to(info.Env(), out);
   }
 
   /** Attention of queries that are read as they are over one part. */
@@ -184,6 +256,9 @@ class KvBlocks final : public Napi::ObjectWrap<KvBlocks> {
   }
   uint32_t address(int block) const {
     return static_cast<uint32_t>(static_cast<size_t>(block) * units());
+  }
+  RopeTable rope() const {
+    return {cosines_->data(), sines_->data(), store_.layout.head_dim, interleaved_};
   }
   std::unique_ptr<DeviceFloats> floats(const std::vector<float>& values) {
     return std::make_unique<DeviceFloats>(*backend_, values);
