@@ -12,6 +12,8 @@ import {
   isSignal,
   isString,
 } from './checks/check-options.js';
+import { attention } from './engine/attention.js';
+import type { Attention, AttentionOptions } from './engine/attention.js';
 import { Cache } from './engine/cache.js';
 import { isContext } from './engine/context.js';
 import type { Context } from './engine/context.js';
@@ -177,6 +179,11 @@ export class Engine implements AsyncDisposable {
   /** The logits after some tokens of the input (default: after the last), one Float32Array of the vocabulary's size each. */
   async logits(input: ScoreInput, options: LogitsOptions = {}): Promise<Float32Array[]> {
     return logits(this.#parts, input, options);
+  }
+
+  /** How much the last rows of a text, or of token ids, read each of its tokens: the probabilities of each KV head, added up. */
+  async attention(input: ScoreInput, options: AttentionOptions = {}): Promise<Attention> {
+    return attention(this.#parts, input, options);
   }
 
   /** The ids of a text. Names of special tokens in it are plain text unless `special` is set. Blocks while it tokenizes. */

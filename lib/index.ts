@@ -55,6 +55,7 @@ export type {
   EditExplanation,
   StepExplanation,
 } from './native.js';
+export type { Attention, AttentionOptions } from './engine/attention.js';
 export { describeSharing } from './engine/describe-sharing.js';
 export { describeDevice } from './engine/describe-device.js';
 export type { RequestEvent, RequestKind } from './request/request-events.js';
@@ -62,6 +63,8 @@ export { CachalotError } from './errors.js';
 export type { ErrorCode } from './errors.js';
 export { pull } from './models/pull.js';
 export type { PullOptions, PullProgress, PulledModel } from './models/pull.js';
+export { retrievalHeads } from './relevance/retrieval-heads.js';
+export type { HeadOptions } from './relevance/retrieval-heads.js';
 export { rank } from './relevance/rank.js';
 export type { RankedPassage } from './relevance/rank.js';
 export { splitText } from './relevance/split-text.js';

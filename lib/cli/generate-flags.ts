@@ -6,6 +6,8 @@ import type { Engine } from '../engine.js';
 import { CachalotError } from '../errors.js';
 import { generateChecks } from '../options/generate-options.js';
 import type { ChatOptions } from '../options/generate-options.js';
+import type { Compression } from '../options/compress-options.js';
+import { COMPRESS_HELP, compression } from './compress-flag.js';
 import { notEmpty, numberBy, stopText, templateOptions } from './flag-values.js';
 import { addSamplingFlags, flagOf, samplingOptions } from './sampling-flags.js';
 import type { SamplingFlags } from './sampling-flags.js';
@@ -15,6 +17,7 @@ export interface GenerateFlags extends SamplingFlags {
   system?: string;
   stop?: string[];
   raw?: boolean;
+  compress?: Compression;
   chatTemplate?: string;
   templateOptions?: TemplateOptions;
 }
@@ -28,6 +31,7 @@ export function addGenerateFlags(command: Command): Command {
       'text that ends an answer, with \\n, \\t, \\r and \\\\; may be given several times',
       stopText,
     )
+    .option('--compress <policy>', COMPRESS_HELP, compression)
     .option('--chat-template <file>', "a chat template in place of the model's own", notEmpty)
     .option(
       '--template-options <json>',
@@ -37,11 +41,12 @@ export function addGenerateFlags(command: Command): Command {
 }
 
 export function generateOptions(flags: GenerateFlags): ChatOptions {
-  const { maxTokens, stop, templateOptions } = flags;
+  const { maxTokens, stop, compress, templateOptions } = flags;
   // Only conversations take templateOptions: a model without a template refuses even the name.
   return {
     maxTokens,
     stop,
+    ...(compress && { compress }),
     ...(templateOptions && { templateOptions }),
     ...samplingOptions(flags),
   };

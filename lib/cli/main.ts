@@ -12,6 +12,7 @@ import { addConvert } from './convert.js';
 import { addDoctor } from './doctor.js';
 import { disposeEngines } from './engine-options.js';
 import { addEstimate } from './estimate.js';
+import { addHeads } from './heads.js';
 import { addInit } from './init.js';
 import { addInspect } from './inspect.js';
 import { addModels } from './models.js';
@@ -37,6 +38,7 @@ const COMMANDS = [
   addModels,
   addBench,
   addQuality,
+  addHeads,
   addEstimate,
   addSimulate,
   addDoctor,

@@ -99,13 +99,14 @@ function begin(engine: Engine, text: string, flags: RunFlags, signal: AbortSigna
 }
 
 function summarize(result: GenerationResult, loadMs: number) {
-  const { promptTokens, cachedTokens } = result.usage;
+  const { promptTokens, cachedTokens, kv } = result.usage;
   const { prefillMs, decodeMs } = result.timings;
   return {
     text: result.text,
     tokens: result.tokens,
     promptTokens,
     cachedTokens,
+    ...(kv && { kv }),
     finishReason: result.finishReason,
     timings: { loadMs, prefillMs, decodeMs, ...speedOf(result) },
   };

@@ -1,5 +1,11 @@
 /** How many keys a compression may keep, and how they are divided: the options that most policies have. */
-import { checkOptions, integerIn, numberIn, oneOf } from '../checks/check-options.js';
+import {
+  checkOptions,
+  integerIn,
+  isIntegerList,
+  numberIn,
+  oneOf,
+} from '../checks/check-options.js';
 import type { Check } from '../checks/check-options.js';
 import { invalidArgument } from '../errors.js';
 
@@ -15,6 +21,8 @@ export interface Budgeted {
   split?: 'uniform' | 'pyramid' | 'mass' | undefined;
   /** Keys that stay in any case: the first 4 and the last 32 by default, fewer if the budget is small. */
   protect?: { first?: number | undefined; last?: number | undefined } | undefined;
+  /** Compresses, besides at the end of the prompt, after so many of its tokens, ascending: where earlier turns of a conversation ended. A session does that by itself. */
+  at?: readonly number[] | undefined;
   /** Compresses again whenever the context has grown to a multiple of so many tokens. Default: only at the end of a prompt. */
   every?: number | undefined;
 }
@@ -39,6 +47,12 @@ export const BUDGETED = {
       { first: integerIn(0, MOST_TOKENS), last: integerIn(0, MOST_TOKENS) },
       `${name}.`,
     )) as Check,
+  at: ((name, value) => {
+    const indices = isIntegerList(name, value);
+    const isAscending = indices.every((index, i) => index > (i === 0 ? 0 : indices[i - 1]!));
+    if (!isAscending) throw invalidArgument(name, 'ascending numbers of at least 1', value);
+    return indices;
+  }) as Check,
   every: integerIn(32, MOST_TOKENS),
 };
 

@@ -72,6 +72,8 @@ export interface ReadCompression {
   edit?: {
     policy: string;
     options: Int32Array;
+    /** Where it edits before the end of the prompt. */
+    at: readonly number[];
     /** After the prompt it is repeated at multiples of so many tokens; 0: it is not. */
     every: number;
     /** Whether what it decides is the same for all who read the context. */
@@ -138,7 +140,7 @@ export function isCompression(name: string, value: unknown): ReadCompression {
   const row = POLICIES[policy]!;
   const checks = { policy: oneOf(...NAMES), ...BUDGETED, ...row.checks };
   const given = checkOptions(value as Record<string, unknown>, checks, `${name}.`);
-  const { split = 'uniform', every = 0 } = given as Budgeted;
+  const { split = 'uniform', at = [], every = 0 } = given as Budgeted;
   if (!row.splits.includes(split))
     throw invalidArgument(
       `${name}.split`,
@@ -146,7 +148,8 @@ export function isCompression(name: string, value: unknown): ReadCompression {
       split,
     );
   const options = [...budgetOf(name, given as Budgeted), ...row.native(given)];
-  return { edit: { policy, options: Int32Array.from(options), every, isShared: row.isShared } };
+  const { isShared } = row;
+  return { edit: { policy, options: Int32Array.from(options), at, every, isShared } };
 }
 
 function policyOf(name: string, value: unknown): (typeof NAMES)[number] {
@@ -176,13 +179,15 @@ function readRazor(name: string, value: unknown): NonNullable<ReadCompression['e
     sinks: integerIn(0, MOST_TOKENS),
     least: integerIn(0, MOST_TOKENS),
     divisor: integerIn(1, MOST_TOKENS),
+    at: BUDGETED.at,
     every: BUDGETED.every,
   };
   const given = checkOptions(value as RazorCompression, checks, `${name}.`);
   if (given.heads === undefined)
     throw invalidArgument(`${name}.heads`, 'a profile of `cachalot heads`', given.heads);
   const options = Int32Array.from(razorOptions(given));
-  return { policy: 'razor', options, every: given.every ?? 0, isShared: true };
+  const { at = [], every = 0 } = given;
+  return { policy: 'razor', options, at, every, isShared: true };
 }
 
 /** For contexts that many will read. Throws invalid_argument for a policy that serves one prompt only. */

@@ -5,10 +5,13 @@ import type { ReadCompression, SequenceWindow } from './compress-options.js';
 /** The most edits of one request; native/engine/validate_edits.cpp. */
 const MOST_EDITS = 1024;
 
+/** In ascending order. */
+export type EditSchedule = readonly NativeEdit[];
+
 export interface ScheduleInput {
   compress: ReadCompression | undefined;
   /** Edits of the beginning of the tokens, by a context or earlier turns. */
-  before: readonly NativeEdit[] | undefined;
+  before: EditSchedule | undefined;
   /** Where the compression edits: after so many tokens. */
   at: number;
   /** How many tokens there may be in the end. */
@@ -25,11 +28,12 @@ export function scheduleOf({ compress, before = [], at, end, contextLength }: Sc
   const { edit, window } = compress ?? {};
   if (edit) {
     const { policy, options, every } = edit;
+    const earlier = edit.at.filter((index) => index < at);
     const add = (index: number) => {
       const isNew = index > (edits.at(-1)?.index ?? 0) && index < contextLength;
       if (isNew && edits.length < MOST_EDITS) edits.push({ index, policy, options });
     };
-    add(at);
+    for (const index of [...earlier, at]) add(index);
     for (let next = nextMultiple(at, every); every > 0 && next < end; next += every) add(next);
   }
   const isWindow = window && window.sinks + window.size < contextLength;
@@ -39,6 +43,6 @@ export function scheduleOf({ compress, before = [], at, end, contextLength }: Sc
 const nextMultiple = (n: number, every: number) => (Math.floor(n / every) + 1) * every;
 
 /** The edits whose text is among the first n tokens. */
-export function editsWithin(edits: readonly NativeEdit[], n: number): NativeEdit[] {
+export function editsWithin(edits: EditSchedule, n: number): EditSchedule {
   return edits.filter(({ index }) => index <= n);
 }

@@ -15,7 +15,7 @@ export interface HeadProfile {
 }
 
 /** Keeps all keys of the heads that look things up; of the others the first and the last, and one that stands for all between (RazorAttention, arXiv 2407.15891). */
-export interface RazorCompression extends Pick<Budgeted, 'every'> {
+export interface RazorCompression extends Pick<Budgeted, 'at' | 'every'> {
   policy: 'razor';
   /** Of this model. */
   heads: HeadProfile;

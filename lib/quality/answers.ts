@@ -1,8 +1,9 @@
 /** Evidence of tasks: a sample's questions are asked, and the answers judged. */
 import type { Engine } from '../engine.js';
+import type { Compression } from '../options/compress-options.js';
 import { found } from './metrics.js';
 import { MODES, answerTokens, promptsOf } from './prompts.js';
-import type { Mode } from './prompts.js';
+import type { Mode, Prompts } from './prompts.js';
 import type { Setting } from './settings.js';
 import type { Question, Sample } from './tasks/task.js';
 
@@ -54,7 +55,9 @@ export async function askAll(
         const { text, usage, timings } = await engine.completeTokens(ids, {
           maxTokens: answerTokens(engine, question),
           ...(engine.canChat || question.judge ? {} : { stop: '\n' }),
-          ...(setting.compress ? { compress: setting.compress } : {}),
+          ...(setting.compress
+            ? { compress: inTurns(setting.compress, ids, earlierOf(prompts, mode, i)) }
+            : {}),
           signal,
         }).result;
         const tokens = usage.promptTokens + usage.completionTokens - 1;
@@ -79,6 +82,26 @@ export async function askAll(
       }
   }
   return records;
+}
+
+/** The prompts of the turns before one. */
+function earlierOf(prompts: Prompts, mode: Mode, i: number): number[][] {
+  return mode === 'requests' ? [] : [prompts.requests[0]!, ...prompts.turns.slice(0, i)];
+}
+
+/** As a session has it: the context was compressed at the end of each earlier turn's prompt. */
+function inTurns(
+  compress: Compression,
+  ids: readonly number[],
+  earlier: readonly (readonly number[])[],
+): Compression {
+  if (compress.policy === 'window' || earlier.length === 0) return compress;
+  const common = earlier.map((prompt) => {
+    const differs = prompt.findIndex((id, i) => ids[i] !== id);
+    return differs < 0 ? prompt.length : differs;
+  });
+  const at = [...new Set(common)].filter((index) => index > 0).sort((a, b) => a - b);
+  return { ...compress, at };
 }
 
 function judged(text: string, { judge, answers }: Question): { right: number; of: number } {

@@ -3,8 +3,8 @@
  * session of many turns stores each text once, not once for each later turn.
  */
 import type { SaidMessage } from '../chat/guard-names.js';
-import type { NativeEdit } from '../native.js';
 import { editsWithin } from '../options/edit-schedule.js';
+import type { EditSchedule } from '../options/edit-schedule.js';
 
 /** Turns, forks and rewinds only move from one state to another. */
 export interface State {
@@ -25,7 +25,7 @@ export interface State {
   readonly kept: number;
   readonly ids: Int32Array;
   /** What has been edited of the context so far: how it is compressed. */
-  readonly edits: readonly NativeEdit[];
+  readonly edits: EditSchedule;
   /** The whole context, if no turn has followed yet: the next turn begins with it. */
   whole: Int32Array | undefined;
   /** Set after a turn by the chat template, until another turn follows. */
@@ -77,7 +77,7 @@ export function idsOf(state: State): Int32Array {
 }
 
 /** The edits that stay when the context becomes these ids: those of what both have in common. */
-export function editsKept(state: State, ids: Int32Array): NativeEdit[] {
+export function editsKept(state: State, ids: Int32Array): EditSchedule {
   return editsWithin(state.edits, commonLength(idsOf(state), ids));
 }
 

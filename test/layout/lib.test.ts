@@ -56,7 +56,7 @@ const ROOMS: Record<string, string[]> = {
   ],
   generation: ['checks', 'engine', 'options', 'request', 'signals', 'text', 'native.ts'],
   session: ['chat', 'checks', 'engine', 'generation', 'options', 'text'],
-  relevance: ['checks', 'engine'],
+  relevance: ['checks', 'engine', 'options'],
   batch: ['chat', 'checks', 'engine', 'generation', 'options', 'signals', 'native.ts'],
 };
 
