@@ -91,6 +91,7 @@ export class Cache {
    * A compressed copy of a context, for all who use it. The context itself stays as it is; release it if nobody needs it any more.
    *
    * @example
+   * const doc = await engine.cache.add(longText);
    * const small = await engine.cache.compress(doc, { policy: 'chelsea', keep: 0.25 });
    */
   async compress(

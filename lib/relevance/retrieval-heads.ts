@@ -33,8 +33,9 @@ const REPEATS = 4;
  * query heads.
  *
  * @example
+ * import { retrievalHeads } from 'cachalot';
  * const heads = await retrievalHeads(engine);
- * const doc = await engine.cache.add(text, { compress: { policy: 'razor', heads } });
+ * const doc = await engine.cache.add(longText, { compress: { policy: 'razor', heads } });
  */
 export async function retrievalHeads(
   engine: AttentionSource,

@@ -6,6 +6,8 @@ import { chosen, matches, nativeFiles, root, textOf } from './house.js';
 
 const ops = matches(textOf('native/backend/backend.h'), /virtual void (\w+)\(const \w+Params/g);
 
+const params = ['params.h', 'kv_params.h'].map((name) => textOf(`native/backend/${name}`)).join('');
+
 const pascal = (op: string) =>
   op.replace(/(^|_)(\w)/g, (_, __, first: string) => first.toUpperCase());
 const kebab = (op: string) => op.replaceAll('_', '-');
@@ -19,7 +21,7 @@ test.each(ops)('%s has its kernels, its reference, its suite and its benchmark',
     `benchmarks/kernels/${kebab(op)}.bench.ts`,
   ];
   expect(files.filter((path) => !existsSync(join(root, path)))).toEqual([]);
-  expect(textOf('native/backend/params.h')).toContain(`struct ${pascal(op)}Params {`);
+  expect(params).toContain(`struct ${pascal(op)}Params {`);
 });
 
 test('the list of ops is found', () => {
