@@ -19,6 +19,7 @@ struct KeptRow {
 enum class KeySignal : int32_t {
   kAttention,  // the probabilities with which some rows read it, summed over the rows, and the mean
                // of the query heads
+  kSeldom,     // by how many of the rows it is read less than if they read all keys alike
   kNorm,       // its length
   kMatch,      // the cosine with the centre that is most like it, then the number of that centre's
                // key; -2 and -1 for keys that are not matched

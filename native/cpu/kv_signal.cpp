@@ -12,7 +12,7 @@ namespace cachalot::cpu {
 
 namespace {
 
-constexpr int kQueriesAtOnce = 16;  // whose scores are held at a time
+constexpr int kQueriesAtOnce = 16;  // about so many scores of a key are held at a time
 
 /** The keys of one (layer, KV head), as tiles of up to 32 keys. */
 class HeadView {
@@ -88,41 +88,78 @@ KeyScores scores_of(const KvSignalParams& params, const HeadView::Tile& tile, co
           stride};
 }
 
-/** The rows one after the other, and the query heads of each, whatever is computed together. */
-void sum_attention(const OpContext& context, const KvSignalParams& params, int layer, int head,
-                   const HeadView& keys, float* out) {
-  const int head_dim = params.plain.layout.head_dim;
-  const int group = params.n_heads / params.plain.n_kv_heads;
-  const int64_t stride = (keys.n_keys() + kTileTokens) / kTileTokens * kTileTokens + kTileTokens;
-  std::vector<float> queries(static_cast<size_t>(kQueriesAtOnce) * head_dim);
-  std::vector<float> scores(static_cast<size_t>(kQueriesAtOnce * stride));
-  const int n_queries = params.n_rows * group;
-  std::fill_n(out, keys.n_keys(), 0.0f);
-  for (int first = 0; first < n_queries; first += kQueriesAtOnce) {
-    const int n = std::min(kQueriesAtOnce, n_queries - first);
-    for (int i = 0; i < n; i++) {
-      const int64_t row = (first + i) / group;
-      const int64_t at = row * (params.layer_stride / params.n_rows) +
-                         int64_t{head * group + (first + i) % group} * head_dim;
-      std::copy_n(params.queries + layer * params.layer_stride + at, head_dim,
-                  queries.data() + i * head_dim);
-    }
-    for (const HeadView::Tile& tile : keys.tiles()) {
-      KeyScores task =
-          scores_of(params, tile, queries.data(), n, scores.data() + tile.first, stride);
-      task.scale = params.scale * kLog2E;
-      task.weights = tile.notes == nullptr ? nullptr : tile.notes->weight;
-      context.kernels.key_scores(&task);
-    }
-    for (int i = 0; i < n; i++) {
-      const int index = params.first_row + (first + i) / group;
-      const int begin = params.window == 0 ? 0 : keys.n_before(index + 1 - params.window);
-      const int end = keys.n_before(index + 1);
-      context.kernels.add_softmax(scores.data() + i * stride + begin, end - begin,
-                                  1.0f / static_cast<float>(group), out + begin);
+/** How some rows read the keys of a head: one row after the other, whatever is computed together. */
+class RowReadings {
+ public:
+  RowReadings(const OpContext& context, const KvSignalParams& params, int layer, int head,
+              const HeadView& keys)
+      : context_(context),
+        params_(params),
+        queries_of_(params.queries + layer * params.layer_stride),
+        head_(head),
+        keys_(keys),
+        group_(params.n_heads / params.plain.n_kv_heads),
+        rows_at_once_(std::max(1, kQueriesAtOnce / group_)),
+        stride_((keys.n_keys() / kTileTokens + 2) * kTileTokens),
+        queries_(static_cast<size_t>(rows_at_once_ * group_ * params.plain.layout.head_dim)),
+        scores_(static_cast<size_t>(rows_at_once_ * group_ * stride_)),
+        shares_(static_cast<size_t>(keys.n_keys())) {}
+
+  /** Adds to `out` what each row says of each key. */
+  void add(float* out) {
+    std::fill_n(out, keys_.n_keys(), 0.0f);
+    for (int first = 0; first < params_.n_rows; first += rows_at_once_) {
+      const int n = std::min(rows_at_once_, params_.n_rows - first);
+      score_rows(first, n);
+      for (int i = 0; i < n; i++) add_row(first + i, i, out);
     }
   }
-}
+
+ private:
+  void score_rows(int first, int n) {
+    const int head_dim = params_.plain.layout.head_dim;
+    const int64_t row_stride = params_.layer_stride / params_.n_rows;
+    for (int i = 0; i < n; i++) {
+      const float* of_row = queries_of_ + (first + i) * row_stride;
+      std::copy_n(of_row + int64_t{head_} * group_ * head_dim, group_ * head_dim,
+                  queries_.data() + int64_t{i} * group_ * head_dim);
+    }
+    for (const HeadView::Tile& tile : keys_.tiles()) {
+      KeyScores task = scores_of(params_, tile, queries_.data(), n * group_,
+                                 scores_.data() + tile.first, stride_);
+      task.scale = params_.scale * kLog2E;
+      task.weights = tile.notes == nullptr ? nullptr : tile.notes->weight;
+      context_.kernels.key_scores(&task);
+    }
+  }
+
+  /** `i`: of those that were scored together. */
+  void add_row(int row, int i, float* out) {
+    const int index = params_.first_row + row * params_.row_stride;
+    const int begin = params_.window == 0 ? 0 : keys_.n_before(index + 1 - params_.window);
+    const int end = keys_.n_before(index + 1);
+    std::fill(shares_.begin() + begin, shares_.begin() + end, 0.0f);
+    for (int query = 0; query < group_; query++)
+      context_.kernels.add_softmax(scores_.data() + (i * group_ + query) * stride_ + begin,
+                                   end - begin, 1.0f / static_cast<float>(group_),
+                                   shares_.data() + begin);
+    const float equal = 1.0f / static_cast<float>(end - begin);
+    for (int key = begin; key < end; key++) {
+      const float share = shares_[static_cast<size_t>(key)];
+      if (params_.signal == KeySignal::kAttention) out[key] += share;
+      else out[key] += share < equal ? 1.0f : share - share;  // a share of NaN stays one
+    }
+  }
+
+  const OpContext& context_;
+  const KvSignalParams& params_;
+  const float* queries_of_;
+  int head_;
+  const HeadView& keys_;
+  int group_, rows_at_once_;
+  int64_t stride_;  // from one query's scores to the next one's
+  std::vector<float> queries_, scores_, shares_;
+};
 
 void measure_norms(const HeadView& keys, int head_dim, float* out) {
   std::vector<float> key(static_cast<size_t>(head_dim));
@@ -215,7 +252,8 @@ void kv_signal(const OpContext& context, const KvSignalParams& params) {
     float* out = params.out + int64_t{i} * n_planes(params.signal) * params.n_keys;
     switch (params.signal) {
       case KeySignal::kAttention:
-        return sum_attention(context, params, i / n_kv_heads, i % n_kv_heads, keys, out);
+      case KeySignal::kSeldom:
+        return RowReadings(context, params, i / n_kv_heads, i % n_kv_heads, keys).add(out);
       case KeySignal::kNorm: return measure_norms(keys, params.plain.layout.head_dim, out);
       case KeySignal::kMatch: return match_keys(context, params, keys, out);
     }

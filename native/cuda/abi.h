@@ -193,15 +193,14 @@ struct KvSignalArgs {
   const uint32_t* before;  // null: no edited table
   const uint32_t* slabs;
   const float* queries;
-  float* workspace;  // [L G, n_keys] scores, or lengths of keys
+  float* workspace;  // [L G, 2, n_keys] scores and shares, or lengths of keys
   float* out;        // [L G, planes, n_keys]
   int64_t layer_stride;
   MatchShape match;
   KeySignal signal;
   int32_t first_index, n_text, n_keys;
-  int32_t n_rows, first_row, n_heads, window;
+  int32_t n_rows, first_row, row_stride, n_heads, window;
   float scale_log2;
-  int32_t unused = 0;
 };
 struct UpdateSlabsArgs {
   const StepHeader* step;

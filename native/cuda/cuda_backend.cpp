@@ -291,7 +291,7 @@ void CudaBackend::kv_signal(const KvSignalParams& params) {
   const size_t n_heads = static_cast<size_t>(params.plain.n_layers) * params.plain.n_kv_heads;
   const size_t n = n_heads * static_cast<size_t>(params.n_keys);
   const size_t n_out = n * static_cast<size_t>(n_planes(params.signal));
-  const CudaBuffer workspace(device_, n * sizeof(float)), out(device_, n_out * sizeof(float));
+  const CudaBuffer workspace(device_, 2 * n * sizeof(float)), out(device_, n_out * sizeof(float));
   const auto entries_of = [](const CudaBuffer& buffer) {
     return reinterpret_cast<const uint32_t*>(buffer.data());
   };
@@ -302,7 +302,7 @@ void CudaBackend::kv_signal(const KvSignalParams& params) {
                    params.queries, reinterpret_cast<float*>(workspace.data()),
                    reinterpret_cast<float*>(out.data()), params.layer_stride, params.match,
                    params.signal, params.first_index, params.n_text, params.n_keys, params.n_rows,
-                   params.first_row, params.n_heads, params.window, params.scale * kLog2E});
+                   params.first_row, params.row_stride, params.n_heads, params.window, params.scale * kLog2E});
   run_between_steps(std::span(&launch, 1));
   device_->read(params.out, out.data(), n_out * sizeof(float));
   device_->wait();

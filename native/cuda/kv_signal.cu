@@ -89,17 +89,37 @@ SIMT_DEV void add_query(const HeadView& keys, const float* q, int index, float s
   }
 }
 
-SIMT_DEV void sum_attention(const HeadView& keys, float* scores, float* out) {
+/** Counts a row for the keys of which it reads less than if it read all alike. */
+SIMT_DEV void count_seldom(const HeadView& keys, int index, float* shares, float* out) {
+  float mine = 0.0f;
+  for (int key = threadIdx.x; key < keys.n_keys(); key += kReduceThreads)
+    mine += keys.is_read(key, index) ? 1.0f : 0.0f;
+  const float equal = 1.0f / sum_of_block(mine);
+  for (int key = threadIdx.x; key < keys.n_keys(); key += kReduceThreads) {
+    if (!keys.is_read(key, index)) continue;
+    const float share = shares[key];
+    out[key] += share < equal ? 1.0f : share - share;  // a share of NaN stays one
+    shares[key] = 0.0f;
+  }
+}
+
+/** `workspace`: the scores of a query, then the shares of a row. */
+SIMT_DEV void read_rows(const HeadView& keys, float* workspace, float* out) {
   const KvSignalArgs& args = keys.args;
+  const bool counts = args.signal == KeySignal::kSeldom;
+  float* shares = counts ? workspace + args.n_keys : out;
   const int group = args.n_heads / args.plain.n_kv_heads, head_dim = args.plain.layout.head_dim;
-  for (int key = threadIdx.x; key < keys.n_keys(); key += kReduceThreads) out[key] = 0.0f;
+  for (int key = threadIdx.x; key < keys.n_keys(); key += kReduceThreads)
+    out[key] = shares[key] = 0.0f;
   for (int row = 0; row < args.n_rows; row++) {
+    const int index = args.first_row + row * args.row_stride;
     for (int i = 0; i < group; i++) {
       const int64_t at = row * (args.layer_stride / args.n_rows) +
                          static_cast<int64_t>(keys.head * group + i) * head_dim;
-      add_query(keys, args.queries + keys.layer * args.layer_stride + at, args.first_row + row,
-                1.0f / static_cast<float>(group), scores, out);
+      add_query(keys, args.queries + keys.layer * args.layer_stride + at, index,
+                1.0f / static_cast<float>(group), workspace, shares);
     }
+    if (counts) count_seldom(keys, index, shares, out);
   }
 }
 
@@ -149,9 +169,10 @@ SIMT_DEV void match_keys(const HeadView& keys, float* norms, float* out) {
 __global__ void __launch_bounds__(kReduceThreads) kv_signal_kernel(KvSignalArgs args) {
   const int n_kv_heads = args.plain.n_kv_heads;
   const HeadView keys(args, blockIdx.x / n_kv_heads, blockIdx.x % n_kv_heads);
-  float* workspace = args.workspace + static_cast<int64_t>(blockIdx.x) * args.n_keys;
+  float* workspace = args.workspace + static_cast<int64_t>(blockIdx.x) * 2 * args.n_keys;
   float* out = args.out + static_cast<int64_t>(blockIdx.x) * n_planes(args.signal) * args.n_keys;
-  if (args.signal == KeySignal::kAttention) return sum_attention(keys, workspace, out);
+  if (args.signal == KeySignal::kAttention || args.signal == KeySignal::kSeldom)
+    return read_rows(keys, workspace, out);
   if (args.signal == KeySignal::kMatch) return match_keys(keys, workspace, out);
   for (int key = threadIdx.x; key < keys.n_keys(); key += kReduceThreads) out[key] = keys.norm(key);
 }

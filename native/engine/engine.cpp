@@ -28,6 +28,7 @@ void Engine::submit(Request request) {
   std::erase_if(request.edits, [this](ScheduledEdit& edit) {
     const auto policy = parts_.policies(edit.recipe);
     edit.recipe.n_observed = policy->n_observed();
+    edit.recipe.stride = policy->stride();
     edit.n_kept = policy->n_kept(edit.index);
     return policy->is_neutral(edit.index);
   });

@@ -49,9 +49,13 @@ struct StepRows {
     const KeptQueries* queries = entry.sequence->queries.get();
     if (queries == nullptr) return;
     const int64_t width = queries->layer_stride / queries->n_rows;
-    for (int i = std::max(0, queries->first_row - first); i < entry.n_rows; i++)
-      kept.push_back({queries->memory->floats() + (first + i - queries->first_row) * width,
-                      queries->layer_stride, entry.first_row + i});
+    for (int i = std::max(0, queries->first_row - first); i < entry.n_rows; i++) {
+      const int after = first + i - queries->first_row;
+      const int n = after / queries->stride;
+      if (after % queries->stride != 0 || n >= queries->n_rows) continue;
+      kept.push_back({queries->memory->floats() + n * width, queries->layer_stride,
+                      entry.first_row + i});
+    }
   }
 };
 

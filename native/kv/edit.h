@@ -18,6 +18,7 @@ struct EditRecipe {
   // The policy reads what so many rows before the edit attend to: they must be computed, even if
   // they are stored.
   int32_t n_observed = 0;
+  int32_t stride = 1;  // from one such row to the next
 
   auto operator<=>(const EditRecipe&) const = default;
 };
@@ -33,6 +34,7 @@ struct ScheduledEdit {
 struct KeyNote {
   int32_t index;  // of its token, counted from the context's first
   float weight;   // log2 of how many tokens it stands for
+  float score = 0;  // what an earlier edit has noted of it; not in the block
 };
 
 /** The keys of a context before an edit. Heads are those of all layers, in the order of the classes
@@ -71,6 +73,7 @@ struct MergedKey {
 
 struct HeadEdit {
   std::vector<int32_t> keep;      // numbers of keys, ascending
+  std::vector<float> scores{};    // of those that stay, for the next edit; empty: 0
   std::vector<MergedKey> merged;  // in the order of `into`; none of them is kept
 };
 

@@ -108,6 +108,7 @@ void EditedPart::add_key(const Source& source, const Head& head, const HeadEdit&
   const int kept = edit.keep[number];
   const auto slot = static_cast<int32_t>(number % kTileTokens);
   KeyNote note = keys.key(h, kept);
+  note.score = edit.scores.empty() ? 0 : edit.scores[number];
   if (!merged.empty()) {
     const auto first = static_cast<int32_t>(moves->sources.size());
     double n_tokens = std::exp2(double{note.weight});

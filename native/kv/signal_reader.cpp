@@ -28,12 +28,13 @@ SignalReader::SignalReader(const KvPool& pool, Backend& backend, EditShape shape
   }
 }
 
-std::unique_ptr<KeptQueries> SignalReader::keep(int n_tokens, int n_rows) const {
-  n_rows = std::min(n_rows, n_tokens);
-  const int64_t stride = int64_t{n_rows} * shape_.n_query_heads * head_dim_;
-  const auto bytes = static_cast<size_t>(n_layers_ * stride) * sizeof(float);
-  return std::make_unique<KeptQueries>(KeptQueries{
-      backend_.allocate(std::max(bytes, sizeof(float))), stride, n_tokens - n_rows, n_rows});
+std::unique_ptr<KeptQueries> SignalReader::keep(int n_tokens, int n_rows, int stride) const {
+  const int last = (n_tokens - 1) / stride * stride;
+  n_rows = std::min(n_rows, last / stride + 1);
+  const int64_t layer_stride = int64_t{n_rows} * shape_.n_query_heads * head_dim_;
+  const auto bytes = static_cast<size_t>(n_layers_ * layer_stride) * sizeof(float);
+  return std::make_unique<KeptQueries>(KeptQueries{backend_.allocate(bytes), layer_stride,
+                                                   last - (n_rows - 1) * stride, n_rows, stride});
 }
 
 QuerySource SignalReader::read(const EditedPart::Source& source, const KvPolicy& policy,
@@ -45,7 +46,8 @@ QuerySource SignalReader::read(const EditedPart::Source& source, const KvPolicy&
     keys.matches_ = ask(source, {.signal = KeySignal::kMatch, .match = *shape});
   if (policy.n_observed() > 0) {
     CHECK(queries != nullptr, "the rows before an edit are observed, if its policy asks for it");
-    keys.attention_ = attention(source, *queries);
+    if (policy.counts_seldom()) keys.seldom_ = ask(source, {.signal = KeySignal::kSeldom}, queries);
+    else keys.attention_ = attention(source, *queries);
   }
   return keys;
 }
@@ -73,6 +75,7 @@ SignalTable SignalReader::ask(const EditedPart::Source& source, KvSignalParams h
       how.queries = queries->memory->floats() + first_layer * queries->layer_stride;
       how.n_rows = queries->n_rows;
       how.first_row = source.first_index + queries->first_row;
+      how.row_stride = queries->stride;
       how.n_heads = shape_.n_query_heads;
       how.window = shape_.classes[i].window;
       how.scale = 1.0f / std::sqrt(static_cast<float>(how.plain.layout.head_dim));

@@ -14,8 +14,9 @@ class SignalReader {
   std::span<const int32_t> layers() const { return layers_; }
   int n_layers() const { return n_layers_; }
 
-  /** Room for the queries of the last n rows of a text of so many tokens. */
-  std::unique_ptr<KeptQueries> keep(int n_tokens, int n_rows) const;
+  /** Room for the queries of n rows of a text of so many tokens: of its last rows, every `stride`
+   * tokens, counted from its first. */
+  std::unique_ptr<KeptQueries> keep(int n_tokens, int n_rows, int stride) const;
 
   /** The keys of a context, with what the policy asks for. `queries`: of the last rows of the text;
    * null if the policy observes none. */

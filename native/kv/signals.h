@@ -26,17 +26,19 @@ struct EditShape {
 struct KeptQueries {
   std::unique_ptr<Buffer> memory;  // [layers, n_rows, H, D]
   int64_t layer_stride;            // floats
-  int first_row, n_rows;           // in the text that they are of; it is to be edited after them
+  int first_row, n_rows, stride;   // in the text that they are of; it is to be edited after them
   PreambleRef under{};             // of that text, when it has been computed
   std::vector<int32_t> tokens{};
 
+  int last_row() const { return first_row + (n_rows - 1) * stride; }
   void finish(const PreambleRef& preamble, std::span<const int32_t> text) {
     under = preamble;
     tokens.assign(text.begin(), text.end());
   }
   /** Whether they are the last rows of a part's text. */
   bool is_of(const PreamblePart& part) const {
-    return first_row + n_rows == std::ssize(tokens) && part.tokens == tokens &&
+    return last_row() < std::ssize(tokens) && last_row() + stride >= std::ssize(tokens) &&
+           part.tokens == tokens &&
            compare(part.under, under) == 0;
   }
 };
@@ -100,10 +102,13 @@ class QuerySource : public KeySource {
   std::span<const float> attention(int head) const {
     return attention_.plane(head, 0, n_keys(head));
   }
+  /** By how many of the rows each key is read less than if they read all keys alike, if the policy
+   * asks for it. */
+  std::span<const float> seldom(int head) const { return seldom_.plane(head, 0, n_keys(head)); }
 
  private:
   friend class SignalReader;
-  SignalTable attention_;
+  SignalTable attention_, seldom_;
 };
 
 }  // namespace cachalot

@@ -83,10 +83,12 @@ struct Sequence {
   std::unique_ptr<KeptQueries> room_for_queries(const SignalReader& signals) const {
     if (computing != nullptr) {
       if (!computing->edit || computing->edit->n_observed == 0) return nullptr;
-      return signals.keep(static_cast<int>(computing->tokens.size()), computing->edit->n_observed);
+      return signals.keep(static_cast<int>(computing->tokens.size()), computing->edit->n_observed,
+                          computing->edit->stride);
     }
     const auto [end, n] = observed_rows();
-    return n == 0 ? nullptr : signals.keep(end, n);
+    const int stride = edits.empty() ? 1 : edits.front().recipe.stride;
+    return n == 0 ? nullptr : signals.keep(end, n, stride);
   }
   /** Where the rows of its own text end that are observed, and how many they are. */
   std::pair<int, int> observed_rows() const {

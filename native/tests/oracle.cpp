@@ -69,7 +69,7 @@ void Oracle::edit(const EditRecipe& recipe) {
   }
   const KvEdit edit = SeededPolicy(recipe).edit_notes({kOracleHeads, notes, 0, 0});
   for (size_t head = 0; head < kOracleHeads; head++) {
-    const auto& [keep, merged] = edit.heads[head];
+    const auto& [keep, scores, merged] = edit.heads[head];
     std::vector<OracleKey> left;
     for (size_t i = 0; i < keep.size(); i++) {
       OracleKey key = keys_[head][static_cast<size_t>(keep[i])];

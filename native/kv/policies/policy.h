@@ -19,6 +19,10 @@ class KvPolicy {
   virtual int n_kept(int n_tokens) const = 0;
   /** How many rows it wants to be observed. */
   virtual int n_observed() const = 0;
+  /** From one of these rows to the next. */
+  virtual int stride() const { return 1; }
+  /** Whether it wants to know how many rows read a key seldom, instead of how much they read it. */
+  virtual bool counts_seldom() const { return false; }
   /** Whether it wants to know the lengths of keys. */
   virtual bool reads_norms() const { return false; }
   /** How keys are matched, in heads of at most so many; nothing if it does not ask. */

@@ -48,7 +48,7 @@ KvEdit RazorPolicy::edit_keys(const KeySource& source) const {
   KvEdit edit;
   edit.heads.resize(static_cast<size_t>(source.n_heads()));
   for (int head = 0; head < source.n_heads(); head++) {
-    auto& [keep, merged] = edit.heads[static_cast<size_t>(head)];
+    auto& [keep, scores, merged] = edit.heads[static_cast<size_t>(head)];
     const int n = source.n_keys(head), last = n - n_last(source.n_tokens());
     const bool stays = is_whole_[static_cast<size_t>(head)] || n_first_ + 1 >= last;
     for (int i = 0; i < n; i++) {

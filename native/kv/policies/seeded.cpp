@@ -22,7 +22,7 @@ KvEdit SeededPolicy::edit_notes(const EditSource& source) const {
   KvEdit edit;
   edit.heads.resize(static_cast<size_t>(source.n_heads()));
   for (int head = 0; head < source.n_heads(); head++) {
-    auto& [keep, merged] = edit.heads[static_cast<size_t>(head)];
+    auto& [keep, scores, merged] = edit.heads[static_cast<size_t>(head)];
     for (int i = 0; i < source.n_keys(head); i++) {
       const auto index = static_cast<uint64_t>(source.key(head, i).index);
       const uint64_t number = mixed(mixed(seed_ + static_cast<uint64_t>(head)) + index);
