@@ -42,7 +42,7 @@ QuerySource SignalReader::read(const EditedPart::Source& source, const KvPolicy&
   const int n_heads = EditedPart::n_heads(pool_);
   QuerySource keys(EditedPart::notes_of(source, n_heads), layers_, n_layers_);
   if (policy.reads_norms()) keys.norms_ = ask(source, {.signal = KeySignal::kNorm});
-  if (const auto shape = policy.matches(most_keys(keys)))
+  if (const auto shape = policy.matches(most_keys(keys), keys.n_tokens()))
     keys.matches_ = ask(source, {.signal = KeySignal::kMatch, .match = *shape});
   if (policy.n_observed() > 0) {
     CHECK(queries != nullptr, "the rows before an edit are observed, if its policy asks for it");

@@ -10,7 +10,7 @@ namespace cachalot {
 
 namespace {
 
-constexpr int64_t kMostKeys = int64_t{1} << 30;
+constexpr int64_t kMostKeys = int64_t{1} << 29;  // sums of a few are an int
 // From the middle layer's budget to the last one's: the paper's beta.
 constexpr int kPyramidBeta = 20;
 constexpr int kMassSteps = 40;  // of the search: halvings of the part

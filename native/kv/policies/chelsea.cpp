@@ -32,6 +32,12 @@ std::vector<int32_t> likest(std::span<const float> similarity, std::span<const f
   return keys;
 }
 
+/** How many of n keys stay if all become one that can. */
+int least_kept(int n, int n_chunk, int stride) {
+  const int rest = n % n_chunk;
+  return n / n_chunk * (n_chunk / stride) + (rest < stride ? rest : rest / stride);
+}
+
 }  // namespace
 
 ChelseaPolicy::ChelseaPolicy(const EditRecipe& recipe) : budget_(budget_options(recipe, 2)) {
@@ -46,11 +52,13 @@ ChelseaPolicy::ChelseaPolicy(const EditRecipe& recipe) : budget_(budget_options(
   counts_ = counts == 1;
 }
 
-std::optional<MatchShape> ChelseaPolicy::matches(int n_keys) const {
+std::optional<MatchShape> ChelseaPolicy::matches(int n_keys, int n_tokens) const {
   const int n_always = budget_.first() + budget_.last();
   const int between = std::max(0, n_keys - n_always);
-  const int wanted = std::max(1, budget_.keys(n_keys) - n_always);
-  const int stride = std::max(2, (between + wanted - 1) / wanted);
+  const int wanted = std::max(1, budget_.keys(n_tokens) - n_always);
+  int stride = 2;
+  while (stride < between && least_kept(between, std::max(n_chunk_, stride), stride) > wanted)
+    stride++;
   return MatchShape{budget_.first(), budget_.last(), std::max(n_chunk_, stride), stride};
 }
 

@@ -17,7 +17,7 @@ class ChelseaPolicy final : public SharedSafePolicy {
 
   bool is_neutral(int n_tokens) const override { return budget_.is_neutral(n_tokens); }
   int n_kept(int n_tokens) const override { return std::min(n_tokens, budget_.keys(n_tokens)); }
-  std::optional<MatchShape> matches(int n_keys) const override;
+  std::optional<MatchShape> matches(int n_keys, int n_tokens) const override;
   KvEdit edit_keys(const KeySource& source) const override;
 
  private:

@@ -1,8 +1,14 @@
 #include "kv/policies/key_norm.h"
 
+#include "base/error.h"
+
 namespace cachalot {
 
-KeyNormPolicy::KeyNormPolicy(const EditRecipe& recipe) : budget_(recipe.options) {}
+KeyNormPolicy::KeyNormPolicy(const EditRecipe& recipe) : budget_(recipe.options) {
+  if (budget_.split() == Budget::Split::kMass)  // the lengths of keys are not parts of anything
+    throw Error(ErrorCode::kInvalidArgument,
+                "expected a budget that is not divided by mass for the policy 'key-norm'");
+}
 
 KvEdit KeyNormPolicy::edit_keys(const KeySource& source) const {
   KeyWorth worth(static_cast<size_t>(source.n_heads()));

@@ -25,8 +25,12 @@ class KvPolicy {
   virtual bool counts_seldom() const { return false; }
   /** Whether it wants to know the lengths of keys. */
   virtual bool reads_norms() const { return false; }
-  /** How keys are matched, in heads of at most so many; nothing if it does not ask. */
-  virtual std::optional<MatchShape> matches([[maybe_unused]] int n_keys) const { return {}; }
+  /** How keys are matched, in heads of at most so many of a context of so many tokens; nothing if
+   * it does not ask. */
+  virtual std::optional<MatchShape> matches([[maybe_unused]] int n_keys,
+                                            [[maybe_unused]] int n_tokens) const {
+    return {};
+  }
   virtual KvEdit edit(const QuerySource& source) const = 0;
 };
 

@@ -9,8 +9,8 @@ namespace cachalot {
 
 namespace {
 
-constexpr size_t kOptions = 3;  // before those of the heads
-constexpr int64_t kMost = int64_t{1} << 30;
+constexpr size_t kOptions = 3;               // before those of the heads
+constexpr int64_t kMost = int64_t{1} << 29;  // sums of a few are an int
 
 }  // namespace
 
