@@ -2,7 +2,7 @@
 import type { LoadOptions } from '../../lib/index.js';
 import { Random } from '../random.js';
 import { forwardEdited } from '../reference/forward.js';
-import type { KeptKey } from '../reference/forward.js';
+import type { EditedHead, KeptKey } from '../reference/forward.js';
 import type { NativeClient } from '../testing/native-client.js';
 import { nativeEdit, referenceEdit } from '../testing/seeded-edit.js';
 import type { Seeded } from '../testing/seeded-edit.js';
@@ -187,10 +187,13 @@ describe.each(places)('on $name', (place) => {
     const { shape, headDim } = await modelOf({});
     const block = 32 * headDim * 2 * (isGpu ? 2 : 4) + 256;
     const perSlab = Math.floor((32 * client.kvBytesPerToken) / block);
-    const blocks = Array.from({ length: shape.layers * shape.kvHeads }, (_, head) => {
-      const keys = Array.from({ length: 96 }, (__, position) => ({ position })) as KeptKey[];
-      return Math.ceil(referenceEdit(96, HALF).edit(head, keys).length / 32);
-    });
+    const keys = Array.from({ length: 96 }, (_, position) => ({ position })) as KeptKey[];
+    const heads = Array.from({ length: shape.layers * shape.kvHeads }, () => ({
+      keys,
+    })) as unknown as EditedHead[];
+    const blocks = referenceEdit(96, HALF)
+      .edit(heads)
+      .map((left) => Math.ceil(left.length / 32));
     const slabs = Math.ceil(blocks.reduce((a, b) => a + b, 0) / perSlab);
     expect(client.stats().kvBytesInUse).toBe((slabs + 1) * 32 * client.kvBytesPerToken);
     const answer = await generate(client, [...doc, ...textOf(3)], edits);
@@ -219,7 +222,7 @@ describe.each(places)('on $name', (place) => {
       at(9, 9),
       at(20, 10),
       at(1 << 20),
-      at(...Array.from({ length: 65 }, (_, i) => i + 1)),
+      at(...Array.from({ length: 1025 }, (_, i) => i + 1)),
       [{ ...nativeEdit(9, HALF), policy: 'none such' }],
       [{ ...nativeEdit(9, HALF), options: new Int32Array(0) }],
       [bad],

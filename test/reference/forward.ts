@@ -2,6 +2,7 @@
 import type { TinyModel } from '../fixtures/tiny-model.js';
 import { rotate, weightedSum, weights } from './attention.js';
 import { WEIGHT_TYPES, dequantize } from './dequantize.js';
+import type { SignalRow } from './kv-signal.js';
 import { roundRows } from './linear.js';
 import type { RowPrecision } from './linear.js';
 import { ropeOf } from './rope.js';
@@ -65,10 +66,22 @@ export interface ReferenceWindow {
 }
 const EVERYTHING: ReferenceWindow = { sinks: 0, size: Infinity };
 
-/** What becomes of a head's keys when so many first tokens have been read: for each, the numbers of those that are one then. */
+/** One KV head of a layer, as an edit sees it. */
+export interface EditedHead {
+  layer: number;
+  keys: readonly KeptKey[];
+  /** The rotated queries of the rows since the last edit. */
+  rows: readonly SignalRow[];
+  /** The layer's; 0: none. */
+  window: number;
+}
+
+/** What becomes of the keys when so many first tokens have been read: for each head, and each key that is left, the numbers of those that are one then. */
 export interface ReferenceEdit {
   index: number;
-  edit: (head: number, keys: readonly KeptKey[]) => number[][];
+  edit: (heads: readonly EditedHead[]) => number[][][];
+  /** Whether a key weighs as much as those that it stands for (the default). */
+  counts?: boolean;
 }
 
 /** The same for a text whose context is edited on the way. Heads are counted over all layers. */
@@ -80,9 +93,16 @@ export function forwardEdited(
 ): Float64Array[] {
   const reader = new Reader(model, 'exact', noKeys(model), 0, window);
   return tokens.flatMap((token, i) => {
-    for (const { index, edit } of edits) if (index === i) reader.edit(edit);
+    for (const edit of edits) if (edit.index === i) reader.edit(edit);
     return reader.read([token]);
   });
+}
+
+/** The heads of a model that has read a text: the keys and queries of its tokens. */
+export function headsAfter(model: Model, tokens: readonly number[]): EditedHead[] {
+  const reader = new Reader(model, 'exact', noKeys(model), 0);
+  reader.read(tokens);
+  return reader.heads();
 }
 
 /** A key of one head, rotated at its position, with its value. */
@@ -97,18 +117,18 @@ export interface KeptKey {
 const noKeys = ({ shape: { layers, kvHeads } }: Model): KeptKey[][] =>
   Array.from({ length: layers * kvHeads }, () => []);
 
-/** The mean of some keys, which counts for all of them where the first one stood. */
-function merged(keys: readonly KeptKey[]): KeptKey {
+/** The mean of some keys, which counts for all of them (or for one) where the first one stood. */
+function merged(keys: readonly KeptKey[], counts: boolean): KeptKey {
   if (keys.length === 1) return keys[0]!;
-  const counts = keys.map(({ weight }) => 2 ** weight);
-  const n = counts.reduce((a, b) => a + b, 0);
-  const shares = counts.map((count) => count / n);
+  const each = keys.map(({ weight }) => 2 ** weight);
+  const n = each.reduce((a, b) => a + b, 0);
+  const shares = each.map((count) => count / n);
   const mean = (of: readonly Float64Array[]) => weightedSum(shares, of, of[0]!.length);
   return {
     position: keys[0]!.position,
     key: mean(keys.map(({ key }) => key)),
     value: mean(keys.map(({ value }) => value)),
-    weight: Math.log2(n),
+    weight: counts ? Math.log2(n) : 0,
   };
 }
 
@@ -116,6 +136,7 @@ function merged(keys: readonly KeptKey[]): KeptKey {
 class Reader {
   private readonly weights: Weights;
   private readonly attentions;
+  private readonly rows: SignalRow[][]; // of each head
 
   constructor(
     private readonly model: Model,
@@ -126,22 +147,36 @@ class Reader {
   ) {
     this.weights = weightsOf(model, precision);
     const { layers, kvHeads } = model.shape;
+    this.rows = kept.map(() => []);
     this.attentions = Array.from({ length: layers }, (_, layer) =>
       attentionOf(
         model,
         this.weights,
         layer,
         kept.slice(layer * kvHeads, (layer + 1) * kvHeads),
+        this.rows.slice(layer * kvHeads, (layer + 1) * kvHeads),
         own,
       ),
     );
   }
 
-  edit(edit: ReferenceEdit['edit']): void {
+  edit({ edit, counts = true }: ReferenceEdit): void {
+    const left = edit(this.heads());
     this.kept.forEach((keys, head) => {
-      const left = edit(head, keys).map((numbers) => merged(numbers.map((i) => keys[i]!)));
-      keys.splice(0, keys.length, ...left);
+      const groups = left[head]!.map((numbers) => numbers.map((i) => keys[i]!));
+      keys.splice(0, keys.length, ...groups.map((group) => merged(group, counts)));
     });
+    for (const rows of this.rows) rows.length = 0;
+  }
+
+  heads(): EditedHead[] {
+    const { shape, window } = this.model;
+    return this.kept.map((keys, head) => ({
+      layer: floor(head / shape.kvHeads),
+      keys,
+      rows: this.rows[head]!,
+      window,
+    }));
   }
 
   read(tokens: readonly number[]): Float64Array[] {
@@ -195,6 +230,7 @@ function attentionOf(
   { multiply, normIfAny }: Weights,
   layer: number,
   kept: readonly KeptKey[][], // of each KV head
+  rows: readonly SignalRow[][],
   own: ReferenceWindow,
 ) {
   const { headDim, window, interleaved } = model;
@@ -218,9 +254,15 @@ function attentionOf(
           (key.position < own.sinks || key.position > position - own.size),
       ),
     );
-    return headsOf(q!, heads).flatMap((query, i) => {
-      const keys = read[floor(i / (heads / kvHeads))]!;
-      const rotated = rotate(normed('q', query), position, rope, interleaved);
+    const queries = headsOf(q!, heads).map((query) =>
+      rotate(normed('q', query), position, rope, interleaved),
+    );
+    const group = heads / kvHeads;
+    rows.forEach((own, i) =>
+      own.push({ queries: queries.slice(i * group, (i + 1) * group), index: position }),
+    );
+    return queries.flatMap((rotated, i) => {
+      const keys = read[floor(i / group)]!;
       const each = weights(
         rotated,
         keys.map(({ key }) => key),

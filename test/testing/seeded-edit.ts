@@ -9,9 +9,10 @@ export interface Seeded {
   merge: number;
 }
 
-const MASK = (1n << 64n) - 1n;
+export const MASK = (1n << 64n) - 1n;
 
-function mix(x: bigint): bigint {
+/** native/kv/policies/numbers.h. */
+export function mix(x: bigint): bigint {
   x = ((x ^ (x >> 30n)) * 0xbf58476d1ce4e5b9n) & MASK;
   x = ((x ^ (x >> 27n)) * 0x94d049bb133111ebn) & MASK;
   return x ^ (x >> 31n);
@@ -29,7 +30,7 @@ function groupsOf({ seed, keep, merge }: Seeded, head: number, keys: readonly Ke
 
 export const referenceEdit = (index: number, seeded: Seeded): ReferenceEdit => ({
   index,
-  edit: (head, keys) => groupsOf(seeded, head, keys),
+  edit: (heads) => heads.map(({ keys }, head) => groupsOf(seeded, head, keys)),
 });
 
 export const nativeEdit = (index: number, { seed, keep, merge }: Seeded): NativeEdit => ({

@@ -1,0 +1,176 @@
+/**
+ * Which keys policies keep, in float64, from the papers and what native/kv/policies/*.h say: for each head the groups of keys that become one,
+ * the one that stays first.
+ */
+import type { EditedHead, KeptKey } from './forward.js';
+import { attentionSums, likeCentres, norm } from './kv-signal.js';
+import type { MatchShape } from './kv-signal.js';
+
+/** Of a context that has had so many tokens. */
+export type ReferencePolicy = (heads: readonly EditedHead[], tokens: number) => number[][][];
+
+export interface ReferenceBudget {
+  /** A share of all tokens, or a number of keys. */
+  share?: number;
+  keys?: number;
+  split?: 'uniform' | 'pyramid' | 'mass';
+  /** Keys that always stay. */
+  first: number;
+  last: number;
+}
+
+/** PyramidKV's: the highest layer's keys are the mean over it. */
+const BETA = 20;
+
+const indices = (n: number, from = 0) => Array.from({ length: n }, (_, i) => from + i);
+const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0);
+
+/** Of a head, on average. */
+export const keysOf = ({ share, keys }: ReferenceBudget, tokens: number): number =>
+  keys ?? Math.round(share! * tokens);
+
+/** Numbers of the keys that are not protected, the best first; of equals the earlier. */
+function ranked(worth: readonly number[], { first, last }: ReferenceBudget): number[] {
+  const free = indices(Math.max(0, worth.length - first - last), first);
+  return free.sort((a, b) => worth[b]! - worth[a]! || a - b);
+}
+
+/** PyramidKV's line from the lowest layer to the highest, of the keys that are not protected. What is between two numbers counts as the larger. */
+function lineOf(mean: number, most: number, layers: number): number[] {
+  let least = Math.floor(mean / BETA);
+  let largest = 2 * mean - least;
+  if (largest > most) [least, largest] = [2 * mean - most, most];
+  return indices(layers).map((layer) =>
+    layers === 1 ? mean : Math.ceil(largest - ((largest - least) * layer) / (layers - 1)),
+  );
+}
+
+/**
+ * PrefixKV's: a head keeps as many keys as hold a share of its worth, which is the same for all heads and as large as the budget lets it be. So of all
+ * keys those count before which the smallest shares lie. No head keeps fewer than are protected.
+ */
+function byMass(worths: readonly (readonly number[])[], guarded: number, all: number): number[] {
+  const shares = worths.flatMap((worth, head) => {
+    const total = sum(worth);
+    let before = 0;
+    const sorted = [...worth].sort((a, b) => b - a);
+    return sorted.map((value) => {
+      before += value;
+      return { head, share: (before - value) / total };
+    });
+  });
+  const counts = worths.map(() => 0);
+  const kept = () => counts.map((count) => Math.max(guarded, count));
+  let fits = kept();
+  for (const { head } of shares.sort((a, b) => a.share - b.share)) {
+    counts[head]!++;
+    if (sum(kept()) > all) break;
+    fits = kept();
+  }
+  return fits.map((count) => count - guarded);
+}
+
+/** How many keys each head takes of those that are not protected. */
+function divide(
+  heads: readonly EditedHead[],
+  budget: ReferenceBudget,
+  tokens: number,
+  worths: readonly (readonly number[])[],
+): number[] {
+  const guarded = budget.first + budget.last;
+  const mean = keysOf(budget, tokens) - guarded;
+  if (budget.split === 'mass') return byMass(worths, guarded, (mean + guarded) * heads.length);
+  if (budget.split !== 'pyramid') return heads.map(() => mean);
+  const line = lineOf(mean, tokens - guarded, heads.at(-1)!.layer + 1);
+  return heads.map(({ layer }) => line[layer]!);
+}
+
+/** The worthiest that the budget has room for, and the protected ones. */
+export function best(
+  budget: ReferenceBudget,
+  worthOf: (head: EditedHead, number: number) => number[],
+): ReferencePolicy {
+  return (heads, tokens) => {
+    const worths = heads.map(worthOf);
+    const each = divide(heads, budget, tokens, worths);
+    return worths.map((worth, head) => {
+      const goes = new Set(ranked(worth, budget).slice(each[head]));
+      return indices(worth.length)
+        .filter((i) => !goes.has(i))
+        .map((i) => [i]);
+    });
+  };
+}
+
+/** StreamingLLM. */
+export const recent = (budget: ReferenceBudget): ReferencePolicy =>
+  best(budget, ({ keys }) => indices(keys.length));
+
+/** Devoto et al.: what has a short key is read much. */
+export const keyNorm = (budget: ReferenceBudget): ReferencePolicy =>
+  best(budget, ({ keys }) => keys.map(({ key }) => -norm(key)));
+
+/** How much the last rows read each key: the mean of the query heads. */
+export const observed = ({ keys, rows, window }: EditedHead, n: number): Float64Array =>
+  attentionSums(
+    keys.map(({ key, position, weight }) => ({ key, index: position, log2: weight })),
+    rows.slice(-n),
+    window,
+  );
+
+/** SnapKV: with zeros beyond both ends. */
+export const snap = (budget: ReferenceBudget, rows: number, pooled: number): ReferencePolicy =>
+  best(budget, (head) => {
+    const scores = [...observed(head, rows)];
+    const reach = (pooled - 1) / 2;
+    return scores.map((_, i) => sum(scores.slice(Math.max(0, i - reach), i + reach + 1)) / pooled);
+  });
+
+/** Chelsea: others go to the likest centre of their chunk, the strongest links first, until the budget is met. So many others are needed for that. */
+export const chelsea =
+  (budget: ReferenceBudget, chunk: number): ReferencePolicy =>
+  (heads, tokens) =>
+    heads.map(({ keys }) => {
+      const { first, last } = budget;
+      const goes = Math.max(0, keys.length - keysOf(budget, tokens));
+      const linksOf = (stride: number) =>
+        linksTo(keys, { first, last, chunk: Math.max(chunk, stride), stride });
+      let stride = 2;
+      while (stride < keys.length && linksOf(stride).length < goes) stride++;
+      return grouped(keys, linksOf(stride).slice(0, goes));
+    });
+
+/** The strongest first. */
+function linksTo(keys: readonly KeptKey[], shape: MatchShape) {
+  const links = likeCentres(
+    keys.map(({ key }) => key),
+    shape,
+  ).flatMap((like, from) => {
+    const [likest] = [...like].sort(([a, x], [b, y]) => y - x || a - b);
+    return likest === undefined ? [] : [{ from, into: likest[0], cosine: likest[1] }];
+  });
+  return links.sort((a, b) => b.cosine - a.cosine || a.from - b.from);
+}
+
+function grouped(
+  keys: readonly KeptKey[],
+  links: readonly { from: number; into: number }[],
+): number[][] {
+  const gone = new Set(links.map(({ from }) => from));
+  return indices(keys.length)
+    .filter((i) => !gone.has(i))
+    .map((i) => [i, ...links.filter(({ into }) => into === i).map(({ from }) => from)]);
+}
+
+/** RazorAttention: of heads that are not whole, one key stands for all between the first and the last. */
+export const razor =
+  (first: number, leastLast: number, divisor: number, whole: readonly boolean[]): ReferencePolicy =>
+  (heads, tokens) =>
+    heads.map(({ keys }, head) => {
+      const all = indices(keys.length);
+      const last = Math.max(leastLast, Math.floor(tokens / divisor));
+      const end = keys.length - last;
+      if (whole[head]! || end <= first) return all.map((i) => [i]);
+      const between = all.slice(first, end);
+      return [...all.slice(0, first).map((i) => [i]), between, ...all.slice(end).map((i) => [i])];
+    });
