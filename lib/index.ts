@@ -33,11 +33,14 @@ export type { FinishReason } from './request/finish.js';
 export type { ChatOptions, GenerateOptions } from './options/generate-options.js';
 export type {
   ChelseaCompression,
+  CompressKvCompression,
   Compression,
+  H2oCompression,
   KeyNormCompression,
   KvUsage,
   RandomCompression,
   RecentCompression,
+  ScissorhandsCompression,
   SnapCompression,
   WindowCompression,
 } from './options/compress-options.js';

@@ -4,8 +4,8 @@ import type { Check } from '../checks/check-options.js';
 import { CachalotError, invalidArgument } from '../errors.js';
 import { BUDGETED, budgetOf } from './compress-budget.js';
 import type { Budgeted } from './compress-budget.js';
-import { isHeadProfile, razorOptions } from './head-profile.js';
-import type { RazorCompression } from './head-profile.js';
+import { decidingHeads, isHeadProfile, razorOptions } from './head-profile.js';
+import type { HeadProfile, RazorCompression } from './head-profile.js';
 
 /** Rows read the first tokens and the last ones only (attention sinks, StreamingLLM, arXiv 2309.17453). Nothing is thrown away. */
 export interface WindowCompression {
@@ -42,6 +42,33 @@ export interface SnapCompression extends Budgeted {
   pool?: number | undefined;
 }
 
+/** Keeps the last keys and those that have been read most (H2O, arXiv 2306.14048), half of the budget each. */
+export interface H2oCompression extends Budgeted {
+  policy: 'h2o';
+  /** How many rows are observed before each edit, every fourth. Default 64. */
+  rows?: number | undefined;
+}
+
+/** Drops the keys that most rows have read little (Scissorhands, arXiv 2305.17118). */
+export interface ScissorhandsCompression extends Budgeted {
+  policy: 'scissorhands';
+  /** How many rows are observed before each edit, every fourth. Default 64. */
+  rows?: number | undefined;
+}
+
+/** As `snap`, but only the heads that look things up decide, for all heads of their layer (CompressKV, arXiv 2508.02401). */
+export interface CompressKvCompression extends Budgeted {
+  policy: 'compress-kv';
+  /** Of this model. */
+  heads: HeadProfile;
+  /** How many KV heads of each layer decide. Default 1. */
+  deciding?: number | undefined;
+  /** How many last rows are observed. Default 32. */
+  rows?: number | undefined;
+  /** How many neighbours' scores are averaged, an odd number. Default 5. */
+  pool?: number | undefined;
+}
+
 /** Keys that are alike become one (Chelsea, arXiv 2506.11418). */
 export interface ChelseaCompression extends Budgeted {
   policy: 'chelsea';
@@ -57,6 +84,9 @@ export type Compression =
   | RandomCompression
   | KeyNormCompression
   | SnapCompression
+  | H2oCompression
+  | ScissorhandsCompression
+  | CompressKvCompression
   | ChelseaCompression
   | RazorCompression;
 
@@ -122,6 +152,32 @@ const POLICIES: Record<string, PolicyRow> = {
     isShared: false,
     native: ({ rows = 32, pool = 5 }) => numbers(rows, pool),
   },
+  h2o: {
+    checks: { rows: integerIn(1, 256) },
+    splits: ['uniform', 'pyramid', 'mass'],
+    isShared: false,
+    native: ({ rows = 64 }) => numbers(rows),
+  },
+  scissorhands: {
+    checks: { rows: integerIn(1, 256) },
+    splits: ['uniform', 'pyramid'],
+    isShared: false,
+    native: ({ rows = 64 }) => numbers(rows),
+  },
+  'compress-kv': {
+    checks: {
+      heads: isHeadProfile,
+      deciding: integerIn(1, 1024),
+      rows: integerIn(1, 256),
+      pool: isOdd,
+    },
+    splits: ['uniform', 'pyramid'],
+    isShared: false,
+    native: ({ heads, deciding = 1, rows = 32, pool = 5 }) => [
+      ...numbers(rows, pool),
+      ...decidingHeads(heads as HeadProfile, deciding as number),
+    ],
+  },
   chelsea: {
     checks: { chunk: integerIn(2, 4096), weighted: isTruth },
     splits: ['uniform'],
@@ -140,6 +196,8 @@ export function isCompression(name: string, value: unknown): ReadCompression {
   const row = POLICIES[policy]!;
   const checks = { policy: oneOf(...NAMES), ...BUDGETED, ...row.checks };
   const given = checkOptions(value as Record<string, unknown>, checks, `${name}.`);
+  if (row.checks.heads && given.heads === undefined)
+    throw invalidArgument(`${name}.heads`, 'a profile of `cachalot heads`', given.heads);
   const { split = 'uniform', at = [], every = 0 } = given as Budgeted;
   if (!row.splits.includes(split))
     throw invalidArgument(

@@ -65,3 +65,14 @@ export function razorOptions(given: Readonly<RazorCompression>): number[] {
   const whole = new Set(order.slice(0, Math.round(retrieval * order.length)));
   return [sinks, least, divisor, ...heads.scores.map((_, head) => (whole.has(head) ? 1 : 0))];
 }
+
+/** 1 for the best n heads of each layer. */
+export function decidingHeads({ layers, kvHeads, scores }: HeadProfile, n: number): number[] {
+  const flags = new Array<number>(layers * kvHeads).fill(0);
+  for (let layer = 0; layer < layers; layer++) {
+    const heads = Array.from({ length: kvHeads }, (_, i) => layer * kvHeads + i);
+    heads.sort((a, b) => scores[b]! - scores[a]! || a - b);
+    for (const head of heads.slice(0, n)) flags[head] = 1;
+  }
+  return flags;
+}

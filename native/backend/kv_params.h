@@ -59,8 +59,8 @@ struct KvSignalParams {
   // kAttention, kSeldom
   const float* queries = nullptr;     // [L][rows][H, D] rotated
   int64_t layer_stride = 0;           // floats from one layer's queries to the next's
-  int32_t n_rows = 0, first_row = 0;      // of tokens from this index on
-  int32_t row_stride = 1;                 // every so many
+  int32_t n_rows = 0, first_row = 0;  // of tokens from this index on
+  int32_t row_stride = 1;             // every so many
   int32_t n_heads = 0;                // H
   int32_t window = 0;                 // a row reads the last so many tokens; 0: all before it
   float scale = 0;                    // of q k^T

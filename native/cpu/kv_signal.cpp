@@ -88,7 +88,8 @@ KeyScores scores_of(const KvSignalParams& params, const HeadView::Tile& tile, co
           stride};
 }
 
-/** How some rows read the keys of a head: one row after the other, whatever is computed together. */
+/** How some rows read the keys of a head: one row after the other, whatever is computed together.
+ */
 class RowReadings {
  public:
   RowReadings(const OpContext& context, const KvSignalParams& params, int layer, int head,

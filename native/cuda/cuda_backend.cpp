@@ -297,12 +297,12 @@ void CudaBackend::kv_signal(const KvSignalParams& params) {
   };
   const Launch launch = Launch::of(
       Op::kKvSignal,
-      KvSignalArgs{params.plain, params.edited,
-                   params.before.empty() ? nullptr : entries_of(*before), entries_of(*slabs),
-                   params.queries, reinterpret_cast<float*>(workspace.data()),
-                   reinterpret_cast<float*>(out.data()), params.layer_stride, params.match,
-                   params.signal, params.first_index, params.n_text, params.n_keys, params.n_rows,
-                   params.first_row, params.row_stride, params.n_heads, params.window, params.scale * kLog2E});
+      KvSignalArgs{
+          params.plain, params.edited, params.before.empty() ? nullptr : entries_of(*before),
+          entries_of(*slabs), params.queries, reinterpret_cast<float*>(workspace.data()),
+          reinterpret_cast<float*>(out.data()), params.layer_stride, params.match, params.signal,
+          params.first_index, params.n_text, params.n_keys, params.n_rows, params.first_row,
+          params.row_stride, params.n_heads, params.window, params.scale * kLog2E});
   run_between_steps(std::span(&launch, 1));
   device_->read(params.out, out.data(), n_out * sizeof(float));
   device_->wait();

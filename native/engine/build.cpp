@@ -9,10 +9,13 @@
 #include "cuda/cuda_library.h"
 #include "engine/validate.h"
 #include "kv/policies/chelsea.h"
+#include "kv/policies/compress_kv.h"
+#include "kv/policies/h2o.h"
 #include "kv/policies/key_norm.h"
 #include "kv/policies/random.h"
 #include "kv/policies/razor.h"
 #include "kv/policies/recent.h"
+#include "kv/policies/scissorhands.h"
 #include "kv/policies/seeded.h"
 #include "kv/policies/snap.h"
 
@@ -127,6 +130,9 @@ std::unique_ptr<KvPolicy> make_policy(const EditRecipe& recipe, int n_heads) {
   if (name == "key-norm") return std::make_unique<KeyNormPolicy>(recipe);
   if (name == "snap") return std::make_unique<SnapPolicy>(recipe);
   if (name == "razor") return std::make_unique<RazorPolicy>(recipe, n_heads);
+  if (name == "h2o") return std::make_unique<H2oPolicy>(recipe);
+  if (name == "scissorhands") return std::make_unique<ScissorhandsPolicy>(recipe);
+  if (name == "compress-kv") return std::make_unique<CompressKvPolicy>(recipe, n_heads);
   if (name == "chelsea") return std::make_unique<ChelseaPolicy>(recipe);
   throw Error(ErrorCode::kInvalidArgument, "there is no policy '" + recipe.policy + "'");
 }

@@ -53,8 +53,8 @@ struct StepRows {
       const int after = first + i - queries->first_row;
       const int n = after / queries->stride;
       if (after % queries->stride != 0 || n >= queries->n_rows) continue;
-      kept.push_back({queries->memory->floats() + n * width, queries->layer_stride,
-                      entry.first_row + i});
+      kept.push_back(
+          {queries->memory->floats() + n * width, queries->layer_stride, entry.first_row + i});
     }
   }
 };

@@ -32,8 +32,8 @@ struct ScheduledEdit {
 
 /** A key, as an edited block notes it. */
 struct KeyNote {
-  int32_t index;  // of its token, counted from the context's first
-  float weight;   // log2 of how many tokens it stands for
+  int32_t index;    // of its token, counted from the context's first
+  float weight;     // log2 of how many tokens it stands for
   float score = 0;  // what an earlier edit has noted of it; not in the block
 };
 

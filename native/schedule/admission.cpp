@@ -29,7 +29,8 @@ bool Admission::for_each_part(const Sequence& sequence, const Preamble& preamble
   return std::ranges::all_of(preamble.parts, [&](const PreamblePart& part) {
     std::span<const int32_t> tokens = part.tokens;
     if (part.edit) {  // the rows that it observes are computed again
-      const auto n_observed = static_cast<size_t>(part.edit->n_observed) * static_cast<size_t>(part.edit->stride);
+      const auto n_observed =
+          static_cast<size_t>(part.edit->n_observed) * static_cast<size_t>(part.edit->stride);
       tokens = tokens.first(tokens.size() - std::min(tokens.size(), n_observed));
     }
     if (part.edit && part.under != nullptr && !for_each_part(sequence, *part.under, visitor))

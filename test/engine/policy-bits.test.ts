@@ -2,7 +2,7 @@
 import type { LoadOptions } from '../../lib/index.js';
 import { Random } from '../random.js';
 import type { NativeClient } from '../testing/native-client.js';
-import { BUDGETED, nativeEdit, razorOf } from '../testing/policy-edits.js';
+import { budgetedOf, nativeEdit, razorOf } from '../testing/policy-edits.js';
 import type { PolicyCase } from '../testing/policy-edits.js';
 import { bitsOf, places, tinyEngines } from '../testing/tiny-engines.js';
 
@@ -17,6 +17,7 @@ interface Ask {
 }
 
 const HEADS = 4;
+const BUDGETED = budgetedOf(HEADS);
 const guarded = { first: 2, last: 5 };
 const halving: readonly (readonly [string, PolicyCase])[] = [
   ...Object.entries(BUDGETED).map(([name, of]) => [name, of({ share: 0.5, ...guarded })] as const),

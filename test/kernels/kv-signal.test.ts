@@ -1,5 +1,6 @@
 import { Random } from '../random.js';
-import { attentionSums, likeCentres, norm } from '../reference/kv-signal.js';
+import { attentionSums, likeCentres, norm, seldomCounts } from '../reference/kv-signal.js';
+import type { SignalKey, SignalRow } from '../reference/kv-signal.js';
 import { devices } from '../testing.js';
 import type { KvAttentionCase, KvSignalCase } from '../testing/attention.js';
 import { contextOf, planesOf } from './kv-signal-context.js';
@@ -14,32 +15,40 @@ interface Reading {
   window?: number;
   /** Of the first row, from the text's first token; the rows are the last ones if it is not given. */
   from?: number;
+  /** Tokens from one row to the next. */
+  stride?: number;
 }
 
 /** Seeded queries that read a context. */
 function attentionCase(context: SignalContext, reading: Reading): KvSignalCase & KvAttentionCase {
   const { shape, where } = context;
-  const { rows, group = 1, window = 0, from = where.tokens - rows } = reading;
+  const { rows, group = 1, window = 0, stride = 1 } = reading;
+  const { from = where.tokens - 1 - (rows - 1) * stride } = reading;
   const heads = shape.kvHeads * group;
   const queries = new Random(7).normals(shape.layers * rows * heads * shape.headDim);
   const firstRow = where.firstIndex + from;
-  return { ...where, signal: 'attention', queries, heads, rows, firstRow, window };
+  const signal = 'attention';
+  return { ...where, signal, queries, heads, rows, rowStride: stride, firstRow, window };
 }
 
 /** What the reference makes of it, for each (layer, head). */
-function expectedSums({ shape, keys }: SignalContext, asked: KvAttentionCase): Float64Array[] {
+function expectedOf<Numbers>(
+  { shape, keys }: SignalContext,
+  asked: KvAttentionCase,
+  of: (keys: readonly SignalKey[], rows: readonly SignalRow[], window: number) => Numbers,
+): Numbers[] {
   const { kvHeads, headDim } = shape;
   const group = asked.heads / kvHeads;
   return keys.map((head, number) => {
     const rows = Array.from({ length: asked.rows }, (_, row) => ({
-      index: asked.firstRow + row,
+      index: asked.firstRow + row * asked.rowStride,
       queries: Array.from({ length: group }, (__, i) => {
         const layer = Math.floor(number / kvHeads);
         const query = (layer * asked.rows + row) * asked.heads + (number % kvHeads) * group + i;
         return asked.queries.subarray(query * headDim, (query + 1) * headDim);
       }),
     }));
-    return attentionSums(head, rows, asked.window);
+    return of(head, rows, asked.window);
   });
 }
 
@@ -49,7 +58,7 @@ function sumsOf(context: SignalContext, reading: Reading): Float32Array[] {
 }
 
 function expectSums(context: SignalContext, reading: Reading, tolerance: number): void {
-  const expected = expectedSums(context, attentionCase(context, reading));
+  const expected = expectedOf(context, attentionCase(context, reading), attentionSums);
   sumsOf(context, reading).forEach((sums, head) => expectClose(sums, expected[head]!, tolerance));
 }
 
@@ -88,9 +97,22 @@ describe.each(devices)('kv_signal on $name', ({ path, isCuda }) => {
       ['a window that begins in the edited table', 33, true, { rows: 6, window: 50 }],
       ['a window of one', 40, true, { rows: 35, group: 3, window: 1 }],
       ['rows that read no key', 32, false, { rows: 8, group: 3, from: -4 }],
+      ['every fourth row', 100, true, { rows: 12, group: 3, stride: 4 }],
       ['rows of tokens of the edited table', 1, true, { rows: 30, from: -40 }],
     ])('attention: %s', (_, tokens, edited, reading) => {
       expectSums(contextOf(path, shape, { tokens, edited }), reading, SUM);
+    });
+
+    test.each<[string, number, boolean, Reading]>([
+      ['a text', 70, false, { rows: 9, group: 3 }],
+      ['an edited table before it, and a window', 70, true, { rows: 12, stride: 4, window: 50 }],
+      ['a row that reads one key', 1, false, { rows: 1 }],
+    ])('seldom: %s', (_, tokens, edited, reading) => {
+      const context = contextOf(path, shape, { tokens, edited });
+      const asked = { ...attentionCase(context, reading), signal: 'seldom' } as const;
+      const expected = expectedOf(context, asked, seldomCounts);
+      const given = planesOf(context, context.kv.signal(asked)).map(([counts]) => counts!);
+      expect(given.map((counts) => [...counts])).toEqual(expected);
     });
 
     test('attention: heads of another size, and keys as they are rotated', () => {

@@ -112,6 +112,8 @@ export interface KeptKey {
   value: Float64Array;
   /** log2 of how many tokens it stands for. */
   weight: number;
+  /** What a policy has noted of it. */
+  score?: number;
 }
 
 const noKeys = ({ shape: { layers, kvHeads } }: Model): KeptKey[][] =>

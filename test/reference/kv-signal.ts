@@ -40,6 +40,23 @@ export function attentionSums(
   return sums;
 }
 
+/** By how many rows each key is read less than if they read all keys alike that they may read. */
+export function seldomCounts(
+  keys: readonly SignalKey[],
+  rows: readonly SignalRow[],
+  window: number,
+): number[] {
+  const counts = keys.map(() => 0);
+  for (const row of rows) {
+    const first = window === 0 ? -Infinity : row.index - window + 1;
+    const isRead = ({ index }: SignalKey) => index <= row.index && index >= first;
+    const equal = 1 / keys.filter(isRead).length;
+    const shares = attentionSums(keys, [row], window);
+    keys.forEach((key, i) => (counts[i]! += isRead(key) && shares[i]! < equal ? 1 : 0));
+  }
+  return counts;
+}
+
 function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let sum = 0;
   for (let d = 0; d < a.length; d++) sum += a[d]! * b[d]!;

@@ -3,8 +3,8 @@
  * the one that stays first.
  */
 import type { EditedHead, KeptKey } from './forward.js';
-import { attentionSums, likeCentres, norm } from './kv-signal.js';
-import type { MatchShape } from './kv-signal.js';
+import { attentionSums, likeCentres, norm, seldomCounts } from './kv-signal.js';
+import type { MatchShape, SignalRow } from './kv-signal.js';
 
 /** Of a context that has had so many tokens. */
 export type ReferencePolicy = (heads: readonly EditedHead[], tokens: number) => number[][][];
@@ -35,13 +35,13 @@ function ranked(worth: readonly number[], { first, last }: ReferenceBudget): num
   return free.sort((a, b) => worth[b]! - worth[a]! || a - b);
 }
 
-/** PyramidKV's line from the lowest layer to the highest, of the keys that are not protected. What is between two numbers counts as the larger. */
+/** PyramidKV's line from the lowest layer to the highest, of the keys that are not protected. What is between two numbers counts as the smaller. */
 function lineOf(mean: number, most: number, layers: number): number[] {
   let least = Math.floor(mean / BETA);
   let largest = 2 * mean - least;
   if (largest > most) [least, largest] = [2 * mean - most, most];
   return indices(layers).map((layer) =>
-    layers === 1 ? mean : Math.ceil(largest - ((largest - least) * layer) / (layers - 1)),
+    layers === 1 ? mean : Math.floor(largest - ((largest - least) * layer) / (layers - 1)),
   );
 }
 
@@ -110,21 +110,75 @@ export const recent = (budget: ReferenceBudget): ReferencePolicy =>
 export const keyNorm = (budget: ReferenceBudget): ReferencePolicy =>
   best(budget, ({ keys }) => keys.map(({ key }) => -norm(key)));
 
-/** How much the last rows read each key: the mean of the query heads. */
-export const observed = ({ keys, rows, window }: EditedHead, n: number): Float64Array =>
-  attentionSums(
-    keys.map(({ key, position, weight }) => ({ key, index: position, log2: weight })),
-    rows.slice(-n),
-    window,
-  );
+/** Of every so many rows of the text, counted from its first, the last n. */
+function sampled({ rows }: EditedHead, n: number, stride: number): readonly SignalRow[] {
+  return rows.filter((_, i) => i % stride === 0).slice(-n);
+}
 
-/** SnapKV: with zeros beyond both ends. */
+const signalKeys = ({ keys }: EditedHead) =>
+  keys.map(({ key, position, weight }) => ({ key, index: position, log2: weight }));
+
+/** How much the last rows read each key: the mean of the query heads. */
+export const observed = (head: EditedHead, n: number, stride = 1): Float64Array =>
+  attentionSums(signalKeys(head), sampled(head, n, stride), head.window);
+
+/** The mean of so many neighbours, with zeros beyond both ends. */
+function pooledBy(scores: readonly number[], n: number): number[] {
+  const reach = (n - 1) / 2;
+  return scores.map((_, i) => sum(scores.slice(Math.max(0, i - reach), i + reach + 1)) / n);
+}
+
+/** SnapKV. */
 export const snap = (budget: ReferenceBudget, rows: number, pooled: number): ReferencePolicy =>
-  best(budget, (head) => {
-    const scores = [...observed(head, rows)];
-    const reach = (pooled - 1) / 2;
-    return scores.map((_, i) => sum(scores.slice(Math.max(0, i - reach), i + reach + 1)) / pooled);
-  });
+  best(budget, (head) => pooledBy([...observed(head, rows)], pooled));
+
+/** CompressKV: heads of a layer that may say so decide for all of its heads whose keys are of the same tokens; all of them, where none may. */
+export const compressKv =
+  (
+    budget: ReferenceBudget,
+    rows: number,
+    pooled: number,
+    says: readonly boolean[],
+  ): ReferencePolicy =>
+  (heads, tokens) => {
+    const alike = (a: EditedHead, b: EditedHead) =>
+      a.layer === b.layer &&
+      a.keys.length === b.keys.length &&
+      a.keys.every(({ position }, i) => position === b.keys[i]!.position);
+    return best(budget, (head) => {
+      const all = heads.filter((other) => alike(head, other));
+      const deciding = all.filter((other) => says[heads.indexOf(other)]);
+      const each = (deciding.length > 0 ? deciding : all).map((other) => observed(other, rows));
+      return pooledBy(
+        head.keys.map((_, i) => sum(each.map((scores) => scores[i]!))),
+        pooled,
+      );
+    })(heads, tokens);
+  };
+
+const STRIDE = 4;
+
+/** H2O: what was added up before an edit goes on with the keys that it has left. */
+export function h2o(budget: ReferenceBudget, rows: number): ReferencePolicy {
+  return (heads, tokens) => {
+    const last = Math.max(budget.last, Math.floor(keysOf(budget, tokens) / 2));
+    const first = Math.min(budget.first, keysOf(budget, tokens) - last);
+    return best({ ...budget, first, last }, (head) => {
+      const now = observed(head, rows, STRIDE);
+      return head.keys.map((key, i) => {
+        const score = (key.score ?? 0) + now[i]!;
+        key.score = score;
+        return score;
+      });
+    })(heads, tokens);
+  };
+}
+
+/** Scissorhands. */
+export const scissorhands = (budget: ReferenceBudget, rows: number): ReferencePolicy =>
+  best(budget, (head) =>
+    seldomCounts(signalKeys(head), sampled(head, rows, STRIDE), head.window).map((n) => -n),
+  );
 
 /** Chelsea: others go to the likest centre of their chunk, the strongest links first, until the budget is met. So many others are needed for that. */
 export const chelsea =

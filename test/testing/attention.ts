@@ -89,9 +89,10 @@ export type KvSignalCase = {
   tokens: number;
 } & (KvAttentionCase | { signal: 'norm' } | KvMatchCase);
 
-/** `queries`: [layers, rows, heads, headDim], of tokens from `firstRow` on, read as they are. */
+/** `queries`: [layers, rows, heads, headDim], of every `rowStride` tokens from `firstRow` on, read as they are. */
 export interface KvAttentionCase {
-  signal: 'attention';
+  signal: 'attention' | 'seldom';
+  rowStride: number;
   queries: Float32Array;
   heads: number;
   rows: number;

@@ -1,7 +1,17 @@
 /** Policies with their options, as the engine takes them and as the reference has them. */
 import type { NativeEdit } from '../../lib/records/request-records.js';
 import type { ReferenceEdit } from '../reference/forward.js';
-import { best, chelsea, keyNorm, razor, recent, snap } from '../reference/policies.js';
+import {
+  best,
+  chelsea,
+  compressKv,
+  h2o,
+  keyNorm,
+  razor,
+  recent,
+  scissorhands,
+  snap,
+} from '../reference/policies.js';
 import type { ReferenceBudget, ReferencePolicy } from '../reference/policies.js';
 import { MASK, mix } from './seeded-edit.js';
 
@@ -60,8 +70,8 @@ const chelseaOf =
     counts,
   });
 
-/** All that have a budget. */
-export const BUDGETED: Record<string, Budgeted> = {
+/** All that have a budget, for a model of so many KV heads. */
+export const budgetedOf = (heads: number): Record<string, Budgeted> => ({
   recent: (budget) => ({
     policy: 'recent',
     options: budgetOptions(budget),
@@ -80,9 +90,27 @@ export const BUDGETED: Record<string, Budgeted> = {
   snap: snapOf('uniform'),
   'snap in a pyramid': snapOf('pyramid'),
   'snap by mass': snapOf('mass'),
+  h2o: (budget) => ({
+    policy: 'h2o',
+    options: [...budgetOptions(budget), ROWS],
+    reference: h2o(budget, ROWS),
+  }),
+  scissorhands: (budget) => ({
+    policy: 'scissorhands',
+    options: [...budgetOptions(budget), ROWS],
+    reference: scissorhands(budget, ROWS),
+  }),
+  'compress-kv': (budget) => {
+    const deciding = Array.from({ length: heads }, (_, head) => head % 4 === 1);
+    return {
+      policy: 'compress-kv',
+      options: [...budgetOptions(budget), ROWS, POOLED, ...deciding.map(Number)],
+      reference: compressKv(budget, ROWS, POOLED, deciding),
+    };
+  },
   chelsea: chelseaOf(true),
   'chelsea without weights': chelseaOf(false),
-};
+});
 
 /** Every third head is whole; 1 of `divisor` tokens stays at the end, 3 at least. */
 export function razorOf(first: number, divisor: number, heads: number): PolicyCase {

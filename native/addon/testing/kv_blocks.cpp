@@ -199,12 +199,13 @@ class KvBlocks final : public Napi::ObjectWrap<KvBlocks> {
     params.n_text = number("tokens");
     params.n_keys = params.n_text + (before.empty() ? 0 : static_cast<int>(before[0]));
     std::unique_ptr<DeviceFloats> queries;
-    if (name == "attention") {
+    if (name == "attention" || name == "seldom") {
       queries = floats(floats_of(given.Get("queries")));
       params.queries = queries->data();
       params.layer_stride = static_cast<int64_t>(queries->size()) / store_.n_layers;
       params.n_rows = number("rows");
       params.first_row = number("firstRow");
+      params.row_stride = number("rowStride");
       params.n_heads = number("heads");
       params.window = number("window");
       params.scale = 1.0f / std::sqrt(static_cast<float>(store_.layout.head_dim));
@@ -213,6 +214,7 @@ class KvBlocks final : public Napi::ObjectWrap<KvBlocks> {
       params.match = {match[0], match[1], match[2], match[3]};
     }
     params.signal = name == "attention" ? KeySignal::kAttention
+                    : name == "seldom"  ? KeySignal::kSeldom
                     : name == "norm"    ? KeySignal::kNorm
                                         : KeySignal::kMatch;
     std::vector<float> out(static_cast<size_t>(store_.n_layers * store_.n_kv_heads *

@@ -41,6 +41,13 @@ int Budget::keys(int n_tokens) const {
   return static_cast<int>(std::max({asked, n_first_ + n_last_, int64_t{1}}));
 }
 
+Budget Budget::with_last(int n_tokens, double part) const {
+  Budget budget = *this;
+  budget.n_last_ = std::max(n_last_, static_cast<int64_t>(part * keys(n_tokens)));
+  budget.n_first_ = std::min(n_first_, keys(n_tokens) - budget.n_last_);
+  return budget;
+}
+
 /** A line from the first layer to the last, whose mean is the budget. */
 int Budget::of_layer(int layer, int n_layers, int n_tokens) const {
   const int always = static_cast<int>(std::min<int64_t>(n_first_ + n_last_, n_tokens));
@@ -51,7 +58,7 @@ int Budget::of_layer(int layer, int n_layers, int n_tokens) const {
     most = n_tokens - always;
     least = 2 * mean - most;
   }
-  return always + most - (most - least) * layer / (n_layers - 1);
+  return always + most - ((most - least) * layer + n_layers - 2) / (n_layers - 1);
 }
 
 std::vector<int> Budget::divide(const KeySource& source, const KeyWorth& worth) const {

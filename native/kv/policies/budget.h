@@ -28,6 +28,9 @@ class Budget {
   Budget(int64_t n_keys, int64_t n_first, int64_t n_last)
       : n_keys_(n_keys), n_first_(n_first), n_last_(n_last) {}
 
+  /** The same for a context of so many tokens, with at least so large a part of its keys for the
+   * last ones. */
+  Budget with_last(int n_tokens, double part) const;
   int first() const { return static_cast<int>(n_first_); }
   int last() const { return static_cast<int>(n_last_); }
   Split split() const { return split_; }

@@ -1,7 +1,9 @@
 // What several policies do with their options.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <vector>
 
 #include "base/error.h"
 #include "kv/policies/budget.h"
@@ -19,9 +21,45 @@ inline uint64_t mixed(uint64_t x) {
 inline std::span<const int64_t> budget_options(const EditRecipe& recipe, size_t n_more) {
   if (recipe.options.size() != Budget::kOptions + n_more)
     throw Error(ErrorCode::kInvalidArgument, "expected a budget and " + std::to_string(n_more) +
-                                                 " more options for the policy '" + recipe.policy +
-                                                 "'");
+                                                 " more options for this policy");
   return std::span(recipe.options).first(Budget::kOptions);
+}
+
+/** Every so many rows are observed by policies that look back far. */
+constexpr int kObservedStride = 4;
+
+/** An option: how many rows are observed. */
+inline int observed_rows(int64_t n) {
+  if (n < 1 || n > 256) throw Error(ErrorCode::kInvalidArgument, "expected 1 to 256 rows");
+  return static_cast<int>(n);
+}
+
+/** An option: of how many neighbours a key's worth is the mean. */
+inline int pooled_neighbours(int64_t n) {
+  if (n < 1 || n > 63 || n % 2 == 0)
+    throw Error(ErrorCode::kInvalidArgument, "expected an odd number of neighbours up to 63");
+  return static_cast<int>(n);
+}
+
+/** The mean of the n numbers around each; beyond the ends they are 0. */
+inline std::vector<float> pooled(std::span<const float> x, int n) {
+  std::vector<float> out(x.size());
+  const auto size = static_cast<int>(x.size());
+  for (int i = 0; i < size; i++) {
+    float sum = 0;
+    for (int j = std::max(0, i - n / 2); j <= std::min(size - 1, i + n / 2); j++)
+      sum += x[static_cast<size_t>(j)];
+    out[static_cast<size_t>(i)] = sum / static_cast<float>(n);
+  }
+  return out;
+}
+
+/** Whether two heads have keys of the same tokens. */
+inline bool have_same_keys(const EditSource& source, int a, int b) {
+  if (source.n_before(a) != source.n_before(b)) return false;
+  for (int i = 0; i < source.n_before(a); i++)
+    if (source.key(a, i).index != source.key(b, i).index) return false;
+  return true;
 }
 
 }  // namespace cachalot

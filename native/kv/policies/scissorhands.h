@@ -1,0 +1,28 @@
+// Drops the keys that most rows have read less than if they read all alike (Scissorhands, Liu et
+// al. 2023): what was important stays so. The rows are every fourth among the last before each
+// edit; keys are dropped many at once, and never the last ones.
+#pragma once
+
+#include "kv/policies/numbers.h"
+#include "kv/policies/policy.h"
+
+namespace cachalot {
+
+class ScissorhandsPolicy final : public PrivatePolicy {
+ public:
+  /** Options: those of a Budget, and how many rows are observed. */
+  explicit ScissorhandsPolicy(const EditRecipe& recipe);
+
+  bool is_neutral(int n_tokens) const override { return budget_.is_neutral(n_tokens); }
+  int n_kept(int n_tokens) const override { return std::min(n_tokens, budget_.keys(n_tokens)); }
+  int n_observed() const override { return n_rows_; }
+  int stride() const override { return kObservedStride; }
+  bool counts_seldom() const override { return true; }
+  KvEdit edit(const QuerySource& source) const override;
+
+ private:
+  Budget budget_;
+  int n_rows_;
+};
+
+}  // namespace cachalot
