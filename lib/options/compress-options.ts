@@ -1,5 +1,5 @@
 /** Options that make a request read fewer keys and values than its context has. What they leave out changes the answer. */
-import { checkOptions, integerIn, numberIn, oneOf } from '../checks/check-options.js';
+import { checkOptions, integerIn, numberIn, oneOf, reading } from '../checks/check-options.js';
 import type { Check } from '../checks/check-options.js';
 import { CachalotError, invalidArgument } from '../errors.js';
 import { BUDGETED, budgetOf } from './compress-budget.js';
@@ -190,7 +190,7 @@ const NAMES = ['window', ...Object.keys(POLICIES), 'razor'] as const;
 
 /** Reads the option once. */
 export function isCompression(name: string, value: unknown): ReadCompression {
-  const policy = policyOf(name, value);
+  const policy = reading(name, () => policyOf(name, value));
   if (policy === 'window') return { window: readWindow(name, value) };
   if (policy === 'razor') return { edit: readRazor(name, value) };
   const row = POLICIES[policy]!;

@@ -226,7 +226,7 @@ test('items of a batch have their own; completions of a prompt are compressed on
 test('what cannot be is refused, and says what to do', async () => {
   const bad: [unknown, RegExp][] = [
     [{}, /compress.policy/],
-    [{ policy: 'none' }, /one of window, recent, random, key-norm, snap, chelsea, razor/],
+    [{ policy: 'none' }, /one of window, recent, random, key-norm, snap, h2o, .*, chelsea, razor/],
     [{ policy: 'snap' }, /either `keep` or `budget`/],
     [{ policy: 'snap', keep: 0.5, budget: 3 }, /either `keep` or `budget`/],
     [{ policy: 'snap', keep: 0 }, /0\.000001 to 1/],

@@ -131,7 +131,11 @@ describe('scores that read the cache', () => {
     const windowed = await engine.score(text, { compress });
     expect(windowed.logprobs.slice(0, 31)).toEqual(plain.logprobs.slice(0, 31));
     expect(windowed.logprobs.slice(40)).not.toEqual(plain.logprobs.slice(40));
-    expect(windowed.usage.kv).toEqual({ kept: 32, of: 229 });
+    expect(windowed.usage.kv).toEqual({
+      kept: 32,
+      of: 229,
+      bytes: 32 * engine.description.kvBytesPerToken,
+    });
     const neutral = await engine.score(text, { compress: { policy: 'window', window: 1 << 20 } });
     expect(neutral.logprobs).toEqual(plain.logprobs);
     expect(neutral.usage.cachedTokens).toBe(0); // all rows were wanted
@@ -143,7 +147,7 @@ describe('scores that read the cache', () => {
     const ask = (more: object) =>
       engine.completeTokens(doc, { maxTokens: 10, ignoreEos: true, ...more }).result;
     const { usage } = await ask({ compress });
-    expect(usage.kv).toEqual({ kept: 32, of: 209 });
+    expect(usage.kv).toEqual({ kept: 32, of: 209, bytes: 32 * engine.description.kvBytesPerToken });
     expect((await ask({})).usage).not.toHaveProperty('kv');
   });
 
@@ -153,7 +157,7 @@ describe('scores that read the cache', () => {
     [{ from: 1.5 }, /`from`/],
     [{ compress: { window: 3 } }, /compress.policy/],
     [{ compress: { policy: 'window' } }, /compress.window/],
-    [{ compress: { policy: 'snap', window: 3 } }, /compress.policy/],
+    [{ compress: { policy: 'snap', window: 3 } }, /compress.window/],
     [{ compress: { policy: 'window', window: 0 } }, /compress.window/],
     [{ compress: { policy: 'window', window: 3, sink: 1 } }, /compress.sink/],
     [{ rows: [1] }, /rows/],
