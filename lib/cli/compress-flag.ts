@@ -38,7 +38,7 @@ function short(text: string): unknown {
       `expected a policy and a number, as snap:512 or chelsea:25%, or JSON; received '${text}'.`,
     );
   const n = Number(number);
-  if (policy === 'window') return { policy, window: n };
+  if (policy === 'window') return { policy, window: percent === '%' ? text : n };
   const isShare = percent === '%' || n < 1;
   return isShare ? { policy, keep: percent === '%' ? n / 100 : n } : { policy, budget: n };
 }
