@@ -17,7 +17,7 @@ import { invalidArgument } from '../errors.js';
 import type { NativeEdit } from '../native.js';
 import { isSharedCompression } from '../options/compress-options.js';
 import type { Compression, ReadCompression } from '../options/compress-options.js';
-import { scheduleOf } from '../options/edit-schedule.js';
+import { editsWithin, scheduleOf } from '../options/edit-schedule.js';
 import { DEFAULT_PRIORITY } from '../options/generate-options.js';
 import { Context, isContext } from './context.js';
 import type { EngineParts } from './engine-parts.js';
@@ -169,7 +169,8 @@ export class Cache {
     const engine = { core, namespace };
     // Each part continues the previous one, which is in the cache by then.
     for (let end = PROGRESS_TOKENS; onProgress && end < ids.length; end += PROGRESS_TOKENS) {
-      await evaluate(engine, { kind: 'prefill', tokens: ids.subarray(0, end) }, signal);
+      const edits = [...editsWithin(context.edits, end)];
+      await evaluate(engine, { kind: 'prefill', tokens: ids.subarray(0, end), edits }, signal);
       onProgress({ tokens: end, totalTokens: ids.length });
     }
     const pin = pinned ? core.newPin() : 0;

@@ -28,8 +28,7 @@ export class Context implements Disposable {
   readonly priority: number;
   /** How long they are kept after their last use, in milliseconds; 0: as long as there is room, or the context is pinned. */
   readonly ttlMs: number;
-  /** @internal What has been edited of it: how it is compressed. */
-  readonly edits: readonly NativeEdit[];
+  #edits: readonly NativeEdit[];
   readonly #core: EngineCore;
   #usage: KvUsage | undefined;
   #pin = 0;
@@ -46,7 +45,7 @@ export class Context implements Disposable {
     this.namespace = namespace;
     this.priority = priority;
     this.ttlMs = ttlMs;
-    this.edits = edits;
+    this.#edits = edits;
   }
 
   /** How many tokens it holds. */
@@ -64,9 +63,15 @@ export class Context implements Disposable {
     return this.#usage && { ...this.#usage };
   }
 
-  /** @internal */
+  /** @internal What has been edited of it: how it is compressed. */
+  get edits(): readonly NativeEdit[] {
+    return this.#edits;
+  }
+
+  /** @internal As it was computed. A compression that keeps all is none. */
   setUsage(kv: KvUsage): void {
-    if (this.edits.length > 0) this.#usage = kv;
+    if (this.#edits.length > 0) this.#usage = kv;
+    if (kv.kept === kv.of) this.#edits = [];
   }
 
   /** Whether it was pinned: its keys and values stay until it is released, or until `ttlMs` after their last use. */

@@ -223,7 +223,7 @@ async function scored(
     usage: {
       promptTokens,
       cachedTokens,
-      ...(compress ? { kv: kvUsage(kv, compress) } : {}),
+      ...(compress || edits.length > 0 ? { kv: kvUsage(kv, kv.of, compress?.window) } : {}),
     },
   };
 }

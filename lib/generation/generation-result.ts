@@ -1,7 +1,7 @@
 /** The result of a generation. */
 import type { NativeFinish } from '../native.js';
 import { kvUsage } from '../options/compress-options.js';
-import type { KvUsage, ReadCompression } from '../options/compress-options.js';
+import type { KvUsage, SequenceWindow } from '../options/compress-options.js';
 import type { FinishReason } from '../request/finish.js';
 import type { Answer, GeneratedToken } from './answer.js';
 
@@ -11,7 +11,7 @@ export type Usage = {
   /** Tokens of the prompt whose keys and values were found in the cache. */
   cachedTokens: number;
   completionTokens: number;
-  /** Of a request with `compress`: how many keys of how many are left at the end, and their bytes. */
+  /** Of a request with `compress`, or on a compressed context: how many keys of how many are left at the end, and their bytes. */
   kv?: KvUsage;
 };
 
@@ -47,12 +47,15 @@ export function summarize(
     hasLeft: boolean;
     systemMerged: boolean;
     wantsLogprobs: boolean;
-    compress: ReadCompression | undefined;
+    /** Whether it reads fewer keys than there are tokens. */
+    isCompressed: boolean;
+    window: SequenceWindow | undefined;
   },
 ): GenerationResult {
   const { text, tokens } = answer;
   const reason = answer.isStopped ? 'stop' : finish?.reason;
   const promptTokens = finish?.promptTokens ?? 0;
+  const read = promptTokens + Math.max(0, tokens.length - 1); // the last token was not read
   const ended = !how.hasLeft && (reason === 'stop' || reason === 'length');
   return {
     text,
@@ -62,7 +65,7 @@ export function summarize(
       promptTokens,
       cachedTokens: finish?.cachedTokens ?? 0,
       completionTokens: tokens.length,
-      ...(how.compress && finish ? { kv: kvUsage(finish.kv, how.compress) } : {}),
+      ...(how.isCompressed && finish ? { kv: kvUsage(finish.kv, read, how.window) } : {}),
     },
     timings: {
       queuedMs: finish?.queuedMs ?? 0,

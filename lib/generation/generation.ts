@@ -219,7 +219,8 @@ export class Generation implements AsyncIterable<string> {
     return summarize(this.#answer, this.#finish, {
       hasLeft: this.#left,
       systemMerged: this.#systemMerged,
-      compress: this.#options.compress,
+      isCompressed: this.#options.compress !== undefined || this.#edits.length > 0,
+      window: this.#options.compress?.window,
       wantsLogprobs: this.#options.sampling.topLogprobs !== undefined,
     });
   }

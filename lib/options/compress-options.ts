@@ -257,6 +257,8 @@ export const isSharedCompression: Check<ReadCompression> = (name, value) => {
       'a policy that edits: a window is an option of requests and sessions; `recent` is the policy for contexts',
       'window',
     );
+  if (read.edit && read.edit.every > 0)
+    throw invalidArgument(`${name}.every`, 'nothing: a context does not grow', read.edit.every);
   if (read.edit?.isShared) return read;
   const shared = [...Object.keys(POLICIES).filter((one) => POLICIES[one]!.isShared), 'razor'];
   throw new CachalotError(
@@ -275,9 +277,10 @@ export type KvUsage = {
   bytes: number;
 };
 
-/** `kv`: as the engine tells it. A window reads less than is kept. */
-export function kvUsage(kv: KvUsage, { window }: ReadCompression): KvUsage {
-  if (!window) return kv;
-  const kept = Math.min(kv.kept, window.sinks + window.size);
-  return { kept, of: kv.of, bytes: Math.round((kv.bytes * kept) / Math.max(1, kv.kept)) };
+/** `kv`: as the engine tells it, of at least the first `read` tokens: it may have computed some more before it heard that the answer had ended. A window reads less than is kept. */
+export function kvUsage(kv: KvUsage, read: number, window: SequenceWindow | undefined): KvUsage {
+  const more = Math.min(kv.kept, Math.max(0, kv.of - read));
+  const perKey = kv.bytes / Math.max(1, kv.kept);
+  const kept = Math.min(kv.kept - more, window ? window.sinks + window.size : Infinity);
+  return { kept, of: kv.of - more, bytes: Math.round(kept * perKey) };
 }

@@ -1,9 +1,10 @@
 /** When a context is edited. A schedule belongs to its tokens: it is carried out again wherever they are computed again. */
+import { CachalotError } from '../errors.js';
 import type { NativeEdit } from '../native.js';
 import type { ReadCompression, SequenceWindow } from './compress-options.js';
 
 /** The most edits of one request; native/engine/validate_edits.cpp. */
-const MOST_EDITS = 1024;
+const MOST_EDITS = 4096;
 
 /** In ascending order. */
 export type EditSchedule = readonly NativeEdit[];
@@ -31,10 +32,15 @@ export function scheduleOf({ compress, before = [], at, end, contextLength }: Sc
     const earlier = edit.at.filter((index) => index < at);
     const add = (index: number) => {
       const isNew = index > (edits.at(-1)?.index ?? 0) && index < contextLength;
-      if (isNew && edits.length < MOST_EDITS) edits.push({ index, policy, options });
+      if (isNew) edits.push({ index, policy, options });
     };
     for (const index of [...earlier, at]) add(index);
     for (let next = nextMultiple(at, every); every > 0 && next < end; next += every) add(next);
+    if (edits.length > MOST_EDITS)
+      throw new CachalotError(
+        'invalid_argument',
+        `this context would be compressed ${edits.length} times, and ${MOST_EDITS} are the most: give a larger \`compress.every\` or fewer \`maxTokens\`, or begin a new context`,
+      );
   }
   const isWindow = window && window.sinks + window.size < contextLength;
   return { ...(isWindow ? { window } : {}), ...(edits.length > 0 ? { edits } : {}) };

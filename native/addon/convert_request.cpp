@@ -46,7 +46,7 @@ RequestPreamble preamble_from(const Napi::Value& value, PreambleBudget* left, in
 
 /** [{ index, policy, options }], or undefined. */
 std::vector<ScheduledEdit> edits_from(const Napi::Value& value) {
-  constexpr uint32_t kMost = 1024;
+  constexpr uint32_t kMost = 4096;
   std::vector<ScheduledEdit> edits;
   if (value.IsUndefined()) return edits;
   if (!value.IsArray()) refuse("edits", "an array");

@@ -1,6 +1,8 @@
 // How requests end: the part of EngineLoop that keeps what they have computed, and tells their
 // callers.
 
+#include <algorithm>
+#include <new>
 #include <utility>
 
 #include "base/check.h"
@@ -28,32 +30,64 @@ KvUse kv_use(const KvMemory& kv, const HeldPreamble* preamble, int n) {
   return use;
 }
 
+/** Leaves a preamble, whatever happens. */
+struct Leave {
+  Preambles& preambles;
+  HeldPreamble* held;
+  ~Leave() { preambles.leave(held); }
+};
+
 }  // namespace
 
 /** Ends a request that has what it wants. */
 void EngineLoop::end_well(Sequence& sequence, FinishReason reason, StepEvents* events) {
-  HeldPreamble* preamble = parts_.kv->preambles.use(sequence.key);  // a pin needs it
-  sequence.request->end.front().kv = kv_use(*parts_.kv, preamble, sequence.n_computed());
-  scheduler_.remove(&sequence);
+  Preambles& preambles = parts_.kv->preambles;
   std::optional<Error> error;
-  try {
-    if (sequence.n_observed > 0)
-      sequence.request->values = parts_.kv->preambles.attention(
-          sequence.key, sequence.own_text().tokens, *sequence.queries);
-    keep(sequence.request);
-  } catch (const Error& why) {
-    if (why.code() == ErrorCode::kInternal) throw;
-    error = why;
+  {
+    const Leave used{preambles, preambles.use(sequence.key)};  // a pin needs it
+    sequence.request->end.front().kv = kv_use(*parts_.kv, used.held, sequence.n_computed());
+    scheduler_.remove(&sequence);
+    try {
+      if (sequence.n_observed > 0) tell_attention(sequence.request);
+      keep(sequence.request);
+    } catch (const Error& why) {
+      if (why.code() == ErrorCode::kInternal) throw;
+      error = why;
+    } catch (const std::bad_alloc&) {
+      error = out_of_memory();
+    }
   }
-  parts_.kv->preambles.leave(preamble);
   finish(sequence, error ? FinishReason::kError : reason, error ? &*error : nullptr, events);
+}
+
+/** Ends a request that its caller does not want any more. */
+void EngineLoop::abort(Sequence& sequence, StepEvents* events) {
+  HeldPreamble* preamble = sequence.computing == nullptr && sequence.context
+                               ? parts_.kv->preambles.use(sequence.key)
+                               : nullptr;
+  if (sequence.computing == nullptr)
+    sequence.request->end.front().kv = kv_use(*parts_.kv, preamble, sequence.n_computed());
+  parts_.kv->preambles.leave(preamble);
+  scheduler_.remove(&sequence);
+  finish(sequence, FinishReason::kAborted, nullptr, events);
+}
+
+void EngineLoop::tell_attention(ActiveRequest* active) {
+  const Sequence& sequence = active->sequence;
+  active->values =
+      parts_.kv->preambles.attention(sequence.key, sequence.own_text().tokens, *sequence.queries);
+  if (active->values.empty())
+    throw Error(ErrorCode::kKvBudgetExceeded,
+                "there is no memory to look at the keys of this text; give `kv.bytes` more");
 }
 
 /** Ends a request that can never run. */
 void EngineLoop::refuse(Sequence& sequence, StepEvents* events) {
   const auto& preamble = sequence.key.preamble;
   const size_t n_before = preamble == nullptr ? 0 : static_cast<size_t>(preamble->n_tokens());
-  const size_t n_needed = n_before + sequence.own_text().tokens.size() + 1;
+  size_t n_needed = n_before + sequence.own_text().tokens.size() + 1;
+  for (const ScheduledEdit& edit : sequence.edits)
+    n_needed = std::max(n_needed, static_cast<size_t>(edit.index + edit.n_kept));
   const Error error(
       ErrorCode::kKvBudgetExceeded,
       "this request needs the KV of " + std::to_string(n_needed) +
@@ -80,8 +114,7 @@ void EngineLoop::finish(Sequence& sequence, FinishReason reason, const Error* er
   end_batch_item(active);
 }
 
-/** Keeps a prefill's tokens. They have just been computed; nothing has been evicted since. An edit
- * after the last of them is made now, so that nobody has to wait for it. */
+/** Keeps a prefill's tokens. They have just been computed; nothing has been evicted since. */
 void EngineLoop::keep(ActiveRequest* active) {
   const Request& request = active->request;
   if (request.kind != RequestKind::kPrefill) return;
@@ -89,16 +122,30 @@ void EngineLoop::keep(ActiveRequest* active) {
   KvMemory& kv = *parts_.kv;
   const bool is_edited =
       !sequence.edits.empty() && sequence.edits.front().index == std::ssize(sequence.tokens);
-  if (is_edited) sequence.begin_text_after_edit();
+  if (is_edited) make_last_edit(active);
   const auto tokens = sequence.own_text().tokens;
   if (request.pin != 0 || request.priority != kDefaultPriority || request.ttl_ms != 0)
     kv.cache.set_retention(sequence.key, tokens, {request.priority, request.ttl_ms});
-  HeldPreamble* held = is_edited ? kv.preambles.use(sequence.key) : nullptr;
-  if (held != nullptr && !held->holds(0)) kv.preambles.hold(held, 0, sequence.queries.get());
   if (request.pin != 0)
     pins_.pin(request.pin, sequence.key, tokens, request.ttl_ms, on_clock(Clock::now()));
-  if (held != nullptr) active->end.front().kv = kv_use(kv, held, 0);
-  kv.preambles.leave(held);
+}
+
+/** Makes an edit after the last token of a prefill now, so that nobody has to wait for it. */
+void EngineLoop::make_last_edit(ActiveRequest* active) {
+  Sequence& sequence = active->sequence;
+  KvMemory& kv = *parts_.kv;
+  sequence.begin_text_after_edit();
+  HeldPreamble* held = kv.preambles.use(sequence.key);
+  const Leave used{kv.preambles, held};
+  const bool is_made =
+      held->holds(0) || kv.preambles.hold(held, 0, sequence.queries.get()) == KvCache::Hold::kHeld;
+  if (!is_made)
+    throw Error(ErrorCode::kKvBudgetExceeded,
+                "there is no memory for what compression leaves of these " +
+                    std::to_string(sequence.tokens.size()) +
+                    " tokens, beside themselves; give `kv.bytes` more, or keep less");
+  kv.preambles.set_retention(held, {active->request.priority, active->request.ttl_ms});
+  active->end.front().kv = kv_use(kv, held, 0);
 }
 
 /** Demotes the KV of a batch's item that no remaining item shares: it is hardly read again. */

@@ -89,8 +89,7 @@ void EngineLoop::handle(const Submit& command, StepEvents* events) {
 void EngineLoop::handle(const Cancel& command, StepEvents* events) {
   ActiveRequest* active = requests_.find(command.id);
   if (active == nullptr || !active->is_scheduled) return;
-  scheduler_.remove(&active->sequence);
-  finish(active->sequence, FinishReason::kAborted, nullptr, events);
+  abort(active->sequence, events);
 }
 
 void EngineLoop::handle(const Unpin& command, StepEvents*) {

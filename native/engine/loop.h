@@ -48,7 +48,10 @@ class EngineLoop {
   void refuse(Sequence& sequence, StepEvents* events);
   void fail_step(const Step& step, const Error& error, StepEvents* events);
   void fail_engine(const Error& why, StepEvents* events) noexcept;
+  void abort(Sequence& sequence, StepEvents* events);
+  void tell_attention(ActiveRequest* active);
   void keep(ActiveRequest* active);
+  void make_last_edit(ActiveRequest* active);
   void end_batch_item(const ActiveRequest& active);
   /** Milliseconds since the engine was made: the clock of deadlines and times to live. */
   int64_t on_clock(Clock::time_point time) const;

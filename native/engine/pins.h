@@ -32,8 +32,9 @@ class Pins {
   void expire(int64_t now_ms) {
     for (auto& [pin, pinned] : pins_) {
       if (!pinned.holds_any() || pinned.ttl_ms == 0) continue;
-      const auto* segment = pinned.segment;
-      const int64_t used_ms = segment == nullptr ? pinned.pinned_ms : segment->worth.used_ms;
+      int64_t used_ms = pinned.pinned_ms;
+      if (pinned.segment != nullptr) used_ms = std::max(used_ms, pinned.segment->worth.used_ms);
+      if (pinned.preamble != nullptr) used_ms = std::max(used_ms, pinned.preamble->used_ms());
       if (used_ms + pinned.ttl_ms <= now_ms) release(&pinned);
     }
   }

@@ -6,7 +6,7 @@ namespace cachalot {
 
 namespace {
 
-constexpr size_t kMaxEdits = 1024;  // of one request
+constexpr size_t kMaxEdits = 4096;  // of one request
 constexpr int kMaxObserved = 256;   // rows
 constexpr size_t kMaxValues = size_t{1} << 28;
 

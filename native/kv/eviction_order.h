@@ -18,11 +18,13 @@ class EvictionOrder {
   /** From now on evicts the least recently used leaf, whatever its worth. For comparison. */
   void use_lru() { lru_ = true; }
 
+  uint64_t next_use() { return ++clock_; }
+
   /** Notes a use: the segment was found (`is_hit`), written, or told to be kept. The segment must
    * not be in the order. */
   void touch(KvSegment* segment, bool is_hit) {
     Worth& worth = segment->worth;
-    worth.last_used = ++clock_;
+    worth.last_used = next_use();
     worth.used_ms = now_ms_;
     worth.n_hits += is_hit ? 1 : 0;
     worth.is_demoted = false;

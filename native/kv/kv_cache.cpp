@@ -70,8 +70,8 @@ void KvCache::copy_tail(KvSegment* leaf, KvSegment* source, int n) {
 
 std::optional<uint32_t> KvCache::allocate_slab() {
   while (pool_.is_full()) {
-    // What is idle is sooner made again, of text that is stored, than that text.
-    if (!reclaim_() && !evict_one()) return std::nullopt;
+    const KvSegment* next = references_.order().choose_victim();
+    if (!reclaim_(next == nullptr ? nullptr : &next->worth) && !evict_one()) return std::nullopt;
   }
   return pool_.allocate();
 }
@@ -223,7 +223,7 @@ bool KvCache::evict_one() {
 }
 
 void KvCache::clear() {
-  while (reclaim_() || evict_one()) {
+  while (reclaim_(nullptr) || evict_one()) {
   }
 }
 

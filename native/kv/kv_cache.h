@@ -74,10 +74,13 @@ class KvCache {
    * memory. */
   std::optional<uint32_t> take_slab();
   void give_back(uint32_t slab);
-  /** n of these slabs are idle: `reclaim` gives some of them back when there is no other memory, or
-   * returns false. Negative: they are used again. */
+  /** n of these slabs are idle. Negative: they are used again. */
   void add_idle(int n) { references_.add_idle_copies(n); }
-  void reclaim_with(std::function<bool()> reclaim) { reclaim_ = std::move(reclaim); }
+  /** `reclaim` gives some idle slabs back, or returns false: those that are worth less than a
+   * stored text, which would be evicted next; any of them if that is null. */
+  void reclaim_with(std::function<bool(const Worth*)> reclaim) { reclaim_ = std::move(reclaim); }
+  /** A point on the clock of uses, after all before. */
+  uint64_t next_use() { return references_.order().next_use(); }
 
   /** How long, and with which priority, stored tokens are kept. */
   struct Retention {
@@ -127,7 +130,7 @@ class KvCache {
 
   KvPool& pool_;
   std::function<void(const KvCopy&)> copy_;
-  std::function<bool()> reclaim_ = [] { return false; };
+  std::function<bool(const Worth*)> reclaim_ = [](const Worth*) { return false; };
   RadixTree tree_;
   References references_;
 };

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
+#include <new>
+#include <tuple>
 
 namespace cachalot {
 
@@ -34,6 +36,7 @@ HeldPreamble* Preambles::use(const TreeKey& key) {
   auto found = held_.find(key);
   if (found == held_.end()) found = held_.try_emplace(key, key, lists_).first;
   HeldPreamble& held = found->second;
+  touch(&held);
   if (held.n_users_++ == 0) cache_.add_idle(-held.n_edited_slabs());
   return &held;
 }
@@ -44,23 +47,42 @@ void Preambles::leave(HeldPreamble* held) {
       std::ranges::all_of(held->is_held_, std::identity{}) &&
       std::ranges::none_of(held->edited_, [](const auto& edited) { return edited == nullptr; });
   if (is_edited && !held->edited_.empty()) {
-    held->idle_since_ = clock_++;
+    touch(held);
     return cache_.add_idle(held->n_edited_slabs());
   }
   for (auto& range : held->ranges_) cache_.let_go(&range);
   held_.erase(held_.find(held->key_));
 }
 
-/** Lets the preamble go that has been idle for longest. False if there is none. */
-bool Preambles::reclaim() {
-  auto oldest = held_.end();
+void Preambles::touch(HeldPreamble* held) {
+  held->last_used_ = cache_.next_use();
+  held->used_ms_ = now_ms_;
+}
+
+/** Whether nobody is expected to use it again. */
+bool Preambles::is_over(const HeldPreamble& held) const {
+  const int64_t ttl_ms = held.retention_.ttl_ms;
+  return ttl_ms != 0 && held.used_ms_ + ttl_ms <= now_ms_;
+}
+
+/** Lets the idle preamble go that is worth least: those whose time is over come first, then the
+ * lowest priority, then the least recently used. False if there is none that is worth less than
+ * `text`. */
+bool Preambles::reclaim(const Worth* text) {
+  const auto rank = [&](const HeldPreamble& held) {
+    return std::tuple(!is_over(held), held.retention_.priority, held.last_used_);
+  };
+  auto least = held_.end();
   for (auto at = held_.begin(); at != held_.end(); ++at) {
     if (at->second.n_users_ > 0) continue;
-    if (oldest == held_.end() || at->second.idle_since_ < oldest->second.idle_since_) oldest = at;
+    if (least == held_.end() || rank(at->second) < rank(least->second)) least = at;
   }
-  if (oldest == held_.end()) return false;
-  cache_.add_idle(-oldest->second.n_edited_slabs());
-  held_.erase(oldest);
+  if (least == held_.end()) return false;
+  if (text != nullptr &&
+      rank(least->second) > std::tuple(!text->is_demoted, text->priority, text->last_used))
+    return false;
+  cache_.add_idle(-least->second.n_edited_slabs());
+  held_.erase(least);
   return true;
 }
 
@@ -113,7 +135,7 @@ KvCache::Hold Preambles::hold_edited(HeldPreamble* held, size_t index, const Kep
   const EditedPart::Source source{before, text.slabs, first_index, n_text};
   const auto begun = std::chrono::steady_clock::now();
   const auto policy = policies_(*part.edit);
-  const KvEdit edit = policy->edit(signals_.read(source, *policy, is_observed ? queries : nullptr));
+  const KvEdit edit = decide(*policy, source, is_observed ? queries : nullptr);
   auto edited = std::make_unique<EditedPart>(cache_, pool_);
   if (!edited->make(source, edit, backend_)) return KvCache::Hold::kNoMemory;
   SlabList& list = held->lists_[index];
@@ -148,6 +170,16 @@ uint64_t Preambles::edited_bytes() const {
   for (const auto& [key, held] : held_)
     for (const auto& edited : held.edited_) n += edited == nullptr ? 0 : edited->bytes();
   return n;
+}
+
+/** What is too large to look at ends the request that asks for it alone. */
+KvEdit Preambles::decide(const KvPolicy& policy, const EditedPart::Source& source,
+                         const KeptQueries* queries) const {
+  try {
+    return policy.edit(signals_.read(source, policy, queries));
+  } catch (const std::bad_alloc&) {
+    throw out_of_memory();
+  }
 }
 
 void Preambles::report(const EditRecipe& recipe, const EditedPart& edited, int n_tokens,

@@ -36,6 +36,8 @@ class HeldPreamble {
   /** The parts as a context reads them; those that are not held are empty. */
   std::span<const ContextPart> parts() const { return parts_; }
   std::span<SlabList> lists() { return lists_; }
+  /** When it was used last. */
+  int64_t used_ms() const { return used_ms_; }
   /** What an edit has left; null if there is none. */
   const EditedPart* edited() const {
     return edited_.empty() || is_held_.empty() || !is_held_[0] ? nullptr : edited_[0].get();
@@ -47,7 +49,10 @@ class HeldPreamble {
 
   TreeKey key_;  // of the tree below it
   int n_users_ = 0;
-  uint64_t idle_since_ = 0;  // of one without users, on the clock of Preambles
+  // When it was used last, on the clock of uses and in milliseconds; and how it is kept after that.
+  uint64_t last_used_ = 0;
+  int64_t used_ms_ = 0;
+  KvCache::Retention retention_{};
   std::vector<bool> is_held_;
   std::vector<KvCache::HeldRange> ranges_;
   std::vector<SlabList> lists_;
@@ -66,7 +71,7 @@ class Preambles {
         backend_(backend),
         policies_(std::move(policies)),
         signals_(pool, backend, std::move(shape)) {
-    cache_.reclaim_with([this] { return reclaim(); });
+    cache_.reclaim_with([this](const Worth* text) { return reclaim(text); });
   }
   Preambles(const Preambles&) = delete;
   Preambles& operator=(const Preambles&) = delete;
@@ -75,6 +80,12 @@ class Preambles {
   HeldPreamble* use(const TreeKey& key);
   /** Null is allowed. */
   void leave(HeldPreamble* held);
+  /** How long what an edit has left is kept when nobody uses it. */
+  void set_retention(HeldPreamble* held, const KvCache::Retention& retention) {
+    held->retention_ = retention;
+  }
+  /** Sets the clock of times to live, which only goes forward. */
+  void set_time(int64_t now_ms) { now_ms_ = now_ms; }
   /** Holds a part that is not held yet. If it is an edit of another one, that must be held.
    * `queries`: of the last rows of the part's text, or null; without them, an edit that observes
    * rows is missing, and they must be computed. Throws not_a_number if the keys are not. */
@@ -93,7 +104,11 @@ class Preambles {
   uint64_t edited_bytes() const;
 
  private:
-  bool reclaim();
+  bool reclaim(const Worth* text);
+  bool is_over(const HeldPreamble& held) const;
+  void touch(HeldPreamble* held);
+  KvEdit decide(const KvPolicy& policy, const EditedPart::Source& source,
+                const KeptQueries* queries) const;
   void report(const EditRecipe& recipe, const EditedPart& edited, int n_tokens, double ms) const;
   KvCache::Hold hold_edited(HeldPreamble* held, size_t part, const KeptQueries* queries);
 
@@ -106,7 +121,7 @@ class Preambles {
   std::function<void(EditReport)> tell_;
   std::map<TreeKey, HeldPreamble> held_;
   uint64_t n_edits_ = 0;
-  uint64_t clock_ = 0;  // counts preambles that have become idle
+  int64_t now_ms_ = 0;
 };
 
 }  // namespace cachalot

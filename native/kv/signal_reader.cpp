@@ -32,9 +32,14 @@ std::unique_ptr<KeptQueries> SignalReader::keep(int n_tokens, int n_rows, int st
   const int last = (n_tokens - 1) / stride * stride;
   n_rows = std::min(n_rows, last / stride + 1);
   const int64_t layer_stride = int64_t{n_rows} * shape_.n_query_heads * head_dim_;
-  const auto bytes = static_cast<size_t>(n_layers_ * layer_stride) * sizeof(float);
-  return std::make_unique<KeptQueries>(KeptQueries{backend_.allocate(bytes), layer_stride,
-                                                   last - (n_rows - 1) * stride, n_rows, stride});
+  return std::make_unique<KeptQueries>(
+      KeptQueries{nullptr, layer_stride, last - (n_rows - 1) * stride, n_rows, stride});
+}
+
+void SignalReader::make_room(KeptQueries* queries) const {
+  if (queries->memory != nullptr) return;
+  const auto n = static_cast<size_t>(n_layers_ * queries->layer_stride);
+  queries->memory = backend_.allocate(n * sizeof(float));
 }
 
 QuerySource SignalReader::read(const EditedPart::Source& source, const KvPolicy& policy,

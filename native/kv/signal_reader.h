@@ -18,6 +18,9 @@ class SignalReader {
    * tokens, counted from its first. */
   std::unique_ptr<KeptQueries> keep(int n_tokens, int n_rows, int stride) const;
 
+  /** Called before the first of these rows is computed. */
+  void make_room(KeptQueries* queries) const;
+
   /** The keys of a context, with what the policy asks for. `queries`: of the last rows of the text;
    * null if the policy observes none. */
   QuerySource read(const EditedPart::Source& source, const KvPolicy& policy,

@@ -24,7 +24,7 @@ struct EditShape {
 
 /** The queries of the last rows before an edit, of all layers in the order of their classes. */
 struct KeptQueries {
-  std::unique_ptr<Buffer> memory;  // [layers, n_rows, H, D]
+  std::unique_ptr<Buffer> memory;  // [layers, n_rows, H, D]; null until the first of them comes
   int64_t layer_stride;            // floats
   int first_row, n_rows, stride;   // in the text that they are of; it is to be edited after them
   PreambleRef under{};             // of that text, when it has been computed

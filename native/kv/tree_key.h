@@ -39,6 +39,7 @@ struct PreamblePart {
   int32_t shift = 0;    // how far it is moved from where it was computed
   PreambleRef under{};  // the text's own preamble: it was computed below that
   std::optional<EditRecipe> edit{};
+  int32_t n_kept = 0;  // keys of a head that the edit leaves, on average; no part of the key
 
   int n_tokens() const;
   /** The logical position of the part's first token. */

@@ -13,6 +13,12 @@ constexpr int kUnknownLength = 128;  // tokens of an answer, before any has ende
 constexpr double kMeanRate = 0.05;   // of the mean length of answers
 constexpr int kEdges = 2;            // slabs of a part that are copied, at most
 
+/** Of what an edit has left, on which another one stands. */
+int64_t n_kept_slabs(const PreambleRef& preamble) {
+  if (preamble == nullptr || preamble->parts.empty() || !preamble->parts.front().edit) return 0;
+  return slabs_for(std::min(preamble->parts.front().n_kept, preamble->n_tokens()));
+}
+
 }  // namespace
 
 Admission::Verdict Admission::can_admit(const RunningSequences& running, int64_t expected_bytes,
@@ -51,7 +57,8 @@ void Admission::for_each_text(const Sequence& sequence, const Visitor& visitor) 
 }
 
 int Admission::n_stored(const Sequence& sequence) const {
-  int n = 0;
+  const bool is_held = sequence.key.preamble != nullptr && preambles_.is_held(sequence.key);
+  int n = is_held ? sequence.key.preamble->n_tokens() : 0;
   for_each_text(sequence, [&](const TreeKey& key, std::span<const int32_t> tokens, int first) {
     n += std::max(0, cache_.match(key, tokens) - first);
     return true;
@@ -119,18 +126,21 @@ int64_t Admission::expected_bytes(const RunningSequences& running) const {
   return n_bytes;
 }
 
-/** Slabs that the parts of a preamble need beyond what is stored of them. */
+/** Slabs that the parts of a preamble need beyond what is stored of them. Those of edits below
+ * other edits are needed one after the other. */
 int64_t Admission::missing_slabs(const Sequence& sequence, const PreambleRef& preamble) const {
   if (preamble == nullptr || preambles_.is_held({sequence.key.name_space, preamble})) return 0;
   int64_t n = 0;
   for (const PreamblePart& part : preamble->parts) {
     const int n_stored = cache_.match({sequence.key.name_space, part.under}, part.tokens);
     n += kEdges;
-    if (part.edit)
-      n += slabs_for(part.n_tokens()) + missing_slabs(sequence, part.under);  // at most
-    if (n_stored == std::ssize(part.tokens)) continue;
-    n += slabs_for(static_cast<int>(part.tokens.size()) - whole_slab_tokens(n_stored));
-    if (!part.edit) n += missing_slabs(sequence, part.under);
+    int64_t own = 0, below = 0;
+    if (part.edit) own = slabs_for(std::min(part.n_kept, part.n_tokens()));
+    if (n_stored < std::ssize(part.tokens))
+      own += slabs_for(static_cast<int>(part.tokens.size()) - whole_slab_tokens(n_stored));
+    if (part.edit || n_stored < std::ssize(part.tokens))
+      below = missing_slabs(sequence, part.under);
+    n += part.edit ? std::max(own + n_kept_slabs(part.under), below) : own + below;
   }
   return n;
 }

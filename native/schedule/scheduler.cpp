@@ -39,6 +39,7 @@ bool Scheduler::add(Sequence* sequence) {
 void Scheduler::set_time(int64_t now_ms) {
   now_ms_ = now_ms;
   kv_.cache.set_time(now_ms);
+  kv_.preambles.set_time(now_ms);
 }
 
 std::vector<Sequence*> Scheduler::take_expired() {
@@ -158,6 +159,8 @@ bool Scheduler::add_entry(Step* step, Sequence* sequence, int most_rows) {
   const int n = n_rows_for(*step, *sequence, most_rows);
   if (n == 0) return true;
   if (!kv_.cache.reserve(sequence->context->leaf(), n)) return false;
+  if (KeptQueries* queries = sequence->queries.get(); queries && first + n > queries->first_row)
+    kv_.preambles.signals().make_room(queries);
   sequence->context->update(n);
   const auto tokens =
       sequence->text().tokens.subspan(static_cast<size_t>(first), static_cast<size_t>(n));

@@ -94,6 +94,7 @@ class Scheduler {
   KvCache::Hold hold_parts(Sequence* sequence, const PreambleRef& preamble);
   HeldPreamble* held(Sequence* sequence, const PreambleRef& preamble);
   void leave_text(Sequence* sequence, bool discard);
+  void leave_preamble(Sequence* sequence, const PreambleRef& preamble);
   void leave_preambles(Sequence* sequence, const PreambleRef& but);
   Sequence* choose_victim(const Step& step, int below_priority) const;
   void preempt(Sequence* sequence);

@@ -115,6 +115,7 @@ struct Sequence {
     part.tokens.assign(tokens.begin() + text_begin, tokens.begin() + index);
     part.under = key.preamble;
     part.edit = recipe;
+    part.n_kept = n_kept;
     const SequenceWindow window = window_below(part.under);
     return make_preamble({std::move(part)}, index, window);
   }

@@ -67,7 +67,10 @@ KvCache::Hold Scheduler::hold_parts(Sequence* sequence, const PreambleRef& pream
       if (below != KvCache::Hold::kHeld) return below;
     }
     const KvCache::Hold result = kv_.preambles.hold(mine, i, sequence->queries.get());
-    if (result == KvCache::Hold::kHeld) continue;
+    if (result == KvCache::Hold::kHeld) {
+      if (part.edit) leave_preamble(sequence, part.under);  // what is left stands by itself
+      continue;
+    }
     if (result == KvCache::Hold::kNoMemory) return result;
     const KvCache::Hold below = hold_parts(sequence, part.under);
     if (below == KvCache::Hold::kHeld) sequence->computing = &part;
@@ -84,6 +87,15 @@ HeldPreamble* Scheduler::held(Sequence* sequence, const PreambleRef& preamble) {
   sequence->preambles.reserve(sequence->preambles.size() + 1);  // then it cannot fail half-way
   sequence->preambles.push_back(kv_.preambles.use({sequence->key.name_space, preamble}));
   return sequence->preambles.back();
+}
+
+/** Lets a preamble go, if the sequence holds it. */
+void Scheduler::leave_preamble(Sequence* sequence, const PreambleRef& preamble) {
+  std::erase_if(sequence->preambles, [&](HeldPreamble* one) {
+    if (preamble == nullptr || compare(one->key().preamble, preamble) != 0) return false;
+    kv_.preambles.leave(one);
+    return true;
+  });
 }
 
 /** Lets all preambles go but one. */

@@ -222,7 +222,7 @@ describe.each(places)('on $name', (place) => {
       at(9, 9),
       at(20, 10),
       at(1 << 20),
-      at(...Array.from({ length: 1025 }, (_, i) => i + 1)),
+      at(...Array.from({ length: 4097 }, (_, i) => i + 1)),
       [{ ...nativeEdit(9, HALF), policy: 'none such' }],
       [{ ...nativeEdit(9, HALF), options: new Int32Array(0) }],
       [bad],

@@ -6,8 +6,17 @@
 
 namespace cachalot {
 
+namespace {
+
+const EditRecipe& with_profile(const EditRecipe& recipe, int n_heads) {
+  check_profile(recipe, Budget::kOptions + 2, n_heads);
+  return recipe;
+}
+
+}  // namespace
+
 CompressKvPolicy::CompressKvPolicy(const EditRecipe& recipe, int n_heads)
-    : budget_(budget_options(recipe, 2 + static_cast<size_t>(n_heads))),
+    : budget_(budget_options(with_profile(recipe, n_heads), 2 + static_cast<size_t>(n_heads))),
       n_rows_(observed_rows(recipe.options[Budget::kOptions])),
       n_pooled_(pooled_neighbours(recipe.options[Budget::kOptions + 1])) {
   const auto flags = std::span(recipe.options).subspan(Budget::kOptions + 2);

@@ -25,6 +25,16 @@ inline std::span<const int64_t> budget_options(const EditRecipe& recipe, size_t 
   return std::span(recipe.options).first(Budget::kOptions);
 }
 
+/** Checks a number for each KV head, after so many other options. */
+inline void check_profile(const EditRecipe& recipe, size_t n_before, int n_heads) {
+  const size_t n = recipe.options.size();
+  if (n == n_before + static_cast<size_t>(n_heads)) return;
+  throw Error(ErrorCode::kInvalidArgument, "the profile of heads is of another model: it has " +
+                                               std::to_string(n < n_before ? 0 : n - n_before) +
+                                               " KV heads, this model has " +
+                                               std::to_string(n_heads));
+}
+
 /** Every so many rows are observed by policies that look back far. */
 constexpr int kObservedStride = 4;
 

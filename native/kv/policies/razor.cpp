@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "base/error.h"
+#include "kv/policies/numbers.h"
 
 namespace cachalot {
 
@@ -16,6 +16,7 @@ constexpr int64_t kMost = int64_t{1} << 29;  // sums of a few are an int
 
 RazorPolicy::RazorPolicy(const EditRecipe& recipe, int n_heads) {
   const auto& options = recipe.options;
+  check_profile(recipe, kOptions, n_heads);
   bool is_sound = options.size() == kOptions + static_cast<size_t>(n_heads);
   is_sound = is_sound && options[0] >= 0 && options[0] <= kMost && options[1] >= 0 &&
              options[1] <= kMost && options[2] >= 1 && options[2] <= kMost;
@@ -23,8 +24,8 @@ RazorPolicy::RazorPolicy(const EditRecipe& recipe, int n_heads) {
     is_sound = options[i] == 0 || options[i] == 1;
   if (!is_sound)
     throw Error(ErrorCode::kInvalidArgument,
-                "expected first and last keys, a divisor, and 0 or 1 for each of the " +
-                    std::to_string(n_heads) + " KV heads of the model, for the policy 'razor'");
+                "expected first and last keys, a divisor, and 0 or 1 for each KV head, for the "
+                "policy 'razor'");
   n_first_ = static_cast<int>(options[0]);
   least_last_ = static_cast<int>(options[1]);
   divisor_ = static_cast<int>(options[2]);
