@@ -23,7 +23,7 @@ export interface Attention {
   tokens: number[];
   /** KV heads, of all layers. Layer by layer; in a model whose layers differ, those of one kind come first. */
   heads: number;
-  /** [heads, tokens]: the probabilities with which the rows read a token, the mean of the query heads that share a KV head. */
+  /** Of each head and each token: the probabilities with which the rows read a token, the mean of the query heads that share a KV head. */
   values: Float32Array;
 }
 

@@ -205,7 +205,7 @@ export function isCompression(name: string, value: unknown): ReadCompression {
       `${row.splits.join(' or ')} for the policy ${policy}`,
       split,
     );
-  const options = [...budgetOf(name, given as Budgeted), ...row.native(given)];
+  const options = [...budgetOf(name, given), ...row.native(given)];
   const { isShared } = row;
   return { edit: { policy, options: Int32Array.from(options), at, every, isShared } };
 }

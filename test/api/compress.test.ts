@@ -215,7 +215,7 @@ test('items of a batch have their own; completions of a prompt are compressed on
   const results = await batch.results();
   expect(results.map(({ index, error }) => [index, error?.code])).toEqual(
     [0, 1, 2].flatMap((index) =>
-      Array(3).fill([index, index < 2 ? undefined : 'invalid_argument']),
+      new Array<unknown>(3).fill([index, index < 2 ? undefined : 'invalid_argument']),
     ),
   );
   for (const one of results.slice(0, 3)) expect(bitsOf(one as GenerationResult)).toEqual(wanted);
