@@ -16,9 +16,10 @@ export interface Budgeted {
   budget?: number | undefined;
   /**
    * How keys are divided: as many for each head ("uniform", the default), fewer the higher a layer stands ("pyramid": PyramidKV,
-   * arXiv 2406.02069), or as many as hold the same share of what each head reads ("mass", the search of PrefixKV, arXiv 2412.03409). The bytes are the same.
+   * arXiv 2406.02069), or as many as hold the same share of what each head reads ("mass", the search of PrefixKV, arXiv 2412.03409), or as many for each
+   * layer, and in it the more for a head, the more of the layer's best keys it has ("heads": Ada-KV, arXiv 2407.11550). The bytes are the same.
    */
-  split?: 'uniform' | 'pyramid' | 'mass' | undefined;
+  split?: 'uniform' | 'pyramid' | 'mass' | 'heads' | undefined;
   /** Keys that stay in any case: the first 4 and the last 32 by default, fewer if the budget is small. */
   protect?: { first?: number | undefined; last?: number | undefined } | undefined;
   /** Compresses, besides at the end of the prompt, after so many of its tokens, ascending: where earlier turns of a conversation ended. A session does that by itself. */
@@ -40,7 +41,7 @@ const isShare: Check<number> = (name, value) => {
 export const BUDGETED = {
   keep: isShare,
   budget: integerIn(1, MOST_TOKENS),
-  split: oneOf('uniform', 'pyramid', 'mass'),
+  split: oneOf('uniform', 'pyramid', 'mass', 'heads'),
   protect: ((name, value) =>
     checkOptions(
       value as object,
@@ -56,7 +57,7 @@ export const BUDGETED = {
   every: integerIn(32, MOST_TOKENS),
 };
 
-const SPLITS = ['uniform', 'pyramid', 'mass'];
+const SPLITS = ['uniform', 'pyramid', 'mass', 'heads'];
 
 /** As C++ receives it; native/kv/policies/budget.h. */
 export function budgetOf(name: string, given: Budgeted): number[] {

@@ -148,13 +148,13 @@ const POLICIES: Record<string, PolicyRow> = {
   'key-norm': { checks: {}, splits: ['uniform', 'pyramid'], isShared: true, native: () => [] },
   snap: {
     checks: { rows: integerIn(1, 256), pool: isOdd },
-    splits: ['uniform', 'pyramid', 'mass'],
+    splits: ['uniform', 'pyramid', 'mass', 'heads'],
     isShared: false,
     native: ({ rows = 32, pool = 5 }) => numbers(rows, pool),
   },
   h2o: {
     checks: { rows: integerIn(1, 256) },
-    splits: ['uniform', 'pyramid', 'mass'],
+    splits: ['uniform', 'pyramid', 'mass', 'heads'],
     isShared: false,
     native: ({ rows = 64 }) => numbers(rows),
   },

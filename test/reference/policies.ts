@@ -13,7 +13,7 @@ export interface ReferenceBudget {
   /** A share of all tokens, or a number of keys. */
   share?: number;
   keys?: number;
-  split?: 'uniform' | 'pyramid' | 'mass';
+  split?: 'uniform' | 'pyramid' | 'mass' | 'heads';
   /** Keys that always stay. */
   first: number;
   last: number;
@@ -70,6 +70,23 @@ function byMass(worths: readonly (readonly number[])[], guarded: number, all: nu
   return fits.map((count) => count - guarded);
 }
 
+/** Ada-KV's: a layer's best keys are counted for each head; a fifth is the same for all. */
+function inLayers(
+  heads: readonly EditedHead[],
+  { first, last }: ReferenceBudget,
+  mean: number,
+  worths: readonly (readonly number[])[],
+): number[] {
+  return heads.map(({ layer }, head) => {
+    const others = indices(heads.length).filter((i) => heads[i]!.layer === layer);
+    const all = others.flatMap((i) =>
+      worths[i]!.slice(first, worths[i]!.length - last).map((worth) => ({ worth, head: i })),
+    );
+    const best = all.sort((a, b) => b.worth - a.worth).slice(0, mean * others.length);
+    return Math.floor(0.8 * best.filter((key) => key.head === head).length + 0.2 * mean);
+  });
+}
+
 /** How many keys each head takes of those that are not protected. */
 function divide(
   heads: readonly EditedHead[],
@@ -80,6 +97,7 @@ function divide(
   const guarded = budget.first + budget.last;
   const mean = keysOf(budget, tokens) - guarded;
   if (budget.split === 'mass') return byMass(worths, guarded, (mean + guarded) * heads.length);
+  if (budget.split === 'heads') return inLayers(heads, budget, mean, worths);
   if (budget.split !== 'pyramid') return heads.map(() => mean);
   const line = lineOf(mean, tokens - guarded, heads.at(-1)!.layer + 1);
   return heads.map(({ layer }) => line[layer]!);

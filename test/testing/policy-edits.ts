@@ -26,7 +26,7 @@ export interface PolicyCase {
 /** A policy of some budget. */
 export type Budgeted = (budget: ReferenceBudget) => PolicyCase;
 
-const SPLITS = ['uniform', 'pyramid', 'mass'];
+const SPLITS = ['uniform', 'pyramid', 'mass', 'heads'];
 
 /** native/kv/policies/budget.h. */
 export const budgetOptions = ({ share, keys, split, first, last }: ReferenceBudget): number[] => [
@@ -51,7 +51,7 @@ const POOLED = 5;
 const CHUNK = 20;
 
 const snapOf =
-  (split: 'uniform' | 'pyramid' | 'mass'): Budgeted =>
+  (split: 'uniform' | 'pyramid' | 'mass' | 'heads'): Budgeted =>
   (given) => {
     const budget = { ...given, split };
     return {
@@ -90,6 +90,7 @@ export const budgetedOf = (heads: number): Record<string, Budgeted> => ({
   snap: snapOf('uniform'),
   'snap in a pyramid': snapOf('pyramid'),
   'snap by mass': snapOf('mass'),
+  'snap by heads': snapOf('heads'),
   h2o: (budget) => ({
     policy: 'h2o',
     options: [...budgetOptions(budget), ROWS],

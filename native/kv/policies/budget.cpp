@@ -13,6 +13,8 @@ namespace {
 constexpr int64_t kMostKeys = int64_t{1} << 29;  // sums of a few are an int
 // From the middle layer's budget to the last one's: the paper's beta.
 constexpr int kPyramidBeta = 20;
+// The part of a head's keys that it has whatever it is worth: Ada-KV's safeguard.
+constexpr double kSafeguard = 0.2;
 constexpr int kMassSteps = 40;  // of the search: halvings of the part
 
 }  // namespace
@@ -26,7 +28,7 @@ Budget::Budget(std::span<const int64_t> options) {
     n_first_ = options[3];
     n_last_ = options[4];
     const auto is_in = [](int64_t n, int64_t most) { return n >= 0 && n <= most; };
-    is_sound = is_in(millionths_, 1000000) && is_in(n_keys_, kMostKeys) && is_in(options[2], 2) &&
+    is_sound = is_in(millionths_, 1000000) && is_in(n_keys_, kMostKeys) && is_in(options[2], 3) &&
                is_in(n_first_, kMostKeys) && is_in(n_last_, kMostKeys) &&
                (millionths_ > 0) != (n_keys_ > 0);
   }
@@ -63,10 +65,40 @@ int Budget::of_layer(int layer, int n_layers, int n_tokens) const {
 
 std::vector<int> Budget::divide(const KeySource& source, const KeyWorth& worth) const {
   if (split_ == Split::kMass) return divide_by_mass(source, worth);
+  if (split_ == Split::kHeads) return divide_in_layers(source, worth);
   std::vector<int> counts;
   for (int head = 0; head < source.n_heads(); head++) {
     const int n = of_layer(source.layer(head), source.n_layers(), source.n_tokens());
     counts.push_back(std::min(n, source.n_keys(head)));
+  }
+  return counts;
+}
+
+/** Of the best keys of a layer each head has some; it gets as many, less what makes all more alike.
+ */
+std::vector<int> Budget::divide_in_layers(const KeySource& source, const KeyWorth& worth) const {
+  const int always = static_cast<int>(n_first_ + n_last_);
+  const int mean = std::max(0, keys(source.n_tokens()) - always);
+  std::vector<int> counts(worth.size());
+  for (int layer = 0; layer < source.n_layers(); layer++) {
+    std::vector<std::pair<float, int>> all;  // what a key is worth, and its head
+    int n_heads = 0;
+    for (int head = 0; head < source.n_heads(); head++) {
+      if (source.layer(head) != layer) continue;
+      n_heads++;
+      const auto& of_head = worth[static_cast<size_t>(head)];
+      const auto end = static_cast<int>(of_head.size() - std::min<size_t>(of_head.size(), n_last_));
+      for (int i = static_cast<int>(n_first_); i < end; i++)
+        all.emplace_back(of_head[static_cast<size_t>(i)], head);
+    }
+    const auto n_best = std::min(all.size(), static_cast<size_t>(mean) * n_heads);
+    std::ranges::stable_sort(all, std::greater(), [](const auto& one) { return one.first; });
+    for (size_t i = 0; i < n_best; i++) counts[static_cast<size_t>(all[i].second)]++;
+  }
+  for (size_t head = 0; head < counts.size(); head++) {
+    const double of_head = (1 - kSafeguard) * counts[head] + kSafeguard * mean;
+    counts[head] =
+        std::min(always + static_cast<int>(of_head), static_cast<int>(worth[head].size()));
   }
   return counts;
 }

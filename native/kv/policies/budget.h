@@ -18,6 +18,8 @@ class Budget {
     kUniform,  // as many for each head
     kPyramid,  // fewer the higher a layer stands (PyramidKV, Cai et al. 2024)
     kMass,     // each head as many as hold the same part of its worth (PrefixKV, Wang et al. 2024)
+    kHeads,  // as many for each layer, and in it the more for a head, the more of the layer's best
+             // keys it has (Ada-KV, Feng et al. 2024)
   };
   static constexpr size_t kOptions = 5;
 
@@ -43,6 +45,7 @@ class Budget {
 
  private:
   int of_layer(int layer, int n_layers, int n_tokens) const;
+  std::vector<int> divide_in_layers(const KeySource& source, const KeyWorth& worth) const;
   std::vector<int> divide_by_mass(const KeySource& source, const KeyWorth& worth) const;
 
   int64_t millionths_ = 0, n_keys_ = 0;

@@ -21,7 +21,7 @@ CompressKvPolicy::CompressKvPolicy(const EditRecipe& recipe, int n_heads)
       n_pooled_(pooled_neighbours(recipe.options[Budget::kOptions + 1])) {
   const auto flags = std::span(recipe.options).subspan(Budget::kOptions + 2);
   const bool is_sound = std::ranges::all_of(flags, [](int64_t x) { return x == 0 || x == 1; }) &&
-                        budget_.split() != Budget::Split::kMass;
+                        budget_.split() < Budget::Split::kMass;
   if (!is_sound)
     throw Error(ErrorCode::kInvalidArgument,
                 "expected 0 or 1 for each KV head, and as many keys for each head of a layer, for "
