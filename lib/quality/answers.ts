@@ -1,5 +1,6 @@
 /** Evidence of tasks: a sample's questions are asked, and the answers judged. */
 import type { Engine } from '../engine.js';
+import type { Usage } from '../generation/generation-result.js';
 import type { Compression } from '../options/compress-options.js';
 import { found } from './metrics.js';
 import { MODES, answerTokens, promptsOf } from './prompts.js';
@@ -24,7 +25,7 @@ export interface AnswerRecord {
   /** Tokens before the answer's last, and those whose keys its last token read. */
   tokens: number;
   kept: number;
-  /** Bytes of keys and values of the context and what came after it: what the setting has added to the pool, and what it found there. */
+  /** Bytes of keys and values of the context and what came after it: what the setting has added to the pool, and what it found there; or what a compression has left. */
   kvBytes: number;
   /** Rows of the prompt that were computed, and how long that took. */
   computed: number;
@@ -63,6 +64,7 @@ export async function askAll(
         const tokens = usage.promptTokens + usage.completionTokens - 1;
         const added = Math.max(0, engine.stats().kvBytesInUse - before);
         if (records.length === 0) shared = added;
+        const inPool = kvInPool(setting, usage);
         const hasFound = number > 0 && usage.cachedTokens > usage.promptTokens / 2;
         records.push({
           setting: setting.name,
@@ -73,7 +75,7 @@ export async function askAll(
           ...judged(text, question),
           tokens,
           kept: usage.kv?.kept ?? tokens,
-          kvBytes: added + (hasFound && turn === 0 && mode === 'requests' ? shared : 0),
+          kvBytes: inPool ?? added + (hasFound && turn === 0 && mode === 'requests' ? shared : 0),
           computed: usage.promptTokens - usage.cachedTokens,
           prefillMs: timings.prefillMs,
           generated: usage.completionTokens,
@@ -82,6 +84,11 @@ export async function askAll(
       }
   }
   return records;
+}
+
+/** What a compression has left; undefined where the pool has to tell. The plain context that others share is cache, and goes when there is need. */
+function kvInPool({ compress }: Setting, { kv }: Usage): number | undefined {
+  return compress && compress.policy !== 'window' ? kv?.bytes : undefined;
 }
 
 /** The prompts of the turns before one. */

@@ -48,7 +48,7 @@ function settingsSection({ settings, unable, tasks }: Summary): Section {
       ...(unable.length === 0
         ? []
         : [`The model cannot do ${unable.join(', ')} without any setting, so they count nowhere.`]),
-      'KV: bytes in the pool of a context with its first question, by `stats()`; a window gives memory back under pressure only.',
+      'KV: bytes in the pool of a context with its first question, by `stats()`; of a compression what it has left. A window gives memory back under pressure only.',
       'Points: difference of the scores, and half of its 95 % interval: the same questions, context by context.',
     ],
   };
