@@ -41,7 +41,8 @@ Plan = struct(
     "Plan", parts=P, items=P, item_rows=P, pieces=P, bundles=P, merge_begin=P, merge_entries=P, blend_factors=P,
     n_bundles=I, n_partials=I)
 Header = struct(
-    "Header", slabs=P, new_slabs=P, new_addresses=P, n_new_slabs=L, tokens=P, output_rows=P, targets=P, samples=P, plans=Plan * 8)
+    "Header", slabs=P, new_slabs=P, new_addresses=P, n_new_slabs=L, tokens=P, output_rows=P, targets=P, samples=P, kept_rows=P,
+    plans=Plan * 8)
 Rows = struct("Rows", codes=P, scales=P, sums=P, kind=I, padded=I)
 Output = struct("Output", weight=P, bias=P, y=P, n_outputs=I, n_slices=I, first_cta=I, first_tile=I)
 LinearArgs = struct(
@@ -56,7 +57,7 @@ MergeArgs = struct(
 Launch = struct("Launch", op=I, size=I, args=c.c_uint8 * 320)
 Info = struct(
     "Info", name=c.c_char * 256, major=I, minor=I, n_multiprocessors=I, ordinal=I, total_bytes=L)
-LINEAR, ATTENTION, MERGE = 4, 12, 13
+LINEAR, ATTENTION, MERGE = 4, 14, 15
 
 TABLE = [
     ("version", None), ("count_devices", c.CFUNCTYPE(I, c.c_char_p, I)), ("describe", c.CFUNCTYPE(I, I, c.POINTER(Info))),

@@ -72,6 +72,7 @@ describe('flags', () => {
       '--model',
       '--system',
       '--chat-template',
+      '--compress',
     ];
     expect(
       commandOf()

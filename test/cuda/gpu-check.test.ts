@@ -14,7 +14,9 @@ const hasPython = spawnSync('python3', ['-c', 'import ctypes, json']).status ===
     try {
       const script = join(__dirname, '..', '..', 'benchmarks', 'gpu', 'yardstick.py');
       const args = [script, '--library', emulatedLibrary!, '--small', '--out', out];
-      const { status, stderr } = spawnSync('python3', args, { encoding: 'utf8' });
+      // With structs of another library it may never end.
+      const how = { encoding: 'utf8', timeout: 240_000 } as const;
+      const { status, stderr } = spawnSync('python3', args, how);
       expect([status, stderr]).toEqual([0, '']);
       const tables = JSON.parse(readFileSync(join(out, 'yardstick.json'), 'utf8')) as {
         rows: [string, number][];

@@ -216,7 +216,7 @@ function badOptions(): (readonly [policy: string, options: readonly number[]])[]
     [1_000_001, 0, 0, 2, 2],
     [-1, 0, 0, 2, 2],
     [0, -1, 0, 2, 2],
-    [0, 9, 3, 2, 2],
+    [0, 9, 4, 2, 2],
     [0, 9, -1, 2, 2],
     [0, 9, 0, -1, 2],
     [0, 9, 0, 2, -1],
@@ -229,6 +229,9 @@ function badOptions(): (readonly [policy: string, options: readonly number[]])[]
     random: [1],
     snap: [8, 5],
     chelsea: [20, 1],
+    h2o: [8],
+    scissorhands: [8],
+    'compress-kv': [8, 5, 1, 0, 1, 0, 1, 0],
   };
   return [
     ...Object.entries(more).flatMap(([policy, rest]) => [
@@ -242,7 +245,16 @@ function badOptions(): (readonly [policy: string, options: readonly number[]])[]
     ...[0, 1, -2, 4097].map((chunk) => ['chelsea', [...good, chunk, 1]] as const),
     ...[-1, 2].map((counts) => ['chelsea', [...good, 20, counts]] as const),
     ...[1, 2].map((split) => ['chelsea', [0, 9, split, 2, 2, 20, 1]] as const),
-    ['key-norm', [0, 9, 2, 2, 2]],
+    ...['key-norm', 'scissorhands'].flatMap((policy) =>
+      [2, 3].map((split) => [policy, [0, 9, split, 2, 2, ...more[policy]!]] as const),
+    ),
+    ...['h2o', 'scissorhands'].flatMap((policy) =>
+      [0, 257].map((rows) => [policy, [...good, rows]] as const),
+    ),
+    ...[2, 3].map(
+      (split) => ['compress-kv', [0, 9, split, 2, 2, ...more['compress-kv']!]] as const,
+    ),
+    ['compress-kv', [...good, 8, 5, 1, 0, 1, 0, 1, 2]],
     ...[
       [],
       [2, 3, 5],
