@@ -67,7 +67,7 @@ export type { ErrorCode } from './errors.js';
 export { pull } from './models/pull.js';
 export type { PullOptions, PullProgress, PulledModel } from './models/pull.js';
 export { retrievalHeads } from './relevance/retrieval-heads.js';
-export type { HeadOptions } from './relevance/retrieval-heads.js';
+export type { AttentionSource, HeadOptions } from './relevance/retrieval-heads.js';
 export { rank } from './relevance/rank.js';
 export type { RankedPassage } from './relevance/rank.js';
 export { splitText } from './relevance/split-text.js';
