@@ -70,6 +70,21 @@ test('`every` compresses while it generates; `at` where earlier turns ended', as
   expect(usage.kv).toMatchObject({ kept: 36 + 179 - 160, of: 179 });
 });
 
+test('penalties see the tokens that an edit has taken in', async () => {
+  const prompt = ids(120);
+  const { tokens } = await engine.completeTokens(prompt, {
+    ...options,
+    repetitionPenalty: 100,
+    presencePenalty: 2,
+    compress: { policy: 'recent', budget: 24, at: [60] },
+  }).result;
+  const said = new Set(prompt);
+  for (const token of tokens) {
+    expect(said.has(token)).toBe(false);
+    said.add(token);
+  }
+});
+
 describe('sessions', () => {
   const words = (n: number) => Array.from({ length: n }, () => 'the inn and ').join('');
 
