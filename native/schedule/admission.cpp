@@ -13,10 +13,10 @@ constexpr int kUnknownLength = 128;  // tokens of an answer, before any has ende
 constexpr double kMeanRate = 0.05;   // of the mean length of answers
 constexpr int kEdges = 2;            // slabs of a part that are copied, at most
 
-/** Of what an edit has left, on which another one stands. */
-int64_t n_kept_slabs(const PreambleRef& preamble) {
+/** Keys of a head of what an edit has left before a text; 0: nothing. */
+int n_kept(const PreambleRef& preamble) {
   if (preamble == nullptr || preamble->parts.empty() || !preamble->parts.front().edit) return 0;
-  return slabs_for(std::min(preamble->parts.front().n_kept, preamble->n_tokens()));
+  return std::min(preamble->parts.front().n_kept, preamble->n_tokens());
 }
 
 }  // namespace
@@ -91,22 +91,37 @@ bool Admission::is_being_computed(const RunningSequences& running, const Sequenc
   return false;
 }
 
-/** Tokens whose KV a sequence has at the same time, at most: of its own text, or while that is
- * edited. */
+/** Tokens whose KV a sequence has at the same time, at most, beyond what an edit has left that it
+ * holds: of its own text, or while that is edited for the first time. */
 int Admission::n_tokens_at_most(const Sequence& sequence) const {
   const double mean = mean_generated_ == 0 ? kUnknownLength : mean_generated_;
   const int n_generated =
       std::min(sequence.demand.max_tokens(),
                std::max(static_cast<int>(mean), sequence.n_generated() + kTileTokens));
   const int end = std::max(sequence.demand.n_compute(), sequence.n_prompt + n_generated);
-  int begin = sequence.text_begin, before = 0, most = 0;  // tokens, keys of an edited part
+  const int held = n_kept(sequence.key.preamble);
+  int begin = sequence.text_begin, before = 0, most = 0;  // tokens, further keys of an edited part
+  bool is_first = held == 0;
   for (const ScheduledEdit& edit : sequence.edits) {
     if (edit.index > end) break;
-    most = std::max(most, before + edit.index - begin + edit.n_kept);
+    // A later edit takes the place of the one before; see replaced_slabs.
+    most = std::max(most, before + edit.index - begin + (is_first ? edit.n_kept : 0));
     begin = edit.index;
-    before = edit.n_kept;
+    before = std::max(0, edit.n_kept - held);
+    is_first = false;
   }
   return std::max(most, before + end - begin);
+}
+
+/** While what an edit has left is edited again, both are there: of one sequence at a time. */
+int64_t Admission::replaced_slabs(const RunningSequences& running) const {
+  int most = 0;
+  for (const Sequence* sequence : running) {
+    const bool is_edited = n_kept(sequence->key.preamble) > 0;
+    for (size_t i = is_edited ? 0 : 1; i < sequence->edits.size(); i++)
+      most = std::max(most, sequence->edits[i].n_kept);
+  }
+  return slabs_for(most);
 }
 
 int64_t Admission::expected_bytes(const Sequence& sequence) const {
@@ -123,7 +138,7 @@ int64_t Admission::expected_bytes(const Sequence& sequence) const {
 int64_t Admission::expected_bytes(const RunningSequences& running) const {
   int64_t n_bytes = 0;
   for (const Sequence* sequence : running) n_bytes += expected_bytes(*sequence);
-  return n_bytes;
+  return n_bytes + replaced_slabs(running) * static_cast<int64_t>(pool_.slab_bytes());
 }
 
 /** Slabs that the parts of a preamble need beyond what is stored of them. Those of edits below
@@ -140,7 +155,7 @@ int64_t Admission::missing_slabs(const Sequence& sequence, const PreambleRef& pr
       own += slabs_for(static_cast<int>(part.tokens.size()) - whole_slab_tokens(n_stored));
     if (part.edit || n_stored < std::ssize(part.tokens))
       below = missing_slabs(sequence, part.under);
-    n += part.edit ? std::max(own + n_kept_slabs(part.under), below) : own + below;
+    n += part.edit ? std::max(own + slabs_for(n_kept(part.under)), below) : own + below;
   }
   return n;
 }

@@ -50,6 +50,7 @@ class Admission {
   bool for_each_part(const Sequence& sequence, const Preamble& preamble,
                      const Visitor& visitor) const;
   int n_tokens_at_most(const Sequence& sequence) const;
+  int64_t replaced_slabs(const RunningSequences& running) const;
   int64_t missing_slabs(const Sequence& sequence, const PreambleRef& preamble) const;
   bool is_being_computed(const RunningSequences& running, const Sequence& next) const;
 

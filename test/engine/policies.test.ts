@@ -208,21 +208,22 @@ describe.each(places)('on $name', (place) => {
 
 const errorCodeOf = (error: unknown) => (error as { code?: string }).code ?? String(error);
 
+const BAD_BUDGETS = [
+  [0, 0, 0, 2, 2],
+  [500_000, 9, 0, 2, 2],
+  [1_000_001, 0, 0, 2, 2],
+  [-1, 0, 0, 2, 2],
+  [0, -1, 0, 2, 2],
+  [0, 9, 4, 2, 2],
+  [0, 9, -1, 2, 2],
+  [0, 9, 0, -1, 2],
+  [0, 9, 0, 2, -1],
+  [0, 2 ** 30, 0, 2, 2],
+  [0, 9, 0, 2 ** 30, 2 ** 30],
+];
+
 function badOptions(): (readonly [policy: string, options: readonly number[]])[] {
   const good = budgetOptions({ keys: 9, first: 2, last: 2 });
-  const budgets = [
-    [0, 0, 0, 2, 2],
-    [500_000, 9, 0, 2, 2],
-    [1_000_001, 0, 0, 2, 2],
-    [-1, 0, 0, 2, 2],
-    [0, -1, 0, 2, 2],
-    [0, 9, 4, 2, 2],
-    [0, 9, -1, 2, 2],
-    [0, 9, 0, -1, 2],
-    [0, 9, 0, 2, -1],
-    [0, 2 ** 30, 0, 2, 2],
-    [0, 9, 0, 2 ** 30, 2 ** 30],
-  ];
   const more: Record<string, number[]> = {
     recent: [],
     'key-norm': [],
@@ -235,7 +236,7 @@ function badOptions(): (readonly [policy: string, options: readonly number[]])[]
   };
   return [
     ...Object.entries(more).flatMap(([policy, rest]) => [
-      ...budgets.map((budget) => [policy, [...budget, ...rest]] as const),
+      ...BAD_BUDGETS.map((budget) => [policy, [...budget, ...rest]] as const),
       [policy, []] as const,
       [policy, [...good, ...rest, 1]] as const,
       [policy, [...good, ...rest].slice(0, -1)] as const,
