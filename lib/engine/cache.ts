@@ -81,7 +81,7 @@ export class Cache {
     const namespace = checked.namespace ?? this.#engine.namespace;
     const ids = await this.tokensOf(input, checked);
     const compress = checked.compress as ReadCompression | undefined; // as its check returned it
-    const edits = this.editsOf(ids, compress, []);
+    const edits = this.editsOf(ids, compress);
     const context = new Context(this.#engine.core, ids, { namespace, priority, ttlMs, edits });
     await this.compute(context, pin, checked);
     return context;
@@ -112,7 +112,7 @@ export class Cache {
     const { pin = context.pinned, priority = context.priority, ttlMs = context.ttlMs } = checked;
     if (context.edits.length > 0)
       throw invalidArgument('context', 'one that is not compressed', 'a compressed one');
-    const edits = this.editsOf(ids, compress, context.edits);
+    const edits = this.editsOf(ids, compress);
     const small = new Context(this.#engine.core, ids, { namespace, priority, ttlMs, edits });
     await this.compute(small, pin, checked);
     return small;
@@ -136,14 +136,10 @@ export class Cache {
     this.#engine.core.native.clearCache();
   }
 
-  private editsOf(
-    ids: Int32Array,
-    compress: ReadCompression | undefined,
-    before: readonly NativeEdit[],
-  ): readonly NativeEdit[] {
+  private editsOf(ids: Int32Array, compress: ReadCompression | undefined): readonly NativeEdit[] {
     const { contextLength } = this.#engine.core.native.description();
     const end = ids.length;
-    return scheduleOf({ compress, before, at: end, end, contextLength }).edits ?? [];
+    return scheduleOf({ compress, before: [], at: end, end, contextLength }).edits ?? [];
   }
 
   private async tokensOf(

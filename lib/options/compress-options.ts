@@ -1,5 +1,12 @@
 /** Options that make a request read fewer keys and values than its context has. What they leave out changes the answer. */
-import { checkOptions, integerIn, numberIn, oneOf, reading } from '../checks/check-options.js';
+import {
+  checkOptions,
+  integerIn,
+  isBoolean,
+  numberIn,
+  oneOf,
+  reading,
+} from '../checks/check-options.js';
 import type { Check } from '../checks/check-options.js';
 import { CachalotError, invalidArgument } from '../errors.js';
 import { BUDGETED, budgetOf } from './compress-budget.js';
@@ -114,11 +121,6 @@ export interface ReadCompression {
 const DEFAULT_SINKS = 4;
 const MOST_TOKENS = 2 ** 24;
 
-const isTruth: Check<boolean> = (name, value) => {
-  if (typeof value !== 'boolean') throw invalidArgument(name, 'true or false', value);
-  return value;
-};
-
 const isOdd: Check<number> = (name, value) => {
   const n = integerIn(1, 63)(name, value);
   if (n % 2 === 0) throw invalidArgument(name, 'an odd integer from 1 to 63', value);
@@ -179,7 +181,7 @@ const POLICIES: Record<string, PolicyRow> = {
     ],
   },
   chelsea: {
-    checks: { chunk: integerIn(2, 4096), weighted: isTruth },
+    checks: { chunk: integerIn(2, 4096), weighted: isBoolean },
     splits: ['uniform'],
     isShared: true,
     native: ({ chunk = 256, weighted = true }) => numbers(chunk, weighted),

@@ -1,5 +1,5 @@
 /** Which heads of a model look things up in their context, and the compression that keeps all keys of these. */
-import { checkOptions, integerIn, readList } from '../checks/check-options.js';
+import { checkOptions, integerIn, isString, readList } from '../checks/check-options.js';
 import type { Check } from '../checks/check-options.js';
 import { invalidArgument } from '../errors.js';
 import type { Budgeted } from './compress-budget.js';
@@ -38,12 +38,8 @@ export const isHeadProfile: Check<HeadProfile> = (name, value) => {
         throw invalidArgument(at, 'an array of finite numbers', item);
       return item;
     });
-  const isText: Check<string> = (at, text) => {
-    if (typeof text !== 'string') throw invalidArgument(at, 'a string', text);
-    return text;
-  };
   const checks = {
-    model: isText,
+    model: isString,
     layers: integerIn(1, MOST_HEADS),
     kvHeads: integerIn(1, MOST_HEADS),
     scores: isScore,

@@ -8,6 +8,17 @@
 
 namespace cachalot {
 
+namespace {
+
+/** Lets a range go, whatever happens. */
+struct LetGo {
+  KvCache& cache;
+  KvCache::HeldRange& range;
+  ~LetGo() { cache.let_go(&range); }
+};
+
+}  // namespace
+
 HeldPreamble::HeldPreamble(TreeKey key, SlabLists& lists) : key_(std::move(key)) {
   const size_t n = key_.preamble->parts.size();
   is_held_.assign(n, false);
@@ -127,11 +138,7 @@ KvCache::Hold Preambles::hold_edited(HeldPreamble* held, size_t index, const Kep
   KvCache::HeldRange text;
   const auto result = cache_.hold({held->key_.name_space, part.under}, part.tokens, 0, &text);
   if (result != KvCache::Hold::kHeld) return result;
-  struct LetGo {
-    KvCache& cache;
-    KvCache::HeldRange& range;
-    ~LetGo() { cache.let_go(&range); }
-  } const let_go{cache_, text};
+  const LetGo let_go{cache_, text};
   const EditedPart::Source source{before, text.slabs, first_index, n_text};
   const auto begun = std::chrono::steady_clock::now();
   const auto policy = policies_(*part.edit);
@@ -159,10 +166,9 @@ std::vector<float> Preambles::attention(const TreeKey& key, std::span<const int3
                                         const KeptQueries& queries) const {
   KvCache::HeldRange text;
   if (cache_.hold(key, tokens, 0, &text) != KvCache::Hold::kHeld) return {};
+  const LetGo let_go{cache_, text};
   const auto n = static_cast<int>(tokens.size());
-  const SignalTable table = signals_.attention({nullptr, text.slabs, 0, n}, queries);
-  cache_.let_go(&text);
-  return table.values();
+  return signals_.attention({nullptr, text.slabs, 0, n}, queries).values();
 }
 
 uint64_t Preambles::edited_bytes() const {

@@ -1,6 +1,7 @@
 // How many keys a method may keep, and how they are divided among heads.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -56,5 +57,18 @@ class Budget {
 /** Keeps the first and last keys of each head and, of the others, those that are worth most; of
  * equals the earlier. Throws not_a_number if one is worth that. */
 KvEdit keep_best(const KeySource& source, const Budget& budget, const KeyWorth& worth);
+
+/** What all policies with a budget say of it. Base: SharedSafePolicy or PrivatePolicy. */
+template <class Base>
+class WithBudget : public Base {
+ public:
+  explicit WithBudget(std::span<const int64_t> options) : budget_(options) {}
+
+  bool is_neutral(int n_tokens) const final { return budget_.is_neutral(n_tokens); }
+  int n_kept(int n_tokens) const final { return std::min(n_tokens, budget_.keys(n_tokens)); }
+
+ protected:
+  Budget budget_;
+};
 
 }  // namespace cachalot

@@ -40,7 +40,7 @@ int least_kept(int n, int n_chunk, int stride) {
 
 }  // namespace
 
-ChelseaPolicy::ChelseaPolicy(const EditRecipe& recipe) : budget_(budget_options(recipe, 2)) {
+ChelseaPolicy::ChelseaPolicy(const EditRecipe& recipe) : WithBudget(budget_options(recipe, 2)) {
   const int64_t n_chunk = recipe.options[Budget::kOptions];
   const int64_t counts = recipe.options[Budget::kOptions + 1];
   const bool is_sound = n_chunk >= 2 && n_chunk <= kMostChunk && (counts == 0 || counts == 1) &&

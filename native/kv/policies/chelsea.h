@@ -9,19 +9,16 @@
 
 namespace cachalot {
 
-class ChelseaPolicy final : public SharedSafePolicy {
+class ChelseaPolicy final : public WithBudget<SharedSafePolicy> {
  public:
   /** Options: those of a Budget, the size of a chunk, and 1 if a merged key weighs as much as
    * its tokens, or 0. */
   explicit ChelseaPolicy(const EditRecipe& recipe);
 
-  bool is_neutral(int n_tokens) const override { return budget_.is_neutral(n_tokens); }
-  int n_kept(int n_tokens) const override { return std::min(n_tokens, budget_.keys(n_tokens)); }
   std::optional<MatchShape> matches(int n_keys, int n_tokens) const override;
   KvEdit edit_keys(const KeySource& source) const override;
 
  private:
-  Budget budget_;
   int n_chunk_;
   bool counts_;
 };

@@ -8,6 +8,14 @@ namespace cachalot {
 
 namespace {
 
+/** Whether two heads have keys of the same tokens. */
+bool have_same_keys(const EditSource& source, int a, int b) {
+  if (source.n_before(a) != source.n_before(b)) return false;
+  for (int i = 0; i < source.n_before(a); i++)
+    if (source.key(a, i).index != source.key(b, i).index) return false;
+  return true;
+}
+
 const EditRecipe& with_profile(const EditRecipe& recipe, int n_heads) {
   check_profile(recipe, Budget::kOptions + 2, n_heads);
   return recipe;
@@ -16,7 +24,7 @@ const EditRecipe& with_profile(const EditRecipe& recipe, int n_heads) {
 }  // namespace
 
 CompressKvPolicy::CompressKvPolicy(const EditRecipe& recipe, int n_heads)
-    : budget_(budget_options(with_profile(recipe, n_heads), 2 + static_cast<size_t>(n_heads))),
+    : WithBudget(budget_options(with_profile(recipe, n_heads), 2 + static_cast<size_t>(n_heads))),
       n_rows_(observed_rows(recipe.options[Budget::kOptions])),
       n_pooled_(pooled_neighbours(recipe.options[Budget::kOptions + 1])) {
   const auto flags = std::span(recipe.options).subspan(Budget::kOptions + 2);

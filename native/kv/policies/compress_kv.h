@@ -9,20 +9,17 @@
 
 namespace cachalot {
 
-class CompressKvPolicy final : public PrivatePolicy {
+class CompressKvPolicy final : public WithBudget<PrivatePolicy> {
  public:
   /** Options: those of a Budget; the rows that are observed, and how many neighbours are averaged
    * (odd); then 1 or 0 for each of `n_heads`: whether it says which tokens stay. A layer without
    * such a head is decided by all of its heads. */
   CompressKvPolicy(const EditRecipe& recipe, int n_heads);
 
-  bool is_neutral(int n_tokens) const override { return budget_.is_neutral(n_tokens); }
-  int n_kept(int n_tokens) const override { return std::min(n_tokens, budget_.keys(n_tokens)); }
   int n_observed() const override { return n_rows_; }
   KvEdit edit(const QuerySource& source) const override;
 
  private:
-  Budget budget_;
   int n_rows_, n_pooled_;
   std::vector<bool> says_;  // of each head
 };

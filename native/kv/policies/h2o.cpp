@@ -5,7 +5,7 @@
 namespace cachalot {
 
 H2oPolicy::H2oPolicy(const EditRecipe& recipe)
-    : budget_(budget_options(recipe, 1)), n_rows_(observed_rows(recipe.options.back())) {}
+    : WithBudget(budget_options(recipe, 1)), n_rows_(observed_rows(recipe.options.back())) {}
 
 KvEdit H2oPolicy::edit(const QuerySource& source) const {
   KeyWorth worth(static_cast<size_t>(source.n_heads()));

@@ -8,19 +8,16 @@
 
 namespace cachalot {
 
-class H2oPolicy final : public PrivatePolicy {
+class H2oPolicy final : public WithBudget<PrivatePolicy> {
  public:
   /** Options: those of a Budget, and how many rows are observed. */
   explicit H2oPolicy(const EditRecipe& recipe);
 
-  bool is_neutral(int n_tokens) const override { return budget_.is_neutral(n_tokens); }
-  int n_kept(int n_tokens) const override { return std::min(n_tokens, budget_.keys(n_tokens)); }
   int n_observed() const override { return n_rows_; }
   int stride() const override { return kObservedStride; }
   KvEdit edit(const QuerySource& source) const override;
 
  private:
-  Budget budget_;
   int n_rows_;
 };
 

@@ -4,7 +4,7 @@
 
 namespace cachalot {
 
-KeyNormPolicy::KeyNormPolicy(const EditRecipe& recipe) : budget_(recipe.options) {
+KeyNormPolicy::KeyNormPolicy(const EditRecipe& recipe) : WithBudget(recipe.options) {
   if (budget_.split() >= Budget::Split::kMass)  // the lengths of keys are not parts of anything
     throw Error(ErrorCode::kInvalidArgument,
                 "expected a budget that is not divided by mass for the policy 'key-norm'");

@@ -7,18 +7,13 @@
 
 namespace cachalot {
 
-class KeyNormPolicy final : public SharedSafePolicy {
+class KeyNormPolicy final : public WithBudget<SharedSafePolicy> {
  public:
   /** Options: those of a Budget. */
   explicit KeyNormPolicy(const EditRecipe& recipe);
 
-  bool is_neutral(int n_tokens) const override { return budget_.is_neutral(n_tokens); }
-  int n_kept(int n_tokens) const override { return std::min(n_tokens, budget_.keys(n_tokens)); }
   bool reads_norms() const override { return true; }
   KvEdit edit_keys(const KeySource& source) const override;
-
- private:
-  Budget budget_;
 };
 
 }  // namespace cachalot

@@ -64,12 +64,4 @@ inline std::vector<float> pooled(std::span<const float> x, int n) {
   return out;
 }
 
-/** Whether two heads have keys of the same tokens. */
-inline bool have_same_keys(const EditSource& source, int a, int b) {
-  if (source.n_before(a) != source.n_before(b)) return false;
-  for (int i = 0; i < source.n_before(a); i++)
-    if (source.key(a, i).index != source.key(b, i).index) return false;
-  return true;
-}
-
 }  // namespace cachalot

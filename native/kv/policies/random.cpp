@@ -6,7 +6,7 @@
 namespace cachalot {
 
 RandomPolicy::RandomPolicy(const EditRecipe& recipe)
-    : budget_(budget_options(recipe, 1)), seed_(static_cast<uint64_t>(recipe.options.back())) {}
+    : WithBudget(budget_options(recipe, 1)), seed_(static_cast<uint64_t>(recipe.options.back())) {}
 
 KvEdit RandomPolicy::edit_keys(const KeySource& source) const {
   KeyWorth worth(static_cast<size_t>(source.n_heads()));

@@ -6,17 +6,14 @@
 
 namespace cachalot {
 
-class RandomPolicy final : public SharedSafePolicy {
+class RandomPolicy final : public WithBudget<SharedSafePolicy> {
  public:
   /** Options: those of a Budget, and a seed. */
   explicit RandomPolicy(const EditRecipe& recipe);
 
-  bool is_neutral(int n_tokens) const override { return budget_.is_neutral(n_tokens); }
-  int n_kept(int n_tokens) const override { return std::min(n_tokens, budget_.keys(n_tokens)); }
   KvEdit edit_keys(const KeySource& source) const override;
 
  private:
-  Budget budget_;
   uint64_t seed_;
 };
 

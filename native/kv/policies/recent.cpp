@@ -4,7 +4,7 @@
 
 namespace cachalot {
 
-RecentPolicy::RecentPolicy(const EditRecipe& recipe) : budget_(recipe.options) {}
+RecentPolicy::RecentPolicy(const EditRecipe& recipe) : WithBudget(recipe.options) {}
 
 KvEdit RecentPolicy::edit_keys(const KeySource& source) const {
   KeyWorth worth(static_cast<size_t>(source.n_heads()));

@@ -5,7 +5,7 @@
 namespace cachalot {
 
 ScissorhandsPolicy::ScissorhandsPolicy(const EditRecipe& recipe)
-    : budget_(budget_options(recipe, 1)), n_rows_(observed_rows(recipe.options.back())) {
+    : WithBudget(budget_options(recipe, 1)), n_rows_(observed_rows(recipe.options.back())) {
   if (budget_.split() >= Budget::Split::kMass)
     throw Error(ErrorCode::kInvalidArgument, "'scissorhands' counts rows, which are no mass");
 }

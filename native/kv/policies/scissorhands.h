@@ -8,20 +8,17 @@
 
 namespace cachalot {
 
-class ScissorhandsPolicy final : public PrivatePolicy {
+class ScissorhandsPolicy final : public WithBudget<PrivatePolicy> {
  public:
   /** Options: those of a Budget, and how many rows are observed. */
   explicit ScissorhandsPolicy(const EditRecipe& recipe);
 
-  bool is_neutral(int n_tokens) const override { return budget_.is_neutral(n_tokens); }
-  int n_kept(int n_tokens) const override { return std::min(n_tokens, budget_.keys(n_tokens)); }
   int n_observed() const override { return n_rows_; }
   int stride() const override { return kObservedStride; }
   bool counts_seldom() const override { return true; }
   KvEdit edit(const QuerySource& source) const override;
 
  private:
-  Budget budget_;
   int n_rows_;
 };
 

@@ -5,7 +5,7 @@
 namespace cachalot {
 
 SnapPolicy::SnapPolicy(const EditRecipe& recipe)
-    : budget_(budget_options(recipe, 2)),
+    : WithBudget(budget_options(recipe, 2)),
       n_rows_(observed_rows(recipe.options[Budget::kOptions])),
       n_pooled_(pooled_neighbours(recipe.options[Budget::kOptions + 1])) {}
 

@@ -8,19 +8,16 @@
 
 namespace cachalot {
 
-class SnapPolicy final : public PrivatePolicy {
+class SnapPolicy final : public WithBudget<PrivatePolicy> {
  public:
   /** Options: those of a Budget, the rows that are observed, and how many neighbours are
    * averaged (odd). */
   explicit SnapPolicy(const EditRecipe& recipe);
 
-  bool is_neutral(int n_tokens) const override { return budget_.is_neutral(n_tokens); }
-  int n_kept(int n_tokens) const override { return std::min(n_tokens, budget_.keys(n_tokens)); }
   int n_observed() const override { return n_rows_; }
   KvEdit edit(const QuerySource& source) const override;
 
  private:
-  Budget budget_;
   int n_rows_, n_pooled_;
 };
 
