@@ -37,6 +37,7 @@ Napi::Object to_js(Napi::Env env, const FinishEvent& event) {
   object.Set("promptTokens", event.prompt_tokens);
   object.Set("cachedTokens", event.cached_tokens);
   object.Set("generatedTokens", event.generated_tokens);
+  object.Set("movedTokens", event.moved_tokens);
   object.Set("queuedMs", event.timings.queued_ms);
   object.Set("prefillMs", event.timings.prefill_ms);
   object.Set("decodeMs", event.timings.decode_ms);

@@ -7,8 +7,6 @@ namespace cachalot::addon {
 
 namespace {
 
-constexpr int kMaxNesting = 8;  // preambles below preambles
-
 RequestKind kind_from(const std::string& name) {
   if (name == "generate") return RequestKind::kGenerate;
   if (name == "score") return RequestKind::kScore;
@@ -18,30 +16,61 @@ RequestKind kind_from(const std::string& name) {
   refuse("kind", "generate, score, logits, prefill or attention");
 }
 
-/** What may still be read of one request's preambles: an object may hold another many times. */
-struct PreambleBudget {
-  int n_parts = 4096;
-  size_t n_tokens = size_t{1} << 24;
-};
+Napi::Array list_from(const Fields& fields, const char* name) {
+  if (!fields.get(name).IsArray()) refuse(name, "an array");
+  return fields.get(name).As<Napi::Array>();
+}
 
-RequestPreamble preamble_from(const Napi::Value& value, PreambleBudget* left, int depth = 0) {
-  RequestPreamble preamble;
-  if (value.IsUndefined()) return preamble;
-  if (depth > kMaxNesting) refuse("preamble", "fewer preambles below preambles");
-  const Fields fields(value, "preamble");
-  preamble.position = fields.integer("position");
-  if (!fields.get("parts").IsArray()) refuse("parts", "an array");
-  const auto parts = fields.get("parts").As<Napi::Array>();
-  for (uint32_t i = 0; i < parts.Length(); i++) {
-    const Fields part(parts.Get(i), "a part");
-    auto tokens = part.array("tokens");
-    if (left->n_parts-- == 0 || tokens.size() > left->n_tokens)
-      refuse("preamble", "at most 4096 parts and 16777216 tokens in all");
-    left->n_tokens -= tokens.size();
-    preamble.parts.push_back({std::move(tokens), part.integer("first"), part.integer("shift"),
-                              preamble_from(part.get("under"), left, depth + 1)});
+template <typename Item>
+const Item& item_at(const std::vector<Item>& items, int index, const char* name) {
+  if (index < 0 || static_cast<size_t>(index) >= items.size()) refuse(name, "one of the list");
+  return items[static_cast<size_t>(index)];
+}
+
+std::vector<SharedTokens> texts_from(const Fields& fields) {
+  constexpr size_t kMostTokens = size_t{1} << 24;
+  std::vector<SharedTokens> texts;
+  size_t n_tokens = 0;
+  const Napi::Array list = list_from(fields, "texts");
+  for (uint32_t i = 0; i < list.Length(); i++) {
+    texts.push_back(array_from<int32_t>(list.Get(i), "texts"));
+    n_tokens += texts.back().size();
+    if (n_tokens > kMostTokens) refuse("texts", "at most 16777216 tokens in all");
   }
-  return preamble;
+  return texts;
+}
+
+RequestPart part_from(const Fields& part, const std::vector<SharedTokens>& texts,
+                      const std::vector<RequestPreambleRef>& before) {
+  const SharedTokens& text = item_at(texts, part.integer("text"), "text");
+  const int end = part.integer("end"), under = part.integer("under");
+  if (end < 0 || static_cast<size_t>(end) > text.size()) refuse("end", "an end within the text");
+  return {text.first(static_cast<size_t>(end)), part.integer("first"), part.integer("shift"),
+          under == -1 ? nullptr : item_at(before, under, "under"),
+          {part.real("sharpness"), part.integer("blend"), part.real("lseFactor")}};
+}
+
+/** A list, in which each may stand below the ones before it. The last one is the request's. */
+RequestPreambleRef preambles_from(const Napi::Value& value) {
+  constexpr size_t kMostParts = 65536;
+  if (value.IsUndefined()) return nullptr;
+  const Fields fields(value, "preambles");
+  const auto texts = texts_from(fields);
+  std::vector<RequestPreambleRef> preambles;
+  const Napi::Array list = list_from(fields, "list");
+  size_t n_parts = 0;
+  for (uint32_t i = 0; i < list.Length(); i++) {
+    const Fields given(list.Get(i), "a preamble");
+    RequestPreamble preamble;
+    preamble.position = given.integer("position");
+    const Napi::Array parts = list_from(given, "parts");
+    n_parts += parts.Length();
+    if (n_parts > kMostParts) refuse("preambles", "at most 65536 parts in all");
+    for (uint32_t j = 0; j < parts.Length(); j++)
+      preamble.parts.push_back(part_from(Fields(parts.Get(j), "a part"), texts, preambles));
+    preambles.push_back(std::make_shared<const RequestPreamble>(std::move(preamble)));
+  }
+  return preambles.empty() ? nullptr : preambles.back();
 }
 
 /** [{ index, policy, options }], or undefined. */
@@ -97,8 +126,7 @@ Request request_from(const Napi::Value& value) {
   request.kind = kind_from(fields.string("kind"));
   request.name_space = fields.string("namespace");
   request.tokens = fields.array("tokens");
-  PreambleBudget budget;
-  request.preamble = preamble_from(fields.get("preamble"), &budget);
+  request.preamble = preambles_from(fields.get("preambles"));
   request.edits = edits_from(fields.get("edits"));
   if (!fields.get("window").IsUndefined()) {
     const Fields window(fields.get("window"), "window");

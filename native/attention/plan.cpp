@@ -131,14 +131,15 @@ class Planner {
     for (int i = first; i < first + n; i++) {
       const auto& [row, position] = sequence.rows[static_cast<size_t>(i)];
       const int end = std::min(part.end_key, position + 1 - part.position);
+      const int read_from = std::min(position, part.last_position);
       const int first_in_window =
-          options_.window == 0 ? 0 : position + 1 - options_.window - part.position;
+          options_.window == 0 ? 0 : read_from + 1 - options_.window - part.position;
       const int window_begin = sequence.window_begin(position);
       if (is_sink && window_begin == 0) continue;
       const int first_kept = window_begin == 0 || is_sink ? 0 : window_begin - part.position;
       const int first_key = std::max({part.first_key, first_in_window, first_kept});
       if (first_key >= end) continue;
-      const int query_position = std::min(position, part.last_position) - part.shift;
+      const int query_position = read_from - part.shift;
       rows_.push_back({first_row_[static_cast<size_t>(index)] + i,
                        {row, first_key, end, query_position, -1},
                        edited ? 0 : first_key,

@@ -23,48 +23,78 @@ Demand demand_of(const Request& request, int n_tokens, int n_before) {
   return {};
 }
 
-/** A text and what stands before it; in canonical form, unless the parts are to be kept. */
-PlacedText place(RequestPreamble preamble, std::vector<int32_t> tokens, bool keep_parts) {
-  std::vector<PreamblePart> parts;
-  for (auto& [text, first, shift, under] : preamble.parts) {
-    const auto n = static_cast<int>(text.size());
-    PlacedText placed = place(std::move(under), std::move(text), keep_parts);
-    const int n_before = static_cast<int>(placed.tokens.size()) - n;
-    parts.push_back({std::move(placed.tokens), n_before + first, shift, placed.preamble});
+/** Gives a request's preambles their one form, unless parts are to be kept as they are. */
+class Placing {
+ public:
+  Placing(PreambleTable& table, bool keep_parts) : table_(table), keep_parts_(keep_parts) {}
+
+  /** What the tokens below a preamble stand on: another preamble, and tokens before them. */
+  const PlacedText& place(const RequestPreambleRef& preamble) {
+    const auto [at, is_new] = placed_.try_emplace(preamble.get());
+    if (!is_new || preamble == nullptr) return at->second;
+    std::vector<PreamblePart> parts;
+    for (const RequestPart& part : preamble->parts) parts.push_back(placed_part(part));
+    at->second = keep_parts_ && !parts.empty()
+                     ? PlacedText{table_.make(std::move(parts), preamble->position), {}}
+                     : canonical(std::move(parts), preamble->position, table_);
+    return at->second;
   }
-  if (keep_parts && !parts.empty())
-    return {make_preamble(std::move(parts), preamble.position), std::move(tokens)};
-  return canonical(std::move(parts), preamble.position, std::move(tokens));
-}
+
+ private:
+  PreamblePart placed_part(const RequestPart& part) {
+    const auto& [before, leading] = place(part.under);
+    PreamblePart placed{part.tokens, part.first, part.shift, before, {}, 0, part.reading};
+    if (leading.empty()) return placed;
+    std::vector<int32_t> all(leading);
+    all.insert(all.end(), part.tokens.begin(), part.tokens.end());
+    placed.tokens = SharedTokens(std::move(all));
+    placed.first += static_cast<int>(leading.size());
+    return placed;
+  }
+
+  PreambleTable& table_;
+  bool keep_parts_;
+  std::map<const RequestPreamble*, PlacedText> placed_;  // nodes stay where they are
+};
 
 }  // namespace
 
-RequestMap make_active(Request request, int context_length, bool keep_parts) {
+RequestMap make_active(Request request, int context_length, PreambleTable& table,
+                       bool keep_parts) {
   RequestMap map;
   ActiveRequest& active = map[request.id];
   const auto n_own = static_cast<int>(request.tokens.size());
-  PlacedText text = place(std::move(request.preamble), std::move(request.tokens), keep_parts);
+  PlacedText text = Placing(table, keep_parts).place(request.preamble);
+  if (text.tokens.empty()) text.tokens = std::move(request.tokens);
+  else text.tokens.insert(text.tokens.end(), request.tokens.begin(), request.tokens.end());
   const auto n_tokens = static_cast<int>(text.tokens.size());
   FinishEvent& end = active.end.emplace_back();
   end.id = request.id;
+  if (text.preamble != nullptr) end.moved_tokens = text.preamble->n_moved();
   end.prompt_tokens = n_tokens + (text.preamble == nullptr ? 0 : text.preamble->n_tokens());
   if (request.tells_start) active.start.emplace_back().id = request.id;
   Sequence& sequence = active.sequence;
   sequence.id = request.id;
   sequence.request = &active;
   sequence.key = {request.name_space, text.preamble};
-  if (request.window.size != 0 && request.window.n_sinks + request.window.size < context_length)
-    sequence.key.preamble = make_preamble({}, 0, request.window);
+  if (has_window(request, context_length)) {
+    sequence.key.preamble = table.make({}, 0, request.window);
+    if (is_cut(request, context_length)) sequence.cuts = window_cuts(request.window);
+  }
   sequence.tokens = std::move(text.tokens);
   sequence.n_prompt = n_tokens;
   sequence.edits = std::move(request.edits);
   active.n_before = n_tokens - n_own;
-  sequence.max_length = room_below(text.preamble, context_length);
+  sequence.max_length =
+      is_cut(request, context_length) ? kMostWindowedTokens : room_below(text.preamble, context_length);
   sequence.demand = demand_of(request, n_tokens, n_tokens - n_own);
-  while (sequence.is_past_edit()) sequence.begin_text_after_edit();
+  sequence.preamble_table = &table;
+  while (sequence.is_past_text_end()) sequence.begin_next_text();
   sequence.n_observed = request.n_observed;
   sequence.keeps_text = request.pin != 0 || request.n_observed > 0;
   sequence.priority = request.priority;
+  request.tokens = {};
+  request.preamble = nullptr;
   active.request = std::move(request);
   active.submitted = Clock::now();
   return map;

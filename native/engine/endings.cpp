@@ -134,7 +134,7 @@ void EngineLoop::keep(ActiveRequest* active) {
 void EngineLoop::make_last_edit(ActiveRequest* active) {
   Sequence& sequence = active->sequence;
   KvMemory& kv = *parts_.kv;
-  sequence.begin_text_after_edit();
+  sequence.begin_next_text();
   HeldPreamble* held = kv.preambles.use(sequence.key);
   const Leave used{kv.preambles, held};
   const bool is_made =

@@ -45,6 +45,7 @@ struct FinishEvent {
   FinishReason reason = FinishReason::kError;
   std::optional<Error> error;  // when reason is kError
   int prompt_tokens = 0, cached_tokens = 0, generated_tokens = 0;
+  int moved_tokens = 0;  // of the prompt, that are read where they were not computed
   RequestTimings timings;
   KvUse kv;
   std::vector<float> values;  // kScore: log-probabilities; kLogits: rows of logits

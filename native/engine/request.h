@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -26,19 +27,32 @@ struct RequestPreamble {
   std::vector<RequestPart> parts;
   int position = 0;  // the logical position of the text's first token
 };
+/** Where a text stands by itself; null: at the beginning. Several texts may stand below one. */
+using RequestPreambleRef = std::shared_ptr<const RequestPreamble>;
+
 /** Tokens [first, tokens.size()) of a text that need not be stored, moved by `shift`. */
 struct RequestPart {
-  std::vector<int32_t> tokens;
+  SharedTokens tokens;
   int first = 0, shift = 0;
-  RequestPreamble under;  // where the text stands by itself
+  RequestPreambleRef under{};
+  PartReading reading{};
 };
+
+inline const std::vector<RequestPart>& parts_of(const RequestPreambleRef& preamble) {
+  static const std::vector<RequestPart> kNone;
+  return preamble == nullptr ? kNone : preamble->parts;
+}
+/** The logical position of the first token below a preamble. */
+inline int position_below(const RequestPreambleRef& preamble) {
+  return preamble == nullptr ? 0 : preamble->position;
+}
 
 struct Request {
   uint64_t id = 0;
   RequestKind kind = RequestKind::kGenerate;
   std::string name_space;  // requests of different namespaces share nothing
   std::vector<int32_t> tokens;
-  RequestPreamble preamble;          // what stands before the tokens
+  RequestPreambleRef preamble;       // what stands before the tokens
   std::vector<ScheduledEdit> edits;  // of its context, ascending
   SequenceWindow window{};           // of its context
   int max_tokens = 0;
@@ -55,5 +69,17 @@ struct Request {
   int batch_rank = 0;        // its place in the batch's order
   bool tells_start = false;  // the caller wants its StartEvent
 };
+
+/** Whether its window leaves anything out of a context that is not longer than the engine's. */
+inline bool has_window(const Request& request, int context_length) {
+  const auto& [n_sinks, size] = request.window;
+  return size > 0 && int64_t{n_sinks} + size <= context_length;
+}
+
+/** Whether its text may be longer than the engine's context, because it is cut behind its window.
+ */
+inline bool is_cut(const Request& request, int context_length) {
+  return has_window(request, context_length) && request.edits.empty();
+}
 
 }  // namespace cachalot

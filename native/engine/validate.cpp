@@ -6,6 +6,7 @@
 
 #include "backend/params.h"
 #include "base/error.h"
+#include "kv/window_cuts.h"
 
 namespace cachalot {
 
@@ -87,13 +88,15 @@ void validate_request(const Request& request, const ModelConfig& config, int con
   check_bias(request, config.vocabulary);
   check_ranges(request);
   const int n = static_cast<int>(std::min<size_t>(request.tokens.size(), INT32_MAX));
-  const int room = validate_preamble(request.preamble, config.vocabulary, context_length);
+  int room = validate_preamble(request.preamble, config.vocabulary, context_length);
+  if (is_cut(request, context_length)) room = kMostWindowedTokens;
   if (n > room - (request.kind == RequestKind::kGenerate ? 1 : 0)) {
     const char* where = room < context_length ? " after its preamble" : "";
     fail(ErrorCode::kContextOverflow,
          "the prompt has " + std::to_string(n) + " tokens, but the context holds " +
              std::to_string(room) + where + "; shorten it" +
-             (context_length < config.context_length ? " or raise `contextLength`" : ""));
+             (context_length < config.context_length ? ", raise `contextLength`" : "") +
+             ", or read the last tokens only (`compress: { policy: 'window' }`)");
   }
   if (request.kind == RequestKind::kScore && n < 2)
     fail(ErrorCode::kInvalidArgument, "scoring needs at least two tokens");

@@ -18,7 +18,7 @@ void validate_request(const Request& request, const ModelConfig& config, int con
 /** How many tokens there is room for below a request's preamble, or below a part's. Throws
  * invalid_argument if it cannot stand before them, and context_overflow if one of its texts does
  * not fit into a context. */
-int validate_preamble(const RequestPreamble& preamble, int vocabulary, int context_length);
+int validate_preamble(const RequestPreambleRef& preamble, int vocabulary, int context_length);
 
 /** The same for what is done to a request's context: its edits and its window. Throws
  * unsupported_architecture if no context of the model can be edited. */

@@ -32,7 +32,8 @@ void validate_edits(const Request& request, const PolicyMaker& policies, const K
   expect(n_sinks >= 0 && window >= 0 && n_sinks <= context_length && window <= context_length,
          "`sinks` and a window from 0 to the context's length");
   expect(n_sinks == 0 || window > 0, "a window, if there are `sinks`");
-  const bool has_preamble = !request.preamble.parts.empty() || request.preamble.position != 0;
+  const bool has_preamble =
+      !parts_of(request.preamble).empty() || position_below(request.preamble) != 0;
   expect(window == 0 || !has_preamble, "no window below a preamble");
   if (request.kind == RequestKind::kAttention) {
     const size_t n_values = static_cast<size_t>(EditedPart::n_heads(pool)) * request.tokens.size();

@@ -44,6 +44,7 @@ class Context {
       ContextPart& sink = parts_[static_cast<size_t>(n_sink_parts_) - 1];
       sink = open_;
       sink.end_key = std::min(sink.end_key, window_.n_sinks - sink.position);
+      sink.last_position = last_sink_reader();
     }
   }
 
@@ -75,11 +76,16 @@ class Context {
   }
 
  private:
+  /** Sinks are read as if they stood right before the window (StreamingLLM, Xiao et al. 2023;
+   * LM-Infinite, Han et al. 2024). */
+  int last_sink_reader() const { return window_.n_sinks + window_.size - 1; }
+
   /** The first tokens of the parts, as parts of their own, if there is a window. */
   void add_sinks(std::span<const ContextPart> sealed) {
     if (window_.size == 0) return;
     for (ContextPart part : sealed) {
       part.end_key = std::min(part.end_key, window_.n_sinks - part.position);
+      part.last_position = last_sink_reader();
       if (part.first_key < part.end_key) parts_.push_back(part);
     }
     has_open_sink_ = open_.position < window_.n_sinks;

@@ -1,6 +1,7 @@
 // All that an engine keeps of KV: the pool, what is stored in it, and what is read of that now.
 #pragma once
 
+#include "kv/preamble_table.h"
 #include "kv/preambles.h"
 
 namespace cachalot {
@@ -9,6 +10,7 @@ struct KvMemory {
   KvPool pool;
   KvCache cache;
   SlabLists lists{};
+  PreambleTable preamble_table{};
   Preambles preambles;
 
   /** `policies`: those that edits may name, none unless they are given; `shape`: of the model, for

@@ -118,6 +118,9 @@ KvCache::Hold Preambles::hold(HeldPreamble* held, size_t index, const KeptQuerie
   held_part.end_key = static_cast<int32_t>(part.tokens.size()) - origin;
   held_part.position = part.position_of(origin);
   held_part.shift = part.shift;
+  held_part.sharpness = part.reading.sharpness;
+  held_part.blend = part.reading.blend;
+  held_part.lse_factor = part.reading.lse_factor;
   held->is_held_[index] = true;
   return result;
 }

@@ -38,7 +38,7 @@ struct KeptQueries {
   /** Whether they are the last rows of a part's text. */
   bool is_of(const PreamblePart& part) const {
     return last_row() < std::ssize(tokens) && last_row() + stride >= std::ssize(tokens) &&
-           part.tokens == tokens && compare(part.under, under) == 0;
+           part.tokens == tokens && part.under == under;
   }
 };
 

@@ -19,6 +19,16 @@ int n_kept(const PreambleRef& preamble) {
   return std::min(preamble->parts.front().n_kept, preamble->n_tokens());
 }
 
+/** Slabs of the parts of a preamble, as they are held. */
+int64_t held_slabs(const PreambleRef& preamble) {
+  int64_t n = 0;
+  for (const PreamblePart& part : parts_of(preamble)) {
+    const int n_tokens = part.edit ? std::min(part.n_kept, part.n_tokens()) : part.n_tokens();
+    n += slabs_for(n_tokens) + kEdges;
+  }
+  return n;
+}
+
 }  // namespace
 
 Admission::Verdict Admission::can_admit(const RunningSequences& running, int64_t expected_bytes,
@@ -85,7 +95,7 @@ bool Admission::is_being_computed(const RunningSequences& running, const Sequenc
     const auto n = std::min(missing.size(), static_cast<size_t>(other->n_compute()));
     if (n < static_cast<size_t>(n_stored + kTileTokens)) continue;
     if (other->key.name_space != next.key.name_space) continue;
-    if (compare(text.preamble, preamble) != 0) continue;
+    if (text.preamble != preamble) continue;
     if (common_prefix(missing.first(n), text.tokens) >= whole + kTileTokens) return true;
   }
   return false;
@@ -99,6 +109,8 @@ int Admission::n_tokens_at_most(const Sequence& sequence) const {
       std::min(sequence.demand.max_tokens(),
                std::max(static_cast<int>(mean), sequence.n_generated() + kTileTokens));
   const int end = std::max(sequence.demand.n_compute(), sequence.n_prompt + n_generated);
+  if (const int cut = sequence.text_end(); sequence.cuts.stride > 0 && cut < end)
+    return cut - sequence.text_begin + std::min(sequence.cuts.stride, end - cut);
   const int held = n_kept(sequence.key.preamble);
   int begin = sequence.text_begin, before = 0, most = 0;  // tokens, further keys of an edited part
   bool is_first = held == 0;
@@ -131,7 +143,10 @@ int64_t Admission::expected_bytes(const Sequence& sequence) const {
   int64_t n_slabs = std::min(int64_t{slabs_for(n_tokens)}, n_pool);
   if (sequence.context && sequence.computing == nullptr)
     n_slabs = std::max(int64_t{0}, n_slabs - std::ssize(sequence.context->slabs()));
-  else n_slabs += missing_slabs(sequence, sequence.key.preamble);
+  else {
+    std::map<const Preamble*, int64_t> known;
+    n_slabs += missing_slabs(sequence, sequence.key.preamble, &known);
+  }
   return n_slabs * slab_bytes;
 }
 
@@ -141,23 +156,29 @@ int64_t Admission::expected_bytes(const RunningSequences& running) const {
   return n_bytes + replaced_slabs(running) * static_cast<int64_t>(pool_.slab_bytes());
 }
 
-/** Slabs that the parts of a preamble need beyond what is stored of them. Those of edits below
- * other edits are needed one after the other. */
-int64_t Admission::missing_slabs(const Sequence& sequence, const PreambleRef& preamble) const {
+/** Slabs that the parts of a preamble need beyond what is stored of them: at the end, or while the
+ * text of one is computed, whichever is more. */
+int64_t Admission::missing_slabs(const Sequence& sequence, const PreambleRef& preamble,
+                                 std::map<const Preamble*, int64_t>* known) const {
   if (preamble == nullptr || preambles_.is_held({sequence.key.name_space, preamble})) return 0;
-  int64_t n = 0;
+  const auto [at, is_new] = known->try_emplace(preamble.get(), 0);
+  if (!is_new) return at->second;
+  int64_t held = 0, most = 0;
   for (const PreamblePart& part : preamble->parts) {
+    const auto n_tokens = static_cast<int>(part.tokens.size());
     const int n_stored = cache_.match({sequence.key.name_space, part.under}, part.tokens);
-    n += kEdges;
-    int64_t own = 0, below = 0;
-    if (part.edit) own = slabs_for(std::min(part.n_kept, part.n_tokens()));
-    if (n_stored < std::ssize(part.tokens))
-      own += slabs_for(static_cast<int>(part.tokens.size()) - whole_slab_tokens(n_stored));
-    if (part.edit || n_stored < std::ssize(part.tokens))
-      below = missing_slabs(sequence, part.under);
-    n += part.edit ? std::max(own + slabs_for(n_kept(part.under)), below) : own + below;
+    const bool is_missing = n_stored < n_tokens;
+    held += kEdges;
+    if (part.edit) held += slabs_for(std::min(part.n_kept, part.n_tokens()));
+    const int64_t text = is_missing ? slabs_for(n_tokens - whole_slab_tokens(n_stored)) : 0;
+    if (part.edit || is_missing) {
+      most = std::max({most, held + text + held_slabs(part.under),
+                       held + missing_slabs(sequence, part.under, known)});
+    }
+    if (!part.edit) held += text;
   }
-  return n;
+  at->second = std::max(held, most);
+  return at->second;
 }
 
 int64_t Admission::missing_bytes(int64_t expected, const Sequence& next) const {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <list>
+#include <map>
 #include <span>
 
 #include "kv/memory.h"
@@ -51,7 +52,8 @@ class Admission {
                      const Visitor& visitor) const;
   int n_tokens_at_most(const Sequence& sequence) const;
   int64_t replaced_slabs(const RunningSequences& running) const;
-  int64_t missing_slabs(const Sequence& sequence, const PreambleRef& preamble) const;
+  int64_t missing_slabs(const Sequence& sequence, const PreambleRef& preamble,
+                        std::map<const Preamble*, int64_t>* known) const;
   bool is_being_computed(const RunningSequences& running, const Sequence& next) const;
 
   const KvCache& cache_;

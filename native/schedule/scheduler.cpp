@@ -1,6 +1,8 @@
 #include "schedule/scheduler.h"
 
 #include <algorithm>
+#include <set>
+#include <vector>
 
 #include "base/check.h"
 
@@ -18,10 +20,18 @@ void sort_by_priority(std::vector<Sequence*>* sequences) {
 
 /** The tokens of the longest text of a preamble, or of one below it. */
 int longest_text(const PreambleRef& preamble) {
+  std::set<const Preamble*> seen;
+  std::vector<const Preamble*> next{preamble.get()};
   int n = 0;
-  if (preamble == nullptr) return n;
-  for (const PreamblePart& part : preamble->parts)
-    n = std::max({n, static_cast<int>(part.tokens.size()), longest_text(part.under)});
+  while (!next.empty()) {
+    const Preamble* one = next.back();
+    next.pop_back();
+    if (one == nullptr || !seen.insert(one).second) continue;
+    for (const PreamblePart& part : one->parts) {
+      n = std::max(n, static_cast<int>(part.tokens.size()));
+      next.push_back(part.under.get());
+    }
+  }
   return n;
 }
 
@@ -72,9 +82,9 @@ void Scheduler::add_running(PlannedStep* planned) {
   sort_by_priority(&decoding_);
   for (Sequence* sequence : decoding_) {
     if (!sequence->is_running) continue;  // preempted meanwhile
-    if (!sequence->edits.empty()) {
+    if (sequence->has_text_end()) {
       if (!with_memory(planned, sequence, [&] { return open_text(sequence); })) continue;
-      // An edit was due, and what it takes in must be computed again.
+      // Its text has ended, and what is left of that must be computed again.
       if (sequence->n_pending() > 1) {
         prompts_.push_back(sequence);
         continue;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "kv/context.h"
+#include "kv/window_cuts.h"
 #include "schedule/demand.h"
 
 namespace cachalot {
@@ -32,8 +33,10 @@ struct Sequence {
   ActiveRequest* request = nullptr;
   TreeKey key;                  // of the tree: sequences of different keys share nothing
   std::vector<int32_t> tokens;  // the prompt and the generated tokens
-  // Its own text begins here: those before are in the key, as an edited part.
+  // Its own text begins here: those before are in the key, as an edited part or behind a cut.
   int text_begin = 0;
+  WindowCuts cuts;                          // of its text, if it has a window
+  PreambleTable* preamble_table = nullptr;  // the engine's
   int n_prompt = 0;
   int max_length = 0;  // the most tokens there is room for
   Demand demand;
@@ -68,9 +71,7 @@ struct Sequence {
   /** How many first tokens must be computed before the sequence goes on or ends. */
   int n_compute() const {
     if (computing != nullptr) return static_cast<int>(computing->tokens.size());
-    const int end =
-        edits.empty() ? demand.n_compute() : std::min(demand.n_compute(), edits.front().index);
-    return end - text_begin;
+    return std::min(demand.n_compute(), text_end()) - text_begin;
   }
   /** The rows of the text's [first, first + n) whose outputs are wanted, counted from the
    * sequence's first token. */
@@ -95,15 +96,19 @@ struct Sequence {
     if (edits.empty()) return {n_prompt - text_begin, n_observed};
     return {edits.front().index - text_begin, edits.front().recipe.n_observed};
   }
-  /** Whether the next edit comes before any more tokens. */
-  bool is_at_edit() const {
-    return !edits.empty() && computing == nullptr && context &&
-           text_begin + n_computed() == edits.front().index;
+  /** Where its own text ends: an edit takes it in, or it is cut, and the sequence goes on below
+   * what is left of it. INT32_MAX: it does not end. */
+  int text_end() const {
+    const int cut = cuts.after(text_begin);
+    return edits.empty() ? cut : std::min(cut, edits.front().index);
   }
-  /** Whether the next edit comes before the last token. */
-  bool is_past_edit() const {
-    return !edits.empty() && edits.front().index < static_cast<int>(tokens.size());
+  bool has_text_end() const { return text_end() != INT32_MAX; }
+  /** Whether its text ends before any more tokens. */
+  bool is_at_text_end() const {
+    return computing == nullptr && context && text_begin + n_computed() == text_end();
   }
+  /** Whether its text ends before the first row that must be computed. */
+  bool is_past_text_end() const { return text_end() <= demand.n_reusable(); }
   /** Whether the text that the next edit takes in is known. */
   bool knows_edited_text() const {
     return !edits.empty() && edits.front().index <= std::ssize(tokens);
@@ -112,19 +117,26 @@ struct Sequence {
   PreambleRef preamble_after_edit() const {
     const auto& [index, recipe, n_kept] = edits.front();
     PreamblePart part;
-    part.tokens.assign(tokens.begin() + text_begin, tokens.begin() + index);
+    part.tokens = tokens_until(index);
     part.under = key.preamble;
     part.edit = recipe;
     part.n_kept = n_kept;
     const SequenceWindow window = window_below(part.under);
-    return make_preamble({std::move(part)}, index, window);
+    return preamble_table->make({std::move(part)}, index, window);
   }
-  /** Carries out the next edit, as far as the sequence knows of it: its own text so far becomes
+  /** Goes on where its text ends, as far as the sequence knows of it: its own text so far becomes
    * part of the key, and it goes on below that. Nothing is computed or held here. */
-  void begin_text_after_edit() {
-    key.preamble = preamble_after_edit();
-    text_begin = edits.front().index;
-    edits.erase(edits.begin());
+  void begin_next_text() {
+    const int end = text_end();
+    const bool is_edit = !edits.empty() && edits.front().index == end;
+    key.preamble = is_edit ? preamble_after_edit()
+                           : preamble_after_cut(key.preamble, tokens_until(end), *preamble_table);
+    text_begin = end;
+    if (is_edit) edits.erase(edits.begin());
+  }
+  /** Its own tokens up to token `end` of the sequence. */
+  SharedTokens tokens_until(int end) const {
+    return std::vector(tokens.begin() + text_begin, tokens.begin() + end);
   }
 
   /** Appends a token that was drawn. */

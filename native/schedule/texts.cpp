@@ -10,13 +10,13 @@ namespace cachalot {
 /** Gives a sequence the context of the text that it computes next: a part of its preamble whose
  * text is not stored, or its own. False if there is no memory. */
 bool Scheduler::open_text(Sequence* sequence) {
-  if (sequence->is_at_edit()) {
+  if (sequence->is_at_text_end()) {
     leave_text(sequence, false);
-    sequence->begin_text_after_edit();
+    sequence->begin_next_text();
   }
   // One that was preempted may find more of its text stored than it had computed.
   if (!sequence->context && sequence->computing == nullptr) {
-    while (sequence->is_past_edit()) sequence->begin_text_after_edit();
+    while (sequence->is_past_text_end()) sequence->begin_next_text();
   }
   const bool is_part_done = sequence->computing != nullptr && sequence->n_pending() == 0;
   if (sequence->context && !is_part_done) return true;
@@ -76,13 +76,15 @@ KvCache::Hold Scheduler::hold_parts(Sequence* sequence, const PreambleRef& pream
     if (below == KvCache::Hold::kHeld) sequence->computing = &part;
     return below == KvCache::Hold::kHeld ? KvCache::Hold::kMissing : below;
   }
+  // What the parts were computed below is not needed any more.
+  for (const PreamblePart& part : preamble->parts) leave_preamble(sequence, part.under);
   return KvCache::Hold::kHeld;
 }
 
 /** The preamble, as the sequence holds it. */
 HeldPreamble* Scheduler::held(Sequence* sequence, const PreambleRef& preamble) {
   for (HeldPreamble* one : sequence->preambles) {
-    if (compare(one->key().preamble, preamble) == 0) return one;
+    if (one->key().preamble == preamble) return one;
   }
   sequence->preambles.reserve(sequence->preambles.size() + 1);  // then it cannot fail half-way
   sequence->preambles.push_back(kv_.preambles.use({sequence->key.name_space, preamble}));
@@ -92,7 +94,7 @@ HeldPreamble* Scheduler::held(Sequence* sequence, const PreambleRef& preamble) {
 /** Lets a preamble go, if the sequence holds it. */
 void Scheduler::leave_preamble(Sequence* sequence, const PreambleRef& preamble) {
   std::erase_if(sequence->preambles, [&](HeldPreamble* one) {
-    if (preamble == nullptr || compare(one->key().preamble, preamble) != 0) return false;
+    if (preamble == nullptr || one->key().preamble != preamble) return false;
     kv_.preambles.leave(one);
     return true;
   });
@@ -101,7 +103,7 @@ void Scheduler::leave_preamble(Sequence* sequence, const PreambleRef& preamble) 
 /** Lets all preambles go but one. */
 void Scheduler::leave_preambles(Sequence* sequence, const PreambleRef& but) {
   std::erase_if(sequence->preambles, [&](HeldPreamble* one) {
-    if (but != nullptr && compare(one->key().preamble, but) == 0) return false;
+    if (but != nullptr && one->key().preamble == but) return false;
     kv_.preambles.leave(one);
     return true;
   });

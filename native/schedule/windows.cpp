@@ -10,7 +10,7 @@ namespace {
 
 /** Whether a part, an edit or a pin will take the text as a whole. */
 bool needs_whole_text(const Sequence& sequence) {
-  return sequence.computing != nullptr || !sequence.edits.empty() || sequence.keeps_text;
+  return sequence.computing != nullptr || sequence.has_text_end() || sequence.keeps_text;
 }
 
 }  // namespace

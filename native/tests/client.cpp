@@ -13,14 +13,14 @@ namespace {
 
 constexpr auto kPatience = std::chrono::seconds(60);
 
-Oracle oracle_below(const RequestPreamble& preamble, std::span<const ScheduledEdit> edits,
+Oracle oracle_below(const RequestPreambleRef& preamble, std::span<const ScheduledEdit> edits,
                     const SequenceWindow& window);
 
 /** Appends the keys of tokens [first, tokens.size()) of a part's text, where the part puts them. */
 void append_keys(const RequestPart& part, OracleKeys* keys) {
   Oracle oracle = oracle_below(part.under, {}, {});
   const size_t n_before = oracle.keys()[0].size();
-  for (const int32_t token : part.tokens) oracle.push(token);
+  for (const int32_t token : std::span<const int32_t>(part.tokens)) oracle.push(token);
   for (size_t head = 0; head < kOracleHeads; head++) {
     const auto own =
         std::span(oracle.keys()[head]).subspan(n_before + static_cast<size_t>(part.first));
@@ -32,16 +32,17 @@ void append_keys(const RequestPart& part, OracleKeys* keys) {
 }
 
 /** The oracle of a text that begins below a preamble, and whose context is edited. */
-Oracle oracle_below(const RequestPreamble& preamble, std::span<const ScheduledEdit> edits,
+Oracle oracle_below(const RequestPreambleRef& preamble, std::span<const ScheduledEdit> edits,
                     const SequenceWindow& window) {
   OracleKeys keys;
-  for (const RequestPart& part : preamble.parts) append_keys(part, &keys);
-  return {std::move(keys), preamble.position, edits, window};
+  for (const RequestPart& part : parts_of(preamble)) append_keys(part, &keys);
+  return {std::move(keys), position_below(preamble), edits, window};
 }
 
-bool holds_poison(const RequestPreamble& preamble, std::span<const int32_t> tokens) {
+bool holds_poison(const RequestPreambleRef& preamble, std::span<const int32_t> tokens) {
+  const auto& parts = parts_of(preamble);
   return std::find(tokens.begin(), tokens.end(), kPoisonedToken) != tokens.end() ||
-         std::any_of(preamble.parts.begin(), preamble.parts.end(),
+         std::any_of(parts.begin(), parts.end(),
                      [](const RequestPart& part) { return holds_poison(part.under, part.tokens); });
 }
 

@@ -49,7 +49,7 @@ void check_answer(const Answer& answer);
 /** A text, and what stands before it. */
 struct Text {
   std::vector<int32_t> tokens;
-  RequestPreamble preamble;
+  RequestPreambleRef preamble;
   std::vector<ScheduledEdit> edits{};
   SequenceWindow window{};
 };

@@ -40,9 +40,10 @@ uint32_t both_heads(uint32_t first, uint32_t second) {
 uint32_t Oracle::read(int head, int position) const {
   Hash hash;
   for (const OracleKey& key : keys_[static_cast<size_t>(head)]) {
-    const int distance = position - key.position;
-    const bool is_in_layer = head < kOracleHeads - 1 || distance < kWindow;
     const auto& [n_sinks, size] = window_;
+    const bool is_sink = size > 0 && key.position < n_sinks && position >= n_sinks + size;
+    const int distance = (is_sink ? n_sinks + size - 1 : position) - key.position;
+    const bool is_in_layer = head < kOracleHeads - 1 || distance < kWindow;
     const bool is_in_own = size == 0 || key.position < n_sinks || distance < size;
     if (is_in_layer && is_in_own) hash.add(weighted(key.value, key.weight), distance);
   }

@@ -13,9 +13,9 @@ namespace {
 constexpr size_t kTranscripts = 12;  // remembered, so that later requests share with them
 constexpr size_t kPins = 3;
 
-int depth_of(const RequestPreamble& preamble) {
+int depth_of(const RequestPreambleRef& preamble) {
   int depth = 0;
-  for (const RequestPart& part : preamble.parts) depth = std::max(depth, depth_of(part.under));
+  for (const RequestPart& part : parts_of(preamble)) depth = std::max(depth, depth_of(part.under));
   return depth + 1;
 }
 
@@ -54,7 +54,7 @@ Text Traffic::text() {
   const auto more = new_tokens(1 + below(chance(20) ? shape_.context_length / 2 : 40));
   text.tokens.insert(text.tokens.end(), more.begin(), more.end());
   const int room = validate_preamble(text.preamble, kVocabulary, shape_.context_length);
-  if (room < 2) text.preamble = {};
+  if (room < 2) text.preamble = nullptr;
   const int most = room < 2 ? shape_.context_length : room;
   text.tokens.resize(std::min(text.tokens.size(), static_cast<size_t>(most - 1)));
   if (shape_.with_poison && chance(3))
@@ -64,7 +64,7 @@ Text Traffic::text() {
 
 /** One to five parts of earlier texts: one after the other, beside each other, or anywhere, before
  * 0 too. Some are the plain text that they would be without a preamble. */
-RequestPreamble Traffic::preamble() {
+RequestPreambleRef Traffic::preamble() {
   RequestPreamble preamble;
   const int arrangement = below(3);
   const bool has_gap = chance(20);
@@ -72,11 +72,11 @@ RequestPreamble Traffic::preamble() {
     const Text& text =
         transcripts_[static_cast<size_t>(below(static_cast<int>(transcripts_.size())))];
     if (depth_of(text.preamble) > 2 || !text.edits.empty() || text.window.size > 0) continue;
-    RequestPart part{text.tokens, 0, 0, text.preamble};
-    part.tokens.resize(std::min<size_t>(part.tokens.size(), static_cast<size_t>(1 + below(100))));
+    const auto n_tokens = static_cast<size_t>(1 + below(100));
+    RequestPart part{SharedTokens(text.tokens).first(n_tokens), 0, 0, text.preamble};
     const auto n = static_cast<int>(part.tokens.size());
     if (chance(50)) part.first = below(n);
-    const int begin = part.under.position + part.first;
+    const int begin = position_below(part.under) + part.first;
     switch (arrangement) {
       case 0:
         part.shift = chance(20) ? 0 : preamble.position - begin;
@@ -84,11 +84,11 @@ RequestPreamble Traffic::preamble() {
       case 1: part.shift = -begin; break;  // beside each other
       case 2: part.shift = below(120) - 80; break;
     }
-    preamble.position = std::max(preamble.position, part.under.position + n + part.shift);
+    preamble.position = std::max(preamble.position, position_below(part.under) + n + part.shift);
     preamble.parts.push_back(std::move(part));
   }
   if (has_gap) preamble.position += below(20);
-  return preamble;
+  return std::make_shared<const RequestPreamble>(std::move(preamble));
 }
 
 /** One to three edits of a context of up to n tokens, by few seeds: some are alike. */
@@ -139,11 +139,16 @@ Request Traffic::request() {
   request.edits = std::move(text.edits);
   request.window = text.window;
   request.max_tokens = 1 + below(60);
-  const bool has_preamble = !request.preamble.parts.empty() || request.preamble.position != 0;
+  const bool has_preamble =
+      !parts_of(request.preamble).empty() || position_below(request.preamble) != 0;
   if (!has_preamble && request.edits.empty() && chance(25))
     request.edits = edits(static_cast<int>(request.tokens.size()) + request.max_tokens);
   if (!has_preamble && request.window.size == 0 && chance(20))
     request.window = {below(3) * below(40), 1 + below(120)};
+  if (request.window.size > 0 && request.edits.empty() && chance(40)) {
+    const auto more = new_tokens(1 + below(1500));  // far beyond the engine's context
+    request.tokens.insert(request.tokens.end(), more.begin(), more.end());
+  }
   if (chance(10)) request.name_space = "other";
   if (chance(20)) request.priority = below(101);
   if (chance(5)) request.deadline_ms = 1 + below(20);
@@ -196,8 +201,7 @@ void Traffic::act() {
 /** Texts in the engine's own order for them; some are never submitted. */
 void Traffic::submit_batch() {
   std::vector<std::vector<int32_t>> prompts;
-  const RequestPreamble before =
-      transcripts_.empty() || chance(70) ? RequestPreamble{} : preamble();
+  const RequestPreambleRef before = transcripts_.empty() || chance(70) ? nullptr : preamble();
   const int room = validate_preamble(before, kVocabulary, shape_.context_length);
   if (room < 2) return;
   for (int i = 1 + below(8); i > 0; i--) {
@@ -228,7 +232,7 @@ void Traffic::settle(size_t open) {
   open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(open));
   check_answer(answer);
   if (answer.finish.reason != FinishReason::kError) {
-    const bool has_preamble = !answer.request.preamble.parts.empty();
+    const bool has_preamble = !parts_of(answer.request.preamble).empty();
     checked_ += {1, has_preamble ? 1 : 0, answer.request.edits.empty() ? 0 : 1,
                  answer.request.window.size > 0 ? 1 : 0,
                  static_cast<int64_t>(answer.request.tokens.size() + answer.tokens.size())};

@@ -42,7 +42,7 @@ class Traffic {
   Text text();
   Request crowded_request();
   std::vector<int32_t> new_tokens(int n);
-  RequestPreamble preamble();
+  RequestPreambleRef preamble();
   std::vector<ScheduledEdit> edits(int n);
   Request request();
   void submit_batch();
