@@ -15,11 +15,11 @@ import {
 import { attention } from './engine/attention.js';
 import type { Attention, AttentionOptions } from './engine/attention.js';
 import { Cache } from './engine/cache.js';
-import { isContext } from './engine/context.js';
-import type { Context } from './engine/context.js';
 import type { EngineCore } from './engine/engine-core.js';
-import { concatenate, editsOf } from './engine/engine-parts.js';
+import { continued } from './engine/engine-parts.js';
 import type { EngineParts, Prompt } from './engine/engine-parts.js';
+import { contextChecks, givenContext } from './engine/given-context.js';
+import type { ContextChoice, GivenContext } from './engine/given-context.js';
 import { loadModel } from './engine/load-model.js';
 import { logits, score, scoreAll } from './engine/scores.js';
 import type { LogitsOptions, Score, ScoreInput, ScoreItem, ScoreOptions } from './engine/scores.js';
@@ -36,6 +36,7 @@ import type {
   NativeEngineOptions,
   StepExplanation,
 } from './native.js';
+import { mostTokensOf } from './options/edit-schedule.js';
 import { generateChecks, resolveChatOptions, withDefaults } from './options/generate-options.js';
 import type { ChatOptions, GenerateOptions, ResolvedOptions } from './options/generate-options.js';
 import type { LoadOptions } from './options/load-options.js';
@@ -43,10 +44,9 @@ import type { RequestKind } from './request/request-events.js';
 import { Session } from './session/session.js';
 import type { SessionOptions } from './session/session.js';
 
-export interface CompleteOptions extends GenerateOptions {
-  /** A context before the text. All who use it share its keys and values. */
-  context?: Context;
-}
+export interface CompleteOptions extends GenerateOptions, ContextChoice {}
+
+const COMPLETE = { ...generateChecks, ...contextChecks };
 
 /**
  * A loaded model. All requests run together in its steps.
@@ -114,45 +114,43 @@ export class Engine implements AsyncDisposable {
   /** Continues a text, after a context if there is one. */
   complete(text: string, options: CompleteOptions = {}): Generation {
     isString('text', text);
-    const own = checkOptions(options, { ...generateChecks, context: isContext });
-    const { context } = own;
-    if (context !== undefined) this.#parts.tokensOf(context);
-    const prompt = async (resolved: ResolvedOptions) => ({
-      ids: await this.#parts.encodeText(text, { ...resolved, context }),
-      ...editsOf(context),
-    });
-    return this.generate('complete', withDefaults(own), prompt, context);
+    const { context, combine, ...own } = checkOptions(options, COMPLETE);
+    const given = givenContext({ context, combine });
+    const before = this.#parts.before(given);
+    const prompt = (resolved: ResolvedOptions) =>
+      this.#parts.encodeText(text, { ...resolved, before, mostTokens: this.mostTokens(resolved) });
+    return this.generate('complete', withDefaults(own), prompt, given);
   }
 
   /** Continues a sequence of token ids, after a context if there is one. */
   completeTokens(tokens: readonly number[], options: CompleteOptions = {}): Generation {
     const own = isIntegerList('tokens', tokens);
-    const checked = checkOptions(options, { ...generateChecks, context: isContext });
-    const { context } = checked;
-    const ids = context === undefined ? own : concatenate(this.#parts.tokensOf(context), own);
-    return this.generate(
-      'complete',
-      withDefaults(checked),
-      () => ({ ids, ...editsOf(context) }),
-      context,
-    );
+    const { context, combine, ...checked } = checkOptions(options, COMPLETE);
+    const given = givenContext({ context, combine });
+    const prompt = continued(this.#parts.before(given), own);
+    return this.generate('complete', withDefaults(checked), () => prompt, given);
   }
 
   /** Answers a conversation that is given whole. If it ends with an answer, continues that answer: the generation's text is the continuation. */
   chat(messages: readonly Message[], options: ChatOptions = {}): Generation {
     const copy = checkMessages(messages);
-    const prompt = (resolved: ResolvedOptions) => this.#parts.encodeConversation(copy, resolved);
+    const prompt = (resolved: ResolvedOptions) =>
+      this.#parts.encodeConversation(copy, { ...resolved, mostTokens: this.mostTokens(resolved) });
     return this.generate('chat', resolveChatOptions(options), prompt);
+  }
+
+  private mostTokens({ compress }: ResolvedOptions): number {
+    return mostTokensOf(compress, this.description.contextLength);
   }
 
   private generate(
     kind: RequestKind,
     resolved: ResolvedOptions,
     prompt: (resolved: ResolvedOptions) => Promise<Prompt> | Prompt,
-    context?: Context,
+    given?: GivenContext,
   ): Generation {
     const { core, tokenizer, tokensWith } = this.#parts;
-    const namespace = this.#parts.namespaceOf(resolved.namespace, context);
+    const namespace = this.#parts.namespaceOf(resolved.namespace, given);
     const text = { tokenizer, tokensWith, prompt: () => prompt(resolved) };
     return new Generation({ kind, core, namespace, ...text }, resolved);
   }
@@ -212,8 +210,8 @@ export class Engine implements AsyncDisposable {
   ): Promise<number[]> {
     const checks = { templateOptions: isTemplateOptions, signal: isSignal };
     const checked = checkOptions(options, checks);
-    const { ids } = await this.#parts.encodeConversation(checkMessages(messages), checked);
-    return Array.from(ids);
+    const { content } = await this.#parts.encodeConversation(checkMessages(messages), checked);
+    return Array.from(content.ids);
   }
 
   /** The text of some ids. */

@@ -3,25 +3,24 @@ import { checkMessages } from '../chat/messages.js';
 import type { Message } from '../chat/messages.js';
 import { checkOptions, isIntegerList, reading } from '../checks/check-options.js';
 import type { Check } from '../checks/check-options.js';
-import { isContext } from '../engine/context.js';
-import type { Context } from '../engine/context.js';
 import type { EngineParts, Prompt } from '../engine/engine-parts.js';
-import { concatenate, editsOf } from '../engine/engine-parts.js';
+import { continued } from '../engine/engine-parts.js';
+import { contextChecks, givenContext } from '../engine/given-context.js';
+import type { ContextChoice, GivenContext } from '../engine/given-context.js';
 import { invalidArgument } from '../errors.js';
 import { Generation } from '../generation/generation.js';
 import type { GenerationSource } from '../generation/generation-source.js';
+import { mostTokensOf } from '../options/edit-schedule.js';
 import { chatChecks, withDefaults } from '../options/generate-options.js';
 import type { ChatOptions, ResolvedOptions } from '../options/generate-options.js';
 import { either } from '../signals/abort.js';
 
 /** A prompt with its own options, which override those of the batch. */
-export interface BatchRequest extends ChatOptions {
+export interface BatchRequest extends ChatOptions, ContextChoice {
   /** Text to continue, or messages for the model's chat template. */
   prompt?: string | readonly Message[] | undefined;
   /** The prompt as token ids, instead of `prompt`. */
   tokens?: readonly number[] | undefined;
-  /** A context before the prompt. All who use it share its keys and values. */
-  context?: Context | undefined;
 }
 
 /** A string is text to continue; messages are put into the model's chat template. */
@@ -36,15 +35,15 @@ export interface PreparedItem {
 
 /** A copy of an item, since its owner may change it while it waits. An invalid item fails alone, when its turn comes. */
 export type ReadItem =
-  | { prompt: string | readonly Message[]; context: Context | undefined; own: ChatOptions }
-  | { tokens: Int32Array; context: Context | undefined; own: ChatOptions }
+  | { prompt: string | readonly Message[]; given: GivenContext | undefined; own: ChatOptions }
+  | { tokens: Int32Array; given: GivenContext | undefined; own: ChatOptions }
   | { error: unknown };
 
 const itemChecks: Record<string, Check> = {
   ...chatChecks,
   prompt: (_, value) => (typeof value === 'string' ? value : checkMessages(value)),
   tokens: isIntegerList,
-  context: isContext,
+  ...contextChecks,
 };
 
 export function readItem(item: unknown, index: number): ReadItem {
@@ -59,10 +58,11 @@ export function readItem(item: unknown, index: number): ReadItem {
 function readRequest(item: unknown): ReadItem {
   const isPrompt = typeof item === 'string' || Array.isArray(item);
   const given = (isPrompt ? { prompt: item } : item) as BatchRequest;
-  const { prompt, tokens, context, ...own } = checkOptions(given, itemChecks);
-  if (prompt !== undefined && tokens === undefined) return { prompt, context, own };
+  const { prompt, tokens, context, combine, ...own } = checkOptions(given, itemChecks);
+  const before = { given: givenContext({ context, combine }), own };
+  if (prompt !== undefined && tokens === undefined) return { prompt, ...before };
   if (tokens !== undefined && prompt === undefined)
-    return { tokens: tokens as unknown as Int32Array, context, own };
+    return { tokens: tokens as unknown as Int32Array, ...before };
   throw invalidArgument('prompt', 'either `prompt` or `tokens`', prompt ?? tokens);
 }
 
@@ -73,21 +73,22 @@ export async function prepare(
   shared: ChatOptions,
 ): Promise<PreparedItem> {
   if ('error' in item) throw item.error;
-  const { context, own } = item;
+  const { given, own } = item;
   const options = withDefaults({ ...shared, ...own });
-  const before = context && engine.tokensOf(context);
-  const namespace = engine.namespaceOf(options.namespace, context);
-  if ('tokens' in item) {
-    const ids = concatenate(before ?? new Int32Array(0), item.tokens);
-    return { prompt: { ids, ...editsOf(context) }, namespace, options };
-  }
+  const before = engine.before(given);
+  const namespace = engine.namespaceOf(options.namespace, given);
+  if ('tokens' in item) return { prompt: continued(before, item.tokens), namespace, options };
   const { signal, release } = either(options.signal, shared.signal);
   try {
     const { specialTokens, templateOptions } = options;
-    const how = { context, specialTokens, templateOptions, signal };
+    const mostTokens = mostTokensOf(
+      options.compress,
+      engine.core.native.description().contextLength,
+    );
+    const how = { before, specialTokens, templateOptions, signal, mostTokens };
     const prompt =
       typeof item.prompt === 'string'
-        ? { ids: await engine.encodeText(item.prompt, how), ...editsOf(context) }
+        ? await engine.encodeText(item.prompt, how)
         : await engine.encodeConversation(item.prompt, how);
     return { prompt, namespace, options };
   } finally {

@@ -5,6 +5,7 @@ import type { EngineParts } from '../engine/engine-parts.js';
 import { abortError, withOurErrors } from '../errors.js';
 import type { GenerationResult } from '../generation/generation-result.js';
 import type { BatchPlace } from '../generation/generation-source.js';
+import { layoutKey } from '../layout/layout.js';
 import { native } from '../native.js';
 import type { ChatOptions } from '../options/generate-options.js';
 import { prepare, startItem } from './batch-item.js';
@@ -41,7 +42,7 @@ export class BatchRunner {
   readonly #prepared: (Promise<PreparedItem | { error: unknown }> | undefined)[] = [];
   #last: Promise<unknown> = Promise.resolve(); // prompts become tokens one after the other
   #turn = performance.now();
-  readonly #namespaces = new Map<string, number>();
+  readonly #places = new Map<string, number>();
 
   constructor(
     engine: EngineParts,
@@ -95,8 +96,9 @@ export class BatchRunner {
         );
       } else {
         const { prompt, namespace, options: own } = prepared;
-        const { ids } = prompt;
-        orderer.add(this.keyed(namespace, ids), own.maxTokens);
+        const { base, ids } = prompt.content;
+        const place = `${namespace}\0${layoutKey(base)}`;
+        orderer.add(this.keyed(place, ids), own.maxTokens);
         indices.push(index);
         lengths[index] = ids.length;
       }
@@ -122,11 +124,11 @@ export class BatchRunner {
     return [...failed, ...units];
   }
 
-  /** Prompts of different namespaces share nothing, so those of another namespace get another first token. */
-  private keyed(namespace: string, ids: Int32Array): Int32Array {
-    if (namespace === this.#engine.namespace) return ids;
-    const known = this.#namespaces.get(namespace) ?? this.#namespaces.size + 1;
-    this.#namespaces.set(namespace, known);
+  /** Prompts of different namespaces, or after different contexts, share nothing, so those of another place get another first token. */
+  private keyed(place: string, ids: Int32Array): Int32Array {
+    if (place === `${this.#engine.namespace}\0`) return ids;
+    const known = this.#places.get(place) ?? this.#places.size + 1;
+    this.#places.set(place, known);
     const keyed = ids.slice();
     keyed[0] = -known;
     return keyed;

@@ -9,6 +9,7 @@ import {
 } from '../checks/check-options.js';
 import type { EngineParts } from './engine-parts.js';
 import { evaluate } from './evaluate.js';
+import { plain } from '../layout/layout.js';
 
 export interface AttentionOptions {
   /** How many last rows are observed; their probabilities are added up. 1 to 256. Default 1. */
@@ -43,9 +44,9 @@ export async function attention(
   const { rows: observed = 1, namespace = engine.namespace, signal } = checked;
   const tokens =
     typeof input === 'string'
-      ? await engine.encodeText(input, checked)
+      ? (await engine.encodeText(input, checked)).content.ids
       : isIntegerList('input', input);
-  const asked = { kind: 'attention', tokens, observed } as const;
+  const asked = { kind: 'attention', content: plain(tokens), observed } as const;
   const { values } = await evaluate({ core: engine.core, namespace }, asked, signal);
   return { tokens: Array.from(tokens), heads: values.length / tokens.length, values };
 }

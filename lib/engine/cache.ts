@@ -11,40 +11,81 @@ import {
   isIntegerList,
   isName,
   isSignal,
+  oneOf,
   readList,
 } from '../checks/check-options.js';
 import { invalidArgument } from '../errors.js';
+import { NOTHING, plain, withIds } from '../layout/layout.js';
+import type { Content } from '../layout/layout.js';
+import { oldText, revised } from '../layout/revise.js';
 import type { NativeEdit } from '../native.js';
 import { isSharedCompression } from '../options/compress-options.js';
 import type { Compression, ReadCompression } from '../options/compress-options.js';
-import { editsWithin, scheduleOf } from '../options/edit-schedule.js';
+import { editsWithin, refuseParts, scheduleOf } from '../options/edit-schedule.js';
 import { DEFAULT_PRIORITY } from '../options/generate-options.js';
 import { Context, isContext } from './context.js';
-import type { EngineParts } from './engine-parts.js';
+import { continued } from './engine-parts.js';
+import type { Before, EngineParts, PromptOptions } from './engine-parts.js';
 import { evaluate } from './evaluate.js';
+import { isContexts } from './given-context.js';
+import type { GivenContext } from './given-context.js';
 
-export interface AddOptions {
+/** How a context is kept. */
+interface KeepOptions {
   /** Keeps it until it is released. Otherwise it stays as long as there is room. Default false. */
   pin?: boolean | undefined;
   /** 0 to 100: contexts of a lower priority are evicted first. Default 35. */
   priority?: number | undefined;
   /** How long it is kept after its last use, in milliseconds; its pin ends then, too. Default: no limit. */
   ttlMs?: number | undefined;
-  /** Part of the key under which the cache finds it; only prompts of the same namespace can use it. Default: the engine's. */
-  namespace?: string | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** How its tokens are made and computed. */
+interface InputOptions extends KeepOptions {
   /** Whether names of special tokens in a text mean those tokens. Default false. */
   specialTokens?: boolean | undefined;
   /** Of a conversation: variables of the chat template. */
   templateOptions?: TemplateOptions | undefined;
-  /** Keeps fewer keys and values than the text has: all who use the context read what is left. See docs/compression.md. */
-  compress?: Compression | undefined;
-  signal?: AbortSignal | undefined;
   /** Called while the text is computed, with the tokens done so far and the tokens in all. */
   onProgress?: (progress: { tokens: number; totalTokens: number }) => void;
 }
 
+export interface AddOptions extends InputOptions {
+  /** Part of the key under which the cache finds it; only prompts of the same namespace can use it. Default: the sources', or the engine's. */
+  namespace?: string | undefined;
+  /** Contexts that the text is computed after, one after the other (Graph-KV, arXiv 2506.07334). They are no part of it. */
+  sources?: readonly Context[] | undefined;
+  /** Keeps fewer keys and values than the text has: all who use the context read what is left. See docs/compression.md. */
+  compress?: Compression | undefined;
+}
+
+export interface ReviseOptions extends InputOptions {
+  /**
+   * What of the old context is used. "prefix" (default): what both texts begin with; all after the first change is computed anew, and exact. "moved":
+   * all that is equal, wherever it stands now (PIE, arXiv 2407.03157); only what is new is computed, and `usage.movedTokens` of requests says how much was not.
+   */
+  reuse?: 'prefix' | 'moved' | undefined;
+}
+
+const keepChecks = {
+  pin: isBoolean,
+  priority: integerIn(0, 100),
+  ttlMs: integerIn(1, 2 ** 31),
+  signal: isSignal,
+};
+const inputChecks = {
+  ...keepChecks,
+  specialTokens: isBoolean,
+  templateOptions: isTemplateOptions,
+  onProgress: isFunction,
+};
+
+type Input = string | readonly Message[] | readonly number[];
+
 /** How many tokens are computed between two calls of `onProgress`. */
 const PROGRESS_TOKENS = 2048;
+const NO_IDS = new Int32Array(0);
 
 export class Cache {
   readonly #engine: EngineParts;
@@ -62,29 +103,49 @@ export class Cache {
    * const doc = await engine.cache.add(longText, { pin: true });
    * const batch = engine.createBatch(questions.map((prompt) => ({ context: doc, prompt })));
    */
-  async add(
-    input: string | readonly Message[] | readonly number[],
-    options: AddOptions = {},
-  ): Promise<Context> {
+  async add(input: Input, options: AddOptions = {}): Promise<Context> {
     const checked = checkOptions(options, {
-      pin: isBoolean,
-      priority: integerIn(0, 100),
-      ttlMs: integerIn(1, 2 ** 31),
+      ...inputChecks,
       namespace: isName,
-      specialTokens: isBoolean,
-      templateOptions: isTemplateOptions,
+      sources: isContexts,
       compress: isSharedCompression,
-      signal: isSignal,
-      onProgress: isFunction,
     });
     const { pin = false, priority = DEFAULT_PRIORITY, ttlMs = 0 } = checked;
-    const namespace = checked.namespace ?? this.#engine.namespace;
-    const ids = await this.tokensOf(input, checked);
+    const given = sourcesOf(checked.sources);
+    const namespace = this.#engine.namespaceOf(checked.namespace, given);
+    const { content } = await this.tokensOf(input, checked, this.#engine.before(given));
     const compress = checked.compress as ReadCompression | undefined; // as its check returned it
-    const edits = this.editsOf(ids, compress);
-    const context = new Context(this.#engine.core, ids, { namespace, priority, ttlMs, edits });
+    const edits = this.editsOf(content, compress);
+    const context = new Context(this.#engine.core, content, { namespace, priority, ttlMs, edits });
     await this.compute(context, pin, checked);
     return context;
+  }
+
+  /**
+   * A new version of a context: another text, of which only what differs is computed. The context itself stays as it is, and can be used on.
+   *
+   * @example
+   * const doc = await engine.cache.add(text);
+   * const next = await engine.cache.revise(doc, text.replace('cat', 'dog'), { reuse: 'moved' });
+   */
+  async revise(context: Context, input: Input, options: ReviseOptions = {}): Promise<Context> {
+    const checked = checkOptions(options, { ...inputChecks, reuse: oneOf('prefix', 'moved') });
+    const old = this.#engine.contentOf(context);
+    const { namespace } = context;
+    const { pin = context.pinned, priority = context.priority, ttlMs = context.ttlMs } = checked;
+    const isMoved = checked.reuse === 'moved';
+    if (isMoved && context.edits.length > 0)
+      throw invalidArgument('context', 'one that is not compressed', 'a compressed one');
+    const before = old.base === NOTHING ? undefined : { content: plain(NO_IDS, old.base), edits: [] };
+    const { ids } = (await this.tokensOf(input, checked, before)).content;
+    const content = isMoved ? revised(oldText(old), ids) : plain(ids, old.base);
+    // What was done to the whole of the old text is done to the whole of the new one.
+    const edits = context.edits
+      .filter(({ index }) => index === context.length)
+      .map((edit) => ({ ...edit, index: ids.length }));
+    const next = new Context(this.#engine.core, content, { namespace, priority, ttlMs, edits });
+    await this.compute(next, pin, checked);
+    return next;
   }
 
   /**
@@ -97,23 +158,17 @@ export class Cache {
   async compress(
     context: Context,
     compression: Compression,
-    options: Pick<AddOptions, 'pin' | 'priority' | 'ttlMs' | 'signal'> = {},
+    options: KeepOptions = {},
   ): Promise<Context> {
-    const checks = {
-      pin: isBoolean,
-      priority: integerIn(0, 100),
-      ttlMs: integerIn(1, 2 ** 31),
-      signal: isSignal,
-    };
-    const checked = checkOptions(options, checks);
+    const checked = checkOptions(options, keepChecks);
     const compress = isSharedCompression('compression', compression);
-    const ids = this.#engine.tokensOf(context);
+    const content = this.#engine.contentOf(context);
     const { namespace } = context;
     const { pin = context.pinned, priority = context.priority, ttlMs = context.ttlMs } = checked;
     if (context.edits.length > 0)
       throw invalidArgument('context', 'one that is not compressed', 'a compressed one');
-    const edits = this.editsOf(ids, compress);
-    const small = new Context(this.#engine.core, ids, { namespace, priority, ttlMs, edits });
+    const edits = this.editsOf(content, compress);
+    const small = new Context(this.#engine.core, content, { namespace, priority, ttlMs, edits });
     await this.compute(small, pin, checked);
     return small;
   }
@@ -121,7 +176,7 @@ export class Cache {
   /** Keeps a context until it is released. If its keys and values have been evicted, computes them again. */
   async pin(context: Context, options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
     const { signal } = checkOptions(options, { signal: isSignal });
-    this.#engine.tokensOf(context);
+    this.#engine.contentOf(context);
     // A pin with a time to live may have ended.
     if (!context.pinned || context.ttlMs > 0) await this.compute(context, true, { signal });
   }
@@ -136,49 +191,59 @@ export class Cache {
     this.#engine.core.native.clearCache();
   }
 
-  private editsOf(ids: Int32Array, compress: ReadCompression | undefined): readonly NativeEdit[] {
+  private editsOf(content: Content, compress: ReadCompression | undefined): readonly NativeEdit[] {
+    if (content.base !== NOTHING || content.parts.length > 0) refuseParts(compress);
     const { contextLength } = this.#engine.core.native.description();
-    const end = ids.length;
+    const end = content.ids.length;
     return scheduleOf({ compress, before: [], at: end, end, contextLength }).edits ?? [];
   }
 
   private async tokensOf(
-    input: string | readonly Message[] | readonly number[],
-    options: AddOptions,
-  ): Promise<Int32Array> {
-    if (typeof input === 'string') return this.#engine.encodeText(input, options);
+    input: Input,
+    options: Pick<PromptOptions, 'specialTokens' | 'templateOptions' | 'signal'>,
+    before: Before | undefined,
+  ): Promise<Before> {
+    const how = { ...options, before };
+    if (typeof input === 'string') return this.#engine.encodeText(input, how);
     const items = readList('input', input, 'a text, messages or token ids', (item) => item);
-    if (typeof items[0] !== 'object') return isIntegerList('input', items);
-    return this.#engine.encodeWhole(checkMessages(items), options);
+    if (typeof items[0] !== 'object') return continued(before, isIntegerList('input', items));
+    return this.#engine.encodeWhole(checkMessages(items), how);
   }
 
   private async compute(
     context: Context,
     pinned: boolean,
-    {
-      signal,
-      onProgress,
-    }: { signal?: AbortSignal | undefined; onProgress?: AddOptions['onProgress'] },
+    { signal, onProgress }: Pick<InputOptions, 'signal' | 'onProgress'>,
   ): Promise<void> {
     const { core } = this.#engine;
-    const { ids, namespace, priority, ttlMs } = context;
+    const { content, namespace, priority, ttlMs } = context;
+    const n = content.ids.length;
     const engine = { core, namespace };
     // Each part continues the previous one, which is in the cache by then.
-    for (let end = PROGRESS_TOKENS; onProgress && end < ids.length; end += PROGRESS_TOKENS) {
+    for (let end = PROGRESS_TOKENS; onProgress && end < n; end += PROGRESS_TOKENS) {
       const edits = [...editsWithin(context.edits, end)];
-      await evaluate(engine, { kind: 'prefill', tokens: ids.subarray(0, end), edits }, signal);
-      onProgress({ tokens: end, totalTokens: ids.length });
+      const first = withIds(content, content.ids.subarray(0, end));
+      await evaluate(engine, { kind: 'prefill', content: first, edits }, signal);
+      onProgress({ tokens: end, totalTokens: n });
     }
     const pin = pinned ? core.newPin() : 0;
     const edits = [...context.edits];
-    const whole = { kind: 'prefill', tokens: ids, edits, pin, priority, ttlMs } as const;
-    context.setUsage((await evaluate(engine, whole, signal)).kv);
+    const whole = { kind: 'prefill', content, edits, pin, priority, ttlMs } as const;
+    const { kv, movedTokens } = await evaluate(engine, whole, signal);
+    context.setUsage(kv, movedTokens);
     try {
-      onProgress?.({ tokens: ids.length, totalTokens: ids.length });
+      onProgress?.({ tokens: n, totalTokens: n });
     } catch (error) {
       core.unpin(pin); // no caller receives the context
       throw error;
     }
     if (pin !== 0) context.hold(pin);
   }
+}
+
+/** They stand one after the other. */
+function sourcesOf(value: Context | readonly Context[] | undefined): GivenContext | undefined {
+  if (value === undefined) return undefined;
+  const contexts = Context.isOne(value) ? [value] : value;
+  return { contexts, arrangement: { how: 'sequence' } };
 }

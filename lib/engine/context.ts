@@ -1,6 +1,7 @@
 /** A text whose keys and values are in the cache, so that prompts can begin with it. */
 import type { Check } from '../checks/check-options.js';
 import { invalidArgument } from '../errors.js';
+import type { Content } from '../layout/layout.js';
 import type { NativeEdit } from '../native.js';
 import type { KvUsage } from '../options/compress-options.js';
 import type { EngineCore } from './engine-core.js';
@@ -21,7 +22,7 @@ export interface ContextOptions {
  */
 export class Context implements Disposable {
   /** @internal */
-  readonly ids: Int32Array;
+  readonly content: Content;
   /** Part of the key under which the cache finds it. */
   readonly namespace: string;
   /** 0 to 100: its keys and values are evicted after those of a lower priority. */
@@ -31,17 +32,18 @@ export class Context implements Disposable {
   #edits: readonly NativeEdit[];
   readonly #core: EngineCore;
   #usage: KvUsage | undefined;
+  #movedTokens = 0;
   #pin = 0;
   #released = false;
 
   /** @internal Made by `engine.cache.add`. */
   constructor(
     core: EngineCore,
-    ids: Int32Array,
+    content: Content,
     { namespace, priority, ttlMs, edits }: ContextOptions,
   ) {
     this.#core = core;
-    this.ids = ids;
+    this.content = content;
     this.namespace = namespace;
     this.priority = priority;
     this.ttlMs = ttlMs;
@@ -50,17 +52,22 @@ export class Context implements Disposable {
 
   /** How many tokens it holds. */
   get length(): number {
-    return this.ids.length;
+    return this.content.ids.length;
   }
 
   /** Its token ids, a copy. */
   get tokens(): number[] {
-    return Array.from(this.ids);
+    return Array.from(this.content.ids);
   }
 
   /** Of a compressed context: how many keys of how many are kept, and their bytes. */
   get kv(): KvUsage | undefined {
     return this.#usage && { ...this.#usage };
+  }
+
+  /** How many of its tokens have keys and values that were not computed where they stand: 0 for a context that is exact. */
+  get movedTokens(): number {
+    return this.#movedTokens;
   }
 
   /** @internal What has been edited of it: how it is compressed. */
@@ -69,7 +76,8 @@ export class Context implements Disposable {
   }
 
   /** @internal As it was computed. A compression that keeps all is none. */
-  setUsage(kv: KvUsage): void {
+  setUsage(kv: KvUsage, movedTokens: number): void {
+    this.#movedTokens = movedTokens;
     if (this.#edits.length > 0) this.#usage = kv;
     if (kv.kept === kv.of) this.#edits = [];
   }

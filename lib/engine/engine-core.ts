@@ -212,6 +212,7 @@ function disposedFinish(id: number): NativeFinish {
     errorMessage: 'the engine was disposed while this request was running',
     promptTokens: 0,
     cachedTokens: 0,
+    movedTokens: 0,
     generatedTokens: 0,
     queuedMs: 0,
     prefillMs: 0,

@@ -4,6 +4,9 @@ import type { RenderOptions } from '../chat/conversations.js';
 import type { SaidMessage } from '../chat/guard-names.js';
 import { checkIds, ownOnly } from '../checks/check-options.js';
 import { CachalotError, invalidArgument } from '../errors.js';
+import { combine } from '../layout/combine.js';
+import { plain, withIds } from '../layout/layout.js';
+import type { Content } from '../layout/layout.js';
 import type { NativeEdit } from '../native.js';
 import type { TokenTable } from '../text/token-table.js';
 import type { EncodeOptions } from '../text/tokenizer.js';
@@ -11,12 +14,17 @@ import type { TokenizerThread } from '../text/tokenizer-thread.js';
 import { isContext } from './context.js';
 import type { Context } from './context.js';
 import type { EngineCore } from './engine-core.js';
+import type { GivenContext } from './given-context.js';
+
+/** Tokens with what stands before them. */
+export interface Before {
+  content: Content;
+  /** What has been edited of its beginning. */
+  edits: readonly NativeEdit[];
+}
 
 /** The prompt that a generation continues. */
-export interface Prompt {
-  ids: Int32Array;
-  /** What has been edited of its beginning. */
-  edits?: readonly NativeEdit[];
+export interface Prompt extends Before {
   /** White space that the template writes before an answer and that this prompt leaves to the model. */
   gap?: string;
   /** See `GenerationResult`. */
@@ -24,9 +32,17 @@ export interface Prompt {
 }
 
 export interface PromptOptions extends RenderOptions {
-  context?: Context | undefined;
+  /** What the prompt continues; undefined: it begins a text. */
+  before?: Before | undefined;
   specialTokens?: boolean;
+  /** The most tokens that a prompt can have. Default: the context's. */
+  mostTokens?: number | undefined;
 }
+
+/** A text of its own, from the beginning. */
+export const NONE: Before = { content: plain(new Int32Array(0)), edits: [] };
+
+const NO_CONTEXTS: Pick<GivenContext, 'contexts'> = { contexts: [] };
 
 export class EngineParts {
   readonly core: EngineCore;
@@ -47,13 +63,12 @@ export class EngineParts {
     this.conversations = new Conversations(thread, chatTemplate);
   }
 
-  /** The ids of a text to continue, after those of a context, if there is one. */
-  async encodeText(text: string, options: PromptOptions = {}): Promise<Int32Array> {
-    const { context, specialTokens: special = false, signal } = ownOnly(options);
-    const before = context === undefined ? undefined : this.tokensOf(context);
+  /** A text to continue, after what stands before it. */
+  async encodeText(text: string, options: PromptOptions = {}): Promise<Before> {
+    const { before, specialTokens: special = false, signal, mostTokens } = ownOnly(options);
     const continues = before !== undefined;
-    const ids = await this.encode(text, { special, bos: !continues, continues }, signal);
-    return before ? concatenate(before, ids) : ids;
+    const how = { special, bos: !continues, continues };
+    return continued(before, await this.encode(text, how, signal, mostTokens));
   }
 
   /** The prompt that asks the model to answer a conversation, or to continue its last answer. */
@@ -67,29 +82,29 @@ export class EngineParts {
       this.conversations.prompt(said, options),
       said.at(-1)?.role === 'assistant' ? undefined : this.conversations.gap(options),
     ]);
-    const ids = await this.encodeRendered(text, options);
-    return { ids, systemMerged, gap: gap?.said ?? '', ...editsOf(options.context) };
+    const prompt = await this.encodeRendered(text, options);
+    return { ...prompt, systemMerged, gap: gap?.said ?? '' };
   }
 
   /** The ids of a conversation as it stands, as a prefix for others. */
   async encodeWhole(
     messages: readonly SaidMessage[],
     given: PromptOptions = {},
-  ): Promise<Int32Array> {
+  ): Promise<Before> {
     const options = ownOnly(given);
     const said = options.specialTokens ? messages.map(special) : messages;
     const { text } = await this.conversations.whole(said, options);
     return this.encodeRendered(text, options);
   }
 
-  /** The ids of a template's text, after those of a context, if there is one. */
+  /** A template's text, after what stands before it. */
   async encodeRendered(
     text: string,
-    { context, signal }: Pick<PromptOptions, 'context' | 'signal'>,
-  ): Promise<Int32Array> {
-    const before = context === undefined ? undefined : this.tokensOf(context);
-    const ids = await this.encode(text, { special: true, bos: before === undefined }, signal);
-    return before ? concatenate(before, this.withoutBos(ids)) : ids;
+    { before, signal, mostTokens }: Pick<PromptOptions, 'before' | 'signal' | 'mostTokens'>,
+  ): Promise<Before> {
+    const how = { special: true, bos: before === undefined };
+    const ids = await this.encode(text, how, signal, mostTokens);
+    return continued(before, before ? this.withoutBos(ids) : ids);
   }
 
   /** A template writes the first token of a text itself. After other text, the template's text is not the beginning. */
@@ -97,30 +112,50 @@ export class EngineParts {
     return ids[0] !== undefined && ids[0] === this.tokenizer.bos ? ids.subarray(1) : ids;
   }
 
-  /** The namespace of a request: a context is found in its own namespace only. */
-  namespaceOf(given: string | undefined, context?: Context): string {
-    if (context === undefined) return given ?? this.namespace;
-    if (given !== undefined && given !== context.namespace)
-      throw invalidArgument('namespace', `that of the context, "${context.namespace}"`, given);
-    return context.namespace;
+  /** The namespace of a request: contexts are found in their own namespace only. */
+  namespaceOf(given: string | undefined, { contexts } = NO_CONTEXTS): string {
+    const [first] = contexts;
+    if (first === undefined) return given ?? this.namespace;
+    const other = contexts.find((one) => one.namespace !== first.namespace);
+    if (other) throw invalidArgument('context', 'contexts of one namespace', other.namespace);
+    if (given !== undefined && given !== first.namespace)
+      throw invalidArgument('namespace', `that of the context, "${first.namespace}"`, given);
+    return first.namespace;
   }
 
-  /** The tokens of a context of this engine. */
-  tokensOf(context: Context): Int32Array {
+  /** What contexts put before a text. Undefined for none. Throws if one cannot be used (any more). */
+  before(given: GivenContext | undefined): Before | undefined {
+    if (!given) return undefined;
+    const { contexts, arrangement } = given;
+    const contents = contexts.map((one) => this.contentOf(one));
+    if (!arrangement) return { content: contents[0]!, edits: contexts[0]!.edits };
+    const edited = contexts.findIndex(({ edits }) => edits.length > 0);
+    if (edited >= 0)
+      throw invalidArgument(`context[${edited}]`, 'one that is not compressed', 'a compressed one');
+    const base = combine(contents, arrangement, this.tokenizer.bos);
+    return { content: plain(new Int32Array(0), base), edits: [] };
+  }
+
+  /** The content of a context of this engine. */
+  contentOf(context: Context): Content {
     if (!isContext('context', context).belongsTo(this.core)) {
       throw invalidArgument('context', 'a context of this engine', context);
     }
     if (context.released) throw new CachalotError('disposed', 'this context has been released');
-    return context.ids;
+    return context.content;
   }
 
   /** Refuses a text that is too long for the context however it is tokenized, before it is tokenized. */
-  async encode(text: string, options: EncodeOptions, signal?: AbortSignal): Promise<Int32Array> {
-    const { contextLength } = this.core.native.description();
-    if (text.length > contextLength * this.tokenizer.longestToken) {
+  async encode(
+    text: string,
+    options: EncodeOptions,
+    signal?: AbortSignal,
+    mostTokens = this.core.native.description().contextLength,
+  ): Promise<Int32Array> {
+    if (text.length > mostTokens * this.tokenizer.longestToken) {
       throw new CachalotError(
         'context_overflow',
-        `the prompt has ${text.length} characters, more than a context of ${contextLength} tokens can hold`,
+        `the prompt has ${text.length} characters, more than a context of ${mostTokens} tokens can hold`,
       );
     }
     return this.#thread.encode(text, options, signal);
@@ -160,7 +195,8 @@ function special(message: SaidMessage): SaidMessage {
   return { ...message, special: true };
 }
 
-/** The edits of a context, of a prompt that begins with it. */
-export function editsOf(context: Context | undefined): Pick<Prompt, 'edits'> {
-  return context === undefined ? {} : { edits: context.edits };
+/** More tokens after what stands before them. */
+export function continued(before: Before | undefined, ids: ArrayLike<number>): Before {
+  const { content, edits } = before ?? NONE;
+  return { content: withIds(content, concatenate(content.ids, ids)), edits };
 }

@@ -1,6 +1,8 @@
 /** Requests that compute but generate nothing: log-probabilities of a text, logits of some rows, keys and values. */
 import { abortError } from '../errors.js';
 import type { CachalotError } from '../errors.js';
+import type { Content } from '../layout/layout.js';
+import { nativeText } from '../layout/native-preambles.js';
 import type { NativeFinish } from '../native.js';
 import { finishError } from '../request/finish.js';
 import { newRequest } from '../request/request.js';
@@ -26,7 +28,21 @@ export interface Evaluation extends Partial<
   >
 > {
   kind: Exclude<EngineRequest['kind'], 'generate'>;
-  tokens: Int32Array;
+  content: Content;
+}
+
+/** The first row whose output is wanted, counted from the content's first token. */
+export function firstRow({ from, rows, content }: Evaluation): number {
+  return from === undefined ? (rows?.[0] ?? content.ids.length - 1) : from - 1;
+}
+
+/** As C++ has it: what is in parts stands before the tokens, and rows count from these. */
+function textOf(asked: Evaluation) {
+  const { content, ...rest } = asked;
+  const { nBefore, ...text } = nativeText(content, firstRow(asked));
+  const rows = rest.rows?.map((row) => row - nBefore);
+  const from = rest.from === undefined ? undefined : rest.from - nBefore;
+  return { ...rest, ...text, ...(rows && { rows }), ...(from !== undefined && { from }) };
 }
 
 /** `values` of the answer holds the log-probabilities, or the rows of logits one after the other. */
@@ -35,14 +51,14 @@ export function evaluate(
   asked: Evaluation,
   signal?: AbortSignal,
 ): Promise<NativeFinish> {
-  const { kind, tokens } = asked;
+  const { kind } = asked;
   return new Promise((resolve, reject) => {
     if (signal?.aborted) throw abortError(signal);
     const events = watchRequest(
       kind === 'prefill' || kind === 'attention' ? 'cache' : kind,
-      tokens.length,
+      asked.content.base.end + asked.content.ids.length,
     );
-    const id: number = core.submit(newRequest({ namespace, ...asked }), {
+    const id: number = core.submit(newRequest({ namespace, ...textOf(asked) }), {
       events,
       onToken: () => undefined,
       onFinish: (finish) => {

@@ -7,29 +7,28 @@ import {
   isName,
   isSignal,
   isString,
+  ownOnly,
   readList,
   reading,
 } from '../checks/check-options.js';
 import { abortError, invalidArgument, withOurErrors } from '../errors.js';
 import { native } from '../native.js';
-import type { NativeEdit, NativeFinish } from '../native.js';
+import type { NativeFinish } from '../native.js';
 import { isCompression, kvUsage } from '../options/compress-options.js';
 import type { Compression, KvUsage, ReadCompression } from '../options/compress-options.js';
-import { scheduleOf } from '../options/edit-schedule.js';
+import { mostTokensOf, refuseParts, scheduleOf } from '../options/edit-schedule.js';
 import { either } from '../signals/abort.js';
-import { isContext } from './context.js';
-import type { Context } from './context.js';
-import { concatenate } from './engine-parts.js';
-import type { EngineParts } from './engine-parts.js';
-import { evaluate } from './evaluate.js';
+import { NONE, continued } from './engine-parts.js';
+import type { Before, EngineParts } from './engine-parts.js';
+import { evaluate, firstRow } from './evaluate.js';
 import type { Evaluation } from './evaluate.js';
+import { contextChecks, givenContext } from './given-context.js';
+import type { ContextChoice, GivenContext } from './given-context.js';
 
 /** What is evaluated: a text, or token ids. */
 export type ScoreInput = string | readonly number[];
 
-interface EvaluateOptions {
-  /** What the input continues. Its keys and values are read from the cache. */
-  context?: Context | undefined;
+interface EvaluateOptions extends ContextChoice {
   /** Text or token ids between the context and the input; nothing of it is scored. */
   prefix?: ScoreInput | undefined;
   /** Whether names of special tokens in a text mean those tokens. Default false. */
@@ -52,7 +51,7 @@ export interface LogitsOptions extends EvaluateOptions {
 }
 
 /** One input of several, with options of its own. */
-export interface ScoreItem extends Pick<ScoreOptions, 'context' | 'prefix' | 'from'> {
+export interface ScoreItem extends Pick<ScoreOptions, 'context' | 'combine' | 'prefix' | 'from'> {
   text?: string | undefined;
   /** Token ids, instead of `text`. */
   tokens?: readonly number[] | undefined;
@@ -75,6 +74,8 @@ export interface ScoreUsage {
   promptTokens: number;
   /** Tokens whose keys and values were found in the cache. */
   cachedTokens: number;
+  /** Tokens whose keys and values are read where they were not computed. Absent: none. */
+  movedTokens?: number;
   kv?: KvUsage;
 }
 
@@ -82,7 +83,7 @@ const readInput = (name: string, value: unknown): string | Int32Array =>
   typeof value === 'string' ? value : isIntegerList(name, value);
 
 const CHECKS = {
-  context: isContext,
+  ...contextChecks,
   prefix: readInput,
   specialTokens: isBoolean,
   compress: isCompression,
@@ -91,14 +92,14 @@ const CHECKS = {
 };
 const isIndex = integerIn(0, 2 ** 24);
 
-/** An input with what comes before it. */
-interface Prepared {
-  before: number;
+/** An input, after what comes before it. */
+interface Prepared extends Before {
+  /** How many tokens of the content are the input's: the last ones. */
   own: Int32Array;
-  tokens: Int32Array;
-  /** Of the context. */
-  edits: readonly NativeEdit[];
+  given: GivenContext | undefined;
 }
+
+const nBefore = ({ content, own }: Prepared) => content.ids.length - own.length;
 
 export async function score(
   engine: EngineParts,
@@ -106,8 +107,8 @@ export async function score(
   options: ScoreOptions,
 ): Promise<Score> {
   const checked = checkOptions(options, { ...CHECKS, from: isIndex });
-  const where = engine.namespaceOf(checked.namespace, checked.context);
   const prepared = await prepare(engine, readInput('input', input), checked);
+  const where = engine.namespaceOf(checked.namespace, prepared.given);
   return scored(engine, where, { ...prepared, from: firstOf(prepared, checked) }, checked);
 }
 
@@ -118,12 +119,13 @@ export async function logits(
 ): Promise<Float32Array[]> {
   const checked = checkOptions(options, { ...CHECKS, rows: isIntegerList });
   const prepared = await prepare(engine, readInput('input', input), checked);
-  const { before, own, tokens } = prepared;
+  const { content, own } = prepared;
   const rows = Int32Array.from(checked.rows ?? [own.length - 1]);
   for (const row of rows) integerIn(0, own.length - 1)('rows', row);
-  const namespace = engine.namespaceOf(checked.namespace, checked.context);
+  const namespace = engine.namespaceOf(checked.namespace, prepared.given);
   const edits = [...prepared.edits];
-  const asked = { kind: 'logits', tokens, edits, rows: rows.map((row) => before + row) } as const;
+  const wanted = rows.map((row) => nBefore(prepared) + row);
+  const asked = { kind: 'logits', content, edits, rows: wanted } as const;
   const { values } = await run(engine, namespace, asked, checked);
   const width = values.length / rows.length;
   return Array.from(rows, (_, i) => values.subarray(i * width, (i + 1) * width));
@@ -141,28 +143,23 @@ export async function scoreAll(
   const shared = checkOptions(options, { ...CHECKS, from: isIndex });
   const read = readList('items', items, 'an array of texts, token ids or items', readItem);
   if (read.length === 0) return [];
-  const wanted = read.map(({ input, context, prefix, from }) => ({
-    input,
-    options: {
-      ...shared,
-      context: context ?? shared.context,
-      prefix: prefix ?? shared.prefix,
-      from: from ?? shared.from,
-    },
-  }));
-  const places = wanted.map((item) => engine.namespaceOf(shared.namespace, item.options.context));
-  const other = places.find((name) => name !== places[0]);
-  if (other !== undefined) throw invalidArgument('items', 'contexts of one namespace', other);
+  const wanted = read.map(({ input, ...own }) => {
+    const chosen = own.context === undefined ? {} : { combine: undefined };
+    return { input, options: { ...shared, ...chosen, ...ownOnly(own) } };
+  });
   const prepared: (Prepared & { from: number })[] = [];
   for (const { input, options } of wanted) {
     const one = await prepare(engine, input, options);
     prepared.push({ ...one, from: firstOf(one, options) });
   }
+  const places = prepared.map(({ given }) => engine.namespaceOf(shared.namespace, given));
+  const other = places.find((name) => name !== places[0]);
+  if (other !== undefined) throw invalidArgument('items', 'contexts of one namespace', other);
   const run = (index: number, place: Place, signal: AbortSignal) =>
     scored(engine, places[index]!, prepared[index]!, { ...shared, signal }, place);
   return inOrder(
     engine,
-    prepared.map(({ tokens }) => tokens),
+    prepared.map(({ content }) => content.ids),
     shared.signal,
     run,
   );
@@ -207,13 +204,15 @@ type Place = Required<Pick<Evaluation, 'batch' | 'batchRank'>>;
 async function scored(
   engine: EngineParts,
   namespace: string,
-  { before, own, tokens, edits, from }: Prepared & { from: number },
+  prepared: Prepared & { from: number },
   options: Checked,
   place?: Place,
 ): Promise<Score> {
-  const asked = { kind: 'score', tokens, from: before + from, ...place } as const;
+  const { content, own, edits, from } = prepared;
+  const asked = { kind: 'score', content, from: nBefore(prepared) + from, ...place } as const;
   const edited = { ...asked, edits: [...edits] };
-  const { values, promptTokens, cachedTokens, kv } = await run(engine, namespace, edited, options);
+  const finish = await run(engine, namespace, edited, options);
+  const { values, promptTokens, cachedTokens, movedTokens, kv } = finish;
   const compress = options.compress as ReadCompression | undefined; // as its check returned it
   return {
     tokens: Array.from(own),
@@ -223,15 +222,17 @@ async function scored(
     usage: {
       promptTokens,
       cachedTokens,
+      ...(movedTokens > 0 ? { movedTokens } : {}),
       ...(compress || edits.length > 0 ? { kv: kvUsage(kv, kv.of, compress?.window) } : {}),
     },
   };
 }
 
 /** The first token that is scored. */
-function firstOf({ before, own, edits }: Prepared, { from }: Pick<ScoreOptions, 'from'>): number {
+function firstOf(prepared: Prepared, { from }: Pick<ScoreOptions, 'from'>): number {
+  const { own, edits } = prepared;
   // What an edit has left is read by the rows after it only.
-  const least = before > (edits.at(-1)?.index ?? 0) ? 0 : 1;
+  const least = nBefore(prepared) > (edits.at(-1)?.index ?? 0) ? 0 : 1;
   if (own.length <= least)
     throw invalidArgument('input', `at least ${least + 1} tokens`, Array.from(own));
   return integerIn(least, own.length - 1)('from', from ?? least);
@@ -247,49 +248,47 @@ function run(
 ): Promise<NativeFinish> {
   const { core } = engine;
   const { contextLength } = core.native.description();
-  const at = firstRow(asked);
+  const at = asked.from === undefined && asked.rows === undefined ? asked.content.ids.length : firstRow(asked);
   const how = compress as ReadCompression | undefined; // as its check returned it
+  if (asked.content.base.end > 0 || asked.content.parts.length > 0) refuseParts(how);
   const before = asked.edits ?? [];
   const schedule = scheduleOf({ compress: how, before, at, end: at, contextLength });
   return evaluate({ core, namespace }, { ...asked, ...schedule }, signal);
 }
 
-/** What comes before the first row whose output is wanted is compressed. */
-function firstRow({ from, rows, tokens }: Evaluation): number {
-  return from === undefined ? (rows?.[0] ?? tokens.length) : from - 1;
-}
-
 async function prepare(
   engine: EngineParts,
   input: string | Int32Array,
-  { context, prefix, specialTokens: special = false, signal }: Checked,
+  { context, combine, prefix, compress, specialTokens: special = false, signal }: Checked,
 ): Promise<Prepared> {
-  let before = context === undefined ? new Int32Array(0) : engine.tokensOf(context);
+  const { contextLength } = engine.core.native.description();
+  const most = mostTokensOf(compress as ReadCompression | undefined, contextLength); // as its check returned it
+  const given = givenContext({ context, combine });
+  let before = engine.before(given);
   const encode = (text: string | Int32Array) => {
     if (typeof text !== 'string') return text;
-    const continues = before.length > 0;
-    return engine.encode(text, { bos: !continues, continues, special }, signal);
+    const continues = before !== undefined;
+    return engine.encode(text, { bos: !continues, continues, special }, signal, most);
   };
   // As its check returned it.
   if (prefix !== undefined)
-    before = concatenate(before, await encode(prefix as string | Int32Array));
+    before = continued(before, await encode(prefix as string | Int32Array));
   const own = await encode(input);
-  const edits = context?.edits ?? [];
-  const tokens = concatenate(before, own);
-  return { before: before.length, own, tokens, edits };
+  return { ...continued(before ?? NONE, own), own, given };
 }
 
-type ReadItem = Pick<ScoreOptions, 'context' | 'prefix' | 'from'> & { input: string | Int32Array };
+type ReadItem = Omit<ScoreItem, 'text' | 'tokens'> & { input: string | Int32Array };
 
 function readItem(item: unknown, index: number): ReadItem {
   return reading(`items[${index}]`, () => {
     const isInput = typeof item === 'string' || Array.isArray(item) || ArrayBuffer.isView(item);
     if (isInput) return { input: readInput(`items[${index}]`, item) };
-    const { context, prefix } = CHECKS;
-    const checks = { text: isString, tokens: isIntegerList, context, prefix, from: isIndex };
+    const { prefix } = CHECKS;
+    const what = { text: isString, tokens: isIntegerList };
+    const checks = { ...what, ...contextChecks, prefix, from: isIndex };
     const { text, tokens, ...own } = checkOptions(item as ScoreItem, checks, `items[${index}].`);
     if ((text === undefined) === (tokens === undefined))
       throw invalidArgument(`items[${index}]`, 'either `text` or `tokens`', text ?? tokens);
-    return { input: text ?? Int32Array.from(tokens!), ...own };
+    return { input: text ?? Int32Array.from(tokens!), ...own } as ReadItem;
   });
 }

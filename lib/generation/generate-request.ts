@@ -1,9 +1,10 @@
 /** Builds the request of a generation from its options and the model's tokenizer. */
 import { checkIds } from '../checks/check-options.js';
 import type { Prompt } from '../engine/engine-parts.js';
+import { nativeText } from '../layout/native-preambles.js';
 import type { NativeSampling } from '../native.js';
 import type { ResolvedOptions } from '../options/generate-options.js';
-import { scheduleOf } from '../options/edit-schedule.js';
+import { refuseParts, scheduleOf } from '../options/edit-schedule.js';
 import { dryBreakers, resolveSampling } from '../options/sampling-options.js';
 import { newRequest } from '../request/request.js';
 import type { EngineRequest } from '../request/request.js';
@@ -14,16 +15,19 @@ type Source = Omit<GenerationSource, 'prompt'>;
 /** `created`: when the generation was started, by the clock of `performance`. */
 export async function generateRequest(
   source: Source,
-  { ids: tokens, edits: before }: Prompt,
+  { content, edits: before }: Prompt,
   options: ResolvedOptions,
   created: number,
 ): Promise<EngineRequest> {
   const sampling = await samplingOf(source, options);
   const { contextLength } = source.core.native.description();
+  const { tokens, preambles } = nativeText(content);
+  if (preambles) refuseParts(options.compress);
   return newRequest({
     kind: 'generate',
     namespace: source.namespace,
     tokens,
+    ...(preambles && { preambles }),
     maxTokens: options.maxTokens,
     sampling,
     stopTokens: stopTokensOf(source, options),

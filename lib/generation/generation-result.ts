@@ -11,6 +11,8 @@ export type Usage = {
   /** Tokens of the prompt whose keys and values were found in the cache. */
   cachedTokens: number;
   completionTokens: number;
+  /** Tokens of the prompt whose keys and values are read where they were not computed: moved by a revision, or of contexts that stand together. Absent: none. */
+  movedTokens?: number;
   /** Of a request with `compress`, or on a compressed context: how many keys of how many are left at the end, and their bytes. */
   kv?: KvUsage;
 };
@@ -65,6 +67,7 @@ export function summarize(
       promptTokens,
       cachedTokens: finish?.cachedTokens ?? 0,
       completionTokens: tokens.length,
+      ...(finish && finish.movedTokens > 0 ? { movedTokens: finish.movedTokens } : {}),
       ...(how.isCompressed && finish ? { kv: kvUsage(finish.kv, read, how.window) } : {}),
     },
     timings: {

@@ -146,14 +146,14 @@ export class Generation implements AsyncIterable<string> {
   private async start(prompt: GenerationSource['prompt']): Promise<void> {
     try {
       const given = await prompt();
-      const { ids: tokens, gap = '', systemMerged = false } = given;
+      const { content, gap = '', systemMerged = false } = given;
       this.#answer.gap = gap;
       this.#systemMerged = systemMerged;
       const request = await generateRequest(this.#source, given, this.#options, this.#created);
       this.#edits = request.edits ?? [];
       if (this.#ended) return;
       this.#request = this.#source.core.submit(request, {
-        events: (this.#events = watchRequest(this.#source.kind, tokens.length)),
+        events: (this.#events = watchRequest(this.#source.kind, content.base.end + content.ids.length)),
         onToken: (token, top) => this.onToken(token, top),
         onFinish: (finish) => this.onFinish(finish),
       });

@@ -42,8 +42,29 @@ export function scheduleOf({ compress, before = [], at, end, contextLength }: Sc
         `this context would be compressed ${edits.length} times, and ${MOST_EDITS} are the most: give a larger \`compress.every\` or fewer \`maxTokens\`, or begin a new context`,
       );
   }
-  const isWindow = window && window.sinks + window.size < contextLength;
+  const isWindow = window && isNarrow(window, contextLength);
   return { ...(isWindow ? { window } : {}), ...(edits.length > 0 ? { edits } : {}) };
+}
+
+const isNarrow = ({ sinks, size }: SequenceWindow, contextLength: number) =>
+  sinks + size <= contextLength;
+
+/** With a window a text may go on for ever, in practice; native/kv/window_cuts.h. */
+const MOST_WINDOWED_TOKENS = 2 ** 20;
+
+/** The most tokens of a text that is read so. */
+export function mostTokensOf(compress: ReadCompression | undefined, contextLength: number): number {
+  const isEndless = compress?.window && isNarrow(compress.window, contextLength);
+  return isEndless ? MOST_WINDOWED_TOKENS : contextLength;
+}
+
+/** Contexts that stand together, and revised ones, cannot be compressed. */
+export function refuseParts(compress: ReadCompression | undefined): void {
+  if (compress)
+    throw new CachalotError(
+      'not_supported',
+      '`compress` is not supported after several contexts, or after one that was revised with `reuse: \'moved\'`: leave one of them out',
+    );
 }
 
 const nextMultiple = (n: number, every: number) => (Math.floor(n / every) + 1) * every;

@@ -1,19 +1,28 @@
 /** Requests as C++ receives them, and their events. */
 
-/** Parts of other texts that stand before a text; native/kv/tree_key.h. */
-export interface NativePreamble {
-  parts: NativePart[];
-  /** The logical position of the text's first token: no part ends after it. */
-  position: number;
+/** What stands before a request's tokens; native/engine/request.h. Each preamble may stand below those before it in the list; the last one is the request's. */
+export interface NativePreambles {
+  texts: Int32Array[];
+  list: {
+    parts: NativePart[];
+    /** The logical position of the text's first token: no part ends after it. */
+    position: number;
+  }[];
 }
 
-/** Tokens from `first` to the end of a text, moved by `shift` from where that text stands. */
+/** Tokens [first, end) of a text, moved by `shift` from where that text stands. */
 export interface NativePart {
-  tokens: Int32Array;
+  /** Its place in `texts`. */
+  text: number;
   first: number;
+  end: number;
   shift: number;
-  /** What stands before the text itself. */
-  under?: NativePreamble;
+  /** The preamble that stands before the text itself, by its place in the list; -1: none. */
+  under: number;
+  /** How it is read; native/backend/plan_records.h. 1, -1 and 1: like any text. */
+  sharpness: number;
+  blend: number;
+  lseFactor: number;
 }
 
 /** An edit of a request's context, when its first `index` tokens have been computed; native/kv/policies/. */
@@ -28,8 +37,8 @@ export interface NativeRequest {
   kind: 'generate' | 'score' | 'logits' | 'prefill' | 'attention';
   namespace: string;
   tokens: Int32Array;
-  /** What stands before the tokens; nothing reads it from JavaScript yet (docs/decisions/0020). */
-  preamble?: NativePreamble;
+  /** What stands before the tokens. */
+  preambles?: NativePreambles;
   /** In ascending order. */
   edits?: NativeEdit[];
   /** Rows read the first `sinks` positions and the last `size`. */
@@ -94,6 +103,8 @@ export interface NativeFinish {
   errorMessage?: string;
   promptTokens: number;
   cachedTokens: number;
+  /** Of the prompt, that are read where they were not computed. */
+  movedTokens: number;
   generatedTokens: number;
   queuedMs: number;
   prefillMs: number;

@@ -5,23 +5,22 @@
  */
 import type { Rendered } from '../chat/conversations.js';
 import { concatenate } from '../engine/engine-parts.js';
-import type { EngineParts, PromptOptions } from '../engine/engine-parts.js';
+import type { EngineParts } from '../engine/engine-parts.js';
 import { sameText } from '../text/same-text.js';
+import type { Place, TurnOptions } from './place.js';
 import { idsOf } from './session-state.js';
 import type { State } from './session-state.js';
 
-export type TurnOptions = Omit<PromptOptions, 'specialTokens'>;
-
-/** A conversation with `nAdded` new messages, as the template renders it now; `before` stands before the template's text. */
+/** A conversation with `nAdded` new messages, as the template renders it now. */
 export async function followTemplate(
   engine: EngineParts,
   state: State,
-  { before, rendered, nAdded }: { before: Int32Array; rendered: Rendered; nAdded: number },
+  { rendered, nAdded, ...place }: Place & { rendered: Rendered; nAdded: number },
   options: TurnOptions,
 ): Promise<Int32Array> {
   const rest = restOf(state, rendered, nAdded);
   return rest === undefined
-    ? merged(engine, idsOf(state), before, rendered.text, options)
+    ? merged(engine, idsOf(state), place, rendered.text, options)
     : continued(engine, state, rest, options);
 }
 
@@ -41,34 +40,35 @@ async function continued(
   engine: EngineParts,
   state: State,
   rest: string,
-  { signal }: TurnOptions,
+  { signal, mostTokens }: TurnOptions,
 ): Promise<Int32Array> {
   const ids = idsOf(state);
   const last = state.lastAnswer!.ids.at(-1);
   if (last === undefined || !engine.tokenizer.isSpecial(last))
-    return concatenate(ids, await encodeAfter(engine, ids.at(-1)!, rest, signal));
+    return concatenate(ids, await encodeAfter(engine, ids.at(-1)!, rest, signal, mostTokens));
   // The answer ended with one of the model's tokens. The template may end it with the same token or another one.
   const name = engine.tokenizer.name(last);
   const isSame = name !== '' && rest.startsWith(name);
-  const encoded = isSame ? await engine.encode(rest, { special: true }, signal) : undefined;
+  const encoded = isSame ? await engine.encode(rest, { special: true }, signal, mostTokens) : undefined;
   if (encoded?.[0] === last) return concatenate(ids, encoded.subarray(1));
   const answered = ids.subarray(0, -1);
-  return concatenate(answered, await encodeAfter(engine, answered.at(-1)!, rest, signal));
+  return concatenate(answered, await encodeAfter(engine, answered.at(-1)!, rest, signal, mostTokens));
 }
 
 /** The context as far as it says the text, followed by the ids of the rest of the text. */
-async function merged(
+export async function merged(
   engine: EngineParts,
   ids: Int32Array,
-  before: Int32Array,
+  { before, nDocument, isFirst }: Place,
   text: string,
-  { context, signal }: TurnOptions,
+  { signal, mostTokens }: TurnOptions,
 ): Promise<Int32Array> {
-  const isFirst = before.length === 0 || before.length === context?.length;
-  const fresh = isFirst
-    ? await engine.encode(text, { special: true, bos: before.length === 0 }, signal)
-    : await encodeAfter(engine, before.at(-1)!, text, signal);
-  const asked = before.length === 0 ? fresh : engine.withoutBos(fresh);
+  const how = { special: true, bos: isFirst };
+  const fresh =
+    before.length === nDocument
+      ? await engine.encode(text, how, signal, mostTokens)
+      : await encodeAfter(engine, before.at(-1)!, text, signal, mostTokens);
+  const asked = isFirst ? fresh : engine.withoutBos(fresh);
   const old = ids.subarray(before.length);
   const { first, second } = sameText(engine.tokenizer, old, asked);
   return concatenate(concatenate(before, old.subarray(0, first)), asked.subarray(second));
@@ -80,7 +80,8 @@ function encodeAfter(
   last: number,
   text: string,
   signal?: AbortSignal,
+  mostTokens?: number,
 ): Promise<Int32Array> {
   const continues = !engine.tokenizer.isSpecial(last);
-  return engine.encode(text, { special: true, continues }, signal);
+  return engine.encode(text, { special: true, continues }, signal, mostTokens);
 }

@@ -10,38 +10,61 @@ import {
   integerIn,
   isBlank,
   isName,
+  isSignal,
   isString,
+  oneOf,
   readList,
   reading,
 } from '../checks/check-options.js';
-import { isContext } from '../engine/context.js';
-import type { Context } from '../engine/context.js';
-import type { EngineParts } from '../engine/engine-parts.js';
+import type { Check } from '../checks/check-options.js';
+import type { EngineParts, PromptOptions } from '../engine/engine-parts.js';
+import { contextChecks, givenContext } from '../engine/given-context.js';
+import type { ContextChoice, GivenContext } from '../engine/given-context.js';
 import { CachalotError, invalidArgument } from '../errors.js';
 import { Generation } from '../generation/generation.js';
 import type { GenerationResult } from '../generation/generation-result.js';
 import { isCompression } from '../options/compress-options.js';
 import type { Compression, ReadCompression } from '../options/compress-options.js';
+import { mostTokensOf } from '../options/edit-schedule.js';
 import { resolveChatOptions, resolveGenerateOptions } from '../options/generate-options.js';
 import type { ChatOptions, GenerateOptions, ResolvedOptions } from '../options/generate-options.js';
-import { firstState, idsOf, messagesOf } from './session-state.js';
+import { isFull, refuseFull, withoutOldest } from './make-room.js';
+import type { Following } from './make-room.js';
+import { revisedState } from './revise-session.js';
+import { firstState, idsOf, isBegun, messagesOf } from './session-state.js';
 import type { State } from './session-state.js';
 import { beginChat, beginComplete, stateAfter } from './session-turn.js';
 import type { Begun } from './session-turn.js';
 
-export interface SessionOptions {
+export interface SessionOptions extends ContextChoice {
   /** The system message before the conversation. */
   system?: string | undefined;
   /** An earlier conversation to continue, as `session.messages` gave it; it may begin with a system message of its own. */
   messages?: readonly Message[] | undefined;
   /** Variables of the chat template, such as `enable_thinking`. A turn may override them. */
   templateOptions?: TemplateOptions | undefined;
-  /** A context before everything else. All who use it share its keys and values. */
-  context?: Context | undefined;
   /** Keeps fewer keys and values than the conversation has, from the end of each prompt on; see docs/compression.md. A turn may have its own. */
   compress?: Compression | undefined;
+  /**
+   * What happens when the conversation no longer fits into the context. "error" (default): `chat` fails with code "context_overflow". "shift": the oldest turns are left
+   * out; system messages stay, and what is left is not computed again.
+   */
+  onFull?: 'error' | 'shift' | undefined;
   /** Part of the key of the cache. Default: the context's, or the engine's. */
   namespace?: string | undefined;
+}
+
+const isConversation: Check<readonly Message[]> = (name, value) => {
+  const items = readList(name, value, 'an array of messages', (item) => item);
+  return items.length === 0 ? [] : checkMessages(items); // an empty list is allowed
+};
+
+export interface SessionRevision extends ContextChoice {
+  /** All messages of the conversation, as `session.messages` gave them, with changes. Default: as they are. */
+  messages?: readonly Message[] | undefined;
+  /** What is used again of keys and values: "prefix" (default, exact), or "moved": all that is equal, wherever it stands now; see `engine.cache.revise`. */
+  reuse?: 'prefix' | 'moved' | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 /** A turn that was begun, the earlier turns that may not have ended yet, and a promise that settles when all of them have ended. */
@@ -73,7 +96,8 @@ export type ChatInput = string | Message | readonly Message[];
 export class Session {
   readonly #engine: EngineParts;
   #templateOptions: TemplateOptions;
-  #context: Context | undefined;
+  #given: GivenContext | undefined;
+  #onFull: 'error' | 'shift';
   #namespace: string;
   #compress: ReadCompression | undefined;
   #state: State;
@@ -81,31 +105,33 @@ export class Session {
 
   /** @internal Made by `engine.createSession`. */
   constructor(engine: EngineParts, options: SessionOptions) {
-    const isConversation = (name: string, value: unknown) => {
-      const items = readList(name, value, 'an array of messages', (item) => item);
-      return items.length === 0 ? [] : checkMessages(items); // an empty list is allowed
-    };
     const {
       system,
       messages: earlier = [],
       templateOptions = {},
-      context,
       compress,
+      onFull = 'error',
       namespace,
+      ...choice
     } = checkOptions(options, {
       system: isString,
       messages: isConversation,
       templateOptions: isTemplateOptions,
-      context: isContext,
+      ...contextChecks,
       compress: isCompression,
+      onFull: oneOf('error', 'shift'),
       namespace: isName,
     });
-    if (context !== undefined) engine.tokensOf(context);
+    const given = givenContext(choice);
+    engine.before(given); // it can be used
+    if (compress && onFull === 'shift')
+      throw invalidArgument('onFull', '"error" for a session with `compress`', onFull);
     this.#engine = engine;
     this.#templateOptions = templateOptions;
-    this.#context = context;
+    this.#given = given;
+    this.#onFull = onFull;
     this.#compress = compress as ReadCompression | undefined; // as its check returned it
-    this.#namespace = engine.namespaceOf(namespace, context);
+    this.#namespace = engine.namespaceOf(namespace, given);
     const messages = [
       ...(system === undefined || isBlank(system)
         ? []
@@ -149,8 +175,8 @@ export class Session {
     isString('text', text);
     return this.generate(this.#state, resolveGenerateOptions(options), {
       kind: 'complete',
-      begin: (state, { specialTokens, signal }) =>
-        beginComplete(this.#engine, state, text, { context: this.#context, specialTokens, signal }),
+      begin: (state, { specialTokens, ...options }) =>
+        beginComplete(this.#engine, state, text, { ...this.placing(state, options), specialTokens }),
       messages: () => [],
     });
   }
@@ -173,21 +199,77 @@ export class Session {
     this.refuseIfBusy(true);
     const fork = new Session(this.#engine, {});
     fork.#templateOptions = this.#templateOptions;
-    fork.#context = this.#context;
+    fork.#given = this.#given;
+    fork.#onFull = this.#onFull;
     fork.#namespace = this.#namespace;
     fork.#compress = this.#compress;
     fork.#state = this.#state;
     return fork;
   }
 
+  /**
+   * Changes earlier messages, or the contexts before them. The next turn computes only what is new: by default all after the first
+   * change; with `reuse: 'moved'` what has changed alone. A rewind to a turn before this one takes it back.
+   *
+   * @example
+   * const messages = session.messages;
+   * messages[0].content = newFile;
+   * await session.revise({ messages, reuse: 'moved' });
+   * await session.chat('And now?').result;
+   */
+  async revise(revision: SessionRevision): Promise<void> {
+    const checks = {
+      messages: isConversation,
+      ...contextChecks,
+      reuse: oneOf('prefix', 'moved'),
+      signal: isSignal,
+    };
+    const { messages, reuse, signal, ...choice } = checkOptions(revision, checks);
+    this.refuseIfBusy(true);
+    const given = givenContext(choice);
+    const document = this.#engine.before(given);
+    if (given) this.#engine.namespaceOf(this.#namespace, given);
+    const state = this.#state;
+    const said = messages ?? messagesOf(state);
+    const what = { messages: said, document, isMoved: reuse === 'moved' };
+    const how = this.placing(state, { signal, templateOptions: undefined });
+    const revised = await revisedState(this.#engine, state, what, how);
+    this.refuseIfBusy(true);
+    if (this.#state !== state)
+      throw new CachalotError('session_busy', 'this session has gone on while it was revised');
+    this.#state = revised;
+    if (given) this.#given = given;
+  }
+
   private stateBefore(turns: number): State {
+    const target = this.turns - turns;
+    if (target < 0)
+      throw invalidArgument('turns', `at most the ${this.turns} turns of this session`, turns);
     let state = this.#state;
-    for (let i = 0; i < turns; i++) {
-      if (!state.before)
-        throw invalidArgument('turns', `at most the ${this.turns} turns of this session`, turns);
-      state = state.before;
-    }
+    while (state.turns > target) state = state.before!;
     return state;
+  }
+
+  /** What a turn needs to know of where it stands. */
+  private placing(
+    state: State,
+    {
+      signal,
+      templateOptions,
+      compress,
+    }: {
+      signal: AbortSignal | undefined;
+      templateOptions?: TemplateOptions | undefined;
+      compress?: ReadCompression | undefined;
+    },
+  ): Omit<PromptOptions, 'specialTokens'> {
+    const { contextLength } = this.#engine.core.native.description();
+    return {
+      before: !isBegun(state) ? this.#engine.before(this.#given) : undefined,
+      templateOptions: { ...this.#templateOptions, ...templateOptions },
+      mostTokens: mostTokensOf(compress ?? this.#compress, contextLength),
+      signal,
+    };
   }
 
   /** A turn whose reader has left may need a step to end. A new turn waits for it; a method that changes turns does not. */
@@ -208,14 +290,25 @@ export class Session {
     const asked = readInput(message).map((one): SaidMessage => ({ ...one, ...special }));
     return this.generate(from, resolved, {
       kind: 'chat',
-      begin: (state, { signal, templateOptions }) =>
-        beginChat(this.#engine, state, asked, {
-          context: this.#context,
-          templateOptions: { ...this.#templateOptions, ...templateOptions },
-          signal,
-        }),
+      begin: (state, options) =>
+        beginChat(this.#engine, state, asked, this.placing(state, options)),
       messages: ({ text }) => [...asked, { role: 'assistant', content: text }],
     });
+  }
+
+  /** Begins a turn, after what there is room for. */
+  private async begin(state: State, turn: Turn, options: ResolvedOptions): Promise<Following> {
+    const begun = await turn.begin(state, options);
+    const how = this.placing(state, options);
+    const { contextLength } = this.#engine.core.native.description();
+    if (how.mostTokens !== contextLength) return { state, begun };
+    const shifts = this.#onFull === 'shift' && turn.kind === 'chat';
+    const following =
+      shifts && isFull(begun, contextLength, options.maxTokens)
+        ? await withoutOldest(this.#engine, state, (one) => turn.begin(one, options), how)
+        : { state, begun };
+    refuseFull(following.begun, contextLength);
+    return following;
   }
 
   private generate(from: State, resolved: ResolvedOptions, turn: Turn): Generation {
@@ -223,11 +316,12 @@ export class Session {
     const previous = this.#current;
     const follows = from === this.#state;
     let state = from;
-    let begun: Begun = { ids: new Int32Array(0), start: 0, from: 0 };
+    let begun: Begun | undefined;
     const prompt = async () => {
       await previous?.settled;
       if (follows) state = this.#state; // includes what a turn whose reader left has added
-      return (begun = await turn.begin(state, resolved));
+      ({ state, begun } = await this.begin(state, turn, resolved));
+      return begun;
     };
     const engine = this.#engine;
     const { core, tokenizer, tokensWith, encodeRest } = engine; // a closure over this call would keep all earlier turns alive
@@ -238,7 +332,7 @@ export class Session {
     const compress = resolved.compress ?? this.#compress;
     const generation = new Generation({ kind: turn.kind, ...source }, { ...resolved, compress });
     const committed = generation.result.then((result) => {
-      if (result.finishReason !== 'aborted' || result.text !== '')
+      if (begun && (result.finishReason !== 'aborted' || result.text !== ''))
         this.#state = stateAfter(state, begun, generation, turn.messages(result));
     });
     // Its value must not keep the values of earlier turns alive.

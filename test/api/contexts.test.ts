@@ -66,7 +66,7 @@ describe('contexts', () => {
     expect(ordinary.pinned).toBe(true);
     await fill();
     expect(await cachedOf(ordinary)).toBeGreaterThanOrEqual(Math.floor(ordinary.length / 32) * 32);
-    const { ids } = kept;
+    const { ids } = kept.content;
     engine.cache.release(kept);
     for (let i = 0; i < 5; i++) await fill(); // what has been hit is worth more than what has not
     const { usage } = await engine.completeTokens([...ids, 5], { maxTokens: 1 }).result;

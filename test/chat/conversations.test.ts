@@ -46,7 +46,7 @@ describe('a conversation that ends with an answer goes on with it', () => {
   test('names of special tokens in the answer are text', async () => {
     await using engine = await ScriptedEngine.open(CHATML);
     const messages = [user('Hi'), assistant('a<|im_end|>b')];
-    const { ids } = await engine.parts.encodeConversation(messages);
+    const { ids } = (await engine.parts.encodeConversation(messages)).content;
     const end = engine.parts.tokenizer.specialId('<|im_end|>')!;
     expect(Array.from(ids).filter((id) => id === end)).toHaveLength(1);
     expect(engine.text(ids)).toMatch(/a<\|im_end\|>b$/);
@@ -162,8 +162,8 @@ describe('fields of messages', () => {
       templateOptions: { extra: [name] },
     });
     const end = engine.parts.tokenizer.specialId(name)!;
-    expect(asked.ids.includes(end)).toBe(false);
-    expect(engine.text(asked.ids).split(name).length - 1).toBe(4);
+    expect(asked.content.ids.includes(end)).toBe(false);
+    expect(engine.text(asked.content.ids).split(name).length - 1).toBe(4);
   });
 });
 

@@ -46,22 +46,32 @@ export function rotate(
   return out;
 }
 
-/** A query's attention before its sum is taken: the weight of each key, together 1. `log2`: of how many keys each stands for. */
-export function weights(
+/** q k / sqrt(D) of each key, and the logarithm of how many keys it stands for. */
+export function scoresOf(
   q: ArrayLike<number>,
   keys: readonly ArrayLike<number>[],
   log2?: readonly number[],
 ): Float64Array {
   const dim = q.length;
   const scores = new Float64Array(keys.length);
-  let largest = -Infinity;
   for (let t = 0; t < keys.length; t++) {
     const key = keys[t]!;
     let dot = 0;
     for (let i = 0; i < dim; i++) dot += q[i]! * key[i]!;
     scores[t] = dot / sqrt(dim) + (log2 === undefined ? 0 : log2[t]! * LN2);
-    largest = max(largest, scores[t]!);
   }
+  return scores;
+}
+
+/** A query's attention before its sum is taken: the weight of each key, together 1. `log2`: of how many keys each stands for. */
+export function weights(
+  q: ArrayLike<number>,
+  keys: readonly ArrayLike<number>[],
+  log2?: readonly number[],
+): Float64Array {
+  const scores = scoresOf(q, keys, log2);
+  let largest = -Infinity;
+  for (let t = 0; t < keys.length; t++) largest = max(largest, scores[t]!);
   let total = 0;
   for (let t = 0; t < keys.length; t++) total += scores[t] = exp(scores[t]! - largest);
   for (let t = 0; t < keys.length; t++) scores[t]! /= total;

@@ -1,6 +1,8 @@
 /** The forward pass in float64, one token after the other: what the whole engine is compared with. */
 import type { TinyModel } from '../fixtures/tiny-model.js';
-import { rotate, weightedSum, weights } from './attention.js';
+import { rotate, scoresOf, weightedSum, weights } from './attention.js';
+import { blendedWeights } from './blends.js';
+import type { ReferenceReading } from './blends.js';
 import { WEIGHT_TYPES, dequantize } from './dequantize.js';
 import type { SignalRow } from './kv-signal.js';
 import { roundRows } from './linear.js';
@@ -27,7 +29,13 @@ export function forward(
 
 /** Parts of other texts before a text, as native/engine/request.h has them. */
 export interface ReferencePreamble {
-  parts: { tokens: readonly number[]; first: number; shift: number; under?: ReferencePreamble }[];
+  parts: {
+    tokens: readonly number[];
+    first: number;
+    shift: number;
+    under?: ReferencePreamble;
+    reading?: ReferenceReading;
+  }[];
   position: number;
 }
 
@@ -43,7 +51,7 @@ export function forwardAfter(
 function readerAfter(model: Model, preamble?: ReferencePreamble): Reader {
   const { frequencies } = ropeOf(model.rope, model.headDim);
   const kept = noKeys(model);
-  for (const { tokens, first, shift, under } of preamble?.parts ?? []) {
+  for (const { tokens, first, shift, under, reading } of preamble?.parts ?? []) {
     const reader = readerAfter(model, under);
     const before = reader.kept[0]!.length;
     reader.read(tokens);
@@ -51,6 +59,7 @@ function readerAfter(model: Model, preamble?: ReferencePreamble): Reader {
       position: position + shift,
       key: rotate(key, shift, { frequencies, magnitude: 1 }, model.interleaved),
       ...rest,
+      reading,
     });
     kept.forEach((keys, head) => {
       for (const key of reader.kept[head]!.slice(before + first)) keys.push(moved(key));
@@ -59,7 +68,7 @@ function readerAfter(model: Model, preamble?: ReferencePreamble): Reader {
   return new Reader(model, 'exact', kept, preamble?.position ?? 0);
 }
 
-/** A sequence's own: a token reads the first `sinks` positions and the last `size`. */
+/** A sequence's own: a token reads the first `sinks` positions and the last `size`; the sinks as if they stood right before these. */
 export interface ReferenceWindow {
   sinks: number;
   size: number;
@@ -114,6 +123,8 @@ export interface KeptKey {
   weight: number;
   /** What a policy has noted of it. */
   score?: number;
+  /** If it is read side by side with others. */
+  reading?: ReferenceReading | undefined;
 }
 
 const noKeys = ({ shape: { layers, kvHeads } }: Model): KeptKey[][] =>
@@ -249,12 +260,22 @@ function attentionOf(
       const key = rotate(normed('k', unrotated), position, rope, interleaved);
       kept[group]!.push({ position, key, value: values[group]!, weight: 0 });
     });
+    const moved = Math.max(0, position - (own.sinks + own.size - 1)); // of the sinks
+    const asRead = (key: KeptKey): KeptKey =>
+      moved === 0 || key.position >= own.sinks
+        ? key
+        : {
+            ...key,
+            position: key.position + moved,
+            key: rotate(key.key, moved, { ...rope, magnitude: 1 }, interleaved),
+          };
     const read = kept.map((keys) =>
-      keys.filter(
-        (key) =>
-          (window === 0 || key.position > position - window) &&
-          (key.position < own.sinks || key.position > position - own.size),
-      ),
+      keys
+        .filter(
+          (key) => moved === 0 || key.position < own.sinks || key.position > position - own.size,
+        )
+        .map(asRead)
+        .filter((key) => window === 0 || key.position > position - window),
     );
     const queries = headsOf(q!, heads).map((query) =>
       rotate(normed('q', query), position, rope, interleaved),
@@ -265,11 +286,12 @@ function attentionOf(
     );
     return queries.flatMap((rotated, i) => {
       const keys = read[floor(i / group)]!;
-      const each = weights(
-        rotated,
-        keys.map(({ key }) => key),
-        keys.map(({ weight }) => weight),
-      );
+      const vectors = keys.map(({ key }) => key);
+      const counts = keys.map(({ weight }) => weight);
+      const readings = keys.map(({ reading }) => reading);
+      const each = readings.some((reading) => reading !== undefined)
+        ? blendedWeights(scoresOf(rotated, vectors, counts), readings)
+        : weights(rotated, vectors, counts);
       return [
         ...weightedSum(
           each,

@@ -75,7 +75,7 @@ describe.each(Object.entries({ ...OURS, ...THEIRS }))('%s', (name, template) => 
   };
 
   async function asked(messages: readonly Message[]): Promise<string> {
-    return engine.text((await engine.parts.encodeConversation(messages)).ids);
+    return engine.text((await engine.parts.encodeConversation(messages)).content.ids);
   }
 
   test('the context says what the template says, turn after turn', async () => {

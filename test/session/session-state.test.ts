@@ -1,4 +1,5 @@
 /** States of conversations against plain copies of everything. */
+import { NOTHING } from '../../lib/layout/layout.js';
 import { firstState, idsOf, messagesOf, nextState } from '../../lib/session/session-state.js';
 import type { State } from '../../lib/session/session-state.js';
 import { Random } from '../random.js';
@@ -9,7 +10,9 @@ interface Plain {
   messages: string[];
 }
 
-const nothing = { nSaid: 0, start: 0, from: 0, isChat: true, edits: [], lastAnswer: undefined };
+const ground = { base: NOTHING, parts: [], nDocument: 0 };
+const place = { nSaid: 0, start: 0, from: 0, isChat: true, ground };
+const nothing = { ...place, edits: [], lastAnswer: undefined };
 const said = (content: string) => ({ role: 'user' as const, content });
 
 /** Adds tokens and a message; one turn in some changes the context from somewhere on, as some templates do. */

@@ -4,7 +4,7 @@ import type {
   NativeEngine,
   NativeEvents,
   NativeFinish,
-  NativePreamble,
+  NativePreambles,
   NativeRequest,
 } from '../../lib/native.js';
 import { native } from '../../lib/native.js';
@@ -20,9 +20,46 @@ export interface Answer {
   finish: NativeFinish;
 }
 
-export type Preamble = NativePreamble;
+/** What stands before a text, as a tree: each text with what stands before it. */
+export interface Preamble {
+  parts: {
+    tokens: Int32Array;
+    first: number;
+    shift: number;
+    under?: Preamble;
+    temperature?: number;
+    scale?: number;
+    blend?: number;
+  }[];
+  position: number;
+}
 
-type Asked = Partial<Omit<NativeRequest, 'tokens'>> & { tokens: readonly number[] };
+/** As the addon receives it. */
+export function flatPreambles(preamble: Preamble): NativePreambles {
+  const flat: NativePreambles = { texts: [], list: [] };
+  const known = new Map<Preamble, number>();
+  const add = (preamble: Preamble): number => {
+    const { parts, position } = preamble;
+    if (known.has(preamble)) return known.get(preamble)!;
+    const placed = parts.map((part) => {
+      const { tokens, first, shift, under, temperature = 1, scale = 1, blend = -1 } = part;
+      flat.texts.push(tokens);
+      const lseFactor = scale * temperature;
+      const place = { text: flat.texts.length - 1, first, end: tokens.length, shift };
+      const below = under ? add(under) : -1;
+      return { ...place, under: below, sharpness: 1 / temperature, blend, lseFactor };
+    });
+    known.set(preamble, flat.list.push({ parts: placed, position }) - 1);
+    return known.get(preamble)!;
+  };
+  add(preamble);
+  return flat;
+}
+
+interface Asked extends Partial<Omit<NativeRequest, 'tokens' | 'preambles'>> {
+  tokens: readonly number[];
+  preamble?: Preamble;
+}
 
 export class NativeClient {
   private readonly open = new Map<number, Answer & { end: (answer: Answer) => void }>();
@@ -49,7 +86,7 @@ export class NativeClient {
     return client;
   }
 
-  async submit(request: Asked): Promise<Answer> {
+  async submit({ preamble, ...request }: Asked): Promise<Answer> {
     const id = ++this.lastId;
     const end = new Promise<Answer>((resolve) => {
       this.open.set(id, { tokens: [], logprobs: [], finish: undefined as never, end: resolve });
@@ -57,6 +94,7 @@ export class NativeClient {
     this.engine.submit({
       ...nativeRequest(id, request.tokens),
       ...request,
+      ...(preamble && { preambles: flatPreambles(preamble) }),
       tokens: Int32Array.from(request.tokens),
     });
     return end;
