@@ -6,6 +6,7 @@
 import type { Rendered } from '../chat/conversations.js';
 import { concatenate } from '../engine/engine-parts.js';
 import type { EngineParts } from '../engine/engine-parts.js';
+import { sameEnd } from '../text/same-end.js';
 import { sameText } from '../text/same-text.js';
 import type { Place, TurnOptions } from './place.js';
 import { idsOf } from './session-state.js';
@@ -55,13 +56,14 @@ async function continued(
   return concatenate(answered, await encodeAfter(engine, answered.at(-1)!, rest, signal, mostTokens));
 }
 
-/** The context as far as it says the text, followed by the ids of the rest of the text. */
+/** The context as far as it says the text, followed by the ids of the rest of the text; these end with the context's, if they are to be moved there. */
 export async function merged(
   engine: EngineParts,
   ids: Int32Array,
   { before, nDocument, isFirst }: Place,
   text: string,
   { signal, mostTokens }: TurnOptions,
+  isMoved = false,
 ): Promise<Int32Array> {
   const how = { special: true, bos: isFirst };
   const fresh =
@@ -71,7 +73,12 @@ export async function merged(
   const asked = isFirst ? fresh : engine.withoutBos(fresh);
   const old = ids.subarray(before.length);
   const { first, second } = sameText(engine.tokenizer, old, asked);
-  return concatenate(concatenate(before, old.subarray(0, first)), asked.subarray(second));
+  const all = concatenate(before, old.subarray(0, first));
+  const [oldRest, rest] = [old.subarray(first), asked.subarray(second)];
+  if (!isMoved) return concatenate(all, rest);
+  const end = sameEnd(engine.tokenizer, oldRest, rest);
+  const middle = concatenate(all, rest.subarray(0, rest.length - end.second));
+  return concatenate(middle, oldRest.subarray(oldRest.length - end.first));
 }
 
 /** Text of the template that follows token `last`: a space is put before it only after a special token. */

@@ -36,7 +36,8 @@ export async function revisedState(
   const old = isBegun(state) ? contentOf(state) : contentBefore(options);
   const { text } =
     messages.length > 0 ? await engine.conversations.whole(messages, options) : { text: '' };
-  const chat = (await merged(engine, old.ids, place, text, options)).subarray(place.nDocument);
+  const all = await merged(engine, old.ids, place, text, options, isMoved);
+  const chat = all.subarray(place.nDocument);
   const before = document?.content.ids ?? old.ids.subarray(0, place.nDocument);
   const ids = concatenate(before, chat);
   const edits = document ? document.edits : editsKept(state, ids);

@@ -12,14 +12,15 @@ namespace cachalot {
 
 namespace {
 
-/** Of a context that has computed n tokens below a preamble, which may be null. */
-KvUse kv_use(const KvMemory& kv, const HeldPreamble* preamble, int n) {
+/** Of a context that has computed n tokens below a preamble, which may be null. `n_cut`: tokens before
+ * that preamble's, behind cuts. */
+KvUse kv_use(const KvMemory& kv, const HeldPreamble* preamble, int n, int n_cut) {
   const auto n_bytes = static_cast<uint64_t>(n) * kv.pool.slab_bytes() / kTileTokens;
   KvUse use{static_cast<double>(n), n, n_bytes};
   if (preamble == nullptr) return use;
   const EditedPart* edited = preamble->edited();
   const int n_before = preamble->key().preamble->n_tokens();
-  use.of += n_before;
+  use.of += n_before + n_cut;
   if (edited == nullptr) {
     use.kept += n_before;
     use.bytes += static_cast<uint64_t>(n_before) * kv.pool.slab_bytes() / kTileTokens;
@@ -45,7 +46,7 @@ void EngineLoop::end_well(Sequence& sequence, FinishReason reason, StepEvents* e
   std::optional<Error> error;
   {
     const Leave used{preambles, preambles.use(sequence.key)};  // a pin needs it
-    sequence.request->end.front().kv = kv_use(*parts_.kv, used.held, sequence.n_computed());
+    sequence.request->end.front().kv = kv_use(*parts_.kv, used.held, sequence.n_computed(), sequence.n_cut());
     scheduler_.remove(&sequence);
     try {
       if (sequence.n_observed > 0) tell_attention(sequence.request);
@@ -66,7 +67,7 @@ void EngineLoop::abort(Sequence& sequence, StepEvents* events) {
                                ? parts_.kv->preambles.use(sequence.key)
                                : nullptr;
   if (sequence.computing == nullptr)
-    sequence.request->end.front().kv = kv_use(*parts_.kv, preamble, sequence.n_computed());
+    sequence.request->end.front().kv = kv_use(*parts_.kv, preamble, sequence.n_computed(), sequence.n_cut());
   parts_.kv->preambles.leave(preamble);
   scheduler_.remove(&sequence);
   finish(sequence, FinishReason::kAborted, nullptr, events);
@@ -147,7 +148,7 @@ void EngineLoop::make_last_edit(ActiveRequest* active) {
                     std::to_string(sequence.tokens.size()) +
                     " tokens, beside themselves; give `kv.bytes` more, or keep less");
   kv.preambles.set_retention(held, {active->request.priority, active->request.ttl_ms});
-  active->end.front().kv = kv_use(kv, held, 0);
+  active->end.front().kv = kv_use(kv, held, 0, 0);
 }
 
 /** Demotes the KV of a batch's item that no remaining item shares: it is hardly read again. */

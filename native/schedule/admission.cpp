@@ -73,7 +73,9 @@ int Admission::n_stored(const Sequence& sequence) const {
     n += std::max(0, cache_.match(key, tokens) - first);
     return true;
   });
-  return n;
+  // Behind a cut nothing is needed but the sinks, if some of the last tokens before it are stored.
+  const bool has_last = is_held || n > window_below(sequence.key.preamble).n_sinks;
+  return has_last ? n + sequence.n_cut() : n;
 }
 
 /** Whether a running sequence will add at least a slab of tokens to the text that `next` would

@@ -134,6 +134,10 @@ struct Sequence {
     text_begin = end;
     if (is_edit) edits.erase(edits.begin());
   }
+  /** Its tokens behind a cut that no row reads any more. */
+  int n_cut() const {
+    return cuts.stride > 0 && text_begin > 0 ? text_begin - key.preamble->n_tokens() : 0;
+  }
   /** Its own tokens up to token `end` of the sequence. */
   SharedTokens tokens_until(int end) const {
     return std::vector(tokens.begin() + text_begin, tokens.begin() + end);

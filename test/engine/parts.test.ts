@@ -54,7 +54,7 @@ describe.each(places)('on $name', (place) => {
     const logits = await client.logits(text, { preamble });
     const model = await modelOf({});
     const error = errorOf(logits, forwardAfter(model, referenceOf(preamble, reading), text));
-    expect(error).toBeLessThan(tolerance);
+    expect(error).toBeLessThan(tolerance / Math.min(1, reading.temperature)); // it makes errors of scores larger, too
     for (const wrong of [
       { ...reading, temperature: reading.temperature * 1.6 },
       { ...reading, scale: reading.scale * 1.6 },
