@@ -53,6 +53,8 @@ export interface NativeModelInfo {
   kvHeads: number;
   headDim: number;
   vocabulary: number;
+  /** Of its rotary positions. */
+  rope: { base: number; dims: number };
   tensors: TensorInfo[];
 }
 

@@ -35,7 +35,7 @@ export function addBench(program: Command): void {
       const path = await resolveModel(flags.model, { signal, onProgress: report }).finally(end);
       const status = statusLine();
       const result = await benchModel(path, {
-        load: loadOptions(flags),
+        load: await loadOptions(flags),
         runs: flags.runs,
         signal,
         onProgress: status.show,

@@ -8,12 +8,15 @@ import { KV, LOAD } from '../options/load-options.js';
 import type { LoadOptions } from '../options/load-options.js';
 import { loadValue, notEmpty, threads } from './flag-values.js';
 import { pullReporter } from './output.js';
+import { ROPE_HELP, readRope, ropeFlag } from './rope-flag.js';
+import type { RopeFlag } from './rope-flag.js';
 
 export interface EngineFlags {
   model: string;
   device?: LoadOptions['device'];
   threads?: number;
   context?: number;
+  rope?: RopeFlag;
   kvFormat?: (typeof KV.format.choices)[number];
   instructions?: LoadOptions['instructions'];
   sharedReads?: LoadOptions['sharedReads'];
@@ -42,6 +45,7 @@ export function addEngineOptions(command: Command): Command {
       'longest context (default: what the model was trained for)',
       loadValue('contextLength'),
     )
+    .option('--rope <how>', ROPE_HELP, ropeFlag)
     .addOption(
       new Option('--kv-format <format>', 'how keys and values are stored').choices(
         KV.format.choices,
@@ -90,7 +94,7 @@ export async function loadEngine(
       report(progress);
       if (progress.phase !== 'load') fetched = performance.now(); // loading begins when fetching ends
     },
-    ...loadOptions(flags),
+    ...(await loadOptions(flags)),
   };
   try {
     const chatTemplate = template ?? (await readTemplate(flags));
@@ -103,12 +107,13 @@ export async function loadEngine(
   }
 }
 
-export function loadOptions(flags: EngineFlags): LoadOptions {
+export async function loadOptions(flags: EngineFlags): Promise<LoadOptions> {
   const { device, threads, context, kvFormat, instructions, sharedReads, maxStepMs } = flags;
   return {
     device,
     threads,
     contextLength: context,
+    rope: flags.rope && (await readRope(flags.rope)),
     kv: kvFormat && { format: kvFormat },
     instructions,
     sharedReads,

@@ -13,6 +13,7 @@ import { addDoctor } from './doctor.js';
 import { disposeEngines } from './engine-options.js';
 import { addEstimate } from './estimate.js';
 import { addHeads } from './heads.js';
+import { addRope } from './rope.js';
 import { addInit } from './init.js';
 import { addInspect } from './inspect.js';
 import { addModels } from './models.js';
@@ -39,6 +40,7 @@ const COMMANDS = [
   addBench,
   addQuality,
   addHeads,
+  addRope,
   addEstimate,
   addSimulate,
   addDoctor,

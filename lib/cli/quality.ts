@@ -173,7 +173,7 @@ async function comparisonOf(
   const published = file === undefined ? undefined : await readPublished(file, metric);
   return {
     model,
-    load: definedOnly(loadOptions(flags)),
+    load: definedOnly(await loadOptions(flags)),
     settings: setting,
     tasks: TASKS.filter(({ name }) => (tasks ?? NAMES).includes(name)),
     lengths: flags.lengths,

@@ -9,6 +9,7 @@ import type { NativeEngineOptions } from '../native.js';
 import { KV, LOAD } from '../options/load-options.js';
 import type { LoadOptions } from '../options/load-options.js';
 import { fillIn, nativeFields } from '../options/option-table.js';
+import { nativeRope } from '../options/rope-options.js';
 import { machineName } from '../system/processor.js';
 
 /** Whether an engine with these options will be on a GPU. */
@@ -44,6 +45,7 @@ export function nativeOptionsOf(options: Readonly<LoadOptions>): NativeEngineOpt
   const resolved: NativeEngineOptions = {
     ...nativeFields(LOAD, options),
     ...nativeFields(KV, options.kv ?? {}),
+    ...(options.rope && { rope: nativeRope(options.rope) }),
     cudaLibrary: '',
     costsFolder: costsFolder(options.cacheDir),
     layoutPath: '',

@@ -17,14 +17,18 @@ import { invalidArgument } from '../errors.js';
 import type { PullProgress } from '../models/sources/pull-options.js';
 import { checksOf, choice } from './option-table.js';
 import type { OptionTable } from './option-table.js';
+import { isRope } from './rope-options.js';
+import type { RopeOptions } from './rope-options.js';
 
 export interface LoadOptions {
   /** "auto" (default): an NVIDIA GPU of compute capability 8.0 or newer if there is one, else the CPU. "cuda:1" is the second GPU. */
   device?: 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
   /** CPU threads. Default: one per physical core that the process may use, within its container's quota. */
   threads?: number | undefined;
-  /** The most tokens of one context. Default: what the model was trained for. */
+  /** The most tokens of one context. Default: what the model was trained for, times the factor of `rope`. More is possible with `rope` only. */
   contextLength?: number | undefined;
+  /** How positions are stretched over longer contexts than the model was trained for. Answers change. Default: as the model's file says. */
+  rope?: RopeOptions | undefined;
   /** Memory for keys and values: `bytes` and `format` (default: bf16; f32 on the portable path). Default of `bytes`: a quarter of the memory of the
    *  machine or container, at most half of its free memory (on a GPU: what the weights leave free), or 16 full contexts, whichever is less. */
   kv?: { bytes?: number | undefined; format?: 'auto' | 'f32' | 'bf16' | undefined } | undefined;
@@ -94,6 +98,7 @@ export const LOAD = {
   device: { check: isDevice, byDefault: 'auto', native: 'device' },
   threads: { check: integerIn(1, 1024), byDefault: 0, native: 'threads' },
   contextLength: { check: integerIn(1, 2 ** 24), byDefault: 0, native: 'contextLength' },
+  rope: { check: isRope },
   kv: { check: checkedBy(KV), byDefault: {} },
   instructions: choice('instructions', 'auto', 'avx512', 'avxvnni', 'avx2', 'portable'),
   stepTokens: { check: integerIn(1, 4096), byDefault: 512, native: 'stepTokens' },

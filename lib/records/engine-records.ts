@@ -7,6 +7,14 @@ export interface CudaDevice {
   totalBytes: number;
 }
 
+/** native/model/stretch.h. Empty and 0: as the file says. */
+export interface NativeRope {
+  scaling: string;
+  factor: number;
+  base: number;
+  table: Float32Array;
+}
+
 export interface NativeEngineOptions {
   device: string;
   /** The CUDA library; '' for the one beside the addon. Tests give an emulated one. */
@@ -14,6 +22,8 @@ export interface NativeEngineOptions {
   instructions: string;
   threads: number;
   contextLength: number;
+  /** Absent: positions are those of the file. */
+  rope?: NativeRope;
   stepTokens: number;
   kvBytes: number;
   kvFormat: string;

@@ -109,6 +109,14 @@ WantedMetadata wanted_metadata_from(const Napi::Value& value) {
   return wanted;
 }
 
+/** Undefined: the positions are those of the file. */
+RopeOptions rope_options_from(const Napi::Value& value) {
+  if (value.IsUndefined()) return {};
+  const Fields fields(value, "rope");
+  return {fields.string("scaling"), fields.real("factor"), fields.real("base"),
+          fields.array<float>("table")};
+}
+
 EngineOptions engine_options_from(const Napi::Value& value) {
   const Fields fields(value, "options");
   EngineOptions options;
@@ -117,6 +125,7 @@ EngineOptions engine_options_from(const Napi::Value& value) {
   options.instructions = fields.string("instructions");
   options.threads = fields.integer("threads");
   options.context_length = fields.integer("contextLength");
+  options.rope = rope_options_from(fields.get("rope"));
   options.step_tokens = fields.integer("stepTokens");
   options.kv_bytes = fields.integer<uint64_t>("kvBytes");
   options.kv_format = fields.string("kvFormat");
@@ -205,6 +214,10 @@ Napi::Object to_js(Napi::Env env, const ModelFiles& model) {
   object.Set("kvHeads", config.key_width() / config.largest_head_dim());
   object.Set("headDim", config.largest_head_dim());
   object.Set("vocabulary", config.vocabulary);
+  auto rope = Napi::Object::New(env);
+  rope.Set("base", config.rope.base);
+  rope.Set("dims", config.rope.dims);
+  object.Set("rope", rope);
   object.Set("tensors", tensors);
   return object;
 }

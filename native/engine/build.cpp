@@ -112,15 +112,6 @@ size_t choose_bytes(uint64_t asked, std::span<const KvShape> shapes, int context
   return std::max<uint64_t>(std::min(backend.memory_for_kv(), contexts), 64 * token_bytes);
 }
 
-int choose_context(int asked, const ModelConfig& config) {
-  if (asked > config.context_length) {
-    throw Error(ErrorCode::kInvalidArgument, "`contextLength` is " + std::to_string(asked) +
-                                                 ", but the model was trained for " +
-                                                 std::to_string(config.context_length));
-  }
-  return asked == 0 ? config.context_length : asked;
-}
-
 /** `n_heads`: the KV heads of all layers. */
 std::unique_ptr<KvPolicy> make_policy(const EditRecipe& recipe, int n_heads) {
   const std::string& name = recipe.policy;
@@ -190,8 +181,9 @@ std::unique_ptr<Engine> assemble_engine(ModelFiles files, std::unique_ptr<Backen
   parts.device_note = device_note;
   parts.files = std::move(files);
   parts.backend = std::move(backend);
+  parts.context_length =
+      stretch_positions(options.rope, options.context_length, &parts.files.config);
   const ModelConfig& config = parts.files.config;
-  parts.context_length = choose_context(options.context_length, config);
   const KvFormat format = choose_format(options.kv_format, *parts.backend);
   const auto shapes = kv_shapes(config, format, *parts.backend);
   parts.model = std::make_unique<Decoder>(

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "model/stretch.h"
+
 namespace cachalot {
 
 struct EngineOptions {
@@ -12,6 +14,7 @@ struct EngineOptions {
   std::string instructions = "auto";  // cpu: "auto", "avx512", "avx2", "portable"
   int threads = 0;                    // 0: one per core
   int context_length = 0;             // 0: the length that the model was trained for
+  RopeOptions rope{};                 // how positions are stretched, if not as the file says
   int step_tokens = 512;              // rows of a step
   uint64_t kv_bytes = 0;  // 0: a quarter of the memory that the process can have, and at most half
                           // of the memory that is left; on a GPU, what the weights leave. Never

@@ -10,7 +10,15 @@ namespace cachalot {
 
 namespace {
 
-constexpr const char* kRopeDivisors = "rope_freqs.weight";
+/** Tensors that were read with the configuration. */
+std::set<std::string> rope_tensors(const RopeConfig& rope) {
+  std::set<std::string> names{"rope_freqs.weight"};
+  if (!rope.short_divisors.empty()) {
+    names.insert("rope_factors_short.weight");
+    names.insert("rope_factors_long.weight");
+  }
+  return names;
+}
 
 using OnProgress = std::function<void(uint64_t, uint64_t)>;
 
@@ -22,15 +30,15 @@ class Loader {
         config_(config),
         backend_(backend),
         on_progress_(on_progress),
-        reader_(tensors, backend) {
+        reader_(tensors, backend),
+        used_(rope_tensors(config.rope)) {
     weights_.layout = std::move(layout);
     for (const auto& [name, stored] : tensors)
-      if (name != kRopeDivisors) total_bytes_ += stored.tensor.bytes();
+      if (!used_.contains(name)) total_bytes_ += stored.tensor.bytes();
   }
 
   DecoderWeights load() {
     const ModelConfig& c = config_;
-    used_.insert(kRopeDivisors);  // read with the configuration
     const StoredTensor& embedding = tensor("token_embd.weight", c.vocabulary, c.width);
     weights_.output_norm = vector("output_norm.weight", c.width);
     const bool tied = !tensors_.contains("output.weight");

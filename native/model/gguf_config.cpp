@@ -102,19 +102,20 @@ void refuse_unsupported_keys(const KeyReader& keys, const std::string& architect
   }
 }
 
-/** Frequencies of long contexts that the converter has worked out (Llama 3). */
-std::vector<float> read_divisors(const TensorMap& tensors, int rope_dims) {
-  const auto found = tensors.find("rope_freqs.weight");
+/** What frequencies are divided by, as the converter has worked it out (Llama 3), or as the model was
+ * trained (LongRoPE). Empty if there is no such tensor. */
+std::vector<float> read_divisors(const TensorMap& tensors, int rope_dims, const char* name) {
+  const auto found = tensors.find(name);
   if (found == tensors.end()) return {};
   const Tensor& tensor = found->second.tensor;
   if (tensor.dtype != DType::kF32 || tensor.n_rows != 1 || tensor.n_cols != rope_dims / 2)
-    bad_value("rope_freqs.weight", std::to_string(rope_dims / 2) + " numbers of type F32");
+    bad_value(name, std::to_string(rope_dims / 2) + " numbers of type F32");
   std::vector<float> divisors(static_cast<size_t>(tensor.n_cols));
   found->second.read(
       {reinterpret_cast<uint8_t*>(divisors.data()), divisors.size() * sizeof(float)});
   for (const float divisor : divisors) {
     if (!std::isfinite(divisor) || divisor <= 0)
-      bad_value("rope_freqs.weight", "positive numbers only");
+      bad_value(name, "positive numbers only");
   }
   return divisors;
 }
@@ -128,8 +129,10 @@ RopeScaling read_scaling(const KeyReader& keys) {
   if (name == "none") return RopeScaling::kNone;
   if (name == "linear") return RopeScaling::kLinear;
   if (name == "yarn") return RopeScaling::kYarn;
+  if (name == "longrope") return RopeScaling::kLongRope;
   throw Error(ErrorCode::kUnsupportedArchitecture,
-              "rotary scaling '" + name + "' is not supported; supported: none, linear, yarn");
+              "rotary scaling '" + name +
+                  "' is not supported; supported: none, linear, yarn, longrope");
 }
 
 RopeConfig read_rope(const KeyReader& keys, const TensorMap& tensors, int head_dim,
@@ -148,7 +151,18 @@ RopeConfig read_rope(const KeyReader& keys, const TensorMap& tensors, int head_d
     rope.attention_factor = keys.positive_or("rope.scaling.attn_factor", 1) *
                             (0.1f * std::log(std::max(rope.factor, 1.0f)) + 1.0f);
   }
-  rope.divisors = read_divisors(tensors, rope.dims);
+  rope.divisors = read_divisors(tensors, rope.dims, "rope_freqs.weight");
+  if (rope.scaling == RopeScaling::kLongRope) {
+    rope.original_context =
+        keys.integer("rope.scaling.original_context_length", kMaxContext);
+    rope.attention_factor = keys.positive_or("rope.scaling.attn_factor", 1);
+    rope.short_divisors = read_divisors(tensors, rope.dims, "rope_factors_short.weight");
+    rope.long_divisors = read_divisors(tensors, rope.dims, "rope_factors_long.weight");
+    if (rope.short_divisors.empty() || rope.long_divisors.empty())
+      throw Error(ErrorCode::kModelMissingTensor,
+                  "tensors 'rope_factors_short.weight' and 'rope_factors_long.weight' are missing, "
+                  "which the rotary scaling 'longrope' needs");
+  }
   return rope;
 }
 

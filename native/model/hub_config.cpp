@@ -89,6 +89,36 @@ float yarn_attention_factor(const JsonValue& scaling, float factor) {
   return positive_or(scaling, "attention_factor", usual);
 }
 
+std::vector<float> read_divisors(const JsonValue& scaling, const char* name, int rope_dims) {
+  const JsonValue* found = scaling.find(name);
+  const auto* list = found == nullptr ? nullptr : found->array();
+  const std::string expected = std::to_string(rope_dims / 2) + " positive numbers";
+  if (list == nullptr || std::ssize(*list) != rope_dims / 2) bad_value(name, expected);
+  std::vector<float> divisors;
+  for (const JsonValue& value : *list) {
+    const auto number = value.number();
+    if (!number || !std::isfinite(static_cast<float>(*number)) || *number <= 0)
+      bad_value(name, expected);
+    divisors.push_back(static_cast<float>(*number));
+  }
+  return divisors;
+}
+
+/** LongRoPE (Ding et al. 2024), as Phi-3's own code has it. */
+void read_longrope(const JsonValue& scaling, int context_length, RopeConfig* rope) {
+  rope->scaling = RopeScaling::kLongRope;
+  rope->original_context =
+      integer_or(scaling, "original_max_position_embeddings", kMaxContext, context_length);
+  rope->short_divisors = read_divisors(scaling, "short_factor", rope->dims);
+  rope->long_divisors = read_divisors(scaling, "long_factor", rope->dims);
+  const float grown =
+      static_cast<float>(context_length) / static_cast<float>(rope->original_context);
+  const float factor = positive_or(scaling, "factor", grown);
+  const float original = static_cast<float>(std::max(2, rope->original_context));
+  const float usual = factor > 1 ? std::sqrt(1 + std::log(factor) / std::log(original)) : 1.0f;
+  rope->attention_factor = positive_or(scaling, "attention_factor", usual);
+}
+
 /** `scaling` is "rope_scaling", or "rope_parameters" of newer files. */
 void read_scaling(const JsonValue& scaling, int context_length, RopeConfig* rope) {
   for (const auto& [key, value] : *scaling.object()) {
@@ -98,8 +128,10 @@ void read_scaling(const JsonValue& scaling, int context_length, RopeConfig* rope
   const std::string type = text_or(scaling, "rope_type", text_or(scaling, "type", ""));
   if (type.empty() && scaling.find("factor") != nullptr) bad_value("rope_scaling", "a 'rope_type'");
   if (type.empty() || type == "default") return;
+  if (type == "longrope") return read_longrope(scaling, context_length, rope);
   if (type != "linear" && type != "llama3" && type != "yarn")
-    unsupported("rotary scaling '" + type + "' is not supported; supported: linear, llama3, yarn");
+    unsupported("rotary scaling '" + type +
+                "' is not supported; supported: linear, llama3, yarn, longrope");
   if (scaling.find("factor") == nullptr) bad_value("rope_scaling", "a 'factor'");
   rope->factor = positive_or(scaling, "factor", 1);
   rope->original_context =

@@ -40,7 +40,8 @@ std::vector<double> rope_frequencies(const RopeConfig& rope) {
     double frequency = std::pow(static_cast<double>(rope.base), -2.0 * pair / rope.dims);
     if (!rope.divisors.empty()) frequency /= rope.divisors[static_cast<size_t>(pair)];
     switch (rope.scaling) {
-      case RopeScaling::kNone: break;
+      case RopeScaling::kNone:
+      case RopeScaling::kLongRope: break;  // its divisors are all
       case RopeScaling::kLinear: frequency /= rope.factor; break;
       case RopeScaling::kLlama3: frequency = llama3_frequency(rope, frequency); break;
       case RopeScaling::kYarn: frequency = yarn_frequency(rope, pair, frequency); break;

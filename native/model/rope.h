@@ -11,6 +11,7 @@ enum class RopeScaling {
   kLinear,  // position interpolation (Chen et al. 2023)
   kLlama3,  // long wavelengths are stretched, short ones kept (Llama 3.1)
   kYarn,    // YaRN (Peng et al. 2023): the same by dimension, and sharper attention
+  kLongRope,  // LongRoPE (Ding et al. 2024): tables for short and for long contexts
 };
 
 struct RopeConfig {
@@ -24,6 +25,8 @@ struct RopeConfig {
   float beta_fast = 32.0f, beta_slow = 1.0f;                        // yarn
   float attention_factor = 1.0f;  // of cosines and sines; yarn: 0.1 ln(factor) + 1 unless given
   std::vector<float> divisors;    // [dims / 2] of the frequencies, or empty: GGUF's rope_freqs
+  // longrope: [dims / 2] each. One of them becomes `divisors` when the model is loaded.
+  std::vector<float> short_divisors, long_divisors;
 };
 
 /** Angle per position of each pair of dims, [dims / 2]. */

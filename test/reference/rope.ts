@@ -5,7 +5,9 @@ const { PI, ceil, floor, log, max, min } = Math; // looking up a global costs mu
 export interface RopeShape {
   base: number;
   /** Stretches positions; the model was trained for `original` tokens. */
-  scaling?: { type: 'linear' | 'llama3' | 'yarn'; factor: number; original: number };
+  scaling?:
+    | { type: 'linear' | 'llama3' | 'yarn'; factor: number; original: number }
+    | { type: 'table'; divisors: readonly number[]; magnitude: number };
 }
 
 export interface Rope {
@@ -21,6 +23,10 @@ const YARN = { fast: 32, slow: 1 };
 export function ropeOf({ base, scaling }: RopeShape, dims: number): Rope {
   const plain = Array.from({ length: dims / 2 }, (_, i) => base ** ((-2 * i) / dims));
   if (!scaling) return { frequencies: plain, magnitude: 1 };
+  if (scaling.type === 'table') {
+    const { divisors, magnitude } = scaling;
+    return { frequencies: plain.map((frequency, i) => frequency / divisors[i]!), magnitude };
+  }
   const { type, factor, original } = scaling;
   if (type === 'linear')
     return { frequencies: plain.map((frequency) => frequency / factor), magnitude: 1 };

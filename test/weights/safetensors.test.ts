@@ -44,7 +44,12 @@ test.each([
   [{ head_dim: 7 }, 'model_bad_value'],
   [{ rms_norm_eps: -1 }, 'model_bad_value'],
   [{ attention_bias: true }, 'model_missing_tensor'],
-  [{ rope_scaling: { rope_type: 'longrope', factor: 4 } }, 'unsupported_architecture'],
+  [{ rope_scaling: { rope_type: 'dynamic', factor: 4 } }, 'unsupported_architecture'],
+  [{ rope_scaling: { rope_type: 'longrope', factor: 4 } }, 'model_bad_value'],
+  [
+    { rope_scaling: { rope_type: 'longrope', short_factor: [1, 2], long_factor: 5 } },
+    'model_bad_value',
+  ],
   [{ rope_scaling: { rope_type: 'yarn', factor: 'x' } }, 'model_bad_value'],
   [
     { rope_scaling: { rope_type: 'llama3', factor: 8, low_freq_factor: 4, high_freq_factor: 1 } },

@@ -11,7 +11,9 @@ export interface TypeTotal {
   bytes: number;
 }
 
-export interface ModelShape extends Omit<NativeModelInfo, 'tensors'> {
+export interface ModelShape extends Omit<NativeModelInfo, 'tensors' | 'rope'> {
+  /** Of a model that lies on this machine. */
+  rope?: NativeModelInfo['rope'];
   /** Keys and values of one token, in each format. */
   kvBytesPerToken: { bf16: number; f32: number };
 }
