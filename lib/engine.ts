@@ -42,7 +42,7 @@ import type { ChatOptions, GenerateOptions, ResolvedOptions } from './options/ge
 import type { LoadOptions } from './options/load-options.js';
 import type { RequestKind } from './request/request-events.js';
 import { Session } from './session/session.js';
-import type { SessionOptions } from './session/session.js';
+import type { SessionOptions } from './session/session-options.js';
 
 export interface CompleteOptions extends GenerateOptions, ContextChoice {}
 

@@ -3,8 +3,10 @@ export type * from './ambient-types.js';
 export { Engine } from './engine.js';
 export type { CompleteOptions } from './engine.js';
 export type { LoadOptions } from './options/load-options.js';
+export type { RopeOptions } from './options/rope-options.js';
 export { Session } from './session/session.js';
-export type { ChatInput, SessionOptions } from './session/session.js';
+export type { ChatInput } from './session/session.js';
+export type { SessionOptions, SessionRevision } from './session/session-options.js';
 export { Batch } from './batch/batch.js';
 export type {
   BatchItem,
@@ -14,8 +16,9 @@ export type {
   BatchStats,
 } from './batch/batch.js';
 export { Cache } from './engine/cache.js';
-export type { AddOptions } from './engine/cache.js';
+export type { AddOptions, ReviseOptions } from './engine/cache.js';
 export { Context } from './engine/context.js';
+export type { Combine, ContextChoice } from './engine/given-context.js';
 export type {
   LogitsOptions,
   Score,

@@ -56,7 +56,8 @@ interface QualityFlags extends EngineFlags {
 const NAMES = TASKS.map(({ name }) => name);
 
 const NOTES = `
-A setting is NAME=JSON with options of Engine.load, another "model", or "compress" of requests. All settings are asked the
+A setting is NAME=JSON with options of Engine.load, another "model", "compress" of requests, "combine" (the context in
+"pieces" that stand together), or "revise" (the context as a revision of another text). All settings are asked the
 same questions, and are compared question by question. Tasks:
 ${TASKS.map(({ name, about }) => `  ${name.padEnd(10)} ${about}`).join('\n')}
 

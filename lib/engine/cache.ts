@@ -136,7 +136,8 @@ export class Cache {
     const isMoved = checked.reuse === 'moved';
     if (isMoved && context.edits.length > 0)
       throw invalidArgument('context', 'one that is not compressed', 'a compressed one');
-    const before = old.base === NOTHING ? undefined : { content: plain(NO_IDS, old.base), edits: [] };
+    const before =
+      old.base === NOTHING ? undefined : { content: plain(NO_IDS, old.base), edits: [] };
     const { ids } = (await this.tokensOf(input, checked, before)).content;
     const content = isMoved ? revised(oldText(old), ids) : plain(ids, old.base);
     // What was done to the whole of the old text is done to the whole of the new one.

@@ -87,10 +87,7 @@ export class EngineParts {
   }
 
   /** The ids of a conversation as it stands, as a prefix for others. */
-  async encodeWhole(
-    messages: readonly SaidMessage[],
-    given: PromptOptions = {},
-  ): Promise<Before> {
+  async encodeWhole(messages: readonly SaidMessage[], given: PromptOptions = {}): Promise<Before> {
     const options = ownOnly(given);
     const said = options.specialTokens ? messages.map(special) : messages;
     const { text } = await this.conversations.whole(said, options);

@@ -248,7 +248,10 @@ function run(
 ): Promise<NativeFinish> {
   const { core } = engine;
   const { contextLength } = core.native.description();
-  const at = asked.from === undefined && asked.rows === undefined ? asked.content.ids.length : firstRow(asked);
+  const at =
+    asked.from === undefined && asked.rows === undefined
+      ? asked.content.ids.length
+      : firstRow(asked);
   const how = compress as ReadCompression | undefined; // as its check returned it
   if (asked.content.base.end > 0 || asked.content.parts.length > 0) refuseParts(how);
   const before = asked.edits ?? [];
@@ -271,8 +274,7 @@ async function prepare(
     return engine.encode(text, { bos: !continues, continues, special }, signal, most);
   };
   // As its check returned it.
-  if (prefix !== undefined)
-    before = continued(before, await encode(prefix as string | Int32Array));
+  if (prefix !== undefined) before = continued(before, await encode(prefix as string | Int32Array));
   const own = await encode(input);
   return { ...continued(before ?? NONE, own), own, given };
 }
@@ -289,6 +291,6 @@ function readItem(item: unknown, index: number): ReadItem {
     const { text, tokens, ...own } = checkOptions(item as ScoreItem, checks, `items[${index}].`);
     if ((text === undefined) === (tokens === undefined))
       throw invalidArgument(`items[${index}]`, 'either `text` or `tokens`', text ?? tokens);
-    return { input: text ?? Int32Array.from(tokens!), ...own } as ReadItem;
+    return { input: text ?? Int32Array.from(tokens!), ...own };
   });
 }

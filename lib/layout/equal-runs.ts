@@ -102,7 +102,8 @@ function joined(runs: readonly EqualRun[]): EqualRun[] {
   for (const run of runs) {
     const last = all.at(-1);
     if (run.length === 0) continue;
-    const follows = last && last.old + last.length === run.old && last.now + last.length === run.now;
+    const follows =
+      last && last.old + last.length === run.old && last.now + last.length === run.now;
     if (follows) last.length += run.length;
     else all.push({ ...run });
   }

@@ -74,11 +74,7 @@ function runsOf(old: Int32Array, now: Int32Array): EqualRun[] {
 }
 
 /** Tokens [from, from + length) of what some parts hold. */
-function cut(
-  parts: OldText['parts'],
-  from: number,
-  length: number,
-): Omit<Part, 'position'>[] {
+function cut(parts: OldText['parts'], from: number, length: number): Omit<Part, 'position'>[] {
   const within: Omit<Part, 'position'>[] = [];
   let begin = 0;
   for (const { text, first, end } of parts) {

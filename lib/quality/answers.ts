@@ -2,6 +2,7 @@
 import type { Engine } from '../engine.js';
 import type { Usage } from '../generation/generation-result.js';
 import type { Compression } from '../options/compress-options.js';
+import { arranged, commonTokens } from './arranged.js';
 import { found } from './metrics.js';
 import { MODES, answerTokens, promptsOf } from './prompts.js';
 import type { Mode, Prompts } from './prompts.js';
@@ -44,6 +45,7 @@ export async function askAll(
   signal: AbortSignal,
 ): Promise<AnswerRecord[]> {
   const prompts = await promptsOf(engine, sample);
+  const nContext = commonTokens(prompts.requests);
   const records: AnswerRecord[] = [];
   engine.clearCache();
   let shared = 0; // bytes of the context as the first setting has computed it
@@ -53,7 +55,9 @@ export async function askAll(
       for (const [i, ids] of prompts[mode].entries()) {
         const turn = mode === 'turns' ? i + 1 : i;
         const question = sample.questions[turn]!;
-        const { text, usage, timings } = await engine.completeTokens(ids, {
+        const { ids: own, ...contexts } = await arranged(engine, ids, nContext, setting);
+        const { text, usage, timings } = await engine.completeTokens(own, {
+          ...contexts,
           maxTokens: answerTokens(engine, question),
           ...(engine.canChat || question.judge ? {} : { stop: '\n' }),
           ...(setting.compress

@@ -3,6 +3,7 @@
  * Leibler divergence in nats, and whether the likeliest token is the same), its perplexity, and how long greedy answers stay the same.
  */
 import type { Engine } from '../engine.js';
+import { arranged } from './arranged.js';
 import type { Setting } from './settings.js';
 
 /** Sums over the rows of one part of a passage. */
@@ -45,20 +46,26 @@ export async function compareOn(
   signal: AbortSignal,
 ): Promise<DivergenceRecord> {
   const options = { ...(setting.compress ? { compress: setting.compress } : {}), signal };
+  const asked = await arranged(engine, ids, Math.floor(ids.length / 2), setting);
+  const { ids: own, ...contexts } = asked;
+  const nBefore = ids.length - own.length; // tokens of contexts: their rows are not asked for
+  const begin = Math.max(FIRST, nBefore);
   const parts = Array.from({ length: PARTS }, () => ({ rows: 0, kl: 0, agree: 0, nll: 0 }));
   const last = ids.length - 1;
-  for (let first = FIRST; first < last; first += ROWS) {
+  for (let first = begin; first < last; first += ROWS) {
     const rows = Array.from({ length: Math.min(ROWS, last - first) }, (_, i) => first + i);
     const wanted = await baseline.logits(ids, { rows, signal });
-    const given = await engine.logits(ids, { rows, ...options });
+    const ownRows = rows.map((row) => row - nBefore);
+    const given = await engine.logits(own, { rows: ownRows, ...contexts, ...options });
     for (const [i, row] of rows.entries()) {
-      const part = parts[Math.floor((PARTS * (row - FIRST)) / (last - FIRST))]!;
+      const part = parts[Math.floor((PARTS * (row - begin)) / (last - begin))]!;
       addRow(part, wanted[i]!, given[i]!, ids[row + 1]!);
     }
   }
   const greedy = { maxTokens: CONTINUED, ignoreEos: true };
   const expected = (await baseline.completeTokens(ids, { ...greedy, signal }).result).tokens;
-  const { tokens } = await engine.completeTokens(ids, { ...greedy, ...options }).result;
+  const { tokens } = await engine.completeTokens(own, { ...greedy, ...contexts, ...options })
+    .result;
   const at = expected.findIndex((token, i) => tokens[i] !== token);
   const differsAt = at < 0 ? null : at;
   return { setting: setting.name, passage, parts, differsAt, continued: expected.length };

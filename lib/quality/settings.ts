@@ -1,5 +1,7 @@
 /** The settings that are compared: options of the engine, as a person writes them on a command line. */
-import { isName, isPath } from '../checks/check-options.js';
+import { integerIn, isName, isPath, oneOf, ownOnly } from '../checks/check-options.js';
+import { isCombine } from '../engine/given-context.js';
+import type { Combine } from '../engine/given-context.js';
 import { CachalotError, invalidArgument } from '../errors.js';
 import { isCompression } from '../options/compress-options.js';
 import type { Compression } from '../options/compress-options.js';
@@ -15,17 +17,22 @@ export interface Setting {
   load: LoadOptions;
   /** Of requests. */
   compress?: Compression;
+  /** The context is cut into so many pieces, which are computed by themselves and stand together. */
+  combine?: Combine;
+  pieces?: number;
+  /** The context is a revision of another text. */
+  revise?: 'prefix' | 'moved';
 }
 
 /** What all settings are compared with. */
 export const BASELINE = 'baseline';
 
-const OWN = ['model', 'compress'];
+const OWN = ['model', 'compress', 'combine', 'pieces', 'revise'];
 /** Options of `Engine.load` that say how to load, and nothing of the answers. */
 const NOT_HERE = ['signal', 'onProgress', 'cacheDir', 'checkInvariants'];
 const LOADED = Object.keys(LOAD).filter((name) => !NOT_HERE.includes(name));
 
-/** NAME=JSON: {"model": ..., "compress": ..., and any option of `Engine.load`}. Throws invalid_argument. */
+/** NAME=JSON: {"model": ..., "compress": ..., "combine": ..., "revise": ..., and any option of `Engine.load`}. Throws invalid_argument. */
 export function parseSetting(text: string): Setting {
   const at = text.indexOf('=');
   const name = text.slice(0, at).trim();
@@ -48,14 +55,19 @@ function readSetting(name: string, given: Record<string, unknown>): Setting {
       'invalid_argument',
       `unknown option \`${unknown}\` of the setting "${name}"; known are ${[...OWN, ...LOADED].join(', ')}`,
     );
-  const { model, compress, ...load } = given;
+  const { model, compress, combine, pieces, revise, ...load } = given;
   if (model !== undefined) isPath('model', model);
   if (compress !== undefined) isCompression('compress', compress);
+  if (combine !== undefined) isCombine('combine', combine);
+  if (pieces !== undefined) integerIn(1, 1024)('pieces', pieces);
+  if (revise !== undefined) oneOf('prefix', 'moved')('revise', revise);
+  const arranged = { combine, pieces, revise } as Pick<Setting, 'combine' | 'pieces' | 'revise'>;
   return {
     name,
     load: { ...readLoadOptions(load) },
     ...(model === undefined ? {} : { model: model as string }),
     ...(compress === undefined ? {} : { compress: compress as Compression }),
+    ...ownOnly(arranged),
   };
 }
 

@@ -50,10 +50,15 @@ async function continued(
   // The answer ended with one of the model's tokens. The template may end it with the same token or another one.
   const name = engine.tokenizer.name(last);
   const isSame = name !== '' && rest.startsWith(name);
-  const encoded = isSame ? await engine.encode(rest, { special: true }, signal, mostTokens) : undefined;
+  const encoded = isSame
+    ? await engine.encode(rest, { special: true }, signal, mostTokens)
+    : undefined;
   if (encoded?.[0] === last) return concatenate(ids, encoded.subarray(1));
   const answered = ids.subarray(0, -1);
-  return concatenate(answered, await encodeAfter(engine, answered.at(-1)!, rest, signal, mostTokens));
+  return concatenate(
+    answered,
+    await encodeAfter(engine, answered.at(-1)!, rest, signal, mostTokens),
+  );
 }
 
 /** The context as far as it says the text, followed by the ids of the rest of the text; these end with the context's, if they are to be moved there. */

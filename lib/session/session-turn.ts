@@ -8,7 +8,7 @@ import { editsWithin } from '../options/edit-schedule.js';
 import { followTemplate } from './follow-template.js';
 import { contentBefore, placeOf } from './place.js';
 import type { TurnOptions } from './place.js';
-import { contentOf, editsKept, idsOf, isBegun, messagesOf, nextState } from './session-state.js';
+import { contentOf, editsKept, isBegun, messagesOf, nextState } from './session-state.js';
 import type { State } from './session-state.js';
 
 /** A turn whose answer is still to come. */

@@ -3,69 +3,27 @@ import { ownMessage } from '../chat/guard-names.js';
 import type { SaidMessage } from '../chat/guard-names.js';
 import { checkMessages } from '../chat/messages.js';
 import type { Message } from '../chat/messages.js';
-import { isTemplateOptions } from '../chat/template-options.js';
 import type { TemplateOptions } from '../chat/template-options.js';
-import {
-  checkOptions,
-  integerIn,
-  isBlank,
-  isName,
-  isSignal,
-  isString,
-  oneOf,
-  readList,
-  reading,
-} from '../checks/check-options.js';
-import type { Check } from '../checks/check-options.js';
+import { checkOptions, integerIn, isString, reading } from '../checks/check-options.js';
 import type { EngineParts, PromptOptions } from '../engine/engine-parts.js';
-import { contextChecks, givenContext } from '../engine/given-context.js';
-import type { ContextChoice, GivenContext } from '../engine/given-context.js';
+import { givenContext } from '../engine/given-context.js';
+import type { GivenContext } from '../engine/given-context.js';
 import { CachalotError, invalidArgument } from '../errors.js';
 import { Generation } from '../generation/generation.js';
 import type { GenerationResult } from '../generation/generation-result.js';
-import { isCompression } from '../options/compress-options.js';
-import type { Compression, ReadCompression } from '../options/compress-options.js';
+import type { ReadCompression } from '../options/compress-options.js';
 import { mostTokensOf } from '../options/edit-schedule.js';
 import { resolveChatOptions, resolveGenerateOptions } from '../options/generate-options.js';
 import type { ChatOptions, GenerateOptions, ResolvedOptions } from '../options/generate-options.js';
 import { isFull, refuseFull, withoutOldest } from './make-room.js';
 import type { Following } from './make-room.js';
 import { revisedState } from './revise-session.js';
+import { readSessionOptions, revisionChecks } from './session-options.js';
+import type { SessionOptions, SessionRevision } from './session-options.js';
 import { firstState, idsOf, isBegun, messagesOf } from './session-state.js';
 import type { State } from './session-state.js';
 import { beginChat, beginComplete, stateAfter } from './session-turn.js';
 import type { Begun } from './session-turn.js';
-
-export interface SessionOptions extends ContextChoice {
-  /** The system message before the conversation. */
-  system?: string | undefined;
-  /** An earlier conversation to continue, as `session.messages` gave it; it may begin with a system message of its own. */
-  messages?: readonly Message[] | undefined;
-  /** Variables of the chat template, such as `enable_thinking`. A turn may override them. */
-  templateOptions?: TemplateOptions | undefined;
-  /** Keeps fewer keys and values than the conversation has, from the end of each prompt on; see docs/compression.md. A turn may have its own. */
-  compress?: Compression | undefined;
-  /**
-   * What happens when the conversation no longer fits into the context. "error" (default): `chat` fails with code "context_overflow". "shift": the oldest turns are left
-   * out; system messages stay, and what is left is not computed again.
-   */
-  onFull?: 'error' | 'shift' | undefined;
-  /** Part of the key of the cache. Default: the context's, or the engine's. */
-  namespace?: string | undefined;
-}
-
-const isConversation: Check<readonly Message[]> = (name, value) => {
-  const items = readList(name, value, 'an array of messages', (item) => item);
-  return items.length === 0 ? [] : checkMessages(items); // an empty list is allowed
-};
-
-export interface SessionRevision extends ContextChoice {
-  /** All messages of the conversation, as `session.messages` gave them, with changes. Default: as they are. */
-  messages?: readonly Message[] | undefined;
-  /** What is used again of keys and values: "prefix" (default, exact), or "moved": all that is equal, wherever it stands now; see `engine.cache.revise`. */
-  reuse?: 'prefix' | 'moved' | undefined;
-  signal?: AbortSignal | undefined;
-}
 
 /** A turn that was begun, the earlier turns that may not have ended yet, and a promise that settles when all of them have ended. */
 interface RunningTurn {
@@ -105,45 +63,16 @@ export class Session {
 
   /** @internal Made by `engine.createSession`. */
   constructor(engine: EngineParts, options: SessionOptions) {
-    const {
-      system,
-      messages: earlier = [],
-      templateOptions = {},
-      compress,
-      onFull = 'error',
-      namespace,
-      ...choice
-    } = checkOptions(options, {
-      system: isString,
-      messages: isConversation,
-      templateOptions: isTemplateOptions,
-      ...contextChecks,
-      compress: isCompression,
-      onFull: oneOf('error', 'shift'),
-      namespace: isName,
-    });
-    const given = givenContext(choice);
-    engine.before(given); // it can be used
-    if (compress && onFull === 'shift')
-      throw invalidArgument('onFull', '"error" for a session with `compress`', onFull);
+    const { messages, given, compress, onFull, namespace, templateOptions } = readSessionOptions(
+      engine,
+      options,
+    );
     this.#engine = engine;
     this.#templateOptions = templateOptions;
     this.#given = given;
     this.#onFull = onFull;
-    this.#compress = compress as ReadCompression | undefined; // as its check returned it
-    this.#namespace = engine.namespaceOf(namespace, given);
-    const messages = [
-      ...(system === undefined || isBlank(system)
-        ? []
-        : [{ role: 'system' as const, content: system }]),
-      ...earlier,
-    ];
-    const isTold = messages.length > earlier.length;
-    if (isTold && earlier.some(({ role }) => role === 'system'))
-      throw new CachalotError(
-        'invalid_argument',
-        'a conversation has one system message at most: `system`, or one among `messages`',
-      );
+    this.#compress = compress;
+    this.#namespace = namespace;
     this.#state = firstState(messages);
   }
 
@@ -176,7 +105,10 @@ export class Session {
     return this.generate(this.#state, resolveGenerateOptions(options), {
       kind: 'complete',
       begin: (state, { specialTokens, ...options }) =>
-        beginComplete(this.#engine, state, text, { ...this.placing(state, options), specialTokens }),
+        beginComplete(this.#engine, state, text, {
+          ...this.placing(state, options),
+          specialTokens,
+        }),
       messages: () => [],
     });
   }
@@ -218,13 +150,7 @@ export class Session {
    * await session.chat('And now?').result;
    */
   async revise(revision: SessionRevision): Promise<void> {
-    const checks = {
-      messages: isConversation,
-      ...contextChecks,
-      reuse: oneOf('prefix', 'moved'),
-      signal: isSignal,
-    };
-    const { messages, reuse, signal, ...choice } = checkOptions(revision, checks);
+    const { messages, reuse, signal, ...choice } = checkOptions(revision, revisionChecks);
     this.refuseIfBusy(true);
     const given = givenContext(choice);
     const document = this.#engine.before(given);

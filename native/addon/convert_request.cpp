@@ -45,7 +45,9 @@ RequestPart part_from(const Fields& part, const std::vector<SharedTokens>& texts
   const SharedTokens& text = item_at(texts, part.integer("text"), "text");
   const int end = part.integer("end"), under = part.integer("under");
   if (end < 0 || static_cast<size_t>(end) > text.size()) refuse("end", "an end within the text");
-  return {text.first(static_cast<size_t>(end)), part.integer("first"), part.integer("shift"),
+  return {text.first(static_cast<size_t>(end)),
+          part.integer("first"),
+          part.integer("shift"),
           under == -1 ? nullptr : item_at(before, under, "under"),
           {part.real("sharpness"), part.integer("blend"), part.real("lseFactor")}};
 }

@@ -59,8 +59,7 @@ class Placing {
 
 }  // namespace
 
-RequestMap make_active(Request request, int context_length, PreambleTable& table,
-                       bool keep_parts) {
+RequestMap make_active(Request request, int context_length, PreambleTable& table, bool keep_parts) {
   RequestMap map;
   ActiveRequest& active = map[request.id];
   const auto n_own = static_cast<int>(request.tokens.size());
@@ -85,8 +84,8 @@ RequestMap make_active(Request request, int context_length, PreambleTable& table
   sequence.n_prompt = n_tokens;
   sequence.edits = std::move(request.edits);
   active.n_before = n_tokens - n_own;
-  sequence.max_length =
-      is_cut(request, context_length) ? kMostWindowedTokens : room_below(text.preamble, context_length);
+  sequence.max_length = is_cut(request, context_length) ? kMostWindowedTokens
+                                                        : room_below(text.preamble, context_length);
   sequence.demand = demand_of(request, n_tokens, n_tokens - n_own);
   sequence.preamble_table = &table;
   while (sequence.is_past_text_end()) sequence.begin_next_text();

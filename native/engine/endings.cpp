@@ -12,8 +12,8 @@ namespace cachalot {
 
 namespace {
 
-/** Of a context that has computed n tokens below a preamble, which may be null. `n_cut`: tokens before
- * that preamble's, behind cuts. */
+/** Of a context that has computed n tokens below a preamble, which may be null. `n_cut`: tokens
+ * before that preamble's, behind cuts. */
 KvUse kv_use(const KvMemory& kv, const HeldPreamble* preamble, int n, int n_cut) {
   const auto n_bytes = static_cast<uint64_t>(n) * kv.pool.slab_bytes() / kTileTokens;
   KvUse use{static_cast<double>(n), n, n_bytes};
@@ -46,7 +46,8 @@ void EngineLoop::end_well(Sequence& sequence, FinishReason reason, StepEvents* e
   std::optional<Error> error;
   {
     const Leave used{preambles, preambles.use(sequence.key)};  // a pin needs it
-    sequence.request->end.front().kv = kv_use(*parts_.kv, used.held, sequence.n_computed(), sequence.n_cut());
+    sequence.request->end.front().kv =
+        kv_use(*parts_.kv, used.held, sequence.n_computed(), sequence.n_cut());
     scheduler_.remove(&sequence);
     try {
       if (sequence.n_observed > 0) tell_attention(sequence.request);
@@ -67,7 +68,8 @@ void EngineLoop::abort(Sequence& sequence, StepEvents* events) {
                                ? parts_.kv->preambles.use(sequence.key)
                                : nullptr;
   if (sequence.computing == nullptr)
-    sequence.request->end.front().kv = kv_use(*parts_.kv, preamble, sequence.n_computed(), sequence.n_cut());
+    sequence.request->end.front().kv =
+        kv_use(*parts_.kv, preamble, sequence.n_computed(), sequence.n_cut());
   parts_.kv->preambles.leave(preamble);
   scheduler_.remove(&sequence);
   finish(sequence, FinishReason::kAborted, nullptr, events);

@@ -33,7 +33,8 @@ void Engine::submit(Request request) {
     return policy->is_neutral(edit.index);
   });
   const bool keep_parts = parts_.options.keep_parts;
-  RequestMap made = make_active(std::move(request), context_length(), parts_.kv->preamble_table, keep_parts);
+  RequestMap made =
+      make_active(std::move(request), context_length(), parts_.kv->preamble_table, keep_parts);
   requests_.add(std::move(made), [this](ActiveRequest& active) {
     // Room for its cancel and, if it pins, for its unpin.
     const size_t n_reserved = active.request.pin != 0 ? 2 : 1;

@@ -36,8 +36,8 @@ struct PlacedText {
 
 /** What stands before some tokens, in its one form. Neighbours that continue one text with one
  * shift become one part, and empty parts go. If the last part is a text from its beginning,
- * unmoved, below exactly the parts that stand before it, then it is no part: `tokens` are that text,
- * which the other tokens simply continue. */
+ * unmoved, below exactly the parts that stand before it, then it is no part: `tokens` are that
+ * text, which the other tokens simply continue. */
 PlacedText canonical(std::vector<PreamblePart> parts, int position, PreambleTable& table);
 
 }  // namespace cachalot

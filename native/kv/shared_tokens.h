@@ -14,8 +14,7 @@ class SharedTokens {
  public:
   SharedTokens() = default;
   SharedTokens(std::vector<int32_t> tokens)  // NOLINT(google-explicit-constructor): a text is one
-      : text_(std::make_shared<const std::vector<int32_t>>(std::move(tokens))),
-        n_(text_->size()) {}
+      : text_(std::make_shared<const std::vector<int32_t>>(std::move(tokens))), n_(text_->size()) {}
 
   /** The first n of these. */
   SharedTokens first(size_t n) const {

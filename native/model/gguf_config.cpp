@@ -102,8 +102,8 @@ void refuse_unsupported_keys(const KeyReader& keys, const std::string& architect
   }
 }
 
-/** What frequencies are divided by, as the converter has worked it out (Llama 3), or as the model was
- * trained (LongRoPE). Empty if there is no such tensor. */
+/** What frequencies are divided by, as the converter has worked it out (Llama 3), or as the model
+ * was trained (LongRoPE). Empty if there is no such tensor. */
 std::vector<float> read_divisors(const TensorMap& tensors, int rope_dims, const char* name) {
   const auto found = tensors.find(name);
   if (found == tensors.end()) return {};
@@ -114,8 +114,7 @@ std::vector<float> read_divisors(const TensorMap& tensors, int rope_dims, const 
   found->second.read(
       {reinterpret_cast<uint8_t*>(divisors.data()), divisors.size() * sizeof(float)});
   for (const float divisor : divisors) {
-    if (!std::isfinite(divisor) || divisor <= 0)
-      bad_value(name, "positive numbers only");
+    if (!std::isfinite(divisor) || divisor <= 0) bad_value(name, "positive numbers only");
   }
   return divisors;
 }
@@ -130,9 +129,9 @@ RopeScaling read_scaling(const KeyReader& keys) {
   if (name == "linear") return RopeScaling::kLinear;
   if (name == "yarn") return RopeScaling::kYarn;
   if (name == "longrope") return RopeScaling::kLongRope;
-  throw Error(ErrorCode::kUnsupportedArchitecture,
-              "rotary scaling '" + name +
-                  "' is not supported; supported: none, linear, yarn, longrope");
+  throw Error(
+      ErrorCode::kUnsupportedArchitecture,
+      "rotary scaling '" + name + "' is not supported; supported: none, linear, yarn, longrope");
 }
 
 RopeConfig read_rope(const KeyReader& keys, const TensorMap& tensors, int head_dim,
@@ -153,8 +152,7 @@ RopeConfig read_rope(const KeyReader& keys, const TensorMap& tensors, int head_d
   }
   rope.divisors = read_divisors(tensors, rope.dims, "rope_freqs.weight");
   if (rope.scaling == RopeScaling::kLongRope) {
-    rope.original_context =
-        keys.integer("rope.scaling.original_context_length", kMaxContext);
+    rope.original_context = keys.integer("rope.scaling.original_context_length", kMaxContext);
     rope.attention_factor = keys.positive_or("rope.scaling.attn_factor", 1);
     rope.short_divisors = read_divisors(tensors, rope.dims, "rope_factors_short.weight");
     rope.long_divisors = read_divisors(tensors, rope.dims, "rope_factors_long.weight");

@@ -8,9 +8,9 @@ namespace cachalot {
 
 enum class RopeScaling {
   kNone,
-  kLinear,  // position interpolation (Chen et al. 2023)
-  kLlama3,  // long wavelengths are stretched, short ones kept (Llama 3.1)
-  kYarn,    // YaRN (Peng et al. 2023): the same by dimension, and sharper attention
+  kLinear,    // position interpolation (Chen et al. 2023)
+  kLlama3,    // long wavelengths are stretched, short ones kept (Llama 3.1)
+  kYarn,      // YaRN (Peng et al. 2023): the same by dimension, and sharper attention
   kLongRope,  // LongRoPE (Ding et al. 2024): tables for short and for long contexts
 };
 

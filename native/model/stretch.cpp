@@ -63,9 +63,9 @@ int stretch_positions(const RopeOptions& options, int asked_context, ModelConfig
   if (!options.table.empty()) {
     const auto n_pairs = static_cast<size_t>(rope.dims / 2);
     const auto is_divisor = [](float divisor) { return std::isfinite(divisor) && divisor > 0; };
-    expect(options.table.size() == n_pairs,
-           "a `table` of " + std::to_string(n_pairs) + " numbers for this model, not " +
-               std::to_string(options.table.size()));
+    expect(options.table.size() == n_pairs, "a `table` of " + std::to_string(n_pairs) +
+                                                " numbers for this model, not " +
+                                                std::to_string(options.table.size()));
     expect(std::ranges::all_of(options.table, is_divisor), "positive numbers in the `table`");
     expect(rope.scaling != RopeScaling::kLongRope, "no `table` for a model that has its own");
     rope.divisors = options.table;
@@ -77,9 +77,9 @@ int stretch_positions(const RopeOptions& options, int asked_context, ModelConfig
                 "`contextLength` is " + std::to_string(asked_context) +
                     ", but the model was trained for " + std::to_string(trained) +
                     "; `rope` stretches its positions over longer contexts");
-  const int context =
-      asked_context != 0 ? asked_context
-                         : static_cast<int>(std::clamp<double>(grown, 1, double{kMaxContext}));
+  const int context = asked_context != 0
+                          ? asked_context
+                          : static_cast<int>(std::clamp<double>(grown, 1, double{kMaxContext}));
   if (rope.scaling == RopeScaling::kLongRope)
     rope.divisors = context > rope.original_context ? rope.long_divisors : rope.short_divisors;
   return context;

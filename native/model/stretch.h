@@ -18,8 +18,8 @@ struct RopeOptions {
 };
 
 /** Applies the options to a model's config, and chooses between its tables for short and for long
- * contexts. Returns the length of contexts: as asked, or if that is 0 what the model was trained for, times
- * the factor. Throws invalid_argument. */
+ * contexts. Returns the length of contexts: as asked, or if that is 0 what the model was trained
+ * for, times the factor. Throws invalid_argument. */
 int stretch_positions(const RopeOptions& options, int asked_context, ModelConfig* config);
 
 }  // namespace cachalot

@@ -54,7 +54,7 @@ struct Sequence {
   bool keeps_text = false;         // its KV is wanted when it has ended
   std::optional<Context> context;  // of the text that is computed now
   int cached_tokens = -1;          // found in the cache when first admitted; -1: not yet admitted
-  Clock::time_point started;       // when first admitted
+  Clock::time_point started;       // then
 
   int n_generated() const { return static_cast<int>(tokens.size()) - n_prompt; }
 
@@ -91,13 +91,13 @@ struct Sequence {
     const int stride = edits.empty() ? 1 : edits.front().recipe.stride;
     return n == 0 ? nullptr : signals.keep(end, n, stride);
   }
-  /** Where the rows of its own text end that are observed, and how many they are. */
+  /** Where the observed rows of its own text end, and how many they are. */
   std::pair<int, int> observed_rows() const {
     if (edits.empty()) return {n_prompt - text_begin, n_observed};
     return {edits.front().index - text_begin, edits.front().recipe.n_observed};
   }
-  /** Where its own text ends: an edit takes it in, or it is cut, and the sequence goes on below
-   * what is left of it. INT32_MAX: it does not end. */
+  /** Where an edit takes its own text in, or where that is cut: the sequence goes on below what is
+   * left of it. INT32_MAX: nowhere. */
   int text_end() const {
     const int cut = cuts.after(text_begin);
     return edits.empty() ? cut : std::min(cut, edits.front().index);
@@ -116,13 +116,8 @@ struct Sequence {
   /** What stands before its text after the next edit. */
   PreambleRef preamble_after_edit() const {
     const auto& [index, recipe, n_kept] = edits.front();
-    PreamblePart part;
-    part.tokens = tokens_until(index);
-    part.under = key.preamble;
-    part.edit = recipe;
-    part.n_kept = n_kept;
-    const SequenceWindow window = window_below(part.under);
-    return preamble_table->make({std::move(part)}, index, window);
+    const PreamblePart part{tokens_until(index), 0, 0, key.preamble, recipe, n_kept};
+    return preamble_table->make({part}, index, window_below(key.preamble));
   }
   /** Goes on where its text ends, as far as the sequence knows of it: its own text so far becomes
    * part of the key, and it goes on below that. Nothing is computed or held here. */

@@ -47,17 +47,18 @@ const ROOMS: Record<string, string[]> = {
     ...['checks', 'files', 'models/formats', 'models/names', 'models/sources', 'models/store'],
     ...['net', 'native.ts'],
   ],
+  layout: ['native.ts'],
   estimate: ['files', 'models/formats', 'text', 'native.ts'],
   options: ['chat', 'checks', 'models/sources', 'native.ts'],
   request: ['options', 'native.ts'],
   engine: [
-    ...['chat', 'checks', 'estimate', 'models', 'models/formats', 'models/store', 'options'],
-    ...['request', 'signals', 'system', 'text', 'native.ts'],
+    ...['chat', 'checks', 'estimate', 'layout', 'models', 'models/formats', 'models/store'],
+    ...['options', 'request', 'signals', 'system', 'text', 'native.ts'],
   ],
-  generation: ['checks', 'engine', 'options', 'request', 'signals', 'text', 'native.ts'],
-  session: ['chat', 'checks', 'engine', 'generation', 'options', 'text'],
+  generation: ['checks', 'engine', 'layout', 'options', 'request', 'signals', 'text', 'native.ts'],
+  session: ['chat', 'checks', 'engine', 'generation', 'layout', 'options', 'text'],
   relevance: ['checks', 'engine', 'options'],
-  batch: ['chat', 'checks', 'engine', 'generation', 'options', 'signals', 'native.ts'],
+  batch: ['chat', 'checks', 'engine', 'generation', 'layout', 'options', 'signals', 'native.ts'],
 };
 
 /** What stands on the public API. */

@@ -3,6 +3,8 @@ import type { TinyModel } from '../fixtures/tiny-model.js';
 import { rotate, scoresOf, weightedSum, weights } from './attention.js';
 import { blendedWeights } from './blends.js';
 import type { ReferenceReading } from './blends.js';
+import { EVERYTHING, keysRead } from './kept-keys.js';
+import type { KeptKey, ReferenceWindow } from './kept-keys.js';
 import { WEIGHT_TYPES, dequantize } from './dequantize.js';
 import type { SignalRow } from './kv-signal.js';
 import { roundRows } from './linear.js';
@@ -10,6 +12,8 @@ import type { RowPrecision } from './linear.js';
 import { ropeOf } from './rope.js';
 import { rmsNorm } from './rms-norm.js';
 import { siluMul } from './silu-mul.js';
+
+export type { KeptKey, ReferenceWindow } from './kept-keys.js';
 
 const { floor } = Math; // looking up a global costs much under jest
 
@@ -68,13 +72,6 @@ function readerAfter(model: Model, preamble?: ReferencePreamble): Reader {
   return new Reader(model, 'exact', kept, preamble?.position ?? 0);
 }
 
-/** A sequence's own: a token reads the first `sinks` positions and the last `size`; the sinks as if they stood right before these. */
-export interface ReferenceWindow {
-  sinks: number;
-  size: number;
-}
-const EVERYTHING: ReferenceWindow = { sinks: 0, size: Infinity };
-
 /** One KV head of a layer, as an edit sees it. */
 export interface EditedHead {
   layer: number;
@@ -112,19 +109,6 @@ export function headsAfter(model: Model, tokens: readonly number[]): EditedHead[
   const reader = new Reader(model, 'exact', noKeys(model), 0);
   reader.read(tokens);
   return reader.heads();
-}
-
-/** A key of one head, rotated at its position, with its value. */
-export interface KeptKey {
-  position: number;
-  key: Float64Array;
-  value: Float64Array;
-  /** log2 of how many tokens it stands for. */
-  weight: number;
-  /** What a policy has noted of it. */
-  score?: number;
-  /** If it is read side by side with others. */
-  reading?: ReferenceReading | undefined;
 }
 
 const noKeys = ({ shape: { layers, kvHeads } }: Model): KeptKey[][] =>
@@ -260,23 +244,7 @@ function attentionOf(
       const key = rotate(normed('k', unrotated), position, rope, interleaved);
       kept[group]!.push({ position, key, value: values[group]!, weight: 0 });
     });
-    const moved = Math.max(0, position - (own.sinks + own.size - 1)); // of the sinks
-    const asRead = (key: KeptKey): KeptKey =>
-      moved === 0 || key.position >= own.sinks
-        ? key
-        : {
-            ...key,
-            position: key.position + moved,
-            key: rotate(key.key, moved, { ...rope, magnitude: 1 }, interleaved),
-          };
-    const read = kept.map((keys) =>
-      keys
-        .filter(
-          (key) => moved === 0 || key.position < own.sinks || key.position > position - own.size,
-        )
-        .map(asRead)
-        .filter((key) => window === 0 || key.position > position - window),
-    );
+    const read = kept.map((keys) => keysRead(keys, position, own, window, { rope, interleaved }));
     const queries = headsOf(q!, heads).map((query) =>
       rotate(normed('q', query), position, rope, interleaved),
     );
