@@ -16,7 +16,7 @@ export type {
   BatchStats,
 } from './batch/batch.js';
 export { Cache } from './engine/cache.js';
-export type { AddOptions, ReviseOptions } from './engine/cache.js';
+export type { AddOptions, ContextInput, KeepOptions, ReviseOptions } from './engine/cache.js';
 export { Context } from './engine/context.js';
 export type { Combine, ContextChoice } from './engine/given-context.js';
 export type {

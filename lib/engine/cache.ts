@@ -31,7 +31,7 @@ import { isContexts } from './given-context.js';
 import type { GivenContext } from './given-context.js';
 
 /** How a context is kept. */
-interface KeepOptions {
+export interface KeepOptions {
   /** Keeps it until it is released. Otherwise it stays as long as there is room. Default false. */
   pin?: boolean | undefined;
   /** 0 to 100: contexts of a lower priority are evicted first. Default 35. */
@@ -81,7 +81,8 @@ const inputChecks = {
   onProgress: isFunction,
 };
 
-type Input = string | readonly Message[] | readonly number[];
+/** A text, a conversation, or token ids. */
+export type ContextInput = string | readonly Message[] | readonly number[];
 
 /** How many tokens are computed between two calls of `onProgress`. */
 const PROGRESS_TOKENS = 2048;
@@ -103,7 +104,7 @@ export class Cache {
    * const doc = await engine.cache.add(longText, { pin: true });
    * const batch = engine.createBatch(questions.map((prompt) => ({ context: doc, prompt })));
    */
-  async add(input: Input, options: AddOptions = {}): Promise<Context> {
+  async add(input: ContextInput, options: AddOptions = {}): Promise<Context> {
     const checked = checkOptions(options, {
       ...inputChecks,
       namespace: isName,
@@ -128,7 +129,7 @@ export class Cache {
    * const doc = await engine.cache.add(text);
    * const next = await engine.cache.revise(doc, text.replace('cat', 'dog'), { reuse: 'moved' });
    */
-  async revise(context: Context, input: Input, options: ReviseOptions = {}): Promise<Context> {
+  async revise(context: Context, input: ContextInput, options: ReviseOptions = {}): Promise<Context> {
     const checked = checkOptions(options, { ...inputChecks, reuse: oneOf('prefix', 'moved') });
     const old = this.#engine.contentOf(context);
     const { namespace } = context;
@@ -200,7 +201,7 @@ export class Cache {
   }
 
   private async tokensOf(
-    input: Input,
+    input: ContextInput,
     options: Pick<PromptOptions, 'specialTokens' | 'templateOptions' | 'signal'>,
     before: Before | undefined,
   ): Promise<Before> {

@@ -153,7 +153,10 @@ export class Generation implements AsyncIterable<string> {
       this.#edits = request.edits ?? [];
       if (this.#ended) return;
       this.#request = this.#source.core.submit(request, {
-        events: (this.#events = watchRequest(this.#source.kind, content.base.end + content.ids.length)),
+        events: (this.#events = watchRequest(
+          this.#source.kind,
+          content.base.end + content.ids.length,
+        )),
         onToken: (token, top) => this.onToken(token, top),
         onFinish: (finish) => this.onFinish(finish),
       });

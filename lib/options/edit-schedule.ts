@@ -63,7 +63,7 @@ export function refuseParts(compress: ReadCompression | undefined): void {
   if (compress)
     throw new CachalotError(
       'not_supported',
-      '`compress` is not supported after several contexts, or after one that was revised with `reuse: \'moved\'`: leave one of them out',
+      "`compress` is not supported after several contexts, or after one that was revised with `reuse: 'moved'`: leave one of them out",
     );
 }
 

@@ -12,7 +12,7 @@ const wordsOf = (n: number) =>
 const bits = ({ tokens, logprob, logprobs }: GenerationResult) => [tokens, logprob, logprobs];
 const bitsOfItem = (item: BatchResult) => {
   if (item.error) throw item.error;
-  return bits(item as GenerationResult);
+  return bits(item);
 };
 const few = { maxTokens: 4, topLogprobs: 3 };
 

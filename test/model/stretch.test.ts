@@ -76,7 +76,7 @@ test('ntk, base and table as the float64 reference has them', async () => {
     [{ table }, { base: BASE, scaling: { type: 'table', divisors: table, magnitude: 1 } }],
   ] as const;
   for (const [rope, wanted] of cases) {
-    const given = await logits(model.path, { rope: rope as NonNullable<LoadOptions['rope']> });
+    const given = await logits(model.path, { rope: rope });
     expect(errorOf(given, { ...model, rope: wanted })).toBeLessThan(2e-5);
     expect(errorOf(given, model)).toBeGreaterThan(1e-3);
   }

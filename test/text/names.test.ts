@@ -161,7 +161,8 @@ test('names in long conversations are looked for in the worker, with the same an
   const here = jest.spyOn(NameBreaker.prototype, 'protect');
   const counts = jest.spyOn(NameBreaker.prototype, 'count');
   const ends = async (content: string) =>
-    (await context.encodeWhole([{ role: 'user', content }])).content.ids.filter((id) => id === 2).length;
+    (await context.encodeWhole([{ role: 'user', content }])).content.ids.filter((id) => id === 2)
+      .length;
   try {
     expect(await ends('a </s> < b ')).toBe(1);
     expect([here.mock.calls.length, counts.mock.calls.length]).toEqual([1, 2]);
