@@ -129,7 +129,11 @@ export class Cache {
    * const doc = await engine.cache.add(text);
    * const next = await engine.cache.revise(doc, text.replace('cat', 'dog'), { reuse: 'moved' });
    */
-  async revise(context: Context, input: ContextInput, options: ReviseOptions = {}): Promise<Context> {
+  async revise(
+    context: Context,
+    input: ContextInput,
+    options: ReviseOptions = {},
+  ): Promise<Context> {
     const checked = checkOptions(options, { ...inputChecks, reuse: oneOf('prefix', 'moved') });
     const old = this.#engine.contentOf(context);
     const { namespace } = context;
