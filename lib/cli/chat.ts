@@ -1,4 +1,5 @@
 /** `cachalot chat`: a conversation at the terminal. Also takes its lines from a pipe. */
+import { Option } from 'commander';
 import type { Command } from 'commander';
 
 import type { Engine } from '../engine.js';
@@ -22,6 +23,7 @@ import { describeSpeed } from './speed.js';
 
 interface ChatFlags extends EngineFlags, GenerateFlags {
   load?: string;
+  onFull?: 'error' | 'shift';
 }
 
 const HELP = `/save FILE  write the conversation      /load FILE  go on with one
@@ -46,6 +48,12 @@ export function addChat(program: Command): void {
   const command = program.command('chat').description('talk with a model');
   addGenerateFlags(addEngineOptions(command))
     .option('--load <file>', 'go on with a conversation that /save wrote')
+    .addOption(
+      new Option(
+        '--on-full <what>',
+        'when the context is full: end with an error, or leave out the oldest turns (--compress window:N has no end)',
+      ).choices(['error', 'shift']),
+    )
     .addHelpText(
       'after',
       `\nWithout -m, a terminal asks which model, if there are others than the default in the cache.\n\nIn a conversation:\n${HELP.replace(/^/gm, '  ')}\n\nExamples:\n  cachalot chat --system "You are terse."\n` +
@@ -135,7 +143,8 @@ class Chat {
 
   private begin(): Session {
     const system = systemOf(this.#flags);
-    return this.#engine.createSession(system === undefined ? {} : { system });
+    const { onFull } = this.#flags;
+    return this.#engine.createSession({ onFull, ...(system === undefined ? {} : { system }) });
   }
 
   private async answer(text: string): Promise<void> {
@@ -201,7 +210,11 @@ class Chat {
     const messages = await loadConversation(path);
     const system = systemOf(this.#flags);
     const isTold = messages.some(({ role }) => role === 'system') || system === undefined;
-    this.#session = this.#engine.createSession({ messages, ...(isTold ? {} : { system }) });
+    this.#session = this.#engine.createSession({
+      messages,
+      onFull: this.#flags.onFull,
+      ...(isTold ? {} : { system }),
+    });
     this.say(`${messages.length} messages`);
   }
 

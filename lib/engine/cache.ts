@@ -126,8 +126,8 @@ export class Cache {
    * A new version of a context: another text, of which only what differs is computed. The context itself stays as it is, and can be used on.
    *
    * @example
-   * const doc = await engine.cache.add(text);
-   * const next = await engine.cache.revise(doc, text.replace('cat', 'dog'), { reuse: 'moved' });
+   * const doc = await engine.cache.add(longText);
+   * const next = await engine.cache.revise(doc, longText.replace('cat', 'dog'), { reuse: 'moved' });
    */
   async revise(
     context: Context,

@@ -144,8 +144,9 @@ export class Session {
    * change; with `reuse: 'moved'` what has changed alone. A rewind to a turn before this one takes it back.
    *
    * @example
+   * await session.chat('Why is the sky blue?', { maxTokens: 8 }).result;
    * const messages = session.messages;
-   * messages[0].content = newFile;
+   * messages[0].content = 'Why is the sea blue?';
    * await session.revise({ messages, reuse: 'moved' });
    * await session.chat('And now?').result;
    */

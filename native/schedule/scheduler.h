@@ -90,6 +90,7 @@ class Scheduler {
   int rows_within_window(const Sequence& sequence) const;
   bool free_behind_windows();
   bool open_text(Sequence* sequence);
+  void demote_before_cut(const Sequence& sequence);
   bool is_edit_held(const Sequence& sequence) const;
   KvCache::Hold hold_parts(Sequence* sequence, const PreambleRef& preamble);
   HeldPreamble* held(Sequence* sequence, const PreambleRef& preamble);

@@ -12,6 +12,7 @@ namespace cachalot {
 bool Scheduler::open_text(Sequence* sequence) {
   if (sequence->is_at_text_end()) {
     leave_text(sequence, false);
+    if (sequence->cuts.stride > 0) demote_before_cut(*sequence);
     sequence->begin_next_text();
   }
   // One that was preempted may find more of its text stored than it had computed.
@@ -45,6 +46,17 @@ bool Scheduler::open_text(Sequence* sequence) {
                             leaf);
   if (sequence->cached_tokens < 0) sequence->cached_tokens = sequence->n_computed();
   return true;
+}
+
+/** What ended two cuts ago is behind all windows, and nothing stands on it any more: it is cache
+ * that is evicted first. */
+void Scheduler::demote_before_cut(const Sequence& sequence) {
+  const auto& last = parts_of(sequence.key.preamble);
+  if (last.empty()) return;
+  const auto& before = parts_of(last.back().under);
+  if (before.empty()) return;
+  const PreamblePart& part = before.back();
+  kv_.cache.demote({sequence.key.name_space, part.under}, part.tokens, 0);
 }
 
 /** Whether another sequence has made the next edit of this one: then no row need be observed. */

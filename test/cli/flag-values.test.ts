@@ -73,6 +73,7 @@ describe('flags', () => {
       '--system',
       '--chat-template',
       '--compress',
+      '--rope',
     ];
     expect(
       commandOf()
