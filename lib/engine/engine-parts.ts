@@ -124,7 +124,10 @@ export class EngineParts {
   before(given: GivenContext | undefined): Before | undefined {
     if (!given) return undefined;
     const { contexts, arrangement } = given;
-    const contents = contexts.map((one) => this.contentOf(one));
+    const isList = contexts.length > 1;
+    const contents = contexts.map((one, i) =>
+      this.contentOf(one, isList ? `context[${i}]` : 'context'),
+    );
     if (!arrangement) return { content: contents[0]!, edits: contexts[0]!.edits };
     const edited = contexts.findIndex(({ edits }) => edits.length > 0);
     if (edited >= 0)
@@ -134,9 +137,9 @@ export class EngineParts {
   }
 
   /** The content of a context of this engine. */
-  contentOf(context: Context): Content {
-    if (!isContext('context', context).belongsTo(this.core)) {
-      throw invalidArgument('context', 'a context of this engine', context);
+  contentOf(context: Context, name = 'context'): Content {
+    if (!isContext(name, context).belongsTo(this.core)) {
+      throw invalidArgument(name, 'a context of this engine', context);
     }
     if (context.released) throw new CachalotError('disposed', 'this context has been released');
     return context.content;

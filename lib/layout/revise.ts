@@ -40,7 +40,7 @@ export function textFrom({ base, ids, parts }: OldText, from: number): OldText {
 }
 
 /** The content of the new text, whose tokens are `now`. */
-export function revised(old: OldText, now: Int32Array): Content {
+export function revised(old: OldText, now: Int32Array, mostDepth = MOST_DEPTH): Content {
   const parts: Part[] = [];
   let done = 0;
   const place = (part: Omit<Part, 'position'>) => {
@@ -58,7 +58,7 @@ export function revised(old: OldText, now: Int32Array): Content {
   }
   // The last token is computed in place: a question needs a row to begin with.
   const kept = parts.slice(0, MOST_PARTS);
-  const deep = kept.findIndex(({ text }) => depthOf(text.below) > MOST_DEPTH);
+  const deep = kept.findIndex(({ text }) => depthOf(text.below) > mostDepth);
   const used = deep < 0 ? kept : kept.slice(0, deep);
   const covered = Math.min(coveredOf({ parts: used }), now.length - 1);
   return { base: old.base, ids: now, parts: partsBefore(used, covered) };

@@ -43,7 +43,9 @@ export const isRope: Check<RopeOptions> = (name, value) => {
   if (isFactored !== factor > 0)
     throw invalidArgument(
       `${name}.factor`,
-      isFactored ? `a number, for the scaling "${scaling}"` : 'nothing without a scaling',
+      isFactored
+        ? `a number, for the scaling "${scaling}"`
+        : 'nothing, but for the scalings linear, ntk and yarn',
       given.factor,
     );
   return given;

@@ -4,7 +4,7 @@ import type { EngineParts } from '../engine/engine-parts.js';
 import { CachalotError } from '../errors.js';
 import type { TurnOptions } from './place.js';
 import { revisedState } from './revise-session.js';
-import { messagesOf } from './session-state.js';
+import { isBegun, messagesOf } from './session-state.js';
 import type { State } from './session-state.js';
 import type { Begun } from './session-turn.js';
 
@@ -13,6 +13,9 @@ export interface Following {
   state: State;
   begun: Begun;
 }
+
+/** After so many shifts what is left is computed anew: each stands on the text of the one before, whose memory it needs if it must be computed again. */
+const MOST_SHIFTS = 2;
 
 const sizeOf = ({ content }: Begun) => content.base.end + content.ids.length;
 
@@ -35,7 +38,10 @@ export async function withoutOldest(
   const messages = messagesOf(state);
   const cuts = cutsOf(messages);
   const following = async (nCuts: number): Promise<Following> => {
-    const revision = { messages: without(messages, cuts[nCuts]!), isMoved: true };
+    const edits = isBegun(state) ? state.edits : (options.before?.edits ?? []);
+    const isMoved = edits.length === 0; // what was compressed is computed again
+    const shown = without(messages, cuts[nCuts]!);
+    const revision = { messages: shown, isMoved, mostDepth: MOST_SHIFTS };
     const shorter = await revisedState(engine, state, revision, options);
     return { state: shorter, begun: await begin(shorter) };
   };

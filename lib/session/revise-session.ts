@@ -18,17 +18,25 @@ export interface Revision {
   document?: Before | undefined;
   /** Whether what is equal is used again where it stands now. */
   isMoved: boolean;
+  /** How many revisions a text may stand on that was computed in one of them. */
+  mostDepth?: number;
+}
+
+/** Whether all of its context but the documents before it is the text of its messages. */
+export function canRevise(state: State): boolean {
+  if (!isBegun(state)) return true;
+  return state.isChat && state.from === 0 && state.start === state.ground.nDocument;
 }
 
 /** Nothing is computed: the next turn computes what is missing. */
 export async function revisedState(
   engine: EngineParts,
   state: State,
-  { messages, document, isMoved }: Revision,
+  { messages, document, isMoved, mostDepth }: Revision,
   options: TurnOptions,
 ): Promise<State> {
   const place = placeOf(state, options);
-  if (isBegun(state) && (!state.isChat || state.from > 0))
+  if (!canRevise(state))
     throw new CachalotError(
       'invalid_argument',
       'a session with text outside of its messages (`session.complete`) cannot be revised',
@@ -45,7 +53,7 @@ export async function revisedState(
   const known = document
     ? joinedText(oldText(document.content), textFrom(oldText(old), place.nDocument))
     : oldText(old);
-  const content = isMoved ? revised(known, ids) : withIds(document?.content ?? old, ids);
+  const content = isMoved ? revised(known, ids, mostDepth) : withIds(document?.content ?? old, ids);
   const { base, parts } = content;
   return nextState(state, {
     added: [],

@@ -17,7 +17,7 @@ import { resolveChatOptions, resolveGenerateOptions } from '../options/generate-
 import type { ChatOptions, GenerateOptions, ResolvedOptions } from '../options/generate-options.js';
 import { isFull, refuseFull, withoutOldest } from './make-room.js';
 import type { Following } from './make-room.js';
-import { revisedState } from './revise-session.js';
+import { canRevise, revisedState } from './revise-session.js';
 import { readSessionOptions, revisionChecks } from './session-options.js';
 import type { SessionOptions, SessionRevision } from './session-options.js';
 import { firstState, idsOf, isBegun, messagesOf } from './session-state.js';
@@ -165,7 +165,6 @@ export class Session {
     if (this.#state !== state)
       throw new CachalotError('session_busy', 'this session has gone on while it was revised');
     this.#state = revised;
-    if (given) this.#given = given;
   }
 
   private stateBefore(turns: number): State {
@@ -229,7 +228,7 @@ export class Session {
     const how = this.placing(state, options);
     const { contextLength } = this.#engine.core.native.description();
     if (how.mostTokens !== contextLength) return { state, begun };
-    const shifts = this.#onFull === 'shift' && turn.kind === 'chat';
+    const shifts = this.#onFull === 'shift' && turn.kind === 'chat' && canRevise(state);
     const following =
       shifts && isFull(begun, contextLength, options.maxTokens)
         ? await withoutOldest(this.#engine, state, (one) => turn.begin(one, options), how)
@@ -256,6 +255,8 @@ export class Session {
     if (namespace !== this.#namespace)
       throw invalidArgument('namespace', `that of the session, "${this.#namespace}"`, namespace);
     const source = { core, namespace, tokenizer, tokensWith, prompt, encodeRest };
+    if (resolved.compress && this.#onFull === 'shift')
+      throw invalidArgument('compress', "nothing in a session with `onFull: 'shift'`", 'one');
     const compress = resolved.compress ?? this.#compress;
     const generation = new Generation({ kind: turn.kind, ...source }, { ...resolved, compress });
     const committed = generation.result.then((result) => {

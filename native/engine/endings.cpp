@@ -91,8 +91,9 @@ void EngineLoop::refuse(Sequence& sequence, StepEvents* events) {
   size_t n_needed = n_before + sequence.own_text().tokens.size() + 1;
   for (const ScheduledEdit& edit : sequence.edits)
     n_needed = std::max(n_needed, static_cast<size_t>(edit.index + edit.n_kept));
-  if (sequence.cuts.stride > 0)  // those behind a cut, and those before it
-    n_needed = std::max(n_needed, static_cast<size_t>(sequence.cuts.first + sequence.cuts.stride));
+  if (sequence.cuts.stride > 0)  // the sinks, those before a cut and those behind it
+    n_needed = std::max(n_needed, static_cast<size_t>(sequence.cuts.first) +
+                                      2 * static_cast<size_t>(sequence.cuts.stride));
   const Error error(
       ErrorCode::kKvBudgetExceeded,
       "this request needs the KV of " + std::to_string(n_needed) +

@@ -44,8 +44,12 @@ class Check {
   int check(const RequestPreamble& preamble, int depth) {
     expect(preamble.parts.size() <= kMaxParts,
            "at most " + std::to_string(kMaxParts) + " parts in a preamble");
-    expect(preamble.position >= 0 && preamble.position <= context_length_,
-           "a `position` from 0 to the context's length");
+    expect(preamble.position >= 0, "a `position` of at least 0");
+    if (preamble.position > context_length_)
+      throw Error(ErrorCode::kContextOverflow,
+                  "what stands before the prompt has " + std::to_string(preamble.position) +
+                      " tokens, but the context holds " + std::to_string(context_length_) +
+                      "; leave some of it out");
     int64_t lowest = 0;
     for (const auto& [tokens, first, shift, under, reading] : preamble.parts) {
       check_tokens(tokens, vocabulary_);

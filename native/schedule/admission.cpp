@@ -111,8 +111,11 @@ int Admission::n_tokens_at_most(const Sequence& sequence) const {
       std::min(sequence.demand.max_tokens(),
                std::max(static_cast<int>(mean), sequence.n_generated() + kTileTokens));
   const int end = std::max(sequence.demand.n_compute(), sequence.n_prompt + n_generated);
-  if (const int cut = sequence.text_end(); sequence.cuts.stride > 0 && cut < end)
-    return cut - sequence.text_begin + std::min(sequence.cuts.stride, end - cut);
+  if (const int cut = sequence.text_end(); sequence.cuts.stride > 0 && cut < end) {
+    // What ended at a cut stays until the next text has ended.
+    const int next = std::min(sequence.cuts.stride, end - cut);
+    return std::max(cut - sequence.text_begin, next) + next;
+  }
   const int held = n_kept(sequence.key.preamble);
   int begin = sequence.text_begin, before = 0, most = 0;  // tokens, further keys of an edited part
   bool is_first = held == 0;

@@ -280,6 +280,8 @@ describe('contexts that stand together', () => {
     expect(await codeOf(ask([a!, b!], { combine: 'sequence', compress }))).toMatch(
       /^not_supported/,
     );
+    const many = Array.from({ length: 40 }, () => a!);
+    expect(await codeOf(ask(many, { combine: 'sequence' }))).toMatch(/^context_overflow/);
     engine.cache.release(b!);
     expect(await codeOf(() => ask([a!, b!], { combine: 'sequence' }))).toMatch(/^disposed/);
   });

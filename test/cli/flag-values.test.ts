@@ -19,6 +19,7 @@ function parse(...args: string[]): EngineFlags & GenerateFlags {
 
 /** By flag: a value, and what the engine is given. */
 const LOADING: Record<string, [string[], object]> = {
+  '--rope': [['ntk:2'], { rope: { scaling: 'ntk', factor: 2 } }],
   '--device': [['cuda:1'], { device: 'cuda:1' }],
   '--threads': [['3'], { threads: 3 }],
   '--context': [['512'], { contextLength: 512 }],
@@ -47,9 +48,9 @@ const GENERATING: Record<string, [string[], object]> = {
 };
 
 describe('flags', () => {
-  test.each(Object.entries(LOADING))('%s reaches the engine', (flag, [values, options]) => {
-    expect(loadOptions(parse(flag, ...values))).toEqual(options);
-    expect(loadOptions(parse())).toEqual({});
+  test.each(Object.entries(LOADING))('%s reaches the engine', async (flag, [values, options]) => {
+    expect(await loadOptions(parse(flag, ...values))).toEqual(options);
+    expect(await loadOptions(parse())).toEqual({});
   });
 
   test.each(Object.entries(GENERATING))('%s reaches what generates', (flag, [values, options]) => {
@@ -73,7 +74,6 @@ describe('flags', () => {
       '--system',
       '--chat-template',
       '--compress',
-      '--rope',
     ];
     expect(
       commandOf()
