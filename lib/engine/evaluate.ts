@@ -1,4 +1,5 @@
 /** Requests that compute but generate nothing: log-probabilities of a text, logits of some rows, keys and values. */
+import { ownOnly } from '../checks/check-options.js';
 import { abortError } from '../errors.js';
 import type { CachalotError } from '../errors.js';
 import type { Content } from '../layout/layout.js';
@@ -32,13 +33,15 @@ export interface Evaluation extends Partial<
 }
 
 /** The first row whose output is wanted, counted from the content's first token. */
-export function firstRow({ from, rows, content }: Evaluation): number {
+export function firstRow(asked: Evaluation): number {
+  const { from, rows, content } = ownOnly(asked);
   return from === undefined ? (rows?.[0] ?? content.ids.length - 1) : from - 1;
 }
 
 /** As C++ has it: what is in parts stands before the tokens, and rows count from these. */
 function textOf(asked: Evaluation) {
-  const { content, ...rest } = asked;
+  const { content, ...others } = asked;
+  const rest = ownOnly(others);
   const { nBefore, ...text } = nativeText(content, firstRow(asked));
   const rows = rest.rows?.map((row) => row - nBefore);
   const from = rest.from === undefined ? undefined : rest.from - nBefore;

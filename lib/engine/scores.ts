@@ -248,10 +248,7 @@ function run(
 ): Promise<NativeFinish> {
   const { core } = engine;
   const { contextLength } = core.native.description();
-  const at =
-    asked.from === undefined && asked.rows === undefined
-      ? asked.content.ids.length
-      : firstRow(asked);
+  const at = firstRow(asked);
   const how = compress as ReadCompression | undefined; // as its check returned it
   if (asked.content.base.end > 0 || asked.content.parts.length > 0) refuseParts(how);
   const before = asked.edits ?? [];
