@@ -43,10 +43,10 @@ export function addRope(program: Command): void {
         signal,
         onProgress: report,
       }).finally(end);
-      if (!shape?.rope)
+      if (!shape)
         throw new CachalotError(
           'not_supported',
-          problem ?? 'the positions of a remote model are not known: `cachalot pull` it first',
+          problem ?? 'the header of this file does not say how the model is made',
         );
       const { rope, contextLength } = shape;
       const made = ropeTable({

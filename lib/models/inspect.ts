@@ -153,6 +153,9 @@ async function shapeOf(path: string): Promise<Pick<Inspection, 'shape' | 'proble
   }
 }
 
+/** Of rotary positions, where a file says nothing. */
+const DEFAULT_BASE = 10_000;
+
 /** The same numbers from the header alone, as far as it has them. */
 function shapeFromMetadata({ metadata, tensors }: GgufInfo): Pick<Inspection, 'shape'> {
   const architecture = metadata['general.architecture'];
@@ -182,6 +185,10 @@ function shapeFromMetadata({ metadata, tensors }: GgufInfo): Pick<Inspection, 's
       headDim,
       vocabulary: tensors.find(({ name }) => name === 'token_embd.weight')?.shape[1] ?? 0,
       kvBytesPerToken: kvBytesPerToken({ layers, kvHeads, headDim }),
+      rope: {
+        base: number('rope.freq_base') || DEFAULT_BASE,
+        dims: number('rope.dimension_count') || headDim,
+      },
     },
   };
 }

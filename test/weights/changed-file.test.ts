@@ -195,7 +195,8 @@ test('a layout that is cut off while it is mapped fails with a code, and the pro
     const core = await EngineCore.load(path, { ...options, layoutPath });
     const { weights } = core.native.description();
     const [tokens, rows] = [Int32Array.of(3, 1, 4), Int32Array.of(2)];
-    const ask = () => evaluate({ core, namespace: '' }, { kind: 'logits', tokens, rows });
+    const { plain } = require('./dist/layout/layout.js');
+    const ask = () => evaluate({ core, namespace: '' }, { kind: 'logits', content: plain(tokens), rows });
     const before = await codeOf(ask());
     fs.truncateSync(layoutPath, 5000);
     return { weights, before, after: await codeOf(ask()) };`;

@@ -11,9 +11,7 @@ export interface TypeTotal {
   bytes: number;
 }
 
-export interface ModelShape extends Omit<NativeModelInfo, 'tensors' | 'rope'> {
-  /** Of a model that lies on this machine. */
-  rope?: NativeModelInfo['rope'];
+export interface ModelShape extends Omit<NativeModelInfo, 'tensors'> {
   /** Keys and values of one token, in each format. */
   kvBytesPerToken: { bf16: number; f32: number };
 }
