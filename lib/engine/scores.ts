@@ -41,7 +41,7 @@ interface EvaluateOptions extends ContextChoice {
 }
 
 export interface ScoreOptions extends EvaluateOptions {
-  /** Index in the input of the first token that is scored. Default: 0 after a context or a prefix, otherwise 1, since the first token has none before it. */
+  /** Index in the input of the first token that is scored. Default: 0 after a context or a prefix, otherwise 1, since the first token has none before it (after several contexts, none whose row is computed). */
   from?: number | undefined;
 }
 

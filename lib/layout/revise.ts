@@ -68,9 +68,11 @@ function runsOf(old: Int32Array, now: Int32Array): EqualRun[] {
   const runs = equalRuns(old, now).filter(
     ({ old: from, now: at, length }) => length >= LEAST_RUN || (from === 0 && at === 0),
   );
-  if (runs.length <= MOST_RUNS) return runs;
-  const shortest = [...runs].sort((a, b) => b.length - a.length)[MOST_RUNS - 1]!.length;
-  return runs.filter(({ length }) => length >= shortest).slice(0, MOST_RUNS);
+  const isHead = ({ old: from, now: at }: EqualRun) => Number(from === 0 && at === 0);
+  return runs
+    .sort((a, b) => isHead(b) - isHead(a) || b.length - a.length)
+    .slice(0, MOST_RUNS)
+    .sort((a, b) => a.now - b.now);
 }
 
 /** Tokens [from, from + length) of what some parts hold. */

@@ -14,7 +14,7 @@ import type { Budgeted } from './compress-budget.js';
 import { decidingHeads, isHeadProfile, razorOptions } from './head-profile.js';
 import type { HeadProfile, RazorCompression } from './head-profile.js';
 
-/** Rows read the first tokens and the last ones only (attention sinks, StreamingLLM, arXiv 2309.17453). Nothing is thrown away. */
+/** Rows read the first tokens and the last ones only (attention sinks, StreamingLLM, arXiv 2309.17453). The text may then be longer than the context. */
 export interface WindowCompression {
   policy: 'window';
   /** How many first tokens every token reads. Default 4. */

@@ -26,7 +26,7 @@ export function isFull(begun: Begun, contextLength: number, wanted: number): boo
 
 /**
  * Leaves out the oldest turns, as many as it takes until the prompt fills at most half of the context; system messages stay. What
- * is left moves (context shift): nothing of it is computed again.
+ * is left moves (context shift), and is computed anew after MOST_SHIFTS only.
  */
 export async function withoutOldest(
   engine: EngineParts,

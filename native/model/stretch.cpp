@@ -36,6 +36,7 @@ void set_scaling(const RopeOptions& options, int trained, RopeConfig* rope) {
          has_factor ? "a `factor` for the scaling " + name : "no `factor` without a scaling");
   rope->scaling = RopeScaling::kNone;
   rope->attention_factor = 1;
+  rope->divisors.clear();  // of Llama 3's scaling, which GGUF files have as a tensor
   if (!has_factor) return;
   expect(options.factor > 0 && options.factor <= kMostFactor, "a `factor` above 0, up to 1024");
   rope->factor = options.factor;

@@ -66,6 +66,15 @@ test.each([
   expect(await logits(said.path, { rope: { scaling: 'none' } })).toEqual(await logits(path));
 });
 
+test("Llama 3's scaling, which a GGUF file has as a tensor, can be undone, too", async () => {
+  const { path } = await writeTinyModel();
+  const scaling = { type: 'llama3', factor: 8, original: 64 } as const;
+  const said = await writeTinyModel({ scaling });
+  const plain = await logits(path);
+  expect(await logits(said.path)).not.toEqual(plain);
+  expect(await logits(said.path, { rope: { scaling: 'none' } })).toEqual(plain);
+});
+
 test('ntk, base and table as the float64 reference has them', async () => {
   const model = await writeTinyModel();
   const table = Array.from({ length: DIMS / 2 }, (_, i) => 1 + i / 3);
