@@ -45,7 +45,8 @@ class Bench {
       blocks_.push_back(static_cast<uint32_t>(i % n_blocks_) * units);
     // A first write makes the system supply the pages.
     std::vector<KvTarget> targets;
-    for (int i = 0; i < n_blocks_; i++) targets.push_back({static_cast<uint32_t>(i) * units, 0, 0});
+    for (int i = 0; i < n_blocks_; i++)
+      targets.push_back({static_cast<uint32_t>(i) * units, 0, 0, i});
     angles_ = backend.allocate(static_cast<size_t>(head_dim) * sizeof(float));
     rope_ = {angles_->floats(), angles_->floats(), head_dim, 1};
     const size_t floats = static_cast<size_t>(n_blocks_) * static_cast<size_t>(head_dim);

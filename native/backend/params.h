@@ -17,7 +17,7 @@ namespace cachalot {
 /** The host's arrays that the ops of a step read; see Backend::begin_step. */
 struct StepTables {
   std::span<const int32_t> tokens{};    // [R] ids, for gather_rows
-  std::span<const KvTarget> targets{};  // [R] for kv_write
+  std::span<const KvTarget> targets{};  // for kv_write: those of a slab together, ascending
   // Addresses of slabs, and the entries of edited tables; each table names a range of them. The
   // list grows, and an entry that a device has seen stays as it is until it is named in new_slabs.
   std::span<const uint32_t> slabs{};

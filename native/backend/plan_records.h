@@ -61,15 +61,17 @@ struct MergeEntry {
 };
 
 /** Where a row's key and value go. Slot 0 of a block clears the block first, so absent keys are
- * zeros. */
+ * zeros. A row of a draft that branches has several: one in each of its branches. */
 struct KvTarget {
   uint32_t slab;     // its address
   int32_t slot;      // 0..31
   int32_t position;  // angle at which the key is rotated
+  int32_t row;       // of the step
 };
 
 /** Copies slots [first_slot, end_slot) of a slab, all layers and heads, to the same slots of
- * another, and clears the rest of that one. */
+ * another, and clears the rest of that one. They may be one slab: then its other slots are cleared.
+ */
 struct KvCopy {
   uint32_t from, to;             // addresses of slabs
   int32_t first_slot, end_slot;  // 0 <= first < end <= 32
@@ -113,7 +115,7 @@ struct SampledToken {
 
 static_assert(sizeof(ContextPart) == sizeof(void*) + 72 && sizeof(WorkItem) == 24 &&
                   sizeof(ItemRow) == 20 && sizeof(AttentionPiece) == 12 &&
-                  sizeof(MergeEntry) == 12 && sizeof(KvTarget) == 12 && sizeof(KvCopy) == 16 &&
+                  sizeof(MergeEntry) == 12 && sizeof(KvTarget) == 16 && sizeof(KvCopy) == 16 &&
                   sizeof(LogitEdit) == 12 && sizeof(SampleRow) == 48 && sizeof(SampledToken) == 8,
               "records have no padding");
 

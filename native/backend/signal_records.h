@@ -11,8 +11,8 @@ namespace cachalot {
 struct KeptRow {
   float* to;
   int64_t layer_stride;
-  int32_t row;  // of the step
-  int32_t unused = 0;
+  int32_t row;       // of the step
+  int32_t position;  // angle at which they are rotated
 };
 
 /** What is known of each key of a head afterwards. */

@@ -8,8 +8,7 @@ namespace cachalot::cpu {
 void keep_queries(const OpContext& context, const KeepQueriesParams& params) {
   const int64_t width = int64_t{params.n_heads} * params.head_dim;
   for (const KeptRow& kept : context.step.kept_rows) {
-    const int position = context.step.targets[static_cast<size_t>(kept.row)].position;
-    const Rotation rotation = rotation_at(params.rope, position, params.head_dim);
+    const Rotation rotation = rotation_at(params.rope, kept.position, params.head_dim);
     const float* q = params.q + kept.row * width;
     float* to = kept.to + params.layer * kept.layer_stride;
     for (int64_t at = 0; at < width; at += params.head_dim)

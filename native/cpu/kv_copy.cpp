@@ -10,7 +10,20 @@ namespace cachalot::cpu {
 
 namespace {
 
+void clear_slot(const KvLayout& layout, int slot, uint8_t* block) {
+  uint8_t* values = block + kv_value_offset(layout);
+  for (int d = 0; d < layout.head_dim; d++) {
+    store_element(layout.k, block, key_index(layout, slot, d), 0.0f);
+    store_element(layout.v, values, value_index(layout, slot, d), 0.0f);
+  }
+}
+
 void copy_block(const KvLayout& layout, const KvCopy& copy, const uint8_t* from, uint8_t* to) {
+  if (from == to) {
+    for (int slot = 0; slot < kTileTokens; slot++)
+      if (slot < copy.first_slot || slot >= copy.end_slot) clear_slot(layout, slot, to);
+    return;
+  }
   std::memset(to, 0, kv_block_bytes(layout));
   const size_t values = kv_value_offset(layout);
   for (int slot = copy.first_slot; slot < copy.end_slot; slot++) {

@@ -27,28 +27,28 @@ void write_token(const OpContext& context, const KvWriteParams& params, const Kv
   }
 }
 
-/** Cuts the rows into about n_pieces pieces, where a row's block differs from the one before. */
-std::vector<int> cut_rows(std::span<const KvTarget> targets, int n_pieces) {
-  const auto n_rows = static_cast<int>(targets.size());
+/** Cuts the targets into about n_pieces pieces, where one's block differs from the one before. */
+std::vector<int> cut_targets(std::span<const KvTarget> targets, int n_pieces) {
+  const auto n = static_cast<int>(targets.size());
   std::vector<int> cuts{0};
-  for (int row = 1; row < n_rows; row++) {
+  for (int i = 1; i < n; i++) {
     const bool other_block =
-        targets[static_cast<size_t>(row)].slab != targets[static_cast<size_t>(row) - 1].slab;
-    if (other_block && row - cuts.back() >= (n_rows + n_pieces - 1) / n_pieces) cuts.push_back(row);
+        targets[static_cast<size_t>(i)].slab != targets[static_cast<size_t>(i) - 1].slab;
+    if (other_block && i - cuts.back() >= (n + n_pieces - 1) / n_pieces) cuts.push_back(i);
   }
-  cuts.push_back(n_rows);
+  cuts.push_back(n);
   return cuts;
 }
 
 }  // namespace
 
-// One thread writes all rows of a head that share a block: slot 0 clears it.
+// One thread writes all targets of a head that share a block: slot 0 clears it.
 void kv_write(const OpContext& context, const KvWriteParams& params) {
   const KvStore& store = params.store;
   const auto targets = context.step.targets;
   if (targets.empty()) return;
   const int heads = store.n_kv_heads;
-  const auto cuts = cut_rows(targets, (4 * context.pool.size() + heads - 1) / heads);
+  const auto cuts = cut_targets(targets, (4 * context.pool.size() + heads - 1) / heads);
   const int n_cuts = static_cast<int>(cuts.size()) - 1;
   const int64_t per_piece = static_cast<int64_t>(targets.size()) / n_cuts + 1;
   const auto write = [&](int64_t first, int64_t end, int) {
@@ -56,10 +56,10 @@ void kv_write(const OpContext& context, const KvWriteParams& params) {
     for (int64_t piece = first; piece < end; piece++) {
       const auto head = static_cast<int>(piece % heads);
       const auto cut = static_cast<size_t>(piece / heads);
-      for (int row = cuts[cut]; row < cuts[cut + 1]; row++) {
-        const int64_t at = (int64_t{row} * heads + head) * store.layout.head_dim;
-        write_token(context, params, targets[static_cast<size_t>(row)], head, params.k + at,
-                    params.v + at, rotated);
+      for (int i = cuts[cut]; i < cuts[cut + 1]; i++) {
+        const KvTarget& target = targets[static_cast<size_t>(i)];
+        const int64_t at = (int64_t{target.row} * heads + head) * store.layout.head_dim;
+        write_token(context, params, target, head, params.k + at, params.v + at, rotated);
       }
     }
   };

@@ -165,7 +165,7 @@ struct KvWriteArgs {
   RopeTable rope;
   const float* k;
   const float* v;
-  int32_t layer, n_rows;
+  int32_t layer, n_targets;
 };
 struct KvCopyArgs {
   KvStore store;

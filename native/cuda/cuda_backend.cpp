@@ -223,10 +223,10 @@ void CudaBackend::check_kv(KvFormat format, int head_dim) const {
 }
 
 void CudaBackend::kv_write(const KvWriteParams& params) {
-  const auto n_rows = static_cast<int32_t>(builder_.tables().targets.size());
-  if (n_rows == 0) return;
-  record(Op::kKvWrite,
-         KvWriteArgs{step(), params.store, params.rope, params.k, params.v, params.layer, n_rows});
+  const auto n_targets = static_cast<int32_t>(builder_.tables().targets.size());
+  if (n_targets == 0) return;
+  record(Op::kKvWrite, KvWriteArgs{step(), params.store, params.rope, params.k, params.v,
+                                   params.layer, n_targets});
 }
 
 /** Called between steps, so it is launched at once: the next step's ops come after it. The cache

@@ -12,12 +12,11 @@ constexpr int kThreads = 128;
 
 __global__ void __launch_bounds__(kThreads) keep_queries_kernel(KeepQueriesArgs args) {
   const KeptRow kept = args.step->kept_rows[blockIdx.x];
-  const int64_t position = args.step->targets[kept.row].position;
   const int64_t head = blockIdx.y;
   const float* q = args.q + (kept.row * static_cast<int64_t>(args.n_heads) + head) * args.head_dim;
   float* to = kept.to + args.layer * kept.layer_stride + head * args.head_dim;
   for (int d = threadIdx.x; d < args.head_dim; d += kThreads)
-    to[d] = rotated(args.rope, q, d, position);
+    to[d] = rotated(args.rope, q, d, kept.position);
 }
 
 }  // namespace

@@ -92,6 +92,7 @@ RequestMap make_active(Request request, int context_length, PreambleTable& table
   sequence.n_observed = request.n_observed;
   sequence.keeps_text = request.pin != 0 || request.n_observed > 0;
   sequence.priority = request.priority;
+  sequence.draft = std::move(request.draft);
   request.tokens = {};
   request.preamble = nullptr;
   active.request = std::move(request);
@@ -107,6 +108,7 @@ void complete_end(ActiveRequest* active, FinishReason reason, const Error* error
   event.cached_tokens = std::max(0, sequence.cached_tokens);
   event.generated_tokens = sequence.n_generated();
   event.values = std::move(active->values);
+  if (sequence.drafter != nullptr) event.draft = sequence.drafter->use;
   if (sequence.cached_tokens < 0) return;  // it never ran
   const auto now = Clock::now();
   const auto first = sequence.n_generated() > 0 ? active->first_token : now;

@@ -18,6 +18,11 @@
 #include "kv/policies/scissorhands.h"
 #include "kv/policies/seeded.h"
 #include "kv/policies/snap.h"
+#include "schedule/speculators/copy.h"
+#include "schedule/speculators/expected.h"
+#include "schedule/speculators/jacobi.h"
+#include "schedule/speculators/recycle.h"
+#include "schedule/speculators/trigram.h"
 
 namespace cachalot {
 
@@ -138,6 +143,20 @@ EditShape edit_shape(const ModelConfig& config) {
   return shape;
 }
 
+/** Those that a request asks for, in the order of how much they are usually right. */
+Drafter::Speculators make_speculators(const Sequence& sequence, DraftMemories& memories) {
+  const DraftOptions& draft = sequence.draft;
+  const auto memory = memories.of(sequence.key.name_space);
+  Drafter::Speculators made;
+  if (!draft.prediction.empty())
+    made.push_back(std::make_unique<ExpectedSpeculator>(draft.prediction, sequence.n_prompt));
+  if (draft.lookup) made.push_back(std::make_unique<CopySpeculator>(memory));
+  if (draft.trigram) made.push_back(std::make_unique<TrigramSpeculator>());
+  if (draft.jacobi) made.push_back(std::make_unique<JacobiSpeculator>());
+  if (draft.recycle) made.push_back(std::make_unique<RecycleSpeculator>(memory));
+  return made;
+}
+
 /** Null if there is no layout that can be used: weights are packed again then. */
 std::shared_ptr<const LayoutFile> open_layout(const std::string& path, const Backend& backend) {
   if (path.empty()) return nullptr;
@@ -170,7 +189,8 @@ std::unique_ptr<Engine> build_engine(const std::string& path, const EngineOption
 std::unique_ptr<Engine> assemble_engine(ModelFiles files, std::unique_ptr<Backend> backend,
                                         const EngineOptions& options,
                                         std::function<void(StepEvents)> sink,
-                                        const std::string& device_note) {
+                                        const std::string& device_note,
+                                        SpeculatorMaker speculators) {
   const auto on_progress = [&](uint64_t bytes, uint64_t total_bytes) {
     StepEvents events;
     events.loading = {bytes, total_bytes};
@@ -203,6 +223,12 @@ std::unique_ptr<Engine> assemble_engine(ModelFiles files, std::unique_ptr<Backen
       choose_bytes(options.kv_bytes, shapes, parts.context_length, *parts.backend), parts.policies,
       edit_shape(config));
   if (options.check_invariants) parts.kv->pool.poison_freed_slabs();
+  parts.speculators = std::move(speculators);
+  if (!parts.speculators) {
+    parts.speculators = [memories = std::make_shared<DraftMemories>()](const Sequence& sequence) {
+      return make_speculators(sequence, *memories);
+    };
+  }
   parts.execute = {choose_grouping(options.grouping), {}};
   if (parts.execute.grouping == Grouping::kAuto)
     parts.execute.costs = attention_costs(shapes, *parts.backend, options);

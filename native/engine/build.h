@@ -14,10 +14,12 @@ namespace cachalot {
 std::unique_ptr<Engine> build_engine(const std::string& path, const EngineOptions& options,
                                      std::function<void(StepEvents)> sink);
 
-/** The same with files and backend that exist already; tests bring a backend of their own. */
+/** The same with files and backend that exist already; tests bring a backend of their own, and
+ * speculators. */
 std::unique_ptr<Engine> assemble_engine(ModelFiles files, std::unique_ptr<Backend> backend,
                                         const EngineOptions& options,
                                         std::function<void(StepEvents)> sink,
-                                        const std::string& device_note = "");
+                                        const std::string& device_note = "",
+                                        SpeculatorMaker speculators = {});
 
 }  // namespace cachalot

@@ -112,6 +112,7 @@ void EngineLoop::finish(Sequence& sequence, FinishReason reason, const Error* er
   mailbox_.release();  // its cancel cannot come now; nor its unpin, if nothing was pinned
   if (active.request.pin != 0 && reason != FinishReason::kDone) mailbox_.release();
   complete_end(&active, reason, error);
+  end_drafter(&active.sequence);
   const FinishEvent& event = active.end.front();
   counters_.prompt_tokens += static_cast<uint64_t>(event.prompt_tokens);
   counters_.cached_tokens += static_cast<uint64_t>(event.cached_tokens);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "schedule/draft_options.h"
 
 namespace cachalot {
 
@@ -48,6 +49,7 @@ struct FinishEvent {
   int moved_tokens = 0;  // of the prompt, that are read where they were not computed
   RequestTimings timings;
   KvUse kv;
+  DraftUse draft;
   std::vector<float> values;  // kScore: log-probabilities; kLogits: rows of logits
 };
 

@@ -21,27 +21,70 @@ struct StepRows {
     rows.reserve(static_cast<size_t>(step.n_rows()));  // sequences point into it
     targets.reserve(rows.capacity());
     sequences.reserve(step.entries.size());
-    for (const auto& entry : step.entries) {
-      CHECK(step.tree(entry).is_path(), "branching trees come with speculation");
+    auto draft = step.drafts.begin();
+    for (size_t i = 0; i < step.entries.size(); i++) {
+      const StepEntry& entry = step.entries[i];
       Context& context = *entry.sequence->context;
       const int first = context.n_computed();
-      for (int i = 0; i < entry.n_rows; i++) {
-        targets.push_back(context.target(first + i));
-        rows.push_back({entry.first_row + i, context.position_of(first + i)});
-      }
+      for (int j = 0; j < entry.n_rows; j++) add_row(context, first + j, entry.first_row + j);
       keep_queries(entry, first);
-      const auto& [n_sinks, window] = context.window();
-      sequences.push_back({context.parts(), std::span(rows).last(static_cast<size_t>(entry.n_rows)),
-                           n_sinks, window, context.n_sink_parts(), context.n_known_tiles()});
-      context.for_each_list([&](const SlabList& list) {
-        if (const auto unseen = list.unseen()) new_slabs.push_back(*unseen);
-      });
+      int n_rows = entry.n_rows;
+      const bool has_draft = draft != step.drafts.end() && draft->entry == static_cast<int>(i);
+      if (has_draft) {
+        for (const int node : draft->paths.front().nodes)
+          add_row(context, first + n_rows++, draft->row_of(node, entry));
+      }
+      add_sequence(context, context.parts(), n_rows);
+      context.for_each_list([&](const SlabList& list) { add_list(list); });
+      if (has_draft) add_branches(*draft++, entry);
     }
     // Sequences below one preamble have the same lists.
     const auto first = [](const SlabRange& range) { return range.first; };
     std::ranges::sort(new_slabs, {}, first);
     const auto again = std::ranges::unique(new_slabs, {}, first);
     new_slabs.erase(again.begin(), again.end());
+  }
+
+  void add_row(const Context& context, int index, int row) {
+    targets.push_back(context.target(index, row));
+    rows.push_back({row, context.position_of(index)});
+  }
+
+  /** The last n_rows read these parts. */
+  void add_sequence(const Context& context, std::span<const ContextPart> parts, int n_rows) {
+    const auto& [n_sinks, window] = context.window();
+    sequences.push_back({parts, std::span(rows).last(static_cast<size_t>(n_rows)), n_sinks, window,
+                         context.n_sink_parts(), context.n_known_tiles()});
+  }
+
+  void add_list(const SlabList& list) {
+    if (const auto unseen = list.unseen()) new_slabs.push_back(*unseen);
+  }
+
+  /** The ways through a draft that have slabs of their own: every row of a way is written there,
+   * and its last ones, which no other way has before, read there. */
+  void add_branches(const StepDraft& draft, const StepEntry& entry) {
+    const Context& context = *entry.sequence->context;
+    for (const DraftPath& path : draft.paths) {
+      if (!path.branch) continue;
+      int index = context.n_computed();
+      const auto write = [&](int row) {
+        targets.push_back(
+            {path.branch->slab_of(index), index % kTileTokens, context.position_of(index), row});
+      };
+      write(entry.first_row);
+      int n_own = 0;
+      for (size_t i = 0; i < path.nodes.size(); i++) {
+        index++;
+        const int row = draft.row_of(path.nodes[i], entry);
+        write(row);
+        if (static_cast<int>(i) < path.n_shared) continue;
+        rows.push_back({row, context.position_of(index)});
+        n_own++;
+      }
+      add_sequence(context, path.branch->parts(), n_own);
+      add_list(path.branch->list());
+    }
   }
 
   /** Of the entry's rows, whose first is row `first` of its text. */
@@ -53,8 +96,8 @@ struct StepRows {
       const int after = first + i - queries->first_row;
       const int n = after / queries->stride;
       if (after % queries->stride != 0 || n >= queries->n_rows) continue;
-      kept.push_back(
-          {queries->memory->floats() + n * width, queries->layer_stride, entry.first_row + i});
+      kept.push_back({queries->memory->floats() + n * width, queries->layer_stride,
+                      entry.first_row + i, entry.sequence->context->position_of(first + i)});
     }
   }
 };

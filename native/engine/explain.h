@@ -23,6 +23,7 @@ struct GroupReport {
 struct StepReport {
   uint64_t step;
   int sequences, decoding, rows;
+  int drafted;     // of the rows: guesses
   double plan_us;  // host time: scheduling and planning
   double step_ms;
   std::vector<GroupReport> groups;  // those of the layers that read most, largest first
@@ -31,7 +32,7 @@ struct StepReport {
 /** The groups of the layers that read most (StepOutcome::readers), at most 32. */
 std::vector<GroupReport> report_groups(const ReaderTree& tree, uint64_t kv_bytes_per_token);
 
-/** The last steps in which anything was shared, and the last edits of contexts. */
+/** The last steps in which anything was shared or guessed, and the last edits of contexts. */
 class Explanation {
  public:
   void add(StepReport report) {

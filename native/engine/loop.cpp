@@ -35,7 +35,8 @@ EngineLoop::EngineLoop(const EngineParts& parts, Mailbox& mailbox, OpenRequests&
       sink_(std::move(sink)),
       scheduler_(*parts.kv,
                  {parts.model->max_rows(), parts.model->max_outputs(), parts.options.max_step_ms,
-                  parts.options.reuse, parts.files.config.widest_window()}),
+                  parts.options.reuse, parts.files.config.widest_window(), parts.speculators,
+                  parts.options.always_drafts}),
       pins_(*parts.kv) {
   parts.kv->preambles.tell_edits([this](EditReport report) { reports_.add(std::move(report)); });
   publish_stats();
@@ -128,9 +129,10 @@ int64_t EngineLoop::on_clock(Clock::time_point time) const {
 
 void EngineLoop::run_step(StepEvents* events) {
   const auto start = Clock::now();
-  const auto [step, refused] = scheduler_.plan();
+  PlannedStep planned = scheduler_.plan();
+  Step& step = planned.step;
   const double schedule_us = 1000 * milliseconds(start, Clock::now());
-  for (const auto& [sequence, why] : refused) {
+  for (const auto& [sequence, why] : planned.refused) {
     if (why) finish(*sequence, FinishReason::kError, &*why, events);
     else refuse(*sequence, events);
   }
@@ -152,7 +154,7 @@ void EngineLoop::run_step(StepEvents* events) {
                                     error->code() == ErrorCode::kModelChanged);
   if (is_lasting) return fail_engine(*error, events);
   if (error) fail_step(step, *error, events);
-  else settle(step, *outcome, events);
+  else settle(&step, *outcome, events);
   if (parts_.options.check_invariants) {
     parts_.kv->cache.check_invariants();
     scheduler_.check_invariants();
@@ -170,8 +172,9 @@ void EngineLoop::announce(Sequence& sequence) {
 }
 
 /** Hands out the step's tokens, commits its KV and ends the requests that are finished. */
-void EngineLoop::settle(const Step& step, const StepOutcome& outcome, StepEvents* events) {
-  for (const auto& entry : step.entries) {
+void EngineLoop::settle(Step* step, const StepOutcome& outcome, StepEvents* events) {
+  counters_.rows += static_cast<uint64_t>(step->n_drafted);
+  for (const auto& entry : step->entries) {
     counters_.rows += static_cast<uint64_t>(entry.n_rows);
     std::optional<FinishReason> reason;
     std::optional<Error> error;
@@ -192,19 +195,32 @@ void EngineLoop::settle(const Step& step, const StepOutcome& outcome, StepEvents
 }
 
 /** KV of a row that is not finite is never committed, so no request can share it. */
-std::optional<FinishReason> EngineLoop::settle_entry(const Step& step, const StepEntry& entry,
+std::optional<FinishReason> EngineLoop::settle_entry(Step* step, const StepEntry& entry,
                                                      const StepOutcome& outcome,
                                                      StepEvents* events) {
-  const auto rows = outcome.output.finite.subspan(static_cast<size_t>(entry.first_row),
-                                                  static_cast<size_t>(entry.n_rows));
-  if (std::find(rows.begin(), rows.end(), 0) != rows.end()) {
-    throw Error(ErrorCode::kNotANumber,
-                "the model computed something that is not a number for this request; its weights "
-                "are probably damaged");
+  const auto finite = outcome.output.finite;
+  const auto rows =
+      finite.subspan(static_cast<size_t>(entry.first_row), static_cast<size_t>(entry.n_rows));
+  if (std::find(rows.begin(), rows.end(), 0) != rows.end())
+    throw not_a_number("the model computed something that is not a number for this request");
+  const size_t n_before = entry.sequence->tokens.size();
+  auto reason = accept_outputs(entry, outcome.samples, outcome.output.logits,
+                               parts_.model->config().vocabulary, events);
+  const StepDraft* draft = step->draft_of(entry);
+  int node = -1;
+  bool has_bad_rows = false;
+  if (draft != nullptr && !reason) {
+    const DraftOutcome guessed = accept_draft(entry, *draft, outcome.samples, finite, events);
+    node = guessed.node;
+    reason = guessed.reason;
   }
-  const auto reason = accept_outputs(entry, outcome.samples, outcome.output.logits,
-                                     parts_.model->config().vocabulary, events);
-  parts_.kv->cache.commit(entry.sequence->context->leaf(), step.tree(entry).tokens);
+  if (draft != nullptr) {
+    const auto tried = finite.subspan(static_cast<size_t>(draft->first_row),
+                                      static_cast<size_t>(draft->tree.size()));
+    has_bad_rows = std::find(tried.begin(), tried.end(), 0) != tried.end();
+  }
+  scheduler_.commit(step, entry, node, has_bad_rows);
+  tell_drafter(*step, entry, draft, node, n_before, outcome.samples);
   return reason;
 }
 
@@ -225,16 +241,13 @@ void EngineLoop::fail_engine(const Error& why, StepEvents* events) noexcept {
 void EngineLoop::report(const Step& step, const StepOutcome& outcome, double host_us,
                         double step_ms) {
   const uint64_t token_bytes = parts_.kv->pool.slab_bytes() / kTileTokens;
-  StepReport report{counters_.steps,
-                    static_cast<int>(step.entries.size()),
-                    step.n_decoding,
-                    step.n_rows(),
-                    host_us,
-                    step_ms,
-                    report_groups(outcome.readers, token_bytes)};
+  StepReport report{counters_.steps, static_cast<int>(step.entries.size()),
+                    step.n_decoding, step.n_rows(),
+                    step.n_drafted,  host_us,
+                    step_ms,         report_groups(outcome.readers, token_bytes)};
   counters_.add(work_of(step), host_us, 1000 * step_ms);
   for (const auto& group : report.groups) counters_.kv_bytes_not_read += group.bytes_not_read;
-  if (!report.groups.empty()) reports_.add(std::move(report));
+  if (!report.groups.empty() || step.n_drafted > 0) reports_.add(std::move(report));
 }
 
 void EngineLoop::publish_stats() {

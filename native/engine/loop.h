@@ -36,9 +36,12 @@ class EngineLoop {
 
   void run_step(StepEvents* events);
   void announce(Sequence& sequence);
-  void settle(const Step& step, const StepOutcome& outcome, StepEvents* events);
-  std::optional<FinishReason> settle_entry(const Step& step, const StepEntry& entry,
+  void settle(Step* step, const StepOutcome& outcome, StepEvents* events);
+  std::optional<FinishReason> settle_entry(Step* step, const StepEntry& entry,
                                            const StepOutcome& outcome, StepEvents* events);
+  void tell_drafter(const Step& step, const StepEntry& entry, const StepDraft* draft, int node,
+                    size_t n_before, const Samples& samples) noexcept;
+  void end_drafter(Sequence* sequence) noexcept;
   void report(const Step& step, const StepOutcome& outcome, double host_us, double step_ms);
   void publish_stats();
   void deliver();

@@ -29,4 +29,18 @@ struct Samples {
 std::optional<FinishReason> accept_outputs(const StepEntry& entry, const Samples& samples,
                                            const float* logits, int vocabulary, StepEvents* events);
 
+/** How far a sequence's guesses were right. */
+struct DraftOutcome {
+  int node = -1;                       // the last right one of its draft; -1: none was
+  std::optional<FinishReason> reason;  // why the sequence ends, if it does
+};
+
+/** After the output of its own row: goes on along the draft, as long as what was drawn is what was
+ * guessed. `finite`: of the step's rows. Throws not_a_number as plain decoding would, for rows of
+ * right guesses only. */
+DraftOutcome accept_draft(const StepEntry& entry, const StepDraft& draft, const Samples& samples,
+                          std::span<const uint8_t> finite, StepEvents* events);
+
+Error not_a_number(const char* what);
+
 }  // namespace cachalot

@@ -8,6 +8,7 @@
 #include "engine/options.h"
 #include "kv/memory.h"
 #include "model/model_files.h"
+#include "schedule/drafting/drafting.h"
 
 namespace cachalot {
 
@@ -20,6 +21,7 @@ struct EngineParts {
   int context_length;
   EngineOptions options;
   ExecuteOptions execute;
+  SpeculatorMaker speculators{};
   std::string device_note;  // why the backend is not another device
 };
 

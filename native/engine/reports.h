@@ -11,6 +11,7 @@ namespace cachalot {
 /** Counters since the engine was made; a snapshot. */
 struct EngineStats {
   uint64_t steps, rows, prompt_tokens, cached_tokens, generated_tokens;
+  uint64_t drafted, accepted;  // tokens that were guessed and tried, and that were right
   int waiting, running, segments;
   uint64_t kv_bytes_in_use, kv_bytes, weight_bytes;
   uint64_t edits;              // of contexts

@@ -10,6 +10,7 @@
 #include "kv/segment.h"
 #include "kv/tree_key.h"
 #include "sampling/sampling_options.h"
+#include "schedule/draft_options.h"
 
 namespace cachalot {
 
@@ -57,6 +58,7 @@ struct Request {
   SequenceWindow window{};           // of its context
   int max_tokens = 0;
   SamplingOptions sampling;
+  DraftOptions draft{};
   std::vector<int32_t> stop_tokens;
   std::vector<int32_t> rows;  // kLogits: ascending indices into tokens
   int from = 1;               // kScore: index of the first token that is scored

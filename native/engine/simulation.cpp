@@ -94,7 +94,7 @@ class Simulation {
     Sequence* sequence = entry.sequence;
     const int n_left = sequence->n_prompt - sequence->n_computed();
     out_.prompt_rows += std::clamp(n_left, 0, entry.n_rows);
-    kv_.cache.commit(sequence->context->leaf(), step.tree(entry).tokens);
+    kv_.cache.commit(sequence->context->leaf(), step.tokens_of(entry));
     if (entry.n_outputs == 0) return;
     if (sequence->n_generated() == 0) out_.first_token[sequence->id - 1] = out_.seconds;
     sequence->append(INT32_MAX - static_cast<int32_t>(sequence->id));

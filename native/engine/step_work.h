@@ -23,6 +23,11 @@ inline StepWork work_of(const Step& step) {
     work.attended_keys += n * before + n * (n + 1) / 2;
     work.context_tokens += before + n;
   }
+  for (const StepDraft& draft : step.drafts) {
+    const StepEntry& entry = step.entries[static_cast<size_t>(draft.entry)];
+    const auto before = static_cast<uint64_t>(entry.sequence->context->n_computed());
+    work.attended_keys += static_cast<uint64_t>(draft.tree.size()) * (before + 1);
+  }
   return work;
 }
 

@@ -38,14 +38,21 @@ class Context {
       slabs_.append(leaf_->slabs[i]);
     open_.table.first = slabs_.first();
     open_.end_key = n_computed() + n;
-    if (preamble_ == nullptr) return;
-    parts_.back() = open_;
-    if (has_open_sink_) {
-      ContextPart& sink = parts_[static_cast<size_t>(n_sink_parts_) - 1];
-      sink = open_;
-      sink.end_key = std::min(sink.end_key, window_.n_sinks - sink.position);
-      sink.last_position = last_sink_reader();
-    }
+    if (preamble_ != nullptr) set_open(open_, &parts_);
+  }
+  /** Forgets the leaf's slabs from `first` on: it has others there, or none. */
+  void forget_slabs(size_t first) {
+    slabs_.shrink(static_cast<uint32_t>(leaf_->begin / kTileTokens) + static_cast<uint32_t>(first));
+  }
+  /** The parts of the same context if its open part has other slabs, and ends elsewhere. */
+  std::vector<ContextPart> parts_with(const SlabList& slabs, int end_key) const {
+    ContextPart open = open_;
+    open.table.first = slabs.first();
+    open.end_key = end_key;
+    if (preamble_ == nullptr) return {open};
+    std::vector<ContextPart> parts = parts_;
+    set_open(open, &parts);
+    return parts;
   }
 
   /** In order; with a window, those that hold the sinks stand before all others. */
@@ -61,10 +68,10 @@ class Context {
   }
   const SequenceWindow& window() const { return window_; }
   int position_of(int index) const { return open_.position + index; }
-  /** Where the KV of token `index` goes. */
-  KvTarget target(int index) const {
+  /** Where the KV of token `index` goes, which a row of the step computes. */
+  KvTarget target(int index, int row) const {
     return {slabs()[static_cast<size_t>(index / kTileTokens)], index % kTileTokens,
-            position_of(index)};
+            position_of(index), row};
   }
 
   /** Visits the lists of all parts. */
@@ -79,6 +86,16 @@ class Context {
   /** Sinks are read as if they stood right before the window (StreamingLLM, Xiao et al. 2023;
    * LM-Infinite, Han et al. 2024). */
   int last_sink_reader() const { return window_.n_sinks + window_.size - 1; }
+
+  /** Puts the open part into the list of all, and the part of it that holds sinks. */
+  void set_open(const ContextPart& open, std::vector<ContextPart>* parts) const {
+    parts->back() = open;
+    if (!has_open_sink_) return;
+    ContextPart& sink = (*parts)[static_cast<size_t>(n_sink_parts_) - 1];
+    sink = open;
+    sink.end_key = std::min(sink.end_key, window_.n_sinks - sink.position);
+    sink.last_position = last_sink_reader();
+  }
 
   /** The first tokens of the parts, as parts of their own, if there is a window. */
   void add_sinks(std::span<const ContextPart> sealed) {

@@ -6,12 +6,13 @@
 //
 // Slabs change hands in these places:
 //   pool -> leaf           reserve, and open (the slab that the tail of a match is copied into)
+//   pool -> Branch         branch (free ones), and back: give_back; Branch -> leaf   adopt
 //   pool -> HeldRange      hold (copies of slabs), and back: let_go
 //   pool -> EditedPart     take_slab, and back: give_back
 //   segment -> upper part  RadixTree::split: no slab moves in memory
 //   leaf -> pool           free_tokens: slabs that a window has passed
-//   segment -> pool        free_slabs, called by release (slabs reserved and not used), discard,
-//                          evict_one and clear, and for text that is stored twice
+//   segment -> pool        free_slabs, called by release and trim (slabs reserved and not used),
+//                          discard, evict_one and clear, and for text that is stored twice
 #pragma once
 
 #include <functional>
@@ -40,6 +41,18 @@ class KvCache {
   /** Makes room for n more tokens at the end of an open leaf, evicting if need be. Returns
    * false, and changes nothing for the leaf, if there is no memory. */
   bool reserve(KvSegment* leaf, int n);
+  /** The same, but never evicts anything. */
+  bool reserve_free(KvSegment* leaf, int n);
+  /** Frees the slabs that were reserved and not used. */
+  void trim(KvSegment* leaf);
+  /** Clears what is not the leaf's own in its last slab: keys of rows that were dropped and that
+   * are no numbers. */
+  void clear_tail(KvSegment* leaf);
+  /** A free slab that stands for slab `i` of an open leaf in a branch of its text, whose first keys
+   * of that slab it gets; nothing if no slab is free. */
+  std::optional<uint32_t> branch(KvSegment* leaf, size_t i);
+  /** Slabs of a branch take the places of the leaf's, from slab `first` on. */
+  void adopt(KvSegment* leaf, size_t first, std::span<const uint32_t> slabs);
   /** Adds tokens whose KV has been computed. Room must have been reserved. */
   void commit(KvSegment* leaf, std::span<const int32_t> tokens);
   /** Frees the whole slabs of an open leaf's tokens [begin, end), counted from the root: nobody

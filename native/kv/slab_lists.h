@@ -1,8 +1,9 @@
 // Lists of slab addresses, all in one array: kernels find a list by where it begins. A list grows
-// at its end, and its entries never change, so a device that has a copy of the array needs only
-// what is new.
+// and shrinks at its end, and its entries never change otherwise, so a device that has a copy of
+// the array needs only what is new.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -64,6 +65,12 @@ class SlabList {
   void append(uint32_t slab) {
     if (log_ < 0 || size_ == uint32_t{1} << log_) grow();
     lists_->entries_[first_ + size_++] = slab;
+  }
+
+  /** Takes the last entries off, until n are left. */
+  void shrink(uint32_t n) {
+    size_ = std::min(size_, n);
+    n_seen_ = std::min(n_seen_, n);
   }
 
   /** Where it begins in SlabLists::entries; changes when it grows. */

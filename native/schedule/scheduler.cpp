@@ -69,6 +69,7 @@ PlannedStep Scheduler::plan() {
   PlannedStep planned;
   add_running(&planned);
   admit_all(&planned);
+  add_drafts(&planned.step);
   return planned;
 }
 
@@ -179,7 +180,6 @@ bool Scheduler::add_entry(Step* step, Sequence* sequence, int most_rows) {
   const int row = step->n_rows();
   step->entries.push_back({sequence, row, n, step->n_outputs(), static_cast<int>(wanted.size())});
   step->tokens.insert(step->tokens.end(), tokens.begin(), tokens.end());
-  for (int i = 0; i < n; i++) step->parents.push_back(i - 1);
   for (const int32_t index : wanted)
     step->output_rows.push_back(row + index - sequence->text_begin - first);
   return true;

@@ -5,7 +5,8 @@
 // memory allows for what they will probably need. A sequence whose prompt begins with text that
 // another one is computing waits for that KV, so that equal text is computed once. When KV memory
 // runs short, the sequence of the lowest priority that is cheapest to compute again is preempted:
-// it goes back to the queue, and its KV stays in the tree until the room is needed.
+// it goes back to the queue, and its KV stays in the tree until the room is needed. Sequences that
+// decode may try guesses of their next tokens in rows that are left (schedule/drafting/).
 #pragma once
 
 #include <functional>
@@ -17,6 +18,7 @@
 #include "kv/memory.h"
 #include "schedule/admission.h"
 #include "schedule/chunk_control.h"
+#include "schedule/drafting/drafting.h"
 #include "schedule/step.h"
 #include "schedule/waiting_queue.h"
 
@@ -28,6 +30,8 @@ struct SchedulerOptions {
   double max_step_ms = 0;  // target for steps that decode; 0: none
   bool reuse = true;       // false: every prompt is computed whole, for measurements
   int layer_window = 0;    // the most positions that any layer reads; 0: some layer reads all
+  SpeculatorMaker speculators{};  // of a sequence that wants guesses; null: nothing is guessed
+  bool always_drafts = false;     // tests: whatever it costs
 };
 
 /** One that cannot run. */
@@ -47,7 +51,11 @@ struct PlannedStep {
 class Scheduler {
  public:
   Scheduler(KvMemory& kv, const SchedulerOptions& options)
-      : kv_(kv), options_(options), admission_(kv, options.reuse), chunk_(options.max_step_ms) {}
+      : kv_(kv),
+        options_(options),
+        admission_(kv, options.reuse),
+        chunk_(options.max_step_ms),
+        drafting_(options.speculators, options.always_drafts) {}
 
   /** False if it can never run: its prompt needs more KV than there is. */
   bool add(Sequence* sequence);
@@ -65,7 +73,14 @@ class Scheduler {
 
   PlannedStep plan();
   /** Learns that a step took so long. */
-  void learn(const Step& step, double ms) { chunk_.learn(step.n_decoding, step.prompts, ms); }
+  void learn(const Step& step, double ms);
+  /** Keeps the KV of an entry's rows, and of the rows of the guesses that were right: those up to
+   * `node` of its draft (-1: none). `clears`: rows of it that are dropped are no numbers. */
+  void commit(Step* step, const StepEntry& entry, int node = -1, bool clears = false);
+  /** Learns what a step has shown of a sequence, and which tokens were drawn. */
+  void observe(Sequence* sequence, const Verified& step, std::span<const int32_t> drawn) {
+    drafting_.observe(sequence, step, drawn);
+  }
   /** Takes a sequence out. Its leaf is released or, if its KV cannot be trusted, discarded. */
   void remove(Sequence* sequence, bool discard = false);
 
@@ -85,6 +100,8 @@ class Scheduler {
   bool add_entry(Step* step, Sequence* sequence, int most_rows = kNoLimit);
   int n_rows_for(const Step& step, const Sequence& sequence, int most_rows) const;
   void add_prompts(PlannedStep* planned);
+  void add_drafts(Step* step);
+  bool add_draft(Step* step, const Drafting::Candidate& candidate, TokenTree tree);
   int choose_short_prompts(const Step& step);
   int n_prompt_rows(const Step& step, int depth) const;
   int rows_within_window(const Sequence& sequence) const;
@@ -106,6 +123,7 @@ class Scheduler {
   SchedulerOptions options_;
   Admission admission_;
   ChunkControl chunk_;
+  Drafting drafting_;
   WaitingQueue waiting_;
   RunningSequences running_;
   std::vector<Sequence*> decoding_, prompts_;  // of add_running

@@ -15,6 +15,7 @@
 #include "kv/context.h"
 #include "kv/window_cuts.h"
 #include "schedule/demand.h"
+#include "schedule/drafting/drafter.h"
 
 namespace cachalot {
 
@@ -43,6 +44,9 @@ struct Sequence {
   int priority = kDefaultPriority;  // the highest runs first
   int64_t deadline_ms = 0;          // on the scheduler's clock; 0: none
   uint64_t arrival = 0;             // among equals, the smallest runs first
+
+  DraftOptions draft;
+  std::unique_ptr<Drafter> drafter;  // once it has guessed
 
   bool is_running = false;
   std::vector<HeldPreamble*> preambles;     // held while it runs
@@ -136,6 +140,18 @@ struct Sequence {
   /** Its own tokens up to token `end` of the sequence. */
   SharedTokens tokens_until(int end) const {
     return std::vector(tokens.begin() + text_begin, tokens.begin() + end);
+  }
+
+  /** How many tokens it may guess after its last one: all of their rows are of its own text, none
+   * of them is observed by an edit, and one more token may be drawn after the last. */
+  int most_guesses() const {
+    const bool draws = demand.output() == OutputKind::kToken && demand.max_tokens() > 0;
+    if (!draws || computing != nullptr || !context || !draft.any()) return 0;
+    const int n = static_cast<int>(tokens.size()), next = n_computed() + 1;
+    int most = std::min({draft.max_tokens, max_length - n - 1,
+                         demand.max_tokens() - n_generated() - 1, text_end() - text_begin - next});
+    if (queries != nullptr) most = std::min(most, queries->first_row - next);
+    return std::max(0, most);
   }
 
   /** Appends a token that was drawn. */

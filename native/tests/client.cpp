@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "tests/failing_memory.h"
+#include "tests/guesser.h"
 
 namespace cachalot::tests {
 
@@ -46,10 +47,6 @@ bool holds_poison(const RequestPreambleRef& preamble, std::span<const int32_t> t
                      [](const RequestPart& part) { return holds_poison(part.under, part.tokens); });
 }
 
-Oracle oracle_of(const Request& request) {
-  return oracle_below(request.preamble, request.edits, request.window);
-}
-
 void check_generated(const Answer& answer) {
   Oracle oracle = oracle_of(answer.request);
   for (const int32_t token : answer.request.tokens) oracle.push(token);
@@ -85,11 +82,26 @@ void check_values(const Answer& answer) {
 
 }  // namespace
 
+Oracle oracle_of(const Request& request) {
+  return oracle_below(request.preamble, request.edits, request.window);
+}
+
 Client::Client(const EngineOptions& options, Fault fault)
     : fault_(fault),
       engine_(assemble_engine(scripted_model(options.context_length),
                               std::make_unique<ScriptedBackend>(fault), options,
-                              [this](StepEvents events) { receive(std::move(events)); })) {}
+                              [this](StepEvents events) { receive(std::move(events)); }, "",
+                              [this](const Sequence& one) { return guesser_of(one); })) {}
+
+Drafter::Speculators Client::guesser_of(const Sequence& sequence) {
+  const MayFail no(false);
+  const std::lock_guard lock(mutex_);
+  const Request& request = answers_.at(sequence.id).request;
+  const int n_before = sequence.n_prompt - static_cast<int>(request.tokens.size());
+  Drafter::Speculators made;
+  made.push_back(std::make_unique<Guesser>(request, n_before));
+  return made;
+}
 
 uint64_t Client::submit(Request request) {
   const std::lock_guard lock(mutex_);

@@ -34,6 +34,7 @@ class Client {
 
  private:
   void receive(StepEvents events);
+  Drafter::Speculators guesser_of(const Sequence& sequence);
 
   const Fault fault_;
   std::mutex mutex_;
@@ -42,6 +43,9 @@ class Client {
   uint64_t next_id_ = 1;
   std::unique_ptr<Engine> engine_;  // last: its thread ends before the members it reports to
 };
+
+/** Before the request's tokens. It reads the request's edits. */
+Oracle oracle_of(const Request& request);
 
 /** Throws unless the answer is the oracle's, whatever its kind and however it ended. */
 void check_answer(const Answer& answer);

@@ -37,6 +37,7 @@ EngineOptions options(int context_length, int step_tokens, int n_slabs) {
   engine.kv_format = "f32";
   engine.grouping = "always";  // the scripted backend has no speed that could be measured
   engine.check_invariants = true;
+  engine.always_drafts = true;
   return engine;
 }
 
@@ -62,12 +63,14 @@ std::string counting_oracle(const Settings& settings) {
     n_engines++;
     client.engine().clear_cache();
   }
-  CHECK(checked.with_preamble > 0 && checked.with_edits > 0 && checked.with_window > 0,
+  CHECK(checked.with_preamble > 0 && checked.with_edits > 0 && checked.with_window > 0 &&
+            checked.right_guesses > 0,
         "something was checked");
   return std::to_string(checked.tokens) + " tokens of " + std::to_string(checked.requests) +
          " requests, " + std::to_string(checked.with_preamble) + " with a preamble, " +
          std::to_string(checked.with_edits) + " edited, " + std::to_string(checked.with_window) +
-         " with a window, on " + std::to_string(n_engines) + " engines";
+         " with a window, " + std::to_string(checked.right_guesses) + " of " +
+         std::to_string(checked.guesses) + " guesses right, on " + std::to_string(n_engines) + " engines";
 }
 
 /** Eight users of one engine at once, each with texts, forks and aborts of its own, while others
@@ -145,7 +148,8 @@ std::string planted_faults_are_found(const Settings& settings) {
       {Fault::kOneKeyTooMany, "one key too many"}, {Fault::kWrongShift, "a wrong shift"},
       {Fault::kStaleTail, "a stale tail"},         {Fault::kOtherOrder, "another order"},
       {Fault::kOtherHead, "another head's count"}, {Fault::kLostWeight, "a weight lost"},
-      {Fault::kWrongEdit, "an edit too late"}};
+      {Fault::kWrongEdit, "an edit too late"},
+      {Fault::kDirtyTail, "a dirty tail"},         {Fault::kOtherGuess, "another guess's key"}};
   for (const auto& [fault, name] : kFaults) {
     bool is_found = false;
     for (uint64_t seed = settings.seed; seed < settings.seed + 20 && !is_found; seed++) {

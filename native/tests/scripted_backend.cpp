@@ -162,8 +162,7 @@ void ScriptedBackend::attention(const AttentionParams& params) {
   }
 }
 
-/** Slots that a sealed part does not fill must be zeros: a real kernel multiplies them by 0. Those
- * after the sinks of a context hold its own keys, which are numbers. */
+/** Slots that a part does not fill must be numbers: a real kernel multiplies them by 0. */
 void ScriptedBackend::check_unused_slots(const AttentionParams& params, const AttentionPlan& plan,
                                          const ContextPart& part, int tile, int head) const {
   const Key* keys = reinterpret_cast<const Key*>(
@@ -176,7 +175,7 @@ void ScriptedBackend::check_unused_slots(const AttentionParams& params, const At
     const int key = tile * kTileTokens + slot;
     const bool is_used = std::ranges::any_of(
         plan.parts, [&](const ContextPart& other) { return holds(other, key); });
-    if (!is_used) CHECK(keys[slot].rotation == 0, "slots outside of a part are zeros");
+    if (!is_used) CHECK(keys[slot].value != kNotANumber, "slots outside of a part are numbers");
   }
 }
 

@@ -31,6 +31,8 @@ enum class Fault {
   kOtherHead,      // a head of an edited part reads as many keys as the one before
   kLostWeight,     // an edited part forgets for how many tokens its keys stand
   kWrongEdit,      // a context is edited one token too late
+  kDirtyTail,      // keys of wrong guesses that are no numbers are not cleared
+  kOtherGuess,     // a branch gets the key of another row
 };
 
 class ScriptedBackend final : public Backend {

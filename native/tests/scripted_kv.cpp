@@ -11,25 +11,34 @@ namespace cachalot::tests {
 
 void ScriptedBackend::kv_write(const KvWriteParams& params) {
   const KvStore& store = params.store;
-  for (size_t row = 0; row < step_.targets.size(); row++) {
-    const KvTarget& target = step_.targets[row];
+  const KvTarget* before = nullptr;
+  for (const KvTarget& target : step_.targets) {
+    // Only a branch goes back to rows that were written before.
+    const bool is_again = before != nullptr && target.row < before->row;
+    const auto row = static_cast<size_t>(
+        fault_ == Fault::kOtherGuess && is_again ? before->row : target.row);
+    before = &target;
     for (int head = 0; head < store.n_kv_heads; head++) {
       const size_t at = (row * static_cast<size_t>(store.n_kv_heads) + head) * kHeadDim;
       Key* keys = keys_of(store, target.slab, params.layer, head);
       if (target.slot == 0) std::fill_n(keys, kTileTokens, Key{});
       keys[target.slot] = {numbers(params.k)[at], static_cast<uint32_t>(target.position) + 1};
+      if (poisoned_[row] != 0) keys[target.slot].value = kNotANumber;
     }
   }
 }
 
 void ScriptedBackend::kv_copy(const KvCopyParams& params) {
   for (const KvCopy& copy : params.copies) {
+    if (fault_ == Fault::kDirtyTail && copy.from == copy.to) continue;
     for (const KvStore& store : params.stores) {
       for (int i = 0; i < store.n_layers * store.n_kv_heads; i++) {
         const Key* from = keys_of(store, copy.from, 0, i);
         Key* to = keys_of(store, copy.to, 0, i);
-        if (fault_ != Fault::kStaleTail) std::fill_n(to, kTileTokens, Key{});
-        std::copy(from + copy.first_slot, from + copy.end_slot, to + copy.first_slot);
+        for (int slot = 0; slot < kTileTokens; slot++) {
+          if (slot >= copy.first_slot && slot < copy.end_slot) to[slot] = from[slot];
+          else if (fault_ != Fault::kStaleTail) to[slot] = Key{};
+        }
       }
     }
   }

@@ -131,7 +131,18 @@ Request Traffic::crowded_request() {
 }
 
 Request Traffic::request() {
-  if (shape_.is_crowded && chance(90)) return crowded_request();
+  Request request = shape_.is_crowded && chance(90) ? crowded_request() : mixed_request();
+  if (chance(60)) guess(&request);
+  return request;
+}
+
+/** Its tokens are guessed, some of them rightly. */
+void Traffic::guess(Request* request) {
+  request->draft.scripted = 1 + below(1000);
+  request->draft.max_tokens = 1 + below(8);
+}
+
+Request Traffic::mixed_request() {
   Request request;
   Text text = this->text();
   request.tokens = std::move(text.tokens);
@@ -223,6 +234,7 @@ void Traffic::submit_batch() {
     request.max_tokens = max_tokens[0];
     request.batch = batch;
     request.batch_rank = static_cast<int>(rank);
+    if (chance(30)) guess(&request);
     open_.push_back(client_.submit(request));
   }
 }
@@ -231,6 +243,8 @@ void Traffic::settle(size_t open) {
   const Answer answer = client_.wait(open_[open]);
   open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(open));
   check_answer(answer);
+  checked_.guesses += answer.finish.draft.proposed;
+  checked_.right_guesses += answer.finish.draft.accepted;
   if (answer.finish.reason != FinishReason::kError) {
     const bool has_preamble = !parts_of(answer.request.preamble).empty();
     checked_ += {1, has_preamble ? 1 : 0, answer.request.edits.empty() ? 0 : 1,
@@ -251,6 +265,8 @@ Traffic::Checked& Traffic::Checked::operator+=(const Checked& more) {
   with_edits += more.with_edits;
   with_window += more.with_window;
   tokens += more.tokens;
+  guesses += more.guesses;
+  right_guesses += more.right_guesses;
   return *this;
 }
 

@@ -32,6 +32,7 @@ class Traffic {
   struct Checked {
     int requests = 0, with_preamble = 0, with_edits = 0, with_window = 0;
     int64_t tokens = 0;  // of prompts and answers
+    int64_t guesses = 0, right_guesses = 0;
     Checked& operator+=(const Checked& more);
   };
   const Checked& checked() const { return checked_; }
@@ -45,6 +46,8 @@ class Traffic {
   RequestPreambleRef preamble();
   std::vector<ScheduledEdit> edits(int n);
   Request request();
+  Request mixed_request();
+  void guess(Request* request);
   void submit_batch();
   void settle(size_t open);
 

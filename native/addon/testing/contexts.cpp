@@ -116,7 +116,7 @@ std::vector<uint32_t> Contexts::write(const std::vector<float>& k, const std::ve
     // In shared slabs it writes equal values again at the same place, which changes nothing.
     const auto block = static_cast<size_t>(i / kTileTokens);
     if (block >= n_shared && i % kTileTokens == 0) slabs.push_back(*pool_.allocate());
-    targets.push_back({slabs[block], i % kTileTokens, origin + i});
+    targets.push_back({slabs[block], i % kTileTokens, origin + i, i});
   }
   const DeviceFloats keys(backend_, k), values(backend_, v);
   backend_.begin_step({.targets = targets});

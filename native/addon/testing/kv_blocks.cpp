@@ -53,12 +53,15 @@ class KvBlocks final : public Napi::ObjectWrap<KvBlocks> {
   }
 
  private:
-  // write(layer, [block, slot, position] of each row, k, v): both [rows, G, D]
+  // write(layer, [block, slot, position] of each target, k, v, rows?): both [rows, G, D]; the row
+  // of each target, in order if they are not given
   Napi::Value write(const Napi::CallbackInfo& info) {
     const auto given = integers_of(info[1]);
+    const auto rows = info[4].IsUndefined() ? std::vector<int32_t>() : integers_of(info[4]);
     std::vector<KvTarget> targets;
     for (size_t i = 0; i + 2 < given.size(); i += 3)
-      targets.push_back({address(given[i]), given[i + 1], given[i + 2]});
+      targets.push_back({address(given[i]), given[i + 1], given[i + 2],
+                         rows.empty() ? static_cast<int32_t>(i / 3) : rows[i / 3]});
     const auto k = floats(floats_of(info[2])), v = floats(floats_of(info[3]));
     backend_->begin_step({.targets = targets});
     backend_->kv_write({store_, rope(), integer_of(info[0]), k->data(), v->data()});
@@ -164,17 +167,17 @@ class KvBlocks final : public Napi::ObjectWrap<KvBlocks> {
   Napi::Value keep_queries(const Napi::CallbackInfo& info) {
     const int n_heads = integer_of(info[0]), width = n_heads * store_.layout.head_dim;
     const int layer_stride = integer_of(info[1]) * width;
-    std::vector<KvTarget> targets;
-    for (const int32_t position : integers_of(info[2])) targets.push_back({0, 0, position});
+    const auto positions = integers_of(info[2]);
     const auto q = floats(floats_of(info[4]));
-    const int step = static_cast<int>(targets.size()) * width;
+    const int step = static_cast<int>(positions.size()) * width;
     const int n_layers = static_cast<int>(q->size()) / step;
     const auto out = floats(std::vector<float>(static_cast<size_t>(n_layers * layer_stride), NAN));
     const auto given = integers_of(info[3]);
     std::vector<KeptRow> kept;
     for (size_t i = 0; i + 1 < given.size(); i += 2)
-      kept.push_back({out->data() + given[i + 1] * width, layer_stride, given[i]});
-    backend_->begin_step({.targets = targets, .kept_rows = kept});
+      kept.push_back({out->data() + given[i + 1] * width, layer_stride, given[i],
+                      positions[static_cast<size_t>(given[i])]});
+    backend_->begin_step({.kept_rows = kept});
     for (int layer = 0; layer < n_layers; layer++)
       backend_->keep_queries(
           {rope(), layer, n_heads, store_.layout.head_dim, q->data() + layer * step});

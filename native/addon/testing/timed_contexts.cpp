@@ -82,7 +82,7 @@ class Contexts {
     parts_.push_back({{store(), static_cast<uint32_t>(slabs_.size())}, 0, n_tokens_, 0, 0});
     for (int i = 0; i < n_tokens_; i++) {
       if (i % kTileTokens == 0) slabs_.push_back(*pool_->allocate());
-      targets.push_back({slabs_.back(), i % kTileTokens, i});
+      targets.push_back({slabs_.back(), i % kTileTokens, i, i});
     }
     const int most_rows = std::max(n_tokens_, n_sequences_ * n_rows_);
     if (k_ == nullptr) k_ = floats(static_cast<size_t>(most_rows * n_kv_heads_ * head_dim_));
@@ -90,7 +90,10 @@ class Contexts {
     for (int layer = 0; layer < n_layers_; layer++)
       backend_.kv_write({store(), rope(), layer, k_->data(), k_->data()});
     backend_.wait();
-    targets_.insert(targets_.end(), targets.end() - n_rows_, targets.end());
+    for (auto target = targets.end() - n_rows_; target != targets.end(); ++target) {
+      target->row = static_cast<int32_t>(targets_.size());
+      targets_.push_back(*target);
+    }
   }
 
   int n_heads_, n_kv_heads_, head_dim_, n_rows_, n_tokens_, n_sequences_, n_layers_;

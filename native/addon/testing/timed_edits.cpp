@@ -130,14 +130,10 @@ Napi::Value time_keep_queries(const Napi::CallbackInfo& info) {
   const DeviceFloats q(*backend, waves(static_cast<size_t>(n_rows * width)));
   const DeviceFloats out(*backend, q.size());
   const DeviceFloats angles(*backend, waves(static_cast<size_t>(n_rows * head_dim / 2)));
-  std::vector<KvTarget> targets;
   std::vector<KeptRow> kept;
-  for (int i = 0; i < n_rows; i++) {
-    targets.push_back({0, 0, i});
-    kept.push_back({out.data() + i * width, n_rows * width, i});
-  }
+  for (int i = 0; i < n_rows; i++) kept.push_back({out.data() + i * width, n_rows * width, i, i});
   const RopeTable rope{angles.data(), angles.data(), head_dim, 1};
-  return time_calls(info.Env(), *backend, {.targets = targets, .kept_rows = kept}, [&](int) {
+  return time_calls(info.Env(), *backend, {.kept_rows = kept}, [&](int) {
     backend->keep_queries({rope, 0, n_heads, head_dim, q.data()});
   });
 }

@@ -1,0 +1,60 @@
+// The kinds of guesses that speculators make, and how often each kind turns out right.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
+namespace cachalot {
+
+/** Guesses of one kind are about as often right. Where a kind has several grades, they follow each
+ * other. */
+enum GuessKind : uint8_t {
+  kExpectedText = 0,  // what the user says will come
+  kOwnText,           // what followed the last tokens before in the same text; by their number
+  kOtherText = kOwnText + 4,  // the same, in another text
+  kTrigram = kOtherText + 4,  // what mostly followed the last two tokens; by how mostly
+  kRecycled = kTrigram + 4,   // the likeliest tokens after a token, when last seen; by rank
+  kJacobi = kRecycled + 8,    // what was drawn at this place after other tokens
+  kModel = kJacobi + 1,       // a draft model's; by its probability
+  kScripted = kModel + 4,     // of tests
+  kGuessKinds = kScripted + 1,
+};
+
+/** The grade of a guess after n equal tokens: 3, 4 to 7, 8 to 15, more. */
+constexpr uint8_t grade_of_match(int n) { return n < 4 ? 0 : n < 8 ? 1 : n < 16 ? 2 : 3; }
+/** The grade of a guess of probability p. */
+constexpr uint8_t grade_of_share(double p) { return p < 0.25 ? 0 : p < 0.5 ? 1 : p < 0.75 ? 2 : 3; }
+constexpr uint8_t graded(GuessKind kind, uint8_t grade) {
+  return static_cast<uint8_t>(kind + grade);
+}
+
+/** The share of guesses that were right, of each kind: a mean that forgets what is long ago. */
+class Acceptance {
+ public:
+  /** Of a guess whose predecessors are right. */
+  float rate(uint8_t kind) const { return std::min(kMost, rates_[kind].mean); }
+  void learn(uint8_t kind, bool is_right) {
+    Rate& rate = rates_[kind];
+    rate.n = std::min(rate.n + 1, kMemory);
+    rate.mean += ((is_right ? 1.0f : 0.0f) - rate.mean) / rate.n;
+  }
+  /** A new sequence begins with what others have learned, and soon trusts its own. */
+  Acceptance for_sequence() const {
+    Acceptance own = *this;
+    for (Rate& rate : own.rates_) rate.n = std::min(rate.n, kTrust);
+    return own;
+  }
+
+ private:
+  struct Rate {
+    float mean = 0.4f;
+    float n = 4;  // guesses that the mean stands for
+  };
+  static constexpr float kMemory = 48, kTrust = 8;
+  static constexpr float kMost = 0.98f;  // nothing is certain, and a node is worth less than its
+                                         // parent
+  std::array<Rate, kGuessKinds> rates_{};
+};
+
+}  // namespace cachalot

@@ -1,0 +1,118 @@
+// Guesses in the rows that a step has left: the part of Scheduler that adds them, and that keeps
+// those which were right. They never evict, preempt or delay: they take free slabs only, and no
+// step has them beside a prompt.
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "schedule/scheduler.h"
+
+namespace cachalot {
+
+namespace {
+
+constexpr double kMargin = 0.9;  // of the target for a step, because times scatter
+
+/** The ways through a tree, from the first guess to each leaf. */
+std::vector<DraftPath> paths_of(const TokenTree& tree) {
+  std::vector<DraftPath> paths;
+  int before = -1;  // the leaf of the path before
+  for (int node = 0; node < tree.size(); node++) {
+    if (!tree.is_leaf(node)) continue;
+    DraftPath path{tree.path_to(node), 0, std::nullopt};
+    path.n_shared =
+        static_cast<int>(std::ranges::upper_bound(path.nodes, before) - path.nodes.begin());
+    before = node;
+    paths.push_back(std::move(path));
+  }
+  return paths;
+}
+
+/** Leaves out all nodes from `n` on. */
+void truncate(TokenTree* tree, int n) {
+  tree->tokens.resize(static_cast<size_t>(n));
+  tree->parents.resize(static_cast<size_t>(n));
+}
+
+}  // namespace
+
+void Scheduler::add_drafts(Step* step) {
+  if (!options_.speculators || step->prompts.rows > 0) return;
+  std::vector<Drafting::Candidate> candidates;
+  for (size_t i = 0; i < step->entries.size(); i++) {
+    const auto& [sequence, first_row, n_rows, first_output, n_outputs] = step->entries[i];
+    const int most = n_rows == 1 && n_outputs == 1 ? sequence->most_guesses() : 0;
+    if (most > 0) candidates.push_back({static_cast<int>(i), sequence, most});
+  }
+  const int room =
+      std::min(options_.max_rows - step->n_rows(), options_.max_outputs - step->n_outputs());
+  auto trees = drafting_.choose(candidates, {step->n_rows(), room, kMargin * options_.max_step_ms});
+  for (size_t i = 0; i < trees.size(); i++)
+    if (trees[i].size() > 0 && !add_draft(step, candidates[i], std::move(trees[i]))) return;
+}
+
+/** False if memory is short: the draft has become smaller. */
+bool Scheduler::add_draft(Step* step, const Drafting::Candidate& candidate, TokenTree tree) {
+  Context& context = *candidate.sequence->context;
+  KvSegment* leaf = context.leaf();
+  const int n_wanted = tree.size();
+  std::vector<DraftPath> paths = paths_of(tree);
+  auto& main = paths.front().nodes;  // its nodes are the first of the tree
+  if (!kv_.cache.reserve_free(leaf, 1 + static_cast<int>(main.size()))) {
+    const size_t room = leaf->slabs.size() * kTileTokens - leaf->tokens.size() - 1;
+    main.resize(std::min(main.size(), room));
+    truncate(&tree, static_cast<int>(main.size()));
+    while (paths.size() > 1) paths.pop_back();
+    if (main.empty()) return false;
+  }
+  context.update(1 + static_cast<int>(main.size()));
+  for (size_t i = 1; i < paths.size(); i++) {
+    const int n = 1 + static_cast<int>(paths[i].nodes.size());
+    if (auto branch = Branch::open(kv_.cache, kv_.lists, context, n)) {
+      paths[i].branch.emplace(std::move(*branch));
+      continue;
+    }
+    truncate(&tree, paths[i].nodes[static_cast<size_t>(paths[i].n_shared)]);
+    while (paths.size() > i) paths.pop_back();
+  }
+  const int n = tree.size(), first_row = step->n_rows();
+  for (int i = 0; i < n; i++) step->output_rows.push_back(first_row + i);
+  step->tokens.insert(step->tokens.end(), tree.tokens.begin(), tree.tokens.end());
+  step->n_drafted += n;
+  candidate.sequence->drafter->use.proposed += n;
+  step->drafts.push_back(
+      {candidate.entry, first_row, step->n_outputs() - n, std::move(tree), std::move(paths)});
+  return n == n_wanted;
+}
+
+void Scheduler::commit(Step* step, const StepEntry& entry, int node, bool clears) {
+  const auto tokens = step->tokens_of(entry);
+  KvSegment* leaf = entry.sequence->context->leaf();
+  const auto index = static_cast<int>(&entry - step->entries.data());
+  const auto draft = std::ranges::find(step->drafts, index, &StepDraft::entry);
+  if (draft == step->drafts.end()) return kv_.cache.commit(leaf, tokens);
+  const size_t first = leaf->tokens.size() / kTileTokens;
+  const std::vector<int> right = draft->tree.path_to(node);
+  const auto is_on = [&](const DraftPath& path) {
+    return std::ranges::equal(
+        right, std::span(path.nodes).first(std::min(path.nodes.size(), right.size())));
+  };
+  const auto winner = std::ranges::find_if(draft->paths, is_on);
+  CHECK(winner != draft->paths.end(), "a node is on a path");
+  if (winner->branch) winner->branch->win();
+  std::vector<int32_t> kept(tokens.begin(), tokens.end());
+  for (const int one : right) kept.push_back(draft->tree.tokens[static_cast<size_t>(one)]);
+  kv_.cache.commit(leaf, kept);
+  kv_.cache.trim(leaf);
+  if (clears) kv_.cache.clear_tail(leaf);
+  entry.sequence->context->forget_slabs(winner->branch ? first : leaf->slabs.size());
+  entry.sequence->context->update(0);
+  entry.sequence->drafter->use.accepted += static_cast<int>(right.size());
+}
+
+void Scheduler::learn(const Step& step, double ms) {
+  if (step.n_drafted == 0) chunk_.learn(step.n_decoding, step.prompts, ms);
+  if (step.prompts.rows == 0) drafting_.learn(step.n_rows(), ms);
+}
+
+}  // namespace cachalot
