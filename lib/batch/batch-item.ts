@@ -97,11 +97,11 @@ export async function prepare(
 }
 
 export function startItem(
-  { core, tokenizer, tokensWith }: EngineParts,
+  { core, tokenizer, tokensWith, drafting }: EngineParts,
   { prompt, namespace, options }: PreparedItem,
   { completion, place, signal }: Pick<GenerationSource, 'completion' | 'place' | 'signal'>,
 ): Generation {
-  const text = { tokenizer, tokensWith, prompt: () => prompt };
+  const text = { tokenizer, tokensWith, drafting, prompt: () => prompt };
   return new Generation(
     { kind: 'batch', core, namespace, completion, place, signal, ...text },
     options,

@@ -12,7 +12,7 @@ function describeSteps(steps: readonly StepExplanation[]): string {
   if (!last) return 'no step has shared anything yet';
   const notRead = last.groups.reduce((sum, { bytesNotRead }) => sum + bytesNotRead, 0);
   return [
-    `step ${last.step}: ${last.sequences} sequences, ${last.rows} rows (${last.decoding} decoding), ` +
+    `step ${last.step}: ${last.sequences} sequences, ${last.rows} rows (${last.decoding} decoding${last.drafted > 0 ? `, ${last.drafted} guessed` : ''}), ` +
       `${last.stepMs.toFixed(1)} ms, of which ${last.hostUs.toFixed(0)} us scheduling and planning; ` +
       `${(notRead / 1e6).toFixed(1)} MB of keys and values not read`,
     ...last.groups.map(describeGroup),

@@ -218,6 +218,7 @@ function disposedFinish(id: number): NativeFinish {
     prefillMs: 0,
     decodeMs: 0,
     kv: { kept: 0, of: 0, bytes: 0 },
+    draft: { proposed: 0, accepted: 0 },
     values: new Float32Array(0),
   };
 }

@@ -8,6 +8,7 @@ import { combine } from '../layout/combine.js';
 import { plain, withIds } from '../layout/layout.js';
 import type { Content } from '../layout/layout.js';
 import type { NativeEdit } from '../native.js';
+import type { Draft } from '../options/draft-options.js';
 import type { TokenTable } from '../text/token-table.js';
 import type { EncodeOptions } from '../text/tokenizer.js';
 import type { TokenizerThread } from '../text/tokenizer-thread.js';
@@ -49,17 +50,24 @@ export class EngineParts {
   readonly tokenizer: TokenTable;
   readonly namespace: string;
   readonly conversations: Conversations;
+  /** See `GenerationSource`. */
+  readonly drafting: { byDefault: Draft; encode: (text: string) => Promise<Int32Array> };
   readonly #thread: TokenizerThread;
 
   constructor(
     core: EngineCore,
     thread: TokenizerThread,
-    { namespace, chatTemplate }: { namespace: string; chatTemplate: string | undefined },
+    {
+      namespace,
+      chatTemplate,
+      draft,
+    }: { namespace: string; chatTemplate: string | undefined; draft: Draft },
   ) {
     this.core = core;
     this.tokenizer = thread.table;
     this.namespace = namespace;
     this.#thread = thread;
+    this.drafting = { byDefault: draft, encode: this.encodeRest };
     this.conversations = new Conversations(thread, chatTemplate);
   }
 

@@ -33,8 +33,8 @@ export async function loadModel(
   const loading = loadCore(path, nativeOptions, layouts, found, onLoading, loader);
   const opening = TokenizerThread.open(path, options.tokenizer, signal);
   const { core, thread } = await bothOf(loading, opening);
-  const { namespace, chatTemplate } = fillIn(LOAD, options);
-  const parts = new EngineParts(core, thread, { namespace, chatTemplate });
+  const { namespace, chatTemplate, draft } = fillIn(LOAD, options);
+  const parts = new EngineParts(core, thread, { namespace, chatTemplate, draft });
   try {
     if (signal?.aborted) throw abortError(signal);
     checkSizes(thread.table.size, core.native.description().vocabulary);

@@ -2,7 +2,8 @@
 import { checkIds } from '../checks/check-options.js';
 import type { Prompt } from '../engine/engine-parts.js';
 import { nativeText } from '../layout/native-preambles.js';
-import type { NativeSampling } from '../native.js';
+import type { NativeDraft, NativeSampling } from '../native.js';
+import { nativeDraft } from '../options/draft-options.js';
 import type { ResolvedOptions } from '../options/generate-options.js';
 import { refuseParts, scheduleOf } from '../options/edit-schedule.js';
 import { dryBreakers, resolveSampling } from '../options/sampling-options.js';
@@ -21,6 +22,7 @@ export async function generateRequest(
 ): Promise<EngineRequest> {
   const sampling = await samplingOf(source, options);
   const { contextLength } = source.core.native.description();
+  const draft = await draftOf(source, options);
   const { tokens, preambles } = nativeText(content);
   if (preambles) refuseParts(options.compress);
   return newRequest({
@@ -30,6 +32,7 @@ export async function generateRequest(
     ...(preambles && { preambles }),
     maxTokens: options.maxTokens,
     sampling,
+    ...(draft && { draft }),
     stopTokens: stopTokensOf(source, options),
     priority: options.priority,
     deadlineMs: remainingMs(options, created),
@@ -53,6 +56,16 @@ async function samplingOf(
   const tokens = breakers && (await tokensWith(breakers));
   const { vocabulary } = core.native.description();
   return { ...resolveSampling(sampling, tokens, vocabulary), completion };
+}
+
+/** An expected text is guessed even if nothing else is. */
+async function draftOf(
+  { drafting }: Source,
+  { draft = drafting.byDefault, prediction = '' }: ResolvedOptions,
+): Promise<NativeDraft | undefined> {
+  if (prediction === '') return nativeDraft(draft);
+  const given = draft === false ? { lookup: false, recycle: false } : draft;
+  return nativeDraft(given, await drafting.encode(prediction));
 }
 
 /** A stop string that is a special token's name never occurs in text: the token itself stops the answer. */

@@ -15,7 +15,12 @@ export type Usage = {
   movedTokens?: number;
   /** Of a request with `compress`, or on a compressed context: how many keys of how many are left at the end, and their bytes. */
   kv?: KvUsage;
+  /** Tokens that were guessed and tried, those that were right, and the steps that were not needed for these. Absent: none was tried. */
+  draft?: DraftUsage;
 };
+
+/** What guesses (the option `draft`) have come to. */
+export type DraftUsage = { proposed: number; accepted: number; stepsSaved: number };
 
 export interface Timings {
   /** From submission to the first step. */
@@ -40,6 +45,13 @@ export interface GenerationResult {
   /** Whether the template has no place for a system message, so that its text stands at the beginning of the first user message. */
   systemMerged?: true;
 }
+
+/** A right guess is a token without a step of its own. */
+const draftUsage = ({ proposed, accepted }: NativeFinish['draft']): DraftUsage => ({
+  proposed,
+  accepted,
+  stepsSaved: accepted,
+});
 
 /** `finish` is undefined if no request was submitted to the engine. */
 export function summarize(
@@ -68,6 +80,7 @@ export function summarize(
       cachedTokens: finish?.cachedTokens ?? 0,
       completionTokens: tokens.length,
       ...(finish && finish.movedTokens > 0 ? { movedTokens: finish.movedTokens } : {}),
+      ...(finish && finish.draft.proposed > 0 ? { draft: draftUsage(finish.draft) } : {}),
       ...(how.isCompressed && finish ? { kv: kvUsage(finish.kv, read, how.window) } : {}),
     },
     timings: {

@@ -14,6 +14,8 @@ import {
 } from '../checks/check-options.js';
 import { isCompression } from './compress-options.js';
 import type { Compression } from './compress-options.js';
+import { isDraft, isPrediction } from './draft-options.js';
+import type { Draft } from './draft-options.js';
 import { checksOf, fillIn } from './option-table.js';
 import type { Filled, OptionTable } from './option-table.js';
 import { SAMPLING } from './sampling-options.js';
@@ -41,6 +43,10 @@ export interface GenerateOptions extends SamplingOptions {
   namespace?: string | undefined;
   /** Reads fewer keys and values than the context has: the answer changes, and `usage.kv` says how many were read. Default: all. */
   compress?: Compression | undefined;
+  /** Tries guesses of the next tokens, and keeps those that are right: the answer is the same, and comes faster. Default: the engine's. */
+  draft?: Draft | undefined;
+  /** Text that will perhaps be generated, such as a file that is to be changed in one place: as far as it is right, it comes faster. */
+  prediction?: string | undefined;
   /** Ends the generation: it then fails with code "aborted". */
   signal?: AbortSignal | undefined;
 }
@@ -61,6 +67,8 @@ const REQUEST = {
   deadlineMs: { check: integerIn(1, 2 ** 31), byDefault: 0 },
   namespace: { check: isName },
   compress: { check: isCompression },
+  draft: { check: isDraft },
+  prediction: { check: isPrediction },
   signal: { check: isSignal },
 } as const satisfies OptionTable<Exclude<keyof GenerateOptions, keyof SamplingOptions>>;
 
@@ -71,7 +79,6 @@ const CHAT = {
 } as const satisfies OptionTable;
 
 const NOT_YET = {
-  draft: notSupportedYet,
   adapters: notSupportedYet,
   schema: notSupportedYet,
   tools: notSupportedYet,

@@ -15,6 +15,8 @@ import {
 import type { Check } from '../checks/check-options.js';
 import { invalidArgument } from '../errors.js';
 import type { PullProgress } from '../models/sources/pull-options.js';
+import { isDraft } from './draft-options.js';
+import type { Draft } from './draft-options.js';
 import { checksOf, choice } from './option-table.js';
 import type { OptionTable } from './option-table.js';
 import { isRope } from './rope-options.js';
@@ -44,6 +46,9 @@ export interface LoadOptions {
   sharedReads?: 'auto' | 'always' | 'never' | undefined;
   /** Whether prompts use keys and values that are in the cache. Default true. */
   prefixCache?: boolean | undefined;
+  /** Whether generations try guesses of their next tokens, and which: the answers are the same. "auto" (default): those that need no
+   *  second model, where costs measured on this machine say that they pay. */
+  draft?: Draft | undefined;
   /** Part of the key under which the cache finds prompts: requests of one namespace never see the cache of another. Default "". */
   namespace?: string | undefined;
   /** A Hugging Face tokenizer.json to use instead of the vocabulary in the model file. */
@@ -105,6 +110,7 @@ export const LOAD = {
   maxStepMs: { check: numberIn(0, 60_000), byDefault: 0, native: 'maxStepMs' },
   sharedReads: choice('sharedReads', 'auto', 'always', 'never'),
   prefixCache: { check: isBoolean, byDefault: true, native: 'prefixCache' },
+  draft: { check: isDraft, byDefault: 'auto' },
   namespace: { check: isName, byDefault: '' },
   tokenizer: { check: isPath },
   chatTemplate: { check: isTemplate },
@@ -119,7 +125,7 @@ export const LOAD = {
   checkInvariants: { check: isBoolean, byDefault: false, native: 'checkInvariants' },
 } as const satisfies OptionTable<keyof LoadOptions>;
 
-const NOT_YET = { draft: notSupportedYet, adapters: notSupportedYet };
+const NOT_YET = { adapters: notSupportedYet };
 
 const loadChecks = { ...checksOf(LOAD), ...NOT_YET };
 

@@ -36,6 +36,8 @@ export interface NativeEngineOptions {
   machine: string;
   prefixCache: boolean;
   checkInvariants: boolean;
+  /** For tests: every guess is tried, whatever it costs. */
+  alwaysDrafts?: boolean;
 }
 
 /** Counters since the engine was loaded, and the memory that it uses now. */
@@ -48,6 +50,9 @@ export interface EngineStats {
   promptTokens: number;
   cachedTokens: number;
   generatedTokens: number;
+  /** Tokens that were guessed and tried (the option `draft`), and those that were right. */
+  draftedTokens: number;
+  acceptedTokens: number;
   waiting: number;
   running: number;
   /** Nodes of the radix tree. */
@@ -93,13 +98,15 @@ export interface SharedGroup {
   bytesNotRead: number;
 }
 
-/** One step in which sequences shared something. */
+/** One step in which sequences shared something, or guessed. */
 export interface StepExplanation {
   step: number;
   sequences: number;
   /** Rows of sequences that are decoding. */
   decoding: number;
   rows: number;
+  /** Of the rows: guesses of next tokens. */
+  drafted: number;
   /** Time for scheduling and planning. */
   hostUs: number;
   stepMs: number;

@@ -32,6 +32,17 @@ export interface NativeEdit {
   options: Int32Array;
 }
 
+/** Which guesses a generation tries; native/schedule/draft_options.h. */
+export interface NativeDraft {
+  lookup: boolean;
+  recycle: boolean;
+  trigram: boolean;
+  jacobi: boolean;
+  maxTokens: number;
+  /** Ids of the text that is expected. */
+  prediction: Int32Array;
+}
+
 export interface NativeRequest {
   id: number;
   kind: 'generate' | 'score' | 'logits' | 'prefill' | 'attention';
@@ -45,6 +56,8 @@ export interface NativeRequest {
   window?: { sinks: number; size: number };
   maxTokens: number;
   sampling: NativeSampling;
+  /** Absent: nothing is guessed. */
+  draft?: NativeDraft;
   stopTokens: Int32Array;
   rows: Int32Array;
   /** Of a "score": index of the first token that is scored, at least 1. */
@@ -111,6 +124,8 @@ export interface NativeFinish {
   decodeMs: number;
   /** The KV that it read last: keys of a head on average, of how many tokens, and bytes. */
   kv: { kept: number; of: number; bytes: number };
+  /** Tokens that were guessed and tried, and that were right. */
+  draft: { proposed: number; accepted: number };
   /** Log-probabilities; rows of logits; or of "attention", for each head and token, the sum of the probabilities of the observed rows. */
   values: Float32Array;
 }

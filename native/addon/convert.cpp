@@ -46,6 +46,10 @@ Napi::Object to_js(Napi::Env env, const FinishEvent& event) {
   kv.Set("of", event.kv.of);
   kv.Set("bytes", static_cast<double>(event.kv.bytes));
   object.Set("kv", kv);
+  auto draft = Napi::Object::New(env);
+  draft.Set("proposed", event.draft.proposed);
+  draft.Set("accepted", event.draft.accepted);
+  object.Set("draft", draft);
   object.Set("values", floats_to_js(env, event.values));
   return object;
 }
@@ -136,6 +140,7 @@ EngineOptions engine_options_from(const Napi::Value& value) {
   options.machine = fields.string("machine");
   options.reuse = fields.is("prefixCache");
   options.check_invariants = fields.is("checkInvariants");
+  options.always_drafts = fields.is("alwaysDrafts");
   options.keep_parts = fields.is("keepParts");
   return options;
 }

@@ -70,6 +70,8 @@ Napi::Object to_js(Napi::Env env, const EngineStats& stats) {
   set("promptTokens", stats.prompt_tokens);
   set("cachedTokens", stats.cached_tokens);
   set("generatedTokens", stats.generated_tokens);
+  set("draftedTokens", stats.drafted);
+  set("acceptedTokens", stats.accepted);
   set("waiting", stats.waiting);
   set("running", stats.running);
   set("segments", stats.segments);
@@ -99,6 +101,7 @@ Napi::Array to_js(Napi::Env env, const std::vector<StepReport>& steps) {
     object.Set("sequences", step.sequences);
     object.Set("decoding", step.decoding);
     object.Set("rows", step.rows);
+  object.Set("drafted", step.drafted);
     object.Set("hostUs", step.plan_us);
     object.Set("stepMs", step.step_ms);
     object.Set("groups", groups);

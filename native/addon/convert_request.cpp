@@ -92,6 +92,19 @@ std::vector<ScheduledEdit> edits_from(const Napi::Value& value) {
   return edits;
 }
 
+DraftOptions draft_from(const Napi::Value& value) {
+  DraftOptions draft;
+  if (value.IsUndefined()) return draft;
+  const Fields fields(value, "draft");
+  draft.lookup = fields.is("lookup");
+  draft.recycle = fields.is("recycle");
+  draft.trigram = fields.is("trigram");
+  draft.jacobi = fields.is("jacobi");
+  draft.max_tokens = fields.integer("maxTokens");
+  draft.prediction = fields.array("prediction");
+  return draft;
+}
+
 }  // namespace
 
 SamplingOptions sampling_from(const Napi::Value& value) {
@@ -136,6 +149,7 @@ Request request_from(const Napi::Value& value) {
   }
   request.max_tokens = fields.integer("maxTokens");
   request.sampling = sampling_from(fields.get("sampling"));
+  request.draft = draft_from(fields.get("draft"));
   request.stop_tokens = fields.array("stopTokens");
   request.rows = fields.array("rows");
   request.from = fields.integer("from");

@@ -42,6 +42,8 @@ void check_ranges(const Request& request) {
   expect(request.max_tokens >= 0, "a `maxTokens` of at least 0");
   expect(request.deadline_ms >= 0 && request.ttl_ms >= 0, "times of at least 0");
   expect(request.batch_rank >= 0, "a `batchRank` of at least 0");
+  expect(request.draft.max_tokens >= 1 && request.draft.max_tokens <= 64,
+         "from 1 to 64 guesses for `draft.maxTokens`");
   expect(sampling.n_top >= 0 && sampling.n_top <= kMaxTopTokens,
          "at most 20 tokens for `topLogprobs`");
   expect(sampling.temperature >= 0, "a `temperature` of at least 0");
@@ -85,6 +87,7 @@ void validate_request(const Request& request, const ModelConfig& config, int con
   if (request.tokens.empty())
     fail(ErrorCode::kInvalidArgument, "the prompt is empty: it must hold at least one token");
   check_tokens(request.tokens, config.vocabulary);
+  check_tokens(request.draft.prediction, config.vocabulary);
   check_bias(request, config.vocabulary);
   check_ranges(request);
   const int n = static_cast<int>(std::min<size_t>(request.tokens.size(), INT32_MAX));

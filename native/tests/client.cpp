@@ -5,6 +5,10 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "schedule/speculators/copy.h"
+#include "schedule/speculators/jacobi.h"
+#include "schedule/speculators/recycle.h"
+#include "schedule/speculators/trigram.h"
 #include "tests/failing_memory.h"
 #include "tests/guesser.h"
 
@@ -99,6 +103,13 @@ Drafter::Speculators Client::guesser_of(const Sequence& sequence) {
   const Request& request = answers_.at(sequence.id).request;
   const int n_before = sequence.n_prompt - static_cast<int>(request.tokens.size());
   Drafter::Speculators made;
+  if (request.draft.scripted % 3 == 0) {
+    const auto memory = memories_.of(request.name_space);
+    made.push_back(std::make_unique<CopySpeculator>(memory));
+    made.push_back(std::make_unique<TrigramSpeculator>());
+    made.push_back(std::make_unique<JacobiSpeculator>());
+    made.push_back(std::make_unique<RecycleSpeculator>(memory));
+  }
   made.push_back(std::make_unique<Guesser>(request, n_before));
   return made;
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/build.h"
+#include "schedule/speculators/draft_memory.h"
 #include "tests/scripted_backend.h"
 
 namespace cachalot::tests {
@@ -37,6 +38,7 @@ class Client {
   Drafter::Speculators guesser_of(const Sequence& sequence);
 
   const Fault fault_;
+  DraftMemories memories_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::map<uint64_t, Answer> answers_;

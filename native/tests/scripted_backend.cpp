@@ -266,6 +266,9 @@ void ScriptedBackend::sample(const SampleParams& params) {
     const int32_t forced = params.rows[row].forced_token;
     params.out[row] = {forced >= 0 ? forced : Oracle::token_of(hash),
                        -static_cast<float>(hash % 1024) / 1024};
+    for (int i = 0; i < params.rows[row].n_top; i++)
+      params.top[row * kMaxTopTokens + static_cast<size_t>(i)] = {
+          Oracle::token_of(hash + static_cast<uint32_t>(i)), 0};
   }
 }
 

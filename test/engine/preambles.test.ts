@@ -126,7 +126,7 @@ describe.each(places)('on $name', (place) => {
   );
 
   test('kept as a part, it agrees to rounding', async () => {
-    const client = await load({}, {}, true);
+    const client = await load({}, {}, { keepParts: true });
     const [a, text] = [textOf(75), textOf(5)];
     const apart = await client.logits(text, { preamble: preambleOf([{ tokens: a, shift: 0 }]) });
     const plain = (await client.logits([...a, ...text])).slice(a.length);
@@ -139,7 +139,7 @@ describe.each(places)('on $name', (place) => {
       const long: TinyOptions = {
         shape: { layers: 1, width: 32, ffn: 32, heads: 2, kvHeads: 1, context: 5000 },
       };
-      const client = await load({ stepTokens: 512 }, long, true);
+      const client = await load({ stepTokens: 512 }, long, { keepParts: true });
       const [a, text] = [textOf(4096), textOf(40)];
       const apart = await client.submit({
         tokens: text,

@@ -61,23 +61,30 @@ interface Asked extends Partial<Omit<NativeRequest, 'tokens' | 'preambles'>> {
   preamble?: Preamble;
 }
 
+/** What no user can ask for. */
+export interface Internal {
+  /** Preambles are not brought into canonical form. */
+  keepParts?: boolean;
+  /** Every guess is tried, whatever it costs. */
+  alwaysDrafts?: boolean;
+}
+
 export class NativeClient {
   private readonly open = new Map<number, Answer & { end: (answer: Answer) => void }>();
   private engine!: NativeEngine;
   private lastId = 0;
 
-  /** `keepParts`: preambles are not brought into canonical form. */
   static async load(
     path: string,
     options: LoadOptions,
-    { keepParts = false } = {},
+    internal: Internal = {},
   ): Promise<NativeClient> {
     const client = new NativeClient();
     const given = {
       ...nativeOptionsOf(readLoadOptions(options)),
       cudaLibrary: emulatedLibrary ?? '',
       costsFolder: '',
-      keepParts,
+      ...internal,
     };
     client.engine = await native().load(path, given, (events) => {
       client.hear(events);

@@ -4,7 +4,7 @@ import { writeTinyModel } from '../fixtures/tiny-model.js';
 import type { TinyModel, TinyOptions } from '../fixtures/tiny-model.js';
 import { emulatedLibrary, paths } from '../testing.js';
 import { NativeClient } from './native-client.js';
-import type { Answer } from './native-client.js';
+import type { Answer, Internal } from './native-client.js';
 
 export interface Place {
   name: string;
@@ -48,7 +48,7 @@ export function tinyEngines({ isGpu, options }: Place) {
   const load = async (
     { kv, ...more }: LoadOptions = {},
     tiny: TinyOptions = {},
-    keepParts = false,
+    internal: Internal = {},
   ): Promise<NativeClient> => {
     const { path } = await modelOf(tiny);
     const given: LoadOptions = {
@@ -58,7 +58,7 @@ export function tinyEngines({ isGpu, options }: Place) {
       ...more,
       kv: { ...options.kv, ...kv },
     };
-    const client = await NativeClient.load(path, given, { keepParts });
+    const client = await NativeClient.load(path, given, internal);
     clients.push(client);
     return client;
   };

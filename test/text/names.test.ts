@@ -157,6 +157,7 @@ test('names in long conversations are looked for in the worker, with the same an
   const context = new EngineParts(core as unknown as EngineCore, thread, {
     namespace: '',
     chatTemplate: undefined,
+    draft: false,
   });
   const here = jest.spyOn(NameBreaker.prototype, 'protect');
   const counts = jest.spyOn(NameBreaker.prototype, 'count');
