@@ -7,7 +7,9 @@ import { CachalotError } from '../errors.js';
 import { generateChecks } from '../options/generate-options.js';
 import type { ChatOptions } from '../options/generate-options.js';
 import type { Compression } from '../options/compress-options.js';
+import type { Draft } from '../options/draft-options.js';
 import { COMPRESS_HELP, compression } from './compress-flag.js';
+import { DRAFT_HELP, draftFlag } from './draft-flag.js';
 import { notEmpty, numberBy, stopText, templateOptions } from './flag-values.js';
 import { addSamplingFlags, flagOf, samplingOptions } from './sampling-flags.js';
 import type { SamplingFlags } from './sampling-flags.js';
@@ -18,6 +20,8 @@ export interface GenerateFlags extends SamplingFlags {
   stop?: string[];
   raw?: boolean;
   compress?: Compression;
+  draft?: Draft;
+  prediction?: string;
   chatTemplate?: string;
   templateOptions?: TemplateOptions;
 }
@@ -32,6 +36,12 @@ export function addGenerateFlags(command: Command): Command {
       stopText,
     )
     .option('--compress <policy>', COMPRESS_HELP, compression)
+    .option('--draft <what>', DRAFT_HELP, draftFlag)
+    .option(
+      '--prediction <text>',
+      'text that will perhaps be generated: as far as it is right, it comes faster',
+      notEmpty,
+    )
     .option('--chat-template <file>', "a chat template in place of the model's own", notEmpty)
     .option(
       '--template-options <json>',
@@ -41,12 +51,14 @@ export function addGenerateFlags(command: Command): Command {
 }
 
 export function generateOptions(flags: GenerateFlags): ChatOptions {
-  const { maxTokens, stop, compress, templateOptions } = flags;
+  const { maxTokens, stop, compress, draft, prediction, templateOptions } = flags;
   // Only conversations take templateOptions: a model without a template refuses even the name.
   return {
     maxTokens,
     stop,
     ...(compress && { compress }),
+    ...(draft !== undefined && { draft }),
+    ...(prediction !== undefined && { prediction }),
     ...(templateOptions && { templateOptions }),
     ...samplingOptions(flags),
   };

@@ -65,7 +65,6 @@ const MISSING: Record<string, string[]> = {
   response_format: ['{"type":"text"}'],
   modalities: ['["text"]'],
   audio: [],
-  prediction: [],
   reasoning_effort: [],
   verbosity: [],
   web_search_options: [],
@@ -90,7 +89,7 @@ export function readOpenAi(line: object): OpenAiRequest {
     Object.entries(body).filter(([, value]) => value !== null),
   );
   const isChat = isChatUrl(url) ?? Object.hasOwn(given, 'messages');
-  const { model, messages, prompt, n = 1, logprobs, top_logprobs, ...rest } = given;
+  const { model, messages, prompt, n = 1, logprobs, top_logprobs, prediction, ...rest } = given;
   if (model !== undefined && typeof model !== 'string') throw wrong('`body.model` is no string');
   if ((isChat ? prompt : messages) !== undefined)
     throw wrong(
@@ -103,7 +102,11 @@ export function readOpenAi(line: object): OpenAiRequest {
     model,
     n: integerIn(1, 128)('body.n', n),
     ...(isChat ? chatPrompt(messages) : textPrompt(prompt)),
-    options: { ...readOptions(rest), ...readLogprobs(isChat, logprobs, top_logprobs) },
+    options: {
+      ...readOptions(rest),
+      ...readLogprobs(isChat, logprobs, top_logprobs),
+      ...readPrediction(prediction),
+    },
   };
 }
 
@@ -176,6 +179,18 @@ function readLogprobs(isChat: boolean, logprobs: unknown, top: unknown): Generat
   if (isWanted) return { topLogprobs: top === undefined ? 0 : count('body.top_logprobs', top) };
   if (top !== undefined && top !== 0) throw wrong('`body.top_logprobs` needs `body.logprobs`');
   return {};
+}
+
+/** `{ type: "content", content: "..." }`, or `content` as a list of texts. */
+function readPrediction(given: unknown): GenerateOptions {
+  if (given === undefined) return {};
+  const { type, content } = Object(given) as { type?: unknown; content?: unknown };
+  if (type !== 'content') throw wrong('`body.prediction.type` is not "content"');
+  const parts: unknown[] = Array.isArray(content) ? content : [{ type: 'text', text: content }];
+  const texts = parts.map((part) => (Object(part) as { text?: unknown }).text);
+  if (texts.some((text) => typeof text !== 'string'))
+    throw wrong('`body.prediction.content` is no text');
+  return { prediction: generateChecks.prediction('body.prediction.content', texts.join('')) };
 }
 
 function unknown(key: string, known: readonly string[]): CachalotError {

@@ -15,10 +15,11 @@ export function speedOf({ tokens, usage, timings }: GenerationResult): Speed {
 }
 
 export function describeSpeed(result: GenerationResult): string {
-  const { promptTokens, cachedTokens } = result.usage;
+  const { promptTokens, cachedTokens, draft } = result.usage;
   const { prefillTokensPerSecond, decodeTokensPerSecond } = speedOf(result);
   return (
     `prompt ${promptTokens} tokens (${cachedTokens} cached) at ${prefillTokensPerSecond.toFixed(1)}/s; ` +
-    `answer ${result.tokens.length} tokens at ${decodeTokensPerSecond.toFixed(1)}/s`
+    `answer ${result.tokens.length} tokens at ${decodeTokensPerSecond.toFixed(1)}/s` +
+    (draft ? `; ${draft.accepted} of ${draft.proposed} guesses right` : '')
   );
 }

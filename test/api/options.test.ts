@@ -43,7 +43,8 @@ describe('options', () => {
     [{ kv: { size: 1 } }, 'invalid_argument'],
     [{ contextLength: 100_000 }, 'invalid_argument'],
     [{ device: 'gpu' }, 'invalid_argument'],
-    [{ draft: 'x' }, 'not_supported'],
+    [{ draft: 'x' }, 'invalid_argument'],
+    [{ adapters: ['x'] }, 'not_supported'],
   ])('Engine.load with %j is refused', async (options, code) => {
     await expect(Engine.load(path, options as LoadOptions)).rejects.toMatchObject({ code });
   });

@@ -34,6 +34,11 @@ const GENERATING: Record<string, [string[], object]> = {
   '--max-tokens': [['1e3'], { maxTokens: 1000 }],
   '--stop': [['a\\n\\t\\r\\\\n'], { stop: ['a\n\t\r\\n'] }],
   '--template-options': [['{"a": [1]}'], { templateOptions: { a: [1] } }],
+  '--draft': [
+    ['lookup,jacobi'],
+    { draft: { lookup: true, recycle: false, trigram: false, jacobi: true } },
+  ],
+  '--prediction': [['the same text'], { prediction: 'the same text' }],
   '--temperature': [['.5'], { temperature: 0.5 }],
   '--top-k': [['40'], { topK: 40 }],
   '--top-p': [['0.9'], { topP: 0.9 }],

@@ -48,7 +48,7 @@ const SAMPLINGS: NativeSampling[] = [
 type Asked = Pick<NativeRequest, 'maxTokens' | 'sampling'> & { tokens: number[] };
 
 /** Texts that begin alike and texts of their own, which repeat themselves: each with every way to draw. */
-function requests(): Asked[] {
+function requests(isGpu = false): Asked[] {
   const common = textOf(40);
   const piece = textOf(9);
   const texts = [
@@ -57,8 +57,13 @@ function requests(): Asked[] {
     [...piece, ...piece, ...piece],
     textOf(31),
   ];
-  return texts.flatMap((tokens) =>
-    SAMPLINGS.map((sampling, i) => ({ tokens, sampling, maxTokens: 40 + i })),
+  // The emulated GPU takes a second for a few tokens.
+  return (isGpu ? texts.slice(1, 3) : texts).flatMap((tokens) =>
+    (isGpu ? SAMPLINGS.slice(0, 2) : SAMPLINGS).map((sampling, i) => ({
+      tokens,
+      sampling,
+      maxTokens: (isGpu ? 12 : 40) + i,
+    })),
   );
 }
 
@@ -72,10 +77,11 @@ describe.each(places)('on $name', (place) => {
   const all = (client: NativeClient, asked: readonly Asked[], draft?: NativeDraft) =>
     Promise.all(asked.map((request) => client.submit({ ...request, ...(draft && { draft }) })));
 
-  test.each(Object.entries(GUESSES))(
+  const guesses = Object.entries(GUESSES).filter(([name]) => !isGpu || /all|recycle/.test(name));
+  test.each(guesses)(
     '%s: alone, then in a batch of 16, some of which guess nothing: plain bits',
     async (_, draft) => {
-      const asked = requests();
+      const asked = requests(isGpu);
       const expected = (await all(await load(), asked)).map(bitsOf);
       const client = await load({}, {}, ALWAYS);
       const alone: Answer[] = [];
@@ -93,7 +99,7 @@ describe.each(places)('on $name', (place) => {
 
   test('an answer that is expected takes few steps; one that is expected wrongly takes no more', async () => {
     const client = await load({}, {}, ALWAYS);
-    const [request] = requests();
+    const [request] = requests(isGpu);
     const plain = await client.submit(request!);
     const steps = () => client.stats().steps;
     const stepsOf = async (prediction: readonly number[]) => {
@@ -105,24 +111,27 @@ describe.each(places)('on $name', (place) => {
     };
     const right = await stepsOf(plain.tokens);
     expect(right).toBeLessThanOrEqual(Math.ceil(plain.tokens.length / 9) + 1);
-    const other = plain.tokens.map((token, i) => (i === 20 ? (token + 1) % 300 : token));
+    const other = plain.tokens.map((token, i) => (i === 6 ? (token + 1) % 300 : token));
     expect(await stepsOf(other)).toBeLessThanOrEqual(right + 3);
     expect(await stepsOf(textOf(40))).toBeLessThanOrEqual(plain.tokens.length);
   });
 
-  test.each([{ stepTokens: 7 }, { stepTokens: 64, threads: 1 }, { stepTokens: 16, threads: 2 }])(
-    '%j: plain bits',
-    async (options) => {
-      const asked = requests().slice(0, 8);
-      const expected = (await all(await load(), asked)).map(bitsOf);
-      const client = await load(options, {}, ALWAYS);
-      for (let i = 0; i < 2; i++)
-        expect((await all(client, asked, GUESSES.all)).map(bitsOf)).toEqual(expected);
-    },
-  );
+  test.each(
+    isGpu
+      ? [{ stepTokens: 7 }]
+      : [{ stepTokens: 7 }, { stepTokens: 64, threads: 1 }, { stepTokens: 16, threads: 2 }],
+  )('%j: plain bits', async (options) => {
+    const asked = requests(isGpu).slice(0, 8);
+    const expected = (await all(await load(), asked)).map(bitsOf);
+    const client = await load(options, {}, ALWAYS);
+    for (let i = 0; i < 2; i++)
+      expect((await all(client, asked, GUESSES.all)).map(bitsOf)).toEqual(expected);
+  });
+
+  if (isGpu) return;
 
   test('a model whose layers have windows; edits and windows of the context', async () => {
-    const asked = requests().slice(0, 4);
+    const asked = requests(isGpu).slice(0, 4);
     const tiny = { architecture: 'mistral', window: 30 } as const;
     const expected = (await all(await load({}, tiny), asked)).map(bitsOf);
     const client = await load({}, tiny, ALWAYS);
@@ -142,10 +151,8 @@ describe.each(places)('on $name', (place) => {
     }
   });
 
-  if (isGpu) return;
-
   test('with memory for few, one block from full: plain bits, and no more preemption', async () => {
-    const asked = requests();
+    const asked = requests(isGpu);
     const plain = await load();
     const expected = (await all(plain, asked)).map(bitsOf);
     const bytes = plain.kvBytesPerToken * 32 * 11;
