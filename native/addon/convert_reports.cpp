@@ -101,7 +101,7 @@ Napi::Array to_js(Napi::Env env, const std::vector<StepReport>& steps) {
     object.Set("sequences", step.sequences);
     object.Set("decoding", step.decoding);
     object.Set("rows", step.rows);
-  object.Set("drafted", step.drafted);
+    object.Set("drafted", step.drafted);
     object.Set("hostUs", step.plan_us);
     object.Set("stepMs", step.step_ms);
     object.Set("groups", groups);

@@ -61,8 +61,8 @@ class Branch {
         leaf_(context.leaf()),
         first_own_(leaf_->tokens.size() / kTileTokens),
         list_(lists) {
-    const auto n_shared = static_cast<size_t>(leaf_->begin / kTileTokens) + first_own_;
-    for (const uint32_t slab : context.slabs().first(n_shared)) list_.append(slab);
+    const auto above = static_cast<uint32_t>(leaf_->begin / kTileTokens);
+    list_.append_first(context.list(), above + static_cast<uint32_t>(first_own_));
   }
 
   KvCache* cache_;

@@ -29,6 +29,7 @@ class Context {
   KvSegment* leaf() const { return leaf_; }
   /** The tokens that have been computed below the preamble. */
   int n_computed() const { return leaf_->end(); }
+  const SlabList& list() const { return slabs_; }
   std::span<const uint32_t> slabs() const { return slabs_.slabs(); }
 
   /** Takes note of the slabs that the leaf has got, and of n tokens that are computed next. */

@@ -45,8 +45,7 @@ class KvCache {
   bool reserve_free(KvSegment* leaf, int n);
   /** Frees the slabs that were reserved and not used. */
   void trim(KvSegment* leaf);
-  /** Clears what is not the leaf's own in its last slab: keys of rows that were dropped and that
-   * are no numbers. */
+  /** Clears what is not the leaf's own in its last slab: dropped keys that are no numbers. */
   void clear_tail(KvSegment* leaf);
   /** A free slab that stands for slab `i` of an open leaf in a branch of its text, whose first keys
    * of that slab it gets; nothing if no slab is free. */

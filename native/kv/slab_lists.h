@@ -67,6 +67,10 @@ class SlabList {
     lists_->entries_[first_ + size_++] = slab;
   }
 
+  /** Appends the first n of another list. The array may move meanwhile. */
+  void append_first(const SlabList& other, uint32_t n) {
+    for (uint32_t i = 0; i < n; i++) append(lists_->entries_[other.first_ + i]);
+  }
   /** Takes the last entries off, until n are left. */
   void shrink(uint32_t n) {
     size_ = std::min(size_, n);

@@ -28,6 +28,21 @@ std::vector<DraftPath> paths_of(const TokenTree& tree) {
   return paths;
 }
 
+/** How many tokens a sequence may guess after its last one: all of their rows are of its own text,
+ * none of them is observed by an edit, and one more token may be drawn after the last. */
+int most_guesses(const Sequence& sequence) {
+  const Demand& demand = sequence.demand;
+  const bool draws = demand.output() == OutputKind::kToken && demand.max_tokens() > 0;
+  if (!draws || sequence.computing != nullptr || !sequence.context || !sequence.draft.any())
+    return 0;
+  const int n = static_cast<int>(sequence.tokens.size()), next = sequence.n_computed() + 1;
+  int most = std::min({sequence.draft.max_tokens, sequence.max_length - n - 1,
+                       demand.max_tokens() - sequence.n_generated() - 1,
+                       sequence.text_end() - sequence.text_begin - next});
+  if (sequence.queries != nullptr) most = std::min(most, sequence.queries->first_row - next);
+  return std::max(0, most);
+}
+
 /** Leaves out all nodes from `n` on. */
 void truncate(TokenTree* tree, int n) {
   tree->tokens.resize(static_cast<size_t>(n));
@@ -41,7 +56,7 @@ void Scheduler::add_drafts(Step* step) {
   std::vector<Drafting::Candidate> candidates;
   for (size_t i = 0; i < step->entries.size(); i++) {
     const auto& [sequence, first_row, n_rows, first_output, n_outputs] = step->entries[i];
-    const int most = n_rows == 1 && n_outputs == 1 ? sequence->most_guesses() : 0;
+    const int most = n_rows == 1 && n_outputs == 1 ? most_guesses(*sequence) : 0;
     if (most > 0) candidates.push_back({static_cast<int>(i), sequence, most});
   }
   const int room =

@@ -47,7 +47,6 @@ struct Sequence {
 
   DraftOptions draft;
   std::unique_ptr<Drafter> drafter;  // once it has guessed
-
   bool is_running = false;
   std::vector<HeldPreamble*> preambles;     // held while it runs
   const PreamblePart* computing = nullptr;  // the part whose text is computed now; null: its own
@@ -59,7 +58,6 @@ struct Sequence {
   std::optional<Context> context;  // of the text that is computed now
   int cached_tokens = -1;          // found in the cache when first admitted; -1: not yet admitted
   Clock::time_point started;       // then
-
   int n_generated() const { return static_cast<int>(tokens.size()) - n_prompt; }
 
   // The text that is computed now.
@@ -140,18 +138,6 @@ struct Sequence {
   /** Its own tokens up to token `end` of the sequence. */
   SharedTokens tokens_until(int end) const {
     return std::vector(tokens.begin() + text_begin, tokens.begin() + end);
-  }
-
-  /** How many tokens it may guess after its last one: all of their rows are of its own text, none
-   * of them is observed by an edit, and one more token may be drawn after the last. */
-  int most_guesses() const {
-    const bool draws = demand.output() == OutputKind::kToken && demand.max_tokens() > 0;
-    if (!draws || computing != nullptr || !context || !draft.any()) return 0;
-    const int n = static_cast<int>(tokens.size()), next = n_computed() + 1;
-    int most = std::min({draft.max_tokens, max_length - n - 1,
-                         demand.max_tokens() - n_generated() - 1, text_end() - text_begin - next});
-    if (queries != nullptr) most = std::min(most, queries->first_row - next);
-    return std::max(0, most);
   }
 
   /** Appends a token that was drawn. */

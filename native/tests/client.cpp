@@ -92,10 +92,10 @@ Oracle oracle_of(const Request& request) {
 
 Client::Client(const EngineOptions& options, Fault fault)
     : fault_(fault),
-      engine_(assemble_engine(scripted_model(options.context_length),
-                              std::make_unique<ScriptedBackend>(fault), options,
-                              [this](StepEvents events) { receive(std::move(events)); }, "",
-                              [this](const Sequence& one) { return guesser_of(one); })) {}
+      engine_(assemble_engine(
+          scripted_model(options.context_length), std::make_unique<ScriptedBackend>(fault), options,
+          [this](StepEvents events) { receive(std::move(events)); }, "",
+          [this](const Sequence& one) { return guesser_of(one); })) {}
 
 Drafter::Speculators Client::guesser_of(const Sequence& sequence) {
   const MayFail no(false);

@@ -70,7 +70,8 @@ std::string counting_oracle(const Settings& settings) {
          " requests, " + std::to_string(checked.with_preamble) + " with a preamble, " +
          std::to_string(checked.with_edits) + " edited, " + std::to_string(checked.with_window) +
          " with a window, " + std::to_string(checked.right_guesses) + " of " +
-         std::to_string(checked.guesses) + " guesses right, on " + std::to_string(n_engines) + " engines";
+         std::to_string(checked.guesses) + " guesses right, on " + std::to_string(n_engines) +
+         " engines";
 }
 
 /** Eight users of one engine at once, each with texts, forks and aborts of its own, while others
@@ -148,8 +149,8 @@ std::string planted_faults_are_found(const Settings& settings) {
       {Fault::kOneKeyTooMany, "one key too many"}, {Fault::kWrongShift, "a wrong shift"},
       {Fault::kStaleTail, "a stale tail"},         {Fault::kOtherOrder, "another order"},
       {Fault::kOtherHead, "another head's count"}, {Fault::kLostWeight, "a weight lost"},
-      {Fault::kWrongEdit, "an edit too late"},
-      {Fault::kDirtyTail, "a dirty tail"},         {Fault::kOtherGuess, "another guess's key"}};
+      {Fault::kWrongEdit, "an edit too late"},     {Fault::kDirtyTail, "a dirty tail"},
+      {Fault::kOtherGuess, "another guess's key"}};
   for (const auto& [fault, name] : kFaults) {
     bool is_found = false;
     for (uint64_t seed = settings.seed; seed < settings.seed + 20 && !is_found; seed++) {

@@ -15,8 +15,8 @@ void ScriptedBackend::kv_write(const KvWriteParams& params) {
   for (const KvTarget& target : step_.targets) {
     // Only a branch goes back to rows that were written before.
     const bool is_again = before != nullptr && target.row < before->row;
-    const auto row = static_cast<size_t>(
-        fault_ == Fault::kOtherGuess && is_again ? before->row : target.row);
+    const auto row =
+        static_cast<size_t>(fault_ == Fault::kOtherGuess && is_again ? before->row : target.row);
     before = &target;
     for (int head = 0; head < store.n_kv_heads; head++) {
       const size_t at = (row * static_cast<size_t>(store.n_kv_heads) + head) * kHeadDim;

@@ -47,9 +47,10 @@ class Drafter {
   }
   void begin_as(const Acceptance& all) { rates_ = all.for_sequence(); }
   /** The likeliest tokens that are to be reported of each row. */
-  int n_top() const { return n_top_; }
+  int n_top() const { return rests ? 0 : n_top_; }
 
   DraftUse use;
+  bool rests = false;  // in this step
 
  private:
   void learn(int child, int32_t token, Acceptance* all) {

@@ -9,7 +9,11 @@ namespace cachalot {
 
 namespace {
 
-constexpr double kLeastGain = 1.04;              // tokens per time, over plain steps: times scatter
+/** What guesses must gain over plain steps, because times scatter. In a batch it is more: what one
+ * sequence gains, the others wait for. */
+constexpr double least_gain(int n_plain) { return n_plain == 1 ? 1.04 : 1.12; }
+
+constexpr int kVain = 8, kRest = 4;              // steps
 constexpr int kMostAsked = 32;                   // sequences of a step
 constexpr int kLeastNodes = 4, kMostNodes = 32;  // that a sequence may guess
 
@@ -49,14 +53,15 @@ int Drafting::most_worthwhile(const Limits& limits) const {
     if (StepCosts::rounded(total) != total) continue;
     const double ms = costs_.ms(total);
     if (limits.most_ms > 0 && ms > limits.most_ms) break;
-    if (total * plain >= kLeastGain * n * ms) most = total - n;
+    if (total * plain >= least_gain(n) * n * ms) most = total - n;
   }
   return most;
 }
 
-/** Fills choices_: the likeliest guess first, a node never before its parent. */
+/** Lets some of the candidates guess. */
 void Drafting::propose(std::span<const Candidate> candidates, int most_nodes) {
-  choices_.clear();
+  open_.clear();
+  tokens_.assign(candidates.size(), 1.0);
   const size_t n_asked = std::min(candidates.size(), size_t{kMostAsked});
   const size_t first = next_ < candidates.size() ? next_ : 0;
   next_ = first + n_asked;  // others, in the next step
@@ -67,55 +72,94 @@ void Drafting::propose(std::span<const Candidate> candidates, int most_nodes) {
       sequence->drafter = std::make_unique<Drafter>(make_(*sequence));
       sequence->drafter->begin_as(all_);
     }
-    const auto& nodes =
-        sequence->drafter->propose(sequence->tokens, most_nodes, most_depth).nodes();
-    for (size_t node = 0; node < nodes.size(); node++)
-      choices_.push_back({nodes[node].value, static_cast<int32_t>(at), static_cast<int32_t>(node)});
+    sequence->drafter->propose(sequence->tokens, most_nodes, most_depth);
+    open_children(candidates, at, GuessTree::kNone);
   }
-  std::ranges::stable_sort(choices_, std::ranges::greater(), &Choice::value);
 }
 
-/** How many of the choices give the most tokens per time. */
-size_t Drafting::n_best(const Limits& limits, int most) const {
-  const auto n_all = std::min(choices_.size(), static_cast<size_t>(most));
-  if (always_) return n_all;
-  const double plain = costs_.ms(limits.n_plain);
-  double best = kLeastGain, tokens = limits.n_plain;
-  size_t n_chosen = 0;
-  for (size_t i = 0; i < n_all; i++) {
-    tokens += choices_[i].value;
-    const int total = limits.n_plain + static_cast<int>(i) + 1;
-    if (StepCosts::rounded(total) != total) continue;
+double Drafting::saved_by(std::span<const Candidate> candidates, const Open& open) const {
+  const auto at = static_cast<size_t>(open.candidate);
+  const GuessTree& tree = candidates[at].sequence->drafter->tree();
+  const double tokens = tokens_[at];
+  return 1 / tokens - 1 / (tokens + tree.nodes()[static_cast<size_t>(open.node)].value);
+}
+
+void Drafting::open_children(std::span<const Candidate> candidates, size_t candidate, int node) {
+  const GuessTree& tree = candidates[candidate].sequence->drafter->tree();
+  for (int child = tree.first_child(node); child >= 0;
+       child = tree.nodes()[static_cast<size_t>(child)].next_sibling) {
+    Open open{0, static_cast<int32_t>(candidate), child};
+    open.saves = saved_by(candidates, open);
+    open_.push_back(open);
+    std::push_heap(open_.begin(), open_.end());
+  }
+}
+
+/** Fills taken_: at each time the guess that saves most, until more of them would cost more. */
+void Drafting::take_best(std::span<const Candidate> candidates, const Limits& limits, int most) {
+  taken_.clear();
+  const int n = limits.n_plain;
+  const double plain = costs_.ms(n);
+  double share = n;  // of a step's time for a token, summed over the sequences
+  double best = n * plain / least_gain(n);
+  size_t n_best = 0;
+  while (!open_.empty() && static_cast<int>(taken_.size()) < most) {
+    std::pop_heap(open_.begin(), open_.end());
+    Open next = open_.back();
+    open_.pop_back();
+    const double saves = saved_by(candidates, next);
+    if (saves < next.saves) {  // others of its sequence were taken meanwhile
+      next.saves = saves;
+      open_.push_back(next);
+      std::push_heap(open_.begin(), open_.end());
+      continue;
+    }
+    const auto at = static_cast<size_t>(next.candidate);
+    const GuessTree& tree = candidates[at].sequence->drafter->tree();
+    tokens_[at] += tree.nodes()[static_cast<size_t>(next.node)].value;
+    share -= saves;
+    taken_.emplace_back(next.candidate, next.node);
+    open_children(candidates, at, next.node);
+    const int total = n + static_cast<int>(taken_.size());
+    if (always_ || StepCosts::rounded(total) != total) continue;
     const double ms = costs_.ms(total);
     if (limits.most_ms > 0 && ms > limits.most_ms) break;
-    const double gain = tokens * plain / (limits.n_plain * ms);
-    if (gain <= best) continue;
-    best = gain;
-    n_chosen = i + 1;
+    if (share * ms >= best) continue;
+    best = share * ms;
+    n_best = taken_.size();
   }
-  return n_chosen;
+  if (!always_) taken_.resize(n_best);
+}
+
+/** In a batch guessing takes time itself: where nothing was worth a try for a while, it is asked
+ * for in some steps only. */
+bool Drafting::rests(const Limits& limits) {
+  if (always_ || limits.n_plain == 1 || n_vain_ < kVain) return false;
+  return ++n_rested_ % kRest != 0;
 }
 
 std::vector<TokenTree> Drafting::choose(std::span<const Candidate> candidates,
                                         const Limits& limits) {
   std::vector<TokenTree> trees(candidates.size());
   if (candidates.empty()) return trees;
-  const int most = most_worthwhile(limits);
+  const int most = rests(limits) ? 0 : most_worthwhile(limits);
+  for (const Candidate& one : candidates)
+    if (one.sequence->drafter != nullptr) one.sequence->drafter->rests = most <= 0;
   if (most <= 0) return trees;
   const int n_asked = std::min(static_cast<int>(candidates.size()), kMostAsked);
   propose(candidates, std::clamp(2 * most / n_asked, kLeastNodes, kMostNodes));
-  const size_t n = n_best(limits, most);
-  std::vector<std::vector<bool>> is_chosen(n == 0 ? 0 : candidates.size());
-  for (const auto& [value, candidate, node] : std::span(choices_).first(n)) {
-    auto& chosen = is_chosen[static_cast<size_t>(candidate)];
-    if (chosen.empty())
-      chosen.resize(
-          candidates[static_cast<size_t>(candidate)].sequence->drafter->tree().nodes().size());
-    chosen[static_cast<size_t>(node)] = true;
+  take_best(candidates, limits, most);
+  n_vain_ = taken_.empty() ? n_vain_ + 1 : 0;
+  std::vector<std::vector<bool>> is_taken(candidates.size());
+  for (const auto& [candidate, node] : taken_) {
+    auto& taken = is_taken[static_cast<size_t>(candidate)];
+    const auto& drafter = candidates[static_cast<size_t>(candidate)].sequence->drafter;
+    taken.resize(drafter->tree().nodes().size());
+    taken[static_cast<size_t>(node)] = true;
   }
-  for (size_t i = 0; i < is_chosen.size(); i++)
-    if (!is_chosen[i].empty())
-      trees[i] = ordered(candidates[i].sequence->drafter->tree(), is_chosen[i]);
+  for (size_t i = 0; i < is_taken.size(); i++)
+    if (!is_taken[i].empty())
+      trees[i] = ordered(candidates[i].sequence->drafter->tree(), is_taken[i]);
   return trees;
 }
 

@@ -21,17 +21,33 @@ enum GuessKind : uint8_t {
   kGuessKinds = kScripted + 1,
 };
 
-/** The grade of a guess after n equal tokens: 3, 4 to 7, 8 to 15, more. */
-constexpr uint8_t grade_of_match(int n) { return n < 4 ? 0 : n < 8 ? 1 : n < 16 ? 2 : 3; }
+/** The grade of a guess after n equal tokens: 2, 3 or 4, 5 to 9, more. */
+constexpr uint8_t grade_of_match(int n) { return n < 3 ? 0 : n < 5 ? 1 : n < 10 ? 2 : 3; }
 /** The grade of a guess of probability p. */
 constexpr uint8_t grade_of_share(double p) { return p < 0.25 ? 0 : p < 0.5 ? 1 : p < 0.75 ? 2 : 3; }
 constexpr uint8_t graded(GuessKind kind, uint8_t grade) {
   return static_cast<uint8_t>(kind + grade);
 }
 
+/** How often guesses of each kind are right before anything is known of a model: what TinyLlama and
+ * MiniMind2 showed in `npm run bench:draft`, rounded. */
+constexpr std::array<float, kGuessKinds> kUsualRates{
+    0.80f,                                                   // the expected text
+    0.20f, 0.40f, 0.70f, 0.90f,                              // own text, by length
+    0.20f, 0.35f, 0.60f, 0.85f,                              // other text
+    0.15f, 0.30f, 0.45f, 0.60f,                              // trigrams, by share
+    0.35f, 0.13f, 0.08f, 0.06f, 0.04f, 0.03f, 0.02f, 0.02f,  // recycled, by rank
+    0.15f,                                                   // Jacobi
+    0.15f, 0.35f, 0.60f, 0.80f,                              // a draft model's, by probability
+    0.50f};
+
 /** The share of guesses that were right, of each kind: a mean that forgets what is long ago. */
 class Acceptance {
  public:
+  Acceptance() {
+    for (size_t kind = 0; kind < kGuessKinds; kind++) rates_[kind].mean = kUsualRates[kind];
+  }
+
   /** Of a guess whose predecessors are right. */
   float rate(uint8_t kind) const { return std::min(kMost, rates_[kind].mean); }
   void learn(uint8_t kind, bool is_right) {
@@ -48,7 +64,7 @@ class Acceptance {
 
  private:
   struct Rate {
-    float mean = 0.4f;
+    float mean = 0;
     float n = 4;  // guesses that the mean stands for
   };
   static constexpr float kMemory = 48, kTrust = 8;

@@ -24,7 +24,10 @@ class CopySpeculator final : public Speculator {
 
   void propose(std::span<const int32_t> tokens, GuessTree* tree) override {
     index_.follow(tokens);
-    const auto own = index_.find(tokens, tokens, static_cast<int>(tokens.size()));
+    pairs_.follow(tokens);
+    const auto n = static_cast<int>(tokens.size());
+    auto own = index_.find(tokens, tokens, n);
+    if (own.next < 0) own = pairs_.find(tokens, tokens, n);
     if (own.next >= 0) add_chain(tokens, own, kOwnText, tree);
     const auto other = memory_->find(tokens);
     if (other.next >= 0 && other.length >= own.length)
@@ -36,6 +39,7 @@ class CopySpeculator final : public Speculator {
  private:
   std::shared_ptr<DraftMemory> memory_;
   NgramIndex index_;
+  NgramIndex pairs_{2};  // where three tokens are found nowhere
 };
 
 }  // namespace cachalot

@@ -13,10 +13,10 @@ constexpr size_t kLeastSlots = 64;
 
 }  // namespace
 
-/** Of the three tokens that end at `last`. */
-uint64_t NgramIndex::hash_of(const int32_t* last) {
+/** Of the tokens that end at `last`. */
+uint64_t NgramIndex::hash_of(const int32_t* last) const {
   uint64_t hash = 0;
-  for (int i = 0; i < kGram; i++)
+  for (int i = 0; i < gram_; i++)
     hash = (hash ^ static_cast<uint32_t>(last[-i])) * 0x9e3779b97f4a7c15ull;
   return hash ^ (hash >> 29);
 }
@@ -32,7 +32,7 @@ void NgramIndex::follow(std::span<const int32_t> text) {
     last_.assign(std::bit_ceil(std::max(kLeastSlots, 2 * text.size())), 0);
     before_.clear();
   }
-  const size_t first = std::max(before_.size(), size_t{kGram - 1});
+  const size_t first = std::max(before_.size(), static_cast<size_t>(gram_ - 1));
   before_.resize(std::max(before_.size(), text.size()));
   for (size_t at = first; at < text.size(); at++) insert(text, static_cast<int>(at));
 }
@@ -41,7 +41,7 @@ NgramIndex::Match NgramIndex::find(std::span<const int32_t> text, std::span<cons
                                    int end) const {
   Match best;
   const auto n = static_cast<int>(tokens.size());
-  if (n < kGram || last_.empty()) return best;
+  if (n < gram_ || last_.empty()) return best;
   int place = last_[hash_of(&tokens.back()) & (last_.size() - 1)] - 1;
   for (int looks = 0; place >= 0 && looks < kMostPlaces;
        place = before_[static_cast<size_t>(place)] - 1, looks++) {
@@ -51,7 +51,7 @@ NgramIndex::Match NgramIndex::find(std::span<const int32_t> text, std::span<cons
     while (length < most &&
            text[static_cast<size_t>(place - length)] == tokens[static_cast<size_t>(n - 1 - length)])
       length++;
-    if (length >= kGram && length > best.length) best = {place + 1, length};
+    if (length >= gram_ && length > best.length) best = {place + 1, length};
   }
   return best;
 }

@@ -1,5 +1,5 @@
 // Finds where a text has the last tokens of another one, or its own, before: places by the hash of
-// three tokens, and the longest equal stretch among those.
+// some tokens, and the longest equal stretch among those.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,8 @@ namespace cachalot {
 
 class NgramIndex {
  public:
-  static constexpr int kGram = 3;  // the least tokens that must be equal
+  /** `gram`: the least tokens that must be equal. */
+  explicit NgramIndex(int gram = 3) : gram_(gram) {}
 
   struct Match {
     int next = -1;   // the token of the text that follows the match; -1: there is none
@@ -22,12 +23,13 @@ class NgramIndex {
   /** The longest match of the last tokens of `tokens` in the text; among equals the latest. What
    * follows a match must be before `end` of the text. */
   Match find(std::span<const int32_t> text, std::span<const int32_t> tokens, int end) const;
-  void clear() { *this = {}; }
+  void clear() { *this = NgramIndex(gram_); }
 
  private:
-  static uint64_t hash_of(const int32_t* last);
+  uint64_t hash_of(const int32_t* last) const;
   void insert(std::span<const int32_t> text, int at);
 
+  int gram_;
   std::vector<int32_t> last_;    // of each hash: the latest place, + 1
   std::vector<int32_t> before_;  // of each place: the one before of the same hash, + 1
 };
