@@ -47,7 +47,7 @@ export type {
   SnapCompression,
   WindowCompression,
 } from './options/compress-options.js';
-export type { Draft, DraftOptions } from './options/draft-options.js';
+export type { Draft, DraftOptions, LoadedDraft, LoadedDraftOptions } from './options/draft-options.js';
 export type { Budgeted } from './options/compress-budget.js';
 export type { HeadProfile, RazorCompression } from './options/head-profile.js';
 export type { DryOptions, SamplingOptions } from './options/sampling-options.js';

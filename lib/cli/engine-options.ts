@@ -17,6 +17,7 @@ export interface EngineFlags {
   threads?: number;
   context?: number;
   rope?: RopeFlag;
+  draftModel?: string;
   kvFormat?: (typeof KV.format.choices)[number];
   instructions?: LoadOptions['instructions'];
   sharedReads?: LoadOptions['sharedReads'];
@@ -46,6 +47,10 @@ export function addEngineOptions(command: Command): Command {
       loadValue('contextLength'),
     )
     .option('--rope <how>', ROPE_HELP, ropeFlag)
+    .option(
+      '--draft-model <name>',
+      'a smaller model of the same vocabulary: it guesses what the model will say',
+    )
     .addOption(
       new Option('--kv-format <format>', 'how keys and values are stored').choices(
         KV.format.choices,
@@ -114,6 +119,7 @@ export async function loadOptions(flags: EngineFlags): Promise<LoadOptions> {
     threads,
     contextLength: context,
     rope: flags.rope && (await readRope(flags.rope)),
+    draft: flags.draftModel === undefined ? undefined : { model: flags.draftModel },
     kv: kvFormat && { format: kvFormat },
     instructions,
     sharedReads,

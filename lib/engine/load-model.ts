@@ -4,9 +4,11 @@ import { CachalotError, abortError } from '../errors.js';
 import { resolveModel } from '../models/pull.js';
 import type { FoundLayout, LayoutCache } from '../models/store/layout-cache.js';
 import type { EngineLoader, NativeEngineOptions } from '../native.js';
+import { splitDraft } from '../options/draft-options.js';
 import { LOAD, readLoadOptions } from '../options/load-options.js';
 import type { LoadOptions } from '../options/load-options.js';
 import { fillIn } from '../options/option-table.js';
+import type { TokenTable } from '../text/token-table.js';
 import { TokenizerThread } from '../text/tokenizer-thread.js';
 import { EngineCore } from './engine-core.js';
 import { EngineParts } from './engine-parts.js';
@@ -24,6 +26,12 @@ export async function loadModel(
   const nativeOptions = { ...nativeOptionsOf(options), ...internal };
   const { onProgress, signal, cacheDir } = options;
   const path = await resolveModel(model, { onProgress, signal, cacheDir });
+  const { model: draftModel, byDefault } = splitDraft(fillIn(LOAD, options).draft);
+  const draftPath =
+    draftModel === undefined
+      ? undefined
+      : await resolveModel(draftModel, { onProgress, signal, cacheDir });
+  if (draftPath !== undefined) nativeOptions.draftModel = draftPath;
   if (signal?.aborted) throw abortError(signal);
   const layouts = isOnGpu(nativeOptions) ? undefined : layoutCacheOf(options);
   const found = await layouts?.find(path);
@@ -33,10 +41,11 @@ export async function loadModel(
   const loading = loadCore(path, nativeOptions, layouts, found, onLoading, loader);
   const opening = TokenizerThread.open(path, options.tokenizer, signal);
   const { core, thread } = await bothOf(loading, opening);
-  const { namespace, chatTemplate, draft } = fillIn(LOAD, options);
-  const parts = new EngineParts(core, thread, { namespace, chatTemplate, draft });
+  const { namespace, chatTemplate } = fillIn(LOAD, options);
+  const parts = new EngineParts(core, thread, { namespace, chatTemplate, draft: byDefault });
   try {
     if (signal?.aborted) throw abortError(signal);
+    if (draftPath !== undefined) await checkVocabulary(thread.table, draftPath, options, signal);
     checkSizes(thread.table.size, core.native.description().vocabulary);
   } catch (error) {
     await parts.dispose();
@@ -85,4 +94,26 @@ function checkSizes(tokens: number, rows: number): void {
     'tokenizer_invalid',
     `the tokenizer has ${tokens} tokens, the model ${rows}`,
   );
+}
+
+/** A draft model's tokens must mean what the model's do. */
+async function checkVocabulary(
+  table: TokenTable,
+  draftPath: string,
+  { tokenizer }: Readonly<LoadOptions>,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (tokenizer !== undefined) return; // it is in place of both vocabularies
+  const draft = await TokenizerThread.open(draftPath, undefined, signal);
+  try {
+    const n = Math.min(table.size, draft.table.size);
+    for (let id = 0; id < n; id++)
+      if (Buffer.compare(table.bytes(id), draft.table.bytes(id)) !== 0)
+        throw new CachalotError(
+          'invalid_argument',
+          `the draft model ${draftPath} has another vocabulary: its token ${id} is not the model's`,
+        );
+  } finally {
+    await draft.dispose();
+  }
 }

@@ -1,5 +1,5 @@
 /** Options of guessing: tokens that are tried before they are drawn. They change how fast an answer comes, never the answer. */
-import { checkOptions, integerIn, isBoolean, isString } from '../checks/check-options.js';
+import { checkOptions, integerIn, isBoolean, isPath, isString } from '../checks/check-options.js';
 import { invalidArgument } from '../errors.js';
 import type { NativeDraft } from '../native.js';
 import { checksOf, fillIn } from './option-table.js';
@@ -15,26 +15,55 @@ export interface DraftOptions {
   trigram?: boolean | undefined;
   /** Tries what was drawn for a place while the tokens before it were wrong (SJD, arXiv 2410.01699). Default false. */
   jacobi?: boolean | undefined;
+  /** Tries what the engine's draft model draws. Default: true if the engine was loaded with one. */
+  model?: boolean | undefined;
   /** The most tokens that are guessed ahead. Default 16. */
   maxTokens?: number | undefined;
 }
 
-/** "auto": the guesses that need no second model, where measured costs say that they pay. */
+/** "auto": the guesses that the engine can make, where measured costs say that they pay. */
 export type Draft = 'auto' | false | DraftOptions;
+
+/** What an engine guesses unless a request says otherwise. */
+export interface LoadedDraftOptions extends Omit<DraftOptions, 'model'> {
+  /** A smaller model of the same vocabulary, named as models are: it guesses what this one will draw. Default: none. */
+  model?: string | undefined;
+}
+
+export type LoadedDraft = 'auto' | false | LoadedDraftOptions;
 
 const TABLE = {
   lookup: { check: isBoolean, byDefault: true },
   recycle: { check: isBoolean, byDefault: true },
   trigram: { check: isBoolean, byDefault: false },
   jacobi: { check: isBoolean, byDefault: false },
+  model: { check: isBoolean, byDefault: true },
   maxTokens: { check: integerIn(1, 64), byDefault: 16 },
 } as const satisfies OptionTable<keyof DraftOptions>;
 
+const checks = checksOf(TABLE);
+
+function isObject(name: string, value: unknown): object {
+  if (typeof value === 'object' && value !== null) return value;
+  throw invalidArgument(name, '"auto", false or an object of options', value);
+}
+
 export function isDraft(name: string, value: unknown): Draft {
   if (value === 'auto' || value === false) return value;
-  if (typeof value !== 'object' || value === null)
-    throw invalidArgument(name, '"auto", false or an object of options', value);
-  return checkOptions(value as DraftOptions, checksOf(TABLE), `${name}.`);
+  return checkOptions(isObject(name, value) as DraftOptions, checks, `${name}.`);
+}
+
+export function isLoadedDraft(name: string, value: unknown): LoadedDraft {
+  if (value === 'auto' || value === false) return value;
+  const given = isObject(name, value) as LoadedDraftOptions;
+  return checkOptions(given, { ...checks, model: isPath }, `${name}.`);
+}
+
+/** The name of the draft model, and what requests guess by default. */
+export function splitDraft(draft: LoadedDraft): { model: string | undefined; byDefault: Draft } {
+  if (draft === 'auto' || draft === false) return { model: undefined, byDefault: draft };
+  const { model, ...rest } = draft;
+  return { model, byDefault: rest };
 }
 
 /** As long a text as a context may be. */

@@ -15,8 +15,8 @@ import {
 import type { Check } from '../checks/check-options.js';
 import { invalidArgument } from '../errors.js';
 import type { PullProgress } from '../models/sources/pull-options.js';
-import { isDraft } from './draft-options.js';
-import type { Draft } from './draft-options.js';
+import { isLoadedDraft } from './draft-options.js';
+import type { LoadedDraft } from './draft-options.js';
 import { checksOf, choice } from './option-table.js';
 import type { OptionTable } from './option-table.js';
 import { isRope } from './rope-options.js';
@@ -47,8 +47,8 @@ export interface LoadOptions {
   /** Whether prompts use keys and values that are in the cache. Default true. */
   prefixCache?: boolean | undefined;
   /** Whether generations try guesses of their next tokens, and which: the answers are the same. "auto" (default): those that need no
-   *  second model, where costs measured on this machine say that they pay. */
-  draft?: Draft | undefined;
+   *  second model, where costs measured on this machine say that they pay. `{ model: "stories-15m" }` loads a smaller model that guesses, too. */
+  draft?: LoadedDraft | undefined;
   /** Part of the key under which the cache finds prompts: requests of one namespace never see the cache of another. Default "". */
   namespace?: string | undefined;
   /** A Hugging Face tokenizer.json to use instead of the vocabulary in the model file. */
@@ -110,7 +110,7 @@ export const LOAD = {
   maxStepMs: { check: numberIn(0, 60_000), byDefault: 0, native: 'maxStepMs' },
   sharedReads: choice('sharedReads', 'auto', 'always', 'never'),
   prefixCache: { check: isBoolean, byDefault: true, native: 'prefixCache' },
-  draft: { check: isDraft, byDefault: 'auto' },
+  draft: { check: isLoadedDraft, byDefault: 'auto' },
   namespace: { check: isName, byDefault: '' },
   tokenizer: { check: isPath },
   chatTemplate: { check: isTemplate },

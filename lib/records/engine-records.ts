@@ -36,6 +36,8 @@ export interface NativeEngineOptions {
   machine: string;
   prefixCache: boolean;
   checkInvariants: boolean;
+  /** The path of a smaller model that guesses; absent: none. */
+  draftModel?: string;
   /** For tests: every guess is tried, whatever it costs. */
   alwaysDrafts?: boolean;
 }

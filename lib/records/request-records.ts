@@ -38,6 +38,8 @@ export interface NativeDraft {
   recycle: boolean;
   trigram: boolean;
   jacobi: boolean;
+  /** Of the engine's draft model, if it has one. */
+  model: boolean;
   maxTokens: number;
   /** Ids of the text that is expected. */
   prediction: Int32Array;

@@ -140,6 +140,7 @@ EngineOptions engine_options_from(const Napi::Value& value) {
   options.machine = fields.string("machine");
   options.reuse = fields.is("prefixCache");
   options.check_invariants = fields.is("checkInvariants");
+  if (!fields.get("draftModel").IsUndefined()) options.draft_model = fields.string("draftModel");
   options.always_drafts = fields.is("alwaysDrafts");
   options.keep_parts = fields.is("keepParts");
   return options;

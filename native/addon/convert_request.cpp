@@ -100,6 +100,7 @@ DraftOptions draft_from(const Napi::Value& value) {
   draft.recycle = fields.is("recycle");
   draft.trigram = fields.is("trigram");
   draft.jacobi = fields.is("jacobi");
+  draft.model = fields.is("model");
   draft.max_tokens = fields.integer("maxTokens");
   draft.prediction = fields.array("prediction");
   return draft;

@@ -157,6 +157,37 @@ Drafter::Speculators make_speculators(const Sequence& sequence, DraftMemories& m
   return made;
 }
 
+/** The draft model's layers, and what a token takes in them. */
+struct DraftPlan {
+  ModelFiles files;
+  std::vector<KvShape> shapes;
+  size_t token_bytes;
+};
+
+/** Nothing if there is no draft model. Throws invalid_argument if its vocabulary is another one. */
+std::optional<DraftPlan> plan_draft(const EngineOptions& options, const ModelConfig& config,
+                                    KvFormat format, const Backend& backend) {
+  if (options.draft_model.empty()) return std::nullopt;
+  DraftPlan plan{open_model(options.draft_model), {}, 0};
+  if (plan.files.config.vocabulary != config.vocabulary) {
+    throw Error(ErrorCode::kInvalidArgument, "the draft model has a vocabulary of " +
+                                                 std::to_string(plan.files.config.vocabulary) +
+                                                 " tokens, and the model one of " +
+                                                 std::to_string(config.vocabulary) +
+                                                 ": they must be the same");
+  }
+  plan.shapes = kv_shapes(plan.files.config, format, backend);
+  plan.token_bytes = slab_bytes_of(plan.shapes) / kTileTokens;
+  return plan;
+}
+
+std::unique_ptr<Decoder> draft_decoder(const DraftPlan& plan, Backend& backend, int step_tokens) {
+  const ModelConfig& config = plan.files.config;
+  return std::make_unique<Decoder>(
+      load_decoder_weights(plan.files.tensors, config, backend, nullptr, [](uint64_t, uint64_t) {}),
+      config, backend, config.context_length, step_tokens, std::min(kMaxOutputs, step_tokens));
+}
+
 /** Null if there is no layout that can be used: weights are packed again then. */
 std::shared_ptr<const LayoutFile> open_layout(const std::string& path, const Backend& backend) {
   if (path.empty()) return nullptr;
@@ -218,10 +249,20 @@ std::unique_ptr<Engine> assemble_engine(ModelFiles files, std::unique_ptr<Backen
   parts.policies = [n_kv_heads](const EditRecipe& recipe) {
     return make_policy(recipe, n_kv_heads);
   };
-  parts.kv = std::make_unique<KvMemory>(
-      *parts.backend, shapes,
-      choose_bytes(options.kv_bytes, shapes, parts.context_length, *parts.backend), parts.policies,
-      edit_shape(config));
+  const auto plan = plan_draft(options, config, format, *parts.backend);
+  auto decoder = plan ? draft_decoder(*plan, *parts.backend, options.step_tokens) : nullptr;
+  const size_t kv_bytes =
+      choose_bytes(options.kv_bytes, shapes, parts.context_length, *parts.backend);
+  // Both models have room for as many tokens.
+  const size_t token_bytes = slab_bytes_of(shapes) / kTileTokens;
+  const size_t draft_bytes =
+      plan ? kv_bytes / (token_bytes + plan->token_bytes) * plan->token_bytes : 0;
+  parts.kv = std::make_unique<KvMemory>(*parts.backend, shapes, kv_bytes - draft_bytes,
+                                        parts.policies, edit_shape(config));
+  if (plan)
+    parts.draft_model = std::make_unique<DraftModel>(
+        std::move(decoder), *parts.backend, plan->shapes, plan->files.config.context_length,
+        draft_bytes, parts.kv->lists);
   if (options.check_invariants) parts.kv->pool.poison_freed_slabs();
   parts.speculators = std::move(speculators);
   if (!parts.speculators) {

@@ -84,6 +84,7 @@ void EngineLoop::tell_drafter(const Step& step, const StepEntry& entry, const St
 /** Later sequences may copy what was new in this one. */
 void EngineLoop::end_drafter(Sequence* sequence) noexcept {
   if (sequence->drafter == nullptr) return;
+  scheduler_.forget_guesses(sequence->id);
   const auto n_known =
       std::min(sequence->tokens.size(), static_cast<size_t>(std::max(0, sequence->cached_tokens)));
   try {

@@ -36,7 +36,7 @@ EngineLoop::EngineLoop(const EngineParts& parts, Mailbox& mailbox, OpenRequests&
       scheduler_(*parts.kv,
                  {parts.model->max_rows(), parts.model->max_outputs(), parts.options.max_step_ms,
                   parts.options.reuse, parts.files.config.widest_window(), parts.speculators,
-                  parts.options.always_drafts}),
+                  parts.draft_model.get(), parts.options.always_drafts}),
       pins_(*parts.kv) {
   parts.kv->preambles.tell_edits([this](EditReport report) { reports_.add(std::move(report)); });
   publish_stats();

@@ -27,6 +27,7 @@ struct EngineOptions {
   std::string machine;             // names this machine among others that use the folder
   bool reuse = true;               // false: prompts find nothing in the cache; for benchmarks
   bool check_invariants = false;   // tests: after every step
+  std::string draft_model;         // the path of a smaller model that guesses; empty: none
   bool always_drafts = false;      // tests: every guess is tried, whatever it costs
   bool keep_parts = false;         // tests: preambles are not brought into canonical form
 };

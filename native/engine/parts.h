@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "engine/draft_model.h"
 #include "engine/execute.h"
 #include "engine/options.h"
 #include "kv/memory.h"
@@ -18,6 +19,7 @@ struct EngineParts {
   std::unique_ptr<Decoder> model;
   PolicyMaker policies;
   std::unique_ptr<KvMemory> kv;
+  std::unique_ptr<DraftModel> draft_model;  // or null
   int context_length;
   EngineOptions options;
   ExecuteOptions execute;

@@ -12,12 +12,13 @@ struct DraftOptions {
   bool recycle = false;  // the likeliest tokens after a token, when it was last seen
   bool trigram = false;  // what mostly followed the last two tokens in this text
   bool jacobi = false;   // what was drawn for a place when the tokens before it were others
+  bool model = false;    // what the engine's draft model draws
   int scripted = 0;      // tests: not 0: a seed of guesses that are right, wrong, or both
   int max_tokens = 16;   // the longest guess
   std::vector<int32_t> prediction;  // text that will perhaps be generated
 
   bool any() const {
-    return lookup || recycle || trigram || jacobi || scripted != 0 || !prediction.empty();
+    return lookup || recycle || trigram || jacobi || model || scripted != 0 || !prediction.empty();
   }
 };
 

@@ -62,6 +62,7 @@ void Scheduler::add_drafts(Step* step) {
   const int room =
       std::min(options_.max_rows - step->n_rows(), options_.max_outputs - step->n_outputs());
   auto trees = drafting_.choose(candidates, {step->n_rows(), room, kMargin * options_.max_step_ms});
+  step->guess_ms = drafting_.guess_ms();
   for (size_t i = 0; i < trees.size(); i++)
     if (trees[i].size() > 0 && !add_draft(step, candidates[i], std::move(trees[i]))) return;
 }
@@ -127,7 +128,7 @@ void Scheduler::commit(Step* step, const StepEntry& entry, int node, bool clears
 
 void Scheduler::learn(const Step& step, double ms) {
   if (step.n_drafted == 0) chunk_.learn(step.n_decoding, step.prompts, ms);
-  if (step.prompts.rows == 0) drafting_.learn(step.n_rows(), ms);
+  if (step.prompts.rows == 0) drafting_.learn(step.n_rows(), ms - step.guess_ms);
 }
 
 }  // namespace cachalot

@@ -31,7 +31,8 @@ struct SchedulerOptions {
   bool reuse = true;       // false: every prompt is computed whole, for measurements
   int layer_window = 0;    // the most positions that any layer reads; 0: some layer reads all
   SpeculatorMaker speculators{};  // of a sequence that wants guesses; null: nothing is guessed
-  bool always_drafts = false;     // tests: whatever it costs
+  ModelGuesser* draft_model = nullptr;  // null: there is none
+  bool always_drafts = false;           // tests: whatever it costs
 };
 
 /** One that cannot run. */
@@ -55,7 +56,7 @@ class Scheduler {
         options_(options),
         admission_(kv, options.reuse),
         chunk_(options.max_step_ms),
-        drafting_(options.speculators, options.always_drafts) {}
+        drafting_(options.speculators, options.draft_model, options.always_drafts) {}
 
   /** False if it can never run: its prompt needs more KV than there is. */
   bool add(Sequence* sequence);
@@ -83,6 +84,9 @@ class Scheduler {
   }
   /** Takes a sequence out. Its leaf is released or, if its KV cannot be trusted, discarded. */
   void remove(Sequence* sequence, bool discard = false);
+
+  /** A sequence that has guessed has ended. */
+  void forget_guesses(uint64_t id) { drafting_.forget(id); }
 
   /** Throws internal if a rule is broken: test builds call it after every step. */
   void check_invariants() const;

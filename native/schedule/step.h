@@ -50,9 +50,10 @@ struct Step {
   std::vector<StepDraft> drafts;     // by ascending entry
   std::vector<int32_t> tokens;       // one per row
   std::vector<int32_t> output_rows;  // rows whose logits are wanted
-  int n_decoding = 0;  // rows of sequences that wait for their next token only; they come first
-  int n_drafted = 0;   // rows of drafts; they come last
-  PromptWork prompts;  // the other rows
+  int n_decoding = 0;   // rows of sequences that wait for their next token only; they come first
+  int n_drafted = 0;    // rows of drafts; they come last
+  double guess_ms = 0;  // that a draft model has taken
+  PromptWork prompts;   // the other rows
 
   int n_rows() const { return static_cast<int>(tokens.size()); }
   int n_outputs() const { return static_cast<int>(output_rows.size()); }

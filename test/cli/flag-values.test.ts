@@ -20,6 +20,7 @@ function parse(...args: string[]): EngineFlags & GenerateFlags {
 /** By flag: a value, and what the engine is given. */
 const LOADING: Record<string, [string[], object]> = {
   '--rope': [['ntk:2'], { rope: { scaling: 'ntk', factor: 2 } }],
+  '--draft-model': [['stories-15m'], { draft: { model: 'stories-15m' } }],
   '--device': [['cuda:1'], { device: 'cuda:1' }],
   '--threads': [['3'], { threads: 3 }],
   '--context': [['512'], { contextLength: 512 }],

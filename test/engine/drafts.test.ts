@@ -1,6 +1,7 @@
 /** Guesses change how fast an answer comes, and no bit of it: tokens and log-probabilities are those of plain decoding. */
 import type { NativeDraft, NativeRequest, NativeSampling } from '../../lib/native.js';
 import { GREEDY } from '../../lib/options/sampling-options.js';
+import type { TinyOptions } from '../fixtures/tiny-model.js';
 import { Random } from '../random.js';
 import type { Answer, NativeClient } from '../testing/native-client.js';
 import { bitsOf, places, tinyEngines } from '../testing/tiny-engines.js';
@@ -14,6 +15,7 @@ const NOTHING: NativeDraft = {
   recycle: false,
   trigram: false,
   jacobi: false,
+  model: false,
   maxTokens: 8,
   prediction: new Int32Array(0),
 };
@@ -72,7 +74,7 @@ const sum = (answers: readonly Answer[], what: 'proposed' | 'accepted') =>
 
 describe.each(places)('on $name', (place) => {
   const { isGpu } = place;
-  const { load } = tinyEngines(place);
+  const { load, modelOf } = tinyEngines(place);
 
   const all = (client: NativeClient, asked: readonly Asked[], draft?: NativeDraft) =>
     Promise.all(asked.map((request) => client.submit({ ...request, ...(draft && { draft }) })));
@@ -96,6 +98,29 @@ describe.each(places)('on $name', (place) => {
       expect(batch[2]!.finish.draft).toEqual({ proposed: 0, accepted: 0 });
     },
   );
+
+  test('a draft model that is the model itself is nearly always right; another one is not; both keep the bits', async () => {
+    const asked = requests(isGpu);
+    const expected = (await all(await load(), asked)).map(bitsOf);
+    const draft = { ...NOTHING, model: true };
+    const share = async (tiny: TinyOptions) => {
+      const { path: draftModel } = await modelOf(tiny);
+      const client = await load({}, {}, { ...ALWAYS, draftModel });
+      let accepted = 0;
+      let proposed = 0;
+      for (let i = 0; i < 2; i++) {
+        const answers = await all(client, asked, draft);
+        expect(answers.map(bitsOf)).toEqual(expected);
+        accepted += sum(answers, 'accepted');
+        proposed += sum(answers, 'proposed');
+      }
+      expect(proposed).toBeGreaterThan(0);
+      const tokens = 2 * asked.reduce((total, { maxTokens }) => total + maxTokens, 0);
+      return accepted / tokens;
+    };
+    expect(await share({})).toBeGreaterThan(0.6); // four of five tokens are guessed
+    expect(await share({ seed: 9 })).toBeLessThan(0.4);
+  });
 
   test('an answer that is expected takes few steps; one that is expected wrongly takes no more', async () => {
     const client = await load({}, {}, ALWAYS);

@@ -67,6 +67,8 @@ export interface Internal {
   keepParts?: boolean;
   /** Every guess is tried, whatever it costs. */
   alwaysDrafts?: boolean;
+  /** The path of a smaller model that guesses. */
+  draftModel?: string;
 }
 
 export class NativeClient {

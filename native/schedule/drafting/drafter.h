@@ -26,6 +26,7 @@ class Drafter {
     return tree_;
   }
   const GuessTree& tree() const { return tree_; }
+  GuessTree& tree() { return tree_; }
   void forget() { tree_.begin(rates_, 0, 0); }
 
   /** Learns what the last step has shown. `drawn`: the tokens that came after the known ones;

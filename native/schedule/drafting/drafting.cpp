@@ -13,6 +13,7 @@ namespace {
  * sequence gains, the others wait for. */
 constexpr double least_gain(int n_plain) { return n_plain == 1 ? 1.04 : 1.12; }
 
+constexpr float kLikely = 0.7f;                  // a guess that needs no model
 constexpr int kVain = 8, kRest = 4;              // steps
 constexpr int kMostAsked = 32;                   // sequences of a step
 constexpr int kLeastNodes = 4, kMostNodes = 32;  // that a sequence may guess
@@ -73,8 +74,31 @@ void Drafting::propose(std::span<const Candidate> candidates, int most_nodes) {
       sequence->drafter->begin_as(all_);
     }
     sequence->drafter->propose(sequence->tokens, most_nodes, most_depth);
-    open_children(candidates, at, GuessTree::kNone);
   }
+}
+
+/** Lets the model guess for sequences of which nothing else is known, if that pays. */
+void Drafting::ask_model(std::span<const Candidate> candidates, const Limits& limits) {
+  guess_ms_ = 0;
+  if (model_ == nullptr) return;
+  std::vector<Sequence*> asked;
+  for (const auto& [entry, sequence, most_depth] : candidates) {
+    if (!sequence->draft.model || sequence->drafter == nullptr) continue;
+    const GuessTree& tree = sequence->drafter->tree();
+    const auto is_likely = [](const GuessNode& node) { return node.value > kLikely; };
+    if (tree.most_depth() > 0 && std::ranges::none_of(tree.nodes(), is_likely))
+      asked.push_back(sequence);
+  }
+  if (asked.empty()) return;
+  const auto n = static_cast<int>(asked.size());
+  const int depth = always_ ? GuessPace::kMostDepth / 2
+                            : pace_.depth(all_.model_rate(), n, costs_, least_gain(limits.n_plain),
+                                          limits.most_ms);
+  if (depth == 0) return;
+  const auto begun = Clock::now();
+  model_->guess(asked, depth);
+  guess_ms_ = std::chrono::duration<double, std::milli>(Clock::now() - begun).count();
+  pace_.learn(depth, guess_ms_);
 }
 
 double Drafting::saved_by(std::span<const Candidate> candidates, const Open& open) const {
@@ -148,6 +172,9 @@ std::vector<TokenTree> Drafting::choose(std::span<const Candidate> candidates,
   if (most <= 0) return trees;
   const int n_asked = std::min(static_cast<int>(candidates.size()), kMostAsked);
   propose(candidates, std::clamp(2 * most / n_asked, kLeastNodes, kMostNodes));
+  ask_model(candidates, limits);
+  for (size_t i = 0; i < candidates.size(); i++)
+    if (candidates[i].sequence->drafter != nullptr) open_children(candidates, i, GuessTree::kNone);
   take_best(candidates, limits, most);
   n_vain_ = taken_.empty() ? n_vain_ + 1 : 0;
   std::vector<std::vector<bool>> is_taken(candidates.size());

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "schedule/drafting/drafter.h"
+#include "schedule/drafting/model_guesser.h"
 #include "schedule/drafting/step_costs.h"
 #include "schedule/token_tree.h"
 
@@ -22,9 +23,9 @@ using SpeculatorMaker = std::function<Drafter::Speculators(const Sequence&)>;
 
 class Drafting {
  public:
-  /** `always`: tests try every guess, whatever it costs. */
-  explicit Drafting(SpeculatorMaker make, bool always = false)
-      : make_(std::move(make)), always_(always) {}
+  /** `model`: guesses, too, or null. `always`: tests try every guess, whatever it costs. */
+  explicit Drafting(SpeculatorMaker make, ModelGuesser* model = nullptr, bool always = false)
+      : make_(std::move(make)), model_(model), always_(always) {}
 
   /** A sequence that waits for one token. */
   struct Candidate {
@@ -45,7 +46,12 @@ class Drafting {
   /** Learns what a step has shown of a sequence, and which tokens were drawn. */
   void observe(Sequence* sequence, const Verified& step, std::span<const int32_t> drawn);
 
-  const StepCosts& costs() const { return costs_; }
+  /** A sequence has ended. */
+  void forget(uint64_t id) {
+    if (model_ != nullptr) model_->forget(id);
+  }
+  /** How long the model has guessed for the last choice. */
+  double guess_ms() const { return guess_ms_; }
 
  private:
   /** A node that may be taken next: its parent is. */
@@ -57,12 +63,16 @@ class Drafting {
   bool rests(const Limits& limits);
   int most_worthwhile(const Limits& limits) const;
   void propose(std::span<const Candidate> candidates, int most_nodes);
+  void ask_model(std::span<const Candidate> candidates, const Limits& limits);
   void open_children(std::span<const Candidate> candidates, size_t candidate, int node);
   void take_best(std::span<const Candidate> candidates, const Limits& limits, int most);
   double saved_by(std::span<const Candidate> candidates, const Open& open) const;
 
   SpeculatorMaker make_;
+  ModelGuesser* model_;
   bool always_;
+  GuessPace pace_;
+  double guess_ms_ = 0;
   StepCosts costs_;
   Acceptance all_;
   size_t next_ = 0;                // candidate that is asked first

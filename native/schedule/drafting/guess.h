@@ -50,6 +50,15 @@ class Acceptance {
 
   /** Of a guess whose predecessors are right. */
   float rate(uint8_t kind) const { return std::min(kMost, rates_[kind].mean); }
+  /** Of all guesses of a draft model. */
+  double model_rate() const {
+    double sum = 0, n = 0;
+    for (size_t kind = kModel; kind < kModel + 4; kind++) {
+      sum += double{rates_[kind].n} * rates_[kind].mean;
+      n += rates_[kind].n;
+    }
+    return sum / n;
+  }
   void learn(uint8_t kind, bool is_right) {
     Rate& rate = rates_[kind];
     rate.n = std::min(rate.n + 1, kMemory);

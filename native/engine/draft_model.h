@@ -1,0 +1,51 @@
+// A smaller model with the same vocabulary that guesses what the engine's model will draw. It draws
+// with the same noise, so the two agree as often as their distributions allow. Its KV is a cache of
+// its own: a wrong guess is taken back by finding the text's longest stored prefix again.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "engine/active_request.h"
+#include "engine/execute.h"
+#include "kv/memory.h"
+#include "schedule/drafting/model_guesser.h"
+
+namespace cachalot {
+
+class DraftModel final : public ModelGuesser {
+ public:
+  /** `kv_bytes`: for its keys and values; `lists`: of the engine's memory. */
+  DraftModel(std::unique_ptr<Decoder> decoder, Backend& backend, std::span<const KvShape> shapes,
+             int context_length, size_t kv_bytes, SlabLists& lists)
+      : decoder_(std::move(decoder)),
+        backend_(backend),
+        context_length_(context_length),
+        kv_(backend, shapes, kv_bytes, {}, {}, &lists) {}
+
+  void guess(std::span<Sequence* const> sequences, int depth) override;
+  void forget(uint64_t id) override { shadows_.erase(id); }
+
+ private:
+  /** A sequence as this model sees it. */
+  struct Shadow {
+    ActiveRequest active;
+    size_t n_known = 0;  // tokens that are the sequence's, not guesses
+    Sequence* of = nullptr;
+    int node = -1;  // the last guess in the tree of `of`
+  };
+  Shadow* open(Sequence* sequence, int depth);
+  void close(std::vector<Shadow*>* shadows);
+  std::vector<Shadow*> run(std::vector<Shadow*>* shadows);
+  bool add_rows(Shadow* shadow, Step* step);
+  void take(const StepEntry& entry, const StepOutcome& outcome, Shadow* shadow) const;
+
+  std::unique_ptr<Decoder> decoder_;
+  Backend& backend_;
+  int context_length_;
+  KvMemory kv_;
+  std::map<uint64_t, std::unique_ptr<Shadow>> shadows_;
+};
+
+}  // namespace cachalot
