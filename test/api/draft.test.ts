@@ -1,9 +1,10 @@
 /** Guessing as users see it: the options `draft` and `prediction`, what `usage` says, and everything that may end an answer in the middle of a guess. */
+import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { Engine } from '../../lib/index.js';
 import type { Draft, GenerateOptions, LoadOptions } from '../../lib/index.js';
-import { writeTinyModel } from '../fixtures/tiny-model.js';
+import { temporaryPath, writeTinyModel } from '../fixtures/tiny-model.js';
 
 const LOOKUP: Draft = { lookup: true, recycle: false };
 
@@ -104,7 +105,7 @@ describe('guessing', () => {
       const generation = engine.complete('the', { ...ENDLESS, signal });
       let n = 0;
       const reading = (async () => {
-        for await (const _ of generation.tokens()) if (++n > i) controller.abort();
+        for await (const { id } of generation.tokens()) if (id >= 0 && ++n > i) controller.abort();
       })();
       await expect(reading).rejects.toMatchObject({ code: 'aborted' });
     }
@@ -123,7 +124,7 @@ describe('guessing', () => {
   test.each([
     [{ draft: 'always' }, '"auto", false or an object'],
     [{ draft: true }, '"auto", false or an object'],
-    [{ draft: { model: 'x' } }, 'model'],
+    [{ draft: { model: 'x' } }, 'draft.model'],
     [{ draft: { maxTokens: 65 } }, 'draft.maxTokens'],
     [{ draft: { lookup: 1 } }, 'draft.lookup'],
     [{ prediction: 7 }, 'prediction'],
@@ -136,6 +137,27 @@ describe('guessing', () => {
     expect(() => engine.complete('x', options as never)).toThrow(
       expect.objectContaining(refusal) as Error,
     );
+  });
+
+  test('a draft model guesses, in "auto" too, and may be left out; one with another vocabulary is refused', async () => {
+    const internal = { alwaysDrafts: true };
+    await using with2 = await Engine.loadWith(path, { draft: { model: path } }, internal);
+    const expected = await answer(plain, {});
+    const guessed = await answer(with2, { draft: { lookup: false, recycle: false } });
+    expect(guessed.tokens).toEqual(expected.tokens);
+    expect(guessed.usage.draft!.accepted).toBeGreaterThan(30); // it is the model itself
+    const without = await answer(with2, { draft: { lookup: false, recycle: false, model: false } });
+    expect(without.usage.draft).toBeUndefined();
+    const bytes = readFileSync(path);
+    bytes.write('▁anx', bytes.indexOf('▁and')); // one token of the vocabulary
+    const other = temporaryPath('other.gguf');
+    writeFileSync(other, bytes);
+    const load = (model: string) => Engine.load(path, { draft: { model } });
+    await expect(load(other)).rejects.toMatchObject({
+      code: 'invalid_argument',
+      message: expect.stringContaining('vocabulary') as string,
+    });
+    await expect(load(`${path}.not`)).rejects.toMatchObject({ code: 'model_not_found' });
   });
 
   test('what an engine guesses by default is refused when it is loaded', async () => {

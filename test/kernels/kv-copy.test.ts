@@ -87,6 +87,20 @@ describe.each(devices)('kv_copy on $name', ({ path, isCuda }) => {
       expect(slots(5)).toEqual(kvCopy(slots(1), first, end));
     });
 
+    test.each(RANGES)(
+      'of a slab to itself slots %d to %d stay, and all others are cleared',
+      (first, end) => {
+        const shape = shapeOf(format);
+        const kv = filled(path, shape);
+        writeKept(kv, shape, 3, { from: 0, first, end });
+        kv.copy(Int32Array.of(0, 0, first, end));
+        for (const layer of layersOf(shape))
+          expect(readingsOf(kv, shape, layer, [0], TILE)).toEqual(
+            readingsOf(kv, shape, layer, [3], TILE),
+          );
+      },
+    );
+
     test('a copy is written on as its source would have been', () => {
       const shape = shapeOf(format);
       const kv = filled(path, shape);

@@ -11,6 +11,7 @@ import {
   readingsOf,
   shapeOf,
   targetsOf,
+  TILE,
   valuesOf,
 } from './kv-store.js';
 import type { Rows } from './kv-store.js';
@@ -63,6 +64,32 @@ describe.each(devices)('kv_write on $name', ({ path, isCuda }) => {
         kept.flatMap((head) => [...head[token]!.value]),
       );
       expect([...values]).toEqual(expected.flat());
+    });
+
+    test('a row that has several targets is in all of them, as if each were written by itself', () => {
+      const shape = shapeOf(format);
+      const [kv, single] = [blocksOf(path, shape), blocksOf(path, shape)];
+      const rows = randomRows(shape, 6, 8);
+      // Two branches: rows 0, 1, 2 and rows 0, 1, 3, 4; both begin at slot 0.
+      const branches = [
+        [0, 1, 2],
+        [0, 1, 3, 4],
+      ];
+      const targets = branches.map((branch, i) => targetsOf([PLACES[i]!], branch.length));
+      const all = Int32Array.from(targets.flatMap((list) => [...list]));
+      kv.write(0, all, rows.k, rows.v, Int32Array.from(branches.flat()));
+      const width = shape.kvHeads * shape.headDim;
+      const picked = (values: Float32Array, branch: readonly number[]) =>
+        Float32Array.from(
+          branch.flatMap((row) => [...values.subarray(row * width, (row + 1) * width)]),
+        );
+      branches.forEach((branch, i) => {
+        single.write(0, targets[i]!, picked(rows.k, branch), picked(rows.v, branch));
+        const block = [PLACES[i]!];
+        expect(valuesOf(kv, shape, 0, block, TILE)).toEqual(
+          valuesOf(single, shape, 0, block, TILE),
+        );
+      });
     });
 
     test.each([true, false])(

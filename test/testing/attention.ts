@@ -107,8 +107,14 @@ export interface KvMatchCase {
 }
 
 export interface NativeKvBlocks {
-  /** `targets`: block, slot and position of each row; k and v are [rows, kvHeads, headDim]. */
-  write(layer: number, targets: Int32Array, k: Float32Array, v: Float32Array): void;
+  /** `targets`: block, slot and position of each, `rows` of which row, in order if absent; k and v are [rows, kvHeads, headDim]. */
+  write(
+    layer: number,
+    targets: Int32Array,
+    k: Float32Array,
+    v: Float32Array,
+    rows?: Int32Array,
+  ): void;
   /** From, to, first slot and end slot of each copy. */
   copy(copies: Int32Array): void;
   /** Layer, head, block, slot, whether that is an edited block, edited block, slot and index of each key; log-weights. */
