@@ -31,7 +31,12 @@ export type { Utilization } from './engine/utilization.js';
 export type { TokenLogprob } from './engine/engine-core.js';
 export { Generation } from './generation/generation.js';
 export type { GeneratedToken } from './generation/answer.js';
-export type { DraftUsage, GenerationResult, Timings, Usage } from './generation/generation-result.js';
+export type {
+  DraftUsage,
+  GenerationResult,
+  Timings,
+  Usage,
+} from './generation/generation-result.js';
 export type { FinishReason } from './request/finish.js';
 export type { ChatOptions, GenerateOptions } from './options/generate-options.js';
 export type {
@@ -47,7 +52,12 @@ export type {
   SnapCompression,
   WindowCompression,
 } from './options/compress-options.js';
-export type { Draft, DraftOptions, LoadedDraft, LoadedDraftOptions } from './options/draft-options.js';
+export type {
+  Draft,
+  DraftOptions,
+  LoadedDraft,
+  LoadedDraftOptions,
+} from './options/draft-options.js';
 export type { Budgeted } from './options/compress-budget.js';
 export type { HeadProfile, RazorCompression } from './options/head-profile.js';
 export type { DryOptions, SamplingOptions } from './options/sampling-options.js';

@@ -266,7 +266,7 @@ std::unique_ptr<Engine> assemble_engine(ModelFiles files, std::unique_ptr<Backen
   if (options.check_invariants) parts.kv->pool.poison_freed_slabs();
   parts.speculators = std::move(speculators);
   if (!parts.speculators) {
-    parts.speculators = [memories = std::make_shared<DraftMemories>()](const Sequence& sequence) {
+    parts.speculators = [memories = parts.draft_memories](const Sequence& sequence) {
       return make_speculators(sequence, *memories);
     };
   }

@@ -26,6 +26,10 @@ class DraftModel final : public ModelGuesser {
 
   void guess(std::span<Sequence* const> sequences, int depth) override;
   void forget(uint64_t id) override { shadows_.erase(id); }
+  /** Forgets the KV that it has. */
+  void clear() { kv_.cache.clear(); }
+  /** Between steps. Throws internal if a rule is broken. */
+  void check_invariants() const { kv_.cache.check_invariants(); }
 
  private:
   /** A sequence as this model sees it. */

@@ -108,7 +108,12 @@ void EngineLoop::handle(const SkipBatchItem& command, StepEvents*) {
     mailbox_.release(end->n_batch_items);
 }
 
-void EngineLoop::handle(const ClearCache&, StepEvents*) { parts_.kv->cache.clear(); }
+/** What guesses are made of is forgotten, too. */
+void EngineLoop::handle(const ClearCache&, StepEvents*) {
+  parts_.kv->cache.clear();
+  if (parts_.draft_model) parts_.draft_model->clear();
+  parts_.draft_memories->clear();
+}
 
 /** Ends pins whose time to live is over and requests whose deadline has passed. */
 void EngineLoop::pass_time(StepEvents* events) {
@@ -158,6 +163,7 @@ void EngineLoop::run_step(StepEvents* events) {
   if (parts_.options.check_invariants) {
     parts_.kv->cache.check_invariants();
     scheduler_.check_invariants();
+    if (parts_.draft_model) parts_.draft_model->check_invariants();
   }
 }
 

@@ -10,6 +10,7 @@
 #include "kv/memory.h"
 #include "model/model_files.h"
 #include "schedule/drafting/drafting.h"
+#include "schedule/speculators/draft_memory.h"
 
 namespace cachalot {
 
@@ -24,6 +25,7 @@ struct EngineParts {
   EngineOptions options;
   ExecuteOptions execute;
   SpeculatorMaker speculators{};
+  std::shared_ptr<DraftMemories> draft_memories = std::make_shared<DraftMemories>();
   std::string device_note;  // why the backend is not another device
 };
 

@@ -15,6 +15,7 @@
 
 #include "base/check.h"
 #include "tests/allocations.h"
+#include "tests/choices.h"
 #include "tests/chunks.h"
 #include "tests/effort.h"
 #include "tests/pools.h"
@@ -198,6 +199,8 @@ std::string pools(const Settings& settings) {
 
 std::string chunks(const Settings& settings) { return chunks_keep_targets(settings.seed); }
 
+std::string guesses(const Settings&) { return guesses_pay(); }
+
 std::string allocations(const Settings& settings) {
   return every_allocation_may_fail(settings.effort, settings.seed);
 }
@@ -207,10 +210,11 @@ struct Test {
   std::string (*run)(const Settings&);
 };
 constexpr Test kTests[] = {
-    {"counting oracle", counting_oracle}, {"concurrent sessions", concurrent_sessions},
-    {"memory returns", memory_returns},   {"planted faults", planted_faults_are_found},
-    {"ids are unique", ids_are_unique},   {"pools share cores", pools},
-    {"chunks keep targets", chunks},      {"every allocation may fail", allocations}};
+    {"counting oracle", counting_oracle},      {"concurrent sessions", concurrent_sessions},
+    {"memory returns", memory_returns},        {"planted faults", planted_faults_are_found},
+    {"ids are unique", ids_are_unique},        {"pools share cores", pools},
+    {"chunks keep targets", chunks},           {"guesses pay", guesses},
+    {"every allocation may fail", allocations}};
 
 int run_all(const Settings& settings) {
   int n_failed = 0, n_passed = 0;

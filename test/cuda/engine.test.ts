@@ -97,7 +97,8 @@ onEmulator('an engine on an emulated GPU', () => {
     test('decoding replays graphs', async () => {
       await using engine = await load(model);
       const before = testing.emulatorCounts(library).graphLaunches;
-      await engine.completeTokens(text(7, 10), { maxTokens: 12, ignoreEos: true }).result;
+      const plain = { maxTokens: 12, ignoreEos: true, draft: false } as const;
+      await engine.completeTokens(text(7, 10), plain).result;
       // The first step of a shape runs plainly, the second is captured, and then all are replayed.
       expect(testing.emulatorCounts(library).graphLaunches - before).toBeGreaterThanOrEqual(9);
     });

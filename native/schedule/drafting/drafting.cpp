@@ -79,7 +79,6 @@ void Drafting::propose(std::span<const Candidate> candidates, int most_nodes) {
 
 /** Lets the model guess for sequences of which nothing else is known, if that pays. */
 void Drafting::ask_model(std::span<const Candidate> candidates, const Limits& limits) {
-  guess_ms_ = 0;
   if (model_ == nullptr) return;
   std::vector<Sequence*> asked;
   for (const auto& [entry, sequence, most_depth] : candidates) {
@@ -165,6 +164,7 @@ bool Drafting::rests(const Limits& limits) {
 std::vector<TokenTree> Drafting::choose(std::span<const Candidate> candidates,
                                         const Limits& limits) {
   std::vector<TokenTree> trees(candidates.size());
+  guess_ms_ = 0;
   if (candidates.empty()) return trees;
   const int most = rests(limits) ? 0 : most_worthwhile(limits);
   for (const Candidate& one : candidates)

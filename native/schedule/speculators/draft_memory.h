@@ -65,6 +65,8 @@ class DraftMemories {
     memories_.emplace_front(name_space, std::make_shared<DraftMemory>());
     return memories_.front().second;
   }
+  /** Sequences that run go on with what they have. */
+  void clear() { memories_.clear(); }
 
  private:
   static constexpr size_t kMost = 16;
