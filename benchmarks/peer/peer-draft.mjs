@@ -72,10 +72,9 @@ async function theirs(prompts) {
       if (tokenPredictor?.updateInputTokens) tokenPredictor.updateInputTokens(prompt);
       let n = 0;
       let begun = 0;
-      for await (const _token of sequence.evaluate(prompt, { temperature: 0 })) {
-        if (++n === 1) begun = performance.now();
-        if (n === limit) break;
-      }
+      const answer = sequence.evaluate(prompt, { temperature: 0 });
+      while (n < limit && !(await answer.next()).done) if (++n === 1) begun = performance.now();
+      await answer.return?.();
       return rateOf(n, performance.now() - begun);
     });
     await context.dispose();
