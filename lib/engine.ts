@@ -233,8 +233,8 @@ export class Engine implements AsyncDisposable {
   }
 
   /**
-   * The last steps in which sequences shared keys and values: the groups, their sizes, the bytes that were not read, and
-   * why each range was read together or apart. `describeSharing` puts this into words.
+   * The last steps in which sequences shared keys and values, or guessed: the groups, their sizes, the bytes that were not read,
+   * why each range was read together or apart, and how many rows were guesses. `describeSharing` puts this into words.
    */
   explain(): StepExplanation[] {
     return this.#core.native.explain().steps;

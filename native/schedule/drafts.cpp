@@ -1,6 +1,6 @@
 // Guesses in the rows that a step has left: the part of Scheduler that adds them, and that keeps
-// those which were right. They never evict, preempt or delay: they take free slabs only, and no
-// step has them beside a prompt.
+// those which were right. They never evict or preempt: they take free slabs only, and no step has
+// them beside a prompt.
 
 #include <algorithm>
 

@@ -1,7 +1,7 @@
 #include "schedule/drafting/drafting.h"
 
 #include <algorithm>
-#include <tuple>
+#include <chrono>
 
 #include "schedule/sequence.h"
 
@@ -91,8 +91,8 @@ void Drafting::ask_model(std::span<const Candidate> candidates, const Limits& li
   if (asked.empty()) return;
   const auto n = static_cast<int>(asked.size());
   const int depth = always_ ? GuessPace::kMostDepth / 2
-                            : pace_.depth(all_.model_rate(), n, costs_, least_gain(limits.n_plain),
-                                          limits.most_ms);
+                            : pace_.depth(all_.model_rate(), n, limits.n_plain, costs_,
+                                          least_gain(limits.n_plain), limits.most_ms);
   if (depth == 0) return;
   const auto begun = Clock::now();
   model_->guess(asked, depth);

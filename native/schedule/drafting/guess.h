@@ -29,8 +29,8 @@ constexpr uint8_t graded(GuessKind kind, uint8_t grade) {
   return static_cast<uint8_t>(kind + grade);
 }
 
-/** How often guesses of each kind are right before anything is known of a model: what TinyLlama and
- * MiniMind2 showed in `npm run bench:draft`, rounded. */
+/** How often guesses of each kind are thought to be right before anything is known: what a model
+ * shows soon takes their place. */
 constexpr std::array<float, kGuessKinds> kUsualRates{
     0.80f,                                                   // the expected text
     0.20f, 0.40f, 0.70f, 0.90f,                              // own text, by length

@@ -26,18 +26,20 @@ class GuessPace {
  public:
   static constexpr int kMostDepth = 8;
 
-  /** `rate`: of right guesses; n sequences, whose steps cost so much. 0: it does not pay. */
-  int depth(double rate, int n, const StepCosts& costs, double least_gain, double most_ms) const {
-    const double plain = costs.ms(n);
-    double best = least_gain, tokens = 1, share = 1;
+  /** `rate`: of right guesses, for n of a step's n_plain sequences. 0: it does not pay. */
+  int depth(double rate, int n, int n_plain, const StepCosts& costs, double least_gain,
+            double most_ms) const {
+    double best = n_plain * costs.ms(n_plain) / least_gain;  // as in Drafting::take_best
+    double tokens = 1, right = 1;
     int found = 0;
     for (int depth = 1; depth <= kMostDepth; depth++) {
-      share *= rate;
-      tokens += share;
-      const double ms = costs.ms(n * (1 + depth)) + depth * ms_;
+      right *= rate;
+      tokens += right;
+      const double ms = costs.ms(n_plain + n * depth) + depth * ms_;
       if (most_ms > 0 && ms > most_ms) break;
-      if (tokens * plain <= best * ms) continue;
-      best = tokens * plain / ms;
+      const double share = n_plain - n + n / tokens;
+      if (share * ms >= best) continue;
+      best = share * ms;
       found = depth;
     }
     return found;
