@@ -119,10 +119,13 @@ std::vector<DraftModel::Shadow*> DraftModel::run(std::vector<Shadow*>* shadows) 
 
 /** In one call a text is read by one step only: a long one is guessed for when all of it is read.
  */
-void DraftModel::guess(std::span<Sequence* const> sequences, int depth) {
+bool DraftModel::guess(std::span<Sequence* const> sequences, int depth) {
   std::vector<Shadow*> shadows;
   for (Sequence* sequence : sequences)
     if (Shadow* shadow = open(sequence, depth)) shadows.push_back(shadow);
+  const bool is_known = std::ranges::all_of(shadows, [](const Shadow* shadow) {
+    return shadow->active.sequence.n_pending() <= GuessPace::kMostDepth;
+  });
   try {
     for (int i = 0; i < depth && !shadows.empty(); i++) shadows = run(&shadows);
   } catch (...) {
@@ -130,6 +133,7 @@ void DraftModel::guess(std::span<Sequence* const> sequences, int depth) {
     throw;  // the engine ends: nothing of this cache is used any more
   }
   close(&shadows);
+  return is_known;
 }
 
 }  // namespace cachalot

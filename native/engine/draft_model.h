@@ -24,7 +24,7 @@ class DraftModel final : public ModelGuesser {
         context_length_(context_length),
         kv_(backend, shapes, kv_bytes, {}, {}, &lists) {}
 
-  void guess(std::span<Sequence* const> sequences, int depth) override;
+  bool guess(std::span<Sequence* const> sequences, int depth) override;
   void forget(uint64_t id) override { shadows_.erase(id); }
   /** Forgets the KV that it has. */
   void clear() { kv_.cache.clear(); }

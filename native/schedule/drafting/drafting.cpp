@@ -95,9 +95,9 @@ void Drafting::ask_model(std::span<const Candidate> candidates, const Limits& li
                                           least_gain(limits.n_plain), limits.most_ms);
   if (depth == 0) return;
   const auto begun = Clock::now();
-  model_->guess(asked, depth);
+  const bool is_known = model_->guess(asked, depth);
   guess_ms_ = std::chrono::duration<double, std::milli>(Clock::now() - begun).count();
-  pace_.learn(depth, guess_ms_);
+  if (is_known) pace_.learn(depth, guess_ms_);
 }
 
 double Drafting::saved_by(std::span<const Candidate> candidates, const Open& open) const {

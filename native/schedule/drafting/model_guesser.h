@@ -15,8 +15,9 @@ class ModelGuesser {
  public:
   virtual ~ModelGuesser() = default;
   /** Adds up to `depth` tokens, one after the other, to the guesses of each sequence. Those that
-   * cannot be guessed for now get none. */
-  virtual void guess(std::span<Sequence* const> sequences, int depth) = 0;
+   * cannot be guessed for now get none. Returns whether all texts were known to it: if not, it has
+   * read some, and its time says nothing of guesses. */
+  virtual bool guess(std::span<Sequence* const> sequences, int depth) = 0;
   /** A sequence has ended. */
   virtual void forget(uint64_t id) = 0;
 };
