@@ -142,7 +142,7 @@ function describe(rows: readonly Row[], flags: Flags): string[] {
 async function main(flags: Flags): Promise<void> {
   const [shape, type] = flags.model.split(':') as [string, string];
   const file = await syntheticModel({ shape, type, context: flags.context + 4096 });
-  const engine = await Engine.load(file);
+  const engine = await Engine.load(file, { draft: false });
   const rows = await new Bench(engine, flags).rows();
   const markdown = [
     `# Compression after ${flags.context} tokens, ${today()}`,

@@ -188,7 +188,11 @@ async function main({ seconds, seed }: { seconds: number; seed: number }): Promi
   const common = { checkInvariants: true, stepTokens: 48 } as const;
   const kv = { bytes: 3 << 20 };
   await using busy = await Engine.load(path, { ...common, kv, sharedReads: 'always' });
-  await using alone = await Engine.load(path, { prefixCache: false, sharedReads: 'never' });
+  await using alone = await Engine.load(path, {
+    prefixCache: false,
+    sharedReads: 'never',
+    draft: false,
+  });
   const soak = new Soak(busy, alone, seed);
   await soak.run(end);
   const { running, waiting } = busy.stats();

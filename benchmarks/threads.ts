@@ -61,6 +61,7 @@ class ThreadsScenario implements Scenario<Row> {
     const { threads, engines = 1, isCoreBusy } = this.#setting;
     const options = {
       contextLength: CONTEXT + DECODED + 8,
+      draft: false as const,
       ...(threads === undefined ? {} : { threads }),
     };
     if (isCoreBusy)

@@ -96,7 +96,11 @@ async function modelTable(library: string, shape: string, type: string): Promise
     const path = join(folder, 'model.gguf');
     await writeSynthetic(path, { shape, type, context: 16384 });
     const start = performance.now();
-    const engine = await Engine.loadWith(path, { device: 'cuda' }, { cudaLibrary: library });
+    const engine = await Engine.loadWith(
+      path,
+      { device: 'cuda', draft: false },
+      { cudaLibrary: library },
+    );
     const loadSeconds = (performance.now() - start) / 1e3;
     const random = new Random(1);
     const ids = (n: number) => Array.from({ length: n }, () => 3 + random.below(30_000));

@@ -124,7 +124,12 @@ export class MixedScenario implements Scenario<Row> {
   private async load(options: { maxStepMs?: number }): Promise<void> {
     await this.#engine?.dispose();
     const kv = { bytes: KV_BYTES };
-    this.#engine = await Engine.load(this.#model, { contextLength: CONTEXT, kv, ...options });
+    this.#engine = await Engine.load(this.#model, {
+      contextLength: CONTEXT,
+      kv,
+      draft: false,
+      ...options,
+    });
   }
 
   private generate(): Generating {

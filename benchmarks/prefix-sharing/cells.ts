@@ -39,6 +39,7 @@ export const loadOptions = (contextLength: number) => ({
   contextLength,
   stepTokens: STEP_ROWS,
   kv: { bytes: KV_BYTES },
+  draft: false as const, // every step is one token of each
 });
 
 /** One measurement of every cell, prefix by prefix, in one engine. */

@@ -36,7 +36,11 @@ export class RealScenario implements Scenario<RealRow> {
   async open(): Promise<void> {
     const model = await syntheticModel({ shape: 'smollm2-135m', type: 'Q8_0' });
     const prefixCache = this.#mode !== 'no cache';
-    this.#engine = await Engine.load(model, { prefixCache, kv: { bytes: this.#kvBytes } });
+    this.#engine = await Engine.load(model, {
+      prefixCache,
+      kv: { bytes: this.#kvBytes },
+      draft: false,
+    });
   }
 
   /** The first requests get the tokens in a batch that they get alone. */

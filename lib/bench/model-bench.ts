@@ -63,7 +63,8 @@ export async function benchModel(
 ): Promise<BenchReport> {
   onProgress('loading');
   const start = performance.now();
-  const engine = await Engine.load(path, { ...load, signal });
+  // What is measured is steps: guesses would come into it only by accident.
+  const engine = await Engine.load(path, { ...load, draft: load.draft ?? false, signal });
   const loadMs = performance.now() - start;
   const { device, kvFormat } = engine.description;
   const { measured, info } = await measureAll(engine, path, runs, signal, onProgress).finally(() =>

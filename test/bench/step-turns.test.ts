@@ -9,13 +9,13 @@ const SEQUENCES = 4;
 const TOKENS = 40; // more than the steps in which some of the sequences may still begin
 
 const devices = [
-  { name: 'the CPU', options: { sharedReads: 'always' } as const, internal: {} },
+  { name: 'the CPU', options: { sharedReads: 'always', draft: false } as const, internal: {} },
   ...(emulatedLibrary === undefined
     ? []
     : [
         {
           name: 'an emulated GPU',
-          options: { sharedReads: 'always', device: 'cuda' } as const,
+          options: { sharedReads: 'always', draft: false, device: 'cuda' } as const,
           internal: { cudaLibrary: emulatedLibrary },
         },
       ]),

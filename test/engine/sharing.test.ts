@@ -109,8 +109,11 @@ describe('sharing changes nothing but the time', () => {
     engine.clearCache();
     const prefix = text(9, 400);
     const ask = (seed: number) =>
-      engine.completeTokens([...prefix, ...text(seed, 3)], { maxTokens: 200, ignoreEos: true })
-        .result;
+      engine.completeTokens([...prefix, ...text(seed, 3)], {
+        maxTokens: 200,
+        ignoreEos: true,
+        draft: false, // every step is one row of each
+      }).result;
     const before = engine.stats().kvBytesNotRead;
     await Promise.all([1, 2, 3, 4].map(ask));
     const steps = engine.explain().filter(({ decoding }) => decoding === 4);
