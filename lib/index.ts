@@ -52,6 +52,7 @@ export type {
   SnapCompression,
   WindowCompression,
 } from './options/compress-options.js';
+export type { DraftContext, DraftContextUsage } from './options/draft-context.js';
 export type {
   Draft,
   DraftOptions,

@@ -7,6 +7,7 @@ import { CachalotError } from '../errors.js';
 import { generateChecks } from '../options/generate-options.js';
 import type { ChatOptions } from '../options/generate-options.js';
 import type { Compression } from '../options/compress-options.js';
+import { draftContextChecks } from '../options/draft-context.js';
 import type { Draft } from '../options/draft-options.js';
 import { COMPRESS_HELP, compression } from './compress-flag.js';
 import { DRAFT_HELP, draftFlag } from './draft-flag.js';
@@ -22,6 +23,8 @@ export interface GenerateFlags extends SamplingFlags {
   compress?: Compression;
   draft?: Draft;
   prediction?: string;
+  draftContext?: number;
+  draftFactor?: number;
   chatTemplate?: string;
   templateOptions?: TemplateOptions;
 }
@@ -42,6 +45,16 @@ export function addGenerateFlags(command: Command): Command {
       'text that will perhaps be generated: as far as it is right, it comes faster',
       notEmpty,
     )
+    .option(
+      '--draft-context <tokens>',
+      'the draft model reads so many tokens of each prompt, and the answer follows it: faster, and another answer',
+      numberBy(draftContextChecks.tokens),
+    )
+    .option(
+      '--draft-factor <n>',
+      'how far: 0 is the model’s own answer; default 10',
+      numberBy(draftContextChecks.factor),
+    )
     .option('--chat-template <file>', "a chat template in place of the model's own", notEmpty)
     .option(
       '--template-options <json>',
@@ -52,6 +65,7 @@ export function addGenerateFlags(command: Command): Command {
 
 export function generateOptions(flags: GenerateFlags): ChatOptions {
   const { maxTokens, stop, compress, draft, prediction, templateOptions } = flags;
+  const draftContext = draftContextOf(flags);
   // Only conversations take templateOptions: a model without a template refuses even the name.
   return {
     maxTokens,
@@ -59,9 +73,16 @@ export function generateOptions(flags: GenerateFlags): ChatOptions {
     ...(compress && { compress }),
     ...(draft !== undefined && { draft }),
     ...(prediction !== undefined && { prediction }),
+    ...(draftContext && { draftContext }),
     ...(templateOptions && { templateOptions }),
     ...samplingOptions(flags),
   };
+}
+
+function draftContextOf({ draftContext: tokens, draftFactor: factor }: GenerateFlags) {
+  if (tokens === undefined && factor !== undefined)
+    throw new CachalotError('invalid_argument', '--draft-factor needs --draft-context');
+  return tokens === undefined ? undefined : { tokens, ...(factor !== undefined && { factor }) };
 }
 
 /** The system message, if one is given; a blank one counts as absent. */

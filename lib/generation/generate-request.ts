@@ -3,6 +3,7 @@ import { checkIds } from '../checks/check-options.js';
 import type { Prompt } from '../engine/engine-parts.js';
 import { nativeText } from '../layout/native-preambles.js';
 import type { NativeDraft, NativeSampling } from '../native.js';
+import { nativeDraftContext } from '../options/draft-context.js';
 import { nativeDraft } from '../options/draft-options.js';
 import type { ResolvedOptions } from '../options/generate-options.js';
 import { refuseParts, scheduleOf } from '../options/edit-schedule.js';
@@ -21,7 +22,7 @@ export async function generateRequest(
   created: number,
 ): Promise<EngineRequest> {
   const sampling = await samplingOf(source, options);
-  const { contextLength } = source.core.native.description();
+  const { contextLength, vocabulary } = source.core.native.description();
   const draft = await draftOf(source, options);
   const { tokens, preambles } = nativeText(content);
   if (preambles) refuseParts(options.compress);
@@ -33,6 +34,9 @@ export async function generateRequest(
     maxTokens: options.maxTokens,
     sampling,
     ...(draft && { draft }),
+    ...(options.draftContext && {
+      draftContext: nativeDraftContext(options.draftContext, content.ids, vocabulary),
+    }),
     stopTokens: stopTokensOf(source, options),
     priority: options.priority,
     deadlineMs: remainingMs(options, created),

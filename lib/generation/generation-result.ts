@@ -1,5 +1,6 @@
 /** The result of a generation. */
 import type { NativeFinish } from '../native.js';
+import type { DraftContextUsage } from '../options/draft-context.js';
 import { kvUsage } from '../options/compress-options.js';
 import type { KvUsage, SequenceWindow } from '../options/compress-options.js';
 import type { FinishReason } from '../request/finish.js';
@@ -17,6 +18,8 @@ export type Usage = {
   kv?: KvUsage;
   /** Tokens that were guessed and tried, those that were right, and the steps that were not needed for these. Absent: none was tried. */
   draft?: DraftUsage;
+  /** Of a request with `draftContext`: the tokens that its drafter has read in place of the prompt, and how far the answer follows it. */
+  draftContext?: DraftContextUsage;
 };
 
 /** What guesses (the option `draft`) have come to. */
@@ -64,6 +67,7 @@ export function summarize(
     /** Whether it reads fewer keys than there are tokens. */
     isCompressed: boolean;
     window: SequenceWindow | undefined;
+    draftContext: DraftContextUsage | undefined;
   },
 ): GenerationResult {
   const { text, tokens } = answer;
@@ -81,6 +85,7 @@ export function summarize(
       completionTokens: tokens.length,
       ...(finish && finish.movedTokens > 0 ? { movedTokens: finish.movedTokens } : {}),
       ...(finish && finish.draft.proposed > 0 ? { draft: draftUsage(finish.draft) } : {}),
+      ...(how.draftContext ? { draftContext: how.draftContext } : {}),
       ...(how.isCompressed && finish ? { kv: kvUsage(finish.kv, read, how.window) } : {}),
     },
     timings: {

@@ -1,8 +1,8 @@
 /** A running generation: iterate it for text as it comes, or await its result. */
 import type { TokenLogprob } from '../engine/engine-core.js';
-import { abortError, fromNative } from '../errors.js';
-import type { CachalotError } from '../errors.js';
+import { CachalotError, abortError, fromNative } from '../errors.js';
 import type { NativeEdit, NativeFinish } from '../native.js';
+import type { DraftContextUsage } from '../options/draft-context.js';
 import type { ResolvedOptions } from '../options/generate-options.js';
 import { finishError } from '../request/finish.js';
 import { watchRequest } from '../request/request-events.js';
@@ -34,6 +34,7 @@ export class Generation implements AsyncIterable<string> {
   #request: number | undefined;
   #said: Int32Array = new Int32Array(0);
   #edits: readonly NativeEdit[] = [];
+  #draftContext: DraftContextUsage | undefined;
   #systemMerged = false;
   #given = 0; // tokens whose text a loop has received
   #ignores = false; // whether later tokens are ignored: a stop string was found, or the reader has left
@@ -151,6 +152,8 @@ export class Generation implements AsyncIterable<string> {
       this.#systemMerged = systemMerged;
       const request = await generateRequest(this.#source, given, this.#options, this.#created);
       this.#edits = request.edits ?? [];
+      const { tokens, factor } = request.draftContext ?? {};
+      if (tokens && factor !== undefined) this.#draftContext = { tokens: tokens.length, factor };
       if (this.#ended) return;
       this.#request = this.#source.core.submit(request, {
         events: (this.#events = watchRequest(
@@ -210,20 +213,30 @@ export class Generation implements AsyncIterable<string> {
   private end(error: CachalotError | undefined): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#error = error;
     for (const release of this.#releases) release();
-    this.#events?.finished(error ?? this.summary(), this.#finish);
-    if (error) this.#settle.reject(error);
-    else this.#settle.resolve(this.summary());
+    const outcome = error ?? this.summary();
+    if (outcome instanceof CachalotError) this.#settle.reject((this.#error = outcome));
+    else this.#settle.resolve(outcome);
     this.notify();
+    this.#events?.finished(outcome, this.#finish);
   }
 
-  private summary(): GenerationResult {
+  /** An error of our own ends the generation as any other does. */
+  private summary(): GenerationResult | CachalotError {
+    try {
+      return this.summarized();
+    } catch (error) {
+      return fromNative(error);
+    }
+  }
+
+  private summarized(): GenerationResult {
     return summarize(this.#answer, this.#finish, {
       hasLeft: this.#left,
       systemMerged: this.#systemMerged,
       isCompressed: this.#options.compress !== undefined || this.#edits.length > 0,
       window: this.#options.compress?.window,
+      draftContext: this.#draftContext,
       wantsLogprobs: this.#options.sampling.topLogprobs !== undefined,
     });
   }

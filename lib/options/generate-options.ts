@@ -14,6 +14,8 @@ import {
 } from '../checks/check-options.js';
 import { isCompression } from './compress-options.js';
 import type { Compression } from './compress-options.js';
+import { isDraftContext } from './draft-context.js';
+import type { DraftContext } from './draft-context.js';
 import { isDraft, isPrediction } from './draft-options.js';
 import type { Draft } from './draft-options.js';
 import { checksOf, fillIn } from './option-table.js';
@@ -47,6 +49,8 @@ export interface GenerateOptions extends SamplingOptions {
   draft?: Draft | undefined;
   /** Text that will perhaps be generated, such as a file that is to be changed in one place: as far as it is right, it comes faster. */
   prediction?: string | undefined;
+  /** Follows a draft model that reads a shorter context: the answer changes, and `usage.draftContext` says so. Default: none. */
+  draftContext?: DraftContext | undefined;
   /** Ends the generation: it then fails with code "aborted". */
   signal?: AbortSignal | undefined;
 }
@@ -69,6 +73,7 @@ const REQUEST = {
   compress: { check: isCompression },
   draft: { check: isDraft },
   prediction: { check: isPrediction },
+  draftContext: { check: isDraftContext },
   signal: { check: isSignal },
 } as const satisfies OptionTable<Exclude<keyof GenerateOptions, keyof SamplingOptions>>;
 

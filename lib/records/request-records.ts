@@ -45,6 +45,12 @@ export interface NativeDraft {
   prediction: Int32Array;
 }
 
+/** What a guide reads in place of the prompt; native/schedule/drafting/guide.h. */
+export interface NativeDraftContext {
+  tokens: Int32Array;
+  factor: number;
+}
+
 export interface NativeRequest {
   id: number;
   kind: 'generate' | 'score' | 'logits' | 'prefill' | 'attention';
@@ -60,6 +66,7 @@ export interface NativeRequest {
   sampling: NativeSampling;
   /** Absent: nothing is guessed. */
   draft?: NativeDraft;
+  draftContext?: NativeDraftContext;
   stopTokens: Int32Array;
   rows: Int32Array;
   /** Of a "score": index of the first token that is scored, at least 1. */

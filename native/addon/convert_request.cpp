@@ -151,6 +151,10 @@ Request request_from(const Napi::Value& value) {
   request.max_tokens = fields.integer("maxTokens");
   request.sampling = sampling_from(fields.get("sampling"));
   request.draft = draft_from(fields.get("draft"));
+  if (!fields.get("draftContext").IsUndefined()) {
+    const Fields context(fields.get("draftContext"), "draftContext");
+    request.draft_context = {context.array("tokens"), context.real("factor")};
+  }
   request.stop_tokens = fields.array("stopTokens");
   request.rows = fields.array("rows");
   request.from = fields.integer("from");

@@ -83,11 +83,13 @@ struct SlabRange {
 };
 
 /** A change to one logit: first it is divided (or, if negative, multiplied) by `repetition`, then
- * `add` is added. */
+ * `add` is added, and `pull` times the probability that the model itself gives the token is
+ * subtracted. */
 struct LogitEdit {
   int32_t token;
   float repetition = 1;
   float add = 0;
+  float pull = 0;
 };
 
 /** How one row's token is drawn, in this order: edits; temperature; top-k; typical; top-p; min-p,
@@ -116,7 +118,7 @@ struct SampledToken {
 static_assert(sizeof(ContextPart) == sizeof(void*) + 72 && sizeof(WorkItem) == 24 &&
                   sizeof(ItemRow) == 20 && sizeof(AttentionPiece) == 12 &&
                   sizeof(MergeEntry) == 12 && sizeof(KvTarget) == 16 && sizeof(KvCopy) == 16 &&
-                  sizeof(LogitEdit) == 12 && sizeof(SampleRow) == 48 && sizeof(SampledToken) == 8,
+                  sizeof(LogitEdit) == 16 && sizeof(SampleRow) == 48 && sizeof(SampledToken) == 8,
               "records have no padding");
 
 }  // namespace cachalot

@@ -74,14 +74,17 @@ int32_t draw(const Kernels& kernels, const float* logits, int32_t vocabulary, fl
   return draw_among(candidates, row);
 }
 
-/** The row's logits after its edits, in `memory` of V floats if there are any. */
+/** The row's logits after its edits, in `memory` of V floats if there are any. `log_total`: of the
+ * weights of all tokens. */
 const float* edited(const float* logits, int32_t vocabulary, std::span<const LogitEdit> edits,
-                    float* memory) {
+                    double log_total, float* memory) {
   if (edits.empty()) return logits;
   std::memcpy(memory, logits, static_cast<size_t>(vocabulary) * sizeof(float));
   for (const LogitEdit& edit : edits) {
     float& logit = memory[edit.token];
+    const double own = edit.pull == 0 ? 0 : edit.pull * std::exp(logit - log_total);
     logit = (logit > 0 ? logit / edit.repetition : logit * edit.repetition) + edit.add;
+    logit -= static_cast<float>(own);
   }
   return memory;
 }
@@ -113,7 +116,7 @@ SampledToken sample_row(const Kernels& kernels, const float* logits, int32_t voc
   if (row.n_top > 0) find_top(logits, vocabulary, row, log_total, top);
   int32_t token = row.forced_token;
   if (token < 0) {
-    const float* values = edited(logits, vocabulary, edits, memory);
+    const float* values = edited(logits, vocabulary, edits, log_total, memory);
     if (values != logits) kernels.max_value(values, vocabulary, &max, &has_nan);
     if (has_nan != 0 || !std::isfinite(max)) return {-1, NAN};
     token = draw(kernels, values, vocabulary, max, row);

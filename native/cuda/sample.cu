@@ -198,15 +198,18 @@ class Row {
   Filters filters_;
 };
 
-/** The row's logits after its edits, in memory of their own. */
+/** The row's logits after its edits, in memory of their own. `log_total`: of the weights of all
+ * tokens. */
 SIMT_DEV void edit_logits(const SampleRow& how, const LogitEdit* edits, const float* logits,
-                          int vocabulary, float* edited) {
+                          int vocabulary, double log_total, float* edited) {
   for (int i = threadIdx.x; i < vocabulary; i += kReduceThreads) edited[i] = logits[i];
   __syncthreads();
   for (int i = threadIdx.x; i < how.n_edits; i += kReduceThreads) {
     const LogitEdit& edit = edits[how.first_edit + i];
     float& logit = edited[edit.token];
+    const double own = edit.pull == 0 ? 0 : edit.pull * exp(logit - log_total);
     logit = (logit > 0 ? logit / edit.repetition : logit * edit.repetition) + edit.add;
+    logit -= static_cast<float>(own);
   }
   __syncthreads();
 }
@@ -225,7 +228,7 @@ SIMT_DEV SampledToken sample_row(const SampleArgs& args, const SampleRow& how) {
   int token = how.forced_token;
   if (token < 0) {
     if (how.n_edits > 0) {
-      edit_logits(how, args.edits, logits, args.vocabulary, args.edited + at);
+      edit_logits(how, args.edits, logits, args.vocabulary, total, args.edited + at);
       row.set_logits(args.edited + at);
       if (!row.find_max()) return none;
     }

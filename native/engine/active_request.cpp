@@ -59,7 +59,8 @@ class Placing {
 
 }  // namespace
 
-RequestMap make_active(Request request, int context_length, PreambleTable& table, bool keep_parts) {
+RequestMap make_active(Request request, int context_length, PreambleTable& table, bool keep_parts,
+                       int guide_room) {
   RequestMap map;
   ActiveRequest& active = map[request.id];
   const auto n_own = static_cast<int>(request.tokens.size());
@@ -93,6 +94,11 @@ RequestMap make_active(Request request, int context_length, PreambleTable& table
   sequence.keeps_text = request.pin != 0 || request.n_observed > 0;
   sequence.priority = request.priority;
   sequence.draft = std::move(request.draft);
+  if (!request.draft_context.tokens.empty()) {
+    const int n_guide = static_cast<int>(request.draft_context.tokens.size());
+    sequence.max_length = std::min(sequence.max_length, n_tokens + guide_room - n_guide);
+    sequence.guide = std::make_unique<Guide>(std::move(request.draft_context));
+  }
   request.tokens = {};
   request.preamble = nullptr;
   active.request = std::move(request);

@@ -33,8 +33,10 @@ inline double milliseconds(Clock::time_point from, Clock::time_point to) {
 }
 
 /** A map with one entry: a request that is ready to be added to OpenRequests. It must be valid.
- * `keep_parts`: its preamble is not brought into canonical form. */
-RequestMap make_active(Request request, int context_length, PreambleTable& table, bool keep_parts);
+ * `keep_parts`: its preamble is not brought into canonical form. `guide_room`: tokens that a guide
+ * has room for. */
+RequestMap make_active(Request request, int context_length, PreambleTable& table, bool keep_parts,
+                       int guide_room);
 
 /** Fills in the last event of a request that ends now. `error` may be null. */
 void complete_end(ActiveRequest* active, FinishReason reason, const Error* error);

@@ -3,45 +3,63 @@
 #include <algorithm>
 #include <cmath>
 
+#include "sampling/sample_row.h"
+
 namespace cachalot {
 
 namespace {
 
-/** Likeliest tokens that are tried beside the one that was drawn (RSD, Jeon et al. 2024: siblings
- * are different tokens). */
+/** Tokens that are tried beside the one that was drawn. */
 constexpr int kSiblings = 3;
 
 }  // namespace
 
-/** Null if the text is too long for this model. */
-DraftModel::Shadow* DraftModel::open(Sequence* sequence, int depth) {
-  const auto n = sequence->tokens.size();
-  if (static_cast<int>(n) + depth > context_length_) return nullptr;
+DraftModel::Shadow* DraftModel::made(Sequence* sequence) {
   auto& slot = shadows_[sequence->id];
-  if (slot == nullptr) {
-    slot = std::make_unique<Shadow>();
-    slot->active.request.sampling = sequence->request->request.sampling;
-    slot->active.request.sampling.n_top = kSiblings;
-    slot->active.sequence.request = &slot->active;
-    slot->active.sequence.key = {sequence->key.name_space, nullptr};
-    slot->active.sequence.n_prompt = sequence->n_prompt;
-  }
-  slot->of = sequence;
-  slot->node = -1;
+  if (slot != nullptr) return slot.get();
+  slot = std::make_unique<Shadow>();
   Sequence& own = slot->active.sequence;
-  own.tokens.resize(slot->n_known);
-  own.tokens.insert(own.tokens.end(),
-                    sequence->tokens.begin() + static_cast<std::ptrdiff_t>(slot->n_known),
-                    sequence->tokens.end());
-  slot->n_known = n;
-  own.demand = Demand::generate(static_cast<int>(n), depth);
-  KvSegment* leaf = kv_.cache.open(own.key, std::span(own.tokens).first(n - 1));
-  own.context.emplace(kv_.lists, nullptr, leaf);
+  slot->active.request.sampling = sequence->request->request.sampling;
+  slot->active.request.sampling.n_top = kMaxTopTokens;
+  slot->of = sequence;
+  own.request = &slot->active;
+  own.key = {sequence->key.name_space, nullptr};
+  own.n_prompt = sequence->n_prompt;
+  if (const Guide* guide = sequence->guide.get()) {
+    own.tokens = guide->context().tokens;
+    own.n_prompt = static_cast<int>(own.tokens.size());
+    slot->n_own = own.tokens.size();
+    slot->n_known = static_cast<size_t>(sequence->n_prompt);
+  }
   return slot.get();
 }
 
+/** To draw so many tokens. Null if the text is too long for this model. */
+DraftModel::Shadow* DraftModel::open(Sequence* sequence, int n_tokens) {
+  Shadow* shadow = made(sequence);
+  Sequence& own = shadow->active.sequence;
+  const size_t n_before = sequence->guide ? static_cast<size_t>(sequence->n_prompt) : 0;
+  const auto n = static_cast<int>(shadow->n_own + sequence->tokens.size() - n_before);
+  if (sequence->guide == nullptr && n + n_tokens > context_length_) return nullptr;
+  shadow->node = -1;
+  shadow->n_left = n_tokens;
+  own.tokens.resize(shadow->n_own + shadow->n_known - n_before);
+  own.tokens.insert(own.tokens.end(),
+                    sequence->tokens.begin() + static_cast<std::ptrdiff_t>(shadow->n_known),
+                    sequence->tokens.end());
+  shadow->n_known = sequence->tokens.size();
+  own.demand = Demand::generate(n, n_tokens);
+  if (sequence->context)
+    shadow->active.request.sampling.noise_shift =
+        sequence->context->position_of(static_cast<int>(std::ssize(sequence->own_text().tokens))) -
+        n;
+  KvSegment* leaf = kv_.cache.open(own.key, std::span(own.tokens).first(own.tokens.size() - 1));
+  own.context.emplace(kv_.lists, nullptr, leaf);
+  return shadow;
+}
+
 /** What was computed stays as cache. */
-void DraftModel::close(std::vector<Shadow*>* shadows) {
+void DraftModel::close(Shadows* shadows) {
   for (Shadow* shadow : *shadows) {
     KvSegment* leaf = shadow->active.sequence.context->leaf();
     shadow->active.sequence.context.reset();
@@ -51,47 +69,74 @@ void DraftModel::close(std::vector<Shadow*>* shadows) {
 }
 
 /** Adds as many of its rows as there is room for. False if there is no memory. */
-bool DraftModel::add_rows(Shadow* shadow, Step* step) {
+bool DraftModel::add_rows(Shadow* shadow, int most_rows, Step* step) {
   Sequence& own = shadow->active.sequence;
   const int first = own.n_computed();
-  const int n = std::min(own.n_pending(), decoder_->max_rows() - step->n_rows());
+  const int n = std::min(own.n_pending(), most_rows - step->n_rows());
   if (n == 0) return true;
   if (!kv_.cache.reserve(own.context->leaf(), n)) return false;
   own.context->update(n);
   const auto tokens =
       std::span(own.tokens).subspan(static_cast<size_t>(first), static_cast<size_t>(n));
-  const int row = step->n_rows(), n_outputs = n == own.n_pending() ? 1 : 0;
+  const int row = step->n_rows(), n_outputs = n == own.n_pending() && shadow->n_left > 0 ? 1 : 0;
   step->entries.push_back({&own, row, n, step->n_outputs(), n_outputs});
   step->tokens.insert(step->tokens.end(), tokens.begin(), tokens.end());
   if (n_outputs > 0) step->output_rows.push_back(row + n - 1);
   return true;
 }
 
+/** The tokens that would be drawn if the one that was did not exist, best first: siblings without
+ * replacement (RSD, Jeon et al. 2024), of the same noise. */
+void DraftModel::add_siblings(const Shadow& shadow, int32_t drawn,
+                              std::span<const SampledToken> top) const {
+  const Sequence& own = shadow.active.sequence;
+  const SamplingOptions& options = shadow.active.request.sampling;
+  const uint64_t key = sample_row(options, static_cast<int>(own.tokens.size())).noise_key;
+  std::vector<std::pair<double, SampledToken>> others;
+  for (const SampledToken& other : top) {
+    if (other.token < 0 || other.token == drawn) continue;
+    const double noise =
+        options.temperature > 0 ? gumbel(noise_bits(key, other.token)) * options.temperature : 0;
+    others.emplace_back(other.logprob + noise, other);
+  }
+  const auto n = std::min(std::ssize(others), std::ptrdiff_t{kSiblings});
+  std::ranges::partial_sort(others, others.begin() + n, std::ranges::greater(),
+                            [](const auto& other) { return other.first; });
+  others.resize(static_cast<size_t>(n));
+  GuessTree& tree = shadow.of->drafter->tree();
+  for (const auto& [value, other] : others)
+    tree.add(shadow.node, other.token, graded(kModel, grade_of_share(std::exp(other.logprob))));
+}
+
 /** Takes what was drawn as a guess, and what was likely beside it. */
 void DraftModel::take(const StepEntry& entry, const StepOutcome& outcome, Shadow* shadow) const {
   const auto output = static_cast<size_t>(entry.first_output);
   const auto [token, logprob] = outcome.samples.tokens[output];
-  const auto kind = [](float log) { return graded(kModel, grade_of_share(std::exp(log))); };
-  GuessTree& tree = shadow->of->drafter->tree();
-  const int parent = shadow->node;
-  for (size_t i = 0; i < kSiblings; i++) {
-    const SampledToken& other = outcome.samples.top[output * kMaxTopTokens + i];
-    if (other.token >= 0 && other.token != token)
-      tree.add(parent, other.token, kind(other.logprob));
+  const auto top =
+      std::span(outcome.samples.top).subspan(output * kMaxTopTokens, size_t{kMaxTopTokens});
+  shadow->n_left--;
+  if (Guide* guide = shadow->of->guide.get()) {
+    guide->add(token, top);
+  } else {
+    add_siblings(*shadow, token, top);
+    shadow->node = shadow->of->drafter->tree().add(
+        shadow->node, token, graded(kModel, grade_of_share(std::exp(logprob))));
+    if (shadow->node < 0) shadow->n_left = 0;  // there is no room for more
   }
-  shadow->node = tree.add(parent, token, kind(logprob));
   shadow->active.sequence.append(token);
 }
 
-/** One step. Returns those that have got a guess; the others are closed. */
-std::vector<DraftModel::Shadow*> DraftModel::run(std::vector<Shadow*>* shadows) {
+/** One step. Leaves those that still draw; the others are closed. Returns its rows. */
+int DraftModel::run(Shadows* shadows, int most_rows) {
   Step step;
-  std::vector<Shadow*> left, running, going_on;
-  for (Shadow* shadow : *shadows) (add_rows(shadow, &step) ? running : left).push_back(shadow);
+  Shadows left, running, going_on;
+  for (Shadow* shadow : *shadows)
+    (add_rows(shadow, most_rows, &step) ? running : left).push_back(shadow);
   if (step.entries.empty()) {
     left.insert(left.end(), running.begin(), running.end());
     close(&left);
-    return {};
+    shadows->clear();
+    return 0;
   }
   const StepOutcome outcome =
       execute_step(step, {Grouping::kNever, {}}, *decoder_, backend_, kv_, [] {});
@@ -105,34 +150,31 @@ std::vector<DraftModel::Shadow*> DraftModel::run(std::vector<Shadow*>* shadows) 
     const StepEntry& rows = step.entries[entry++];
     const auto finite = outcome.output.finite.subspan(static_cast<size_t>(rows.first_row),
                                                       static_cast<size_t>(rows.n_rows));
-    const bool is_finite = std::ranges::find(finite, 0) == finite.end();
+    const bool is_finite =
+        std::ranges::find(finite, 0) == finite.end() &&
+        (rows.n_outputs == 0 ||
+         outcome.samples.tokens[static_cast<size_t>(rows.first_output)].token >= 0);
     if (is_finite) kv_.cache.commit(own->context->leaf(), step.tokens_of(rows));
-    const bool has_token =
-        rows.n_outputs > 0 &&
-        outcome.samples.tokens[static_cast<size_t>(rows.first_output)].token >= 0;
-    if (is_finite && has_token) take(rows, outcome, shadow);
-    (is_finite && has_token && shadow->node >= 0 ? going_on : left).push_back(shadow);
+    if (is_finite && rows.n_outputs > 0) take(rows, outcome, shadow);
+    if (!is_finite && shadow->of->guide != nullptr) shadow->of->guide->has_failed = true;
+    const bool goes_on = is_finite && rows.n_outputs > 0 && shadow->n_left > 0;
+    (goes_on ? going_on : left).push_back(shadow);
   }
   close(&left);
-  return going_on;
+  *shadows = std::move(going_on);
+  return step.n_rows();
 }
 
 /** In one call a text is read by one step only: a long one is guessed for when all of it is read.
  */
 bool DraftModel::guess(std::span<Sequence* const> sequences, int depth) {
-  std::vector<Shadow*> shadows;
+  Shadows shadows;
   for (Sequence* sequence : sequences)
     if (Shadow* shadow = open(sequence, depth)) shadows.push_back(shadow);
   const bool is_known = std::ranges::all_of(shadows, [](const Shadow* shadow) {
     return shadow->active.sequence.n_pending() <= GuessPace::kMostDepth;
   });
-  try {
-    for (int i = 0; i < depth && !shadows.empty(); i++) shadows = run(&shadows);
-  } catch (...) {
-    for (const auto& [id, shadow] : shadows_) shadow->active.sequence.context.reset();
-    throw;  // the engine ends: nothing of this cache is used any more
-  }
-  close(&shadows);
+  while (!shadows.empty()) run(&shadows, decoder_->max_rows());
   return is_known;
 }
 

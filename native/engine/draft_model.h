@@ -1,8 +1,10 @@
 // A smaller model with the same vocabulary that guesses what the engine's model will draw. It draws
 // with the same noise, so the two agree as often as their distributions allow. Its KV is a cache of
-// its own: a wrong guess is taken back by finding the text's longest stored prefix again.
+// its own: a wrong guess is taken back by finding the text's longest stored prefix again. As a
+// guide (schedule/drafting/guide.h) it reads another text in place of the prompt.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <vector>
@@ -25,7 +27,15 @@ class DraftModel final : public ModelGuesser {
         kv_(backend, shapes, kv_bytes, {}, {}, &lists) {}
 
   bool guess(std::span<Sequence* const> sequences, int depth) override;
+  void guide(std::span<const GuideTask> tasks) override;
+  int read(Sequence* sequence, int most_rows) override;
   void forget(uint64_t id) override { shadows_.erase(id); }
+  /** Tokens that one text has room for. */
+  int room() const {
+    const size_t slabs = kv_.pool.bytes() / kv_.pool.slab_bytes();
+    return static_cast<int>(std::min<size_t>(static_cast<size_t>(context_length_),
+                                             slabs * kTileTokens));
+  }
   /** Forgets the KV that it has. */
   void clear() { kv_.cache.clear(); }
   /** Between steps. Throws internal if a rule is broken. */
@@ -36,14 +46,21 @@ class DraftModel final : public ModelGuesser {
   struct Shadow {
     ActiveRequest active;
     size_t n_known = 0;  // tokens that are the sequence's, not guesses
+    size_t n_own = 0;    // tokens before these: a guide's context
     Sequence* of = nullptr;
-    int node = -1;  // the last guess in the tree of `of`
+    int node = -1;   // the last guess in the tree of `of`
+    int n_left = 0;  // tokens to draw
   };
-  Shadow* open(Sequence* sequence, int depth);
-  void close(std::vector<Shadow*>* shadows);
-  std::vector<Shadow*> run(std::vector<Shadow*>* shadows);
-  bool add_rows(Shadow* shadow, Step* step);
+  using Shadows = std::vector<Shadow*>;
+
+  Shadow* made(Sequence* sequence);
+  Shadow* open(Sequence* sequence, int n_tokens);
+  void close(Shadows* shadows);
+  int run(Shadows* shadows, int most_rows);
+  bool add_rows(Shadow* shadow, int most_rows, Step* step);
   void take(const StepEntry& entry, const StepOutcome& outcome, Shadow* shadow) const;
+  void add_siblings(const Shadow& shadow, int32_t drawn, std::span<const SampledToken> top) const;
+  int guide_some(std::span<const GuideTask> tasks);
 
   std::unique_ptr<Decoder> decoder_;
   Backend& backend_;

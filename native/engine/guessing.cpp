@@ -83,8 +83,9 @@ void EngineLoop::tell_drafter(const Step& step, const StepEntry& entry, const St
 
 /** Later sequences may copy what was new in this one. */
 void EngineLoop::end_drafter(Sequence* sequence) noexcept {
-  if (sequence->drafter == nullptr) return;
+  if (sequence->drafter == nullptr && sequence->guide == nullptr) return;
   scheduler_.forget_guesses(sequence->id);
+  if (sequence->drafter == nullptr) return;
   const auto n_known =
       std::min(sequence->tokens.size(), static_cast<size_t>(std::max(0, sequence->cached_tokens)));
   try {

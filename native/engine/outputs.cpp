@@ -90,14 +90,22 @@ class SamplePlanner {
     const SamplingOptions& options = sequence.request->request.sampling;
     SampleRow row = sample_row(options, sequence.context->position_of(next));
     if (sequence.drafter != nullptr) row.n_top = std::max(row.n_top, sequence.drafter->n_top());
-    if (options.has_edits()) {
-      const auto edits = logit_edits(options, tokens, sequence.n_prompt);
+    const Pull pull = pull_of(sequence, tokens.size());
+    if (options.has_edits() || pull.factor != 0) {
+      const auto edits = logit_edits(options, tokens, sequence.n_prompt, pull);
       row.first_edit = static_cast<int32_t>(plan_.edits.size());
       row.n_edits = static_cast<int32_t>(edits.size());
       plan_.edits.insert(plan_.edits.end(), edits.begin(), edits.end());
     }
     plan_.wants_top = plan_.wants_top || row.n_top > 0;
     plan_.rows.push_back(row);
+  }
+
+  /** What the sequence's guide makes of the token after the first n. */
+  static Pull pull_of(const Sequence& sequence, size_t n) {
+    const Guide* guide = sequence.guide.get();
+    if (guide == nullptr || guide->has_failed) return {};
+    return {guide->likeliest(n - sequence.tokens.size()), guide->context().factor};
   }
 
   const Step& step_;
@@ -118,6 +126,8 @@ std::optional<FinishReason> accept_outputs(const StepEntry& entry, const Samples
                                            const float* logits, int vocabulary,
                                            StepEvents* events) {
   Sequence* sequence = entry.sequence;
+  if (sequence->guide != nullptr && sequence->guide->has_failed)
+    throw not_a_number("the draft model computed something that is not a number");
   Demand& demand = sequence->demand;
   std::vector<float>& values = sequence->request->values;
   for (int i = 0; i < entry.n_outputs; i++) {

@@ -59,6 +59,7 @@ struct Request {
   int max_tokens = 0;
   SamplingOptions sampling;
   DraftOptions draft{};
+  DraftContext draft_context{};
   std::vector<int32_t> stop_tokens;
   std::vector<int32_t> rows;  // kLogits: ascending indices into tokens
   int from = 1;               // kScore: index of the first token that is scored

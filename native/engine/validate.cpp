@@ -110,6 +110,24 @@ void validate_request(const Request& request, const ModelConfig& config, int con
   if (request.kind == RequestKind::kLogits) check_rows(request, config.vocabulary);
 }
 
+void validate_draft_context(const Request& request, int vocabulary, int room) {
+  constexpr float kMostFactor = 1000;
+  const auto& [tokens, factor] = request.draft_context;
+  if (tokens.empty()) return;
+  expect(request.kind == RequestKind::kGenerate, "a `draftContext` of a generation only");
+  expect(factor >= 0 && factor <= kMostFactor, "from 0 to 1000 for `draftContext.factor`");
+  check_tokens(tokens, vocabulary);
+  if (room == 0)
+    fail(ErrorCode::kInvalidArgument,
+         "`draftContext` needs a draft model, which may be the model itself: load the engine with "
+         "`draft: { model }`");
+  if (std::ssize(tokens) >= room)
+    fail(ErrorCode::kContextOverflow,
+         "`draftContext` has " + std::to_string(tokens.size()) +
+             " tokens, but the draft model has room for " + std::to_string(room - 1) +
+             " before the answer; shorten it");
+}
+
 void validate_options(const EngineOptions& options) {
   expect(options.threads >= 0 && options.threads <= kMaxThreads, "at most 1024 `threads`");
   expect(options.context_length >= 0, "a `contextLength` of at least 0");

@@ -20,6 +20,10 @@ void validate_request(const Request& request, const ModelConfig& config, int con
  * not fit into a context. */
 int validate_preamble(const RequestPreambleRef& preamble, int vocabulary, int context_length);
 
+/** Throws invalid_argument or context_overflow if no guide can read what a request wants it to.
+ * `room`: the tokens that it has room for; 0: there is no draft model. */
+void validate_draft_context(const Request& request, int vocabulary, int room);
+
 /** The same for what is done to a request's context: its edits and its window. Throws
  * unsupported_architecture if no context of the model can be edited. */
 void validate_edits(const Request& request, const PolicyMaker& policies, const KvPool& pool,

@@ -83,14 +83,26 @@ void add_dry(const DryOptions& options, std::span<const int32_t> tokens, Edits* 
   }
 }
 
+/** Tokens below kLeastShare of the likeliest one's probability are left as they are. */
+void add_pull(const Pull& pull, Edits* edits) {
+  constexpr float kLeastShare = 0.1f;
+  for (const auto& [token, logprob] : pull.likeliest) {
+    if (token < 0 || logprob < pull.likeliest.front().logprob + std::log(kLeastShare)) return;
+    LogitEdit& edit = edit_of(edits, token);
+    edit.add += pull.factor * std::exp(logprob);
+    edit.pull = pull.factor;
+  }
+}
+
 }  // namespace
 
 std::vector<LogitEdit> logit_edits(const SamplingOptions& options, std::span<const int32_t> tokens,
-                                   int n_prompt) {
+                                   int n_prompt, const Pull& pull) {
   Edits edits;
   if (options.has_penalties()) add_penalties(options, tokens, n_prompt, &edits);
   if (options.dry.multiplier > 0) add_dry(options.dry, tokens, &edits);
   for (const auto& [token, bias] : options.bias) edit_of(&edits, token).add += bias;
+  if (pull.factor != 0) add_pull(pull, &edits);
   std::vector<LogitEdit> list;
   for (const auto& [token, edit] : edits) list.push_back(edit);
   return list;

@@ -15,7 +15,7 @@ inline SampleRow sample_row(const SamplingOptions& options, int position) {
   row.typical_p = options.typical_p;
   row.top_p = options.top_p;
   row.min_p = options.min_p;
-  row.noise_key = noise_key(options.seed, options.completion, position);
+  row.noise_key = noise_key(options.seed, options.completion, position + options.noise_shift);
   row.n_top = options.n_top;
   return row;
 }

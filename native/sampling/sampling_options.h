@@ -31,6 +31,7 @@ struct SamplingOptions {
   uint64_t seed = 0;
   uint32_t completion = 0;
   int n_top = 0;  // likeliest tokens to report with each token
+  int noise_shift = 0;  // of a drafter, whose text has other positions than the one it guesses for
 
   bool has_penalties() const {
     return repetition_penalty != 1 || frequency_penalty != 0 || presence_penalty != 0;

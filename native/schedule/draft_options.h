@@ -22,6 +22,12 @@ struct DraftOptions {
   }
 };
 
+/** What a drafter reads in place of the prompt, and how far the answer follows it (RAPID). */
+struct DraftContext {
+  std::vector<int32_t> tokens;  // none: there is no such drafter
+  float factor = 0;             // 0: the answer is the model's own
+};
+
 struct DraftUse {
   int proposed = 0;  // tokens that were tried
   int accepted = 0;  // of these, that were right: steps that were not needed

@@ -1,6 +1,6 @@
 // Guesses in the rows that a step has left: the part of Scheduler that adds them, and that keeps
 // those which were right. They never evict or preempt: they take free slabs only, and no step has
-// them beside a prompt.
+// them beside a prompt. Guides are asked about every row that will be drawn, and so for guesses.
 
 #include <algorithm>
 
@@ -49,22 +49,61 @@ void truncate(TokenTree* tree, int n) {
   tree->parents.resize(static_cast<size_t>(n));
 }
 
+/** Those of a step's sequences that wait for a token, and have a guide or have none. */
+std::vector<Drafting::Candidate> candidates_of(const Step& step, bool is_guided) {
+  std::vector<Drafting::Candidate> candidates;
+  for (size_t i = 0; i < step.entries.size(); i++) {
+    const auto& [sequence, first_row, n_rows, first_output, n_outputs] = step.entries[i];
+    if (n_outputs != 1 || (sequence->guide != nullptr) != is_guided) continue;
+    const int most = n_rows == 1 && step.prompts.rows == 0 ? most_guesses(*sequence) : 0;
+    if (most > 0 || is_guided) candidates.push_back({static_cast<int>(i), sequence, most});
+  }
+  return candidates;
+}
+
 }  // namespace
 
 void Scheduler::add_drafts(Step* step) {
-  if (!options_.speculators || step->prompts.rows > 0) return;
-  std::vector<Drafting::Candidate> candidates;
-  for (size_t i = 0; i < step->entries.size(); i++) {
-    const auto& [sequence, first_row, n_rows, first_output, n_outputs] = step->entries[i];
-    const int most = n_rows == 1 && n_outputs == 1 ? most_guesses(*sequence) : 0;
-    if (most > 0) candidates.push_back({static_cast<int>(i), sequence, most});
+  const auto limits = [&](int n_taken) {
+    const int room =
+        std::min(options_.max_rows - step->n_rows(), options_.max_outputs - step->n_outputs());
+    return Drafting::Limits{step->n_rows() + n_taken, room - n_taken,
+                            kMargin * options_.max_step_ms};
+  };
+  std::vector<std::pair<Drafting::Candidate, TokenTree>> drafts;
+  int n_guided = 0;
+  const auto guided = candidates_of(*step, true);
+  if (!guided.empty()) drafting_.guide(guided, limits(0));
+  for (const auto& candidate : guided) {
+    TokenTree chain;
+    const auto guesses = candidate.sequence->guide->guesses();
+    for (size_t i = 0; i + 1 < guesses.size(); i++) chain.add(guesses[i], chain.size() - 1);
+    if (candidate.sequence->drafter == nullptr)
+      candidate.sequence->drafter = std::make_unique<Drafter>(Drafter::Speculators());
+    n_guided += chain.size();
+    if (chain.size() > 0) drafts.emplace_back(candidate, std::move(chain));
   }
-  const int room =
-      std::min(options_.max_rows - step->n_rows(), options_.max_outputs - step->n_outputs());
-  auto trees = drafting_.choose(candidates, {step->n_rows(), room, kMargin * options_.max_step_ms});
-  step->guess_ms = drafting_.guess_ms();
-  for (size_t i = 0; i < trees.size(); i++)
-    if (trees[i].size() > 0 && !add_draft(step, candidates[i], std::move(trees[i]))) return;
+  if (options_.speculators && step->prompts.rows == 0) {
+    const auto candidates = candidates_of(*step, false);
+    auto trees = drafting_.choose(candidates, limits(n_guided));
+    for (size_t i = 0; i < trees.size(); i++)
+      if (trees[i].size() > 0) drafts.emplace_back(candidates[i], std::move(trees[i]));
+  }
+  step->guess_ms = drafting_.take_guess_ms();
+  std::ranges::sort(drafts, {}, [](const auto& draft) { return draft.first.entry; });
+  for (auto& [candidate, tree] : drafts)
+    if (!add_draft(step, candidate, std::move(tree))) return;
+}
+
+/** What guides read in place of prompts is read before these are, a piece in each step, so that
+ * nobody waits for it long. */
+void Scheduler::read_for_guides() {
+  int left = std::min(256, options_.max_rows);
+  for (const auto& [key, sequence] : waiting_) {
+    if (left <= 0) return;
+    if (sequence->guide != nullptr && !sequence->guide->is_read)
+      left -= drafting_.read(sequence, left);
+  }
 }
 
 /** False if memory is short: the draft has become smaller. */
@@ -127,7 +166,7 @@ void Scheduler::commit(Step* step, const StepEntry& entry, int node, bool clears
 }
 
 void Scheduler::learn(const Step& step, double ms) {
-  if (step.n_drafted == 0) chunk_.learn(step.n_decoding, step.prompts, ms);
+  if (step.n_drafted == 0) chunk_.learn(step.n_decoding, step.prompts, ms - step.guess_ms);
   if (step.prompts.rows == 0) drafting_.learn(step.n_rows(), ms - step.guess_ms);
 }
 

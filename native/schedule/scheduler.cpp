@@ -66,6 +66,7 @@ std::vector<Sequence*> Scheduler::take_expired() {
 
 PlannedStep Scheduler::plan() {
   make_room();
+  read_for_guides();
   PlannedStep planned;
   add_running(&planned);
   admit_all(&planned);

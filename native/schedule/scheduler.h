@@ -105,6 +105,7 @@ class Scheduler {
   int n_rows_for(const Step& step, const Sequence& sequence, int most_rows) const;
   void add_prompts(PlannedStep* planned);
   void add_drafts(Step* step);
+  void read_for_guides();
   bool add_draft(Step* step, const Drafting::Candidate& candidate, TokenTree tree);
   int choose_short_prompts(const Step& step);
   int n_prompt_rows(const Step& step, int depth) const;

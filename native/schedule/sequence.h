@@ -16,6 +16,7 @@
 #include "kv/window_cuts.h"
 #include "schedule/demand.h"
 #include "schedule/drafting/drafter.h"
+#include "schedule/drafting/guide.h"
 
 namespace cachalot {
 
@@ -47,6 +48,7 @@ struct Sequence {
 
   DraftOptions draft;
   std::unique_ptr<Drafter> drafter;  // once it has guessed
+  std::unique_ptr<Guide> guide;      // null: it has none
   bool is_running = false;
   std::vector<HeldPreamble*> preambles;     // held while it runs
   const PreamblePart* computing = nullptr;  // the part whose text is computed now; null: its own

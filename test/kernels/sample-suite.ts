@@ -111,6 +111,16 @@ export function describeSample(onGpu: number): void {
         },
       ],
       [
+        'a pull towards another distribution',
+        {
+          edits: [
+            { token: 0, add: 2, pull: 10 },
+            { token: 6, add: 0.5, pull: 10 },
+            { token: 30, repetition: 1.2, add: 3, pull: 5 },
+          ],
+        },
+      ],
+      [
         'edits and top-k',
         {
           topK: 3,

@@ -6,9 +6,11 @@ const { abs, exp, fround, log } = Math; // looking up a global costs much under 
 
 export function applyEdits(logits: ArrayLike<number>, edits: SampleRow['edits'] = []): number[] {
   const out = Array.from(logits);
-  for (const { token, repetition = 1, add = 0 } of edits) {
+  const total = out.reduce((sum, logit) => sum + exp(logit), 0);
+  for (const { token, repetition = 1, add = 0, pull = 0 } of edits) {
     const logit = out[token]!;
-    out[token] = (logit > 0 ? logit / repetition : logit * repetition) + add;
+    const own = exp(logit) / total;
+    out[token] = (logit > 0 ? logit / repetition : logit * repetition) + add - pull * own;
   }
   return out;
 }

@@ -14,7 +14,7 @@ export interface SampleRow {
   forcedToken?: number;
   /** How many of the likeliest tokens to report. */
   top?: number;
-  edits?: { token: number; repetition?: number; add?: number }[];
+  edits?: { token: number; repetition?: number; add?: number; pull?: number }[];
 }
 
 export interface Sampled {

@@ -136,7 +136,8 @@ void add_edits(const Napi::Object& from, SampleRow* row, std::vector<LogitEdit>*
     const auto edit = list.Get(i).As<Napi::Object>();
     edits->push_back({integer_of(edit.Get("token")),
                       static_cast<float>(number_or(edit, "repetition", 1)),
-                      static_cast<float>(number_or(edit, "add", 0))});
+                      static_cast<float>(number_or(edit, "add", 0)),
+                      static_cast<float>(number_or(edit, "pull", 0))});
   }
 }
 

@@ -96,8 +96,28 @@ void Drafting::ask_model(std::span<const Candidate> candidates, const Limits& li
   if (depth == 0) return;
   const auto begun = Clock::now();
   const bool is_known = model_->guess(asked, depth);
-  guess_ms_ = std::chrono::duration<double, std::milli>(Clock::now() - begun).count();
-  if (is_known) pace_.learn(depth, guess_ms_);
+  const double ms = std::chrono::duration<double, std::milli>(Clock::now() - begun).count();
+  guess_ms_ += ms;
+  if (is_known) pace_.learn(depth, ms);
+}
+
+/** A guide draws one token more than are tried: what it says of the row after the last of them. */
+void Drafting::guide(std::span<const Candidate> candidates, const Limits& limits) {
+  const auto n = static_cast<int>(candidates.size());
+  double rate = 0;
+  for (const Candidate& one : candidates) rate += one.sequence->guide->rate() / n;
+  int depth = always_ ? GuessPace::kMostDepth / 2
+                      : guide_pace_.depth(rate, n, limits.n_plain, costs_,
+                                          least_gain(limits.n_plain), limits.most_ms, 1);
+  depth = std::min(depth, limits.most_rows / n);
+  std::vector<ModelGuesser::GuideTask> tasks;
+  for (const Candidate& one : candidates)
+    tasks.push_back({one.sequence, 1 + std::min(depth, one.most_depth)});
+  const auto begun = Clock::now();
+  model_->guide(tasks);
+  const double ms = std::chrono::duration<double, std::milli>(Clock::now() - begun).count();
+  guess_ms_ += ms;
+  guide_pace_.learn(1 + depth, ms);
 }
 
 double Drafting::saved_by(std::span<const Candidate> candidates, const Open& open) const {
@@ -164,7 +184,6 @@ bool Drafting::rests(const Limits& limits) {
 std::vector<TokenTree> Drafting::choose(std::span<const Candidate> candidates,
                                         const Limits& limits) {
   std::vector<TokenTree> trees(candidates.size());
-  guess_ms_ = 0;
   if (candidates.empty()) return trees;
   const int most = rests(limits) ? 0 : most_worthwhile(limits);
   for (const Candidate& one : candidates)
@@ -192,6 +211,7 @@ std::vector<TokenTree> Drafting::choose(std::span<const Candidate> candidates,
 
 void Drafting::observe(Sequence* sequence, const Verified& step, std::span<const int32_t> drawn) {
   if (sequence->drafter != nullptr) sequence->drafter->observe(step, drawn, &all_);
+  if (sequence->guide != nullptr) sequence->guide->learn(drawn);
 }
 
 }  // namespace cachalot

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "schedule/drafting/drafter.h"
@@ -41,6 +42,11 @@ class Drafting {
   /** The guesses to try, of each candidate. Changes only what speculators know. */
   std::vector<TokenTree> choose(std::span<const Candidate> candidates, const Limits& limits);
 
+  /** Lets the guides of the candidates draw a token each, and so many more to try as pay. */
+  void guide(std::span<const Candidate> candidates, const Limits& limits);
+  /** Reads some of the context of a sequence's guide. Returns the rows. */
+  int read(Sequence* sequence, int most_rows) { return model_->read(sequence, most_rows); }
+
   /** Learns that a step without prompts took so long. */
   void learn(int n_rows, double ms) { costs_.learn(n_rows, ms); }
   /** Learns what a step has shown of a sequence, and which tokens were drawn. */
@@ -50,8 +56,8 @@ class Drafting {
   void forget(uint64_t id) {
     if (model_ != nullptr) model_->forget(id);
   }
-  /** How long the model has guessed for the last choice. */
-  double guess_ms() const { return guess_ms_; }
+  /** How long the model has taken since this was last asked for. */
+  double take_guess_ms() { return std::exchange(guess_ms_, 0); }
 
  private:
   /** A node that may be taken next: its parent is. */
@@ -71,7 +77,7 @@ class Drafting {
   SpeculatorMaker make_;
   ModelGuesser* model_;
   bool always_;
-  GuessPace pace_;
+  GuessPace pace_, guide_pace_;
   double guess_ms_ = 0;
   StepCosts costs_;
   Acceptance all_;

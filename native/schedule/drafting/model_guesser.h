@@ -18,6 +18,15 @@ class ModelGuesser {
    * cannot be guessed for now get none. Returns whether all texts were known to it: if not, it has
    * read some, and its time says nothing of guesses. */
   virtual bool guess(std::span<Sequence* const> sequences, int depth) = 0;
+  /** What a sequence's guide is asked for. */
+  struct GuideTask {
+    Sequence* sequence;
+    int n_tokens;  // at least 1
+  };
+  /** Lets guides draw. What they have not read yet is read first. */
+  virtual void guide(std::span<const GuideTask> tasks) = 0;
+  /** Reads at most so many rows of the context of a sequence's guide. Returns how many. */
+  virtual int read(Sequence* sequence, int most_rows) = 0;
   /** A sequence has ended. */
   virtual void forget(uint64_t id) = 0;
 };
@@ -27,16 +36,18 @@ class GuessPace {
  public:
   static constexpr int kMostDepth = 8;
 
-  /** `rate`: of right guesses, for n of a step's n_plain sequences. 0: it does not pay. */
+  /** `rate`: of right guesses, for n of a step's n_plain sequences. `n_calls`: of the model, that
+   * are made anyway. 0: it does not pay. */
   int depth(double rate, int n, int n_plain, const StepCosts& costs, double least_gain,
-            double most_ms) const {
-    double best = n_plain * costs.ms(n_plain) / least_gain;  // as in Drafting::take_best
+            double most_ms, int n_calls = 0) const {
+    // As in Drafting::take_best.
+    double best = n_plain * (costs.ms(n_plain) + n_calls * ms_) / least_gain;
     double tokens = 1, right = 1;
     int found = 0;
     for (int depth = 1; depth <= kMostDepth; depth++) {
       right *= rate;
       tokens += right;
-      const double ms = costs.ms(n_plain + n * depth) + depth * ms_;
+      const double ms = costs.ms(n_plain + n * depth) + (depth + n_calls) * ms_;
       if (most_ms > 0 && ms > most_ms) break;
       const double share = n_plain - n + n / tokens;
       if (share * ms >= best) continue;
