@@ -63,6 +63,7 @@ export async function askAll(
           ...(setting.compress
             ? { compress: inTurns(setting.compress, ids, earlierOf(prompts, mode, i)) }
             : {}),
+          ...(setting.draftContext && { draftContext: setting.draftContext }),
           signal,
         }).result;
         const tokens = usage.promptTokens + usage.completionTokens - 1;

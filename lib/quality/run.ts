@@ -121,7 +121,9 @@ export class QualityRun {
     const isComparable = hasSameVocabulary(baseline, engine);
     for (let passage = 0; passage < passages; passage++) {
       for (const setting of group) {
-        if (isComparable && !this.#journal.hasDivergence(setting.name, passage)) {
+        // What follows a drafter is not in the model's logits: it is judged by its answers.
+        const hasLogits = isComparable && setting.draftContext === undefined;
+        if (hasLogits && !this.#journal.hasDivergence(setting.name, passage)) {
           this.tell('next-token distributions', [setting]);
           const tokens = Math.min(passageTokens, Math.floor(contextLength * 0.9) - 64);
           const text = haystack.take(tokens, new Random(seed + 77 * passage)).join(' ');

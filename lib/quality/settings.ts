@@ -5,6 +5,8 @@ import type { Combine } from '../engine/given-context.js';
 import { CachalotError, invalidArgument } from '../errors.js';
 import { isCompression } from '../options/compress-options.js';
 import type { Compression } from '../options/compress-options.js';
+import { isDraftContext } from '../options/draft-context.js';
+import type { DraftContext } from '../options/draft-context.js';
 import { LOAD, readLoadOptions } from '../options/load-options.js';
 import type { LoadOptions } from '../options/load-options.js';
 import { parseJson } from '../text/parse-json.js';
@@ -17,6 +19,8 @@ export interface Setting {
   load: LoadOptions;
   /** Of requests. */
   compress?: Compression;
+  /** Of requests, of an engine with a draft model. */
+  draftContext?: DraftContext;
   /** The context is cut into so many pieces, which are computed by themselves and stand together. */
   combine?: Combine;
   pieces?: number;
@@ -27,12 +31,12 @@ export interface Setting {
 /** What all settings are compared with. */
 export const BASELINE = 'baseline';
 
-const OWN = ['model', 'compress', 'combine', 'pieces', 'revise'];
+const OWN = ['model', 'compress', 'draftContext', 'combine', 'pieces', 'revise'];
 /** Options of `Engine.load` that say how to load, and nothing of the answers. */
 const NOT_HERE = ['signal', 'onProgress', 'cacheDir', 'checkInvariants'];
 const LOADED = Object.keys(LOAD).filter((name) => !NOT_HERE.includes(name));
 
-/** NAME=JSON: {"model": ..., "compress": ..., "combine": ..., "revise": ..., and any option of `Engine.load`}. Throws invalid_argument. */
+/** NAME=JSON: {"model": ..., "compress": ..., "draftContext": ..., "combine": ..., "revise": ..., and any option of `Engine.load`}. Throws invalid_argument. */
 export function parseSetting(text: string): Setting {
   const at = text.indexOf('=');
   const name = text.slice(0, at).trim();
@@ -55,9 +59,11 @@ function readSetting(name: string, given: Record<string, unknown>): Setting {
       'invalid_argument',
       `unknown option \`${unknown}\` of the setting "${name}"; known are ${[...OWN, ...LOADED].join(', ')}`,
     );
-  const { model, compress, combine, pieces, revise, ...load } = given;
+  const { model, compress, draftContext, combine, pieces, revise, ...load } = given;
   if (model !== undefined) isPath('model', model);
   if (compress !== undefined) isCompression('compress', compress);
+  const follows =
+    draftContext === undefined ? undefined : isDraftContext('draftContext', draftContext);
   if (combine !== undefined) isCombine('combine', combine);
   if (pieces !== undefined) integerIn(1, 1024)('pieces', pieces);
   if (revise !== undefined) oneOf('prefix', 'moved')('revise', revise);
@@ -67,6 +73,7 @@ function readSetting(name: string, given: Record<string, unknown>): Setting {
     load: { ...readLoadOptions(load) },
     ...(model === undefined ? {} : { model: model as string }),
     ...(compress === undefined ? {} : { compress: compress as Compression }),
+    ...(follows === undefined ? {} : { draftContext: follows }),
     ...ownOnly(arranged),
   };
 }

@@ -33,8 +33,8 @@ class DraftModel final : public ModelGuesser {
   /** Tokens that one text has room for. */
   int room() const {
     const size_t slabs = kv_.pool.bytes() / kv_.pool.slab_bytes();
-    return static_cast<int>(std::min<size_t>(static_cast<size_t>(context_length_),
-                                             slabs * kTileTokens));
+    return static_cast<int>(
+        std::min<size_t>(static_cast<size_t>(context_length_), slabs * kTileTokens));
   }
   /** Forgets the KV that it has. */
   void clear() { kv_.cache.clear(); }

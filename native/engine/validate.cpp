@@ -122,10 +122,10 @@ void validate_draft_context(const Request& request, int vocabulary, int room) {
          "`draftContext` needs a draft model, which may be the model itself: load the engine with "
          "`draft: { model }`");
   if (std::ssize(tokens) >= room)
-    fail(ErrorCode::kContextOverflow,
-         "`draftContext` has " + std::to_string(tokens.size()) +
-             " tokens, but the draft model has room for " + std::to_string(room - 1) +
-             " before the answer; shorten it");
+    fail(ErrorCode::kContextOverflow, "`draftContext` has " + std::to_string(tokens.size()) +
+                                          " tokens, but the draft model has room for " +
+                                          std::to_string(room - 1) +
+                                          " before the answer; shorten it");
 }
 
 void validate_options(const EngineOptions& options) {

@@ -30,7 +30,7 @@ struct SamplingOptions {
   float typical_p = 1, top_p = 1, min_p = 0;
   uint64_t seed = 0;
   uint32_t completion = 0;
-  int n_top = 0;  // likeliest tokens to report with each token
+  int n_top = 0;        // likeliest tokens to report with each token
   int noise_shift = 0;  // of a drafter, whose text has other positions than the one it guesses for
 
   bool has_penalties() const {

@@ -1,6 +1,7 @@
 /** A drafter that reads a shorter context, and that the answer follows (RAPID): by how much, it is told; with nothing, no bit differs. */
 import type { NativeDraft, NativeRequest, NativeSampling } from '../../lib/native.js';
 import { GREEDY } from '../../lib/options/sampling-options.js';
+import { writeTinyModel } from '../fixtures/tiny-model.js';
 import type { TinyOptions } from '../fixtures/tiny-model.js';
 import { Random } from '../random.js';
 import type { Answer, NativeClient } from '../testing/native-client.js';
@@ -106,8 +107,8 @@ describe.each(places)('on $name', (place) => {
     expect((together.slice(1) as Answer[]).map(bitsOf)).toEqual(plain); // beside them
     if (isGpu) return;
     // With so little memory guides are asked one by one, and begin again; sequences are preempted.
-    const bytes = client.kvBytesPerToken * 32 * 20;
-    for (const options of [{ stepTokens: 7 }, { stepTokens: 16, kv: { bytes } }]) {
+    const room = (nSlabs: number) => ({ kv: { bytes: client.kvBytesPerToken * 32 * nSlabs } });
+    for (const options of [{ stepTokens: 7 }, { stepTokens: 16, ...room(20) }, room(10)]) {
       const other = await loadGuided(options, 9);
       for (const draft of [undefined, DRAFT])
         expect((await guided(other, asked, draft)).map(bitsOf)).toEqual(expected);
@@ -165,7 +166,7 @@ describe.each(places)('on $name', (place) => {
   });
 
   test('a drafter that computes what is not a number ends the requests that follow it, and no others', async () => {
-    const { path: draftModel } = await modelOf({ seed: 9, change: spoil });
+    const { path: draftModel } = await writeTinyModel({ seed: 9, change: spoil });
     const client = await load({}, {}, { ...ALWAYS, draftModel });
     const tokens = textOf(30).filter((id) => id !== SPOILED);
     const asked = [[SPOILED, 5, 6, 7], [5, 6, SPOILED], tokens.slice(-12)].map((context) =>

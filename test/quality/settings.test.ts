@@ -12,6 +12,14 @@ test('a setting has options of loading, of requests, and another model', () => {
   });
 });
 
+test('a drafter of a shorter context is an option of requests', () => {
+  const text = 'follows={"draft":{"model":"b.gguf"},"draftContext":{"tokens":64}}';
+  expect(parseSetting(text)).toMatchObject({
+    load: { draft: { model: 'b.gguf' } },
+    draftContext: { tokens: 64 },
+  });
+});
+
 test.each([
   ['window', /NAME=JSON/],
   ['={}', /NAME=JSON/],
@@ -23,6 +31,7 @@ test.each([
   ['a={"kv":{"format":"int1"}}', /kv.format/],
   ['a={"compress":{"policy":"window"}}', /compress.window/],
   ['a={"model":7}', /model/],
+  ['a={"draftContext":{"factor":-1}}', /draftContext.factor/],
 ])('%j is refused', (text, message) => {
   expect(() => parseSetting(text)).toThrow(message);
 });

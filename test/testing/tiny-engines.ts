@@ -40,7 +40,8 @@ export function tinyEngines({ isGpu, options }: Place) {
   const clients: NativeClient[] = [];
   afterEach(() => Promise.all(clients.splice(0).map((client) => client.dispose())));
 
-  const modelOf = (tiny: TinyOptions): Promise<TinyModel> => {
+  /** Made once. One that is changed by a function is not found here. */
+  const modelOf = (tiny: Omit<TinyOptions, 'change'>): Promise<TinyModel> => {
     const key = JSON.stringify(tiny);
     if (!models.has(key)) models.set(key, writeTinyModel(tiny));
     return models.get(key)!;
