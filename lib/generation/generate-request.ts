@@ -2,8 +2,8 @@
 import { checkIds } from '../checks/check-options.js';
 import type { Prompt } from '../engine/engine-parts.js';
 import { nativeText } from '../layout/native-preambles.js';
-import type { NativeDraft, NativeSampling } from '../native.js';
-import { nativeDraftContext } from '../options/draft-context.js';
+import type { NativeDraft, NativeDraftContext, NativeSampling } from '../native.js';
+import { resolveDraftContext } from '../options/draft-context.js';
 import { nativeDraft } from '../options/draft-options.js';
 import type { ResolvedOptions } from '../options/generate-options.js';
 import { refuseParts, scheduleOf } from '../options/edit-schedule.js';
@@ -11,6 +11,7 @@ import { dryBreakers, resolveSampling } from '../options/sampling-options.js';
 import { newRequest } from '../request/request.js';
 import type { EngineRequest } from '../request/request.js';
 import type { GenerationSource } from './generation-source.js';
+import { retrieveTokens } from './retrieve-tokens.js';
 
 type Source = Omit<GenerationSource, 'prompt'>;
 
@@ -34,9 +35,7 @@ export async function generateRequest(
     maxTokens: options.maxTokens,
     sampling,
     ...(draft && { draft }),
-    ...(options.draftContext && {
-      draftContext: nativeDraftContext(options.draftContext, content.ids, vocabulary),
-    }),
+    ...draftContextOf(options, content.ids, vocabulary),
     stopTokens: stopTokensOf(source, options),
     priority: options.priority,
     deadlineMs: remainingMs(options, created),
@@ -70,6 +69,18 @@ async function draftOf(
   if (prediction === '') return nativeDraft(draft);
   const given = draft === false ? { lookup: false, recycle: false } : draft;
   return nativeDraft(given, await drafting.encode(prediction));
+}
+
+/** `ids`: of the whole prompt. */
+function draftContextOf(
+  { draftContext }: ResolvedOptions,
+  ids: Int32Array,
+  vocabulary: number,
+): { draftContext?: NativeDraftContext } {
+  if (!draftContext) return {};
+  const { tokens, prompt, factor } = resolveDraftContext(draftContext);
+  if (prompt) checkIds('draftContext.prompt', prompt, vocabulary);
+  return { draftContext: { tokens: prompt ?? retrieveTokens(ids, tokens), factor } };
 }
 
 /** A stop string that is a special token's name never occurs in text: the token itself stops the answer. */

@@ -1,16 +1,8 @@
 /**
  * A drafter that reads a shorter context than the model, and that the answer may follow (RAPID, Chen et al. 2025, arXiv 2502.20330).
  */
-import {
-  checkIds,
-  checkOptions,
-  integerIn,
-  isIntegerList,
-  numberIn,
-} from '../checks/check-options.js';
+import { checkOptions, integerIn, isIntegerList, numberIn } from '../checks/check-options.js';
 import { invalidArgument } from '../errors.js';
-import type { NativeDraftContext } from '../records/request-records.js';
-import { retrieveTokens } from '../relevance/retrieve-tokens.js';
 import { checksOf, fillIn } from './option-table.js';
 import type { OptionTable } from './option-table.js';
 
@@ -43,13 +35,7 @@ export function isDraftContext(name: string, value: unknown): DraftContext {
   return context;
 }
 
-/** As C++ receives it. `ids`: of the whole prompt. */
-export function nativeDraftContext(
-  context: DraftContext,
-  ids: Int32Array,
-  vocabulary: number,
-): NativeDraftContext {
-  const { tokens, prompt, factor } = fillIn(TABLE, context);
-  if (prompt) checkIds('draftContext.prompt', prompt, vocabulary);
-  return { tokens: prompt ? Int32Array.from(prompt) : retrieveTokens(ids, tokens), factor };
+/** With the defaults. */
+export function resolveDraftContext(given: DraftContext) {
+  return fillIn(TABLE, given);
 }

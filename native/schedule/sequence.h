@@ -1,9 +1,8 @@
 // A running or waiting request as the scheduler sees it: its tokens, what it wants of them, and the
 // context that it reads and writes.
 //
-// A sequence with a preamble first sees to it that the preamble's parts are held. If the text of
-// one is not stored (it was never computed, or was evicted), the sequence computes it, as any other
-// text, and then goes on.
+// A sequence with a preamble first sees to it that the preamble's parts are held: if the text of
+// one is not stored (it was never computed, or was evicted), it computes that as any other text.
 #pragma once
 
 #include <algorithm>
@@ -64,8 +63,7 @@ struct Sequence {
 
   // The text that is computed now.
   TextView text() const {
-    if (computing != nullptr) return {computing->under, computing->tokens};
-    return own_text();
+    return computing != nullptr ? TextView{computing->under, computing->tokens} : own_text();
   }
   TextView own_text() const {
     return {key.preamble, std::span(tokens).subspan(static_cast<size_t>(text_begin))};
@@ -74,8 +72,8 @@ struct Sequence {
   int n_pending() const { return static_cast<int>(text().tokens.size()) - n_computed(); }
   /** How many first tokens must be computed before the sequence goes on or ends. */
   int n_compute() const {
-    if (computing != nullptr) return static_cast<int>(computing->tokens.size());
-    return std::min(demand.n_compute(), text_end()) - text_begin;
+    return computing != nullptr ? static_cast<int>(computing->tokens.size())
+                                : std::min(demand.n_compute(), text_end()) - text_begin;
   }
   /** The rows of the text's [first, first + n) whose outputs are wanted, counted from the
    * sequence's first token. */

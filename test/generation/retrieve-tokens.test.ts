@@ -1,7 +1,7 @@
 /** The part of a prompt that its end asks for. */
 import fc from 'fast-check';
 
-import { retrieveTokens } from '../../lib/relevance/retrieve-tokens.js';
+import { retrieveTokens } from '../../lib/generation/retrieve-tokens.js';
 
 test('a short text is kept whole', () => {
   const ids = Int32Array.from({ length: 100 }, (_, i) => i);
