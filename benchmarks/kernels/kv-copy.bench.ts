@@ -1,4 +1,4 @@
-/** Copies of 31 tokens of all layers: what a fork inside a block costs. A copy reads and clears and writes. */
+/** Copies of 31 tokens of all layers: what a fork inside a block costs. A copy reads and writes whole slabs. */
 import type { KernelPoint } from './point.js';
 import { storedKvPoints } from './stored-kv.js';
 
@@ -8,7 +8,7 @@ export function kvCopyPoints(): KernelPoint[] {
   return storedKvPoints({
     op: 'kv_copy',
     rows: [TOKENS, 16 * TOKENS],
-    moved: (31 + 31 + 32) / TOKENS,
+    moved: (32 + 32) / TOKENS,
     time: (timing, path, threads, model, rows) =>
       timing.timeKvCopy(path, threads, { ...model, copies: rows / TOKENS }),
   });

@@ -24,7 +24,7 @@ struct KvWriteParams {
 /** Copies tokens between slabs. Called between steps. */
 struct KvCopyParams {
   std::span<const KvStore> stores;  // one per class of layers
-  std::span<const KvCopy> copies;
+  std::span<const KvCopy> copies;   // none reads what another one writes
 };
 
 /** Copies single keys into the blocks of edited parts. Called between steps. */

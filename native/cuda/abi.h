@@ -167,9 +167,12 @@ struct KvWriteArgs {
   const float* v;
   int32_t layer, n_targets;
 };
+constexpr int kMaxCopies = 16;  // of one launch
 struct KvCopyArgs {
   KvStore store;
-  KvCopy copy;
+  KvCopy copies[kMaxCopies];
+  int32_t n_copies;
+  int32_t unused = 0;
 };
 struct KvGatherArgs {
   KvStore plain, edited;

@@ -234,9 +234,14 @@ void CudaBackend::kv_write(const KvWriteParams& params) {
  * next step reports it. */
 void CudaBackend::kv_copy(const KvCopyParams& params) {
   std::vector<Launch> launches;
-  for (const KvCopy& copy : params.copies) {
-    for (const KvStore& store : params.stores)
-      launches.push_back(Launch::of(Op::kKvCopy, KvCopyArgs{store, copy}));
+  for (auto left = params.copies; !left.empty();) {
+    const auto some = left.first(std::min(left.size(), size_t{kMaxCopies}));
+    left = left.subspan(some.size());
+    for (const KvStore& store : params.stores) {
+      KvCopyArgs args{store, {}, static_cast<int32_t>(some.size())};
+      std::ranges::copy(some, args.copies);
+      launches.push_back(Launch::of(Op::kKvCopy, args));
+    }
   }
   run_between_steps(launches);
 }

@@ -31,12 +31,13 @@ void KvCache::clear_tail(KvSegment* leaf) {
   if (n > 0) copy_({leaf->slabs.back(), leaf->slabs.back(), 0, n});
 }
 
-std::optional<uint32_t> KvCache::branch(KvSegment* leaf, size_t i) {
+std::optional<uint32_t> KvCache::branch(KvSegment* leaf, size_t i, std::vector<KvCopy>* copies) {
+  copies->reserve(copies->size() + 1);  // then nothing here can fail
   const auto slab = pool_.allocate();
   if (!slab) return std::nullopt;
   references_.add_copy();
   const auto n = static_cast<int>(leaf->tokens.size()) - static_cast<int>(i) * kTileTokens;
-  if (n > 0) copy_({leaf->slabs[i], *slab, 0, std::min(n, kTileTokens)});
+  if (n > 0) copies->push_back({leaf->slabs[i], *slab, 0, std::min(n, kTileTokens)});
   return slab;
 }
 

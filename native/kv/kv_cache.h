@@ -47,9 +47,9 @@ class KvCache {
   void trim(KvSegment* leaf);
   /** Clears what is not the leaf's own in its last slab: dropped keys that are no numbers. */
   void clear_tail(KvSegment* leaf);
-  /** A free slab that stands for slab `i` of an open leaf in a branch of its text, whose first keys
-   * of that slab it gets; nothing if no slab is free. */
-  std::optional<uint32_t> branch(KvSegment* leaf, size_t i);
+  /** A free slab that stands for slab `i` of an open leaf in a branch of its text, once `copies`
+   * have been made; nothing if no slab is free. */
+  std::optional<uint32_t> branch(KvSegment* leaf, size_t i, std::vector<KvCopy>* copies);
   /** Slabs of a branch take the places of the leaf's, from slab `first` on. */
   void adopt(KvSegment* leaf, size_t first, std::span<const uint32_t> slabs);
   /** Adds tokens whose KV has been computed. Room must have been reserved. */

@@ -91,8 +91,10 @@ void Scheduler::add_drafts(Step* step) {
   }
   step->guess_ms = drafting_.take_guess_ms();
   std::ranges::sort(drafts, {}, [](const auto& draft) { return draft.first.entry; });
+  std::vector<KvCopy> copies;
   for (auto& [candidate, tree] : drafts)
-    if (!add_draft(step, candidate, std::move(tree))) return;
+    if (!add_draft(step, candidate, std::move(tree), &copies)) break;
+  if (!copies.empty()) kv_.copy(copies);
 }
 
 /** What guides read in place of prompts is read before these are, a piece in each step, so that
@@ -107,7 +109,8 @@ void Scheduler::read_for_guides() {
 }
 
 /** False if memory is short: the draft has become smaller. */
-bool Scheduler::add_draft(Step* step, const Drafting::Candidate& candidate, TokenTree tree) {
+bool Scheduler::add_draft(Step* step, const Drafting::Candidate& candidate, TokenTree tree,
+                          std::vector<KvCopy>* copies) {
   Context& context = *candidate.sequence->context;
   KvSegment* leaf = context.leaf();
   const int n_wanted = tree.size();
@@ -123,7 +126,7 @@ bool Scheduler::add_draft(Step* step, const Drafting::Candidate& candidate, Toke
   context.update(1 + static_cast<int>(main.size()));
   for (size_t i = 1; i < paths.size(); i++) {
     const int n = 1 + static_cast<int>(paths[i].nodes.size());
-    if (auto branch = Branch::open(kv_.cache, kv_.lists, context, n)) {
+    if (auto branch = Branch::open(kv_.cache, kv_.lists, context, n, copies)) {
       paths[i].branch.emplace(std::move(*branch));
       continue;
     }

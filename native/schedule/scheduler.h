@@ -106,7 +106,8 @@ class Scheduler {
   void add_prompts(PlannedStep* planned);
   void add_drafts(Step* step);
   void read_for_guides();
-  bool add_draft(Step* step, const Drafting::Candidate& candidate, TokenTree tree);
+  bool add_draft(Step* step, const Drafting::Candidate& candidate, TokenTree tree,
+                 std::vector<KvCopy>* copies);
   int choose_short_prompts(const Step& step);
   int n_prompt_rows(const Step& step, int depth) const;
   int rows_within_window(const Sequence& sequence) const;

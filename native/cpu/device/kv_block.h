@@ -30,12 +30,4 @@ inline float load_element(KvFormat format, const uint8_t* elements, int index) {
 }
 
 /** Copies one element as it is. */
-inline void copy_element(KvFormat format, const uint8_t* from, int from_index, uint8_t* to,
-                         int to_index) {
-  if (format == KvFormat::kF32)
-    reinterpret_cast<uint32_t*>(to)[to_index] = reinterpret_cast<const uint32_t*>(from)[from_index];
-  else
-    reinterpret_cast<uint16_t*>(to)[to_index] = reinterpret_cast<const uint16_t*>(from)[from_index];
-}
-
 }  // namespace cachalot::cpu
