@@ -109,3 +109,15 @@ test('tokens whose text is still open are given when it is known', async () => {
   expect(texts.join('')).toBe('aENb');
   expect((await generation.result).text).toBe('aENb');
 });
+
+test('a report that cannot be read ends an answer with an error: nobody waits for ever', async () => {
+  const { report } = engine;
+  engine.report = {};
+  const { generation } = answering('abc');
+  await expect(generation.result).rejects.toMatchObject({ code: 'internal' });
+  const read = async () => {
+    for await (const piece of generation) expect('abc').toContain(piece);
+  };
+  await expect(read()).rejects.toMatchObject({ code: 'internal' });
+  engine.report = report;
+});
