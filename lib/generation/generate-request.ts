@@ -1,6 +1,7 @@
 /** Builds the request of a generation from its options and the model's tokenizer. */
 import { checkIds } from '../checks/check-options.js';
 import type { Prompt } from '../engine/engine-parts.js';
+import type { Content } from '../layout/layout.js';
 import { nativeText } from '../layout/native-preambles.js';
 import type { NativeDraft, NativeDraftContext, NativeSampling } from '../native.js';
 import { resolveDraftContext } from '../options/draft-context.js';
@@ -23,7 +24,7 @@ export async function generateRequest(
   created: number,
 ): Promise<EngineRequest> {
   const sampling = await samplingOf(source, options);
-  const { contextLength, vocabulary } = source.core.native.description();
+  const { contextLength, vocabulary, draftContextLength } = source.core.native.description();
   const draft = await draftOf(source, options);
   const { tokens, preambles } = nativeText(content);
   if (preambles) refuseParts(options.compress);
@@ -35,7 +36,7 @@ export async function generateRequest(
     maxTokens: options.maxTokens,
     sampling,
     ...(draft && { draft }),
-    ...draftContextOf(options, content.ids, vocabulary),
+    ...draftContextOf(options, content, { vocabulary, draftContextLength }),
     stopTokens: stopTokensOf(source, options),
     priority: options.priority,
     deadlineMs: remainingMs(options, created),
@@ -71,16 +72,22 @@ async function draftOf(
   return nativeDraft(given, await drafting.encode(prediction));
 }
 
-/** `ids`: of the whole prompt. */
+/** What a drafter reads in place of the prompt and of the contexts before it. */
 function draftContextOf(
   { draftContext }: ResolvedOptions,
-  ids: Int32Array,
-  vocabulary: number,
+  { base, ids }: Content,
+  { vocabulary, draftContextLength = 0 }: { vocabulary: number; draftContextLength?: number },
 ): { draftContext?: NativeDraftContext } {
   if (!draftContext) return {};
-  const { tokens, prompt, factor } = resolveDraftContext(draftContext);
-  if (prompt) checkIds('draftContext.prompt', prompt, vocabulary);
-  return { draftContext: { tokens: prompt ?? retrieveTokens(ids, tokens), factor } };
+  const most = Math.max(8, Math.floor(draftContextLength / 2)); // the answer needs room, too
+  const { tokens = Math.min(512, most), prompt, factor } = resolveDraftContext(draftContext);
+  if (prompt) {
+    checkIds('draftContext.prompt', prompt, vocabulary);
+    return { draftContext: { tokens: prompt, factor } };
+  }
+  const before = base.parts.map(({ text, first, end }) => text.ids.subarray(first, end));
+  const all = Int32Array.from([...before, ids].flatMap((part) => [...part]));
+  return { draftContext: { tokens: retrieveTokens(all, tokens), factor } };
 }
 
 /** A stop string that is a special token's name never occurs in text: the token itself stops the answer. */

@@ -8,7 +8,7 @@ import type { OptionTable } from './option-table.js';
 
 /** What the engine's draft model (`draft: { model }` of `Engine.load`, which may be the model itself) reads in place of the prompt. */
 export interface DraftContext {
-  /** How many tokens of the prompt it reads: the beginning, the end, and the pieces between that fit the end best. Default 512. */
+  /** How many tokens of the prompt it reads: the beginning, the end, and the pieces between that fit the end best. Default 512, or half of what the draft model has room for. */
   tokens?: number | undefined;
   /** The ids of a prompt of its own, in place of these. */
   prompt?: readonly number[] | Int32Array | undefined;
@@ -20,7 +20,7 @@ export interface DraftContext {
 export type DraftContextUsage = { tokens: number; factor: number };
 
 const TABLE = {
-  tokens: { check: integerIn(8, 2 ** 24), byDefault: 512 },
+  tokens: { check: integerIn(8, 2 ** 24) },
   prompt: { check: isIntegerList },
   factor: { check: numberIn(0, 1000), byDefault: 10 },
 } as const satisfies OptionTable<keyof DraftContext>;

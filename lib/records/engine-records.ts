@@ -156,6 +156,8 @@ export interface EngineDescription {
   vocabulary: number;
   architecture: string;
   layers: number;
+  /** Tokens of a text that the draft model has room for. Absent: there is none. */
+  draftContextLength?: number;
   /** Path of the file or folder. */
   model: string;
 }

@@ -142,6 +142,7 @@ Napi::Value EngineWrap::description(const Napi::CallbackInfo& info) {
   object.Set("vocabulary", engine().config().vocabulary);
   object.Set("architecture", engine().config().architecture);
   object.Set("layers", engine().config().n_layers());
+  if (const int room = engine().guide_room(); room > 0) object.Set("draftContextLength", room);
   return object;
 }
 

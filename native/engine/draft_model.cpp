@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <new>
 
 #include "sampling/sample_row.h"
 
@@ -14,40 +15,43 @@ constexpr int kSiblings = 3;
 
 }  // namespace
 
-DraftModel::Shadow* DraftModel::made(Sequence* sequence) {
+/** With the tokens that the sequence has now. */
+DraftModel::Shadow* DraftModel::shadow_of(Sequence* sequence) {
   auto& slot = shadows_[sequence->id];
-  if (slot != nullptr) return slot.get();
-  slot = std::make_unique<Shadow>();
-  Sequence& own = slot->active.sequence;
-  slot->active.request.sampling = sequence->request->request.sampling;
-  slot->active.request.sampling.n_top = kMaxTopTokens;
-  slot->of = sequence;
-  own.request = &slot->active;
-  own.key = {sequence->key.name_space, nullptr};
-  own.n_prompt = sequence->n_prompt;
-  if (const Guide* guide = sequence->guide.get()) {
-    own.tokens = guide->context().tokens;
-    own.n_prompt = static_cast<int>(own.tokens.size());
-    slot->n_own = own.tokens.size();
-    slot->n_known = static_cast<size_t>(sequence->n_prompt);
+  const Guide* guide = sequence->guide.get();
+  const size_t n_left_out = guide == nullptr ? 0 : static_cast<size_t>(sequence->n_prompt);
+  if (slot == nullptr) {
+    slot = std::make_unique<Shadow>();
+    slot->of = sequence;
+    slot->n_known = n_left_out;
+    slot->active.request.sampling = sequence->request->request.sampling;
+    slot->active.request.sampling.n_top = kMaxTopTokens;
+    Sequence& own = slot->active.sequence;
+    own.request = &slot->active;
+    own.key = {sequence->key.name_space, nullptr};
+    own.n_prompt = sequence->n_prompt;
+    if (guide != nullptr) {
+      own.tokens = guide->context().tokens;
+      own.n_prompt = static_cast<int>(own.tokens.size());
+      slot->n_own = own.tokens.size();
+    }
   }
+  std::vector<int32_t>& tokens = slot->active.sequence.tokens;
+  tokens.resize(slot->n_own + slot->n_known - n_left_out);  // without guesses
+  tokens.insert(tokens.end(), sequence->tokens.begin() + static_cast<std::ptrdiff_t>(slot->n_known),
+                sequence->tokens.end());
+  slot->n_known = sequence->tokens.size();
   return slot.get();
 }
 
 /** To draw so many tokens. Null if the text is too long for this model. */
 DraftModel::Shadow* DraftModel::open(Sequence* sequence, int n_tokens) {
-  Shadow* shadow = made(sequence);
+  Shadow* shadow = shadow_of(sequence);
   Sequence& own = shadow->active.sequence;
-  const size_t n_before = sequence->guide ? static_cast<size_t>(sequence->n_prompt) : 0;
-  const auto n = static_cast<int>(shadow->n_own + sequence->tokens.size() - n_before);
+  const auto n = static_cast<int>(own.tokens.size());
   if (sequence->guide == nullptr && n + n_tokens > context_length_) return nullptr;
   shadow->node = -1;
   shadow->n_left = n_tokens;
-  own.tokens.resize(shadow->n_own + shadow->n_known - n_before);
-  own.tokens.insert(own.tokens.end(),
-                    sequence->tokens.begin() + static_cast<std::ptrdiff_t>(shadow->n_known),
-                    sequence->tokens.end());
-  shadow->n_known = sequence->tokens.size();
   own.demand = Demand::generate(n, n_tokens);
   if (sequence->context)
     shadow->active.request.sampling.noise_shift =
@@ -66,6 +70,21 @@ void DraftModel::close(Shadows* shadows) {
     kv_.cache.release(leaf);
   }
   shadows->clear();
+}
+
+void DraftModel::forget(uint64_t id) {
+  const auto found = shadows_.find(id);
+  if (found == shadows_.end()) return;
+  let_go(found->second.get());
+  shadows_.erase(found);
+}
+
+/** Closes all of them, after an error in the middle. */
+void DraftModel::abandon() {
+  Shadows open;
+  for (const auto& [id, shadow] : shadows_)
+    if (shadow->active.sequence.context) open.push_back(shadow.get());
+  close(&open);
 }
 
 /** Adds as many of its rows as there is room for. False if there is no memory. */
@@ -156,7 +175,7 @@ int DraftModel::run(Shadows* shadows, int most_rows) {
          outcome.samples.tokens[static_cast<size_t>(rows.first_output)].token >= 0);
     if (is_finite) kv_.cache.commit(own->context->leaf(), step.tokens_of(rows));
     if (is_finite && rows.n_outputs > 0) take(rows, outcome, shadow);
-    if (!is_finite && shadow->of->guide != nullptr) shadow->of->guide->has_failed = true;
+    if (!is_finite && shadow->of->guide != nullptr) shadow->of->guide->end_badly();
     const bool goes_on = is_finite && rows.n_outputs > 0 && shadow->n_left > 0;
     (goes_on ? going_on : left).push_back(shadow);
   }
@@ -166,15 +185,20 @@ int DraftModel::run(Shadows* shadows, int most_rows) {
 }
 
 /** In one call a text is read by one step only: a long one is guessed for when all of it is read.
- */
+ * Guesses that cannot be had for want of memory are none. */
 bool DraftModel::guess(std::span<Sequence* const> sequences, int depth) {
-  Shadows shadows;
-  for (Sequence* sequence : sequences)
-    if (Shadow* shadow = open(sequence, depth)) shadows.push_back(shadow);
-  const bool is_known = std::ranges::all_of(shadows, [](const Shadow* shadow) {
-    return shadow->active.sequence.n_pending() <= GuessPace::kMostDepth;
-  });
-  while (!shadows.empty()) run(&shadows, decoder_->max_rows());
+  bool is_known = true;
+  try {
+    Shadows shadows;
+    for (Sequence* sequence : sequences)
+      if (Shadow* shadow = open(sequence, depth)) shadows.push_back(shadow);
+    is_known = std::ranges::all_of(shadows, [](const Shadow* shadow) {
+      return shadow->active.sequence.n_pending() <= GuessPace::kMostDepth;
+    });
+    while (!shadows.empty()) run(&shadows, decoder_->max_rows());
+  } catch (const std::bad_alloc&) {
+    abandon();
+  }
   return is_known;
 }
 

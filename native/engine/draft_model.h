@@ -29,13 +29,13 @@ class DraftModel final : public ModelGuesser {
   bool guess(std::span<Sequence* const> sequences, int depth) override;
   void guide(std::span<const GuideTask> tasks) override;
   int read(Sequence* sequence, int most_rows) override;
-  void forget(uint64_t id) override { shadows_.erase(id); }
-  /** Tokens that one text has room for. */
-  int room() const {
-    const size_t slabs = kv_.pool.bytes() / kv_.pool.slab_bytes();
-    return static_cast<int>(
-        std::min<size_t>(static_cast<size_t>(context_length_), slabs * kTileTokens));
+  int n_missing(Sequence* sequence) override;
+  int64_t memory_tokens() const override {
+    return static_cast<int64_t>(kv_.pool.bytes() / kv_.pool.slab_bytes()) * kTileTokens;
   }
+  void forget(uint64_t id) override;
+  /** Tokens that one text has room for. */
+  int room() const { return static_cast<int>(std::min<int64_t>(context_length_, memory_tokens())); }
   /** Forgets the KV that it has. */
   void clear() { kv_.cache.clear(); }
   /** Between steps. Throws internal if a rule is broken. */
@@ -48,19 +48,24 @@ class DraftModel final : public ModelGuesser {
     size_t n_known = 0;  // tokens that are the sequence's, not guesses
     size_t n_own = 0;    // tokens before these: a guide's context
     Sequence* of = nullptr;
-    int node = -1;   // the last guess in the tree of `of`
-    int n_left = 0;  // tokens to draw
+    KvSegment* held = nullptr;  // of a guide: what it has read stays
+    int node = -1;              // the last guess in the tree of `of`
+    int n_left = 0;             // tokens to draw
   };
   using Shadows = std::vector<Shadow*>;
 
-  Shadow* made(Sequence* sequence);
+  Shadow* shadow_of(Sequence* sequence);
   Shadow* open(Sequence* sequence, int n_tokens);
+  void abandon();
   void close(Shadows* shadows);
   int run(Shadows* shadows, int most_rows);
   bool add_rows(Shadow* shadow, int most_rows, Step* step);
   void take(const StepEntry& entry, const StepOutcome& outcome, Shadow* shadow) const;
   void add_siblings(const Shadow& shadow, int32_t drawn, std::span<const SampledToken> top) const;
   int guide_some(std::span<const GuideTask> tasks);
+  void hold(Shadow* shadow);
+  void let_go(Shadow* shadow);
+  void make_all_room();
 
   std::unique_ptr<Decoder> decoder_;
   Backend& backend_;

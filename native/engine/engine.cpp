@@ -24,8 +24,7 @@ Engine::~Engine() {
 
 void Engine::submit(Request request) {
   validate_request(request, config(), context_length());
-  const int guide_room = parts_.draft_model == nullptr ? 0 : parts_.draft_model->room();
-  validate_draft_context(request, config().vocabulary, guide_room);
+  validate_draft_context(request, config().vocabulary, guide_room());
   validate_edits(request, parts_.policies, parts_.kv->pool, context_length());
   std::erase_if(request.edits, [this](ScheduledEdit& edit) {
     const auto policy = parts_.policies(edit.recipe);
@@ -36,7 +35,7 @@ void Engine::submit(Request request) {
   });
   const bool keep_parts = parts_.options.keep_parts;
   RequestMap made = make_active(std::move(request), context_length(), parts_.kv->preamble_table,
-                                keep_parts, guide_room);
+                                keep_parts, guide_room());
   requests_.add(std::move(made), [this](ActiveRequest& active) {
     // Room for its cancel and, if it pins, for its unpin.
     const size_t n_reserved = active.request.pin != 0 ? 2 : 1;

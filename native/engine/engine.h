@@ -55,6 +55,8 @@ class Engine {
   KvFormat kv_format() const { return parts_.kv->pool.stores()[0].layout.k; }
   size_t kv_bytes_per_token() const { return parts_.kv->pool.slab_bytes() / kTileTokens; }
   int context_length() const { return parts_.context_length; }
+  /** Tokens that a guide has room for; 0: there is no draft model. */
+  int guide_room() const { return parts_.draft_model ? parts_.draft_model->room() : 0; }
   const ModelConfig& config() const { return parts_.model->config(); }
 
  private:

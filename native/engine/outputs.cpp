@@ -104,7 +104,7 @@ class SamplePlanner {
   /** What the sequence's guide makes of the token after the first n. */
   static Pull pull_of(const Sequence& sequence, size_t n) {
     const Guide* guide = sequence.guide.get();
-    if (guide == nullptr || guide->has_failed) return {};
+    if (guide == nullptr || guide->failure) return {};
     return {guide->likeliest(n - sequence.tokens.size()), guide->context().factor};
   }
 
@@ -126,8 +126,8 @@ std::optional<FinishReason> accept_outputs(const StepEntry& entry, const Samples
                                            const float* logits, int vocabulary,
                                            StepEvents* events) {
   Sequence* sequence = entry.sequence;
-  if (sequence->guide != nullptr && sequence->guide->has_failed)
-    throw not_a_number("the draft model computed something that is not a number");
+  if (sequence->guide != nullptr && sequence->guide->failure)
+    throw Error(*sequence->guide->failure);
   Demand& demand = sequence->demand;
   std::vector<float>& values = sequence->request->values;
   for (int i = 0; i < entry.n_outputs; i++) {

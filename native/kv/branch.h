@@ -18,11 +18,15 @@ class Branch {
   static std::optional<Branch> open(KvCache& cache, SlabLists& lists, const Context& context, int n,
                                     std::vector<KvCopy>* copies) {
     Branch branch(cache, lists, context);
+    const size_t n_copies = copies->size();
     const size_t n_slabs = slabs_for(context.leaf()->tokens.size() + static_cast<size_t>(n));
     branch.slabs_.reserve(n_slabs - branch.first_own_);
     for (size_t i = branch.first_own_; i < n_slabs; i++) {
       const auto slab = cache.branch(context.leaf(), i, copies);
-      if (!slab) return std::nullopt;
+      if (!slab) {
+        copies->resize(n_copies);
+        return std::nullopt;
+      }
       branch.slabs_.push_back(*slab);
       branch.list_.append(*slab);
     }

@@ -33,7 +33,6 @@ int64_t held_slabs(const PreambleRef& preamble) {
 
 Admission::Verdict Admission::can_admit(const RunningSequences& running, int64_t expected_bytes,
                                         const Sequence& next) const {
-  if (next.guide != nullptr && !next.guide->is_read) return Verdict::kDefer;
   if (reuse_ && is_being_computed(running, next)) return Verdict::kDefer;
   if (running.empty()) return Verdict::kAdmit;
   return missing_bytes(expected_bytes, next) > 0 ? Verdict::kNoRoom : Verdict::kAdmit;

@@ -23,7 +23,7 @@ class Admission {
 
   enum class Verdict { kAdmit, kDefer, kNoRoom };
   /** `expected_bytes`: those of the running sequences. kDefer: `next` waits for KV that comes soon,
-   * its guide's or of text that it shares, and others may run before it. kNoRoom: `next` must wait,
+   * and others may run before it. kNoRoom: `next` must wait,
    * and so must all after it. */
   Verdict can_admit(const RunningSequences& running, int64_t expected_bytes,
                     const Sequence& next) const;

@@ -11,7 +11,8 @@ namespace cachalot {
 
 namespace {
 
-constexpr double kMargin = 0.9;  // of the target for a step, because times scatter
+constexpr int kMostReadRows = 256;  // of guides, in a step
+constexpr double kMargin = 0.9;     // of the target for a step, because times scatter
 
 /** The ways through a tree, from the first guess to each leaf. */
 std::vector<DraftPath> paths_of(const TokenTree& tree) {
@@ -97,14 +98,44 @@ void Scheduler::add_drafts(Step* step) {
   if (!copies.empty()) kv_.copy(copies);
 }
 
+/** Whether its guide would have to read more than a piece before it draws. */
+bool Scheduler::has_lost_guide(Sequence* sequence) {
+  return sequence->guide != nullptr &&
+         drafting_.model().n_missing(sequence) > std::min(kMostReadRows, options_.max_rows);
+}
+
+void Scheduler::forget_guide(Sequence* sequence) {
+  sequence->guide->is_read = false;
+  guides_.forget(*sequence);
+}
+
 /** What guides read in place of prompts is read before these are, a piece in each step, so that
- * nobody waits for it long. */
+ * nobody waits for it long. One whose KV has gone meanwhile reads it again, and its sequence waits
+ * for that. */
 void Scheduler::read_for_guides() {
-  int left = std::min(256, options_.max_rows);
-  for (const auto& [key, sequence] : waiting_) {
-    if (left <= 0) return;
-    if (sequence->guide != nullptr && !sequence->guide->is_read)
-      left -= drafting_.read(sequence, left);
+  if (options_.draft_model == nullptr) return;
+  const int most = std::min(kMostReadRows, options_.max_rows);
+  std::vector<Sequence*> lost;
+  int n_decoding = 0;
+  bool has_prompts = false;
+  for (Sequence* sequence : running_) {
+    if (sequence->n_pending() == 1) n_decoding++;
+    else has_prompts = true;
+    if (has_lost_guide(sequence)) lost.push_back(sequence);
+  }
+  for (Sequence* sequence : lost) {
+    forget_guide(sequence);
+    preempt(sequence);
+  }
+  int left = drafting_.n_read_rows(n_decoding, kMargin * options_.max_step_ms, most);
+  if (has_prompts && options_.max_step_ms > 0) left = 1;  // the prompts have the rest of the target
+  while (left > 0) {
+    Sequence* sequence = guides_.next(drafting_.model().memory_tokens());
+    if (sequence == nullptr) return;
+    left -= drafting_.read(sequence, left);
+    if (!sequence->guide->is_read) continue;
+    guides_.remove(*sequence);
+    waiting_.add(sequence);
   }
 }
 

@@ -106,7 +106,7 @@ Sequence* Scheduler::choose_victim(const Step& step, int below_priority) const {
 void Scheduler::preempt(Sequence* sequence) {
   take_out(sequence, false);
   sequence->queries.reset();
-  waiting_.add(sequence);
+  queue(sequence);
 }
 
 /** Called when there is no memory for this sequence now. It waits for the others; if there are

@@ -41,7 +41,7 @@ bool Scheduler::add(Sequence* sequence) {
   const int own = std::min(sequence->n_compute(), rows_within_window(*sequence));
   const int most = std::max(own, longest_text(sequence->key.preamble));
   if (static_cast<size_t>(slabs_for(most)) * kv_.pool.slab_bytes() > kv_.pool.bytes()) return false;
-  waiting_.add(sequence);
+  queue(sequence);
   if (sequence->deadline_ms != 0) n_deadlines_++;
   return true;
 }
@@ -60,6 +60,7 @@ std::vector<Sequence*> Scheduler::take_expired() {
   };
   for (Sequence* sequence : running_) look(sequence);
   for (auto& [key, sequence] : waiting_) look(sequence);
+  for (auto& [key, sequence] : guides_) look(sequence);
   for (Sequence* sequence : expired) remove(sequence);
   return expired;
 }
@@ -145,6 +146,11 @@ void Scheduler::admit_all(PlannedStep* planned) {
 
 /** False if there was no memory: it waits again, or was refused. */
 bool Scheduler::admit(PlannedStep* planned, Sequence* sequence) {
+  if (has_lost_guide(sequence)) {
+    forget_guide(sequence);
+    queue(sequence);
+    return false;
+  }
   if (sequence->cached_tokens < 0) {
     // Of a plain text it is known when it is open.
     if (sequence->key.preamble != nullptr) sequence->cached_tokens = admission_.n_stored(*sequence);
@@ -190,12 +196,19 @@ void Scheduler::remove(Sequence* sequence, bool discard) {
   if (sequence->deadline_ms != 0) n_deadlines_--;
   if (sequence->n_generated() > 0) admission_.learn_length(sequence->n_generated());
   take_out(sequence, discard);
+  if (sequence->guide != nullptr) guides_.forget(*sequence);
+}
+
+/** It waits for a place in a step, or before that for its guide. */
+void Scheduler::queue(Sequence* sequence) {
+  if (sequence->guide != nullptr && !sequence->guide->is_read) guides_.add(sequence);
+  else waiting_.add(sequence);
 }
 
 /** Takes out a running or waiting sequence: afterwards it is in neither list and holds no KV. */
 void Scheduler::take_out(Sequence* sequence, bool discard) {
   if (!sequence->is_running) {
-    const bool was_waiting = waiting_.remove(*sequence);
+    const bool was_waiting = waiting_.remove(*sequence) || guides_.remove(*sequence);
     CHECK(was_waiting, "a sequence runs, or waits");
     return;
   }
@@ -221,9 +234,12 @@ void Scheduler::check_invariants() const {
           "a sequence knows the slabs of its context");
     CHECK(sequence->n_pending() >= 0, "nothing is computed but the sequence's tokens");
   }
-  for (const auto& [key, sequence] : waiting_)
-    CHECK(!sequence->is_running && !sequence->context && sequence->preambles.empty(),
+  const auto check_waiting = [](const Sequence& sequence) {
+    CHECK(!sequence.is_running && !sequence.context && sequence.preambles.empty(),
           "a waiting sequence holds nothing");
+  };
+  for (const auto& [key, sequence] : waiting_) check_waiting(*sequence);
+  for (const auto& [key, sequence] : guides_) check_waiting(*sequence);
   CHECK(kv_.cache.n_writers() == n_writing, "every open segment is a running sequence's");
 }
 

@@ -19,6 +19,7 @@
 #include "schedule/admission.h"
 #include "schedule/chunk_control.h"
 #include "schedule/drafting/drafting.h"
+#include "schedule/guide_queue.h"
 #include "schedule/step.h"
 #include "schedule/waiting_queue.h"
 
@@ -65,7 +66,7 @@ class Scheduler {
     next_arrival_ += static_cast<uint64_t>(n);
     return next_arrival_ - static_cast<uint64_t>(n);
   }
-  bool idle() const { return waiting_.empty() && running_.empty(); }
+  bool idle() const { return waiting_.empty() && running_.empty() && guides_.empty(); }
   int n_running() const { return static_cast<int>(running_.size()); }
   /** Sets the clock of deadlines and times to live, which only goes forward. */
   void set_time(int64_t now_ms);
@@ -106,6 +107,8 @@ class Scheduler {
   void add_prompts(PlannedStep* planned);
   void add_drafts(Step* step);
   void read_for_guides();
+  bool has_lost_guide(Sequence* sequence);
+  void forget_guide(Sequence* sequence);
   bool add_draft(Step* step, const Drafting::Candidate& candidate, TokenTree tree,
                  std::vector<KvCopy>* copies);
   int choose_short_prompts(const Step& step);
@@ -122,6 +125,7 @@ class Scheduler {
   void leave_preambles(Sequence* sequence, const PreambleRef& but);
   Sequence* choose_victim(const Step& step, int below_priority) const;
   void preempt(Sequence* sequence);
+  void queue(Sequence* sequence);
   void preempt_or_refuse(Sequence* sequence, std::vector<RefusedSequence>* refused);
   void take_out(Sequence* sequence, bool discard);
 
@@ -131,6 +135,7 @@ class Scheduler {
   ChunkControl chunk_;
   Drafting drafting_;
   WaitingQueue waiting_;
+  GuideQueue guides_;
   RunningSequences running_;
   std::vector<Sequence*> decoding_, prompts_;  // of add_running
   struct {

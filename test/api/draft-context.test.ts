@@ -47,6 +47,31 @@ describe('draftContext', () => {
     expect(usage.draftContext).toEqual({ tokens: prompt.length, factor: FAR });
   });
 
+  test('contexts before the prompt are read, too, side by side or not', async () => {
+    const context = await Promise.all(
+      ['he er on at es or '.repeat(8), 'A B C D E F G '.repeat(8)].map((text) =>
+        engine.cache.add(text),
+      ),
+    );
+    for (const combine of ['parallel', 'sequence'] as const) {
+      const asked = engine.complete('and the', {
+        ...{ context, combine, maxTokens: 5, ignoreEos: true },
+        draftContext: { tokens: 400, factor: 1 },
+      });
+      const { usage } = await asked.result;
+      expect(usage.draftContext!.tokens).toBe(usage.promptTokens);
+    }
+  });
+
+  test('a drafter with a short context reads half of what it has room for', async () => {
+    const { path: model } = await writeTinyModel({ shape: { context: 128 } });
+    await using short = await Engine.load(path, { draft: { model } });
+    expect(short.description.draftContextLength).toBe(128);
+    const { usage } = await short.complete(LONG, { maxTokens: 4, draftContext: {} }).result;
+    expect(usage.draftContext!.tokens).toBeLessThanOrEqual(64);
+    expect(usage.draftContext!.tokens).toBeGreaterThan(32);
+  });
+
   test('conversations, sessions, several completions and batches follow it, too', async () => {
     const draftContext = { tokens: 32, factor: FAR };
     const options = { maxTokens: 10, ignoreEos: true, draftContext };

@@ -32,11 +32,12 @@ const SAMPLINGS: NativeSampling[] = [
 ];
 
 /** Computes what is not a number for one token. */
-const SPOILED = 200;
-const spoil: TinyOptions['change'] = (tensors) => {
-  const embedding = new Float32Array(tensors.get('token_embd')!.data.buffer);
-  embedding.fill(NaN, SPOILED * 64, SPOILED * 64 + 1);
-};
+const spoil =
+  (token: number): TinyOptions['change'] =>
+  (tensors) => {
+    const embedding = new Float32Array(tensors.get('token_embd')!.data.buffer);
+    embedding.fill(NaN, token * 64, token * 64 + 1);
+  };
 
 type Asked = Pick<NativeRequest, 'maxTokens' | 'sampling'> & { tokens: number[] };
 
@@ -165,10 +166,20 @@ describe.each(places)('on $name', (place) => {
     await expect(ask(64)).rejects.toMatchObject({ code: 'context_overflow' });
   });
 
+  /** A prompt without a token, of which the answer is, too. */
+  async function askedWithout(token: number, client: NativeClient) {
+    for (;;) {
+      const tokens = textOf(40).filter((id) => id !== token);
+      const answer = await client.submit({ tokens, maxTokens: 8 });
+      if (!answer.tokens.includes(token)) return { tokens, answer };
+    }
+  }
+
   test('a drafter that computes what is not a number ends the requests that follow it, and no others', async () => {
-    const { path: draftModel } = await writeTinyModel({ seed: 9, change: spoil });
+    const SPOILED = 200;
+    const { path: draftModel } = await writeTinyModel({ seed: 9, change: spoil(SPOILED) });
     const client = await load({}, {}, { ...ALWAYS, draftModel });
-    const tokens = textOf(30).filter((id) => id !== SPOILED);
+    const { tokens } = await askedWithout(SPOILED, client);
     const asked = [[SPOILED, 5, 6, 7], [5, 6, SPOILED], tokens.slice(-12)].map((context) =>
       client.submit({
         tokens,
@@ -180,5 +191,58 @@ describe.each(places)('on $name', (place) => {
     for (const finish of [early, late])
       expect(finish).toMatchObject({ reason: 'error', errorCode: 'not_a_number' });
     expect(well!.reason).toBe('length');
+  });
+
+  test('a guess of the guide that spoils its own numbers is only the end of what it says', async () => {
+    const context = textOf(12);
+    const drafter = await load({}, { seed: 9 });
+    const { tokens: guesses } = await drafter.submit({ tokens: context, maxTokens: 1 });
+    const { path: draftModel } = await writeTinyModel({ seed: 9, change: spoil(guesses[0]!) });
+    const client = await load({}, {}, { ...ALWAYS, draftModel });
+    const { tokens, answer } = await askedWithout(guesses[0]!, client);
+    const plain = bitsOf(answer);
+    const draftContext = { tokens: Int32Array.from(context), factor: 0 };
+    for (const draft of [undefined, DRAFT]) {
+      const follows = await client.submit({
+        tokens,
+        maxTokens: 8,
+        draftContext,
+        ...(draft && { draft }),
+      });
+      expect(bitsOf(follows)).toEqual(plain);
+    }
+  });
+
+  test('whoever has no guide is not in the queue of those whose guides still read', async () => {
+    const client = await loadGuided({}, 9);
+    const ended: string[] = [];
+    const guided = Array.from({ length: 100 }, () =>
+      client
+        .submit({
+          tokens: textOf(10),
+          maxTokens: 2,
+          draftContext: { tokens: Int32Array.from(textOf(400)), factor: 1 },
+        })
+        .then(() => ended.push('guided')),
+    );
+    await client.submit({ tokens: textOf(10), maxTokens: 2 }).then(() => ended.push('plain'));
+    await Promise.all(guided);
+    expect(ended.indexOf('plain')).toBeLessThan(30);
+  });
+
+  test('what guides have read may be forgotten at any time', async () => {
+    const asked = requests().map((one) => ({ ...one, tokens: [...textOf(300), ...one.tokens] }));
+    const whole = ({ tokens }: Asked) => ({
+      draftContext: { tokens: Int32Array.from(tokens.slice(0, 300)), factor: FACTOR },
+    });
+    const client = await loadGuided({}, 9);
+    const expected: ReturnType<typeof bitsOf>[] = [];
+    for (const one of asked) expected.push(bitsOf(await client.submit({ ...one, ...whole(one) })));
+    const clearing = setInterval(() => client.clearCache(), 3);
+    const answers = await Promise.all(
+      asked.map((one) => client.submit({ ...one, ...whole(one), draft: DRAFT })),
+    );
+    clearInterval(clearing);
+    expect(answers.map(bitsOf)).toEqual(expected);
   });
 });

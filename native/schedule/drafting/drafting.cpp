@@ -120,6 +120,23 @@ void Drafting::guide(std::span<const Candidate> candidates, const Limits& limits
   guide_pace_.learn(1 + depth, ms);
 }
 
+int Drafting::read(Sequence* sequence, int most_rows) {
+  const auto begun = Clock::now();
+  const int n = model_->read(sequence, most_rows);
+  const double ms = std::chrono::duration<double, std::milli>(Clock::now() - begun).count();
+  guess_ms_ += ms;
+  if (n > 0) read_ms_ = read_ms_ == 0 ? ms / n : read_ms_ + 0.2 * (ms / n - read_ms_);
+  return n;
+}
+
+int Drafting::n_read_rows(int n_others, double most_ms, int most_rows) const {
+  constexpr int kLeast = 4;
+  if (most_ms <= 0 || n_others == 0) return most_rows;
+  if (read_ms_ == 0) return std::min(kLeast, most_rows);
+  const double left = most_ms - costs_.ms(n_others);
+  return std::clamp(static_cast<int>(left / read_ms_), std::min(kLeast, most_rows), most_rows);
+}
+
 double Drafting::saved_by(std::span<const Candidate> candidates, const Open& open) const {
   const auto at = static_cast<size_t>(open.candidate);
   const GuessTree& tree = candidates[at].sequence->drafter->tree();

@@ -44,8 +44,12 @@ class Drafting {
 
   /** Lets the guides of the candidates draw a token each, and so many more to try as pay. */
   void guide(std::span<const Candidate> candidates, const Limits& limits);
-  /** Reads some of the context of a sequence's guide. Returns the rows. */
-  int read(Sequence* sequence, int most_rows) { return model_->read(sequence, most_rows); }
+  /** Reads some of what a sequence's guide has to know. Returns the rows. */
+  int read(Sequence* sequence, int most_rows);
+  /** The rows to read, so that a step with so many others takes no longer than that. */
+  int n_read_rows(int n_others, double most_ms, int most_rows) const;
+  const ModelGuesser& model() const { return *model_; }
+  ModelGuesser& model() { return *model_; }
 
   /** Learns that a step without prompts took so long. */
   void learn(int n_rows, double ms) { costs_.learn(n_rows, ms); }
@@ -78,6 +82,7 @@ class Drafting {
   ModelGuesser* model_;
   bool always_;
   GuessPace pace_, guide_pace_;
+  double read_ms_ = 0;  // of a row that guides read; 0: not known yet
   double guess_ms_ = 0;
   StepCosts costs_;
   Acceptance all_;

@@ -5,20 +5,27 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "backend/plan_records.h"
+#include "base/error.h"
 #include "schedule/draft_options.h"
 
 namespace cachalot {
 
 class Guide {
  public:
-  explicit Guide(DraftContext context) : context_(std::move(context)) {}
+  explicit Guide(DraftContext context) : context_(std::move(context)) {
+    for (const int32_t token : context_.tokens)
+      hash_ = (hash_ ^ static_cast<uint32_t>(token)) * 0x100000001b3;
+  }
 
   const DraftContext& context() const { return context_; }
+  /** Guides of equal contexts have the same. */
+  std::pair<uint64_t, size_t> identity() const { return {hash_, context_.tokens.size()}; }
   /** How often what it would draw is what is drawn, of late. */
   double rate() const { return rate_; }
 
@@ -30,6 +37,7 @@ class Guide {
   void begin_step() {
     guesses_.clear();
     likeliest_.clear();
+    has_ended = false;
   }
   void add(int32_t token, std::span<const SampledToken> likeliest) {
     guesses_.push_back(token);
@@ -46,12 +54,25 @@ class Guide {
     }
   }
 
-  bool is_read = false;     // the drafter knows its context
-  bool has_failed = false;  // it has computed something that is not a number
+  /** It has computed something that is not a number: a token that only the guide has drawn ends
+   * what it says, and one that the sequence has ends the sequence. */
+  void end_badly() {
+    has_ended = true;
+    if (guesses_.empty())
+      failure =
+          Error(ErrorCode::kNotANumber,
+                "the draft model computed something that is not a number for this request; its "
+                "weights are probably damaged");
+  }
+
+  bool is_read = false;          // the drafter knows its context
+  bool has_ended = false;        // of a step: it has no more to say
+  std::optional<Error> failure;  // of what the sequence's next token needs
 
  private:
   DraftContext context_;
   double rate_ = 0.7;
+  uint64_t hash_ = 0xcbf29ce484222325;
   std::vector<int32_t> guesses_;
   std::vector<std::vector<SampledToken>> likeliest_;  // as many
 };

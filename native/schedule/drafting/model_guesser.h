@@ -25,8 +25,12 @@ class ModelGuesser {
   };
   /** Lets guides draw. What they have not read yet is read first. */
   virtual void guide(std::span<const GuideTask> tasks) = 0;
-  /** Reads at most so many rows of the context of a sequence's guide. Returns how many. */
+  /** Reads at most so many rows of what a sequence's guide has to know. Returns how many. */
   virtual int read(Sequence* sequence, int most_rows) = 0;
+  /** The rows that it would have to read before its guide draws. */
+  virtual int n_missing(Sequence* sequence) = 0;
+  /** Tokens that there is memory for. */
+  virtual int64_t memory_tokens() const = 0;
   /** A sequence has ended. */
   virtual void forget(uint64_t id) = 0;
 };
