@@ -149,9 +149,9 @@ export class Engine implements AsyncDisposable {
     prompt: (resolved: ResolvedOptions) => Promise<Prompt> | Prompt,
     given?: GivenContext,
   ): Generation {
-    const { core, tokenizer, tokensWith, drafting } = this.#parts;
+    const { core, tokenizer, tokensWith, drafting, grammars } = this.#parts;
     const namespace = this.#parts.namespaceOf(resolved.namespace, given);
-    const text = { tokenizer, tokensWith, drafting, prompt: () => prompt(resolved) };
+    const text = { tokenizer, tokensWith, drafting, grammars, prompt: () => prompt(resolved) };
     return new Generation({ kind, core, namespace, ...text }, resolved);
   }
 

@@ -30,6 +30,7 @@ export type ErrorCode =
   | 'device_unavailable'
   | 'device_failed'
   | 'not_a_number'
+  | 'grammar_failed'
   | 'aborted'
   | 'disposed'
   // lib/

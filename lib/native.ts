@@ -10,7 +10,7 @@ import type {
   StepExplanation,
 } from './records/engine-records.js';
 import type { GgufInfo, GgufOptions, TensorInfo } from './records/file-records.js';
-import type { NativeEvents, NativeRequest } from './records/request-records.js';
+import type { NativeEvents, NativeGrammar, NativeRequest } from './records/request-records.js';
 import type {
   CostModel,
   Simulated,
@@ -22,6 +22,11 @@ export type * from './records/engine-records.js';
 export type * from './records/file-records.js';
 export type * from './records/request-records.js';
 export type * from './records/simulation-records.js';
+
+/** Opaque: C++ knows what it is. */
+export interface NativeVocabulary {
+  readonly holds: 'vocabulary';
+}
 
 export interface NativeEngine {
   submit(request: NativeRequest): void;
@@ -96,6 +101,10 @@ export interface NativeBinding extends EngineLoader {
   readGguf(path: string, options?: GgufOptions): Promise<GgufInfo>;
   /** The bytes of a tensor of a GGUF file in another type, by GGUF's number: F32, F16, BF16 or Q8_0. */
   convertTensor(path: string, name: string, type: number): Promise<Uint8Array>;
+  /** The bytes of all tokens one after the other: token `id` ends before `ends[id]`; those without bytes are never allowed. */
+  makeVocabulary(bytes: Uint8Array, ends: Int32Array): Promise<NativeVocabulary>;
+  /** An answer that as a whole, after the gap or without it, is what a regular expression describes; native/grammar/. */
+  compileRegex(vocabulary: NativeVocabulary, pattern: string, gap: string): Promise<NativeGrammar>;
   inspectModel(path: string): Promise<NativeModelInfo>;
   /** `file`: a large file whose pages are read as well; '' for none. */
   measurePeaks(instructions: string, threads: number, file: string): Promise<MachinePeaks>;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { native } from '../lib/native.js';
 import type { EmulatorBinding } from './testing/emulator.js';
 import type { AttentionBinding } from './testing/attention.js';
+import type { GrammarBinding } from './testing/grammar.js';
 import type { OpsBinding } from './testing/ops.js';
 import type { PlanBinding } from './testing/plan.js';
 import type { StepTurnsBinding } from './testing/step-turns.js';
@@ -22,6 +23,7 @@ export interface TestingBinding
   extends
     AttentionBinding,
     EmulatorBinding,
+    GrammarBinding,
     OpsBinding,
     PlanBinding,
     StepTurnsBinding,

@@ -97,11 +97,11 @@ export async function prepare(
 }
 
 export function startItem(
-  { core, tokenizer, tokensWith, drafting }: EngineParts,
+  { core, tokenizer, tokensWith, drafting, grammars }: EngineParts,
   { prompt, namespace, options }: PreparedItem,
   { completion, place, signal }: Pick<GenerationSource, 'completion' | 'place' | 'signal'>,
 ): Generation {
-  const text = { tokenizer, tokensWith, drafting, prompt: () => prompt };
+  const text = { tokenizer, tokensWith, drafting, grammars, prompt: () => prompt };
   return new Generation(
     { kind: 'batch', core, namespace, completion, place, signal, ...text },
     options,

@@ -25,6 +25,7 @@ export interface GenerateFlags extends SamplingFlags {
   prediction?: string;
   draftContext?: number;
   draftFactor?: number;
+  regex?: string;
   chatTemplate?: string;
   templateOptions?: TemplateOptions;
 }
@@ -55,6 +56,7 @@ export function addGenerateFlags(command: Command): Command {
       'how far: 0 is the model’s own answer; default 10',
       numberBy(draftContextChecks.factor),
     )
+    .option('--regex <pattern>', 'a regular expression that each answer is as a whole', notEmpty)
     .option('--chat-template <file>', "a chat template in place of the model's own", notEmpty)
     .option(
       '--template-options <json>',
@@ -64,7 +66,7 @@ export function addGenerateFlags(command: Command): Command {
 }
 
 export function generateOptions(flags: GenerateFlags): ChatOptions {
-  const { maxTokens, stop, compress, draft, prediction, templateOptions } = flags;
+  const { maxTokens, stop, compress, draft, prediction, regex, templateOptions } = flags;
   const draftContext = draftContextOf(flags);
   // Only conversations take templateOptions: a model without a template refuses even the name.
   return {
@@ -74,6 +76,7 @@ export function generateOptions(flags: GenerateFlags): ChatOptions {
     ...(draft !== undefined && { draft }),
     ...(prediction !== undefined && { prediction }),
     ...(draftContext && { draftContext }),
+    ...(regex !== undefined && { regex }),
     ...(templateOptions && { templateOptions }),
     ...samplingOptions(flags),
   };

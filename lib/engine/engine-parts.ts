@@ -16,6 +16,7 @@ import { isContext } from './context.js';
 import type { Context } from './context.js';
 import type { EngineCore } from './engine-core.js';
 import type { GivenContext } from './given-context.js';
+import { Grammars } from './grammars.js';
 
 /** Tokens with what stands before them. */
 export interface Before {
@@ -52,6 +53,7 @@ export class EngineParts {
   readonly conversations: Conversations;
   /** See `GenerationSource`. */
   readonly drafting: { byDefault: Draft; encode: (text: string) => Promise<Int32Array> };
+  readonly grammars: Grammars;
   readonly #thread: TokenizerThread;
 
   constructor(
@@ -68,6 +70,7 @@ export class EngineParts {
     this.namespace = namespace;
     this.#thread = thread;
     this.drafting = { byDefault: draft, encode: this.encodeRest };
+    this.grammars = new Grammars(thread.table);
     this.conversations = new Conversations(thread, chatTemplate);
   }
 

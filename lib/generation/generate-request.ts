@@ -19,13 +19,15 @@ type Source = Omit<GenerationSource, 'prompt'>;
 /** `created`: when the generation was started, by the clock of `performance`. */
 export async function generateRequest(
   source: Source,
-  { content, edits: before }: Prompt,
+  { content, edits: before, gap = '' }: Prompt,
   options: ResolvedOptions,
   created: number,
 ): Promise<EngineRequest> {
   const sampling = await samplingOf(source, options);
   const { contextLength, vocabulary, draftContextLength } = source.core.native.description();
   const draft = await draftOf(source, options);
+  const { regex } = options;
+  const grammar = regex === undefined ? undefined : await source.grammars.regex(regex, gap);
   const { tokens, preambles } = nativeText(content);
   if (preambles) refuseParts(options.compress);
   return newRequest({
@@ -37,6 +39,7 @@ export async function generateRequest(
     sampling,
     ...(draft && { draft }),
     ...draftContextOf(options, content, { vocabulary, draftContextLength }),
+    ...(grammar && { grammar }),
     stopTokens: stopTokensOf(source, options),
     priority: options.priority,
     deadlineMs: remainingMs(options, created),

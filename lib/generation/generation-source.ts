@@ -1,6 +1,7 @@
 /** What a generation needs from the engine. */
 import type { EngineCore } from '../engine/engine-core.js';
 import type { Prompt } from '../engine/engine-parts.js';
+import type { Grammars } from '../engine/grammars.js';
 import type { Draft } from '../options/draft-options.js';
 import type { RequestKind } from '../request/request-events.js';
 import type { TokenTable } from '../text/token-table.js';
@@ -18,6 +19,8 @@ export interface GenerationSource {
   tokensWith: (texts: readonly string[]) => Promise<Int32Array>;
   /** What is guessed unless a request says otherwise, and the ids of text that is expected. */
   drafting: { byDefault: Draft; encode: (text: string) => Promise<Int32Array> };
+  /** What answers have to match. */
+  grammars: Grammars;
   namespace: string;
   /** Which of several completions of the same prompt this is. Each completion has its own draws. Default 0. */
   completion?: number | undefined;

@@ -8,10 +8,13 @@ import {
   isBoolean,
   isSignal,
   isName,
+  isString,
+  isUnicode,
   isStopList,
   notSupportedYet,
   ownOnly,
 } from '../checks/check-options.js';
+import { invalidArgument } from '../errors.js';
 import { isCompression } from './compress-options.js';
 import type { Compression } from './compress-options.js';
 import { isDraftContext } from './draft-context.js';
@@ -49,6 +52,8 @@ export interface GenerateOptions extends SamplingOptions {
   draft?: Draft | undefined;
   /** Text that will perhaps be generated, such as a file that is to be changed in one place: as far as it is right, it comes faster. */
   prediction?: string | undefined;
+  /** A regular expression (ECMAScript, flag "u") that the answer is as a whole: only tokens that go on with it are drawn. */
+  regex?: string | undefined;
   /** Follows a draft model that reads a shorter context: the answer changes, and `usage.draftContext` says so. Default: none. */
   draftContext?: DraftContext | undefined;
   /** Ends the generation: it then fails with code "aborted". */
@@ -58,6 +63,14 @@ export interface GenerateOptions extends SamplingOptions {
 export interface ChatOptions extends GenerateOptions {
   /** Variables of the chat template, such as `enable_thinking`. */
   templateOptions?: TemplateOptions | undefined;
+}
+
+/** C++ reads the pattern, and says what is wrong with it. */
+function isPattern(name: string, value: unknown): string {
+  const text = isString(name, value);
+  if (text.length > 1 << 16 || !isUnicode(text))
+    throw invalidArgument(name, 'a regular expression of at most 65536 characters', value);
+  return text;
 }
 
 /** The options of a request except those that say how tokens are drawn. */
@@ -73,6 +86,7 @@ const REQUEST = {
   compress: { check: isCompression },
   draft: { check: isDraft },
   prediction: { check: isPrediction },
+  regex: { check: isPattern },
   draftContext: { check: isDraftContext },
   signal: { check: isSignal },
 } as const satisfies OptionTable<Exclude<keyof GenerateOptions, keyof SamplingOptions>>;

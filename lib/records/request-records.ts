@@ -51,6 +51,11 @@ export interface NativeDraftContext {
   factor: number;
 }
 
+/** What an answer has to match; of one engine, made by `compileRegex`. Opaque: C++ knows what it is. */
+export interface NativeGrammar {
+  readonly holds: 'grammar';
+}
+
 export interface NativeRequest {
   id: number;
   kind: 'generate' | 'score' | 'logits' | 'prefill' | 'attention';
@@ -67,6 +72,7 @@ export interface NativeRequest {
   /** Absent: nothing is guessed. */
   draft?: NativeDraft;
   draftContext?: NativeDraftContext;
+  grammar?: NativeGrammar;
   stopTokens: Int32Array;
   rows: Int32Array;
   /** Of a "score": index of the first token that is scored, at least 1. */

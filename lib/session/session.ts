@@ -250,11 +250,11 @@ export class Session {
       return begun;
     };
     const engine = this.#engine;
-    const { core, tokenizer, tokensWith, drafting, encodeRest } = engine; // a closure over this call would keep all earlier turns alive
+    const { core, tokenizer, tokensWith, drafting, grammars, encodeRest } = engine; // a closure over this call would keep all earlier turns alive
     const namespace = resolved.namespace ?? this.#namespace;
     if (namespace !== this.#namespace)
       throw invalidArgument('namespace', `that of the session, "${this.#namespace}"`, namespace);
-    const source = { core, namespace, tokenizer, tokensWith, drafting, prompt, encodeRest };
+    const source = { core, namespace, tokenizer, tokensWith, drafting, grammars, prompt, encodeRest };
     if (resolved.compress && this.#onFull === 'shift')
       throw invalidArgument('compress', "nothing in a session with `onFull: 'shift'`", 'one');
     const compress = resolved.compress ?? this.#compress;

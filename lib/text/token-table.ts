@@ -78,6 +78,11 @@ export class TokenTable {
     return bytes.subarray(this.startOf(id), ends[id] ?? bytes.length);
   }
 
+  /** The bytes of all tokens one after the other, and where each ends. Special tokens have none. */
+  get ordinary(): { bytes: Uint8Array; ends: Int32Array } {
+    return { bytes: this.#data.bytes, ends: Int32Array.from(this.#data.ends) };
+  }
+
   detokenizer(): Detokenizer {
     return new Detokenizer((id) => this.bytes(id));
   }

@@ -5,6 +5,7 @@
 #include "addon/addon_data.h"
 #include "addon/arguments.h"
 #include "addon/engine_wrap.h"
+#include "addon/grammars.h"
 #include "addon/promise_work.h"
 #include "addon/prompt_orderer.h"
 #include "addon/simulate.h"
@@ -108,6 +109,10 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
               Napi::Function::New(env, guard_promise<convert_tensor>, "convertTensor"));
   exports.Set("inspectModel",
               Napi::Function::New(env, guard_promise<inspect_model>, "inspectModel"));
+  exports.Set("makeVocabulary",
+              Napi::Function::New(env, guard_promise<make_vocabulary>, "makeVocabulary"));
+  exports.Set("compileRegex",
+              Napi::Function::New(env, guard_promise<compile_regex>, "compileRegex"));
   exports.Set("instructions", Napi::Function::New(env, guard<instructions>, "instructions"));
   exports.Set("cuda", Napi::Function::New(env, guard<cuda_devices>, "cuda"));
   exports.Set("memoryLimit", Napi::Function::New(env, guard<memory_limit>, "memoryLimit"));

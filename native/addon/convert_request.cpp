@@ -2,6 +2,7 @@
 
 #include "addon/convert.h"
 #include "addon/fields.h"
+#include "addon/grammars.h"
 
 namespace cachalot::addon {
 
@@ -155,6 +156,7 @@ Request request_from(const Napi::Value& value) {
     const Fields context(fields.get("draftContext"), "draftContext");
     request.draft_context = {context.array("tokens"), context.real("factor")};
   }
+  request.grammar = grammar_from(fields.get("grammar"));
   request.stop_tokens = fields.array("stopTokens");
   request.rows = fields.array("rows");
   request.from = fields.integer("from");

@@ -106,6 +106,7 @@ struct SampleParams {
   int32_t vocabulary;
   std::span<const SampleRow> rows;   // [R]
   std::span<const LogitEdit> edits;  // those of all rows
+  std::span<const uint32_t> masks;   // [n, mask_words(V)]
   SampledToken* out;                 // [R], host memory, there after wait()
   SampledToken* top;                 // [R, kMaxTopTokens], likeliest first; null if no row wants it
 };

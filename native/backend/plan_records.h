@@ -92,10 +92,10 @@ struct LogitEdit {
   float pull = 0;
 };
 
-/** How one row's token is drawn, in this order: edits; temperature; top-k; typical; top-p; min-p,
- * each over the tokens that the one before left; then the argmax of logit / temperature + Gumbel
- * noise keyed by (seed, completion, position, token), so that the draw depends on nothing else.
- * Temperature 0 takes the largest edited logit, the smallest id among equals. */
+/** How one row's token is drawn, in this order: edits; mask; temperature; top-k; typical; top-p;
+ * min-p, each over the tokens that the one before left; then the argmax of logit / temperature +
+ * Gumbel noise keyed by (seed, completion, position, token), so that the draw depends on nothing
+ * else. Temperature 0 takes the largest edited logit, the smallest id among equals. */
 struct SampleRow {
   uint64_t noise_key = 0;  // see noise_key(seed, completion, position) in backend/noise.h
   float temperature = 0;
@@ -106,12 +106,17 @@ struct SampleRow {
   int32_t forced_token = -1;  // >= 0: only its log-probability is wanted
   int32_t n_top = 0;          // likeliest tokens to report, at most kMaxTopTokens
   int32_t first_edit = 0, n_edits = 0;  // of distinct tokens, in SampleParams::edits
-  int32_t unused = 0;
+  int32_t mask = -1;  // >= 0: tokens without a bit in this one of SampleParams::masks are not drawn
 };
 constexpr int kMaxTopTokens = 20;
+/** 32-bit words of a mask: token v is bit v % 32 of word v / 32. */
+constexpr size_t mask_words(int32_t vocabulary) {
+  return (static_cast<size_t>(vocabulary) + 31) / 32;
+}
+constexpr int32_t kNoNumber = -1, kNothingAllowed = -2;
 
 struct SampledToken {
-  int32_t token;  // -1: the row has no finite logit or a NaN
+  int32_t token;  // or kNoNumber: the row has no finite logit or a NaN; or kNothingAllowed
   float logprob;  // natural logarithm, of the model's own distribution: no edits, temperature 1
 };
 

@@ -43,6 +43,7 @@ const char* error_code_name(ErrorCode code) {
     case ErrorCode::kDeviceUnavailable: return "device_unavailable";
     case ErrorCode::kDeviceFailed: return "device_failed";
     case ErrorCode::kNotANumber: return "not_a_number";
+    case ErrorCode::kGrammarFailed: return "grammar_failed";
     case ErrorCode::kAborted: return "aborted";
     case ErrorCode::kDisposed: return "disposed";
   }

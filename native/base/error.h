@@ -36,6 +36,7 @@ enum class ErrorCode {
   kDeviceUnavailable,
   kDeviceFailed,
   kNotANumber,
+  kGrammarFailed,
   kAborted,
   kDisposed,
 };

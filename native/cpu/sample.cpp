@@ -74,18 +74,36 @@ int32_t draw(const Kernels& kernels, const float* logits, int32_t vocabulary, fl
   return draw_among(candidates, row);
 }
 
-/** The row's logits after its edits, in `memory` of V floats if there are any. `log_total`: of the
- * weights of all tokens. */
-const float* edited(const float* logits, int32_t vocabulary, std::span<const LogitEdit> edits,
-                    double log_total, float* memory) {
-  if (edits.empty()) return logits;
+/** Takes the logits of tokens that have no bit out of the draw. */
+void apply_mask(const uint32_t* mask, int32_t vocabulary, float* logits) {
+  for (int32_t first = 0; first < vocabulary; first += 32) {
+    const uint32_t word = mask[first / 32];
+    if (word == ~uint32_t{0}) continue;
+    const int32_t end = std::min(vocabulary, first + 32);
+    for (int32_t token = first; token < end; token++)
+      if ((word >> (token - first) & 1) == 0) logits[token] = -INFINITY;
+  }
+}
+
+/** Of one row, what changes its logits. */
+struct Changes {
+  std::span<const LogitEdit> edits;
+  const uint32_t* mask;  // or null
+};
+
+/** The row's logits after its edits and mask, in `memory` of V floats if there are any.
+ * `log_total`: of the weights of all tokens. */
+const float* changed(const float* logits, int32_t vocabulary, const Changes& changes,
+                     double log_total, float* memory) {
+  if (changes.edits.empty() && changes.mask == nullptr) return logits;
   std::memcpy(memory, logits, static_cast<size_t>(vocabulary) * sizeof(float));
-  for (const LogitEdit& edit : edits) {
+  for (const LogitEdit& edit : changes.edits) {
     float& logit = memory[edit.token];
     const double own = edit.pull == 0 ? 0 : edit.pull * std::exp(logit - log_total);
     logit = (logit > 0 ? logit / edit.repetition : logit * edit.repetition) + edit.add;
     logit -= static_cast<float>(own);
   }
+  if (changes.mask != nullptr) apply_mask(changes.mask, vocabulary, memory);
   return memory;
 }
 
@@ -106,19 +124,20 @@ void find_top(const float* logits, int32_t vocabulary, const SampleRow& row, dou
 }
 
 SampledToken sample_row(const Kernels& kernels, const float* logits, int32_t vocabulary,
-                        const SampleRow& row, std::span<const LogitEdit> edits, float* memory,
+                        const SampleRow& row, const Changes& changes, float* memory,
                         SampledToken* top) {
   float max;
   int32_t has_nan;
   kernels.max_value(logits, vocabulary, &max, &has_nan);
-  if (has_nan != 0 || !std::isfinite(max)) return {-1, NAN};
+  if (has_nan != 0 || !std::isfinite(max)) return {kNoNumber, NAN};
   const double log_total = max + std::log(kernels.sum_exp2(logits, vocabulary, max, kLog2E));
   if (row.n_top > 0) find_top(logits, vocabulary, row, log_total, top);
   int32_t token = row.forced_token;
   if (token < 0) {
-    const float* values = edited(logits, vocabulary, edits, log_total, memory);
+    const float* values = changed(logits, vocabulary, changes, log_total, memory);
     if (values != logits) kernels.max_value(values, vocabulary, &max, &has_nan);
-    if (has_nan != 0 || !std::isfinite(max)) return {-1, NAN};
+    if (has_nan != 0 || !std::isfinite(max))
+      return {changes.mask == nullptr ? kNoNumber : kNothingAllowed, NAN};
     token = draw(kernels, values, vocabulary, max, row);
   }
   return {token, static_cast<float>(static_cast<double>(logits[token]) - log_total)};
@@ -128,17 +147,20 @@ SampledToken sample_row(const Kernels& kernels, const float* logits, int32_t voc
 
 void sample(const OpContext& context, const SampleParams& params) {
   const auto vocabulary = static_cast<size_t>(params.vocabulary);
-  const size_t floats = params.edits.empty() ? 0 : vocabulary;
+  const size_t floats = params.edits.empty() && params.masks.empty() ? 0 : vocabulary;
   auto* memory = reinterpret_cast<float*>(
       context.scratch.get(floats * sizeof(float) * static_cast<size_t>(context.pool.size())));
   context.pool.parallel_for(static_cast<int>(params.rows.size()), [&](int row, int thread) {
     const SampleRow& how = params.rows[static_cast<size_t>(row)];
     CHECK(how.n_top == 0 || (params.top != nullptr && how.n_top <= kMaxTopTokens),
           "there is room for the likeliest tokens");
-    const auto edits =
-        params.edits.subspan(static_cast<size_t>(how.first_edit), static_cast<size_t>(how.n_edits));
+    const Changes changes{
+        params.edits.subspan(static_cast<size_t>(how.first_edit), static_cast<size_t>(how.n_edits)),
+        how.mask < 0
+            ? nullptr
+            : params.masks.data() + static_cast<size_t>(how.mask) * mask_words(params.vocabulary)};
     params.out[row] = sample_row(context.kernels, params.logits + int64_t{row} * params.vocabulary,
-                                 params.vocabulary, how, edits, memory + floats * thread,
+                                 params.vocabulary, how, changes, memory + floats * thread,
                                  how.n_top == 0 ? nullptr : params.top + row * kMaxTopTokens);
   });
 }

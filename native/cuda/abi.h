@@ -171,8 +171,7 @@ constexpr int kMaxCopies = 16;  // of one launch
 struct KvCopyArgs {
   KvStore store;
   KvCopy copies[kMaxCopies];
-  int32_t n_copies;
-  int32_t unused = 0;
+  int32_t n_copies, unused = 0;
 };
 struct KvGatherArgs {
   KvStore plain, edited;
@@ -228,8 +227,9 @@ struct AttentionMergeArgs {
 struct SampleArgs {
   const StepHeader* step;
   const LogitEdit* edits;
+  const uint32_t* masks;
   const float* logits;  // [R, V]
-  float* edited;        // [R, V] memory for rows with edits
+  float* edited;        // [R, V] memory for rows with edits or a mask
   SampledToken* out;    // [R]
   SampledToken* top;    // [R, kMaxTopTokens]
   int32_t n_rows, vocabulary;

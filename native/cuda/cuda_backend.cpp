@@ -47,7 +47,8 @@ CudaBackend::CudaBackend(const std::string& library, int index)
       finite_(device_),
       sampled_(device_),
       edited_(device_),
-      edits_(device_) {
+      edits_(device_),
+      masks_(device_) {
   tables_ = std::make_unique<CudaBuffer>(device_, 2 * kRoomForSamples);
 }
 
@@ -332,13 +333,14 @@ void CudaBackend::attention_merge(const AttentionMergeParams& params) {
                                                  params.head_dim});
 }
 
-/** Edits are apart from the step's tables: there may be as many as tokens in the vocabulary. */
-const LogitEdit* CudaBackend::upload_edits(std::span<const LogitEdit> edits) {
-  if (edits.empty()) return nullptr;
-  uint8_t* to = edits_.get(edits.size_bytes());
-  device_->write(to, edits.data(), edits.size_bytes());
+/** What is apart from the step's tables, because it may be as much as the vocabulary is large. */
+template <typename Item>
+const Item* CudaBackend::upload(std::span<const Item> items, CudaScratch* memory) {
+  if (items.empty()) return nullptr;
+  uint8_t* to = memory->get(items.size_bytes());
+  device_->write(to, items.data(), items.size_bytes());
   device_->wait();  // the source is not pinned
-  return reinterpret_cast<const LogitEdit*>(to);
+  return reinterpret_cast<const Item*>(to);
 }
 
 void CudaBackend::sample(const SampleParams& params) {
@@ -349,12 +351,13 @@ void CudaBackend::sample(const SampleParams& params) {
   auto* out =
       reinterpret_cast<SampledToken*>(sampled_.get((1 + kMaxTopTokens) * n * sizeof(SampledToken)));
   float* edited = nullptr;
-  if (!params.edits.empty()) {
+  if (!params.edits.empty() || !params.masks.empty()) {
     edited = reinterpret_cast<float*>(
         edited_.get(n * static_cast<size_t>(params.vocabulary) * sizeof(float)));
   }
-  record(Op::kSample, SampleArgs{step(), upload_edits(params.edits), params.logits, edited, out,
-                                 out + n, static_cast<int32_t>(n), params.vocabulary});
+  record(Op::kSample, SampleArgs{step(), upload(params.edits, &edits_),
+                                 upload(params.masks, &masks_), params.logits, edited, out, out + n,
+                                 static_cast<int32_t>(n), params.vocabulary});
   results_.push_back({out, params.out, n * sizeof(SampledToken)});
   if (params.top != nullptr)
     results_.push_back({out + n, params.top, n * kMaxTopTokens * sizeof(SampledToken)});

@@ -105,7 +105,8 @@ class CudaBackend final : public Backend {
                      std::span<const LinearOutput> outputs);
   void upload_step();
   bool place_slabs();
-  const LogitEdit* upload_edits(std::span<const LogitEdit> edits);
+  template <typename Item>
+  const Item* upload(std::span<const Item> items, CudaScratch* memory);
   void end_step();
 
   std::shared_ptr<const CudaDevice> device_;
@@ -120,7 +121,8 @@ class CudaBackend final : public Backend {
   std::unique_ptr<CudaBuffer> slabs_;   // the device's copy of StepTables::slabs
   PinnedMemory staging_, returned_;
   CudaScratch prepared_[5];  // by RowKind
-  CudaScratch workspace_, counters_, attention_counters_, finite_, sampled_, edited_, edits_;
+  CudaScratch workspace_, counters_, attention_counters_, finite_, sampled_, edited_, edits_,
+      masks_;
   std::vector<float> host_floats_;
 };
 

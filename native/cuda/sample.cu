@@ -198,11 +198,14 @@ class Row {
   Filters filters_;
 };
 
-/** The row's logits after its edits, in memory of their own. `log_total`: of the weights of all
- * tokens. */
-SIMT_DEV void edit_logits(const SampleRow& how, const LogitEdit* edits, const float* logits,
-                          int vocabulary, double log_total, float* edited) {
-  for (int i = threadIdx.x; i < vocabulary; i += kReduceThreads) edited[i] = logits[i];
+/** The row's logits after its mask and its edits, in memory of their own. `log_total`: of the
+ * weights of all tokens. */
+SIMT_DEV void change_logits(const SampleRow& how, const LogitEdit* edits, const uint32_t* mask,
+                            const float* logits, int vocabulary, double log_total, float* edited) {
+  for (int i = threadIdx.x; i < vocabulary; i += kReduceThreads) {
+    const bool may = mask == nullptr || (mask[i / 32] >> (i % 32) & 1) != 0;
+    edited[i] = may ? logits[i] : -INFINITY;
+  }
   __syncthreads();
   for (int i = threadIdx.x; i < how.n_edits; i += kReduceThreads) {
     const LogitEdit& edit = edits[how.first_edit + i];
@@ -220,17 +223,19 @@ SIMT_DEV SampledToken sample_row(const SampleArgs& args, const SampleRow& how) {
   SampledToken* top = args.top + blockIdx.x * kMaxTopTokens;
   SIMT_SHARED(SelectMemory, memory);
   Row row(logits, args.vocabulary, how, memory);
-  const SampledToken none{-1, NAN};
+  const SampledToken none{kNoNumber, NAN};
   for (int i = threadIdx.x; i < how.n_top; i += kReduceThreads) top[i] = {-1, -INFINITY};
   if (!row.find_max()) return none;
   const double total = row.log_total();
   if (how.n_top > 0) row.find_top(total, top);
   int token = how.forced_token;
   if (token < 0) {
-    if (how.n_edits > 0) {
-      edit_logits(how, args.edits, logits, args.vocabulary, total, args.edited + at);
+    if (how.n_edits > 0 || how.mask >= 0) {
+      const uint32_t* mask =
+          how.mask < 0 ? nullptr : args.masks + how.mask * mask_words(args.vocabulary);
+      change_logits(how, args.edits, mask, logits, args.vocabulary, total, args.edited + at);
       row.set_logits(args.edited + at);
-      if (!row.find_max()) return none;
+      if (!row.find_max()) return mask == nullptr ? none : SampledToken{kNothingAllowed, NAN};
     }
     token = row.draw();
   }

@@ -99,6 +99,8 @@ RequestMap make_active(Request request, int context_length, PreambleTable& table
     sequence.max_length = std::min(sequence.max_length, n_tokens + guide_room - n_guide);
     sequence.guide = std::make_unique<Guide>(std::move(request.draft_context));
   }
+  if (request.grammar != nullptr)
+    active.constraint = std::make_unique<Constraint>(request.grammar, request.stop_tokens);
   request.tokens = {};
   request.preamble = nullptr;
   active.request = std::move(request);

@@ -5,6 +5,7 @@
 #include <list>
 #include <map>
 
+#include "engine/constraint.h"
 #include "engine/events.h"
 #include "engine/request.h"
 #include "schedule/sequence.h"
@@ -17,7 +18,8 @@ struct ActiveRequest {
   int n_before = 0;           // the sequence's first tokens that are of the request's preamble
   bool is_scheduled = false;  // the scheduler has the sequence
   bool is_cancelled = false;  // guarded by OpenRequests
-  std::vector<float> values;  // results of kScore and kLogits so far
+  std::unique_ptr<Constraint> constraint;  // of its answer, or null
+  std::vector<float> values;               // results of kScore and kLogits so far
   Clock::time_point submitted, first_token;
   // Both are made when the request is submitted, and passing them on needs no memory. So the caller
   // is told of the end, whatever fails.

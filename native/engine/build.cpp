@@ -7,6 +7,8 @@
 #include "cpu/cpu_backend.h"
 #include "cuda/cuda_backend.h"
 #include "cuda/cuda_library.h"
+#include "engine/active_request.h"
+#include "engine/forced_speculator.h"
 #include "engine/validate.h"
 #include "kv/policies/chelsea.h"
 #include "kv/policies/compress_kv.h"
@@ -148,6 +150,8 @@ Drafter::Speculators make_speculators(const Sequence& sequence, DraftMemories& m
   const DraftOptions& draft = sequence.draft;
   const auto memory = memories.of(sequence.key.name_space);
   Drafter::Speculators made;
+  if (const auto& constraint = sequence.request->constraint)
+    made.push_back(std::make_unique<ForcedSpeculator>(*constraint));
   if (!draft.prediction.empty())
     made.push_back(std::make_unique<ExpectedSpeculator>(draft.prediction, sequence.n_prompt));
   if (draft.lookup) made.push_back(std::make_unique<CopySpeculator>(memory));

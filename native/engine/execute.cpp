@@ -157,7 +157,8 @@ StepOutcome execute_step(const Step& step, const ExecuteOptions& options, Decode
   samples.tokens.resize(plan.rows.size());
   if (plan.wants_top) samples.top.resize(plan.rows.size() * kMaxTopTokens);
   backend.sample({outcome.output.logits, model.config().vocabulary, plan.rows, plan.edits,
-                  samples.tokens.data(), plan.wants_top ? samples.top.data() : nullptr});
+                  plan.masks, samples.tokens.data(),
+                  plan.wants_top ? samples.top.data() : nullptr});
   backend.start();
   mark_seen(step);
   if (backend.is_async()) meanwhile();

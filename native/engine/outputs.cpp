@@ -20,8 +20,9 @@ std::vector<std::pair<int32_t, float>> likeliest(const Samples& samples, size_t 
   return top;
 }
 
-const SampledToken& checked(const Samples& samples, size_t output) {
+const SampledToken& checked(const Sequence& sequence, const Samples& samples, size_t output) {
   const SampledToken& sampled = samples.tokens[output];
+  if (sampled.token == kNothingAllowed) throw sequence.request->constraint->error();
   if (sampled.token < 0) throw not_a_number("the model's output for this request is not a number");
   return sampled;
 }
@@ -29,7 +30,7 @@ const SampledToken& checked(const Samples& samples, size_t output) {
 std::optional<FinishReason> accept_token(Sequence* sequence, const Samples& samples, size_t output,
                                          StepEvents* events) {
   ActiveRequest& active = *sequence->request;
-  const SampledToken& sampled = checked(samples, output);
+  const SampledToken& sampled = checked(*sequence, samples, output);
   if (sequence->n_generated() == 0) active.first_token = Clock::now();
   sequence->append(sampled.token);
   events->tokens.push_back({sequence->id, sampled.token, sampled.logprob,
@@ -37,6 +38,7 @@ std::optional<FinishReason> accept_token(Sequence* sequence, const Samples& samp
   const auto& stops = active.request.stop_tokens;
   if (std::find(stops.begin(), stops.end(), sampled.token) != stops.end())
     return FinishReason::kStop;
+  if (active.constraint && active.constraint->advance(sampled.token)) return FinishReason::kStop;
   const bool is_full = static_cast<int>(sequence->tokens.size()) >= sequence->max_length;
   if (is_full || sequence->n_generated() >= sequence->demand.max_tokens())
     return FinishReason::kLength;
@@ -97,6 +99,8 @@ class SamplePlanner {
       row.n_edits = static_cast<int32_t>(edits.size());
       plan_.edits.insert(plan_.edits.end(), edits.begin(), edits.end());
     }
+    if (const auto& constraint = sequence.request->constraint)
+      constraint->add_mask(tokens.subspan(sequence.tokens.size()), &row, &plan_.masks);
     plan_.wants_top = plan_.wants_top || row.n_top > 0;
     plan_.rows.push_back(row);
   }
@@ -132,7 +136,7 @@ std::optional<FinishReason> accept_outputs(const StepEntry& entry, const Samples
   std::vector<float>& values = sequence->request->values;
   for (int i = 0; i < entry.n_outputs; i++) {
     const auto output = static_cast<size_t>(entry.first_output + i);
-    const SampledToken& sampled = checked(samples, output);
+    const SampledToken& sampled = checked(*sequence, samples, output);
     switch (demand.output()) {
       case OutputKind::kToken: return accept_token(sequence, samples, output, events);
       case OutputKind::kLogprob: values.push_back(sampled.logprob); break;

@@ -13,6 +13,7 @@ namespace cachalot {
 struct SamplePlan {
   std::vector<SampleRow> rows;
   std::vector<LogitEdit> edits;  // those of all rows
+  std::vector<uint32_t> masks;   // the same
   bool wants_top = false;        // some row reports its likeliest tokens
 };
 SamplePlan plan_samples(const Step& step);

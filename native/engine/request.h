@@ -14,6 +14,8 @@
 
 namespace cachalot {
 
+class Grammar;
+
 enum class RequestKind {
   kGenerate,   // sample tokens
   kScore,      // log-probabilities of tokens that are given
@@ -60,6 +62,7 @@ struct Request {
   SamplingOptions sampling;
   DraftOptions draft{};
   DraftContext draft_context{};
+  std::shared_ptr<Grammar> grammar{};  // that the answer has to match, or null
   std::vector<int32_t> stop_tokens;
   std::vector<int32_t> rows;  // kLogits: ascending indices into tokens
   int from = 1;               // kScore: index of the first token that is scored

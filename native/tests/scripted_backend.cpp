@@ -175,7 +175,7 @@ void ScriptedBackend::check_unused_slots(const AttentionParams& params, const At
     const int key = tile * kTileTokens + slot;
     const bool is_used = std::ranges::any_of(
         plan.parts, [&](const ContextPart& other) { return holds(other, key); });
-    if (!is_used) CHECK(keys[slot].value != kNotANumber, "slots outside of a part are numbers");
+    if (!is_used) CHECK(keys[slot].value != kNoNumber, "slots outside of a part are numbers");
   }
 }
 

@@ -20,7 +20,7 @@ inline uint32_t* numbers(float* values) { return reinterpret_cast<uint32_t*>(val
 struct Key {
   uint32_t value, rotation;
 };
-constexpr uint32_t kNotANumber = UINT32_MAX;  // a value; freed memory is full of it, too
+constexpr uint32_t kNoNumber = UINT32_MAX;  // a value; freed memory is full of it, too
 static_assert(sizeof(Key) == kHeadDim * sizeof(float));
 
 inline Key* keys_of(const KvStore& store, uint32_t slab, int layer, int head) {

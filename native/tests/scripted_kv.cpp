@@ -23,7 +23,7 @@ void ScriptedBackend::kv_write(const KvWriteParams& params) {
       Key* keys = keys_of(store, target.slab, params.layer, head);
       if (target.slot == 0) std::fill_n(keys, kTileTokens, Key{});
       keys[target.slot] = {numbers(params.k)[at], static_cast<uint32_t>(target.position) + 1};
-      if (poisoned_[row] != 0) keys[target.slot].value = kNotANumber;
+      if (poisoned_[row] != 0) keys[target.slot].value = kNoNumber;
     }
   }
 }

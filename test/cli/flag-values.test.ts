@@ -45,6 +45,7 @@ const GENERATING: Record<string, [string[], object]> = {
     ['0.5', '--draft-context', '64'],
     { draftContext: { tokens: 64, factor: 0.5 } },
   ],
+  '--regex': [['yes|no'], { regex: 'yes|no' }],
   '--temperature': [['.5'], { temperature: 0.5 }],
   '--top-k': [['40'], { topK: 40 }],
   '--top-p': [['0.9'], { topP: 0.9 }],

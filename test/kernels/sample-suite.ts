@@ -120,6 +120,19 @@ export function describeSample(onGpu: number): void {
           ],
         },
       ],
+      ['a mask', { allowed: Int32Array.of(0, 5, 6, 7, 31, 32, 39) }],
+      ['a mask that allows one token', { allowed: Int32Array.of(33) }],
+      [
+        'a mask, edits and top-p',
+        {
+          allowed: Int32Array.from({ length: 20 }, (_, i) => 2 * i),
+          edits: [
+            { token: 3, add: 50 },
+            { token: 4, add: 1 },
+          ],
+          topP: 0.8,
+        },
+      ],
       [
         'edits and top-k',
         {
@@ -163,6 +176,35 @@ export function describeSample(onGpu: number): void {
         const { token } = draw(logits, [row({ ...how, position })])[0]!;
         expect(allowed[token]).toBeGreaterThan(0);
       }
+    });
+
+    test('a mask of all tokens draws what no mask draws; one of no token says so', () => {
+      const logits = new Random(3).normals(1003, 2);
+      const everything = Int32Array.from(logits.keys());
+      for (const temperature of [0, 0.8])
+        for (let position = 0; position < 20; position++) {
+          const how = { temperature, position, topP: 0.9 };
+          const [plain, masked] = [row(how), row({ ...how, allowed: everything })];
+          expect(draw(logits, [masked])).toEqual(draw(logits, [plain]));
+        }
+      const none = draw(logits, [row({ allowed: new Int32Array(0) })])[0]!;
+      expect([none.token, none.logprob]).toEqual([-2, NaN]);
+      logits[7] = NaN;
+      expect(draw(logits, [row({ allowed: Int32Array.of(8) })])[0]!.token).toBe(-1);
+    });
+
+    test('rows of a step have masks of their own, and log-probabilities stay the model’s own', () => {
+      const logits = new Random(4).normals(100, 2);
+      const two = Float32Array.from([...logits, ...logits, ...logits]);
+      const [a, b, c] = draw(two, [
+        row({ allowed: Int32Array.of(40) }),
+        row(),
+        row({ allowed: Int32Array.of(99, 98) }),
+      ]);
+      expect(a!.token).toBe(40);
+      expect(a!.logprob).toBe(draw(logits, [row({ forcedToken: 40 })])[0]!.logprob);
+      expect(b!.token).toBe(logits.indexOf(Math.max(...logits)));
+      expect(c!.token).toBe(logits[98]! >= logits[99]! ? 98 : 99);
     });
 
     test("temperature 0 takes the largest edited logit; the log-probability stays the model's own", () => {

@@ -53,7 +53,7 @@ const ROOMS: Record<string, string[]> = {
   request: ['options', 'native.ts'],
   engine: [
     ...['chat', 'checks', 'estimate', 'layout', 'models', 'models/formats', 'models/store'],
-    ...['options', 'request', 'signals', 'system', 'text', 'native.ts'],
+    ...['options', 'request', 'signals', 'system', 'text', 'workers', 'native.ts'],
   ],
   generation: ['checks', 'engine', 'layout', 'options', 'request', 'signals', 'text', 'native.ts'],
   session: ['chat', 'checks', 'engine', 'generation', 'layout', 'options', 'text'],

@@ -18,7 +18,9 @@ export function applyEdits(logits: ArrayLike<number>, edits: SampleRow['edits'] 
 /** Probabilities with which tokens are drawn, after all filters. */
 export function distribution(logits: ArrayLike<number>, row: SampleRow): number[] {
   const { temperature = 1, topK = 0, typicalP = 1, topP = 1, minP = 0 } = row;
-  const edited = applyEdits(logits, row.edits);
+  const edited = applyEdits(logits, row.edits).map((logit, token) =>
+    row.allowed?.includes(token) === false ? -Infinity : logit,
+  );
   const max = edited.reduce((a, b) => Math.max(a, b));
   let alive = edited.map((logit, token) => ({
     token,

@@ -14,6 +14,8 @@ export interface SampleRow {
   forcedToken?: number;
   /** How many of the likeliest tokens to report. */
   top?: number;
+  /** The tokens that may be drawn; absent: all. */
+  allowed?: Int32Array;
   edits?: { token: number; repetition?: number; add?: number; pull?: number }[];
 }
 

@@ -141,6 +141,18 @@ void add_edits(const Napi::Object& from, SampleRow* row, std::vector<LogitEdit>*
   }
 }
 
+/** Appends the mask of a row that allows some tokens only. */
+void add_mask(const Napi::Object& from, int32_t vocabulary, SampleRow* row,
+              std::vector<uint32_t>* masks) {
+  const Napi::Value value = from.Get("allowed");
+  if (value.IsUndefined()) return;
+  const size_t n_words = mask_words(vocabulary);
+  row->mask = static_cast<int32_t>(masks->size() / n_words);
+  masks->resize(masks->size() + n_words);
+  uint32_t* mask = masks->data() + masks->size() - n_words;
+  for (const int32_t token : integers_of(value)) mask[token / 32] |= uint32_t{1} << (token % 32);
+}
+
 SampleRow sample_row_of(const Napi::Object& row) {
   SampleRow result;
   result.temperature = static_cast<float>(number_or(row, "temperature", 0));
@@ -170,14 +182,16 @@ Napi::Value sample(const Napi::CallbackInfo& info) {
   const auto rows_js = info[3].As<Napi::Array>();
   std::vector<SampleRow> rows;
   std::vector<LogitEdit> edits;
+  std::vector<uint32_t> masks;
+  const auto vocabulary = static_cast<int32_t>(logits.size() / rows_js.Length());
   for (uint32_t i = 0; i < rows_js.Length(); i++) {
     rows.push_back(sample_row_of(rows_js.Get(i).As<Napi::Object>()));
     add_edits(rows_js.Get(i).As<Napi::Object>(), &rows.back(), &edits);
+    add_mask(rows_js.Get(i).As<Napi::Object>(), vocabulary, &rows.back(), &masks);
   }
   std::vector<SampledToken> sampled(rows.size()), top(rows.size() * kMaxTopTokens);
-  const auto vocabulary = static_cast<int32_t>(logits.size() / rows.size());
   backend->begin_step({});
-  backend->sample({logits.data(), vocabulary, rows, edits, sampled.data(), top.data()});
+  backend->sample({logits.data(), vocabulary, rows, edits, masks, sampled.data(), top.data()});
   backend->wait();
   auto result = Napi::Array::New(info.Env(), sampled.size());
   for (uint32_t i = 0; i < sampled.size(); i++) {

@@ -14,6 +14,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   export_emulator(env, exports);
   export_allocations(env, exports);
   export_step_turns(env, exports);
+  export_grammar(env, exports);
   return exports;
 }
 

@@ -19,6 +19,7 @@ void export_emulator(Napi::Env env, Napi::Object exports);
 void export_timing(Napi::Env env, Napi::Object exports);
 void export_allocations(Napi::Env env, Napi::Object exports);
 void export_step_turns(Napi::Env env, Napi::Object exports);
+void export_grammar(Napi::Env env, Napi::Object exports);
 
 inline std::vector<float> floats_of(const Napi::Value& value) {
   const auto array = value.As<Napi::Float32Array>();

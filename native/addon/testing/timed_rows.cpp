@@ -67,7 +67,7 @@ Napi::Value time_sample(const Napi::CallbackInfo& info) {
   const std::vector<SampleRow> rows(static_cast<size_t>(n_rows), row);
   std::vector<SampledToken> out(rows.size());
   return time_calls(info.Env(), backend, {}, [&](int) {
-    backend.sample({logits.data(), vocabulary, rows, {}, out.data(), nullptr});
+    backend.sample({logits.data(), vocabulary, rows, {}, {}, out.data(), nullptr});
   });
 }
 

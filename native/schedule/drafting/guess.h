@@ -17,7 +17,8 @@ enum GuessKind : uint8_t {
   kRecycled = kTrigram + 4,   // the likeliest tokens after a token, when last seen; by rank
   kJacobi = kRecycled + 8,    // what was drawn at this place after other tokens
   kModel = kJacobi + 1,       // a draft model's; by its probability
-  kScripted = kModel + 4,     // of tests
+  kForced = kModel + 4,       // text that must come, in one of the ways to write it
+  kScripted = kForced + 1,    // of tests
   kGuessKinds = kScripted + 1,
 };
 
@@ -39,6 +40,7 @@ constexpr std::array<float, kGuessKinds> kUsualRates{
     0.35f, 0.13f, 0.08f, 0.06f, 0.04f, 0.03f, 0.02f, 0.02f,  // recycled, by rank
     0.15f,                                                   // Jacobi
     0.15f, 0.35f, 0.60f, 0.80f,                              // a draft model's, by probability
+    0.70f,                                                   // forced text
     0.50f};
 
 /** The share of guesses that were right, of each kind: a mean that forgets what is long ago. */

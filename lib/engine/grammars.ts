@@ -1,0 +1,29 @@
+/** What answers have to match, compiled once for each text that says it: native/grammar/. */
+import { Memo } from '../workers/memo.js';
+import { native } from '../native.js';
+import type { NativeGrammar, NativeVocabulary } from '../native.js';
+import type { TokenTable } from '../text/token-table.js';
+
+const MAX_KNOWN = 64;
+
+export class Grammars {
+  readonly #tokenizer: TokenTable;
+  readonly #known = new Memo<NativeGrammar>(MAX_KNOWN);
+  #vocabulary: Promise<NativeVocabulary> | undefined;
+
+  constructor(tokenizer: TokenTable) {
+    this.#tokenizer = tokenizer;
+  }
+
+  /** Throws invalid_argument that says where a pattern is wrong, or what of it is not supported. */
+  regex(pattern: string, gap: string): Promise<NativeGrammar> {
+    return this.#known.get(JSON.stringify(['regex', pattern, gap]), async () =>
+      native().compileRegex(await this.vocabulary(), pattern, gap),
+    );
+  }
+
+  private vocabulary(): Promise<NativeVocabulary> {
+    const { bytes, ends } = this.#tokenizer.ordinary;
+    return (this.#vocabulary ??= native().makeVocabulary(bytes, ends));
+  }
+}

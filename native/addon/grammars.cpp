@@ -1,0 +1,60 @@
+#include "addon/grammars.h"
+
+#include <string>
+#include <utility>
+
+#include "addon/arguments.h"
+#include "addon/promise_work.h"
+#include "grammar/regex/grammar_of_regex.h"
+
+namespace cachalot::addon {
+
+namespace {
+
+template <typename Object>
+using Holder = std::shared_ptr<Object>;
+
+template <typename Object>
+Napi::Value to_external(Napi::Env env, Holder<Object> object) {
+  auto holder = std::make_unique<Holder<Object>>(std::move(object));
+  const auto external = Napi::External<Holder<Object>>::New(
+      env, holder.get(), [](Napi::Env, Holder<Object>* held) { delete held; });
+  holder.release();
+  return external;
+}
+
+template <typename Object>
+Holder<Object> from_external(const Napi::Value& value, const char* name) {
+  if (!value.IsExternal()) refuse(name, "what this interface has made");
+  return *value.As<Napi::External<Holder<Object>>>().Data();
+}
+
+}  // namespace
+
+Napi::Value make_vocabulary(const Napi::CallbackInfo& info) {
+  if (!info[0].IsTypedArray() ||
+      info[0].As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array)
+    refuse("bytes", "a Uint8Array");
+  const auto array = info[0].As<Napi::Uint8Array>();
+  std::vector<uint8_t> bytes(array.Data(), array.Data() + array.ElementLength());
+  auto ends = array_from<int32_t>(info[1], "ends");
+  return PromiseWork<Holder<const TokenTrie>>::run(
+      info.Env(),
+      [bytes = std::move(bytes), ends = std::move(ends)] {
+        return std::make_shared<const TokenTrie>(bytes, ends);
+      },
+      to_external<const TokenTrie>);
+}
+
+Napi::Value compile_regex(const Napi::CallbackInfo& info) {
+  const auto tokens = from_external<const TokenTrie>(info[0], "vocabulary");
+  const std::string pattern = string_from(info[1], "pattern"), gap = string_from(info[2], "gap");
+  return PromiseWork<Holder<Grammar>>::run(
+      info.Env(), [=] { return grammar_of_regex(pattern, gap, tokens); }, to_external<Grammar>);
+}
+
+std::shared_ptr<Grammar> grammar_from(const Napi::Value& value) {
+  return value.IsUndefined() ? nullptr : from_external<Grammar>(value, "grammar");
+}
+
+}  // namespace cachalot::addon

@@ -1,0 +1,22 @@
+// What answers have to match, as JavaScript holds it: opaque values, made off its thread.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "grammar/grammar.h"
+
+namespace cachalot::addon {
+
+/** makeVocabulary(bytes, ends): Promise<vocabulary>; see TokenTrie */
+Napi::Value make_vocabulary(const Napi::CallbackInfo& info);
+
+/** compileRegex(vocabulary, pattern, gap): Promise<grammar>; the gap may stand before what matches
+ */
+Napi::Value compile_regex(const Napi::CallbackInfo& info);
+
+/** Of a request; null if it is undefined. */
+std::shared_ptr<Grammar> grammar_from(const Napi::Value& value);
+
+}  // namespace cachalot::addon

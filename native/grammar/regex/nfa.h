@@ -1,0 +1,38 @@
+// A regular expression as a nondeterministic automaton over the bytes of UTF-8 (Thompson 1968).
+// Begin and end of the text are symbols of their own, so that "^" and "$" may stand anywhere.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "grammar/regex/syntax.h"
+
+namespace cachalot {
+
+/** Which text a pattern is compared with. */
+enum class RegexMatch {
+  kWhole,     // it must be the whole text
+  kAnywhere,  // it may stand anywhere, unless "^" and "$" say otherwise, as in a JSON schema
+};
+
+struct Nfa {
+  static constexpr uint16_t kBegin = 256, kEnd = 257, kSymbols = 258;
+  static constexpr int32_t kNone = -1;
+
+  /** Goes on with a symbol from `first` to `last`; if `first` is larger, without one, to `next` and
+   * `other`. */
+  struct State {
+    uint16_t first = 1, last = 0;
+    int32_t next = kNone, other = kNone;
+    bool reads() const { return first <= last; }
+    bool reads_begin_only() const { return first == kBegin && last == kBegin; }
+  };
+
+  std::vector<State> states;
+  int32_t entry = kNone, accept = kNone;  // the text begins with kBegin and ends with kEnd
+};
+
+/** No state leads to nothing. Throws invalid_argument if there would be too many states. */
+Nfa make_nfa(const Regex& regex, RegexMatch match);
+
+}  // namespace cachalot

@@ -1,0 +1,7 @@
+/** Grammars without a model; native/addon/testing/grammar.cpp. */
+export interface GrammarBinding {
+  /** Of each beginning of the text, from the empty one on: 0: no text that matches begins like this; 1: some do; 2: it matches; 3: it matches, and nothing follows. */
+  readRegex(pattern: string, anywhere: boolean, text: Uint8Array): Int8Array;
+  /** The tokens that may follow; token i has the bytes up to `ends[i]`. */
+  allowedTokens(pattern: string, bytes: Uint8Array, ends: Int32Array, tokens: Int32Array): number[];
+}
