@@ -254,7 +254,16 @@ export class Session {
     const namespace = resolved.namespace ?? this.#namespace;
     if (namespace !== this.#namespace)
       throw invalidArgument('namespace', `that of the session, "${this.#namespace}"`, namespace);
-    const source = { core, namespace, tokenizer, tokensWith, drafting, grammars, prompt, encodeRest };
+    const source = {
+      core,
+      namespace,
+      tokenizer,
+      tokensWith,
+      drafting,
+      grammars,
+      prompt,
+      encodeRest,
+    };
     if (resolved.compress && this.#onFull === 'shift')
       throw invalidArgument('compress', "nothing in a session with `onFull: 'shift'`", 'one');
     const compress = resolved.compress ?? this.#compress;
