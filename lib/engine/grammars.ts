@@ -4,7 +4,8 @@ import { native } from '../native.js';
 import type { NativeGrammar, NativeVocabulary } from '../native.js';
 import type { TokenTable } from '../text/token-table.js';
 
-const MAX_KNOWN = 64;
+/** Each may take 24 MiB. */
+const MAX_KNOWN = 16;
 
 export class Grammars {
   readonly #tokenizer: TokenTable;

@@ -4,7 +4,7 @@ namespace cachalot {
 
 namespace {
 
-constexpr size_t kMostMaskBytes = size_t{16} << 20;
+constexpr size_t kMostMaskBytes = size_t{8} << 20;
 
 }  // namespace
 

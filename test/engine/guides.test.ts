@@ -216,18 +216,19 @@ describe.each(places)('on $name', (place) => {
   test('whoever has no guide is not in the queue of those whose guides still read', async () => {
     const client = await loadGuided({}, 9);
     const ended: string[] = [];
-    const guided = Array.from({ length: 100 }, () =>
+    // Many more than a step looks over (64): behind them it would wait for a hundred.
+    const guided = Array.from({ length: 160 }, () =>
       client
         .submit({
           tokens: textOf(10),
           maxTokens: 2,
-          draftContext: { tokens: Int32Array.from(textOf(400)), factor: 1 },
+          draftContext: { tokens: Int32Array.from(textOf(260)), factor: 1 },
         })
         .then(() => ended.push('guided')),
     );
     await client.submit({ tokens: textOf(10), maxTokens: 2 }).then(() => ended.push('plain'));
     await Promise.all(guided);
-    expect(ended.indexOf('plain')).toBeLessThan(30);
+    expect(ended.indexOf('plain')).toBeLessThan(60);
   });
 
   test('what guides have read may be forgotten at any time', async () => {

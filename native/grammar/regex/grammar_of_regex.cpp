@@ -11,7 +11,7 @@ namespace cachalot {
 
 namespace {
 
-constexpr size_t kMostStateBytes = size_t{32} << 20;
+constexpr size_t kMostStateBytes = size_t{16} << 20;
 
 }  // namespace
 
