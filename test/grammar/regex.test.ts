@@ -88,7 +88,7 @@ test('a beginning is dead if and only if no text goes on with it; nothing follow
   const small = fc
     .array(fc.constantFrom('a', 'b', 'c', 'a*', '[ab]?', '(a|bc)', '(ab){1,2}', 'c{0,2}'), {
       minLength: 1,
-      maxLength: 4,
+      maxLength: 2, // so that every beginning has an end of at most three letters more
     })
     .map((parts) => parts.join(''));
   fc.assert(
@@ -98,7 +98,6 @@ test('a beginning is dead if and only if no text goes on with it; nothing follow
       (source, begin) => {
         const regex = new RegExp(`^(?:${source})$`, 'u');
         const whole = texts.filter((one) => regex.test(one) && one.startsWith(begin));
-        // Every text that these describe has a short way to its end: at most three letters more.
         const states = read(source, begin);
         expect([source, begin, states.at(-1)! > 0]).toEqual([source, begin, whole.length > 0]);
         if (states.at(-1) === 3) expect(whole).toEqual([begin]);
