@@ -70,7 +70,7 @@ export class EngineParts {
     this.namespace = namespace;
     this.#thread = thread;
     this.drafting = { byDefault: draft, encode: this.encodeRest };
-    this.grammars = new Grammars(thread.table);
+    this.grammars = new Grammars(thread.table, () => core.native.description().vocabulary);
     this.conversations = new Conversations(thread, chatTemplate);
   }
 

@@ -9,11 +9,14 @@ const MAX_KNOWN = 16;
 
 export class Grammars {
   readonly #tokenizer: TokenTable;
+  readonly #size: () => number;
   readonly #known = new Memo<NativeGrammar>(MAX_KNOWN);
   #vocabulary: Promise<NativeVocabulary> | undefined;
 
-  constructor(tokenizer: TokenTable) {
+  /** `size`: how many logits a row of the model has. */
+  constructor(tokenizer: TokenTable, size: () => number) {
     this.#tokenizer = tokenizer;
+    this.#size = size;
   }
 
   /** Throws invalid_argument that says where a pattern is wrong, or what of it is not supported. */
@@ -24,7 +27,8 @@ export class Grammars {
   }
 
   private vocabulary(): Promise<NativeVocabulary> {
-    const { bytes, ends } = this.#tokenizer.ordinary;
-    return (this.#vocabulary ??= native().makeVocabulary(bytes, ends));
+    if (this.#vocabulary) return this.#vocabulary;
+    const { bytes, ends } = this.#tokenizer.ordinary(this.#size());
+    return (this.#vocabulary = native().makeVocabulary(bytes, ends));
   }
 }

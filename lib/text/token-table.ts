@@ -78,9 +78,11 @@ export class TokenTable {
     return bytes.subarray(this.startOf(id), ends[id] ?? bytes.length);
   }
 
-  /** The bytes of all tokens one after the other, and where each ends. Special tokens have none. */
-  get ordinary(): { bytes: Uint8Array; ends: Int32Array } {
-    return { bytes: this.#data.bytes, ends: Int32Array.from(this.#data.ends) };
+  /** The bytes of the first n tokens one after the other, and where each ends. Special tokens have none, nor have those that a model has logits for and the tokenizer does not know. */
+  ordinary(n: number): { bytes: Uint8Array; ends: Int32Array } {
+    const { bytes, ends } = this.#data;
+    const last = ends.at(-1) ?? 0;
+    return { bytes, ends: Int32Array.from({ length: n }, (_, id) => ends[id] ?? last) };
   }
 
   detokenizer(): Detokenizer {

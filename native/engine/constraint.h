@@ -16,9 +16,10 @@ class Constraint {
  public:
   /** `stops`: tokens that end an answer where it may end. */
   Constraint(std::shared_ptr<Grammar> grammar, std::span<const int32_t> stops)
-      : grammar_(std::move(grammar)),
-        stops_(stops.begin(), stops.end()),
-        state_(grammar_->start()) {}
+      : grammar_(std::move(grammar)), state_(grammar_->start()) {
+    for (const int32_t stop : stops)
+      if (stop >= 0 && stop < grammar_->vocabulary()) stops_.push_back(stop);
+  }
 
   /** Makes the mask of the token after `guesses`, which follow the answer so far: no mask if they
    * cannot. What fails is told when the row is drawn. */

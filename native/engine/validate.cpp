@@ -6,6 +6,7 @@
 
 #include "backend/params.h"
 #include "base/error.h"
+#include "grammar/grammar.h"
 #include "kv/window_cuts.h"
 
 namespace cachalot {
@@ -88,6 +89,8 @@ void validate_request(const Request& request, const ModelConfig& config, int con
     fail(ErrorCode::kInvalidArgument, "the prompt is empty: it must hold at least one token");
   check_tokens(request.tokens, config.vocabulary);
   check_tokens(request.draft.prediction, config.vocabulary);
+  if (request.grammar != nullptr && request.grammar->vocabulary() != config.vocabulary)
+    fail(ErrorCode::kInvalidArgument, "`grammar` is of another vocabulary than the model's");
   check_bias(request, config.vocabulary);
   check_ranges(request);
   const int n = static_cast<int>(std::min<size_t>(request.tokens.size(), INT32_MAX));

@@ -19,6 +19,7 @@ class Grammar {
       : recognizer_(std::move(recognizer)), tokens_(std::move(tokens)) {}
 
   State start() const { return recognizer_->start(); }
+  int32_t vocabulary() const { return tokens_->vocabulary(); }
   /** 32-bit words of a mask. */
   size_t mask_words() const { return (static_cast<size_t>(tokens_->vocabulary()) + 31) / 32; }
   /** kDead: the token may not come here. */

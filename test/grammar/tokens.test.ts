@@ -1,6 +1,7 @@
 /** Which tokens go on with a regular expression: those, and only those, after which a text that matches is still to be had. */
 import fc from 'fast-check';
 
+import { ScriptedEngine } from '../fixtures/scripted-engine.js';
 import { testing } from '../testing.js';
 
 const vocabulary = (texts: readonly string[]) => {
@@ -54,4 +55,16 @@ test('a vocabulary whose ends do not stand in order is refused', () => {
     expect(() =>
       testing.allowedTokens('a', Buffer.from('abc'), Int32Array.from(ends), new Int32Array(0)),
     ).toThrow(expect.objectContaining({ code: 'invalid_argument' }) as Error);
+});
+
+test('a model may have more logits than its tokenizer has tokens, or fewer', async () => {
+  await using engine = await ScriptedEngine.open();
+  const { tokenizer } = engine.parts;
+  const all = tokenizer.ordinary(tokenizer.size);
+  const more = tokenizer.ordinary(tokenizer.size + 40);
+  expect(more.ends).toHaveLength(tokenizer.size + 40);
+  expect([...more.ends.subarray(0, tokenizer.size)]).toEqual([...all.ends]);
+  const allowed = testing.allowedTokens('.*', more.bytes, more.ends, new Int32Array(0));
+  expect(Math.max(...allowed)).toBeLessThan(tokenizer.size);
+  expect([...tokenizer.ordinary(9).ends]).toEqual([...all.ends.subarray(0, 9)]);
 });
