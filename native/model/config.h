@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "model/rope.h"
 #include "weights/gguf.h"
-#include "weights/json.h"
 
 namespace cachalot {
 

@@ -7,8 +7,8 @@
 
 #include "base/checked_math.h"
 #include "base/error.h"
+#include "base/json.h"
 #include "weights/byte_reader.h"
-#include "weights/json.h"
 
 namespace cachalot {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "grammar/recognizer.h"
-#include "grammar/regex/nfa.h"
+#include "grammar/regex/nfa_sets.h"
 #include "grammar/token_trie.h"
 
 namespace cachalot {
@@ -15,7 +15,7 @@ namespace cachalot {
 class LazyDfa final : public Recognizer {
  public:
   /** `most_bytes`: of memory for states. */
-  LazyDfa(Nfa nfa, size_t most_bytes);
+  LazyDfa(const Nfa& nfa, size_t most_bytes);
 
   State start() override { return start_; }
   State next(State state, uint8_t byte) override {
@@ -31,32 +31,20 @@ class LazyDfa final : public Recognizer {
 
  private:
   static constexpr State kUnknown = -2;
-  using Set = std::vector<int32_t>;  // states of the NFA that read, ascending
-  struct SetHash {
-    size_t operator()(const Set& set) const;
-  };
 
-  State find_next(State state, uint16_t symbol);
-  void close(int32_t state);
-  Set closed();
-  Set after(const Set& set, uint16_t symbol);
-  State state_of(Set set);
+  State find_next(State state, uint8_t byte);
+  State state_of(NfaSets::Set set);
 
-  Nfa nfa_;
+  NfaSets nfa_;
   size_t most_bytes_, bytes_ = 0;
   std::array<uint8_t, 256> class_of_{};  // bytes that no edge tells apart
   size_t n_classes_ = 0;
   std::vector<uint8_t> byte_of_class_;
-  std::unordered_map<Set, State, SetHash> known_;
-  std::vector<const Set*> sets_;
+  std::unordered_map<NfaSets::Set, State, NfaSets::Hash> known_;
+  std::vector<const NfaSets::Set*> sets_;
   std::vector<bool> accepts_;
   std::vector<State> table_;  // [states, classes]
   State start_ = kDead;
-  // Of a closure in the making.
-  std::vector<uint32_t> seen_;
-  uint32_t stamp_ = 0;
-  Set found_;
-  bool has_accept_ = false, has_begun_ = false;
 };
 
 }  // namespace cachalot

@@ -15,6 +15,8 @@ constexpr size_t kMostStates = size_t{1} << 17;
 /** Made from the end: each part knows the state after it. */
 class Builder {
  public:
+  explicit Builder(Alphabet alphabet) : alphabet_(alphabet) {}
+
   Nfa build(const Regex& regex, RegexMatch match) {
     nfa_.accept = add({});
     const bool is_whole = match == RegexMatch::kWhole;
@@ -33,17 +35,17 @@ class Builder {
     nfa_.states.push_back(state);
     return static_cast<int32_t>(nfa_.states.size()) - 1;
   }
-  int32_t reading(uint16_t first, uint16_t last, int32_t next) {
+  int32_t reading(uint32_t first, uint32_t last, int32_t next) {
     return add({first, last, next, Nfa::kNone});
   }
   int32_t either(int32_t one, int32_t other) { return add({1, 0, one, other}); }
 
-  int32_t maybe(uint16_t symbol, int32_t next) {
+  int32_t maybe(uint32_t symbol, int32_t next) {
     return either(reading(symbol, symbol, next), next);
   }
   int32_t anything(int32_t next) {
     const int32_t loop = either(Nfa::kNone, next);
-    const int32_t read = reading(0, Nfa::kSymbols - 1, loop);
+    const int32_t read = reading(0, Nfa::kEnd, loop);
     nfa_.states[static_cast<size_t>(loop)].next = read;
     return loop;
   }
@@ -92,8 +94,18 @@ class Builder {
     return entry;
   }
 
-  /** Sequences of bytes that end alike share states. */
   int32_t compile_set(const CodePoints& set, int32_t next) {
+    if (alphabet_ == Alphabet::kBytes) return compile_bytes(set, next);
+    int32_t entry = Nfa::kNone;
+    for (const CodePointRange& range : set.ranges()) {
+      const int32_t one = reading(range.first, range.last, next);
+      entry = entry == Nfa::kNone ? one : either(one, entry);
+    }
+    return entry == Nfa::kNone ? either(Nfa::kNone, Nfa::kNone) : entry;
+  }
+
+  /** Sequences of bytes that end alike share states. */
+  int32_t compile_bytes(const CodePoints& set, int32_t next) {
     std::map<std::tuple<uint8_t, uint8_t, int32_t>, int32_t> known;
     int32_t entry = Nfa::kNone;
     for_each_utf8_sequence(set, [&](std::span<const ByteRange> sequence) {
@@ -110,6 +122,7 @@ class Builder {
     return entry == Nfa::kNone ? either(Nfa::kNone, Nfa::kNone) : entry;
   }
 
+  Alphabet alphabet_;
   Nfa nfa_;
 };
 
@@ -174,8 +187,8 @@ void prune(Nfa* nfa) {
 
 }  // namespace
 
-Nfa make_nfa(const Regex& regex, RegexMatch match) {
-  Nfa nfa = Builder().build(regex, match);
+Nfa make_nfa(const Regex& regex, RegexMatch match, Alphabet alphabet) {
+  Nfa nfa = Builder(alphabet).build(regex, match);
   prune(&nfa);
   return nfa;
 }

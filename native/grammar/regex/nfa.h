@@ -1,5 +1,5 @@
-// A regular expression as a nondeterministic automaton over the bytes of UTF-8 (Thompson 1968).
-// Begin and end of the text are symbols of their own, so that "^" and "$" may stand anywhere.
+// A regular expression as a nondeterministic automaton (Thompson 1968) over the bytes of UTF-8, or
+// over code points. Begin and end of the text are symbols of their own, so that "^" and "$" may stand anywhere.
 #pragma once
 
 #include <cstdint>
@@ -15,14 +15,17 @@ enum class RegexMatch {
   kAnywhere,  // it may stand anywhere, unless "^" and "$" say otherwise, as in a JSON schema
 };
 
+/** What an automaton reads. */
+enum class Alphabet { kBytes, kCodePoints };
+
 struct Nfa {
-  static constexpr uint16_t kBegin = 256, kEnd = 257, kSymbols = 258;
+  static constexpr uint32_t kBegin = CodePoints::kLast + 1, kEnd = kBegin + 1;
   static constexpr int32_t kNone = -1;
 
   /** Goes on with a symbol from `first` to `last`; if `first` is larger, without one, to `next` and
    * `other`. */
   struct State {
-    uint16_t first = 1, last = 0;
+    uint32_t first = 1, last = 0;
     int32_t next = kNone, other = kNone;
     bool reads() const { return first <= last; }
     bool reads_begin_only() const { return first == kBegin && last == kBegin; }
@@ -33,6 +36,6 @@ struct Nfa {
 };
 
 /** No state leads to nothing. Throws invalid_argument if there would be too many states. */
-Nfa make_nfa(const Regex& regex, RegexMatch match);
+Nfa make_nfa(const Regex& regex, RegexMatch match, Alphabet alphabet = Alphabet::kBytes);
 
 }  // namespace cachalot

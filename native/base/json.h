@@ -1,5 +1,6 @@
-// JSON (RFC 8259) of hostile origin: safetensors headers and Hugging Face's config files. Strict,
-// no duplicate keys, bounded depth; nothing is allocated beyond a small multiple of the text.
+// JSON (RFC 8259) of hostile origin: safetensors headers, Hugging Face's config files, schemas.
+// Strict, no duplicate keys, bounded depth; nothing is allocated beyond a small multiple of the
+// text.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +9,8 @@
 #include <string>
 #include <variant>
 #include <vector>
+
+#include "base/error.h"
 
 namespace cachalot {
 
@@ -30,7 +33,12 @@ struct JsonValue {
   bool has(const std::string& key) const;
 };
 
-/** Throws file_bad_metadata with the offset of the fault. */
-JsonValue parse_json(std::span<const uint8_t> text);
+struct JsonRules {
+  int max_depth = 32;
+  ErrorCode code = ErrorCode::kFileBadMetadata;  // of a fault
+};
+
+/** Throws an error with the offset of the fault. */
+JsonValue parse_json(std::span<const uint8_t> text, JsonRules rules = {});
 
 }  // namespace cachalot

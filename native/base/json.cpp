@@ -1,4 +1,4 @@
-#include "weights/json.h"
+#include "base/json.h"
 
 #include <charconv>
 #include <cmath>
@@ -10,7 +10,6 @@ namespace cachalot {
 
 namespace {
 
-constexpr int kMaxDepth = 32;
 // A value takes some 30 times the bytes of the shortest text. The largest headers name some 40,000
 // tensors, with 8 values each.
 constexpr int kMaxValues = 1 << 20;
@@ -34,8 +33,8 @@ void append_utf8(std::string* text, uint32_t code) {
 
 class Parser {
  public:
-  explicit Parser(std::span<const uint8_t> text)
-      : text_(reinterpret_cast<const char*>(text.data()), text.size()) {}
+  Parser(std::span<const uint8_t> text, JsonRules rules)
+      : text_(reinterpret_cast<const char*>(text.data()), text.size()), rules_(rules) {}
 
   JsonValue document() {
     JsonValue value = parse_value(0);
@@ -46,7 +45,7 @@ class Parser {
 
  private:
   [[noreturn]] void fail(const std::string& expected) const {
-    throw Error(ErrorCode::kFileBadMetadata,
+    throw Error(rules_.code,
                 "the JSON is malformed at byte " + std::to_string(at_) + ": expected " + expected);
   }
 
@@ -74,7 +73,8 @@ class Parser {
   }
 
   JsonValue parse_value(int depth) {
-    if (depth > kMaxDepth) fail("values nested at most " + std::to_string(kMaxDepth) + " deep");
+    if (depth > rules_.max_depth)
+      fail("values nested at most " + std::to_string(rules_.max_depth) + " deep");
     if (++n_values_ > kMaxValues) fail("at most " + std::to_string(kMaxValues) + " values in all");
     skip_space();
     switch (peek()) {
@@ -188,6 +188,7 @@ class Parser {
   }
 
   std::string_view text_;
+  JsonRules rules_;
   size_t at_ = 0;
   int n_values_ = 0;
 };
@@ -205,6 +206,8 @@ bool JsonValue::has(const std::string& key) const {
   return object() != nullptr && object()->contains(key);
 }
 
-JsonValue parse_json(std::span<const uint8_t> text) { return Parser(text).document(); }
+JsonValue parse_json(std::span<const uint8_t> text, JsonRules rules) {
+  return Parser(text, rules).document();
+}
 
 }  // namespace cachalot
