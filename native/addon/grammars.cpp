@@ -38,16 +38,16 @@ Napi::Value make_vocabulary(const Napi::CallbackInfo& info) {
   const auto array = info[0].As<Napi::Uint8Array>();
   std::vector<uint8_t> bytes(array.Data(), array.Data() + array.ElementLength());
   auto ends = array_from<int32_t>(info[1], "ends");
-  return PromiseWork<Holder<const TokenTrie>>::run(
+  return PromiseWork<Holder<const Vocabulary>>::run(
       info.Env(),
       [bytes = std::move(bytes), ends = std::move(ends)] {
-        return std::make_shared<const TokenTrie>(bytes, ends);
+        return std::make_shared<const Vocabulary>(bytes, ends);
       },
-      to_external<const TokenTrie>);
+      to_external<const Vocabulary>);
 }
 
 Napi::Value compile_regex(const Napi::CallbackInfo& info) {
-  const auto tokens = from_external<const TokenTrie>(info[0], "vocabulary");
+  const auto tokens = from_external<const Vocabulary>(info[0], "vocabulary");
   const std::string pattern = string_from(info[1], "pattern"), gap = string_from(info[2], "gap");
   return PromiseWork<Holder<Grammar>>::run(
       info.Env(), [=] { return grammar_of_regex(pattern, gap, tokens); }, to_external<Grammar>);

@@ -9,7 +9,7 @@
 
 namespace cachalot::addon {
 
-/** makeVocabulary(bytes, ends): Promise<vocabulary>; see TokenTrie */
+/** makeVocabulary(bytes, ends): Promise<vocabulary>; see Vocabulary */
 Napi::Value make_vocabulary(const Napi::CallbackInfo& info);
 
 /** compileRegex(vocabulary, pattern, gap): Promise<grammar>; the gap may stand before what matches

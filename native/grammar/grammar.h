@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "grammar/recognizer.h"
-#include "grammar/token_trie.h"
+#include "grammar/vocabulary.h"
 
 namespace cachalot {
 
@@ -15,7 +15,7 @@ class Grammar {
  public:
   using State = Recognizer::State;
 
-  Grammar(std::unique_ptr<Recognizer> recognizer, std::shared_ptr<const TokenTrie> tokens)
+  Grammar(std::unique_ptr<Recognizer> recognizer, std::shared_ptr<const Vocabulary> tokens)
       : recognizer_(std::move(recognizer)), tokens_(std::move(tokens)) {}
 
   State start() const { return recognizer_->start(); }
@@ -36,7 +36,7 @@ class Grammar {
 
  private:
   std::unique_ptr<Recognizer> recognizer_;
-  std::shared_ptr<const TokenTrie> tokens_;
+  std::shared_ptr<const Vocabulary> tokens_;
   std::unordered_map<State, std::vector<uint32_t>> masks_;
   size_t mask_bytes_ = 0;
 };

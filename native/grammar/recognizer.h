@@ -4,10 +4,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 namespace cachalot {
 
-class TokenTrie;
+class Vocabulary;
 
 class Recognizer {
  public:
@@ -24,9 +25,11 @@ class Recognizer {
   /** Whether nothing may follow. */
   virtual bool is_end(State state) = 0;
   /** Sets the bits of the tokens that may come next. `mask`: zeros, a bit for each token. */
-  virtual void allow(const TokenTrie& tokens, State state, uint32_t* mask) = 0;
+  virtual void allow(const Vocabulary& tokens, State state, uint32_t* mask) = 0;
   /** Memory for what is known of the states. */
   virtual size_t bytes() const = 0;
+  /** The same language, of whose states nothing is known yet. */
+  virtual std::unique_ptr<Recognizer> fresh() const = 0;
 };
 
 }  // namespace cachalot

@@ -1,30 +1,11 @@
 #include "grammar/token_trie.h"
 
 #include <algorithm>
-#include <numeric>
-
-#include "base/error.h"
 
 namespace cachalot {
 
-namespace {
-
-/** Longer ones are never allowed: no text needs them, as each of their bytes is a token, too. */
-constexpr size_t kMostBytes = 1024;
-
-}  // namespace
-
-TokenTrie::TokenTrie(std::span<const uint8_t> bytes, std::span<const int32_t> ends)
-    : bytes_(bytes.begin(), bytes.end()), ends_(ends.begin(), ends.end()) {
-  const bool is_ascending = std::ranges::is_sorted(ends_);
-  if (!is_ascending || (!ends_.empty() && (ends_.front() < 0 || ends_.back() > std::ssize(bytes))))
-    throw Error(ErrorCode::kInvalidArgument, "the bytes of tokens must stand in order");
-  std::vector<int32_t> order;
-  for (int32_t token = 0; token < vocabulary(); token++) {
-    const size_t n = bytes_of(token).size();
-    if (n > 0 && n <= kMostBytes) order.push_back(token);
-  }
-  std::ranges::stable_sort(order, [&](int32_t a, int32_t b) {
+TokenTrie::TokenTrie(std::vector<int32_t> tokens, const BytesOf& bytes_of) {
+  std::ranges::stable_sort(tokens, [&](int32_t a, int32_t b) {
     return std::ranges::lexicographical_compare(bytes_of(a), bytes_of(b));
   });
   std::vector<int32_t> open;  // nodes from the root to the last token
@@ -33,7 +14,7 @@ TokenTrie::TokenTrie(std::span<const uint8_t> bytes, std::span<const int32_t> en
       nodes_[static_cast<size_t>(open.back())].end = static_cast<int32_t>(nodes_.size());
   };
   std::span<const uint8_t> last;
-  for (const int32_t token : order) {
+  for (const int32_t token : tokens) {
     const auto text = bytes_of(token);
     const auto n_same = static_cast<size_t>(std::ranges::mismatch(text, last).in1 - text.begin());
     if (n_same < last.size() || n_same < text.size()) close(n_same);
@@ -64,12 +45,6 @@ int32_t TokenTrie::longest(std::span<const uint8_t> text) const {
     at++;
   }
   return found;
-}
-
-std::span<const uint8_t> TokenTrie::bytes_of(int32_t token) const {
-  const auto end = static_cast<size_t>(ends_[static_cast<size_t>(token)]);
-  const auto begin = token == 0 ? 0 : static_cast<size_t>(ends_[static_cast<size_t>(token) - 1]);
-  return std::span(bytes_).subspan(begin, end - begin);
 }
 
 }  // namespace cachalot

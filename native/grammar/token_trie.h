@@ -1,8 +1,9 @@
-// The vocabulary's tokens as a tree of their bytes: tokens that begin alike are read together.
+// Tokens as a tree of their bytes: those that begin alike are read together.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -12,17 +13,16 @@ namespace cachalot {
 
 class TokenTrie {
  public:
-  /** Token i has bytes [ends[i - 1], ends[i]). Those of no bytes, as special tokens are given, are
-   * never allowed. Throws invalid_argument if the ends are not ascending. */
-  TokenTrie(std::span<const uint8_t> bytes, std::span<const int32_t> ends);
+  using BytesOf = std::function<std::span<const uint8_t>(int32_t token)>;
 
-  int32_t vocabulary() const { return static_cast<int32_t>(ends_.size()); }
-  std::span<const uint8_t> bytes_of(int32_t token) const;
+  TokenTrie() = default;
+  TokenTrie(std::vector<int32_t> tokens, const BytesOf& bytes_of);
 
   /** The longest token with which a text begins; -1: there is none. */
   int32_t longest(std::span<const uint8_t> text) const;
 
-  /** Sets the bits of the tokens that a recognizer can read from `state` on. `mask`: zeros. */
+  /** Sets the bits of the tokens that a recognizer can read from `state` on. `mask`: a bit for each
+   * token of the vocabulary. */
   template <typename Reader>
   void allow(Reader& reader, Recognizer::State state, uint32_t* mask) const {
     std::vector<Recognizer::State> states(static_cast<size_t>(depth_) + 1);
@@ -53,8 +53,6 @@ class TokenTrie {
     uint8_t byte;
   };
 
-  std::vector<uint8_t> bytes_;
-  std::vector<int32_t> ends_;
   std::vector<Node> nodes_;
   std::vector<int32_t> tokens_;
   int depth_ = 0;

@@ -2,6 +2,8 @@
 export interface GrammarBinding {
   /** Of each beginning of the text, from the empty one on: 0: no text that matches begins like this; 1: some do; 2: it matches; 3: it matches, and nothing follows. */
   readRegex(pattern: string, anywhere: boolean, text: Uint8Array): Int8Array;
+  /** The same of each text, for the JSON values that a schema describes. */
+  readSchema(schema: string, texts: Uint8Array[]): Int8Array[];
   /** The tokens that may follow; token i has the bytes up to `ends[i]`. */
   allowedTokens(pattern: string, bytes: Uint8Array, ends: Int32Array, tokens: Int32Array): number[];
 }

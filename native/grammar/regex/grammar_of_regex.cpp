@@ -16,7 +16,7 @@ constexpr size_t kMostStateBytes = size_t{16} << 20;
 }  // namespace
 
 std::shared_ptr<Grammar> grammar_of_regex(std::string_view pattern, std::string_view gap,
-                                          std::shared_ptr<const TokenTrie> tokens) {
+                                          std::shared_ptr<const Vocabulary> tokens) {
   RegexRef regex = parse_regex(pattern);
   if (!gap.empty()) {
     auto maybe =
@@ -25,7 +25,7 @@ std::shared_ptr<Grammar> grammar_of_regex(std::string_view pattern, std::string_
         Regex{Regex::Kind::kConcat, {}, {std::move(maybe), std::move(regex)}});
   }
   auto recognizer =
-      std::make_unique<LazyDfa>(make_nfa(*regex, RegexMatch::kWhole), kMostStateBytes);
+      std::make_unique<LazyDfa>(std::make_shared<const Nfa>(make_nfa(*regex, RegexMatch::kWhole)), kMostStateBytes);
   if (recognizer->start() == Recognizer::kDead)
     throw Error(ErrorCode::kInvalidArgument, "the regular expression matches no text at all");
   return std::make_shared<Grammar>(std::move(recognizer), std::move(tokens));

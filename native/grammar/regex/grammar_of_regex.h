@@ -10,6 +10,6 @@ namespace cachalot {
 
 /** `gap`: text that may stand before it. Throws invalid_argument, also if nothing can match. */
 std::shared_ptr<Grammar> grammar_of_regex(std::string_view pattern, std::string_view gap,
-                                          std::shared_ptr<const TokenTrie> tokens);
+                                          std::shared_ptr<const Vocabulary> tokens);
 
 }  // namespace cachalot

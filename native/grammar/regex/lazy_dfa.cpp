@@ -7,9 +7,10 @@
 
 namespace cachalot {
 
-LazyDfa::LazyDfa(const Nfa& nfa, size_t most_bytes) : nfa_({&nfa, 1}), most_bytes_(most_bytes) {
+LazyDfa::LazyDfa(std::shared_ptr<const Nfa> nfa, size_t most_bytes)
+    : automaton_(std::move(nfa)), nfa_({automaton_.get(), 1}), most_bytes_(most_bytes) {
   std::bitset<257> begins;  // bytes with which an edge begins, or behind which one ends
-  for (const Nfa::State& state : nfa.states) {
+  for (const Nfa::State& state : nfa_.states()) {
     if (!state.reads() || state.first > 255) continue;
     begins.set(state.first);
     begins.set(std::min<size_t>(size_t{state.last} + 1, 256));

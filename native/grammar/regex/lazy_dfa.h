@@ -3,19 +3,20 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <unordered_map>
 #include <vector>
 
 #include "grammar/recognizer.h"
 #include "grammar/regex/nfa_sets.h"
-#include "grammar/token_trie.h"
+#include "grammar/vocabulary.h"
 
 namespace cachalot {
 
 class LazyDfa final : public Recognizer {
  public:
   /** `most_bytes`: of memory for states. */
-  LazyDfa(const Nfa& nfa, size_t most_bytes);
+  LazyDfa(std::shared_ptr<const Nfa> nfa, size_t most_bytes);
 
   State start() override { return start_; }
   State next(State state, uint8_t byte) override {
@@ -24,10 +25,13 @@ class LazyDfa final : public Recognizer {
   }
   bool accepts(State state) const override { return accepts_[static_cast<size_t>(state)]; }
   bool is_end(State state) override;
-  void allow(const TokenTrie& tokens, State state, uint32_t* mask) override {
+  void allow(const Vocabulary& tokens, State state, uint32_t* mask) override {
     tokens.allow(*this, state, mask);
   }
   size_t bytes() const override { return bytes_; }
+  std::unique_ptr<Recognizer> fresh() const override {
+    return std::make_unique<LazyDfa>(automaton_, most_bytes_);
+  }
 
  private:
   static constexpr State kUnknown = -2;
@@ -35,6 +39,7 @@ class LazyDfa final : public Recognizer {
   State find_next(State state, uint8_t byte);
   State state_of(NfaSets::Set set);
 
+  std::shared_ptr<const Nfa> automaton_;
   NfaSets nfa_;
   size_t most_bytes_, bytes_ = 0;
   std::array<uint8_t, 256> class_of_{};  // bytes that no edge tells apart

@@ -97,7 +97,8 @@ class Builder {
   int32_t compile_set(const CodePoints& set, int32_t next) {
     if (alphabet_ == Alphabet::kBytes) return compile_bytes(set, next);
     int32_t entry = Nfa::kNone;
-    for (const CodePointRange& range : set.ranges()) {
+    const CodePoints written = set.complement().complement();  // no halves of surrogate pairs
+    for (const CodePointRange& range : written.ranges()) {
       const int32_t one = reading(range.first, range.last, next);
       entry = entry == Nfa::kNone ? one : either(one, entry);
     }

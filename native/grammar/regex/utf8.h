@@ -1,8 +1,10 @@
 // Ranges of code points as sequences of byte ranges of UTF-8.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "grammar/regex/code_points.h"
 
@@ -23,6 +25,21 @@ inline int utf8_bytes(uint32_t value, uint8_t* bytes) {
   for (int i = n - 1; i > 0; i--, value >>= 6) bytes[i] = 0x80 | (value & 0x3f);
   bytes[0] = static_cast<uint8_t>(kLeads[n] | value);
   return n;
+}
+
+struct DecodedCodePoint {
+  uint32_t value;
+  size_t n_bytes;
+};
+
+/** The first code point of a text, which is UTF-8. */
+inline DecodedCodePoint first_code_point(std::string_view text) {
+  const auto lead = static_cast<uint8_t>(text.front());
+  const size_t n = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+  uint32_t value = n == 1 ? lead : lead & (0x7fu >> n);
+  for (size_t i = 1; i < std::min(n, text.size()); i++)
+    value = value << 6 | (static_cast<uint8_t>(text[i]) & 0x3f);
+  return {value, n};
 }
 
 /** Calls visit(sequence) for sequences that hold [first, last] together, and nothing twice. */

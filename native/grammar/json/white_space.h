@@ -1,0 +1,28 @@
+// White space between the parts of a value: enough to indent it, and never without an end.
+#pragma once
+
+#include <cstdint>
+
+namespace cachalot {
+
+/** At most two line ends, and 64 spaces or tabs behind the last one; on the same line two. */
+class WhiteSpace {
+ public:
+  static constexpr int32_t kNone = 0, kDead = -1;
+
+  static bool is_white(uint8_t byte) {
+    return byte == ' ' || byte == '\n' || byte == '\t' || byte == '\r';
+  }
+
+  /** `so_far`: kNone, or what this has returned. */
+  static int32_t next(int32_t so_far, uint8_t byte) {
+    const int32_t lines = so_far / kLine, column = so_far % kLine;
+    if (byte == '\n') return lines < 2 ? (lines + 1) * kLine : kDead;
+    return column < (lines == 0 ? 2 : 64) ? so_far + 1 : kDead;
+  }
+
+ private:
+  static constexpr int32_t kLine = 128;
+};
+
+}  // namespace cachalot

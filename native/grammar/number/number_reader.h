@@ -1,0 +1,44 @@
+// A JSON number, read byte by byte: which digits may come next, so that a number that fits can end.
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "grammar/number/number_rules.h"
+
+namespace cachalot {
+
+class NumberReader {
+ public:
+  static constexpr int32_t kDead = -1;
+
+  explicit NumberReader(const NumberRules& rules);
+
+  int32_t start() const { return 0; }
+  int32_t next(int32_t state, uint8_t byte);
+  /** Whether the number may end. */
+  bool accepts(int32_t state) const;
+  size_t bytes() const { return states_.size() * (2 * sizeof(State) + 64); }
+
+ private:
+  enum class At { kStart, kMinus, kWhole, kPoint, kFraction, kE, kSign, kExponent };
+  struct State {
+    At at = At::kStart;
+    bool is_negative = false;
+    int n_digits = 0;  // of the whole part or the fraction
+    int64_t whole = 0, fraction = 0;
+    int exponent = 0;
+    auto operator<=>(const State&) const = default;
+  };
+
+  bool read(State* state, uint8_t byte) const;
+  bool read_digit(State* state, int digit) const;
+  bool lives(const State& state) const;
+  int32_t id_of(const State& state);
+
+  NumberRules rules_;
+  std::vector<State> states_;
+  std::map<State, int32_t> known_;
+};
+
+}  // namespace cachalot

@@ -1,0 +1,244 @@
+#include "grammar/schema/goals.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "grammar/regex/nfa_sets.h"
+#include "grammar/regex/syntax.h"
+#include "grammar/regex/utf8.h"
+#include "grammar/schema/alternatives.h"
+#include "grammar/schema/key_classes.h"
+
+namespace cachalot {
+
+namespace {
+
+constexpr size_t kMostGoals = 20'000;
+constexpr int kMostDepth = 400;
+
+}  // namespace
+
+GoalId Goals::goal_of(std::vector<Claim> claims) {
+  std::erase(claims, kAnything);
+  std::ranges::sort(claims);
+  const auto repeated = std::ranges::unique(claims);
+  claims.erase(repeated.begin(), repeated.end());
+  const auto [at, is_new] = known_.try_emplace(claims, static_cast<GoalId>(goals_.size()));
+  if (!is_new) return at->second;
+  if (goals_.size() == kMostGoals)
+    throw Error(ErrorCode::kInvalidArgument,
+                "the schema cannot be used: it asks for more than 20,000 different kinds of values");
+  goals_.push_back(std::make_unique<Goal>(Goal{std::move(claims), {}, Known::kUnknown}));
+  return at->second;
+}
+
+const std::string& Goals::where(GoalId goal) const {
+  const auto& claims = goals_[static_cast<size_t>(goal)]->claims;
+  return schema_.nodes[claims.empty() ? 0 : node_of(claims.back())].where;
+}
+
+const std::vector<Shape>& Goals::shapes(GoalId goal) {
+  Goal& one = *goals_[static_cast<size_t>(goal)];
+  if (one.shapes) return *one.shapes;
+  const MayOverlap overlap = [this](Claim a, Claim b) { return may_overlap(a, b); };
+  auto shapes = alternatives_of(schema_, one.claims, overlap, &n_steps_);
+  try {
+    for (Shape& shape : shapes) drop_empty_types(&shape);
+  } catch (const Error& error) {
+    throw Error(error.code(), std::string("the schema cannot be used: ") + error.what() + ", at " +
+                                  where(goal));
+  }
+  std::erase_if(shapes, [](const Shape& shape) { return shape.types == 0; });
+  return one.shapes.emplace(std::move(shapes));
+}
+
+void Goals::drop_empty_types(Shape* shape) {
+  const auto drop = [&](TypeSet types) { shape->types &= static_cast<TypeSet>(~types); };
+  const NumberRules numbers(shape->numbers);
+  if (shape->is_listed) {
+    const TextRules texts = texts_of(*shape);
+    std::erase_if(shape->literals, [&](const Literal& literal) {
+      const TypeSet types = literal.is_text ? kTextType : kNumberTypes;
+      if ((shape->types & types) == 0) return true;
+      return !(literal.is_text ? texts.fits(literal.text) : numbers.fits(literal.number));
+    });
+    const auto has = [&](bool is_text) {
+      return std::ranges::count(shape->literals, is_text, &Literal::is_text) > 0;
+    };
+    if (!has(true)) drop(kTextType);
+    if (!has(false)) drop(kNumberTypes);
+  } else {
+    if (!numbers.any()) drop(kNumberTypes);
+    if ((shape->types & kTextType) != 0 && texts_of(*shape).is_empty()) drop(kTextType);
+  }
+  if (shape->least_items > shape->most_items) drop(kArrayType);
+  const bool contradicts = std::ranges::any_of(
+      shape->required, [&](const auto& name) { return shape->forbidden.contains(name); });
+  const int64_t n_keys =
+      std::max(shape->least_keys, static_cast<int64_t>(shape->required.size()));
+  if (contradicts || n_keys > shape->most_keys) drop(kObjectType);
+}
+
+bool Goals::satisfiable(GoalId goal) {
+  Goal& one = *goals_[static_cast<size_t>(goal)];
+  if (one.known == Known::kWorking) has_assumed_ = true;  // a value inside of itself: not this way
+  if (one.known != Known::kUnknown) return one.known == Known::kYes;
+  if (depth_ == kMostDepth)
+    throw Error(ErrorCode::kInvalidArgument,
+                "the schema cannot be used: what it requires is deeper than 400 values, at " +
+                    where(goal));
+  depth_++;
+  one.known = Known::kWorking;
+  const bool had_assumed = std::exchange(has_assumed_, false);
+  const Satisfiable part = [this](std::vector<Claim> claims) {
+    return satisfiable(std::move(claims));
+  };
+  const bool result = std::ranges::any_of(
+      shapes(goal), [&](const Shape& shape) { return has_value(shape, part); });
+  depth_--;
+  const bool is_sure = result || !has_assumed_ || depth_ == 0;
+  one.known = !is_sure ? Known::kUnknown : result ? Known::kYes : Known::kNo;
+  has_assumed_ = had_assumed || (!result && has_assumed_);
+  return result;
+}
+
+bool Goals::has_value(const Shape& shape, const Satisfiable& part) {
+  constexpr TypeSet kWhole = kAllTypes & ~(kArrayType | kObjectType);
+  if ((shape.types & kWhole) != 0) return true;
+  if ((shape.types & kArrayType) != 0 && has_array(shape, part)) return true;
+  return (shape.types & kObjectType) != 0 && has_object(shape, part);
+}
+
+bool Goals::has_array(const Shape& shape, const Satisfiable& part) {
+  const int64_t first_alike = shape.first_alike();
+  int64_t n = std::min(shape.least_items, first_alike + 1);
+  for (const ItemRule& some : shape.some_items) {
+    const auto fits = [&](int64_t index) {
+      auto claims = shape.item_claims(index);
+      claims.push_back(some.claim);
+      return part(std::move(claims));
+    };
+    int64_t index = some.from;
+    const int64_t last = std::min({some.to, shape.most_items - 1, std::max(first_alike, some.from)});
+    while (index <= last && !fits(index)) index++;
+    if (index > last) return false;
+    n = std::max(n, index + 1);
+  }
+  for (int64_t index = 0; index < n; index++)
+    if (!part(shape.item_claims(index))) return false;
+  return true;
+}
+
+bool Goals::has_object(const Shape& shape, const Satisfiable& part) {
+  const KeyClasses classes = key_classes(*this, shape);
+  int64_t n_possible = 0;
+  for (const NamedKey& key : classes.names) {
+    const bool is_required = shape.required.contains(key.name);
+    if (!is_required && shape.least_keys == 0 && shape.some_keys.empty()) continue;
+    const bool is_possible = key.fits && part(key.claims);
+    if (is_required && !is_possible) return false;
+    n_possible += is_possible ? 1 : 0;
+  }
+  const bool needs_more = n_possible < shape.least_keys;
+  if (needs_more && std::ranges::none_of(classes.others, [&](const auto& other) {
+        return part(other.claims);
+      }))
+    return false;
+  return std::ranges::all_of(shape.some_keys, [&](const KeyRule& some) {
+    const auto fits = [&](std::vector<Claim> claims) {
+      claims.push_back(some.claim);
+      return part(std::move(claims));
+    };
+    return std::ranges::any_of(classes.names,
+                               [&](const NamedKey& key) {
+                                 return key.fits && is_key_in(*this, some.keys, key.name) &&
+                                        fits(key.claims);
+                               }) ||
+           std::ranges::any_of(classes.others, [&](const OtherKeys& other) {
+             return is_class_in(some.keys, other) && fits(other.claims);
+           });
+  });
+}
+
+bool Goals::may_overlap(Claim one, Claim other) {
+  const auto key = std::minmax(one, other);
+  const auto known = overlaps_.find(key);
+  if (known != overlaps_.end()) return known->second;
+  return overlaps_[key] = may_have_value({one, other}, 2);
+}
+
+/** Looks at parts to a depth, and not at what may hold once only: a value might fit. */
+bool Goals::may_have_value(const std::vector<Claim>& claims, int depth) {
+  if (depth == 0) return true;
+  const Satisfiable part = [&](const std::vector<Claim>& all) {
+    return may_have_value(all, depth - 1);
+  };
+  try {
+    auto shapes = alternatives_of(schema_, claims, [](Claim, Claim) { return false; }, &n_steps_);
+    return std::ranges::any_of(shapes, [&](Shape& shape) {
+      drop_empty_types(&shape);
+      return has_value(shape, part);
+    });
+  } catch (const Error&) {  // it will be told where it matters
+    return true;
+  }
+}
+
+TextRules Goals::texts_of(const Shape& shape) {
+  TextRules rules{.least = shape.least_length, .most = shape.most_length};
+  if (shape.patterns.empty() && shape.not_patterns.empty() && shape.not_texts.empty()) return rules;
+  std::vector<Nfa> automata;
+  std::string key;
+  for (const auto& patterns : {shape.patterns, shape.not_patterns}) {
+    for (const int32_t pattern : patterns) {
+      automata.push_back(schema_.patterns[static_cast<size_t>(pattern)]);
+      key += std::to_string(pattern) + ",";
+    }
+    key += ";";
+  }
+  for (const std::string& text : shape.not_texts) {
+    automata.push_back(make_nfa(*regex_of_text(text), RegexMatch::kWhole, Alphabet::kCodePoints));
+    key += std::to_string(text.size()) + ":" + text;
+  }
+  const size_t n_wanted = shape.patterns.size(), n_all = automata.size();
+  const auto fits = [&](const std::vector<bool>& matches) {
+    for (size_t i = 0; i < n_all; i++)
+      if (matches[i] != (i < n_wanted)) return false;
+    return matches.size() == n_all || matches.back();
+  };
+  const auto make = [&](const std::string& name) {
+    auto& known = dfas_[name];
+    if (!known) known = std::make_shared<const TextDfa>(automata, fits);
+    return known;
+  };
+  rules.patterns = make(key);
+  const int32_t start = rules.patterns->start();
+  if (start == TextDfa::kDead || rules.patterns->nearest(start) >= rules.least) return rules;
+  automata.push_back(nfa_of_length(rules.least, Regex::kUnbounded));
+  rules.patterns = make(key + ";" + std::to_string(rules.least));
+  return rules;
+}
+
+bool Goals::fits_text(GoalId goal, const std::string& text) {
+  return std::ranges::any_of(shapes(goal), [&](const Shape& shape) {
+    if ((shape.types & kTextType) == 0) return false;
+    const Literal literal{true, text};
+    if (shape.is_listed) return std::ranges::count(shape.literals, literal) > 0;
+    return texts_of(shape).fits(text);
+  });
+}
+
+bool Goals::matches(int32_t pattern, const std::string& text) {
+  const auto [at, is_new] = matches_.try_emplace({pattern, text}, false);
+  if (!is_new) return at->second;
+  NfaSets sets({&schema_.patterns[static_cast<size_t>(pattern)], 1});
+  auto set = sets.start();
+  for (size_t i = 0; i < text.size();) {
+    const auto [code_point, length] = first_code_point(std::string_view(text).substr(i));
+    set = sets.after(set, code_point);
+    i += length;
+  }
+  return at->second = sets.matches(set).front();
+}
+
+}  // namespace cachalot

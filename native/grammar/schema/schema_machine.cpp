@@ -1,0 +1,257 @@
+#include "grammar/schema/schema_machine.h"
+
+#include <algorithm>
+
+#include "grammar/json/white_space.h"
+
+namespace cachalot {
+
+namespace {
+
+using Kind = Frame::Kind;
+
+bool takes_white_space(Kind kind) {
+  constexpr Kind kNot[] = {Kind::kEnd, Kind::kLiteral, Kind::kText, Kind::kNumber, Kind::kKey};
+  return std::ranges::find(kNot, kind) == std::end(kNot);
+}
+
+}  // namespace
+
+size_t SchemaMachine::Hash::operator()(const Frame& frame) const {
+  uint64_t hash = static_cast<uint64_t>(frame.kind);
+  for (const int32_t one : {frame.a, frame.b, frame.c, frame.white_space, frame.below})
+    mix(&hash, static_cast<uint32_t>(one));
+  return static_cast<size_t>(hash);
+}
+
+SchemaMachine::SchemaMachine(std::shared_ptr<const Plans> plans) : plans_(std::move(plans)) {
+  for (const TextRules& rules : plans_->texts) texts_.emplace_back(rules);
+  for (const NumberRules& rules : plans_->numbers) numbers_.emplace_back(rules);
+  const Stack end = frames_.id_of({});
+  start_ = frames_.id_of({.kind = Kind::kValue, .a = plans_->root, .below = end});
+  names_.id_of(0);  // the empty name
+}
+
+size_t SchemaMachine::bytes() const {
+  constexpr size_t kOfFrame = sizeof(Frame) + 48, kOfName = 56;
+  size_t bytes = frames_.size() * kOfFrame + names_.size() * kOfName + seen_.bytes();
+  for (const TextReader& text : texts_) bytes += text.bytes();
+  for (const NumberReader& number : numbers_) bytes += number.bytes();
+  return bytes;
+}
+
+bool SchemaMachine::may_end(Stack stack) const {
+  const Frame& frame = frames_[stack];
+  if (frame.kind == Kind::kEnd) return true;
+  if (frame.below < 0 || frames_[frame.below].kind != Kind::kEnd) return false;
+  if (frame.kind == Kind::kNumber)
+    return numbers_[static_cast<size_t>(frame.a)].accepts(frame.b);
+  return frame.kind == Kind::kLiteral &&
+         plans_->goals[static_cast<size_t>(frame.a)].literals.text(frame.b) != ByteTree::kNone;
+}
+
+void SchemaMachine::step(Stack stack, uint8_t byte, std::vector<Stack>* after) {
+  const Frame frame = frames_[stack];
+  if (WhiteSpace::is_white(byte) && takes_white_space(frame.kind)) {
+    Frame next = frame;
+    next.white_space = WhiteSpace::next(frame.white_space, byte);
+    if (next.white_space != WhiteSpace::kDead) push(next, after);
+    return;
+  }
+  switch (frame.kind) {
+    case Kind::kEnd: return;
+    case Kind::kValue: return begin(frame.a, byte, frame.below, after);
+    case Kind::kLiteral: return step_literal(frame, byte, after);
+    case Kind::kText: {
+      Frame next = frame;
+      next.b = texts_[static_cast<size_t>(frame.a)].next(frame.b, byte);
+      if (next.b == TextReader::kClosed) after->push_back(frame.below);
+      else if (next.b != TextReader::kDead) push(next, after);
+      return;
+    }
+    case Kind::kNumber: {
+      NumberReader& reader = numbers_[static_cast<size_t>(frame.a)];
+      Frame next = frame;
+      next.b = reader.next(frame.b, byte);
+      if (next.b != NumberReader::kDead) return push(next, after);
+      if (reader.accepts(frame.b)) step(frame.below, byte, after);
+      return;
+    }
+    case Kind::kArrayFirst:
+    case Kind::kArrayAfter: return step_array(frame, byte, after);
+    case Kind::kKey: return step_key(frame, byte, after);
+    case Kind::kColon:
+      if (byte == ':') push({.kind = Kind::kValue, .a = frame.a, .below = frame.below}, after);
+      return;
+    default: return step_object(frame, byte, after);
+  }
+}
+
+/** A value whose first byte this is. */
+void SchemaMachine::begin(int32_t goal, uint8_t byte, Stack below, std::vector<Stack>* after) {
+  const GoalPlan& plan = plans_->goals[static_cast<size_t>(goal)];
+  step_literal({.kind = Kind::kLiteral, .a = goal, .b = ByteTree::kRoot, .below = below}, byte,
+               after);
+  if (byte == '"') {
+    for (const int32_t text : plan.texts)
+      push({.kind = Kind::kText,
+            .a = text,
+            .b = texts_[static_cast<size_t>(text)].start(),
+            .below = below},
+           after);
+  }
+  for (const int32_t number : plan.numbers) {
+    NumberReader& reader = numbers_[static_cast<size_t>(number)];
+    const int32_t state = reader.next(reader.start(), byte);
+    if (state != NumberReader::kDead)
+      push({.kind = Kind::kNumber, .a = number, .b = state, .below = below}, after);
+  }
+  if (byte == '[') {
+    for (const int32_t array : plan.arrays)
+      push({.kind = Kind::kArrayFirst,
+            .a = array,
+            .c = static_cast<int32_t>(plans_->arrays[static_cast<size_t>(array)].unsettled),
+            .below = below},
+           after);
+  }
+  if (byte != '{') return;
+  for (const int32_t object : plan.objects) {
+    const ObjectPlan& one = plans_->objects[static_cast<size_t>(object)];
+    push({.kind = Kind::kObjectFirst,
+          .a = object,
+          .b = seen_.empty(one),
+          .c = static_cast<int32_t>(one.unsettled),
+          .below = below},
+         after);
+  }
+}
+
+void SchemaMachine::step_literal(const Frame& frame, uint8_t byte, std::vector<Stack>* after) {
+  const ByteTree& tree = plans_->goals[static_cast<size_t>(frame.a)].literals;
+  const int32_t node = tree.child(frame.b, byte);
+  if (node == ByteTree::kNone) {  // only a number may end and have more digits
+    if (tree.text(frame.b) != ByteTree::kNone) step(frame.below, byte, after);
+    return;
+  }
+  Frame next = frame;
+  next.b = node;
+  if (tree.has_children(node)) push(next, after);
+  else after->push_back(frame.below);
+}
+
+void SchemaMachine::step_array(const Frame& frame, uint8_t byte, std::vector<Stack>* after) {
+  const ArrayPlan& plan = plans_->arrays[static_cast<size_t>(frame.a)];
+  if (byte == ']') {
+    if (frame.b >= plan.least && frame.c == 0) after->push_back(frame.below);
+    return;
+  }
+  if (frame.kind == Kind::kArrayFirst) return begin_items(frame, &byte, after);
+  if (byte == ',') begin_items(frame, nullptr, after);
+}
+
+/** The next item, whose first byte this is; null: none of it has come. */
+void SchemaMachine::begin_items(const Frame& array, const uint8_t* byte,
+                                std::vector<Stack>* after) {
+  const ArrayPlan& plan = plans_->arrays[static_cast<size_t>(array.a)];
+  if (array.b >= plan.most) return;
+  Frame next = array;
+  next.kind = Kind::kArrayAfter;
+  next.white_space = WhiteSpace::kNone;
+  const int64_t n_told_apart = plan.most == kEndlessItems
+                                   ? std::max<int64_t>(plan.least, std::ssize(plan.items))
+                                   : plan.most;
+  next.b = static_cast<int32_t>(std::min<int64_t>(array.b + 1, n_told_apart));
+  for (const PartOption& option : plan.options(array.b)) {
+    const auto unsettled = static_cast<uint32_t>(array.c);
+    if ((option.settles & ~unsettled) != 0) continue;
+    next.c = static_cast<int32_t>(unsettled & ~option.settles);
+    if (!plan.can_settle(next.b, static_cast<uint32_t>(next.c))) continue;
+    const Stack below = frames_.id_of(next);
+    if (byte != nullptr) begin(option.goal, *byte, below, after);
+    else push({.kind = Kind::kValue, .a = option.goal, .below = below}, after);
+  }
+}
+
+void SchemaMachine::step_object(const Frame& frame, uint8_t byte, std::vector<Stack>* after) {
+  const ObjectPlan& plan = plans_->objects[static_cast<size_t>(frame.a)];
+  const KeyChoice choice(plan, seen_[frame.b], static_cast<uint32_t>(frame.c));
+  Frame next = frame;
+  next.kind = Kind::kObjectNext;
+  next.white_space = WhiteSpace::kNone;
+  if (byte == '}') {
+    if (frame.kind != Kind::kObjectNext && choice.may_end()) after->push_back(frame.below);
+  } else if (byte == ',') {
+    if (frame.kind == Kind::kObjectAfter && choice.may_go_on()) push(next, after);
+  } else if (byte == '"' && frame.kind != Kind::kObjectAfter && choice.may_go_on()) {
+    const bool has_others = choice.may_have_other();
+    push({.kind = Kind::kKey,
+          .a = ByteTree::kRoot,
+          .b = has_others ? texts_[static_cast<size_t>(plan.others)].start() : TextReader::kDead,
+          .below = frames_.id_of(next)},
+         after);
+  }
+}
+
+void SchemaMachine::step_key(const Frame& frame, uint8_t byte, std::vector<Stack>* after) {
+  const Frame object = frames_[frame.below];
+  const ObjectPlan& plan = plans_->objects[static_cast<size_t>(object.a)];
+  const SeenKeys& seen = seen_[object.b];
+  const KeyChoice choice(plan, seen, static_cast<uint32_t>(object.c));
+  Frame next = frame;
+  next.a = frame.a == ByteTree::kNone ? frame.a : plan.tree.child(frame.a, byte);
+  const int32_t name = next.a == ByteTree::kNone ? next.a : plan.tree.text(next.a);
+  if (name != ByteTree::kNone) {
+    if (!choice.may_have(name)) return;
+    const ObjectPlan::Name& one = plan.names[static_cast<size_t>(name)];
+    return close_key(object, seen_.with_name(object.b, name, one.is_required), one.options, after);
+  }
+  if (next.a != ByteTree::kNone && !choice.any_name(plan.tree.first(next.a), plan.tree.end(next.a)))
+    next.a = ByteTree::kNone;
+  if (frame.b != TextReader::kDead) {
+    TextReader& reader = texts_[static_cast<size_t>(plan.others)];
+    next.b = reader.next(frame.b, byte);
+    next.c = names_.id_of((static_cast<uint64_t>(frame.c) + 1) << 8 | byte);
+    if (next.b == TextReader::kClosed) {
+      if (std::ranges::binary_search(seen.others, next.c)) return;
+      const auto state = static_cast<size_t>(reader.pattern_state(frame.b));
+      return close_key(object, seen_.with_other(object.b, next.c), plan.other_options[state],
+                       after);
+    }
+  }
+  if (next.b == TextReader::kDead) next.c = 0;
+  if (next.a != ByteTree::kNone || next.b != TextReader::kDead) push(next, after);
+}
+
+void SchemaMachine::close_key(const Frame& object, int32_t seen,
+                              const std::vector<PartOption>& options,
+                              std::vector<Stack>* after) {
+  const ObjectPlan& plan = plans_->objects[static_cast<size_t>(object.a)];
+  const auto unsettled = static_cast<uint32_t>(object.c);
+  Frame next = object;
+  next.kind = Kind::kObjectAfter;
+  next.b = seen;
+  for (const PartOption& option : options) {
+    if ((option.settles & ~unsettled) != 0) continue;
+    next.c = static_cast<int32_t>(unsettled & ~option.settles);
+    if (!KeyChoice(plan, seen_[seen], static_cast<uint32_t>(next.c)).can_settle()) continue;
+    push({.kind = Kind::kColon, .a = option.goal, .below = frames_.id_of(next)}, after);
+  }
+}
+
+TextReader* SchemaMachine::reader(Stack stack, int32_t* state) {
+  const Frame& frame = frames_[stack];
+  *state = frame.b;
+  if (frame.kind == Kind::kText) return &texts_[static_cast<size_t>(frame.a)];
+  if (frame.kind != Kind::kKey || frame.b == TextReader::kDead) return nullptr;
+  const auto object = static_cast<size_t>(frames_[frame.below].a);
+  return &texts_[static_cast<size_t>(plans_->objects[object].others)];
+}
+
+SchemaMachine::Stack SchemaMachine::as_mentioned(Stack stack) {
+  Frame frame = frames_[stack];
+  frame.b = TextReader::kDead;
+  frame.c = 0;
+  return frames_.id_of(frame);
+}
+
+}  // namespace cachalot
