@@ -205,8 +205,6 @@ void SchemaMachine::step_key(const Frame& frame, uint8_t byte, std::vector<Stack
     const ObjectPlan::Name& one = plan.names[static_cast<size_t>(name)];
     return close_key(object, seen_.with_name(object.b, name, one.is_required), one.options, after);
   }
-  if (next.a != ByteTree::kNone && !choice.any_name(plan.tree.first(next.a), plan.tree.end(next.a)))
-    next.a = ByteTree::kNone;
   if (frame.b != TextReader::kDead) {
     TextReader& reader = texts_[static_cast<size_t>(plan.others)];
     next.b = reader.next(frame.b, byte);
@@ -218,8 +216,11 @@ void SchemaMachine::step_key(const Frame& frame, uint8_t byte, std::vector<Stack
                        after);
     }
   }
-  if (next.b == TextReader::kDead) next.c = 0;
-  if (next.a != ByteTree::kNone || next.b != TextReader::kDead) push(next, after);
+  if (next.b != TextReader::kDead) return push(next, after);
+  next.c = 0;
+  const bool is_mentioned = next.a != ByteTree::kNone &&
+                            choice.any_name(plan.tree.first(next.a), plan.tree.end(next.a));
+  if (is_mentioned) push(next, after);
 }
 
 void SchemaMachine::close_key(const Frame& object, int32_t seen,
