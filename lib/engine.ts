@@ -26,7 +26,9 @@ import type { LogitsOptions, Score, ScoreInput, ScoreItem, ScoreOptions } from '
 import { utilizationOf } from './engine/utilization.js';
 import type { Utilization } from './engine/utilization.js';
 import { CachalotError } from './errors.js';
-import { Generation } from './generation/generation.js';
+import type { Generation } from './generation/generation.js';
+import { newGeneration } from './generation/object-generation.js';
+import type { ObjectGeneration } from './generation/object-generation.js';
 import { withForceAdvice } from './models/force-advice.js';
 import type {
   EditExplanation,
@@ -40,6 +42,8 @@ import { mostTokensOf } from './options/edit-schedule.js';
 import { generateChecks, resolveChatOptions, withDefaults } from './options/generate-options.js';
 import type { ChatOptions, GenerateOptions, ResolvedOptions } from './options/generate-options.js';
 import type { LoadOptions } from './options/load-options.js';
+import { isSchema } from './options/schema-option.js';
+import type { Infer, SchemaInput, WithSchema } from './options/schema-option.js';
 import type { RequestKind } from './request/request-events.js';
 import { Session } from './session/session.js';
 import type { SessionOptions } from './session/session-options.js';
@@ -112,6 +116,11 @@ export class Engine implements AsyncDisposable {
   }
 
   /** Continues a text, after a context if there is one. */
+  complete<const S extends SchemaInput>(
+    text: string,
+    options: WithSchema<CompleteOptions, S>,
+  ): ObjectGeneration<Infer<S>>;
+  complete(text: string, options?: CompleteOptions): Generation;
   complete(text: string, options: CompleteOptions = {}): Generation {
     isString('text', text);
     const { context, combine, ...own } = checkOptions(options, COMPLETE);
@@ -123,6 +132,11 @@ export class Engine implements AsyncDisposable {
   }
 
   /** Continues a sequence of token ids, after a context if there is one. */
+  completeTokens<const S extends SchemaInput>(
+    tokens: readonly number[],
+    options: WithSchema<CompleteOptions, S>,
+  ): ObjectGeneration<Infer<S>>;
+  completeTokens(tokens: readonly number[], options?: CompleteOptions): Generation;
   completeTokens(tokens: readonly number[], options: CompleteOptions = {}): Generation {
     const own = isIntegerList('tokens', tokens);
     const { context, combine, ...checked } = checkOptions(options, COMPLETE);
@@ -132,6 +146,11 @@ export class Engine implements AsyncDisposable {
   }
 
   /** Answers a conversation that is given whole. If it ends with an answer, continues that answer: the generation's text is the continuation. */
+  chat<const S extends SchemaInput>(
+    messages: readonly Message[],
+    options: WithSchema<ChatOptions, S>,
+  ): ObjectGeneration<Infer<S>>;
+  chat(messages: readonly Message[], options?: ChatOptions): Generation;
   chat(messages: readonly Message[], options: ChatOptions = {}): Generation {
     const copy = checkMessages(messages);
     const prompt = (resolved: ResolvedOptions) =>
@@ -152,7 +171,15 @@ export class Engine implements AsyncDisposable {
     const { core, tokenizer, tokensWith, drafting, grammars } = this.#parts;
     const namespace = this.#parts.namespaceOf(resolved.namespace, given);
     const text = { tokenizer, tokensWith, drafting, grammars, prompt: () => prompt(resolved) };
-    return new Generation({ kind, core, namespace, ...text }, resolved);
+    return newGeneration({ kind, core, namespace, ...text }, resolved);
+  }
+
+  /**
+   * Makes a schema ready for the requests that have it. Throws "invalid_argument" that names what of it is wrong or not supported, and
+   * where. Needed only to know that beforehand.
+   */
+  async compileSchema(schema: SchemaInput): Promise<void> {
+    await this.#parts.grammars.schema(isSchema('schema', schema).json);
   }
 
   /**

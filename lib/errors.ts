@@ -44,6 +44,7 @@ export type ErrorCode =
   | 'template_timeout'
   | 'template_too_large'
   | 'session_busy'
+  | 'object_refused'
   | 'source_invalid'
   | 'download_failed'
   | 'download_corrupt';

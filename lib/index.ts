@@ -30,6 +30,8 @@ export type {
 export type { Utilization } from './engine/utilization.js';
 export type { TokenLogprob } from './engine/engine-core.js';
 export { Generation } from './generation/generation.js';
+export { ObjectGeneration } from './generation/object-generation.js';
+export type { ObjectResult } from './generation/object-generation.js';
 export type { GeneratedToken } from './generation/answer.js';
 export type {
   DraftUsage,
@@ -52,6 +54,15 @@ export type {
   SnapCompression,
   WindowCompression,
 } from './options/compress-options.js';
+export type {
+  Infer,
+  JsonSchema,
+  SchemaInput,
+  StandardOutcome,
+  StandardSchema,
+  WithSchema,
+} from './options/schema-option.js';
+export type { InferJson } from './options/infer-json.js';
 export type { DraftContext, DraftContextUsage } from './options/draft-context.js';
 export type {
   Draft,

@@ -105,6 +105,8 @@ export interface NativeBinding extends EngineLoader {
   makeVocabulary(bytes: Uint8Array, ends: Int32Array): Promise<NativeVocabulary>;
   /** An answer that as a whole, after the gap or without it, is what a regular expression describes; native/grammar/. */
   compileRegex(vocabulary: NativeVocabulary, pattern: string, gap: string): Promise<NativeGrammar>;
+  /** An answer that is JSON which fits a schema. */
+  compileSchema(vocabulary: NativeVocabulary, schema: string): Promise<NativeGrammar>;
   inspectModel(path: string): Promise<NativeModelInfo>;
   /** `file`: a large file whose pages are read as well; '' for none. */
   measurePeaks(instructions: string, threads: number, file: string): Promise<MachinePeaks>;

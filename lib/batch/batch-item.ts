@@ -8,7 +8,8 @@ import { continued } from '../engine/engine-parts.js';
 import { contextChecks, givenContext } from '../engine/given-context.js';
 import type { ContextChoice, GivenContext } from '../engine/given-context.js';
 import { invalidArgument } from '../errors.js';
-import { Generation } from '../generation/generation.js';
+import type { Generation } from '../generation/generation.js';
+import { newGeneration } from '../generation/object-generation.js';
 import type { GenerationSource } from '../generation/generation-source.js';
 import { mostTokensOf } from '../options/edit-schedule.js';
 import { chatChecks, withDefaults } from '../options/generate-options.js';
@@ -102,7 +103,7 @@ export function startItem(
   { completion, place, signal }: Pick<GenerationSource, 'completion' | 'place' | 'signal'>,
 ): Generation {
   const text = { tokenizer, tokensWith, drafting, grammars, prompt: () => prompt };
-  return new Generation(
+  return newGeneration(
     { kind: 'batch', core, namespace, completion, place, signal, ...text },
     options,
   );

@@ -4,7 +4,7 @@ import { native } from '../native.js';
 import type { NativeGrammar, NativeVocabulary } from '../native.js';
 import type { TokenTable } from '../text/token-table.js';
 
-/** Each may take 24 MiB. */
+/** Each may take 24 MiB, and somewhat more while long answers run. */
 const MAX_KNOWN = 16;
 
 export class Grammars {
@@ -23,6 +23,13 @@ export class Grammars {
   regex(pattern: string, gap: string): Promise<NativeGrammar> {
     return this.#known.get(JSON.stringify(['regex', pattern, gap]), async () =>
       native().compileRegex(await this.vocabulary(), pattern, gap),
+    );
+  }
+
+  /** `schema`: JSON. Throws invalid_argument that says what of it is wrong or not supported, and where. */
+  schema(schema: string): Promise<NativeGrammar> {
+    return this.#known.get(JSON.stringify(['schema', schema]), async () =>
+      native().compileSchema(await this.vocabulary(), schema),
     );
   }
 

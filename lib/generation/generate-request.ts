@@ -3,7 +3,7 @@ import { checkIds } from '../checks/check-options.js';
 import type { Prompt } from '../engine/engine-parts.js';
 import type { Content } from '../layout/layout.js';
 import { nativeText } from '../layout/native-preambles.js';
-import type { NativeDraft, NativeDraftContext, NativeSampling } from '../native.js';
+import type { NativeDraft, NativeDraftContext, NativeGrammar, NativeSampling } from '../native.js';
 import { resolveDraftContext } from '../options/draft-context.js';
 import { nativeDraft } from '../options/draft-options.js';
 import type { ResolvedOptions } from '../options/generate-options.js';
@@ -26,8 +26,7 @@ export async function generateRequest(
   const sampling = await samplingOf(source, options);
   const { contextLength, vocabulary, draftContextLength } = source.core.native.description();
   const draft = await draftOf(source, options);
-  const { regex } = options;
-  const grammar = regex === undefined ? undefined : await source.grammars.regex(regex, gap);
+  const grammar = await grammarOf(source, options, gap);
   const { tokens, preambles } = nativeText(content);
   if (preambles) refuseParts(options.compress);
   return newRequest({
@@ -63,6 +62,15 @@ async function samplingOf(
   const tokens = breakers && (await tokensWith(breakers));
   const { vocabulary } = core.native.description();
   return { ...resolveSampling(sampling, tokens, vocabulary), completion };
+}
+
+function grammarOf(
+  { grammars }: Source,
+  { regex, schema }: ResolvedOptions,
+  gap: string,
+): Promise<NativeGrammar> | undefined {
+  if (schema) return grammars.schema(schema.json);
+  return regex === undefined ? undefined : grammars.regex(regex, gap);
 }
 
 /** An expected text is guessed even if nothing else is. */

@@ -39,6 +39,10 @@ export interface GenerationResult {
   /** All generated ids, the one that stopped the model included. */
   tokens: number[];
   finishReason: FinishReason;
+  /** Of a request with `schema`: the value that the answer is. Absent if the answer was not finished. */
+  object?: unknown;
+  /** Of a request with `schema` whose answer was not finished: what there is of its value. */
+  partialObject?: unknown;
   usage: Usage;
   timings: Timings;
   /** Sum of the log-probabilities of the generated tokens. */
@@ -68,6 +72,8 @@ export function summarize(
     isCompressed: boolean;
     window: SequenceWindow | undefined;
     draftContext: DraftContextUsage | undefined;
+    /** Of a request with `schema`. */
+    value: { object: unknown } | { partialObject: unknown } | undefined;
   },
 ): GenerationResult {
   const { text, tokens } = answer;
@@ -79,6 +85,7 @@ export function summarize(
     text,
     tokens: tokens.map(({ id }) => id),
     finishReason: ended ? reason : 'aborted',
+    ...how.value,
     usage: {
       promptTokens,
       cachedTokens: finish?.cachedTokens ?? 0,

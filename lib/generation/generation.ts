@@ -14,6 +14,7 @@ import { generateRequest } from './generate-request.js';
 import { summarize } from './generation-result.js';
 import type { GenerationResult } from './generation-result.js';
 import type { GenerationSource } from './generation-source.js';
+import { valueOf } from './object-value.js';
 
 /**
  * Iterate a generation for its text in pieces, as it is made. Leaving the loop ends the generation.
@@ -36,6 +37,7 @@ export class Generation implements AsyncIterable<string> {
   #edits: readonly NativeEdit[] = [];
   #draftContext: DraftContextUsage | undefined;
   #systemMerged = false;
+  #value: { object: unknown } | { partialObject: unknown } | undefined;
   #given = 0; // tokens whose text a loop has received
   #ignores = false; // whether later tokens are ignored: a stop string was found, or the reader has left
   #left = false;
@@ -186,8 +188,14 @@ export class Generation implements AsyncIterable<string> {
   /** Called where the ids of the whole answer are known. */
   private async conclude(): Promise<void> {
     const { encodeRest } = this.#source;
-    if (!encodeRest) return this.end(undefined);
+    const { schema } = this.#options;
+    if (!encodeRest && !schema) return this.end(undefined);
     try {
+      if (schema) {
+        const isWhole = this.#finish?.reason === 'stop' && !this.#left;
+        this.#value = await valueOf(schema, this.#answer.text, isWhole);
+      }
+      if (!encodeRest) return this.end(undefined);
       const { ids, rest } = this.#answer.said();
       const { tokenizer } = this.#source;
       // Special tokens are no text. Only the one that ended the answer is part of it.
@@ -237,6 +245,7 @@ export class Generation implements AsyncIterable<string> {
       isCompressed: this.#options.compress !== undefined || this.#edits.length > 0,
       window: this.#options.compress?.window,
       draftContext: this.#draftContext,
+      value: this.#value,
       wantsLogprobs: this.#options.sampling.topLogprobs !== undefined,
     });
   }

@@ -21,6 +21,8 @@ import { isDraftContext } from './draft-context.js';
 import type { DraftContext } from './draft-context.js';
 import { isDraft, isPrediction } from './draft-options.js';
 import type { Draft } from './draft-options.js';
+import { isSchema } from './schema-option.js';
+import type { SchemaInput } from './schema-option.js';
 import { checksOf, fillIn } from './option-table.js';
 import type { Filled, OptionTable } from './option-table.js';
 import { SAMPLING } from './sampling-options.js';
@@ -54,6 +56,11 @@ export interface GenerateOptions extends SamplingOptions {
   prediction?: string | undefined;
   /** A regular expression (ECMAScript, flag "u") that the answer is as a whole: only tokens that go on with it are drawn. */
   regex?: string | undefined;
+  /**
+   * What the answer has to fit: a JSON Schema, or a schema of a library (zod, valibot, arktype) that implements Standard JSON Schema. The
+   * answer is JSON, and the result's `object` is its value.
+   */
+  schema?: SchemaInput | undefined;
   /** Follows a draft model that reads a shorter context: the answer changes, and `usage.draftContext` says so. Default: none. */
   draftContext?: DraftContext | undefined;
   /** Ends the generation: it then fails with code "aborted". */
@@ -87,6 +94,7 @@ const REQUEST = {
   draft: { check: isDraft },
   prediction: { check: isPrediction },
   regex: { check: isPattern },
+  schema: { check: isSchema },
   draftContext: { check: isDraftContext },
   signal: { check: isSignal },
 } as const satisfies OptionTable<Exclude<keyof GenerateOptions, keyof SamplingOptions>>;
@@ -99,7 +107,6 @@ const CHAT = {
 
 const NOT_YET = {
   adapters: notSupportedYet,
-  schema: notSupportedYet,
   tools: notSupportedYet,
   logitsProcessor: notSupportedYet,
 };
@@ -130,7 +137,16 @@ export function resolveChatOptions(given: ChatOptions): ResolvedOptions {
   return withDefaults(checkOptions(given, chatChecks));
 }
 
+/** What would make an answer something else than what the schema says. */
+function refuseWithSchema({ schema, regex, stop }: Filled<typeof CHAT>): void {
+  if (schema === undefined) return;
+  if (regex !== undefined) throw invalidArgument('regex', 'nothing beside `schema`', regex);
+  if (stop.length > 0) throw invalidArgument('stop', 'nothing beside `schema`', stop);
+}
+
 /** Takes options that have been checked. */
 export function withDefaults(given: Readonly<ChatOptions>): ResolvedOptions {
-  return { ...fillIn(CHAT, given), sampling: ownOnly(given) };
+  const filled = fillIn(CHAT, given);
+  refuseWithSchema(filled);
+  return { ...filled, sampling: ownOnly(given) };
 }

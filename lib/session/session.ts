@@ -9,12 +9,15 @@ import type { EngineParts, PromptOptions } from '../engine/engine-parts.js';
 import { givenContext } from '../engine/given-context.js';
 import type { GivenContext } from '../engine/given-context.js';
 import { CachalotError, invalidArgument } from '../errors.js';
-import { Generation } from '../generation/generation.js';
+import type { Generation } from '../generation/generation.js';
+import { newGeneration } from '../generation/object-generation.js';
+import type { ObjectGeneration } from '../generation/object-generation.js';
 import type { GenerationResult } from '../generation/generation-result.js';
 import type { ReadCompression } from '../options/compress-options.js';
 import { mostTokensOf } from '../options/edit-schedule.js';
 import { resolveChatOptions, resolveGenerateOptions } from '../options/generate-options.js';
 import type { ChatOptions, GenerateOptions, ResolvedOptions } from '../options/generate-options.js';
+import type { Infer, SchemaInput, WithSchema } from '../options/schema-option.js';
 import { isFull, refuseFull, withoutOldest } from './make-room.js';
 import type { Following } from './make-room.js';
 import { canRevise, revisedState } from './revise-session.js';
@@ -92,6 +95,11 @@ export class Session {
   }
 
   /** Asks the model, which answers within the conversation. A session gives one answer at a time. */
+  chat<const S extends SchemaInput>(
+    message: ChatInput,
+    options: WithSchema<ChatOptions, S>,
+  ): ObjectGeneration<Infer<S>>;
+  chat(message: ChatInput, options?: ChatOptions): Generation;
   chat(message: ChatInput, options: ChatOptions = {}): Generation {
     return this.ask(this.#state, message, options);
   }
@@ -100,6 +108,11 @@ export class Session {
    * Continues the session's text with `text`, without a chat template, and lets the model go on. Messages that are not part
    * of the context yet, such as the system message, are added by the next `chat`.
    */
+  complete<const S extends SchemaInput>(
+    text: string,
+    options: WithSchema<GenerateOptions, S>,
+  ): ObjectGeneration<Infer<S>>;
+  complete(text: string, options?: GenerateOptions): Generation;
   complete(text: string, options: GenerateOptions = {}): Generation {
     isString('text', text);
     return this.generate(this.#state, resolveGenerateOptions(options), {
@@ -114,6 +127,11 @@ export class Session {
   }
 
   /** Asks something else in place of the last turn. If this fails, the session stays as it was. */
+  edit<const S extends SchemaInput>(
+    message: ChatInput,
+    options: WithSchema<ChatOptions, S>,
+  ): ObjectGeneration<Infer<S>>;
+  edit(message: ChatInput, options?: ChatOptions): Generation;
   edit(message: ChatInput, options: ChatOptions = {}): Generation {
     this.refuseIfBusy(true);
     return this.ask(this.stateBefore(1), message, options);
@@ -267,7 +285,7 @@ export class Session {
     if (resolved.compress && this.#onFull === 'shift')
       throw invalidArgument('compress', "nothing in a session with `onFull: 'shift'`", 'one');
     const compress = resolved.compress ?? this.#compress;
-    const generation = new Generation({ kind: turn.kind, ...source }, { ...resolved, compress });
+    const generation = newGeneration({ kind: turn.kind, ...source }, { ...resolved, compress });
     const committed = generation.result.then((result) => {
       if (begun && (result.finishReason !== 'aborted' || result.text !== ''))
         this.#state = stateAfter(state, begun, generation, turn.messages(result));

@@ -113,6 +113,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
               Napi::Function::New(env, guard_promise<make_vocabulary>, "makeVocabulary"));
   exports.Set("compileRegex",
               Napi::Function::New(env, guard_promise<compile_regex>, "compileRegex"));
+  exports.Set("compileSchema",
+              Napi::Function::New(env, guard_promise<compile_schema>, "compileSchema"));
   exports.Set("instructions", Napi::Function::New(env, guard<instructions>, "instructions"));
   exports.Set("cuda", Napi::Function::New(env, guard<cuda_devices>, "cuda"));
   exports.Set("memoryLimit", Napi::Function::New(env, guard<memory_limit>, "memoryLimit"));

@@ -6,6 +6,7 @@
 #include "addon/arguments.h"
 #include "addon/promise_work.h"
 #include "grammar/regex/grammar_of_regex.h"
+#include "grammar/schema/grammar_of_schema.h"
 
 namespace cachalot::addon {
 
@@ -24,7 +25,7 @@ Napi::Value to_external(Napi::Env env, Holder<Object> object) {
 }
 
 template <typename Object>
-Holder<Object> from_external(const Napi::Value& value, const char* name) {
+Holder<Object>& from_external(const Napi::Value& value, const char* name) {
   if (!value.IsExternal()) refuse(name, "what this interface has made");
   return *value.As<Napi::External<Holder<Object>>>().Data();
 }
@@ -53,8 +54,18 @@ Napi::Value compile_regex(const Napi::CallbackInfo& info) {
       info.Env(), [=] { return grammar_of_regex(pattern, gap, tokens); }, to_external<Grammar>);
 }
 
+Napi::Value compile_schema(const Napi::CallbackInfo& info) {
+  const auto tokens = from_external<const Vocabulary>(info[0], "vocabulary");
+  const std::string schema = string_from(info[1], "schema");
+  return PromiseWork<Holder<Grammar>>::run(
+      info.Env(), [=] { return grammar_of_schema(schema, tokens); }, to_external<Grammar>);
+}
+
 std::shared_ptr<Grammar> grammar_from(const Napi::Value& value) {
-  return value.IsUndefined() ? nullptr : from_external<Grammar>(value, "grammar");
+  if (value.IsUndefined()) return nullptr;
+  Holder<Grammar>& grammar = from_external<Grammar>(value, "grammar");
+  if (grammar->is_large()) grammar = grammar->fresh();  // those that run keep the old one
+  return grammar;
 }
 
 }  // namespace cachalot::addon

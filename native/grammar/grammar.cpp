@@ -5,6 +5,7 @@ namespace cachalot {
 namespace {
 
 constexpr size_t kMostMaskBytes = size_t{8} << 20;
+constexpr size_t kLargeStateBytes = size_t{8} << 20;
 
 }  // namespace
 
@@ -50,7 +51,10 @@ std::span<const uint32_t> Grammar::allowed(State state) {
     mask_bytes_ = 0;
   }
   mask_bytes_ += bytes;
+  state_bytes_ = recognizer_->bytes();
   return masks_.emplace(state, std::move(mask)).first->second;
 }
+
+bool Grammar::is_large() const { return state_bytes_ > kLargeStateBytes; }
 
 }  // namespace cachalot

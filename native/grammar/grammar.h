@@ -1,6 +1,7 @@
 // What an answer has to match, in terms of tokens: which may come next, and where a token leads.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -34,11 +35,19 @@ class Grammar {
    * call. Throws grammar_failed. */
   std::span<const uint32_t> allowed(State state);
 
+  /** Whether so much is known of its states that a new request better begins with a fresh one. Of
+   * any thread. */
+  bool is_large() const;
+  std::shared_ptr<Grammar> fresh() const {
+    return std::make_shared<Grammar>(recognizer_->fresh(), tokens_);
+  }
+
  private:
   std::unique_ptr<Recognizer> recognizer_;
   std::shared_ptr<const Vocabulary> tokens_;
   std::unordered_map<State, std::vector<uint32_t>> masks_;
   size_t mask_bytes_ = 0;
+  std::atomic<size_t> state_bytes_ = 0;
 };
 
 }  // namespace cachalot
