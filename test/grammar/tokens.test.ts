@@ -15,7 +15,7 @@ const vocabulary = (texts: readonly string[]) => {
 
 const allowed = (pattern: string, tokens: readonly string[], said: readonly number[] = []) => {
   const { bytes, ends } = vocabulary(tokens);
-  return testing.allowedTokens(pattern, bytes, ends, Int32Array.from(said));
+  return testing.allowedTokens(pattern, '', bytes, ends, Int32Array.from(said));
 };
 
 test('a token is allowed if all of its bytes can be read', () => {
@@ -53,7 +53,7 @@ test('a vocabulary whose ends do not stand in order is refused', () => {
     [1, 9],
   ])
     expect(() =>
-      testing.allowedTokens('a', Buffer.from('abc'), Int32Array.from(ends), new Int32Array(0)),
+      testing.allowedTokens('a', '', Buffer.from('abc'), Int32Array.from(ends), new Int32Array(0)),
     ).toThrow(expect.objectContaining({ code: 'invalid_argument' }) as Error);
 });
 
@@ -64,7 +64,7 @@ test('a model may have more logits than its tokenizer has tokens, or fewer', asy
   const more = tokenizer.ordinary(tokenizer.size + 40);
   expect(more.ends).toHaveLength(tokenizer.size + 40);
   expect([...more.ends.subarray(0, tokenizer.size)]).toEqual([...all.ends]);
-  const allowed = testing.allowedTokens('.*', more.bytes, more.ends, new Int32Array(0));
+  const allowed = testing.allowedTokens('.*', '', more.bytes, more.ends, new Int32Array(0));
   expect(Math.max(...allowed)).toBeLessThan(tokenizer.size);
   expect([...tokenizer.ordinary(9).ends]).toEqual([...all.ends.subarray(0, 9)]);
 });

@@ -2,12 +2,16 @@
 
 #include "grammar/grammar.h"
 
+#include <algorithm>
+#include <chrono>
+
 #include "addon/arguments.h"
 #include "addon/guarded.h"
 #include "addon/testing/testing.h"
 #include "grammar/regex/lazy_dfa.h"
 #include "grammar/regex/nfa.h"
 #include "grammar/regex/syntax.h"
+#include "grammar/schema/grammar_of_schema.h"
 #include "grammar/schema/plans.h"
 #include "grammar/schema/schema_recognizer.h"
 
@@ -27,6 +31,11 @@ std::unique_ptr<LazyDfa> dfa_of(const std::string& pattern, bool is_anywhere) {
       std::make_shared<const Nfa>(make_nfa(
           *parse_regex(pattern), is_anywhere ? RegexMatch::kAnywhere : RegexMatch::kWhole)),
       kMostBytes);
+}
+
+std::shared_ptr<const Vocabulary> vocabulary_from(const Napi::Value& bytes,
+                                                 const Napi::Value& ends) {
+  return std::make_shared<const Vocabulary>(bytes_of(bytes), array_from<int32_t>(ends, "ends"));
 }
 
 /** Of each beginning of a text, from the empty one on: 0: no text of the language begins like this;
@@ -59,18 +68,54 @@ Napi::Value read_schema_texts(const Napi::CallbackInfo& info) {
   return result;
 }
 
-// allowedTokens(pattern, bytes and ends of tokens, [token, ...] so far): the tokens that may follow
+// timeMasks(schema, bytes and ends of tokens, [bytes, ...]): microseconds that compiling takes, and
+// each mask before a token of the texts (cut into the longest tokens)
+Napi::Value time_masks(const Napi::CallbackInfo& info) {
+  using Clock = std::chrono::steady_clock;
+  const auto since = [](Clock::time_point start) {
+    return std::chrono::duration<double, std::micro>(Clock::now() - start).count();
+  };
+  const auto trie = vocabulary_from(info[1], info[2]);
+  const auto start = Clock::now();
+  const auto grammar = grammar_of_schema(string_from(info[0], "schema"), trie);
+  std::vector<double> times{since(start)};
+  const auto texts = info[3].As<Napi::Array>();
+  for (uint32_t i = 0; i < texts.Length(); i++) {
+    const auto text = bytes_of(texts.Get(i));
+    auto state = grammar->start();
+    for (std::span<const uint8_t> left = text; !left.empty();) {
+      const auto before = Clock::now();
+      grammar->allowed(state);
+      times.push_back(since(before));
+      const int32_t token = trie->longest(left);
+      state = grammar->after(state, token);
+      if (state == Recognizer::kDead) break;
+      left = left.subspan(trie->bytes_of(token).size());
+    }
+  }
+  auto result = Napi::Float64Array::New(info.Env(), times.size());
+  std::ranges::copy(times, result.Data());
+  return result;
+}
+
+std::unique_ptr<Recognizer> recognizer_of(const std::string& pattern, const std::string& schema) {
+  if (schema.empty()) return dfa_of(pattern, false);
+  return std::make_unique<SchemaRecognizer>(plan_schema(schema), kMostBytes);
+}
+
+// allowedTokens(pattern or "", schema or "", bytes and ends of tokens, [token, ...] so far): the
+// tokens that may follow
 Napi::Value allowed_tokens(const Napi::CallbackInfo& info) {
-  const auto ends = array_from<int32_t>(info[2], "ends");
-  const auto trie = std::make_shared<const Vocabulary>(bytes_of(info[1]), ends);
-  Grammar grammar(dfa_of(string_from(info[0], "pattern"), false), trie);
+  const auto trie = vocabulary_from(info[2], info[3]);
+  Grammar grammar(recognizer_of(string_from(info[0], "pattern"), string_from(info[1], "schema")),
+                  trie);
   auto state = grammar.start();
-  for (const int32_t token : array_from<int32_t>(info[3], "tokens"))
+  for (const int32_t token : array_from<int32_t>(info[4], "tokens"))
     if (state != Recognizer::kDead) state = grammar.after(state, token);
   auto list = Napi::Array::New(info.Env());
   if (state == Recognizer::kDead) return list;
   const auto mask = grammar.allowed(state);
-  for (uint32_t token = 0; token < ends.size(); token++)
+  for (uint32_t token = 0; token < static_cast<uint32_t>(trie->vocabulary()); token++)
     if ((mask[token / 32] >> (token % 32) & 1) != 0) list.Set(list.Length(), token);
   return list;
 }
@@ -80,6 +125,7 @@ Napi::Value allowed_tokens(const Napi::CallbackInfo& info) {
 void export_grammar(Napi::Env env, Napi::Object exports) {
   exports.Set("readRegex", Napi::Function::New(env, guard<read_regex>));
   exports.Set("readSchema", Napi::Function::New(env, guard<read_schema_texts>));
+  exports.Set("timeMasks", Napi::Function::New(env, guard<time_masks>));
   exports.Set("allowedTokens", Napi::Function::New(env, guard<allowed_tokens>));
 }
 

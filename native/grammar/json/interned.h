@@ -4,29 +4,89 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <unordered_map>
+#include <utility>
+#include <vector>
 
 namespace cachalot {
-
-template <typename Value, typename Hash>
-class Interned {
- public:
-  int32_t id_of(const Value& value) {
-    const auto [at, is_new] = ids_.try_emplace(value, static_cast<int32_t>(values_.size()));
-    if (is_new) values_.push_back(&at->first);
-    return at->second;
-  }
-  const Value& operator[](int32_t id) const { return *values_[static_cast<size_t>(id)]; }
-  size_t size() const { return values_.size(); }
-
- private:
-  std::unordered_map<Value, int32_t, Hash> ids_;
-  std::deque<const Value*> values_;  // a map's keys stay where they are
-};
 
 inline void mix(uint64_t* hash, uint64_t value) {
   *hash = (*hash ^ value) * 0x9e3779b97f4a7c15;
   *hash ^= *hash >> 29;
 }
+
+/** Values stay where they are. */
+template <typename Value, typename Hash>
+class Interned {
+ public:
+  static constexpr int32_t kNone = -1;
+
+  int32_t id_of(const Value& value) {
+    const size_t slot = find_slot(value);
+    if (slots_[slot] != kNone) return slots_[slot];
+    const auto id = static_cast<int32_t>(values_.size());
+    values_.push_back(value);
+    slots_[slot] = id;
+    if (2 * values_.size() > slots_.size()) grow();
+    return id;
+  }
+  /** kNone: it has not come yet. */
+  int32_t find(const Value& value) const { return slots_[find_slot(value)]; }
+  const Value& operator[](int32_t id) const { return values_[static_cast<size_t>(id)]; }
+  size_t size() const { return values_.size(); }
+
+ private:
+  size_t find_slot(const Value& value) const {
+    size_t slot = Hash()(value) & (slots_.size() - 1);
+    while (slots_[slot] != kNone && !(values_[static_cast<size_t>(slots_[slot])] == value))
+      slot = (slot + 1) & (slots_.size() - 1);
+    return slot;
+  }
+
+  void grow() {
+    slots_.assign(2 * slots_.size(), kNone);
+    for (size_t id = 0; id < values_.size(); id++)
+      slots_[find_slot(values_[id])] = static_cast<int32_t>(id);
+  }
+
+  std::deque<Value> values_;
+  std::vector<int32_t> slots_ = std::vector<int32_t>(64, kNone);  // a power of two
+};
+
+/** Numbers by numbers, none of which is taken back. */
+class NumberMap {
+ public:
+  /** Null: there is none. */
+  const int32_t* find(uint64_t key) const {
+    const Slot& slot = slots_[find_slot(key)];
+    return slot.is_used ? &slot.value : nullptr;
+  }
+  void add(uint64_t key, int32_t value) {
+    if (2 * ++size_ > slots_.size()) {
+      const auto old = std::exchange(slots_, std::vector<Slot>(2 * slots_.size()));
+      for (const Slot& slot : old)
+        if (slot.is_used) slots_[find_slot(slot.key)] = slot;
+    }
+    slots_[find_slot(key)] = {key, value, true};
+  }
+  size_t bytes() const { return slots_.size() * sizeof(Slot); }
+
+ private:
+  struct Slot {
+    uint64_t key = 0;
+    int32_t value = 0;
+    bool is_used = false;
+  };
+
+  size_t find_slot(uint64_t key) const {
+    uint64_t hash = 0;
+    mix(&hash, key + 1);
+    size_t slot = hash & (slots_.size() - 1);
+    while (slots_[slot].is_used && slots_[slot].key != key) slot = (slot + 1) & (slots_.size() - 1);
+    return slot;
+  }
+
+  std::vector<Slot> slots_ = std::vector<Slot>(64);  // a power of two
+  size_t size_ = 0;
+};
 
 }  // namespace cachalot

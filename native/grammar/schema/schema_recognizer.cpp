@@ -38,15 +38,11 @@ size_t SchemaRecognizer::Hash::operator()(const Stacks& stacks) const {
 }
 
 size_t SchemaRecognizer::bytes() const {
-  constexpr size_t kOfEdge = 48;
-  return machine_.bytes() + bytes_ + known_.size() * kOfEdge;
+  return machine_.bytes() + bytes_ + known_.bytes();
 }
 
-SchemaRecognizer::State SchemaRecognizer::state_of(Stacks stacks) {
+SchemaRecognizer::State SchemaRecognizer::state_of(const Stacks& stacks) {
   if (stacks.empty()) return kDead;
-  std::ranges::sort(stacks);
-  const auto repeated = std::ranges::unique(stacks);
-  stacks.erase(repeated.begin(), repeated.end());
   const size_t n_before = states_.size();
   const State state = states_.id_of(stacks);
   if (states_.size() == n_before) return state;
@@ -64,10 +60,18 @@ SchemaRecognizer::State SchemaRecognizer::state_of(Stacks stacks) {
 
 SchemaRecognizer::State SchemaRecognizer::next(State state, uint8_t byte) {
   const uint64_t edge = static_cast<uint64_t>(state) << 8 | byte;
-  if (const auto known = known_.find(edge); known != known_.end()) return known->second;
-  Stacks after;
-  for (const SchemaMachine::Stack stack : states_[state]) machine_.step(stack, byte, &after);
-  return known_[edge] = state_of(std::move(after));
+  if (const int32_t* known = known_.find(edge)) return *known;
+  after_.clear();
+  for (const SchemaMachine::Stack stack : states_[state]) machine_.step(stack, byte, &after_);
+  if (after_.empty()) return kDead;  // soon found out again
+  if (after_.size() > 1) {
+    std::ranges::sort(after_);
+    const auto repeated = std::ranges::unique(after_);
+    after_.erase(repeated.begin(), repeated.end());
+  }
+  const State after = state_of(after_);
+  known_.add(edge, after);
+  return after;
 }
 
 bool SchemaRecognizer::accepts(State state) const {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <unordered_map>
 #include <vector>
 
 #include "grammar/json/interned.h"
@@ -29,15 +28,15 @@ class SchemaRecognizer final : public Recognizer {
     size_t operator()(const Stacks& stacks) const;
   };
 
-  State state_of(Stacks stacks);
+  State state_of(const Stacks& stacks);
   void allow_text(const Vocabulary& tokens, SchemaMachine::Stack stack, uint32_t* mask);
 
   std::shared_ptr<const Plans> plans_;
   size_t most_bytes_, bytes_ = 0;
   SchemaMachine machine_;
   Interned<Stacks, Hash> states_;
-  std::unordered_map<uint64_t, State> known_;  // what follows a state and a byte
-  Stacks after_;                               // of a step in the making
+  NumberMap known_;  // what follows a state and a byte, if anything does
+  Stacks after_;     // of a step in the making
   State start_;
 };
 
