@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <random>
 
 #include "addon/arguments.h"
 #include "addon/guarded.h"
@@ -19,7 +20,7 @@ namespace cachalot::addon {
 
 namespace {
 
-constexpr size_t kMostBytes = size_t{32} << 20;
+constexpr size_t kMostBytes = size_t{1} << 30;
 
 std::vector<uint8_t> bytes_of(const Napi::Value& value) {
   const auto array = value.As<Napi::Uint8Array>();
@@ -98,6 +99,76 @@ Napi::Value time_masks(const Napi::CallbackInfo& info) {
   return result;
 }
 
+/** A text of random bytes, each of which may come, and of words. */
+class RandomWalk {
+ public:
+  RandomWalk(Recognizer& recognizer, std::vector<std::string> words, uint64_t seed)
+      : recognizer_(recognizer), words_(std::move(words)), random_(seed) {}
+
+  /** After `n_free` bytes those that end something are preferred. Nothing: no byte may come, and it
+   * is not done. */
+  std::optional<std::string> run(size_t n_free) {
+    auto state = recognizer_.start();
+    while (text_.size() < 10 * n_free + 1000) {
+      const auto may_come = next_bytes(state);
+      const bool wants_end = text_.size() >= n_free;
+      if (recognizer_.accepts(state) && (wants_end || may_come.empty() || random_() % 4 == 0))
+        return text_;
+      if (may_come.empty()) return std::nullopt;
+      const bool is_in_text = may_come.size() > 64;
+      if (!is_in_text && random_() % 4 != 0 && read_word(&state)) continue;
+      uint8_t byte = may_come[random_() % may_come.size()];
+      if (wants_end && random_() % 8 != 0) {
+        const std::string_view ending = is_in_text ? "\"" : "}]0\":,";
+        const auto best = std::ranges::find_first_of(ending, may_come);
+        if (best != ending.end()) byte = static_cast<uint8_t>(*best);
+      }
+      text_.push_back(static_cast<char>(byte));
+      state = recognizer_.next(state, byte);
+    }
+    return "";  // it did not end
+  }
+
+ private:
+  std::vector<uint8_t> next_bytes(Recognizer::State state) {
+    std::vector<uint8_t> bytes;
+    for (int byte = 0; byte < 256; byte++)
+      if (recognizer_.next(state, static_cast<uint8_t>(byte)) != Recognizer::kDead)
+        bytes.push_back(static_cast<uint8_t>(byte));
+    return bytes;
+  }
+
+  bool read_word(Recognizer::State* state) {
+    if (words_.empty()) return false;
+    const std::string& word = words_[random_() % words_.size()];
+    auto after = *state;
+    for (size_t i = 0; i < word.size() && after != Recognizer::kDead; i++)
+      after = recognizer_.next(after, static_cast<uint8_t>(word[i]));
+    if (after == Recognizer::kDead) return false;
+    text_ += word;
+    *state = after;
+    return true;
+  }
+
+  Recognizer& recognizer_;
+  std::vector<std::string> words_;
+  std::mt19937_64 random_;
+  std::string text_;
+};
+
+// walkSchema(schema, [word, ...], seed, bytes): see RandomWalk; null: nothing
+Napi::Value walk_schema(const Napi::CallbackInfo& info) {
+  SchemaRecognizer recognizer(plan_schema(string_from(info[0], "schema")), kMostBytes);
+  std::vector<std::string> words;
+  const auto list = info[1].As<Napi::Array>();
+  for (uint32_t i = 0; i < list.Length(); i++)
+    words.push_back(string_from(list.Get(i), "a word"));
+  RandomWalk walk(recognizer, std::move(words), static_cast<uint64_t>(number_from(info[2], "seed")));
+  const auto text = walk.run(static_cast<size_t>(number_from(info[3], "bytes")));
+  if (!text) return info.Env().Null();
+  return Napi::Buffer<char>::Copy(info.Env(), text->data(), text->size());
+}
+
 std::unique_ptr<Recognizer> recognizer_of(const std::string& pattern, const std::string& schema) {
   if (schema.empty()) return dfa_of(pattern, false);
   return std::make_unique<SchemaRecognizer>(plan_schema(schema), kMostBytes);
@@ -125,6 +196,7 @@ Napi::Value allowed_tokens(const Napi::CallbackInfo& info) {
 void export_grammar(Napi::Env env, Napi::Object exports) {
   exports.Set("readRegex", Napi::Function::New(env, guard<read_regex>));
   exports.Set("readSchema", Napi::Function::New(env, guard<read_schema_texts>));
+  exports.Set("walkSchema", Napi::Function::New(env, guard<walk_schema>));
   exports.Set("timeMasks", Napi::Function::New(env, guard<time_masks>));
   exports.Set("allowedTokens", Napi::Function::New(env, guard<allowed_tokens>));
 }

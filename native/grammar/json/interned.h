@@ -36,7 +36,10 @@ class Interned {
 
  private:
   size_t find_slot(const Value& value) const {
-    size_t slot = Hash()(value) & (slots_.size() - 1);
+    uint64_t hash = 0;
+    mix(&hash, Hash()(value) + 1);
+    mix(&hash, 1);
+    size_t slot = hash & (slots_.size() - 1);
     while (slots_[slot] != kNone && !(values_[static_cast<size_t>(slots_[slot])] == value))
       slot = (slot + 1) & (slots_.size() - 1);
     return slot;
@@ -80,6 +83,7 @@ class NumberMap {
   size_t find_slot(uint64_t key) const {
     uint64_t hash = 0;
     mix(&hash, key + 1);
+    mix(&hash, 1);
     size_t slot = hash & (slots_.size() - 1);
     while (slots_[slot].is_used && slots_[slot].key != key) slot = (slot + 1) & (slots_.size() - 1);
     return slot;

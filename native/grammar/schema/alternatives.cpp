@@ -41,7 +41,7 @@ class Expansion {
 
   [[noreturn]] static void refuse_size(const std::string& where) {
     throw Error(ErrorCode::kInvalidArgument,
-                "the schema cannot be used: its alternatives (\"anyOf\", \"oneOf\", \"not\", \"if\") "
+                "its alternatives (\"anyOf\", \"oneOf\", \"not\", \"if\") "
                 "are too many together, at " +
                     where);
   }

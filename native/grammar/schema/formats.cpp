@@ -37,7 +37,7 @@ namespace {
 #define PATHS "(/" PCHAR "*)*"
 #define URI                                                                                 \
   "[A-Za-z][A-Za-z0-9+\\-.]*:(//" AUTHORITY PATHS "|/(" PCHAR "+(/" PCHAR "*)*)?|" PCHAR "+(/" PCHAR \
-  "*)*)?" TAIL
+  "*)*)" TAIL
 #define RELATIVE                                                                      \
   "(//" AUTHORITY PATHS "|/(" PCHAR "+(/" PCHAR                                               \
   "*)*)?|([A-Za-z0-9\\-._~!$&'()*+,;=@]|" PERCENT ")+(/" PCHAR "*)*)?" TAIL
@@ -51,7 +51,7 @@ constexpr std::pair<std::string_view, std::string_view> kFormats[] = {
     {"duration",
      "P((([0-9]+Y([0-9]+M([0-9]+D)?)?|[0-9]+M([0-9]+D)?|[0-9]+D)(T([0-9]+H([0-9]+M([0-9]+S)?)?|[0-9]"
      "+M([0-9]+S)?|[0-9]+S))?)|T([0-9]+H([0-9]+M([0-9]+S)?)?|[0-9]+M([0-9]+S)?|[0-9]+S)|[0-9]+W)"},
-    {"email", ATOM "(\\." ATOM ")*@(" HOST "|\\[(" IPV4 "|IPv6:" IPV6 ")\\])"},
+    {"email", ATOM "(\\." ATOM ")*@(" LABEL "\\.)+" LABEL},
     {"hostname", HOST},
     {"ipv4", IPV4},
     {"ipv6", IPV6},

@@ -8,6 +8,7 @@
 #include "grammar/regex/utf8.h"
 #include "grammar/schema/alternatives.h"
 #include "grammar/schema/key_classes.h"
+#include "grammar/schema/settling.h"
 
 namespace cachalot {
 
@@ -15,6 +16,33 @@ namespace {
 
 constexpr size_t kMostGoals = 20'000;
 constexpr int kMostDepth = 400;
+
+template <typename Rule>
+uint32_t all_of(const std::vector<Rule>& rules) {
+  if (rules.size() <= Settling::kMost) return (1u << rules.size()) - 1;
+  throw Error(ErrorCode::kInvalidArgument,
+              "more than 4 parts of a value that have to come somewhere (\"contains\", or the opposite "
+              "of what holds for all) are not supported");
+}
+
+/** Which of the rules a part with claims may settle at once. */
+template <typename Rule, typename Satisfiable, typename MaySettle>
+std::vector<uint32_t> sets_to_settle(const std::vector<Rule>& rules,
+                                     const std::vector<Claim>& claims, const Satisfiable& part,
+                                     const MaySettle& may_settle) {
+  std::vector<uint32_t> sets;
+  for (uint32_t set = 0; set <= all_of(rules); set++) {
+    auto all = claims;
+    bool fits = true;
+    for (size_t i = 0; i < rules.size(); i++) {
+      if ((set >> i & 1) == 0) continue;
+      fits = fits && may_settle(rules[i]);
+      all.push_back(rules[i].claim);
+    }
+    if (fits && part(std::move(all))) sets.push_back(set);
+  }
+  return sets;
+}
 
 }  // namespace
 
@@ -27,7 +55,7 @@ GoalId Goals::goal_of(std::vector<Claim> claims) {
   if (!is_new) return at->second;
   if (goals_.size() == kMostGoals)
     throw Error(ErrorCode::kInvalidArgument,
-                "the schema cannot be used: it asks for more than 20,000 different kinds of values");
+                "it asks for more than 20,000 different kinds of values");
   goals_.push_back(std::make_unique<Goal>(Goal{std::move(claims), {}, Known::kUnknown}));
   return at->second;
 }
@@ -45,8 +73,7 @@ const std::vector<Shape>& Goals::shapes(GoalId goal) {
   try {
     for (Shape& shape : shapes) drop_empty_types(&shape);
   } catch (const Error& error) {
-    throw Error(error.code(), std::string("the schema cannot be used: ") + error.what() + ", at " +
-                                  where(goal));
+    throw Error(error.code(), std::string(error.what()) + ", at " + where(goal));
   }
   std::erase_if(shapes, [](const Shape& shape) { return shape.types == 0; });
   return one.shapes.emplace(std::move(shapes));
@@ -85,7 +112,7 @@ bool Goals::satisfiable(GoalId goal) {
   if (one.known != Known::kUnknown) return one.known == Known::kYes;
   if (depth_ == kMostDepth)
     throw Error(ErrorCode::kInvalidArgument,
-                "the schema cannot be used: what it requires is deeper than 400 values, at " +
+                "what it requires is deeper than 400 values, at " +
                     where(goal));
   depth_++;
   one.known = Known::kWorking;
@@ -111,22 +138,21 @@ bool Goals::has_value(const Shape& shape, const Satisfiable& part) {
 
 bool Goals::has_array(const Shape& shape, const Satisfiable& part) {
   const int64_t first_alike = shape.first_alike();
-  int64_t n = std::min(shape.least_items, first_alike + 1);
-  for (const ItemRule& some : shape.some_items) {
-    const auto fits = [&](int64_t index) {
-      auto claims = shape.item_claims(index);
-      claims.push_back(some.claim);
-      return part(std::move(claims));
-    };
-    int64_t index = some.from;
-    const int64_t last = std::min({some.to, shape.most_items - 1, std::max(first_alike, some.from)});
-    while (index <= last && !fits(index)) index++;
-    if (index > last) return false;
-    n = std::max(n, index + 1);
+  const int64_t n_told_apart = std::min(first_alike + 1, shape.most_items);
+  int64_t n_possible = 0;  // first items that can be there
+  while (n_possible < n_told_apart && part(shape.item_claims(n_possible))) n_possible++;
+  const int64_t most = n_possible <= first_alike ? n_possible : shape.most_items;
+  if (shape.least_items > most) return false;
+  Settling settling(all_of(shape.some_items));
+  for (int64_t index = 0; index < n_possible && !shape.some_items.empty(); index++) {
+    const auto sets = sets_to_settle(shape.some_items, shape.item_claims(index), part,
+                                     [&](const ItemRule& some) {
+                                       return some.from <= index && index <= some.to;
+                                     });
+    if (index < first_alike) settling.take(sets, 0);
+    else settling.take_any(sets, 1);
   }
-  for (int64_t index = 0; index < n; index++)
-    if (!part(shape.item_claims(index))) return false;
-  return true;
+  return settling.fewest() <= most - std::min(n_possible, first_alike);
 }
 
 bool Goals::has_object(const Shape& shape, const Satisfiable& part) {
@@ -134,7 +160,7 @@ bool Goals::has_object(const Shape& shape, const Satisfiable& part) {
   int64_t n_possible = 0;
   for (const NamedKey& key : classes.names) {
     const bool is_required = shape.required.contains(key.name);
-    if (!is_required && shape.least_keys == 0 && shape.some_keys.empty()) continue;
+    if (!is_required && shape.least_keys == 0) continue;
     const bool is_possible = key.fits && part(key.claims);
     if (is_required && !is_possible) return false;
     n_possible += is_possible ? 1 : 0;
@@ -144,20 +170,27 @@ bool Goals::has_object(const Shape& shape, const Satisfiable& part) {
         return part(other.claims);
       }))
     return false;
-  return std::ranges::all_of(shape.some_keys, [&](const KeyRule& some) {
-    const auto fits = [&](std::vector<Claim> claims) {
-      claims.push_back(some.claim);
-      return part(std::move(claims));
-    };
-    return std::ranges::any_of(classes.names,
-                               [&](const NamedKey& key) {
-                                 return key.fits && is_key_in(*this, some.keys, key.name) &&
-                                        fits(key.claims);
-                               }) ||
-           std::ranges::any_of(classes.others, [&](const OtherKeys& other) {
-             return is_class_in(some.keys, other) && fits(other.claims);
-           });
-  });
+  return can_settle(shape, classes, part);
+}
+
+bool Goals::can_settle(const Shape& shape, const KeyClasses& classes, const Satisfiable& part) {
+  if (shape.some_keys.empty()) return true;
+  Settling settling(all_of(shape.some_keys));
+  for (const NamedKey& key : classes.names) {
+    if (!key.fits) continue;
+    const auto sets =
+        sets_to_settle(shape.some_keys, key.claims, part, [&](const KeyRule& some) {
+          return is_key_in(*this, some.keys, key.name);
+        });
+    settling.take(sets, shape.required.contains(key.name) ? 0 : 1);
+  }
+  for (const OtherKeys& other : classes.others)
+    settling.take_any(sets_to_settle(shape.some_keys, other.claims, part,
+                                     [&](const KeyRule& some) {
+                                       return is_class_in(some.keys, other);
+                                     }),
+                      1);
+  return settling.fewest() <= shape.most_keys - std::ssize(shape.required);
 }
 
 bool Goals::may_overlap(Claim one, Claim other) {

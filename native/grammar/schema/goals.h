@@ -17,6 +17,8 @@ namespace cachalot {
 
 using GoalId = int32_t;
 
+struct KeyClasses;
+
 class Goals {
  public:
   explicit Goals(const Schema& schema) : schema_(schema) {}
@@ -52,6 +54,7 @@ class Goals {
   bool has_value(const Shape& shape, const Satisfiable& satisfiable);
   bool has_array(const Shape& shape, const Satisfiable& satisfiable);
   bool has_object(const Shape& shape, const Satisfiable& satisfiable);
+  bool can_settle(const Shape& shape, const KeyClasses& classes, const Satisfiable& satisfiable);
   bool may_overlap(Claim one, Claim other);
   bool may_have_value(const std::vector<Claim>& claims, int depth);
 

@@ -70,7 +70,7 @@ std::vector<Alternative> opposite_of_rest(const Fact& fact, const std::string& w
     case Kind::kExactlyOne: return opposite_of_branches(fact);
     default:
       throw Error(ErrorCode::kInvalidArgument,
-                  std::string("the schema cannot be used: \"") +
+                  std::string("\"") +
                       (fact.kind == Kind::kMultiple ? "multipleOf" : "propertyNames") +
                       "\" is not supported where it must not hold, as below \"not\" or where "
                       "alternatives of \"oneOf\" overlap, at " +

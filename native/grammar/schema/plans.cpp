@@ -8,12 +8,12 @@
 #include "grammar/json/spelling.h"
 #include "grammar/schema/goals.h"
 #include "grammar/schema/key_classes.h"
+#include "grammar/schema/settling.h"
 
 namespace cachalot {
 
 namespace {
 
-constexpr size_t kMostUnsettled = 4;
 constexpr int64_t kMostFirstItems = 4096;
 constexpr size_t kMostFiniteNames = 1000;
 
@@ -28,7 +28,7 @@ class Planner {
   Plans run() {
     plans_.root = plan_of(goals_.goal_of({goals_.schema().root}));
     if (!goals_.satisfiable(to_plan_.front()))
-      throw Error(ErrorCode::kInvalidArgument, "the schema cannot be used: no value fits it");
+      throw Error(ErrorCode::kInvalidArgument, "no value fits it");
     for (size_t i = 0; i < to_plan_.size(); i++) plans_.goals.push_back(plan(to_plan_[i]));
     return std::move(plans_);
   }
@@ -106,9 +106,9 @@ class Planner {
 
   template <typename Rule>
   std::vector<Claim> unsettled_claims(const std::vector<Rule>& rules) const {
-    if (rules.size() > kMostUnsettled)
+    if (rules.size() > Settling::kMost)
       throw Error(ErrorCode::kInvalidArgument,
-                  "the schema cannot be used: more than 4 parts of a value that have to come "
+                  "more than 4 parts of a value that have to come "
                   "somewhere (\"contains\", or the opposite of what holds for all), at " +
                       where_);
     std::vector<Claim> claims;
@@ -121,7 +121,7 @@ class Planner {
     const int64_t first_alike = shape.first_alike();
     if (first_alike > kMostFirstItems)
       throw Error(ErrorCode::kInvalidArgument,
-                  "the schema cannot be used: more than 4,096 first items, at " + where_);
+                  "more than 4,096 first items, at " + where_);
     ArrayPlan plan{shape.least_items, shape.most_items, {}, (1u << unsettled.size()) - 1};
     for (int64_t index = 0; index <= first_alike && index < shape.most_items; index++) {
       const auto may_settle = [&](size_t i) {
@@ -211,17 +211,28 @@ class Planner {
 
 }  // namespace
 
+std::vector<uint32_t> sets_of(const std::vector<PartOption>& options) {
+  std::vector<uint32_t> sets;
+  for (const PartOption& option : options) sets.push_back(option.settles);
+  return sets;
+}
+
 bool ArrayPlan::can_settle(int64_t index, uint32_t bits) const {
-  for (; bits != 0 && index < most; index++) {
-    for (const PartOption& option : options(index)) bits &= ~option.settles;
-    if (index >= std::ssize(items)) break;
-  }
-  return bits == 0;
+  if (bits == 0) return true;
+  Settling settling(bits);
+  for (; index < most && index + 1 < std::ssize(items); index++)
+    settling.take(sets_of(options(index)), 0);
+  if (index < most) settling.take_any(sets_of(options(index)), 1);
+  return settling.fewest() <= most - index;
 }
 
 std::shared_ptr<const Plans> plan_schema(std::string_view text) {
-  const Schema schema = read_schema(text);
-  return std::make_shared<const Plans>(Planner(schema).run());
+  try {
+    const Schema schema = read_schema(text);
+    return std::make_shared<const Plans>(Planner(schema).run());
+  } catch (const Error& error) {
+    throw Error(error.code(), std::string("the schema cannot be used: ") + error.what());
+  }
 }
 
 }  // namespace cachalot

@@ -21,6 +21,9 @@ struct PartOption {
   uint32_t settles;
 };
 
+/** Each of which may be settled; with nothing as well. */
+std::vector<uint32_t> sets_of(const std::vector<PartOption>& options);
+
 struct GoalPlan {
   ByteTree literals;  // as JSON writes them
   std::vector<int32_t> texts{}, numbers{}, arrays{}, objects{};

@@ -22,7 +22,7 @@ constexpr size_t kMostNodes = 50'000;
 constexpr size_t kMostPatternStates = 500'000;
 
 [[noreturn]] void refuse(const std::string& where, const std::string& what) {
-  throw Error(ErrorCode::kInvalidArgument, "the schema cannot be used: " + what + ", at " + where);
+  throw Error(ErrorCode::kInvalidArgument, what + ", at " + where);
 }
 
 std::string escaped(const std::string& name) {

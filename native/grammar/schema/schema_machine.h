@@ -63,7 +63,7 @@ class SchemaMachine {
   };
   /** Text of a name so far: what came before, and a byte. */
   struct TextHash {
-    size_t operator()(uint64_t link) const { return link * 0x9e3779b97f4a7c15 >> 11; }
+    size_t operator()(uint64_t link) const { return link; }
   };
 
   void begin(int32_t goal, uint8_t byte, Stack below, std::vector<Stack>* after);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "grammar/schema/settling.h"
+
 namespace cachalot {
 
 int64_t SeenKeys::n() const {
@@ -19,14 +21,35 @@ bool KeyChoice::may_end() const {
   return unsettled_ == 0 && seen_.n_required == plan_.n_required && seen_.n() >= plan_.least;
 }
 
-bool KeyChoice::has_room(bool is_required) const {
-  const int64_t n_missing = plan_.n_required - seen_.n_required;
-  return seen_.n() + n_missing + (is_required ? 0 : 1) <= plan_.most;
+int64_t KeyChoice::room() const {
+  return plan_.most - seen_.n() - (plan_.n_required - seen_.n_required);
+}
+
+bool KeyChoice::is_free(int32_t name) const {
+  const ObjectPlan::Name& one = plan_.names[static_cast<size_t>(name)];
+  return !one.options.empty() && !seen_.has(name) && (one.is_required || room() > 0);
 }
 
 bool KeyChoice::may_have(int32_t name) const {
+  if (!is_free(name)) return false;
   const ObjectPlan::Name& one = plan_.names[static_cast<size_t>(name)];
-  return !one.options.empty() && !seen_.has(name) && has_room(one.is_required);
+  return settles_after(one.options, name, one.is_required ? 0 : 1);
+}
+
+bool KeyChoice::may_have_other() const {
+  if (plan_.others < 0 || room() == 0) return false;
+  return std::ranges::any_of(plan_.other_options, [&](const std::vector<PartOption>& options) {
+    return settles_after(options, kNoName, 1);
+  });
+}
+
+/** Whether all can be settled after a part that has one of these options. */
+bool KeyChoice::settles_after(const std::vector<PartOption>& options, int32_t name,
+                              int64_t cost) const {
+  if (unsettled_ == 0) return !options.empty();
+  return std::ranges::any_of(options, [&](const PartOption& option) {
+    return can_settle(unsettled_ & ~option.settles, room() - cost, name);
+  });
 }
 
 bool KeyChoice::any_name(int32_t first, int32_t end) const {
@@ -35,17 +58,19 @@ bool KeyChoice::any_name(int32_t first, int32_t end) const {
   return false;
 }
 
-bool KeyChoice::can_settle() const {
-  uint32_t possible = 0;
-  const auto add = [&](const std::vector<PartOption>& options) {
-    for (const PartOption& option : options) possible |= option.settles;
-  };
-  if (unsettled_ == 0) return true;
-  if (may_have_other())
-    for (const auto& options : plan_.other_options) add(options);
-  for (int32_t name = 0; name < std::ssize(plan_.names); name++)
-    if (may_have(name)) add(plan_.names[static_cast<size_t>(name)].options);
-  return (unsettled_ & ~possible) == 0;
+bool KeyChoice::can_settle(uint32_t unsettled, int64_t room, int32_t without) const {
+  if (unsettled == 0) return true;
+  Settling settling(unsettled);
+  for (int32_t name = 0; name < std::ssize(plan_.names); name++) {
+    const ObjectPlan::Name& one = plan_.names[static_cast<size_t>(name)];
+    if (name != without && is_free(name))
+      settling.take(sets_of(one.options), one.is_required ? 0 : 1);
+  }
+  std::vector<uint32_t> others;
+  for (const auto& options : plan_.other_options)
+    for (const uint32_t set : sets_of(options)) others.push_back(set);
+  if (plan_.others >= 0) settling.take_any(others, 1);
+  return settling.fewest() <= room;
 }
 
 size_t SeenKeysTable::Hash::operator()(const SeenKeys& seen) const {

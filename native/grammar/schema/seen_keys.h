@@ -32,12 +32,19 @@ class KeyChoice {
   /** Whether one of the names [first, end) may. */
   bool any_name(int32_t first, int32_t end) const;
   bool may_have(int32_t name) const;
-  bool may_have_other() const { return plan_.others >= 0 && has_room(false); }
+  /** Whether a name may that the plan does not know. */
+  bool may_have_other() const;
   /** Whether all that has to come once can still come. */
-  bool can_settle() const;
+  bool can_settle() const { return can_settle(unsettled_, room(), kNoName); }
 
  private:
-  bool has_room(bool is_required) const;
+  static constexpr int32_t kNoName = -1;
+
+  /** How many names that are not required may come. */
+  int64_t room() const;
+  bool is_free(int32_t name) const;
+  bool settles_after(const std::vector<PartOption>& options, int32_t name, int64_t cost) const;
+  bool can_settle(uint32_t unsettled, int64_t room, int32_t without) const;
 
   const ObjectPlan& plan_;
   const SeenKeys& seen_;
