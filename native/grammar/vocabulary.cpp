@@ -62,7 +62,8 @@ Vocabulary::Vocabulary(std::span<const uint8_t> bytes, std::span<const int32_t> 
 }
 
 void Vocabulary::allow_plain(int64_t most, uint32_t* mask) const {
-  const std::vector<uint32_t>& kept = plain_masks_[static_cast<size_t>(std::min(most, kKeptLengths))];
+  const std::vector<uint32_t>& kept =
+      plain_masks_[static_cast<size_t>(std::min(most, kKeptLengths))];
   for (size_t i = 0; i < kept.size(); i++) mask[i] |= kept[i];
   if (most <= kKeptLengths) return;
   auto next = std::ranges::lower_bound(by_length_, std::pair(kKeptLengths + 1, int32_t{0}));

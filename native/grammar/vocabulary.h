@@ -1,4 +1,5 @@
-// The vocabulary's tokens, by their bytes: those that a JSON string may hold as they are, and others.
+// The vocabulary's tokens, by their bytes: those that a JSON string may hold as they are, and
+// others.
 #pragma once
 
 #include <cstddef>

@@ -35,7 +35,7 @@ std::unique_ptr<LazyDfa> dfa_of(const std::string& pattern, bool is_anywhere) {
 }
 
 std::shared_ptr<const Vocabulary> vocabulary_from(const Napi::Value& bytes,
-                                                 const Napi::Value& ends) {
+                                                  const Napi::Value& ends) {
   return std::make_shared<const Vocabulary>(bytes_of(bytes), array_from<int32_t>(ends, "ends"));
 }
 
@@ -161,9 +161,9 @@ Napi::Value walk_schema(const Napi::CallbackInfo& info) {
   SchemaRecognizer recognizer(plan_schema(string_from(info[0], "schema")), kMostBytes);
   std::vector<std::string> words;
   const auto list = info[1].As<Napi::Array>();
-  for (uint32_t i = 0; i < list.Length(); i++)
-    words.push_back(string_from(list.Get(i), "a word"));
-  RandomWalk walk(recognizer, std::move(words), static_cast<uint64_t>(number_from(info[2], "seed")));
+  for (uint32_t i = 0; i < list.Length(); i++) words.push_back(string_from(list.Get(i), "a word"));
+  RandomWalk walk(recognizer, std::move(words),
+                  static_cast<uint64_t>(number_from(info[2], "seed")));
   const auto text = walk.run(static_cast<size_t>(number_from(info[3], "bytes")));
   if (!text) return info.Env().Null();
   return Napi::Buffer<char>::Copy(info.Env(), text->data(), text->size());

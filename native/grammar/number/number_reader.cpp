@@ -1,5 +1,8 @@
 #include "grammar/number/number_reader.h"
 
+#include <charconv>
+#include <string>
+
 namespace cachalot {
 
 namespace {
@@ -34,7 +37,7 @@ bool NumberReader::read(State* state, uint8_t byte) const {
     case At::kStart: return byte == '-' && (*state = {At::kMinus, true}, true);
     case At::kWhole:
     case At::kFraction:
-      if (byte == '.' && state->at == At::kWhole && rules_.fraction_digits() > 0) {
+      if (byte == '.' && state->at == At::kWhole && may_have_fraction(*state)) {
         state->at = At::kPoint;
         state->n_digits = 0;
         return true;
@@ -42,11 +45,14 @@ bool NumberReader::read(State* state, uint8_t byte) const {
       if (!is_e || !rules_.is_free() || rules_.fraction_digits() == 0) return false;
       *state = {At::kE};
       return true;
-    case At::kE:
-      state->at = At::kSign;
-      return byte == '+' || byte == '-';
+    case At::kE: state->at = At::kSign; return byte == '+' || byte == '-';
     default: return false;
   }
+}
+
+/** Not behind so many digits that no further one can be told. */
+bool NumberReader::may_have_fraction(const State& state) const {
+  return rules_.fraction_digits() > 0 && (rules_.is_free() || state.n_digits < kSureDigits);
 }
 
 bool NumberReader::read_digit(State* state, int digit) const {
@@ -85,6 +91,21 @@ bool NumberReader::accepts(int32_t state) const {
   return rules_.fits(one.is_negative, {one.whole, times_ten(one.fraction, n_missing)});
 }
 
+/** Whether a number of so many digits that a double does not hold them all fits all the same. */
+bool NumberReader::rounds_well(const State& state) const {
+  if (state.at != At::kFraction) return true;
+  const std::string fraction = std::to_string(state.fraction);
+  const std::string whole = std::to_string(state.whole);
+  const size_t n =
+      state.whole == 0 ? fraction.size() : whole.size() + static_cast<size_t>(state.n_digits);
+  if (n <= kSureDigits) return true;
+  const std::string zeros(static_cast<size_t>(state.n_digits) - fraction.size(), '0');
+  const std::string text = whole + "." + zeros + fraction;
+  double value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return n <= 17 && rules_.fits_rounded(state.is_negative ? -value : value);
+}
+
 /** Whether digits can follow so that the number fits. */
 bool NumberReader::lives(const State& state) const {
   if (rules_.is_free()) return true;
@@ -106,6 +127,7 @@ bool NumberReader::lives(const State& state) const {
       return false;
     }
     default: {
+      if (!rounds_well(state)) return false;
       const int n_missing = Decimal::kDigits - state.n_digits;
       const int64_t unit = times_ten(1, n_missing), first = state.fraction * unit;
       return any({state.whole, first}, {state.whole, first + unit - 1});

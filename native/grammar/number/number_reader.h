@@ -34,6 +34,8 @@ class NumberReader {
   bool read(State* state, uint8_t byte) const;
   bool read_digit(State* state, int digit) const;
   bool lives(const State& state) const;
+  bool may_have_fraction(const State& state) const;
+  bool rounds_well(const State& state) const;
   int32_t id_of(const State& state);
 
   NumberRules rules_;

@@ -63,11 +63,12 @@ constexpr Decimal kNone{-1, 0};
 
 }  // namespace
 
-NumberRules::NumberRules(const NumberLimits& limits) {
+NumberRules::NumberRules(const NumberLimits& limits) : lower_(limits.lower), upper_(limits.upper) {
   is_free_ = limits.integers && !limits.lower && !limits.upper && limits.multiples.empty() &&
              limits.excluded.empty();
   needs_fraction_ = !limits.integers;
   fraction_digits_ = limits.fractions ? Decimal::kDigits : 0;
+  if (needs_fraction_) whole_digits_ = kSureDigits - 1;
   if (!limits.multiples.empty()) set_multiples(limits.multiples, !limits.fractions);
   for (const bool is_negative : {false, true})
     sides_[is_negative ? 1 : 0] = side_of(limits, is_negative);
@@ -96,14 +97,14 @@ void NumberRules::set_multiples(std::vector<double> multiples, bool are_integers
     const auto whole = checked_multiply(static_cast<uint64_t>(magnitude.whole),
                                         static_cast<uint64_t>(power_of_ten(scale)));
     if (!is_exact || !whole || *whole >= Decimal::kUnit) refuse();
-    const int64_t one = static_cast<int64_t>(*whole) +
-                        magnitude.fraction / power_of_ten(Decimal::kDigits - scale);
+    const int64_t one =
+        static_cast<int64_t>(*whole) + magnitude.fraction / power_of_ten(Decimal::kDigits - scale);
     const auto step = checked_multiply(static_cast<uint64_t>(step_ / std::gcd(step_, one)),
                                        static_cast<uint64_t>(one));
     if (!step || *step >= Decimal::kUnit) refuse();
     step_ = static_cast<int64_t>(*step);
   }
-  whole_digits_ = Decimal::kDigits - scale;
+  whole_digits_ = std::min(whole_digits_, kSureDigits - scale);
   fraction_digits_ = scale;
 }
 
@@ -156,6 +157,13 @@ bool NumberRules::fits(double value) const {
   if (is_free_) return fraction_digits_ > 0 || value == std::floor(value);
   const auto [magnitude, is_exact] = magnitude_of(value);
   return is_exact && fits(value < 0, magnitude);
+}
+
+bool NumberRules::fits_rounded(double value) const {
+  if (lower_ && (lower_->is_open ? value <= lower_->value : value < lower_->value)) return false;
+  if (upper_ && (upper_->is_open ? value >= upper_->value : value > upper_->value)) return false;
+  if (needs_fraction_ && value == std::floor(value)) return false;
+  return fits(value);
 }
 
 bool NumberRules::any() const {

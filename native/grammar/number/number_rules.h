@@ -10,6 +10,9 @@
 
 namespace cachalot {
 
+/** Doubles tell all numbers of so many digits apart. */
+constexpr int kSureDigits = 15;
+
 /** A magnitude: an integer below 10^18, and the 18 digits behind the point. */
 struct Decimal {
   static constexpr int kDigits = 18;
@@ -44,6 +47,9 @@ class NumberRules {
     return any(is_negative, magnitude, magnitude);
   }
   bool fits(double value) const;
+  /** Whether the double that a reader makes of a number is within the bounds, too: its 16th digit
+   * may round it to one of them. */
+  bool fits_rounded(double value) const;
   /** Whether a number from `first` to `last` fits. */
   bool any(bool is_negative, Decimal first, Decimal last) const;
   bool any() const;
@@ -60,7 +66,8 @@ class NumberRules {
   bool is_free_ = false, needs_fraction_ = false;
   int whole_digits_ = Decimal::kDigits, fraction_digits_ = 0;
   std::array<Side, 2> sides_;  // of zero and positive numbers; of negative ones
-  int64_t step_ = 0;           // multiples of step_ / 10^fraction_digits_; 0: of nothing
+  std::optional<NumberBound> lower_, upper_;
+  int64_t step_ = 0;  // multiples of step_ / 10^fraction_digits_; 0: of nothing
   std::vector<std::pair<bool, Decimal>> excluded_;
 };
 

@@ -24,8 +24,8 @@ std::shared_ptr<Grammar> grammar_of_regex(std::string_view pattern, std::string_
     regex = std::make_shared<const Regex>(
         Regex{Regex::Kind::kConcat, {}, {std::move(maybe), std::move(regex)}});
   }
-  auto recognizer =
-      std::make_unique<LazyDfa>(std::make_shared<const Nfa>(make_nfa(*regex, RegexMatch::kWhole)), kMostStateBytes);
+  auto recognizer = std::make_unique<LazyDfa>(
+      std::make_shared<const Nfa>(make_nfa(*regex, RegexMatch::kWhole)), kMostStateBytes);
   if (recognizer->start() == Recognizer::kDead)
     throw Error(ErrorCode::kInvalidArgument, "the regular expression matches no text at all");
   return std::make_shared<Grammar>(std::move(recognizer), std::move(tokens));

@@ -1,5 +1,6 @@
 // A regular expression as a nondeterministic automaton (Thompson 1968) over the bytes of UTF-8, or
-// over code points. Begin and end of the text are symbols of their own, so that "^" and "$" may stand anywhere.
+// over code points. Begin and end of the text are symbols of their own, so that "^" and "$" may
+// stand anywhere.
 #pragma once
 
 #include <cstdint>

@@ -73,7 +73,8 @@ class Expansion {
   void choose(Decided decided) {
     if (decided.choices.empty()) {
       shapes_.push_back(shape_of(decided.types, decided.facts));
-      if (shapes_.size() > kMostShapes) refuse_size(schema_.nodes[node_of(decided.claims[0])].where);
+      if (shapes_.size() > kMostShapes)
+        refuse_size(schema_.nodes[node_of(decided.claims[0])].where);
       return;
     }
     const auto fewest = std::ranges::min_element(
@@ -102,7 +103,8 @@ class Expansion {
           claims->insert(claims->end(), fact.branches[0].begin(), fact.branches[0].end());
         } else {
           Choice choice;
-          for (const auto& branch : fact.branches) choice.alternatives.push_back({.claims = branch});
+          for (const auto& branch : fact.branches)
+            choice.alternatives.push_back({.claims = branch});
           decided->choices.push_back(std::make_shared<const Choice>(std::move(choice)));
         }
         break;

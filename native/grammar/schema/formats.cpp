@@ -8,10 +8,10 @@ namespace {
 
 // RFC 3339; February has its 29th in leap years only.
 #define FULL_DATE                                                                      \
-  "([0-9]{4}-(((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01]))|((0[469]|11)-(0[1-9]|[12][" \
+  "([0-9]{4}-(((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01]))|((0[469]|11)-(0[1-9]|[12]["  \
   "0-9]|30))|(02-(0[1-9]|1[0-9]|2[0-8])))|(([0-9]{2}(0[48]|[2468][048]|[13579][26]))|" \
   "(([02468][048]|[13579][26])00))-02-29)"
-#define FULL_TIME                                                                        \
+#define FULL_TIME                                                                               \
   "(([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?([Zz]|[+\\-]([01][0-9]|2[0-3]):[0-" \
   "5][0-9])|23:59:60(\\.[0-9]{1,9})?[Zz])"
 
@@ -21,26 +21,26 @@ namespace {
 #define IPV4 OCTET "(\\." OCTET "){3}"
 #define WORD "[0-9A-Fa-f]{1,4}"
 #define LAST "(" WORD ":" WORD "|" IPV4 ")"
-#define IPV6                                                                                \
-  "((" WORD ":){6}" LAST "|::(" WORD ":){5}" LAST "|(" WORD ")?::(" WORD ":){4}" LAST "|((" WORD \
-  ":){0,1}" WORD ")?::(" WORD ":){3}" LAST "|((" WORD ":){0,2}" WORD ")?::(" WORD               \
-  ":){2}" LAST "|((" WORD ":){0,3}" WORD ")?::" WORD ":" LAST "|((" WORD ":){0,4}" WORD          \
-  ")?::" LAST "|((" WORD ":){0,5}" WORD ")?::" WORD "|((" WORD ":){0,6}" WORD ")?::)"
+#define IPV6                                                                                      \
+  "((" WORD ":){6}" LAST "|::(" WORD ":){5}" LAST "|(" WORD ")?::(" WORD ":){4}" LAST "|((" WORD  \
+  ":){0,1}" WORD ")?::(" WORD ":){3}" LAST "|((" WORD ":){0,2}" WORD ")?::(" WORD ":){2}" LAST    \
+  "|((" WORD ":){0,3}" WORD ")?::" WORD ":" LAST "|((" WORD ":){0,4}" WORD ")?::" LAST "|((" WORD \
+  ":){0,5}" WORD ")?::" WORD "|((" WORD ":){0,6}" WORD ")?::)"
 
 // RFC 3986.
 #define PERCENT "%[0-9A-Fa-f]{2}"
 #define PCHAR "([A-Za-z0-9\\-._~!$&'()*+,;=:@]|" PERCENT ")"
-#define AUTHORITY                                                                     \
-  "(([A-Za-z0-9\\-._~!$&'()*+,;=:]|" PERCENT ")*@)?(\\[" IPV6 "\\]|([A-Za-z0-9\\-._~!$&'()*+,;=]|" \
-  PERCENT ")*)(:[0-9]*)?"
+#define AUTHORITY                                             \
+  "(([A-Za-z0-9\\-._~!$&'()*+,;=:]|" PERCENT ")*@)?(\\[" IPV6 \
+  "\\]|([A-Za-z0-9\\-._~!$&'()*+,;=]|" PERCENT ")*)(:[0-9]*)?"
 #define TAIL "(\\?(" PCHAR "|[/?])*)?(#(" PCHAR "|[/?])*)?"
 #define PATHS "(/" PCHAR "*)*"
-#define URI                                                                                 \
-  "[A-Za-z][A-Za-z0-9+\\-.]*:(//" AUTHORITY PATHS "|/(" PCHAR "+(/" PCHAR "*)*)?|" PCHAR "+(/" PCHAR \
-  "*)*)" TAIL
-#define RELATIVE                                                                      \
-  "(//" AUTHORITY PATHS "|/(" PCHAR "+(/" PCHAR                                               \
-  "*)*)?|([A-Za-z0-9\\-._~!$&'()*+,;=@]|" PERCENT ")+(/" PCHAR "*)*)?" TAIL
+#define URI                                                                              \
+  "[A-Za-z][A-Za-z0-9+\\-.]*:(//" AUTHORITY PATHS "|/(" PCHAR "+(/" PCHAR "*)*)?|" PCHAR \
+  "+(/" PCHAR "*)*)" TAIL
+#define RELATIVE                                                                                \
+  "(//" AUTHORITY PATHS "|/(" PCHAR "+(/" PCHAR "*)*)?|([A-Za-z0-9\\-._~!$&'()*+,;=@]|" PERCENT \
+  ")+(/" PCHAR "*)*)?" TAIL
 
 #define ATOM "[A-Za-z0-9!#$%&'*+/=?^_`{|}~\\-]+"
 
@@ -49,7 +49,8 @@ constexpr std::pair<std::string_view, std::string_view> kFormats[] = {
     {"time", FULL_TIME},
     {"date-time", FULL_DATE "[Tt]" FULL_TIME},
     {"duration",
-     "P((([0-9]+Y([0-9]+M([0-9]+D)?)?|[0-9]+M([0-9]+D)?|[0-9]+D)(T([0-9]+H([0-9]+M([0-9]+S)?)?|[0-9]"
+     "P((([0-9]+Y([0-9]+M([0-9]+D)?)?|[0-9]+M([0-9]+D)?|[0-9]+D)(T([0-9]+H([0-9]+M([0-9]+S)?)?|[0-"
+     "9]"
      "+M([0-9]+S)?|[0-9]+S))?)|T([0-9]+H([0-9]+M([0-9]+S)?)?|[0-9]+M([0-9]+S)?|[0-9]+S)|[0-9]+W)"},
     {"email", ATOM "(\\." ATOM ")*@(" LABEL "\\.)+" LABEL},
     {"hostname", HOST},

@@ -20,9 +20,10 @@ constexpr int kMostDepth = 400;
 template <typename Rule>
 uint32_t all_of(const std::vector<Rule>& rules) {
   if (rules.size() <= Settling::kMost) return (1u << rules.size()) - 1;
-  throw Error(ErrorCode::kInvalidArgument,
-              "more than 4 parts of a value that have to come somewhere (\"contains\", or the opposite "
-              "of what holds for all) are not supported");
+  throw Error(
+      ErrorCode::kInvalidArgument,
+      "more than 4 parts of a value that have to come somewhere (\"contains\", or the opposite "
+      "of what holds for all) are not supported");
 }
 
 /** Which of the rules a part with claims may settle at once. */
@@ -101,8 +102,7 @@ void Goals::drop_empty_types(Shape* shape) {
   if (shape->least_items > shape->most_items) drop(kArrayType);
   const bool contradicts = std::ranges::any_of(
       shape->required, [&](const auto& name) { return shape->forbidden.contains(name); });
-  const int64_t n_keys =
-      std::max(shape->least_keys, static_cast<int64_t>(shape->required.size()));
+  const int64_t n_keys = std::max(shape->least_keys, static_cast<int64_t>(shape->required.size()));
   if (contradicts || n_keys > shape->most_keys) drop(kObjectType);
 }
 
@@ -112,16 +112,15 @@ bool Goals::satisfiable(GoalId goal) {
   if (one.known != Known::kUnknown) return one.known == Known::kYes;
   if (depth_ == kMostDepth)
     throw Error(ErrorCode::kInvalidArgument,
-                "what it requires is deeper than 400 values, at " +
-                    where(goal));
+                "what it requires is deeper than 400 values, at " + where(goal));
   depth_++;
   one.known = Known::kWorking;
   const bool had_assumed = std::exchange(has_assumed_, false);
   const Satisfiable part = [this](std::vector<Claim> claims) {
     return satisfiable(std::move(claims));
   };
-  const bool result = std::ranges::any_of(
-      shapes(goal), [&](const Shape& shape) { return has_value(shape, part); });
+  const bool result =
+      std::ranges::any_of(shapes(goal), [&](const Shape& shape) { return has_value(shape, part); });
   depth_--;
   const bool is_sure = result || !has_assumed_ || depth_ == 0;
   one.known = !is_sure ? Known::kUnknown : result ? Known::kYes : Known::kNo;
@@ -145,10 +144,9 @@ bool Goals::has_array(const Shape& shape, const Satisfiable& part) {
   if (shape.least_items > most) return false;
   Settling settling(all_of(shape.some_items));
   for (int64_t index = 0; index < n_possible && !shape.some_items.empty(); index++) {
-    const auto sets = sets_to_settle(shape.some_items, shape.item_claims(index), part,
-                                     [&](const ItemRule& some) {
-                                       return some.from <= index && index <= some.to;
-                                     });
+    const auto sets = sets_to_settle(
+        shape.some_items, shape.item_claims(index), part,
+        [&](const ItemRule& some) { return some.from <= index && index <= some.to; });
     if (index < first_alike) settling.take(sets, 0);
     else settling.take_any(sets, 1);
   }
@@ -166,9 +164,8 @@ bool Goals::has_object(const Shape& shape, const Satisfiable& part) {
     n_possible += is_possible ? 1 : 0;
   }
   const bool needs_more = n_possible < shape.least_keys;
-  if (needs_more && std::ranges::none_of(classes.others, [&](const auto& other) {
-        return part(other.claims);
-      }))
+  if (needs_more &&
+      std::ranges::none_of(classes.others, [&](const auto& other) { return part(other.claims); }))
     return false;
   return can_settle(shape, classes, part);
 }
@@ -178,18 +175,16 @@ bool Goals::can_settle(const Shape& shape, const KeyClasses& classes, const Sati
   Settling settling(all_of(shape.some_keys));
   for (const NamedKey& key : classes.names) {
     if (!key.fits) continue;
-    const auto sets =
-        sets_to_settle(shape.some_keys, key.claims, part, [&](const KeyRule& some) {
-          return is_key_in(*this, some.keys, key.name);
-        });
+    const auto sets = sets_to_settle(shape.some_keys, key.claims, part, [&](const KeyRule& some) {
+      return is_key_in(*this, some.keys, key.name);
+    });
     settling.take(sets, shape.required.contains(key.name) ? 0 : 1);
   }
   for (const OtherKeys& other : classes.others)
-    settling.take_any(sets_to_settle(shape.some_keys, other.claims, part,
-                                     [&](const KeyRule& some) {
-                                       return is_class_in(some.keys, other);
-                                     }),
-                      1);
+    settling.take_any(
+        sets_to_settle(shape.some_keys, other.claims, part,
+                       [&](const KeyRule& some) { return is_class_in(some.keys, other); }),
+        1);
   return settling.fewest() <= shape.most_keys - std::ssize(shape.required);
 }
 
@@ -207,7 +202,8 @@ bool Goals::may_have_value(const std::vector<Claim>& claims, int depth) {
     return may_have_value(all, depth - 1);
   };
   try {
-    auto shapes = alternatives_of(schema_, claims, [](Claim, Claim) { return false; }, &n_steps_);
+    auto shapes = alternatives_of(
+        schema_, claims, [](Claim, Claim) { return false; }, &n_steps_);
     return std::ranges::any_of(shapes, [&](Shape& shape) {
       drop_empty_types(&shape);
       return has_value(shape, part);

@@ -1,5 +1,5 @@
-// What a value has to fit, as a number: the same claims are the same goal. Which values fit is found
-// out when a goal is first looked at.
+// What a value has to fit, as a number: the same claims are the same goal. Which values fit is
+// found out when a goal is first looked at.
 #pragma once
 
 #include <functional>
@@ -60,8 +60,8 @@ class Goals {
 
   const Schema& schema_;
   int64_t n_steps_ = 1'000'000;
-  int depth_ = 0;                // of goals whose values are looked for
-  bool has_assumed_ = false;     // that one of them has none
+  int depth_ = 0;             // of goals whose values are looked for
+  bool has_assumed_ = false;  // that one of them has none
   std::vector<std::unique_ptr<Goal>> goals_;
   std::map<std::vector<Claim>, GoalId> known_;
   std::map<std::pair<Claim, Claim>, bool> overlaps_;

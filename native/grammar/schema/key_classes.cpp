@@ -61,8 +61,7 @@ class Classifier {
 
   void add_name(const std::string& name) {
     NamedKey key{name, {}, !shape_.forbidden.contains(name)};
-    if (!shape_.key_names.empty() &&
-        !goals_.fits_text(goals_.goal_of(shape_.key_names), name))
+    if (!shape_.key_names.empty() && !goals_.fits_text(goals_.goal_of(shape_.key_names), name))
       key.fits = false;
     for (const KeyRule& rule : shape_.keys)
       if (is_key_in(goals_, rule.keys, name)) key.claims.push_back(rule.claim);
@@ -82,9 +81,11 @@ class Classifier {
     if (result_.automata.empty()) {
       if (may_be_name({})) found.insert(std::vector<bool>());
     } else {
-      const TextDfa dfa(result_.automata, [&](const auto& matches) { return may_be_name(matches); });
+      const TextDfa dfa(result_.automata,
+                        [&](const auto& matches) { return may_be_name(matches); });
       for (size_t i = 0; i < dfa.n_states(); i++)
-        if (dfa.accepts(static_cast<int32_t>(i))) found.insert(dfa.matches(static_cast<int32_t>(i)));
+        if (dfa.accepts(static_cast<int32_t>(i)))
+          found.insert(dfa.matches(static_cast<int32_t>(i)));
     }
     for (const auto& matches : found) {
       OtherKeys others{matches, {}, {}};
@@ -129,10 +130,9 @@ Nfa nfa_of_length(int64_t least, int64_t most) {
   if (least > kMost || most > kMost)
     throw Error(ErrorCode::kInvalidArgument,
                 "a length beyond 20,000 beside patterns, or of names, is not supported");
-  auto any = std::make_shared<const Regex>(
-      Regex{Regex::Kind::kSet, CodePoints().complement()});
-  const Regex repeat{Regex::Kind::kRepeat, {}, {std::move(any)}, static_cast<int>(least),
-                     static_cast<int>(most)};
+  auto any = std::make_shared<const Regex>(Regex{Regex::Kind::kSet, CodePoints().complement()});
+  const Regex repeat{
+      Regex::Kind::kRepeat, {}, {std::move(any)}, static_cast<int>(least), static_cast<int>(most)};
   return make_nfa(repeat, RegexMatch::kWhole, Alphabet::kCodePoints);
 }
 

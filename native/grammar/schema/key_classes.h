@@ -22,7 +22,7 @@ struct NamedKey {
 
 /** Names that are not mentioned and match the same patterns. */
 struct OtherKeys {
-  std::vector<bool> matches;  // of the automata of KeyClasses
+  std::vector<bool> matches;      // of the automata of KeyClasses
   std::vector<int32_t> patterns;  // of the schema, that match
   std::vector<Claim> claims;
 };

@@ -120,8 +120,7 @@ class Planner {
     const auto unsettled = unsettled_claims(shape.some_items);
     const int64_t first_alike = shape.first_alike();
     if (first_alike > kMostFirstItems)
-      throw Error(ErrorCode::kInvalidArgument,
-                  "more than 4,096 first items, at " + where_);
+      throw Error(ErrorCode::kInvalidArgument, "more than 4,096 first items, at " + where_);
     ArrayPlan plan{shape.least_items, shape.most_items, {}, (1u << unsettled.size()) - 1};
     for (int64_t index = 0; index <= first_alike && index < shape.most_items; index++) {
       const auto may_settle = [&](size_t i) {

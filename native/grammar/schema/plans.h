@@ -1,5 +1,5 @@
-// A schema made ready for reading: what may begin a value of a goal, and how its parts go on. Goals,
-// plans, texts and numbers have numbers; nothing changes any more.
+// A schema made ready for reading: what may begin a value of a goal, and how its parts go on.
+// Goals, plans, texts and numbers have numbers; nothing changes any more.
 #pragma once
 
 #include <map>

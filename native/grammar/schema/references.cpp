@@ -40,7 +40,8 @@ std::string unescaped(std::string_view text) {
     result.push_back(is_hex ? static_cast<char>(code) : text[i]);
   }
   for (const auto& [from, to] : {std::pair("~1", "/"), std::pair("~0", "~")})
-    for (size_t at = 0; (at = result.find(from, at)) != result.npos; at++) result.replace(at, 2, to);
+    for (size_t at = 0; (at = result.find(from, at)) != result.npos; at++)
+      result.replace(at, 2, to);
   return result;
 }
 
@@ -68,12 +69,20 @@ const JsonValue* follow(const JsonValue* value, std::string_view pointer) {
   return value;
 }
 
-constexpr const char* kOne[] = {"additionalItems", "additionalProperties", "contains", "else", "if",
-                                "items", "not", "propertyNames", "then", "unevaluatedItems",
+constexpr const char* kOne[] = {"additionalItems",
+                                "additionalProperties",
+                                "contains",
+                                "else",
+                                "if",
+                                "items",
+                                "not",
+                                "propertyNames",
+                                "then",
+                                "unevaluatedItems",
                                 "unevaluatedProperties"};
 constexpr const char* kLists[] = {"allOf", "anyOf", "items", "oneOf", "prefixItems"};
-constexpr const char* kMaps[] = {"$defs", "definitions", "dependencies", "dependentSchemas",
-                                 "patternProperties", "properties"};
+constexpr const char* kMaps[] = {
+    "$defs", "definitions", "dependencies", "dependentSchemas", "patternProperties", "properties"};
 
 }  // namespace
 

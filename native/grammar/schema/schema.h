@@ -60,15 +60,15 @@ struct Fact {
     kSomeItem,   // one of them does
     kLeastKeys,  // object of at least `from` properties
     kMostKeys,
-    kRequired,    // object that has `keys`, a name
-    kForbidden,   // object that lacks it
-    kEveryKey,    // properties of `keys` fit `claim`
-    kSomeKey,     // one of them is there and does
-    kKeyNames,    // names of properties, as texts, fit `claim`
-    kLiterals,    // `types`, or one of `literals`
+    kRequired,     // object that has `keys`, a name
+    kForbidden,    // object that lacks it
+    kEveryKey,     // properties of `keys` fit `claim`
+    kSomeKey,      // one of them is there and does
+    kKeyNames,     // names of properties, as texts, fit `claim`
+    kLiterals,     // `types`, or one of `literals`
     kNotLiterals,  // neither of `types` nor one of `literals`
-    kBranches,    // any of `branches`, all claims of it; the opposite: any of `opposite`
-    kExactlyOne,  // of the claims of `branches`, one each
+    kBranches,     // any of `branches`, all claims of it; the opposite: any of `opposite`
+    kExactlyOne,   // of the claims of `branches`, one each
   };
 
   Kind kind;

@@ -44,8 +44,7 @@ bool SchemaMachine::may_end(Stack stack) const {
   const Frame& frame = frames_[stack];
   if (frame.kind == Kind::kEnd) return true;
   if (frame.below < 0 || frames_[frame.below].kind != Kind::kEnd) return false;
-  if (frame.kind == Kind::kNumber)
-    return numbers_[static_cast<size_t>(frame.a)].accepts(frame.b);
+  if (frame.kind == Kind::kNumber) return numbers_[static_cast<size_t>(frame.a)].accepts(frame.b);
   return frame.kind == Kind::kLiteral &&
          plans_->goals[static_cast<size_t>(frame.a)].literals.text(frame.b) != ByteTree::kNone;
 }
@@ -218,14 +217,13 @@ void SchemaMachine::step_key(const Frame& frame, uint8_t byte, std::vector<Stack
   }
   if (next.b != TextReader::kDead) return push(next, after);
   next.c = 0;
-  const bool is_mentioned = next.a != ByteTree::kNone &&
-                            choice.any_name(plan.tree.first(next.a), plan.tree.end(next.a));
+  const bool is_mentioned =
+      next.a != ByteTree::kNone && choice.any_name(plan.tree.first(next.a), plan.tree.end(next.a));
   if (is_mentioned) push(next, after);
 }
 
 void SchemaMachine::close_key(const Frame& object, int32_t seen,
-                              const std::vector<PartOption>& options,
-                              std::vector<Stack>* after) {
+                              const std::vector<PartOption>& options, std::vector<Stack>* after) {
   const ObjectPlan& plan = plans_->objects[static_cast<size_t>(object.a)];
   const auto unsettled = static_cast<uint32_t>(object.c);
   Frame next = object;

@@ -16,8 +16,8 @@ namespace cachalot {
 /** What is open; `below` comes next when it ends. */
 struct Frame {
   enum class Kind : uint8_t {
-    kEnd,    // of the whole value: nothing follows
-    kValue,  // a value of goal `a` begins
+    kEnd,          // of the whole value: nothing follows
+    kValue,        // a value of goal `a` begins
     kLiteral,      // at node `b` of the literals of goal `a`
     kText,         // in text `a`, whose reader is in state `b`
     kNumber,       // in number `a`, whose reader is in state `b`

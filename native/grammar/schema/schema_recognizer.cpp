@@ -37,9 +37,7 @@ size_t SchemaRecognizer::Hash::operator()(const Stacks& stacks) const {
   return static_cast<size_t>(hash);
 }
 
-size_t SchemaRecognizer::bytes() const {
-  return machine_.bytes() + bytes_ + known_.bytes();
-}
+size_t SchemaRecognizer::bytes() const { return machine_.bytes() + bytes_ + known_.bytes(); }
 
 SchemaRecognizer::State SchemaRecognizer::state_of(const Stacks& stacks) {
   if (stacks.empty()) return kDead;
@@ -54,7 +52,8 @@ SchemaRecognizer::State SchemaRecognizer::state_of(const Stacks& stacks) {
   if ((states_.size() & 0xff) == 0 && bytes() > most_bytes_)
     throw Error(ErrorCode::kGrammarFailed,
                 "the states of the schema that the answer has to fit take more than " +
-                    std::to_string(most_bytes_ >> 20) + " MiB; make the schema or the answer smaller");
+                    std::to_string(most_bytes_ >> 20) +
+                    " MiB; make the schema or the answer smaller");
   return state;
 }
 

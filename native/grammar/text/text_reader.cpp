@@ -99,10 +99,10 @@ int32_t TextReader::begin(State state, uint8_t byte) {
   if (byte < 0x20) return kDead;
   if (byte == '\\') {
     state.in = In::kEscape;
-    const bool lives = !rules_.is_canonical
-                           ? can_come(state, 0, CodePoints::kLast)
-                           : can_come(state, 0, 0x1f) || can_come(state, '"', '"') ||
-                                 can_come(state, '\\', '\\');
+    const bool lives =
+        !rules_.is_canonical
+            ? can_come(state, 0, CodePoints::kLast)
+            : can_come(state, 0, 0x1f) || can_come(state, '"', '"') || can_come(state, '\\', '\\');
     return lives ? id_of(state) : kDead;
   }
   if (byte < 0x80) return complete(state, byte);
@@ -112,8 +112,7 @@ int32_t TextReader::begin(State state, uint8_t byte) {
   state.value = byte & (0x3f >> state.left);
   const uint32_t first = state.value << 6 * state.left;
   constexpr uint32_t kLeast[] = {0, 0x80, 0x800, kBeyond};  // of a longer form
-  return partial(state, std::max(first, kLeast[state.left]),
-                 first + (1u << 6 * state.left) - 1);
+  return partial(state, std::max(first, kLeast[state.left]), first + (1u << 6 * state.left) - 1);
 }
 
 int32_t TextReader::escape(State state, uint8_t byte) {
@@ -136,8 +135,8 @@ int32_t TextReader::hex(State state, uint8_t byte) {
   if (is_low) {  // 0xdc00 to 0xdfff: two bits of the first digits are free
     const bool fits = state.left == 4 ? digit == 0xd : state.left < 3 || digit >= 0xc;
     if (!fits) return kDead;
-    if (state.left < 4) state.value = state.left == 3 ? state.value << 2 | (digit & 3)
-                                                      : state.value << 4 | digit;
+    if (state.left < 4)
+      state.value = state.left == 3 ? state.value << 2 | (digit & 3) : state.value << 4 | digit;
     const int bits = --state.left == 3 ? 10 : 4 * state.left;
     const uint32_t first = kBeyond + (state.value << bits);
     if (state.left == 0) return complete(state, first);
@@ -162,10 +161,9 @@ int32_t TextReader::hex(State state, uint8_t byte) {
   }
   if (state.left == 0) return first >= kLow && first < kAfterPairs ? kDead : complete(state, first);
   const uint32_t high = std::max(first, kHigh), highest = std::min(last, kLow - 1);
-  const bool lives =
-      can_come(state, first, last) ||
-      (high <= highest && can_come(state, kBeyond + ((high - kHigh) << 10),
-                                   kBeyond + ((highest - kHigh) << 10) + 0x3ff));
+  const bool lives = can_come(state, first, last) ||
+                     (high <= highest && can_come(state, kBeyond + ((high - kHigh) << 10),
+                                                  kBeyond + ((highest - kHigh) << 10) + 0x3ff));
   return lives ? id_of(state) : kDead;
 }
 

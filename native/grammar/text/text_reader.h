@@ -12,7 +12,7 @@
 namespace cachalot {
 
 struct TextRules {
-  std::shared_ptr<const TextDfa> patterns{};  // none: any text; knows of `least`
+  std::shared_ptr<const TextDfa> patterns{};    // none: any text; knows of `least`
   int64_t least = 0, most = TextDfa::kEndless;  // code points
   /** Escapes are written only where JSON needs one, and the shortest: each text in one way. */
   bool is_canonical = false;
@@ -53,8 +53,8 @@ class TextReader {
   /** Inside a code point. */
   enum class In : uint8_t { kBetween, kUtf8, kEscape, kHex, kLowEscape, kLowU, kLowHex };
   struct State {
-    int32_t at = 0;    // of the patterns
-    int64_t n = 0;     // code points, as far as that matters
+    int32_t at = 0;  // of the patterns
+    int64_t n = 0;   // code points, as far as that matters
     In in = In::kBetween;
     uint8_t left = 0;    // bytes or digits to come
     uint32_t value = 0;  // of those that came; of a low surrogate: behind the high one's bits
