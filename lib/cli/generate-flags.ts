@@ -9,9 +9,11 @@ import type { ChatOptions } from '../options/generate-options.js';
 import type { Compression } from '../options/compress-options.js';
 import { draftContextChecks } from '../options/draft-context.js';
 import type { Draft } from '../options/draft-options.js';
+import type { JsonSchema } from '../options/schema-option.js';
 import { COMPRESS_HELP, compression } from './compress-flag.js';
 import { DRAFT_HELP, draftFlag } from './draft-flag.js';
 import { notEmpty, numberBy, stopText, templateOptions } from './flag-values.js';
+import { SCHEMA_HELP, schemaFile } from './schema-flag.js';
 import { addSamplingFlags, flagOf, samplingOptions } from './sampling-flags.js';
 import type { SamplingFlags } from './sampling-flags.js';
 
@@ -26,6 +28,7 @@ export interface GenerateFlags extends SamplingFlags {
   draftContext?: number;
   draftFactor?: number;
   regex?: string;
+  schema?: JsonSchema;
   chatTemplate?: string;
   templateOptions?: TemplateOptions;
 }
@@ -57,6 +60,7 @@ export function addGenerateFlags(command: Command): Command {
       numberBy(draftContextChecks.factor),
     )
     .option('--regex <pattern>', 'a regular expression that each answer is as a whole', notEmpty)
+    .option('--schema <file>', SCHEMA_HELP, schemaFile)
     .option('--chat-template <file>', "a chat template in place of the model's own", notEmpty)
     .option(
       '--template-options <json>',
@@ -66,7 +70,7 @@ export function addGenerateFlags(command: Command): Command {
 }
 
 export function generateOptions(flags: GenerateFlags): ChatOptions {
-  const { maxTokens, stop, compress, draft, prediction, regex, templateOptions } = flags;
+  const { maxTokens, stop, compress, draft, prediction, regex, schema, templateOptions } = flags;
   const draftContext = draftContextOf(flags);
   // Only conversations take templateOptions: a model without a template refuses even the name.
   return {
@@ -77,6 +81,7 @@ export function generateOptions(flags: GenerateFlags): ChatOptions {
     ...(prediction !== undefined && { prediction }),
     ...(draftContext && { draftContext }),
     ...(regex !== undefined && { regex }),
+    ...(schema !== undefined && { schema }),
     ...(templateOptions && { templateOptions }),
     ...samplingOptions(flags),
   };

@@ -3,6 +3,8 @@ import { isBoolean, isIntegerList, integerIn } from '../checks/check-options.js'
 import { CachalotError } from '../errors.js';
 import { generateChecks } from '../options/generate-options.js';
 import type { GenerateOptions } from '../options/generate-options.js';
+import { isSchema } from '../options/schema-option.js';
+import type { SchemaInput } from '../options/schema-option.js';
 
 /** The request in a body. */
 export interface OpenAiRequest {
@@ -62,7 +64,6 @@ const MISSING: Record<string, string[]> = {
   parallel_tool_calls: ['true', 'false'],
   functions: ['[]'],
   function_call: ['"none"', '"auto"'],
-  response_format: ['{"type":"text"}'],
   modalities: ['["text"]'],
   audio: [],
   reasoning_effort: [],
@@ -89,7 +90,8 @@ export function readOpenAi(line: object): OpenAiRequest {
     Object.entries(body).filter(([, value]) => value !== null),
   );
   const isChat = isChatUrl(url) ?? Object.hasOwn(given, 'messages');
-  const { model, messages, prompt, n = 1, logprobs, top_logprobs, prediction, ...rest } = given;
+  const { model, messages, prompt, n = 1, logprobs, top_logprobs, prediction, ...more } = given;
+  const { response_format, ...rest } = more;
   if (model !== undefined && typeof model !== 'string') throw wrong('`body.model` is no string');
   if ((isChat ? prompt : messages) !== undefined)
     throw wrong(
@@ -106,6 +108,7 @@ export function readOpenAi(line: object): OpenAiRequest {
       ...readOptions(rest),
       ...readLogprobs(isChat, logprobs, top_logprobs),
       ...readPrediction(prediction),
+      ...readFormat(response_format),
     },
   };
 }
@@ -191,6 +194,19 @@ function readPrediction(given: unknown): GenerateOptions {
   if (texts.some((text) => typeof text !== 'string'))
     throw wrong('`body.prediction.content` is no text');
   return { prediction: generateChecks.prediction('body.prediction.content', texts.join('')) };
+}
+
+/** `{ type: "json_schema", json_schema: { schema } }`, "json_object" or "text". */
+function readFormat(given: unknown): GenerateOptions {
+  const { type, json_schema: named } = Object(given) as { type?: unknown; json_schema?: unknown };
+  if (given === undefined || type === 'text') return {};
+  if (type === 'json_object') return { schema: { type: 'object' } };
+  if (type !== 'json_schema')
+    throw wrong('`body.response_format.type` is not "text", "json_object" or "json_schema"');
+  const { schema } = Object(named) as { schema?: unknown };
+  if (schema === undefined) throw wrong('`body.response_format.json_schema` has no `schema`');
+  isSchema('body.response_format.json_schema.schema', schema);
+  return { schema: schema as SchemaInput };
 }
 
 function unknown(key: string, known: readonly string[]): CachalotError {

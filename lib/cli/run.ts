@@ -35,7 +35,8 @@ Examples:
   cachalot run "What is the capital of France?"
   cachalot run -m stories-15m -n 100 "Once upon a time"
   cachalot run --file report.txt --file notes.txt "What do both say?"
-  git diff | cachalot run --system "Summarize this change." --json`;
+  git diff | cachalot run --system "Summarize this change." --json
+  cachalot run --schema person.json "Describe a person as JSON."`;
 
 export function addRun(program: Command): void {
   const command = program
@@ -103,6 +104,7 @@ function summarize(result: GenerationResult, loadMs: number) {
   const { prefillMs, decodeMs } = result.timings;
   return {
     text: result.text,
+    ...('object' in result && { object: result.object }),
     tokens: result.tokens,
     promptTokens,
     cachedTokens,

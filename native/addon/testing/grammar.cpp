@@ -20,7 +20,7 @@ namespace cachalot::addon {
 
 namespace {
 
-constexpr size_t kMostBytes = size_t{1} << 30;
+constexpr size_t kMostRegexBytes = size_t{32} << 20, kMostSchemaBytes = size_t{1} << 30;
 
 std::vector<uint8_t> bytes_of(const Napi::Value& value) {
   const auto array = value.As<Napi::Uint8Array>();
@@ -31,7 +31,7 @@ std::unique_ptr<LazyDfa> dfa_of(const std::string& pattern, bool is_anywhere) {
   return std::make_unique<LazyDfa>(
       std::make_shared<const Nfa>(make_nfa(
           *parse_regex(pattern), is_anywhere ? RegexMatch::kAnywhere : RegexMatch::kWhole)),
-      kMostBytes);
+      kMostRegexBytes);
 }
 
 std::shared_ptr<const Vocabulary> vocabulary_from(const Napi::Value& bytes,
@@ -61,7 +61,7 @@ Napi::Value read_regex(const Napi::CallbackInfo& info) {
 
 // readSchema(schema, [bytes, ...]): see read, for each text
 Napi::Value read_schema_texts(const Napi::CallbackInfo& info) {
-  SchemaRecognizer recognizer(plan_schema(string_from(info[0], "schema")), kMostBytes);
+  SchemaRecognizer recognizer(plan_schema(string_from(info[0], "schema")), kMostSchemaBytes);
   auto result = Napi::Array::New(info.Env());
   const auto texts = info[1].As<Napi::Array>();
   for (uint32_t i = 0; i < texts.Length(); i++)
@@ -158,7 +158,7 @@ class RandomWalk {
 
 // walkSchema(schema, [word, ...], seed, bytes): see RandomWalk; null: nothing
 Napi::Value walk_schema(const Napi::CallbackInfo& info) {
-  SchemaRecognizer recognizer(plan_schema(string_from(info[0], "schema")), kMostBytes);
+  SchemaRecognizer recognizer(plan_schema(string_from(info[0], "schema")), kMostSchemaBytes);
   std::vector<std::string> words;
   const auto list = info[1].As<Napi::Array>();
   for (uint32_t i = 0; i < list.Length(); i++) words.push_back(string_from(list.Get(i), "a word"));
@@ -171,7 +171,7 @@ Napi::Value walk_schema(const Napi::CallbackInfo& info) {
 
 std::unique_ptr<Recognizer> recognizer_of(const std::string& pattern, const std::string& schema) {
   if (schema.empty()) return dfa_of(pattern, false);
-  return std::make_unique<SchemaRecognizer>(plan_schema(schema), kMostBytes);
+  return std::make_unique<SchemaRecognizer>(plan_schema(schema), kMostSchemaBytes);
 }
 
 // allowedTokens(pattern or "", schema or "", bytes and ends of tokens, [token, ...] so far): the

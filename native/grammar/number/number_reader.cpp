@@ -8,7 +8,7 @@ namespace cachalot {
 namespace {
 
 // Of numbers of any size. What JavaScript writes is part of it, and all of it is finite.
-constexpr int kMostWhole = 21, kMostFraction = 25, kMostExponent = 280;
+constexpr int kMostWhole = 21, kMostFraction = 25, kMostExponent = 308;
 
 int64_t times_ten(int64_t value, int n) {
   for (int i = 0; i < n; i++) value *= 10;
@@ -43,9 +43,12 @@ bool NumberReader::read(State* state, uint8_t byte) const {
         return true;
       }
       if (!is_e || !rules_.is_free() || rules_.fraction_digits() == 0) return false;
-      *state = {At::kE};
+      *state = {.at = At::kE, .n_whole = state->n_whole};
       return true;
-    case At::kE: state->at = At::kSign; return byte == '+' || byte == '-';
+    case At::kE:
+      state->at = At::kSign;
+      state->is_small = byte == '-';
+      return byte == '+' || byte == '-';
     default: return false;
   }
 }
@@ -61,11 +64,12 @@ bool NumberReader::read_digit(State* state, int digit) const {
     case At::kStart:
     case At::kMinus:
       *state = {At::kWhole, state->is_negative && !is_free, 1, digit};
-      if (is_free) state->whole = digit == 0 ? 0 : 1;
+      if (is_free) state->whole = state->n_whole = digit == 0 ? 0 : 1;
       return true;
     case At::kWhole:
       if (state->whole == 0) return false;  // "01"
-      if (!is_free) state->whole = state->whole * 10 + digit;
+      if (is_free) state->n_whole++;
+      else state->whole = state->whole * 10 + digit;
       return ++state->n_digits <= (is_free ? kMostWhole : rules_.whole_digits());
     case At::kPoint:
     case At::kFraction:
@@ -78,7 +82,8 @@ bool NumberReader::read_digit(State* state, int digit) const {
     case At::kExponent:
       state->at = At::kExponent;
       state->exponent = state->exponent * 10 + digit;
-      return ++state->n_digits <= 3 && state->exponent <= kMostExponent;
+      if (++state->n_digits > 3) return false;
+      return state->is_small || state->n_whole + state->exponent <= kMostExponent;
   }
   return false;
 }

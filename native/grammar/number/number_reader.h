@@ -27,7 +27,8 @@ class NumberReader {
     bool is_negative = false;
     int n_digits = 0;  // of the whole part or the fraction
     int64_t whole = 0, fraction = 0;
-    int exponent = 0;
+    int n_whole = 0, exponent = 0;  // of a number of any size
+    bool is_small = false;          // its exponent is negative
     auto operator<=>(const State&) const = default;
   };
 

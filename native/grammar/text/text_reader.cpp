@@ -81,6 +81,7 @@ int32_t TextReader::after(State state, uint8_t byte) {
       if ((byte & 0xc0) != 0x80) return kDead;
       state.value = state.value << 6 | (byte & 0x3f);
       if (--state.left == 0) return complete(state, state.value);
+      if (state.value < (state.left == 1 ? 0x20u : 0x10u)) return kDead;  // longer than needed
       const uint32_t first = state.value << 6 * state.left;
       return partial(state, first, first + (1u << 6 * state.left) - 1);
     }
