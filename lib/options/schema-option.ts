@@ -65,7 +65,7 @@ function standardSchema(name: string, standard: StandardSchema['~standard']): Sc
       'invalid_argument',
       `\`${name}\` is a schema of ${vendor} that does not say what it is in JSON Schema; convert it first (zod: use 4.2 or later, or z.toJSONSchema)`,
     );
-  const json = jsonOf(name, jsonSchema.input(TARGET));
+  const json = jsonOf(name, closed(jsonSchema.input(TARGET)) as object);
   if (!validate) return { json };
   const parse = async (value: unknown) => {
     const outcome = await validate(value);
@@ -77,6 +77,25 @@ function standardSchema(name: string, standard: StandardSchema['~standard']): Sc
     );
   };
   return { json, parse };
+}
+
+/** Keywords whose schemas are about one value together: a closed one would forbid what the others name. */
+const TOGETHER = ['allOf', 'not', 'if', 'then', 'else'];
+
+/** Libraries drop properties that an object does not name, unless it says so: a model need not write them. */
+function closed(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(closed);
+  if (typeof schema !== 'object' || schema === null) return schema;
+  const parts = Object.entries(schema).map(([key, value]: [string, unknown]) => [
+    key,
+    TOGETHER.includes(key) || key === 'const' || key === 'enum' ? value : closed(value),
+  ]);
+  const isOpen =
+    Object.hasOwn(schema, 'properties') && !Object.hasOwn(schema, 'additionalProperties');
+  const isAlone = !TOGETHER.some((key) => Object.hasOwn(schema, key));
+  const isObject = (schema as { type?: unknown }).type === 'object';
+  const more = isOpen && isAlone && isObject ? [['additionalProperties', false]] : [];
+  return Object.fromEntries([...parts, ...more]) as unknown;
 }
 
 /** Whatever cannot be JSON is refused here, and not lost. */

@@ -64,7 +64,7 @@ test.each<[string, unknown, string[], string[]]>([
     'white space ends',
     { type: 'array', items: { type: 'integer' } },
     ['[1, 2]', '[\n    1,\n    2\n]', ' [1]', '\n\n[1]', '[1\t,2]', '[ ]', '[\r\n1]'],
-    ['[1,   2]', '[1] ', '\n\n\n[1]', `[\n${' '.repeat(65)}1]`],
+    ['[1,   2]', '[1] ', '\n\n\n[1]', `[\n${' '.repeat(11)}1]`, '\n   1'],
   ],
   [
     'numbers have an end, and are finite',
@@ -192,7 +192,7 @@ test('whatever is JSON fits a schema that asks for nothing', () => {
   fc.assert(
     fc.property(fc.jsonValue({ noUnicodeString: false }), (value) => {
       const text = JSON.stringify(value);
-      if (/\\ud[89a-f]/.test(text)) return; // half of a pair
+      if (/\\ud[89a-f]|e\+308/.test(text)) return; // half of a pair; beyond 10^308
       expect([text, fits({}, utf8(text))]).toEqual([text, true]);
     }),
     { numRuns: 500 },

@@ -1,4 +1,5 @@
-// Equal values have one number: 0, 1, 2, ... in the order of their coming.
+// Equal values have one number: 0, 1, 2, ... in the order of their coming. What was only looked at is
+// forgotten again, the last first.
 #pragma once
 
 #include <cstddef>
@@ -33,6 +34,11 @@ class Interned {
   int32_t find(const Value& value) const { return slots_[find_slot(value)]; }
   const Value& operator[](int32_t id) const { return values_[static_cast<size_t>(id)]; }
   size_t size() const { return values_.size(); }
+  /** Forgets all values but the first `n`. */
+  void rewind(size_t n) {
+    // The last one came to its slot after all others, so nobody has gone on from there.
+    for (; values_.size() > n; values_.pop_back()) slots_[find_slot(values_.back())] = kNone;
+  }
 
  private:
   size_t find_slot(const Value& value) const {
@@ -55,7 +61,7 @@ class Interned {
   std::vector<int32_t> slots_ = std::vector<int32_t>(64, kNone);  // a power of two
 };
 
-/** Numbers by numbers, none of which is taken back. */
+/** Numbers by numbers. */
 class NumberMap {
  public:
   /** Null: there is none. */
@@ -64,14 +70,20 @@ class NumberMap {
     return slot.is_used ? &slot.value : nullptr;
   }
   void add(uint64_t key, int32_t value) {
-    if (2 * ++size_ > slots_.size()) {
-      const auto old = std::exchange(slots_, std::vector<Slot>(2 * slots_.size()));
-      for (const Slot& slot : old)
-        if (slot.is_used) slots_[find_slot(slot.key)] = slot;
+    entries_.push_back({key, value, true});
+    if (2 * entries_.size() > slots_.size()) {
+      slots_.assign(2 * slots_.size(), {});
+      for (const Slot& entry : entries_) slots_[find_slot(entry.key)] = entry;
+    } else {
+      slots_[find_slot(key)] = entries_.back();
     }
-    slots_[find_slot(key)] = {key, value, true};
   }
-  size_t bytes() const { return slots_.size() * sizeof(Slot); }
+  size_t size() const { return entries_.size(); }
+  /** Forgets all but the first `n`. */
+  void rewind(size_t n) {
+    for (; entries_.size() > n; entries_.pop_back()) slots_[find_slot(entries_.back().key)] = {};
+  }
+  size_t bytes() const { return (slots_.size() + entries_.size()) * sizeof(Slot); }
 
  private:
   struct Slot {
@@ -90,7 +102,7 @@ class NumberMap {
   }
 
   std::vector<Slot> slots_ = std::vector<Slot>(64);  // a power of two
-  size_t size_ = 0;
+  std::vector<Slot> entries_;                        // in the order of their coming
 };
 
 }  // namespace cachalot

@@ -17,17 +17,21 @@ int64_t times_ten(int64_t value, int n) {
 
 }  // namespace
 
-NumberReader::NumberReader(const NumberRules& rules) : rules_(rules) { id_of({}); }
+NumberReader::NumberReader(const NumberRules& rules) : rules_(rules) { states_.id_of({}); }
 
-int32_t NumberReader::id_of(const State& state) {
-  const auto [at, is_new] = known_.try_emplace(state, static_cast<int32_t>(states_.size()));
-  if (is_new) states_.push_back(state);
-  return at->second;
+size_t NumberReader::Hash::operator()(const State& state) const {
+  uint64_t hash = static_cast<uint64_t>(state.at);
+  mix(&hash, static_cast<uint64_t>(state.n_digits) << 2 | (state.is_negative ? 2 : 0) |
+                 (state.is_small ? 1 : 0));
+  mix(&hash, static_cast<uint64_t>(state.whole));
+  mix(&hash, static_cast<uint64_t>(state.fraction));
+  mix(&hash, static_cast<uint64_t>(state.n_whole) << 32 | static_cast<uint32_t>(state.exponent));
+  return static_cast<size_t>(hash);
 }
 
 int32_t NumberReader::next(int32_t state, uint8_t byte) {
-  State after = states_[static_cast<size_t>(state)];
-  return read(&after, byte) && lives(after) ? id_of(after) : kDead;
+  State after = states_[state];
+  return read(&after, byte) && lives(after) ? states_.id_of(after) : kDead;
 }
 
 bool NumberReader::read(State* state, uint8_t byte) const {
@@ -89,7 +93,7 @@ bool NumberReader::read_digit(State* state, int digit) const {
 }
 
 bool NumberReader::accepts(int32_t state) const {
-  const State& one = states_[static_cast<size_t>(state)];
+  const State& one = states_[state];
   const bool ends = one.at == At::kWhole || one.at == At::kFraction || one.at == At::kExponent;
   if (!ends || rules_.is_free()) return ends;
   const int n_missing = one.at == At::kFraction ? Decimal::kDigits - one.n_digits : 0;

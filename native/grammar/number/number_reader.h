@@ -1,9 +1,7 @@
 // A JSON number, read byte by byte: which digits may come next, so that a number that fits can end.
 #pragma once
 
-#include <map>
-#include <vector>
-
+#include "grammar/json/interned.h"
 #include "grammar/number/number_rules.h"
 
 namespace cachalot {
@@ -18,7 +16,10 @@ class NumberReader {
   int32_t next(int32_t state, uint8_t byte);
   /** Whether the number may end. */
   bool accepts(int32_t state) const;
-  size_t bytes() const { return states_.size() * (2 * sizeof(State) + 64); }
+  size_t bytes() const { return states_.size() * (sizeof(State) + 16); }
+  size_t size() const { return states_.size(); }
+  /** Forgets all states but the first `n`. */
+  void rewind(size_t n) { states_.rewind(n); }
 
  private:
   enum class At { kStart, kMinus, kWhole, kPoint, kFraction, kE, kSign, kExponent };
@@ -29,7 +30,10 @@ class NumberReader {
     int64_t whole = 0, fraction = 0;
     int n_whole = 0, exponent = 0;  // of a number of any size
     bool is_small = false;          // its exponent is negative
-    auto operator<=>(const State&) const = default;
+    bool operator==(const State&) const = default;
+  };
+  struct Hash {
+    size_t operator()(const State& state) const;
   };
 
   bool read(State* state, uint8_t byte) const;
@@ -37,11 +41,9 @@ class NumberReader {
   bool lives(const State& state) const;
   bool may_have_fraction(const State& state) const;
   bool rounds_well(const State& state) const;
-  int32_t id_of(const State& state);
 
   NumberRules rules_;
-  std::vector<State> states_;
-  std::map<State, int32_t> known_;
+  Interned<State, Hash> states_;
 };
 
 }  // namespace cachalot

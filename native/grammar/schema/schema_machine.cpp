@@ -32,12 +32,35 @@ SchemaMachine::SchemaMachine(std::shared_ptr<const Plans> plans) : plans_(std::m
   names_.id_of(0);  // the empty name
 }
 
+/** How many arrays and objects are open. */
+int32_t SchemaMachine::depth_of(Stack stack) const {
+  int32_t depth = 0;
+  for (; stack >= 0; stack = frames_[stack].below) {
+    const Kind kind = frames_[stack].kind;
+    depth += kind >= Kind::kArrayFirst && kind <= Kind::kObjectAfter ? 1 : 0;
+  }
+  return depth;
+}
+
 size_t SchemaMachine::bytes() const {
   constexpr size_t kOfFrame = sizeof(Frame) + 48, kOfName = 56;
   size_t bytes = frames_.size() * kOfFrame + names_.size() * kOfName + seen_.bytes();
   for (const TextReader& text : texts_) bytes += text.bytes();
   for (const NumberReader& number : numbers_) bytes += number.bytes();
   return bytes;
+}
+
+SchemaMachine::Mark SchemaMachine::mark() const {
+  Mark mark{frames_.size(), seen_.size(), names_.size(), {}};
+  for (const NumberReader& number : numbers_) mark.numbers.push_back(number.size());
+  return mark;
+}
+
+void SchemaMachine::rewind(const Mark& mark) {
+  frames_.rewind(mark.frames);
+  seen_.rewind(mark.seen);
+  names_.rewind(mark.names);
+  for (size_t i = 0; i < numbers_.size(); i++) numbers_[i].rewind(mark.numbers[i]);
 }
 
 bool SchemaMachine::may_end(Stack stack) const {
@@ -53,7 +76,7 @@ void SchemaMachine::step(Stack stack, uint8_t byte, std::vector<Stack>* after) {
   const Frame frame = frames_[stack];
   if (WhiteSpace::is_white(byte) && takes_white_space(frame.kind)) {
     Frame next = frame;
-    next.white_space = WhiteSpace::next(frame.white_space, byte);
+    next.white_space = WhiteSpace::next(frame.white_space, byte, depth_of(stack));
     if (next.white_space != WhiteSpace::kDead) push(next, after);
     return;
   }

@@ -57,6 +57,15 @@ class SchemaMachine {
   Stack as_mentioned(Stack stack);
   size_t bytes() const;
 
+  /** How much has been interned. */
+  struct Mark {
+    size_t frames, seen, names;
+    std::vector<size_t> numbers;
+  };
+  Mark mark() const;
+  /** Forgets all stacks that were made since. */
+  void rewind(const Mark& mark);
+
  private:
   struct Hash {
     size_t operator()(const Frame& frame) const;
@@ -66,6 +75,7 @@ class SchemaMachine {
     size_t operator()(uint64_t link) const { return link; }
   };
 
+  int32_t depth_of(Stack stack) const;
   void begin(int32_t goal, uint8_t byte, Stack below, std::vector<Stack>* after);
   void step_literal(const Frame& frame, uint8_t byte, std::vector<Stack>* after);
   void step_array(const Frame& frame, uint8_t byte, std::vector<Stack>* after);

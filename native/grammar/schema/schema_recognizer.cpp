@@ -22,6 +22,29 @@ struct InText {
 
 }  // namespace
 
+/** What is reached while it lives is forgotten: only what an answer goes on with is kept. */
+class SchemaRecognizer::Look {
+ public:
+  explicit Look(SchemaRecognizer& who)
+      : who_(who),
+        stacks_(who.machine_.mark()),
+        n_states_(who.states_.size()),
+        n_known_(who.known_.size()),
+        bytes_(who.bytes_) {}
+  ~Look() {
+    who_.machine_.rewind(stacks_);
+    who_.states_.rewind(n_states_);
+    who_.known_.rewind(n_known_);
+    who_.bytes_ = bytes_;
+  }
+  Look(const Look&) = delete;
+
+ private:
+  SchemaRecognizer& who_;
+  SchemaMachine::Mark stacks_;
+  size_t n_states_, n_known_, bytes_;
+};
+
 SchemaRecognizer::SchemaRecognizer(std::shared_ptr<const Plans> plans, size_t most_bytes)
     : plans_(std::move(plans)), most_bytes_(most_bytes), machine_(plans_) {
   start_ = state_of({machine_.start()});
@@ -84,6 +107,7 @@ bool SchemaRecognizer::is_end(State state) {
 }
 
 void SchemaRecognizer::allow(const Vocabulary& tokens, State state, uint32_t* mask) {
+  const Look look(*this);
   const Stacks stacks = states_[state];
   for (const SchemaMachine::Stack stack : stacks) {
     int32_t in_text = 0;

@@ -29,6 +29,8 @@ class SchemaRecognizer final : public Recognizer {
   };
 
   State state_of(const Stacks& stacks);
+  class Look;
+
   void allow_text(const Vocabulary& tokens, SchemaMachine::Stack stack, uint32_t* mask);
 
   std::shared_ptr<const Plans> plans_;

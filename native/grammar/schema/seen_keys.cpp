@@ -83,9 +83,18 @@ size_t SeenKeysTable::Hash::operator()(const SeenKeys& seen) const {
 int32_t SeenKeysTable::id_of(const SeenKeys& seen) {
   const size_t n_before = table_.size();
   const int32_t id = table_.id_of(seen);
-  if (table_.size() > n_before)
-    bytes_ += 160 + seen.names.size() * sizeof(uint64_t) + seen.others.size() * sizeof(int32_t);
+  if (table_.size() > n_before) bytes_ += bytes_of(seen);
   return id;
+}
+
+size_t SeenKeysTable::bytes_of(const SeenKeys& seen) {
+  return 160 + seen.names.size() * sizeof(uint64_t) + seen.others.size() * sizeof(int32_t);
+}
+
+void SeenKeysTable::rewind(size_t n) {
+  for (auto id = static_cast<int32_t>(table_.size()); static_cast<size_t>(id) > n; id--)
+    bytes_ -= bytes_of(table_[id - 1]);
+  table_.rewind(n);
 }
 
 int32_t SeenKeysTable::empty(const ObjectPlan& plan) {

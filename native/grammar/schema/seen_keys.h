@@ -59,11 +59,14 @@ class SeenKeysTable {
   int32_t with_other(int32_t seen, int32_t end_of_text);
   const SeenKeys& operator[](int32_t id) const { return table_[id]; }
   size_t bytes() const { return bytes_; }
+  size_t size() const { return table_.size(); }
+  void rewind(size_t n);
 
  private:
   struct Hash {
     size_t operator()(const SeenKeys& seen) const;
   };
+  static size_t bytes_of(const SeenKeys& seen);
   int32_t id_of(const SeenKeys& seen);
 
   Interned<SeenKeys, Hash> table_;

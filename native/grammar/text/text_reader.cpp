@@ -10,6 +10,7 @@ namespace cachalot {
 namespace {
 
 constexpr std::string_view kShort = "\"\\/bfnrt", kShortMeans = "\"\\/\b\f\n\r\t";
+constexpr size_t kMostRows = 4096;
 constexpr uint32_t kHigh = 0xd800, kLow = 0xdc00, kAfterPairs = 0xe000, kBeyond = 0x10000;
 
 /** Whether the canonical escape of a code point is \u00XX. */
@@ -64,6 +65,7 @@ int32_t TextReader::id_of(const State& state) {
 
 int32_t TextReader::find_next(int32_t state, uint8_t byte) {
   const int32_t to = after(states_[static_cast<size_t>(state)], byte);
+  if (!rules_.patterns || rows_.size() > kMostRows) return to;
   auto& row = rows_[static_cast<size_t>(state)];
   if (!row) {
     row = std::make_unique<Row>();
