@@ -25,7 +25,7 @@ Napi::Value to_external(Napi::Env env, Holder<Object> object) {
 }
 
 template <typename Object>
-Holder<Object>& from_external(const Napi::Value& value, const char* name) {
+Holder<Object> from_external(const Napi::Value& value, const char* name) {
   if (!value.IsExternal()) refuse(name, "what this interface has made");
   return *value.As<Napi::External<Holder<Object>>>().Data();
 }
@@ -62,10 +62,7 @@ Napi::Value compile_schema(const Napi::CallbackInfo& info) {
 }
 
 std::shared_ptr<Grammar> grammar_from(const Napi::Value& value) {
-  if (value.IsUndefined()) return nullptr;
-  Holder<Grammar>& grammar = from_external<Grammar>(value, "grammar");
-  if (grammar->is_large()) grammar = grammar->fresh();  // those that run keep the old one
-  return grammar;
+  return value.IsUndefined() ? nullptr : from_external<Grammar>(value, "grammar");
 }
 
 }  // namespace cachalot::addon

@@ -6,13 +6,21 @@
 
 namespace cachalot {
 
+Grammar::State Constraint::state() {
+  if (generation_ == grammar_->generation()) return state_;
+  state_ = grammar_->start();
+  for (const int32_t token : said_) state_ = grammar_->after(state_, token);
+  generation_ = grammar_->generation();
+  return state_;
+}
+
 void Constraint::add_mask(std::span<const int32_t> guesses, SampleRow* row,
                           std::vector<uint32_t>* masks) {
   const size_t n_words = grammar_->mask_words(), first = masks->size();
   std::span<const uint32_t> allowed;
   bool may_end = false;
   try {
-    Grammar::State state = state_;
+    Grammar::State state = this->state();
     for (const int32_t guess : guesses) {
       state = grammar_->after(state, guess);
       if (state == Recognizer::kDead) return;
@@ -31,7 +39,9 @@ void Constraint::add_mask(std::span<const int32_t> guesses, SampleRow* row,
 }
 
 bool Constraint::advance(int32_t token) {
-  state_ = grammar_->after(state_, token);
+  grammar_->forget_if_large();  // only here, where nobody looks ahead
+  state_ = grammar_->after(state(), token);
+  said_.push_back(token);
   CHECK(state_ != Recognizer::kDead, "what was drawn was allowed");
   return grammar_->accepts(state_) && grammar_->is_end(state_);
 }
@@ -40,11 +50,27 @@ std::vector<int32_t> Constraint::forced() noexcept {
   constexpr size_t kMostBytes = 64;
   std::vector<int32_t> tokens;
   try {
-    grammar_->forced(state_, kMostBytes, &tokens);
+    grammar_->forced(state(), kMostBytes, &tokens);
   } catch (...) {  // they are only guesses
     tokens.clear();
   }
   return tokens;
+}
+
+int32_t Constraint::begin() noexcept {
+  try {
+    return state();
+  } catch (...) {
+    return kForbidden;
+  }
+}
+
+int32_t Constraint::after(int32_t place, int32_t token) noexcept {
+  try {
+    return grammar_->after(place, token);
+  } catch (...) {
+    return kForbidden;
+  }
 }
 
 Error Constraint::error() const {

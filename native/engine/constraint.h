@@ -9,14 +9,15 @@
 #include "backend/plan_records.h"
 #include "base/error.h"
 #include "grammar/grammar.h"
+#include "schedule/drafting/guess_tree.h"
 
 namespace cachalot {
 
-class Constraint {
+class Constraint final : public GuessFilter {
  public:
   /** `stops`: tokens that end an answer where it may end. */
   Constraint(std::shared_ptr<Grammar> grammar, std::span<const int32_t> stops)
-      : grammar_(std::move(grammar)), state_(grammar_->start()) {
+      : grammar_(std::move(grammar)) {
     for (const int32_t stop : stops)
       if (stop >= 0 && stop < grammar_->vocabulary()) stops_.push_back(stop);
   }
@@ -32,13 +33,22 @@ class Constraint {
   /** The tokens of the text that must come next, as far as there is only one. */
   std::vector<int32_t> forced() noexcept;
 
+  // Guesses that the answer cannot go on with are not tried.
+  int32_t begin() noexcept override;
+  int32_t after(int32_t place, int32_t token) noexcept override;
+
   /** The error of a row for which nothing was allowed. */
   Error error() const;
 
  private:
+  /** Where the answer is now. Throws grammar_failed. */
+  Grammar::State state();
+
   std::shared_ptr<Grammar> grammar_;
   std::vector<int32_t> stops_;
-  Grammar::State state_;
+  std::vector<int32_t> said_;
+  Grammar::State state_ = Recognizer::kDead;
+  std::optional<uint64_t> generation_;  // of the state
   std::optional<Error> failure_;  // of a mask
 };
 

@@ -1,4 +1,5 @@
-// Guesses the text that must come next, where an answer has to match something.
+// Guesses the text that must come next, where an answer has to match something, and says which
+// guesses of others may come.
 #pragma once
 
 #include "engine/constraint.h"
@@ -17,6 +18,7 @@ class ForcedSpeculator final : public Speculator {
       if (node < 0) return;
     }
   }
+  GuessFilter* filter() override { return &constraint_; }
 
  private:
   Constraint& constraint_;  // of the sequence's request, which lives longer

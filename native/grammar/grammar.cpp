@@ -5,7 +5,8 @@ namespace cachalot {
 namespace {
 
 constexpr size_t kMostMaskBytes = size_t{8} << 20;
-constexpr size_t kLargeStateBytes = size_t{8} << 20;
+constexpr size_t kLargeBytes = size_t{12} << 20;
+constexpr int kLeastMasks = 1024;  // between two times of forgetting
 
 }  // namespace
 
@@ -51,10 +52,17 @@ std::span<const uint32_t> Grammar::allowed(State state) {
     mask_bytes_ = 0;
   }
   mask_bytes_ += bytes;
-  state_bytes_ = recognizer_->bytes();
+  n_masks_++;
   return masks_.emplace(state, std::move(mask)).first->second;
 }
 
-bool Grammar::is_large() const { return state_bytes_ > kLargeStateBytes; }
+void Grammar::forget_if_large() {
+  if (n_masks_ < kLeastMasks || recognizer_->bytes() < kLargeBytes) return;
+  recognizer_ = recognizer_->fresh();
+  masks_.clear();
+  mask_bytes_ = 0;
+  n_masks_ = 0;
+  generation_++;
+}
 
 }  // namespace cachalot

@@ -1,7 +1,6 @@
 // What an answer has to match, in terms of tokens: which may come next, and where a token leads.
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -11,7 +10,7 @@
 
 namespace cachalot {
 
-/** Requests that ask for the same share one. Not for several threads at once. */
+/** Requests that ask for the same share one. Of the engine's thread only. */
 class Grammar {
  public:
   using State = Recognizer::State;
@@ -35,19 +34,18 @@ class Grammar {
    * call. Throws grammar_failed. */
   std::span<const uint32_t> allowed(State state);
 
-  /** Whether so much is known of its states that a new request better begins with a fresh one. Of
-   * any thread. */
-  bool is_large() const;
-  std::shared_ptr<Grammar> fresh() const {
-    return std::make_shared<Grammar>(recognizer_->fresh(), tokens_);
-  }
+  /** Forgets all states, if so many are known that answers which go on better read again what they
+   * have said. States of another generation mean nothing. */
+  void forget_if_large();
+  uint64_t generation() const { return generation_; }
 
  private:
   std::unique_ptr<Recognizer> recognizer_;
   std::shared_ptr<const Vocabulary> tokens_;
   std::unordered_map<State, std::vector<uint32_t>> masks_;
   size_t mask_bytes_ = 0;
-  std::atomic<size_t> state_bytes_ = 0;
+  uint64_t generation_ = 0;
+  int n_masks_ = 0;  // made in this generation
 };
 
 }  // namespace cachalot

@@ -16,12 +16,15 @@ class Drafter {
  public:
   using Speculators = std::vector<std::unique_ptr<Speculator>>;
   explicit Drafter(Speculators speculators) : speculators_(std::move(speculators)) {
-    for (const auto& one : speculators_) n_top_ = std::max(n_top_, one->n_top());
+    for (const auto& one : speculators_) {
+      n_top_ = std::max(n_top_, one->n_top());
+      if (filter_ == nullptr) filter_ = one->filter();
+    }
   }
 
   /** What may follow `tokens`, in at most so many nodes. */
   const GuessTree& propose(std::span<const int32_t> tokens, int most_nodes, int most_depth) {
-    tree_.begin(rates_, most_nodes, most_depth);
+    tree_.begin(rates_, most_nodes, most_depth, filter_);
     for (const auto& one : speculators_) one->propose(tokens, &tree_);
     return tree_;
   }
@@ -68,6 +71,7 @@ class Drafter {
   Speculators speculators_;
   GuessTree tree_;
   Acceptance rates_;
+  GuessFilter* filter_ = nullptr;
   int n_top_ = 0;
 };
 

@@ -18,13 +18,29 @@ struct GuessNode {
   int32_t first_child = -1, next_sibling = -1;
 };
 
+/** Says which tokens may be guessed. */
+class GuessFilter {
+ public:
+  static constexpr int32_t kForbidden = -1;
+
+  virtual ~GuessFilter() = default;
+  /** The place behind the tokens that are known. */
+  virtual int32_t begin() = 0;
+  /** The place behind a token; kForbidden: it cannot come there. */
+  virtual int32_t after(int32_t place, int32_t token) = 0;
+};
+
 class GuessTree {
  public:
   static constexpr int kNone = -1;
 
   /** Forgets everything. Nodes will have at most these numbers. */
-  void begin(const Acceptance& rates, int most_nodes, int most_depth) {
+  void begin(const Acceptance& rates, int most_nodes, int most_depth,
+             GuessFilter* filter = nullptr) {
     nodes_.clear();
+    places_.clear();
+    filter_ = filter;
+    if (filter != nullptr) begin_ = filter->begin();
     rates_ = &rates;
     first_ = kNone;
     most_nodes_ = most_nodes;
@@ -45,6 +61,7 @@ class GuessTree {
     }
     const int depth = parent < 0 ? 1 : nodes_[static_cast<size_t>(parent)].depth + 1;
     if (depth > most_depth_ || size() >= most_nodes_ || token < 0) return kNone;
+    if (filter_ != nullptr && !may_come(parent, token)) return kNone;
     const auto index = static_cast<int32_t>(nodes_.size());
     nodes_.push_back({token, parent, depth, bit, value, kNone, child_of(parent)});
     child_of(parent) = index;
@@ -69,11 +86,23 @@ class GuessTree {
   const Acceptance& rates() const { return *rates_; }
 
  private:
+  /** Notes the place of the node that is added. */
+  bool may_come(int parent, int32_t token) {
+    const int32_t before = parent < 0 ? begin_ : places_[static_cast<size_t>(parent)];
+    const int32_t place =
+        before == GuessFilter::kForbidden ? before : filter_->after(before, token);
+    if (place != GuessFilter::kForbidden) places_.push_back(place);
+    return place != GuessFilter::kForbidden;
+  }
+
   int32_t& child_of(int parent) {
     return parent < 0 ? first_ : nodes_[static_cast<size_t>(parent)].first_child;
   }
 
   std::vector<GuessNode> nodes_;  // parents before children
+  std::vector<int32_t> places_;   // of the nodes, for a filter
+  GuessFilter* filter_ = nullptr;
+  int32_t begin_ = 0;
   const Acceptance* rates_ = nullptr;
   int32_t first_ = kNone;  // child of the known tokens
   int most_nodes_ = 0, most_depth_ = 0;

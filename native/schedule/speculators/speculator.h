@@ -33,6 +33,8 @@ class Speculator {
   virtual void observe(const Verified&) {}
   /** The sequence ends. `text`: those of its tokens that were new. */
   virtual void end(std::span<const int32_t>) {}
+  /** What says which tokens of all speculators may come; null: all may. */
+  virtual GuessFilter* filter() { return nullptr; }
   /** How many likeliest tokens it wants to see of each row. */
   virtual int n_top() const { return 0; }
 };
