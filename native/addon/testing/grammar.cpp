@@ -14,7 +14,8 @@
 #include "grammar/regex/syntax.h"
 #include "grammar/schema/grammar_of_schema.h"
 #include "grammar/schema/plans.h"
-#include "grammar/schema/schema_recognizer.h"
+#include "grammar/schema/schema_machine.h"
+#include "grammar/stack_recognizer.h"
 
 namespace cachalot::addon {
 
@@ -61,7 +62,9 @@ Napi::Value read_regex(const Napi::CallbackInfo& info) {
 
 // readSchema(schema, [bytes, ...]): see read, for each text
 Napi::Value read_schema_texts(const Napi::CallbackInfo& info) {
-  SchemaRecognizer recognizer(plan_schema(string_from(info[0], "schema")), kMostSchemaBytes);
+  StackRecognizer recognizer(
+      std::make_unique<SchemaMachine>(plan_schema(string_from(info[0], "schema"))),
+      kMostSchemaBytes);
   auto result = Napi::Array::New(info.Env());
   const auto texts = info[1].As<Napi::Array>();
   for (uint32_t i = 0; i < texts.Length(); i++)
@@ -158,7 +161,9 @@ class RandomWalk {
 
 // walkSchema(schema, [word, ...], seed, bytes): see RandomWalk; null: nothing
 Napi::Value walk_schema(const Napi::CallbackInfo& info) {
-  SchemaRecognizer recognizer(plan_schema(string_from(info[0], "schema")), kMostSchemaBytes);
+  StackRecognizer recognizer(
+      std::make_unique<SchemaMachine>(plan_schema(string_from(info[0], "schema"))),
+      kMostSchemaBytes);
   std::vector<std::string> words;
   const auto list = info[1].As<Napi::Array>();
   for (uint32_t i = 0; i < list.Length(); i++) words.push_back(string_from(list.Get(i), "a word"));
@@ -171,7 +176,8 @@ Napi::Value walk_schema(const Napi::CallbackInfo& info) {
 
 std::unique_ptr<Recognizer> recognizer_of(const std::string& pattern, const std::string& schema) {
   if (schema.empty()) return dfa_of(pattern, false);
-  return std::make_unique<SchemaRecognizer>(plan_schema(schema), kMostSchemaBytes);
+  return std::make_unique<StackRecognizer>(
+      std::make_unique<SchemaMachine>(plan_schema(schema)), kMostSchemaBytes);
 }
 
 // allowedTokens(pattern or "", schema or "", bytes and ends of tokens, [token, ...] so far): the

@@ -50,17 +50,16 @@ size_t SchemaMachine::bytes() const {
   return bytes;
 }
 
-SchemaMachine::Mark SchemaMachine::mark() const {
-  Mark mark{frames_.size(), seen_.size(), names_.size(), {}};
-  for (const NumberReader& number : numbers_) mark.numbers.push_back(number.size());
-  return mark;
+void SchemaMachine::begin_look() {
+  before_ = {frames_.size(), seen_.size(), names_.size(), {}};
+  for (const NumberReader& number : numbers_) before_.numbers.push_back(number.size());
 }
 
-void SchemaMachine::rewind(const Mark& mark) {
-  frames_.rewind(mark.frames);
-  seen_.rewind(mark.seen);
-  names_.rewind(mark.names);
-  for (size_t i = 0; i < numbers_.size(); i++) numbers_[i].rewind(mark.numbers[i]);
+void SchemaMachine::end_look() {
+  frames_.rewind(before_.frames);
+  seen_.rewind(before_.seen);
+  names_.rewind(before_.names);
+  for (size_t i = 0; i < numbers_.size(); i++) numbers_[i].rewind(before_.numbers[i]);
 }
 
 bool SchemaMachine::may_end(Stack stack) const {
@@ -271,6 +270,7 @@ TextReader* SchemaMachine::reader(Stack stack, int32_t* state) {
 
 SchemaMachine::Stack SchemaMachine::as_mentioned(Stack stack) {
   Frame frame = frames_[stack];
+  if (frame.kind != Kind::kKey) return stack;
   frame.b = TextReader::kDead;
   frame.c = 0;
   return frames_.id_of(frame);

@@ -9,11 +9,12 @@
 #include "grammar/number/number_reader.h"
 #include "grammar/schema/plans.h"
 #include "grammar/schema/seen_keys.h"
+#include "grammar/stack_machine.h"
 #include "grammar/text/text_reader.h"
 
 namespace cachalot {
 
-/** What is open; `below` comes next when it ends. */
+/** What is open; `below` comes next when it ends. A stack is the frame on its top. */
 struct Frame {
   enum class Kind : uint8_t {
     kEnd,          // of the whole value: nothing follows
@@ -37,34 +38,24 @@ struct Frame {
   bool operator==(const Frame&) const = default;
 };
 
-class SchemaMachine {
+class SchemaMachine final : public StackMachine {
  public:
-  using Stack = int32_t;  // the frame on its top
-
   explicit SchemaMachine(std::shared_ptr<const Plans> plans);
 
-  Stack start() const { return start_; }
-  /** Appends the stacks after a byte. */
-  void step(Stack stack, uint8_t byte, std::vector<Stack>* after);
-  /** Whether the value may be done. */
-  bool may_end(Stack stack) const;
-  bool is_end(Stack stack) const { return frames_[stack].kind == Frame::Kind::kEnd; }
+  void start(std::vector<Stack>* stacks) override { stacks->push_back(start_); }
+  void step(Stack stack, uint8_t byte, std::vector<Stack>* after) override;
+  bool may_end(Stack stack) const override;
+  bool is_end(Stack stack) const override { return frames_[stack].kind == Frame::Kind::kEnd; }
 
-  const Frame& top(Stack stack) const { return frames_[stack]; }
-  /** The reader of a text or a name on the top, and its state; null: there is none. */
-  TextReader* reader(Stack stack, int32_t* state);
-  /** A name on the top, read as one of those that the schema mentions only. */
-  Stack as_mentioned(Stack stack);
-  size_t bytes() const;
+  void begin_look() override;
+  void end_look() override;
+  size_t bytes() const override;
+  std::unique_ptr<StackMachine> fresh() const override {
+    return std::make_unique<SchemaMachine>(plans_);
+  }
 
-  /** How much has been interned. */
-  struct Mark {
-    size_t frames, seen, names;
-    std::vector<size_t> numbers;
-  };
-  Mark mark() const;
-  /** Forgets all stacks that were made since. */
-  void rewind(const Mark& mark);
+  TextReader* reader(Stack stack, int32_t* state) override;
+  Stack as_mentioned(Stack stack) override;
 
  private:
   struct Hash {
@@ -94,6 +85,11 @@ class SchemaMachine {
   Interned<Frame, Hash> frames_;
   SeenKeysTable seen_;
   Interned<uint64_t, TextHash> names_;
+  /** What there was before a look. */
+  struct {
+    size_t frames, seen, names;
+    std::vector<size_t> numbers;
+  } before_{};
   Stack start_ = 0;
 };
 

@@ -1,4 +1,4 @@
-// The JSON values that a schema describes, as a language of byte strings.
+// The language of a machine with a stack: a state is a set of stacks.
 #pragma once
 
 #include <memory>
@@ -6,13 +6,13 @@
 
 #include "grammar/json/interned.h"
 #include "grammar/recognizer.h"
-#include "grammar/schema/schema_machine.h"
+#include "grammar/stack_machine.h"
 
 namespace cachalot {
 
-class SchemaRecognizer final : public Recognizer {
+class StackRecognizer final : public Recognizer {
  public:
-  SchemaRecognizer(std::shared_ptr<const Plans> plans, size_t most_bytes);
+  StackRecognizer(std::unique_ptr<StackMachine> machine, size_t most_bytes);
 
   State start() override { return start_; }
   State next(State state, uint8_t byte) override;
@@ -23,19 +23,19 @@ class SchemaRecognizer final : public Recognizer {
   std::unique_ptr<Recognizer> fresh() const override;
 
  private:
-  using Stacks = std::vector<SchemaMachine::Stack>;  // ascending: what has been read, in all ways
+  using Stacks = std::vector<StackMachine::Stack>;  // ascending: what has been read, in all ways
   struct Hash {
     size_t operator()(const Stacks& stacks) const;
   };
 
   State state_of(const Stacks& stacks);
+  State settled();
   class Look;
 
-  void allow_text(const Vocabulary& tokens, SchemaMachine::Stack stack, uint32_t* mask);
+  void allow_text(const Vocabulary& tokens, StackMachine::Stack stack, uint32_t* mask);
 
-  std::shared_ptr<const Plans> plans_;
+  std::unique_ptr<StackMachine> machine_;
   size_t most_bytes_, bytes_ = 0;
-  SchemaMachine machine_;
   Interned<Stacks, Hash> states_;
   NumberMap known_;  // what follows a state and a byte, if anything does
   Stacks after_;     // of a step in the making
