@@ -105,6 +105,12 @@ export interface NativeBinding extends EngineLoader {
   makeVocabulary(bytes: Uint8Array, ends: Int32Array): Promise<NativeVocabulary>;
   /** An answer that as a whole, after the gap or without it, is what a regular expression describes; native/grammar/. */
   compileRegex(vocabulary: NativeVocabulary, pattern: string, gap: string): Promise<NativeGrammar>;
+  /** An answer that as a whole, after the gap or without it, is a text of a grammar (GBNF). */
+  compileGrammar(
+    vocabulary: NativeVocabulary,
+    grammar: string,
+    gap: string,
+  ): Promise<NativeGrammar>;
   /** An answer that is JSON which fits a schema. */
   compileSchema(vocabulary: NativeVocabulary, schema: string): Promise<NativeGrammar>;
   inspectModel(path: string): Promise<NativeModelInfo>;

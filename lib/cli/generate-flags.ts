@@ -13,7 +13,7 @@ import type { JsonSchema } from '../options/schema-option.js';
 import { COMPRESS_HELP, compression } from './compress-flag.js';
 import { DRAFT_HELP, draftFlag } from './draft-flag.js';
 import { notEmpty, numberBy, stopText, templateOptions } from './flag-values.js';
-import { SCHEMA_HELP, schemaFile } from './schema-flag.js';
+import { GRAMMAR_HELP, SCHEMA_HELP, grammarFile, schemaFile } from './schema-flag.js';
 import { addSamplingFlags, flagOf, samplingOptions } from './sampling-flags.js';
 import type { SamplingFlags } from './sampling-flags.js';
 
@@ -28,6 +28,7 @@ export interface GenerateFlags extends SamplingFlags {
   draftContext?: number;
   draftFactor?: number;
   regex?: string;
+  grammar?: string;
   schema?: JsonSchema;
   chatTemplate?: string;
   templateOptions?: TemplateOptions;
@@ -60,6 +61,7 @@ export function addGenerateFlags(command: Command): Command {
       numberBy(draftContextChecks.factor),
     )
     .option('--regex <pattern>', 'a regular expression that each answer is as a whole', notEmpty)
+    .option('--grammar <file>', GRAMMAR_HELP, grammarFile)
     .option('--schema <file>', SCHEMA_HELP, schemaFile)
     .option('--chat-template <file>', "a chat template in place of the model's own", notEmpty)
     .option(
@@ -70,7 +72,8 @@ export function addGenerateFlags(command: Command): Command {
 }
 
 export function generateOptions(flags: GenerateFlags): ChatOptions {
-  const { maxTokens, stop, compress, draft, prediction, regex, schema, templateOptions } = flags;
+  const { maxTokens, stop, compress, draft, prediction } = flags;
+  const { regex, grammar, schema, templateOptions } = flags;
   const draftContext = draftContextOf(flags);
   // Only conversations take templateOptions: a model without a template refuses even the name.
   return {
@@ -81,6 +84,7 @@ export function generateOptions(flags: GenerateFlags): ChatOptions {
     ...(prediction !== undefined && { prediction }),
     ...(draftContext && { draftContext }),
     ...(regex !== undefined && { regex }),
+    ...(grammar !== undefined && { grammar }),
     ...(schema !== undefined && { schema }),
     ...(templateOptions && { templateOptions }),
     ...samplingOptions(flags),

@@ -26,6 +26,13 @@ export class Grammars {
     );
   }
 
+  /** `grammar`: GBNF. Throws invalid_argument that says what of it is wrong, and in which line. */
+  grammar(grammar: string, gap: string): Promise<NativeGrammar> {
+    return this.#known.get(JSON.stringify(['grammar', grammar, gap]), async () =>
+      native().compileGrammar(await this.vocabulary(), grammar, gap),
+    );
+  }
+
   /** `schema`: JSON. Throws invalid_argument that says what of it is wrong or not supported, and where. */
   schema(schema: string): Promise<NativeGrammar> {
     return this.#known.get(JSON.stringify(['schema', schema]), async () =>

@@ -66,10 +66,11 @@ async function samplingOf(
 
 function grammarOf(
   { grammars }: Source,
-  { regex, schema }: ResolvedOptions,
+  { regex, grammar, schema }: ResolvedOptions,
   gap: string,
 ): Promise<NativeGrammar> | undefined {
   if (schema) return grammars.schema(schema.json);
+  if (grammar !== undefined) return grammars.grammar(grammar, gap);
   return regex === undefined ? undefined : grammars.regex(regex, gap);
 }
 

@@ -56,6 +56,8 @@ export interface GenerateOptions extends SamplingOptions {
   prediction?: string | undefined;
   /** A regular expression (ECMAScript, flag "u") that the answer is as a whole: only tokens that go on with it are drawn. */
   regex?: string | undefined;
+  /** A grammar in the notation of llama.cpp (GBNF): the answer as a whole is a text of its rule "root". */
+  grammar?: string | undefined;
   /**
    * What the answer has to fit: a JSON Schema, or a schema of a library (zod, valibot, arktype) that implements Standard JSON Schema. The
    * answer is JSON, and the result's `object` is its value.
@@ -80,6 +82,13 @@ function isPattern(name: string, value: unknown): string {
   return text;
 }
 
+function isGrammar(name: string, value: unknown): string {
+  const text = isString(name, value);
+  if (text.length > 1 << 20 || !isUnicode(text))
+    throw invalidArgument(name, 'a grammar of at most 1048576 characters', value);
+  return text;
+}
+
 /** The options of a request except those that say how tokens are drawn. */
 const REQUEST = {
   maxTokens: { check: integerIn(1, 2 ** 30), byDefault: 2 ** 30 },
@@ -94,6 +103,7 @@ const REQUEST = {
   draft: { check: isDraft },
   prediction: { check: isPrediction },
   regex: { check: isPattern },
+  grammar: { check: isGrammar },
   schema: { check: isSchema },
   draftContext: { check: isDraftContext },
   signal: { check: isSignal },
@@ -137,16 +147,19 @@ export function resolveChatOptions(given: ChatOptions): ResolvedOptions {
   return withDefaults(checkOptions(given, chatChecks));
 }
 
-/** What would make an answer something else than what the schema says. */
-function refuseWithSchema({ schema, regex, stop }: Filled<typeof CHAT>): void {
+/** What would make an answer something else than what one of them says. */
+function refuseTogether({ schema, regex, grammar, stop }: Filled<typeof CHAT>): void {
+  if (regex !== undefined && grammar !== undefined)
+    throw invalidArgument('regex', 'nothing beside `grammar`', regex);
   if (schema === undefined) return;
   if (regex !== undefined) throw invalidArgument('regex', 'nothing beside `schema`', regex);
+  if (grammar !== undefined) throw invalidArgument('grammar', 'nothing beside `schema`', grammar);
   if (stop.length > 0) throw invalidArgument('stop', 'nothing beside `schema`', stop);
 }
 
 /** Takes options that have been checked. */
 export function withDefaults(given: Readonly<ChatOptions>): ResolvedOptions {
   const filled = fillIn(CHAT, given);
-  refuseWithSchema(filled);
+  refuseTogether(filled);
   return { ...filled, sampling: ownOnly(given) };
 }

@@ -51,7 +51,7 @@ export interface NativeDraftContext {
   factor: number;
 }
 
-/** What an answer has to match; of one engine, made by `compileRegex` and `compileSchema`. Opaque: C++ knows what it is. */
+/** What an answer has to match; of one engine, made by `compileRegex`, `compileGrammar` and `compileSchema`. Opaque: C++ knows what it is. */
 export interface NativeGrammar {
   readonly holds: 'grammar';
 }

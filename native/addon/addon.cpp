@@ -113,6 +113,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
               Napi::Function::New(env, guard_promise<make_vocabulary>, "makeVocabulary"));
   exports.Set("compileRegex",
               Napi::Function::New(env, guard_promise<compile_regex>, "compileRegex"));
+  exports.Set("compileGrammar",
+              Napi::Function::New(env, guard_promise<compile_grammar>, "compileGrammar"));
   exports.Set("compileSchema",
               Napi::Function::New(env, guard_promise<compile_schema>, "compileSchema"));
   exports.Set("instructions", Napi::Function::New(env, guard<instructions>, "instructions"));

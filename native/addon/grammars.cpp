@@ -6,6 +6,7 @@
 #include "addon/arguments.h"
 #include "addon/promise_work.h"
 #include "grammar/regex/grammar_of_regex.h"
+#include "grammar/rules/grammar_of_gbnf.h"
 #include "grammar/schema/grammar_of_schema.h"
 
 namespace cachalot::addon {
@@ -59,6 +60,13 @@ Napi::Value compile_schema(const Napi::CallbackInfo& info) {
   const std::string schema = string_from(info[1], "schema");
   return PromiseWork<Holder<Grammar>>::run(
       info.Env(), [=] { return grammar_of_schema(schema, tokens); }, to_external<Grammar>);
+}
+
+Napi::Value compile_grammar(const Napi::CallbackInfo& info) {
+  const auto tokens = from_external<const Vocabulary>(info[0], "vocabulary");
+  const std::string text = string_from(info[1], "grammar"), gap = string_from(info[2], "gap");
+  return PromiseWork<Holder<Grammar>>::run(
+      info.Env(), [=] { return grammar_of_gbnf(text, gap, tokens); }, to_external<Grammar>);
 }
 
 std::shared_ptr<Grammar> grammar_from(const Napi::Value& value) {

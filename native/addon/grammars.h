@@ -19,6 +19,9 @@ Napi::Value compile_regex(const Napi::CallbackInfo& info);
 /** compileSchema(vocabulary, JSON): Promise<grammar> */
 Napi::Value compile_schema(const Napi::CallbackInfo& info);
 
+/** compileGrammar(vocabulary, GBNF, gap): Promise<grammar> */
+Napi::Value compile_grammar(const Napi::CallbackInfo& info);
+
 /** Of a request; null if it is undefined. */
 std::shared_ptr<Grammar> grammar_from(const Napi::Value& value);
 

@@ -2,6 +2,8 @@
 export interface GrammarBinding {
   /** Of each beginning of the text, from the empty one on: 0: no text that matches begins like this; 1: some do; 2: it matches; 3: it matches, and nothing follows. */
   readRegex(pattern: string, anywhere: boolean, text: Uint8Array): Int8Array;
+  /** The same, for a grammar in GBNF. */
+  readGrammar(grammar: string, text: Uint8Array): Int8Array;
   /** The same of each text, for the JSON values that a schema describes. */
   readSchema(schema: string, texts: Uint8Array[]): Int8Array[];
   /** A text of random bytes and of words, each of which may come; after so many bytes what ends something is preferred. Null: it got stuck; empty: it did not end. */

@@ -12,6 +12,7 @@
 #include "grammar/regex/lazy_dfa.h"
 #include "grammar/regex/nfa.h"
 #include "grammar/regex/syntax.h"
+#include "grammar/rules/grammar_of_gbnf.h"
 #include "grammar/schema/grammar_of_schema.h"
 #include "grammar/schema/plans.h"
 #include "grammar/schema/schema_machine.h"
@@ -58,6 +59,12 @@ Napi::Int8Array read(Napi::Env env, Recognizer& recognizer, const std::vector<ui
 Napi::Value read_regex(const Napi::CallbackInfo& info) {
   const auto dfa = dfa_of(string_from(info[0], "pattern"), info[1].ToBoolean());
   return read(info.Env(), *dfa, bytes_of(info[2]));
+}
+
+// readGrammar(GBNF, bytes): see read
+Napi::Value read_grammar(const Napi::CallbackInfo& info) {
+  const auto recognizer = recognizer_of_gbnf(string_from(info[0], "grammar"), "");
+  return read(info.Env(), *recognizer, bytes_of(info[1]));
 }
 
 // readSchema(schema, [bytes, ...]): see read, for each text
@@ -201,6 +208,7 @@ Napi::Value allowed_tokens(const Napi::CallbackInfo& info) {
 
 void export_grammar(Napi::Env env, Napi::Object exports) {
   exports.Set("readRegex", Napi::Function::New(env, guard<read_regex>));
+  exports.Set("readGrammar", Napi::Function::New(env, guard<read_grammar>));
   exports.Set("readSchema", Napi::Function::New(env, guard<read_schema_texts>));
   exports.Set("walkSchema", Napi::Function::New(env, guard<walk_schema>));
   exports.Set("timeMasks", Napi::Function::New(env, guard<time_masks>));

@@ -18,12 +18,7 @@ constexpr size_t kMostStateBytes = size_t{16} << 20;
 std::shared_ptr<Grammar> grammar_of_regex(std::string_view pattern, std::string_view gap,
                                           std::shared_ptr<const Vocabulary> tokens) {
   RegexRef regex = parse_regex(pattern);
-  if (!gap.empty()) {
-    auto maybe =
-        std::make_shared<const Regex>(Regex{Regex::Kind::kRepeat, {}, {regex_of_text(gap)}, 0, 1});
-    regex = std::make_shared<const Regex>(
-        Regex{Regex::Kind::kConcat, {}, {std::move(maybe), std::move(regex)}});
-  }
+  if (!gap.empty()) regex = behind_gap(gap, std::move(regex));
   auto recognizer = std::make_unique<LazyDfa>(
       std::make_shared<const Nfa>(make_nfa(*regex, RegexMatch::kWhole)), kMostStateBytes);
   if (recognizer->start() == Recognizer::kDead)

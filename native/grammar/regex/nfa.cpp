@@ -15,7 +15,12 @@ constexpr size_t kMostStates = size_t{1} << 17;
 /** Made from the end: each part knows the state after it. */
 class Builder {
  public:
-  explicit Builder(Alphabet alphabet) : alphabet_(alphabet) {}
+  explicit Builder(Alphabet alphabet, Nfa nfa = {}) : alphabet_(alphabet), nfa_(std::move(nfa)) {}
+
+  Nfa add_before(const Regex& regex, int32_t next, int32_t* entry) {
+    *entry = compile(regex, next);
+    return std::move(nfa_);
+  }
 
   Nfa build(const Regex& regex, RegexMatch match) {
     nfa_.accept = add({});
@@ -36,9 +41,9 @@ class Builder {
     return static_cast<int32_t>(nfa_.states.size()) - 1;
   }
   int32_t reading(uint32_t first, uint32_t last, int32_t next) {
-    return add({first, last, next, Nfa::kNone});
+    return add({first, last, next, Nfa::kNone, Nfa::kNone});
   }
-  int32_t either(int32_t one, int32_t other) { return add({1, 0, one, other}); }
+  int32_t either(int32_t one, int32_t other) { return add({1, 0, one, other, Nfa::kNone}); }
 
   int32_t maybe(uint32_t symbol, int32_t next) {
     return either(reading(symbol, symbol, next), next);
@@ -55,6 +60,7 @@ class Builder {
       case Regex::Kind::kSet: return compile_set(regex.set, next);
       case Regex::Kind::kBegin: return reading(Nfa::kBegin, Nfa::kBegin, next);
       case Regex::Kind::kEnd: return reading(Nfa::kEnd, Nfa::kEnd, next);
+      case Regex::Kind::kRule: return add({1, 0, next, Nfa::kNone, regex.rule});
       case Regex::Kind::kRepeat: return compile_repeat(regex, next);
       case Regex::Kind::kConcat:
         for (auto part = regex.parts.rbegin(); part != regex.parts.rend(); ++part)
@@ -187,6 +193,12 @@ void prune(Nfa* nfa) {
 }
 
 }  // namespace
+
+int32_t add_regex(const Regex& regex, int32_t next, Nfa* nfa) {
+  int32_t entry = Nfa::kNone;
+  *nfa = Builder(Alphabet::kBytes, std::move(*nfa)).add_before(regex, next, &entry);
+  return entry;
+}
 
 Nfa make_nfa(const Regex& regex, RegexMatch match, Alphabet alphabet) {
   Nfa nfa = Builder(alphabet).build(regex, match);

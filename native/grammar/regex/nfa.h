@@ -24,10 +24,10 @@ struct Nfa {
   static constexpr int32_t kNone = -1;
 
   /** Goes on with a symbol from `first` to `last`; if `first` is larger, without one, to `next` and
-   * `other`. */
+   * `other`; or to `next` behind what a rule of a grammar describes. */
   struct State {
     uint32_t first = 1, last = 0;
-    int32_t next = kNone, other = kNone;
+    int32_t next = kNone, other = kNone, rule = kNone;
     bool reads() const { return first <= last; }
     bool reads_begin_only() const { return first == kBegin && last == kBegin; }
   };
@@ -38,5 +38,9 @@ struct Nfa {
 
 /** No state leads to nothing. Throws invalid_argument if there would be too many states. */
 Nfa make_nfa(const Regex& regex, RegexMatch match, Alphabet alphabet = Alphabet::kBytes);
+
+/** Adds states that read what a regular expression matches and go on to a state; returns the first
+ * of them. Throws as make_nfa does. */
+int32_t add_regex(const Regex& regex, int32_t next, Nfa* nfa);
 
 }  // namespace cachalot

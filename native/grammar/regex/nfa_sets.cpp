@@ -19,7 +19,8 @@ NfaSets::NfaSets(std::span<const Nfa> automata) {
     const auto first = static_cast<int32_t>(states_.size());
     const auto moved = [&](int32_t state) { return state == Nfa::kNone ? state : state + first; };
     for (const Nfa::State& state : nfa.states)
-      states_.push_back({state.first, state.last, moved(state.next), moved(state.other)});
+      states_.push_back(
+          {state.first, state.last, moved(state.next), moved(state.other), Nfa::kNone});
     entries_.push_back(moved(nfa.entry));
     accepts_.push_back(moved(nfa.accept));
   }

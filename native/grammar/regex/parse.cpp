@@ -285,4 +285,8 @@ class Parser {
 RegexRef parse_regex(std::string_view pattern) { return Parser(pattern).parse(); }
 RegexRef regex_of_text(std::string_view text) { return Parser(text).literal(); }
 
+RegexRef behind_gap(std::string_view gap, RegexRef what) {
+  return node(Regex::Kind::kConcat, {repeat(regex_of_text(gap), 0, 1), std::move(what)});
+}
+
 }  // namespace cachalot

@@ -21,6 +21,7 @@ struct Regex {
     kRepeat,  // of its only part
     kBegin,   // of the text
     kEnd,
+    kRule,  // what another rule of a grammar describes
   };
   static constexpr int kUnbounded = -1;
 
@@ -28,6 +29,7 @@ struct Regex {
   CodePoints set{};
   std::vector<RegexRef> parts{};
   int least = 0, most = kUnbounded;
+  int rule = -1;
 };
 
 /** Throws invalid_argument that says what is wrong or not supported, and where. */
@@ -35,5 +37,8 @@ RegexRef parse_regex(std::string_view pattern);
 
 /** What matches one text, which is UTF-8. */
 RegexRef regex_of_text(std::string_view text);
+
+/** What may have a text before it. */
+RegexRef behind_gap(std::string_view gap, RegexRef what);
 
 }  // namespace cachalot
