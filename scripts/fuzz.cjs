@@ -1,5 +1,5 @@
 // Fuzzes what reads files and text of strangers, for a bounded time:
-//   npm run fuzz -- [--seconds N] [target ...]     targets: gguf safetensors config tokenizer template
+//   npm run fuzz -- [--seconds N] [target ...]     targets: gguf safetensors config grammar tokenizer template
 // The native ones need clang++ with libFuzzer (Debian: clang libclang-rt-14-dev). Seeds are the bad files of the tests;
 // what is found lies in build/fuzz/<target>/. Ends with the number of executions of each.
 const { spawnSync } = require('node:child_process');
@@ -7,7 +7,7 @@ const { existsSync, mkdirSync, readdirSync } = require('node:fs');
 const { join } = require('node:path');
 
 const root = join(__dirname, '..');
-const NATIVE = ['gguf', 'safetensors', 'config'];
+const NATIVE = ['gguf', 'safetensors', 'config', 'grammar'];
 const SCRIPTED = ['tokenizer', 'template'];
 
 const words = process.argv.slice(2);
@@ -32,9 +32,13 @@ const jest = (args, environment) =>
   });
 
 function build(target) {
-  const sources = ['base', 'backend', 'weights', 'model']
+  const folders =
+    target === 'grammar' ? ['base', 'grammar'] : ['base', 'backend', 'weights', 'model'];
+  const sources = folders
     .flatMap((folder) =>
-      readdirSync(join(root, 'native', folder)).map((name) => join('native', folder, name)),
+      readdirSync(join(root, 'native', folder), { recursive: true }).map((name) =>
+        join('native', folder, name),
+      ),
     )
     .filter((name) => name.endsWith('.cpp') && !/decoder|thread_pool|_windows/.test(name));
   const flags = [

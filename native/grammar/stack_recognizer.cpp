@@ -86,8 +86,7 @@ StackRecognizer::State StackRecognizer::state_of(const Stacks& stacks) {
 StackRecognizer::State StackRecognizer::settled() {
   if (after_.size() > 1) {
     std::ranges::sort(after_);
-    const auto repeated = std::ranges::unique(after_);
-    after_.erase(repeated.begin(), repeated.end());
+    after_.erase(std::unique(after_.begin(), after_.end()), after_.end());
   }
   return state_of(after_);
 }

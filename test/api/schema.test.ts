@@ -275,6 +275,30 @@ describe('schema', () => {
     for (const [i, text] of alone.entries()) expect(isBeginning(asked[i]!, text)).toBe(true);
   });
 
+  test('grammars: a text of the rules, alone, in company and with guesses', async () => {
+    const grammar = 'root ::= "(" inner ")"\ninner ::= [a-z]{1,3} | root root?';
+    const ask = (seed: number) =>
+      engine.complete('x', { grammar, seed, temperature: 1, maxTokens: 40 }).result;
+    const alone = [];
+    for (let seed = 0; seed < 8; seed++) alone.push((await ask(seed)).text);
+    const together = await Promise.all(alone.map((_, seed) => ask(seed)));
+    expect(together.map(({ text }) => text)).toEqual(alone);
+    for (const text of alone)
+      expect([text, testing.readGrammar(grammar, Buffer.from(text)).at(-1)! > 0]).toEqual([
+        text,
+        true,
+      ]);
+    await expect(
+      engine.complete('x', { grammar: 'root ::= root "a"' }).result,
+    ).rejects.toMatchObject({
+      code: 'invalid_argument',
+      message: expect.stringContaining('left recursion') as string,
+    });
+    expect(() => engine.complete('x', { grammar, regex: 'a' })).toThrow('`regex`');
+    expect(() => engine.complete('x', { grammar, schema: true })).toThrow('`grammar`');
+    expect(() => engine.complete('x', { grammar: 5 } as never)).toThrow('`grammar`');
+  });
+
   test('run --schema prints what fits, and batch takes a schema for each line', async () => {
     const file = temporaryPath('schema.json');
     writeFileSync(file, JSON.stringify({ enum: ['north', 'south'] }));

@@ -1,4 +1,5 @@
 /** Every flag that a model or a generation takes: its value arrives, and what cannot be is refused before a model is loaded. */
+import { writeFileSync } from 'node:fs';
 import { availableParallelism, cpus } from 'node:os';
 
 import { Command } from 'commander';
@@ -7,6 +8,7 @@ import { addEngineOptions, loadOptions } from '../../lib/cli/engine-options.js';
 import type { EngineFlags } from '../../lib/cli/engine-options.js';
 import { addGenerateFlags, generateOptions } from '../../lib/cli/generate-flags.js';
 import type { GenerateFlags } from '../../lib/cli/generate-flags.js';
+import { temporaryPath } from '../fixtures/tiny-model.js';
 
 function commandOf(): Command {
   const command = addGenerateFlags(addEngineOptions(new Command())).exitOverride();
@@ -15,6 +17,12 @@ function commandOf(): Command {
 
 function parse(...args: string[]): EngineFlags & GenerateFlags {
   return commandOf().parse(args, { from: 'user' }).opts();
+}
+
+function fileWith(text: string): string {
+  const path = temporaryPath('given');
+  writeFileSync(path, text);
+  return path;
 }
 
 /** By flag: a value, and what the engine is given. */
@@ -46,6 +54,8 @@ const GENERATING: Record<string, [string[], object]> = {
     { draftContext: { tokens: 64, factor: 0.5 } },
   ],
   '--regex': [['yes|no'], { regex: 'yes|no' }],
+  '--schema': [[fileWith('{"const": 1}')], { schema: { const: 1 } }],
+  '--grammar': [[fileWith('root ::= "a"')], { grammar: 'root ::= "a"' }],
   '--temperature': [['.5'], { temperature: 0.5 }],
   '--top-k': [['40'], { topK: 40 }],
   '--top-p': [['0.9'], { topP: 0.9 }],
@@ -126,6 +136,10 @@ describe('flags', () => {
     ['--top-p', '2', /a number from 0 to 1, received 2/],
     ['--max-step-ms', '1e9', /a number from 0 to 60000/],
     ['--kv-format', 'f16', /Allowed choices/],
+    ['--schema', fileWith('{'), /no JSON/],
+    ['--schema', fileWith('[]'), /a JSON Schema/],
+    ['--schema', '/not/there', /ENOENT/],
+    ['--grammar', '/not/there', /ENOENT/],
     ['--stop', '', /it is empty/],
     ['--stop', '\\d', /none of \\n, \\t, \\r and \\\\/],
     ['--stop', 'a\\', /a backslash itself/],

@@ -106,8 +106,14 @@ describe('the body of a line', () => {
     [
       { messages, response_format: { type: 'json_schema' } },
       {},
-      'not_supported',
-      '`body.response_format`',
+      'invalid_argument',
+      '`body.response_format.json_schema` has no `schema`',
+    ],
+    [
+      { messages, response_format: { type: 'xml' } },
+      {},
+      'invalid_argument',
+      '`body.response_format.type`',
     ],
     [{ messages, stream: true }, {}, 'not_supported', '`body.stream`'],
     [{ messages, colour: 1 }, {}, 'invalid_argument', 'unknown field `body.colour`'],

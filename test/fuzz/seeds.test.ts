@@ -60,3 +60,42 @@ test('config', () => {
   );
   write('config', configs);
 });
+
+test('grammar', () => {
+  const sources = [
+    ['a', '(a|b)*c{1,3}[^x]|\\u00e9.?', 'abc'],
+    ['a', '[0-9]{4}-(0[1-9]|1[0-2])', '2024-12'],
+    [
+      'b',
+      '{"type":"object","properties":{"a":{"type":"string","maxLength":3},"b":{"enum":[1,12,null]}},"required":["a"],"additionalProperties":{"type":"integer","minimum":-5,"exclusiveMaximum":7.5}}',
+      '{"a": "x\\n", "c": -5}',
+    ],
+    [
+      'b',
+      '{"oneOf":[{"required":["a"]},{"required":["b"]}],"patternProperties":{"^x":false},"maxProperties":2}',
+      '{"a":1}',
+    ],
+    [
+      'b',
+      '{"$ref":"#/$defs/t","$defs":{"t":{"type":"array","items":{"$ref":"#/$defs/t"},"contains":{"maxItems":0}}}}',
+      '[[],[[]]]',
+    ],
+    [
+      'b',
+      '{"anyOf":[{"format":"date-time"},{"multipleOf":0.25},{"not":{"type":["string","number"]}}]}',
+      '1.25',
+    ],
+    [
+      'b',
+      '{"if":{"properties":{"a":{"const":1}}},"then":{"minProperties":2},"else":{"propertyNames":{"pattern":"^.{2}$"}}}',
+      '{"a":1}',
+    ],
+    ['c', 'root ::= "a" root "b" | [^c-e] | x{0,2}\nx ::= ("y" | "\\x41")+ # end', 'ayb'],
+  ];
+  write(
+    'grammar',
+    sources.map(([kind, source, text]) =>
+      Buffer.from(`${String.fromCharCode(96 + 'abc'.indexOf(kind!))}${source}\0${text}`),
+    ),
+  );
+});

@@ -63,7 +63,7 @@ export const BELOW: Record<string, string[]> = {
     'backend',
     'base',
   ],
-  fuzz: ['model', 'weights', 'backend', 'base'],
+  fuzz: ['grammar', 'model', 'weights', 'backend', 'base'],
   addon: [
     'engine',
     'schedule',

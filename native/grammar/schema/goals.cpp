@@ -50,8 +50,7 @@ std::vector<uint32_t> sets_to_settle(const std::vector<Rule>& rules,
 GoalId Goals::goal_of(std::vector<Claim> claims) {
   std::erase(claims, kAnything);
   std::ranges::sort(claims);
-  const auto repeated = std::ranges::unique(claims);
-  claims.erase(repeated.begin(), repeated.end());
+  claims.erase(std::unique(claims.begin(), claims.end()), claims.end());
   const auto [at, is_new] = known_.try_emplace(claims, static_cast<GoalId>(goals_.size()));
   if (!is_new) return at->second;
   if (goals_.size() == kMostGoals)

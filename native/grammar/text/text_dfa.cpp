@@ -31,7 +31,7 @@ void TextDfa::find_classes(std::span<const Nfa::State> states) {
     if (state.last < CodePoints::kLast) begins.push_back(state.last + 1);
   }
   std::ranges::sort(begins);
-  begins.erase(std::ranges::unique(begins).begin(), begins.end());
+  begins.erase(std::unique(begins.begin(), begins.end()), begins.end());
   first_of_class_ = std::move(begins);
 }
 
