@@ -5,7 +5,7 @@ export type { CompleteOptions } from './engine.js';
 export type { LoadOptions } from './options/load-options.js';
 export type { RopeOptions } from './options/rope-options.js';
 export { Session } from './session/session.js';
-export type { ChatInput } from './session/session.js';
+export type { ChatInput } from './session/read-input.js';
 export type { SessionOptions, SessionRevision } from './session/session-options.js';
 export { Batch } from './batch/batch.js';
 export type {

@@ -40,7 +40,9 @@ function build(target) {
         join('native', folder, name),
       ),
     )
-    .filter((name) => name.endsWith('.cpp') && !/decoder|thread_pool|_windows/.test(name));
+    .filter(
+      (name) => name.endsWith('.cpp') && !/decoder|thread_pool|pool_thread|_windows/.test(name),
+    );
   const flags = [
     '-std=c++20',
     '-g',

@@ -67,18 +67,20 @@ function ask(engine, options) {
   const own = providerOptions?.cachalot;
   const asked = {
     tools: tools?.length || ['required', 'tool'].includes(toolChoice?.type ?? ''),
-    'responseFormat json': responseFormat?.type === 'json',
     topLogprobs: own?.topLogprobs, // results have no place for them
     includeRawChunks, // there is nothing rawer than the text
   };
   for (const [functionality, isAsked] of Object.entries(asked))
     if (isAsked) throw new UnsupportedFunctionalityError({ functionality });
+  const schema =
+    responseFormat?.type === 'json' ? (responseFormat.schema ?? { type: 'object' }) : undefined;
   const generation = engine.chat(prompt.flatMap(messagesOf), {
     maxTokens: maxOutputTokens,
     stop: stopSequences,
     signal: abortSignal,
     ...{ temperature, topP, topK, seed, presencePenalty, frequencyPenalty },
     ...own,
+    ...(schema && { schema, stop: undefined }), // its own end is the only one
   });
   /** @type {Warning[]} */
   const warnings = Object.entries(others)

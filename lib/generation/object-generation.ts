@@ -19,9 +19,10 @@ export type ObjectResult<T> = Omit<GenerationResult, 'finishReason' | 'object' |
 
 /**
  * @example
- * const schema = { type: 'object', properties: { city: { type: 'string', maxLength: 20 } }, required: ['city'] } as const;
- * const { object } = await engine.chat([{ role: 'user', content: 'Where is the Eiffel tower?' }], { schema }).result;
- * console.log(object?.city);
+ * const schema = { type: 'object', properties: { city: { type: 'string', maxLength: 20 } }, required: ['city'], additionalProperties: false } as const;
+ * const generation = engine.complete('The Eiffel tower, as JSON: ', { schema });
+ * for await (const part of generation.partialObjects()) console.log(part);
+ * const { object, finishReason } = await generation.result;
  */
 export class ObjectGeneration<T> extends Generation {
   declare readonly result: Promise<ObjectResult<T>>;

@@ -1,10 +1,9 @@
 /** A conversation that keeps its token ids, so that a new turn computes only the new tokens. */
 import { ownMessage } from '../chat/guard-names.js';
 import type { SaidMessage } from '../chat/guard-names.js';
-import { checkMessages } from '../chat/messages.js';
 import type { Message } from '../chat/messages.js';
 import type { TemplateOptions } from '../chat/template-options.js';
-import { checkOptions, integerIn, isString, reading } from '../checks/check-options.js';
+import { checkOptions, integerIn, isString } from '../checks/check-options.js';
 import type { EngineParts, PromptOptions } from '../engine/engine-parts.js';
 import { givenContext } from '../engine/given-context.js';
 import type { GivenContext } from '../engine/given-context.js';
@@ -20,6 +19,8 @@ import type { ChatOptions, GenerateOptions, ResolvedOptions } from '../options/g
 import type { Infer, SchemaInput, WithSchema } from '../options/schema-option.js';
 import { isFull, refuseFull, withoutOldest } from './make-room.js';
 import type { Following } from './make-room.js';
+import { readInput } from './read-input.js';
+import type { ChatInput } from './read-input.js';
 import { canRevise, revisedState } from './revise-session.js';
 import { readSessionOptions, revisionChecks } from './session-options.js';
 import type { SessionOptions, SessionRevision } from './session-options.js';
@@ -41,9 +42,6 @@ interface Turn {
   begin(state: State, options: ResolvedOptions): Promise<Begun>;
   messages(result: GenerationResult): SaidMessage[];
 }
-
-/** What a user says: text, or messages with other roles, such as the results of tools. */
-export type ChatInput = string | Message | readonly Message[];
 
 /**
  * A conversation with the model.
@@ -272,16 +270,8 @@ export class Session {
     const namespace = resolved.namespace ?? this.#namespace;
     if (namespace !== this.#namespace)
       throw invalidArgument('namespace', `that of the session, "${this.#namespace}"`, namespace);
-    const source = {
-      core,
-      namespace,
-      tokenizer,
-      tokensWith,
-      drafting,
-      grammars,
-      prompt,
-      encodeRest,
-    };
+    const own = { core, namespace, tokenizer, prompt };
+    const source = { ...own, tokensWith, drafting, grammars, encodeRest };
     if (resolved.compress && this.#onFull === 'shift')
       throw invalidArgument('compress', "nothing in a session with `onFull: 'shift'`", 'one');
     const compress = resolved.compress ?? this.#compress;
@@ -300,16 +290,4 @@ export class Session {
     });
     return generation;
   }
-}
-
-function readInput(input: ChatInput): Message[] {
-  if (typeof input === 'string') return [{ role: 'user', content: input }];
-  const isList = reading('message', () => Array.isArray(input));
-  const messages = checkMessages(isList ? input : [input]);
-  if (messages.at(-1)?.role === 'assistant')
-    throw new CachalotError(
-      'invalid_argument',
-      "the last message is an assistant's: there is nothing to answer. To go on with it, use `engine.chat`",
-    );
-  return messages;
 }

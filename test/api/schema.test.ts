@@ -193,11 +193,12 @@ describe('schema', () => {
         () => undefined,
       );
       if (!other) return; // not of this machine
-      await using _ = other;
+
       for (const [i, schema] of SCHEMAS.entries()) {
         const { finishReason, object } = await answer(schema, { seed: i }, other);
         if (finishReason === 'stop') expect(judgeOf(schema)?.(object)).toBeUndefined();
       }
+      await other.dispose();
     },
   );
 

@@ -1,6 +1,7 @@
 /** The language model for the AI SDK, called as its specification says; `npm run test:package` runs it under the SDK itself. */
 import { UnsupportedFunctionalityError } from '@ai-sdk/provider';
 import type {
+  JSONSchema7,
   LanguageModelV3,
   LanguageModelV3CallOptions,
   LanguageModelV3Message,
@@ -78,6 +79,21 @@ test("an answer is the engine's, with why it ended and what it took", async () =
   expect(inputTokens.noCache! + inputTokens.cacheRead!).toBe(inputTokens.total);
   expect(outputTokens).toEqual({ total: 12, text: 12, reasoning: undefined });
   expect(result.providerMetadata).toMatchObject({ cachalot: { logprob: expected.logprob } });
+});
+
+test('an answer fits the schema that is asked for', async () => {
+  const schema: JSONSchema7 = {
+    type: 'object',
+    properties: { a: { const: 1 } },
+    required: ['a'],
+    additionalProperties: false,
+  };
+  const { content, finishReason } = await model.doGenerate(
+    call({ responseFormat: { type: 'json', schema }, maxOutputTokens: 60 }),
+  );
+  const [said] = content;
+  expect(finishReason.unified).toBe('stop');
+  expect(JSON.parse(said?.type === 'text' ? said.text : '')).toEqual({ a: 1 });
 });
 
 test('a stream is a start, one block of text and an end, and says the same', async () => {
@@ -211,7 +227,6 @@ const byName = { cachalot: { name: 'x' } };
 const REFUSED: [string, Partial<LanguageModelV3CallOptions>][] = [
   ['tools', { tools: [{ type: 'function', name: 't', inputSchema: { type: 'object' } }] }],
   ['tools', { toolChoice: { type: 'required' } }],
-  ['responseFormat json', { responseFormat: { type: 'json', schema: { type: 'object' } } }],
   ['includeRawChunks', { includeRawChunks: true }],
   ['topLogprobs', { providerOptions: { cachalot: { topLogprobs: 2 } } }],
   ['parts of type file', { prompt: [{ role: 'user', content: [image] }] }],

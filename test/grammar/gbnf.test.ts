@@ -76,85 +76,82 @@ test('where nothing may follow is known', () => {
   expect(read('root ::= "a"+', 'aa')).toEqual([1, 2, 2]);
 });
 
-test('random grammars: each text of them is read, and each of its beginnings', () => {
-  const NAMES = ['root', 'a', 'b'];
-  const atom = fc.constantFrom(
-    '"x"',
-    '"y"',
-    '[xz]',
-    '"x" a',
-    '"y" b',
-    '("z" a)?',
-    '"x"{1,2}',
-    '("y" | "x" b)*',
-  );
-  const body = fc.array(fc.array(atom, { minLength: 1, maxLength: 3 }), {
-    minLength: 1,
-    maxLength: 3,
-  });
-  /** All texts of up to so many letters, by brute force over the rules' own texts. */
-  const texts = (rules: Record<string, string[][]>, most: number): Set<string> => {
-    const known: Record<string, Set<string>> = Object.fromEntries(
-      NAMES.map((name) => [name, new Set<string>()]),
+const NAMES = ['root', 'a', 'b'] as const;
+type Rules = Record<(typeof NAMES)[number], string[][]>;
+const MOST = 4; // letters
+
+/** All texts of rules, by brute force: what each of their parts says, put together again and again. */
+function textsOf(rules: Rules): Set<string> {
+  const known = { root: new Set<string>(), a: new Set<string>(), b: new Set<string>() };
+  const joined = (left: Iterable<string>, right: Iterable<string>) =>
+    new Set(
+      [...left]
+        .flatMap((one) => [...right].map((other) => one + other))
+        .filter((text) => text.length <= MOST),
     );
-    const short = (all: Iterable<string>) =>
-      new Set([...all].filter((text) => text.length <= most));
-    const joined = (left: Set<string>, right: Iterable<string>) =>
-      short([...left].flatMap((one) => [...right].map((other) => one + other)));
-    const star = (one: Set<string>) => {
-      let all = new Set(['']);
-      for (let i = 0; i <= most; i++) all = new Set([...all, ...joined(all, one)]);
-      return all;
-    };
-    const after = (letter: string, rule: string) => joined(new Set([letter]), known[rule]!);
-    const of: Record<string, () => Set<string>> = {
-      '"x"': () => new Set(['x']),
-      '"y"': () => new Set(['y']),
-      '[xz]': () => new Set(['x', 'z']),
-      '"x" a': () => after('x', 'a'),
-      '"y" b': () => after('y', 'b'),
-      '("z" a)?': () => new Set(['', ...after('z', 'a')]),
-      '"x"{1,2}': () => new Set(['x', 'xx']),
-      '("y" | "x" b)*': () => star(new Set(['y', ...after('x', 'b')])),
-    };
-    for (let round = 0; round <= 2 * most + 4; round++)
-      for (const name of NAMES)
-        for (const sequence of rules[name]!)
-          for (const text of sequence.reduce((all, one) => joined(all, of[one]!()), new Set([''])))
-            known[name]!.add(text);
-    return known['root']!;
+  const star = (one: Set<string>) => {
+    let all = new Set(['']);
+    for (let i = 0; i <= MOST; i++) all = new Set([...all, ...joined(all, one)]);
+    return all;
   };
+  const PARTS: Record<string, () => Iterable<string>> = {
+    '"x"': () => ['x'],
+    '"y"': () => ['y'],
+    '[xz]': () => ['x', 'z'],
+    '"x" a': () => joined(['x'], known.a),
+    '"y" b': () => joined(['y'], known.b),
+    '("z" a)?': () => ['', ...joined(['z'], known.a)],
+    '"x"{1,2}': () => ['x', 'xx'],
+    '("y" | "x" b)*': () => star(new Set(['y', ...joined(['x'], known.b)])),
+  };
+  for (let round = 0; round <= 2 * MOST + 4; round++)
+    for (const name of NAMES)
+      for (const sequence of rules[name])
+        for (const text of sequence.reduce(
+          (all, part) => joined(all, PARTS[part]!()),
+          new Set(['']),
+        ))
+          known[name].add(text);
+  return known.root;
+}
+
+const part = fc.constantFrom(
+  '"x"',
+  '"y"',
+  '[xz]',
+  '"x" a',
+  '"y" b',
+  '("z" a)?',
+  '"x"{1,2}',
+  '("y" | "x" b)*',
+);
+const body = fc.array(fc.array(part, { minLength: 1, maxLength: 3 }), {
+  minLength: 1,
+  maxLength: 3,
+});
+const letters = fc.array(fc.constantFrom('x', 'y', 'z'), { maxLength: MOST });
+
+test('random grammars: what is read is what the rules say', () => {
   fc.assert(
-    fc.property(
-      body,
-      body,
-      body,
-      fc.array(fc.constantFrom('x', 'y', 'z'), { maxLength: 4 }),
-      (root, a, b, letters) => {
-        const rules = { root, a, b };
-        const grammar = NAMES.map(
-          (name) => `${name} ::= ${rules[name as 'root'].map((one) => one.join(' ')).join(' | ')}`,
-        ).join('\n');
-        const all = texts(rules, 4);
-        const text = letters.join('');
-        let codes: number[];
-        try {
-          codes = read(grammar, text);
-        } catch (error) {
-          expect([(error as Error).message, all.size]).toEqual([
-            expect.stringContaining('no text fits') as string,
-            0,
-          ]);
-          return;
-        }
-        for (let i = 0; i <= text.length; i++)
-          expect([grammar, text.slice(0, i), codes[i]! >= 2]).toEqual([
-            grammar,
-            text.slice(0, i),
-            all.has(text.slice(0, i)),
-          ]);
-      },
-    ),
+    fc.property(fc.record({ root: body, a: body, b: body }), letters, (rules, said) => {
+      const lines = NAMES.map(
+        (name) => `${name} ::= ${rules[name].map((one) => one.join(' ')).join(' | ')}`,
+      );
+      const [grammar, text, all] = [lines.join('\n'), said.join(''), textsOf(rules)];
+      let codes: number[];
+      try {
+        codes = read(grammar, text);
+      } catch (error) {
+        const { message } = error as Error;
+        return expect([message, all.size]).toEqual([expect.stringContaining('no text fits'), 0]);
+      }
+      for (let i = 0; i <= text.length; i++)
+        expect([grammar, text.slice(0, i), codes[i]! >= 2]).toEqual([
+          grammar,
+          text.slice(0, i),
+          all.has(text.slice(0, i)),
+        ]);
+    }),
     { numRuns: 400 },
   );
 });
@@ -182,7 +179,7 @@ test.each<[string, string, RegExp]>([
     expect.objectContaining({
       code: 'invalid_argument',
       message: expect.stringMatching(message) as string,
-    }),
+    }) as Error,
   );
 });
 
