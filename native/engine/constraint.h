@@ -49,7 +49,7 @@ class Constraint final : public GuessFilter {
   std::vector<int32_t> said_;
   Grammar::State state_ = Recognizer::kDead;
   std::optional<uint64_t> generation_;  // of the state
-  std::optional<Error> failure_;  // of a mask
+  std::optional<Error> failure_;        // of a mask
 };
 
 }  // namespace cachalot

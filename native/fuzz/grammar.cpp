@@ -1,12 +1,13 @@
-// libFuzzer target: any bytes as a regular expression, a schema or a grammar (by the first byte), and
-// behind a zero byte a text that is read.
+// libFuzzer target: any bytes as a regular expression, a schema or a grammar (by the first byte),
+// and behind a zero byte a text that is read.
+
+#include "grammar/grammar.h"
 
 #include <memory>
 #include <string_view>
 #include <vector>
 
 #include "base/error.h"
-#include "grammar/grammar.h"
 #include "grammar/regex/grammar_of_regex.h"
 #include "grammar/rules/grammar_of_gbnf.h"
 #include "grammar/schema/grammar_of_schema.h"
@@ -53,7 +54,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const std::string_view all(reinterpret_cast<const char*>(data) + 1, size - 1);
   const auto source = all.substr(0, all.find('\0'));
-  const auto text = source.size() == all.size() ? std::string_view() : all.substr(source.size() + 1);
+  const auto text =
+      source.size() == all.size() ? std::string_view() : all.substr(source.size() + 1);
   try {
     switch (data[0] % 3) {
       case 0: read(*grammar_of_regex(source, "", tokens), text); break;

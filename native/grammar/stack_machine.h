@@ -32,7 +32,8 @@ class StackMachine {
   /** The same language, with no stacks yet. */
   virtual std::unique_ptr<StackMachine> fresh() const = 0;
 
-  /** Of a stack inside a JSON string: what reads it, and the reader's state; null: there is none. */
+  /** Of a stack inside a JSON string: what reads it, and the reader's state; null: there is none.
+   */
   virtual TextReader* reader(Stack, int32_t*) { return nullptr; }
   /** Of a stack inside a name of a property: the same, of which only names that the schema mentions
    * may come; the stack itself: it is inside no name. */

@@ -27,10 +27,7 @@ struct InText {
 class StackRecognizer::Look {
  public:
   explicit Look(StackRecognizer& who)
-      : who_(who),
-        n_states_(who.states_.size()),
-        n_known_(who.known_.size()),
-        bytes_(who.bytes_) {
+      : who_(who), n_states_(who.states_.size()), n_known_(who.known_.size()), bytes_(who.bytes_) {
     who.machine_->begin_look();
   }
   ~Look() {
@@ -77,8 +74,7 @@ StackRecognizer::State StackRecognizer::state_of(const Stacks& stacks) {
   if ((states_.size() & 0xff) == 0 && bytes() > most_bytes_)
     throw Error(ErrorCode::kGrammarFailed,
                 "the states of what the answer has to fit take more than " +
-                    std::to_string(most_bytes_ >> 20) +
-                    " MiB; make it or the answer smaller");
+                    std::to_string(most_bytes_ >> 20) + " MiB; make it or the answer smaller");
   return state;
 }
 
@@ -123,7 +119,7 @@ void StackRecognizer::allow(const Vocabulary& tokens, State state, uint32_t* mas
 
 /** In a text, where most tokens are plain: what ends it or is escaped in it is read by itself. */
 void StackRecognizer::allow_text(const Vocabulary& tokens, StackMachine::Stack stack,
-                                  uint32_t* mask) {
+                                 uint32_t* mask) {
   int32_t in_text = 0;
   TextReader& reader = *machine_->reader(stack, &in_text);
   const int64_t n_any = reader.n_any(in_text);

@@ -183,8 +183,8 @@ Napi::Value walk_schema(const Napi::CallbackInfo& info) {
 
 std::unique_ptr<Recognizer> recognizer_of(const std::string& pattern, const std::string& schema) {
   if (schema.empty()) return dfa_of(pattern, false);
-  return std::make_unique<StackRecognizer>(
-      std::make_unique<SchemaMachine>(plan_schema(schema)), kMostSchemaBytes);
+  return std::make_unique<StackRecognizer>(std::make_unique<SchemaMachine>(plan_schema(schema)),
+                                           kMostSchemaBytes);
 }
 
 // allowedTokens(pattern or "", schema or "", bytes and ends of tokens, [token, ...] so far): the

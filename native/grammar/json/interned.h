@@ -1,5 +1,5 @@
-// Equal values have one number: 0, 1, 2, ... in the order of their coming. What was only looked at is
-// forgotten again, the last first.
+// Equal values have one number: 0, 1, 2, ... in the order of their coming. What was only looked at
+// is forgotten again, the last first.
 #pragma once
 
 #include <cstddef>

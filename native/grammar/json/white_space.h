@@ -5,8 +5,8 @@
 
 namespace cachalot {
 
-/** At most two line ends, and behind the last one eight spaces or tabs for each array or object that
- * is open, and two more; on the same line two. */
+/** At most two line ends, and behind the last one eight spaces or tabs for each array or object
+ * that is open, and two more; on the same line two. */
 class WhiteSpace {
  public:
   static constexpr int32_t kNone = 0, kDead = -1;

@@ -104,7 +104,8 @@ class Parser {
 
   RegexRef sequence(bool inside) {
     std::vector<RegexRef> parts;
-    for (skip(inside); at_ < text_.size() && std::string_view("|)\n\r").find(text_[at_]) == std::string_view::npos;
+    for (skip(inside); at_ < text_.size() &&
+                       std::string_view("|)\n\r").find(text_[at_]) == std::string_view::npos;
          skip(inside)) {
       RegexRef part = item();
       parts.push_back(repeated(std::move(part)));
@@ -138,7 +139,8 @@ class Parser {
     CodePoints points;
     while (!take("]")) {
       const uint32_t first = character();
-      const bool is_range = text_.substr(at_).starts_with("-") && !text_.substr(at_).starts_with("-]");
+      const bool is_range =
+          text_.substr(at_).starts_with("-") && !text_.substr(at_).starts_with("-]");
       if (is_range) at_++;
       const uint32_t last = is_range ? character() : first;
       if (last < first) fail("a range ends before it begins");

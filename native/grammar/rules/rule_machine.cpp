@@ -32,8 +32,7 @@ void RuleMachine::reach(int32_t state, Stack below, std::vector<Stack>* stacks) 
   }
 }
 
-void RuleMachine::go_on(const Frame& frame, std::vector<Frame>* open,
-                        std::vector<Stack>* stacks) {
+void RuleMachine::go_on(const Frame& frame, std::vector<Frame>* open, std::vector<Stack>* stacks) {
   const Nfa::State& state = network_->states[static_cast<size_t>(frame.state)];
   if (network_->is_end[static_cast<size_t>(frame.state)]) {
     if (frame.below == kDone) stacks->push_back(kDone);

@@ -30,7 +30,8 @@ class RuleMachine final : public StackMachine {
  private:
   static constexpr Stack kDone = 0;
 
-  /** A state of the network: one that reads, on the top of a stack; below it, where a rule goes on. */
+  /** A state of the network: one that reads, on the top of a stack; below it, where a rule goes on.
+   */
   struct Frame {
     int32_t state, below;
     bool operator==(const Frame&) const = default;

@@ -80,7 +80,9 @@ Shape shape_of(TypeSet types, std::span<const Fact* const> facts) {
   shape.numbers.integers = (shape.types & kIntegerType) != 0;
   shape.numbers.fractions = (shape.types & kFractionType) != 0;
   std::ranges::sort(shape.numbers.multiples);
-  shape.numbers.multiples.erase(std::unique(shape.numbers.multiples.begin(), shape.numbers.multiples.end()), shape.numbers.multiples.end());
+  shape.numbers.multiples.erase(
+      std::unique(shape.numbers.multiples.begin(), shape.numbers.multiples.end()),
+      shape.numbers.multiples.end());
   return shape;
 }
 
