@@ -10,7 +10,7 @@ namespace cachalot {
 
 namespace {
 
-constexpr size_t kMostStacks = 1000;
+constexpr size_t kMostStacks = 4000;
 
 /** A text's inside as a language of its own, without its end. */
 struct InText {
@@ -69,7 +69,7 @@ StackRecognizer::State StackRecognizer::state_of(const Stacks& stacks) {
   bytes_ += 96 + stacks.size() * sizeof(StackMachine::Stack);
   if (stacks.size() > kMostStacks)
     throw Error(ErrorCode::kGrammarFailed,
-                "the answer may fit its schema or grammar in more than 1,000 ways at once; make "
+                "the answer may fit its schema or grammar in more than 4,000 ways at once; make "
                 "alternatives fewer");
   if ((states_.size() & 0xff) == 0 && bytes() > most_bytes_)
     throw Error(ErrorCode::kGrammarFailed,
@@ -109,12 +109,13 @@ bool StackRecognizer::is_end(State state) {
 
 void StackRecognizer::allow(const Vocabulary& tokens, State state, uint32_t* mask) {
   const Look look(*this);
-  const Stacks stacks = states_[state];
-  for (const StackMachine::Stack stack : stacks) {
+  Stacks others;
+  for (const StackMachine::Stack stack : Stacks(states_[state])) {
     int32_t in_text = 0;
     if (machine_->reader(stack, &in_text) != nullptr) allow_text(tokens, stack, mask);
-    else tokens.allow(*this, state_of({stack}), mask);
+    else others.push_back(stack);
   }
+  if (!others.empty()) tokens.allow(*this, state_of(others), mask);
 }
 
 /** In a text, where most tokens are plain: what ends it or is escaped in it is read by itself. */

@@ -170,6 +170,11 @@ test.each<[string, string, RegExp]>([
   ['a wrong count', 'root ::= "a"{3,1}', /a count ends before it begins/],
   ['a huge count', 'root ::= "a"{1000000000}', /a count up to 65,536/],
   ['counts of counts', 'root ::= ("a"{60000}){60000}', /more than 131,072 states/],
+  [
+    'many rules',
+    `root ::= r0\n${Array.from({ length: 2001 }, (_, i) => `r${i} ::= r${i + 1}`).join('\n')}`,
+    /more than 2,000 rules/,
+  ],
   ['depth', `root ::= ${'('.repeat(5000)}"a"${')'.repeat(5000)}`, /deeper than 200/],
   ['a wrong range', 'root ::= [z-a]', /a range ends before it begins/],
   ['no name', 'root ::= "a" ;', /expected the name of a rule/],

@@ -125,6 +125,21 @@ describe('hostile schemas are refused, or cost little', () => {
       { patternProperties: Object.fromEntries(list(24, (i) => [`${i}x`, { minimum: i }])) },
     ],
     [
+      'many names',
+      {
+        properties: Object.fromEntries(list(20_000, (i) => [`name ${i}`, {}])),
+        additionalProperties: false,
+      },
+    ],
+    [
+      'many large patterns',
+      {
+        properties: Object.fromEntries(
+          list(300, (i) => [`p${i}`, { pattern: `(a|b)*a(a|b){12}${i}` }]),
+        ),
+      },
+    ],
+    [
       'conditions',
       { allOf: list(30, (i) => ({ if: { required: [`a${i}`] }, then: { required: [`b${i}`] } })) },
     ],

@@ -14,6 +14,7 @@ namespace {
 using Kind = Regex::Kind;
 
 constexpr size_t kMostBytes = size_t{1} << 20;
+constexpr size_t kMostRules = 2000;
 constexpr int kMostDepth = 200, kMostCount = 1 << 16;
 
 bool is_name(char c) {
@@ -74,6 +75,7 @@ class Parser {
     const auto known = std::ranges::find(rules_, name, &GrammarRule::name);
     const auto place = static_cast<int>(known - rules_.begin());
     if (known == rules_.end()) rules_.push_back({name, nullptr});
+    if (rules_.size() > kMostRules) fail("it has more than 2,000 rules");
     return place;
   }
 

@@ -1,6 +1,6 @@
 #include "grammar/rules/rule_machine.h"
 
-#include <algorithm>
+#include <utility>
 
 namespace cachalot {
 
@@ -22,13 +22,15 @@ void RuleMachine::step(Stack stack, uint8_t byte, std::vector<Stack>* after) {
 
 /** Adds the stacks that read next, from a state on, without reading. */
 void RuleMachine::reach(int32_t state, Stack below, std::vector<Stack>* stacks) {
-  std::vector<Frame> open{{state, below}}, seen;
+  std::vector<Frame> open{{state, below}};
+  n_reached_++;
   while (!open.empty()) {
     const Frame frame = open.back();
     open.pop_back();
-    if (frame.state == Nfa::kNone || std::ranges::find(seen, frame) != seen.end()) continue;
-    seen.push_back(frame);
-    go_on(frame, &open, stacks);
+    if (frame.state == Nfa::kNone) continue;
+    const auto id = static_cast<size_t>(frames_.id_of(frame));
+    if (reached_.size() <= id) reached_.resize(2 * id + 16);
+    if (std::exchange(reached_[id], n_reached_) != n_reached_) go_on(frame, &open, stacks);
   }
 }
 

@@ -48,6 +48,8 @@ class RuleMachine final : public StackMachine {
   std::shared_ptr<const RuleNetwork> network_;
   Interned<Frame, Hash> frames_;
   size_t n_before_ = 0;
+  std::vector<uint64_t> reached_;  // by frame: in which turn last
+  uint64_t n_reached_ = 0;
 };
 
 }  // namespace cachalot

@@ -16,6 +16,8 @@ namespace {
 
 constexpr size_t kMostGoals = 20'000;
 constexpr int kMostDepth = 400;
+constexpr size_t kMostEdges = size_t{2} << 20;  // of automata of texts
+constexpr size_t kMostCompared = 200'000'000;   // names with names
 
 template <typename Rule>
 uint32_t all_of(const std::vector<Rule>& rules) {
@@ -81,6 +83,7 @@ const std::vector<Shape>& Goals::shapes(GoalId goal) {
 
 void Goals::drop_empty_types(Shape* shape) {
   const auto drop = [&](TypeSet types) { shape->types &= static_cast<TypeSet>(~types); };
+  if ((shape->types & kNumberTypes) == 0) shape->numbers = {};
   const NumberRules numbers(shape->numbers);
   if (shape->is_listed) {
     const TextRules texts = texts_of(*shape);
@@ -236,7 +239,7 @@ TextRules Goals::texts_of(const Shape& shape) {
   };
   const auto make = [&](const std::string& name) {
     auto& known = dfas_[name];
-    if (!known) known = std::make_shared<const TextDfa>(automata, fits);
+    if (!known) known = kept(std::make_shared<const TextDfa>(automata, fits));
     return known;
   };
   rules.patterns = make(key);
@@ -245,6 +248,19 @@ TextRules Goals::texts_of(const Shape& shape) {
   automata.push_back(nfa_of_length(rules.least, Regex::kUnbounded));
   rules.patterns = make(key + ";" + std::to_string(rules.least));
   return rules;
+}
+
+std::shared_ptr<const TextDfa> Goals::kept(std::shared_ptr<const TextDfa> dfa) {
+  n_edges_ += dfa->n_states() * dfa->n_classes();
+  if (n_edges_ > kMostEdges)
+    throw Error(ErrorCode::kInvalidArgument, "its patterns are too complex, all of them together");
+  return dfa;
+}
+
+void Goals::compare(size_t n) {
+  n_compared_ += n;
+  if (n_compared_ > kMostCompared)
+    throw Error(ErrorCode::kInvalidArgument, "its objects name too many properties");
 }
 
 bool Goals::fits_text(GoalId goal, const std::string& text) {

@@ -37,6 +37,12 @@ class Goals {
   bool fits_text(GoalId goal, const std::string& text);
   bool matches(int32_t pattern, const std::string& text);
 
+  // Bounds on the work for one schema; both throw invalid_argument.
+  /** Counts the memory of an automaton that is kept. */
+  std::shared_ptr<const TextDfa> kept(std::shared_ptr<const TextDfa> dfa);
+  /** Counts comparisons of names of properties. */
+  void compare(size_t n);
+
   const Schema& schema() const { return schema_; }
   /** Where in the schema a goal comes from. */
   const std::string& where(GoalId goal) const;
@@ -60,6 +66,7 @@ class Goals {
 
   const Schema& schema_;
   int64_t n_steps_ = 1'000'000;
+  size_t n_edges_ = 0, n_compared_ = 0;
   int depth_ = 0;             // of goals whose values are looked for
   bool has_assumed_ = false;  // that one of them has none
   std::vector<std::unique_ptr<Goal>> goals_;

@@ -30,6 +30,9 @@ class Classifier {
     names_.insert(shape_.required.begin(), shape_.required.end());
     names_.insert(shape_.forbidden.begin(), shape_.forbidden.end());
     if (!shape_.key_names.empty()) add_ways();
+    size_t n_named = shape_.keys.size();
+    for (const KeyRule& rule : shape_.keys) n_named += rule.keys.names.size();
+    goals_.compare(names_.size() * n_named);
     for (const std::string& name : names_) add_name(name);
     add_others();
     return std::move(result_);

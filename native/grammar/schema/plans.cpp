@@ -184,8 +184,8 @@ class Planner {
       plan->others = add_text(rules);
       return;
     }
-    const auto dfa = std::make_shared<const TextDfa>(
-        classes.automata, [&](const auto& matches) { return known.contains(matches); });
+    const auto dfa = goals_.kept(std::make_shared<const TextDfa>(
+        classes.automata, [&](const auto& matches) { return known.contains(matches); }));
     const auto options_of = [&](int32_t state) {
       return dfa->accepts(state) ? known[dfa->matches(state)] : std::vector<PartOption>();
     };

@@ -13,7 +13,7 @@ namespace cachalot {
 namespace {
 
 constexpr size_t kMostStates = 20'000;
-constexpr size_t kMostEdges = size_t{4} << 20;
+constexpr size_t kMostEdges = size_t{1} << 20;
 
 }  // namespace
 
