@@ -9,9 +9,9 @@ const codes = (schema: unknown, ...texts: string[]) =>
 
 test.each<[string, unknown, RegExp]>([
   [
-    'uniqueItems',
-    { items: { uniqueItems: true } },
-    /"uniqueItems" is not supported, at #\/items\/uniqueItems/,
+    'uniqueItems of objects',
+    { items: { uniqueItems: true, items: { type: 'object' } } },
+    /"uniqueItems" is supported for items that are strings, or values of an enumeration, at #\/items\/items/,
   ],
   ['maxContains', { contains: {}, maxContains: 2 }, /"maxContains" is not supported/],
   ['minContains', { contains: {}, minContains: 2 }, /"minContains" is not supported beyond 1/],

@@ -192,6 +192,18 @@ test.each<[string, unknown, string[], string[]]>([
     ['[]', '[1]'],
     ['[0]', '[1,1]'],
   ],
+  [
+    'no item twice',
+    { type: 'array', uniqueItems: true, items: { enum: ['a', 'ab', 1, 12, null] } },
+    ['[]', '["a","ab"]', '[12,1]', '["ab", "a",\n null,1,12]'],
+    ['["a","a"]', '[1,12,1]', '[null,null]', '["ab","a",1,12,null,'],
+  ],
+  [
+    'no text twice',
+    { type: 'array', uniqueItems: true, items: { anyOf: [{ type: 'string' }, { const: 'x' }] } },
+    ['["x","y",""]', '["a","aa"]'],
+    ['["x","x"]', '["","a",""]', '["a","\\u0061"]'],
+  ],
   ['true', true, ['[{"a":[null]}]', '"x"'], ['[', 'nul']],
 ])('%s', (_, schema, good, bad) => {
   expect(good.filter((text) => !fits(schema, text))).toEqual([]);

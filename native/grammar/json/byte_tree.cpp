@@ -1,15 +1,17 @@
 #include "grammar/json/byte_tree.h"
 
+#include <utility>
+
 namespace cachalot {
 
-ByteTree::ByteTree(const std::vector<std::string>& texts) {
-  nodes_.push_back({.end = static_cast<int32_t>(texts.size())});
+ByteTree::ByteTree(std::vector<std::string> texts) : texts_(std::move(texts)) {
+  nodes_.push_back({.end = static_cast<int32_t>(texts_.size())});
   std::vector<size_t> depths{0};
   for (size_t node = 0; node < nodes_.size(); node++) {
     const size_t depth = depths[node];
     nodes_[node].first_child = static_cast<int32_t>(nodes_.size());
     for (int32_t i = nodes_[node].first; i < nodes_[node].end; i++) {
-      const std::string& text = texts[static_cast<size_t>(i)];
+      const std::string& text = texts_[static_cast<size_t>(i)];
       if (text.size() == depth) {
         nodes_[node].text = i;
         continue;

@@ -3,9 +3,6 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "grammar/regex/nfa_sets.h"
-#include "grammar/regex/syntax.h"
-#include "grammar/regex/utf8.h"
 #include "grammar/schema/alternatives.h"
 #include "grammar/schema/key_classes.h"
 #include "grammar/schema/settling.h"
@@ -16,8 +13,7 @@ namespace {
 
 constexpr size_t kMostGoals = 20'000;
 constexpr int kMostDepth = 400;
-constexpr size_t kMostEdges = size_t{2} << 20;  // of automata of texts
-constexpr size_t kMostCompared = 200'000'000;   // names with names
+constexpr size_t kMostCompared = 200'000'000;  // names with names
 
 template <typename Rule>
 uint32_t all_of(const std::vector<Rule>& rules) {
@@ -142,7 +138,8 @@ bool Goals::has_array(const Shape& shape, const Satisfiable& part) {
   const int64_t n_told_apart = std::min(first_alike + 1, shape.most_items);
   int64_t n_possible = 0;  // first items that can be there
   while (n_possible < n_told_apart && part(shape.item_claims(n_possible))) n_possible++;
-  const int64_t most = n_possible <= first_alike ? n_possible : shape.most_items;
+  int64_t most = n_possible <= first_alike ? n_possible : shape.most_items;
+  if (shape.has_unique_items) most = std::min(most, n_unique_items(shape));
   if (shape.least_items > most) return false;
   Settling settling(all_of(shape.some_items));
   for (int64_t index = 0; index < n_possible && !shape.some_items.empty(); index++) {
@@ -153,6 +150,21 @@ bool Goals::has_array(const Shape& shape, const Satisfiable& part) {
     else settling.take_any(sets, 1);
   }
   return settling.fewest() <= most - std::min(n_possible, first_alike);
+}
+
+/** How many items an array may have at most, if none comes twice and all are told in the same way.
+ */
+int64_t Goals::n_unique_items(const Shape& shape) {
+  if (shape.first_alike() > 0 || shape.most_items < 2) return kUnlimited;
+  int64_t n = 0;
+  for (const Shape& item : shapes(goal_of(shape.item_claims(0)))) {
+    constexpr TypeSet kFree = kNumberTypes | kTextType;
+    const TypeSet free = item.is_listed ? 0 : item.types & kFree;
+    if ((free | (item.types & (kArrayType | kObjectType))) != 0) return kUnlimited;
+    n += std::ssize(item.literals);
+    for (const TypeSet word : {kNullType, kTrueType, kFalseType}) n += (item.types & word) != 0;
+  }
+  return n;
 }
 
 bool Goals::has_object(const Shape& shape, const Satisfiable& part) {
@@ -215,74 +227,9 @@ bool Goals::may_have_value(const std::vector<Claim>& claims, int depth) {
   }
 }
 
-TextRules Goals::texts_of(const Shape& shape) {
-  TextRules rules{.least = shape.least_length, .most = shape.most_length};
-  if (shape.patterns.empty() && shape.not_patterns.empty() && shape.not_texts.empty()) return rules;
-  std::vector<Nfa> automata;
-  std::string key;
-  for (const auto& patterns : {shape.patterns, shape.not_patterns}) {
-    for (const int32_t pattern : patterns) {
-      automata.push_back(schema_.patterns[static_cast<size_t>(pattern)]);
-      key += std::to_string(pattern) + ",";
-    }
-    key += ";";
-  }
-  for (const std::string& text : shape.not_texts) {
-    automata.push_back(make_nfa(*regex_of_text(text), RegexMatch::kWhole, Alphabet::kCodePoints));
-    key += std::to_string(text.size()) + ":" + text;
-  }
-  const size_t n_wanted = shape.patterns.size(), n_all = automata.size();
-  const auto fits = [&](const std::vector<bool>& matches) {
-    for (size_t i = 0; i < n_all; i++)
-      if (matches[i] != (i < n_wanted)) return false;
-    return matches.size() == n_all || matches.back();
-  };
-  const auto make = [&](const std::string& name) {
-    auto& known = dfas_[name];
-    if (!known) known = kept(std::make_shared<const TextDfa>(automata, fits));
-    return known;
-  };
-  rules.patterns = make(key);
-  const int32_t start = rules.patterns->start();
-  if (start == TextDfa::kDead || rules.patterns->nearest(start) >= rules.least) return rules;
-  automata.push_back(nfa_of_length(rules.least, Regex::kUnbounded));
-  rules.patterns = make(key + ";" + std::to_string(rules.least));
-  return rules;
-}
-
-std::shared_ptr<const TextDfa> Goals::kept(std::shared_ptr<const TextDfa> dfa) {
-  n_edges_ += dfa->n_states() * dfa->n_classes();
-  if (n_edges_ > kMostEdges)
-    throw Error(ErrorCode::kInvalidArgument, "its patterns are too complex, all of them together");
-  return dfa;
-}
-
+}  // namespace cachalot
 void Goals::compare(size_t n) {
   n_compared_ += n;
   if (n_compared_ > kMostCompared)
     throw Error(ErrorCode::kInvalidArgument, "its objects name too many properties");
 }
-
-bool Goals::fits_text(GoalId goal, const std::string& text) {
-  return std::ranges::any_of(shapes(goal), [&](const Shape& shape) {
-    if ((shape.types & kTextType) == 0) return false;
-    const Literal literal{true, text};
-    if (shape.is_listed) return std::ranges::count(shape.literals, literal) > 0;
-    return texts_of(shape).fits(text);
-  });
-}
-
-bool Goals::matches(int32_t pattern, const std::string& text) {
-  const auto [at, is_new] = matches_.try_emplace({pattern, text}, false);
-  if (!is_new) return at->second;
-  NfaSets sets({&schema_.patterns[static_cast<size_t>(pattern)], 1});
-  auto set = sets.start();
-  for (size_t i = 0; i < text.size();) {
-    const auto [code_point, length] = first_code_point(std::string_view(text).substr(i));
-    set = sets.after(set, code_point);
-    i += length;
-  }
-  return at->second = sets.matches(set).front();
-}
-
-}  // namespace cachalot

@@ -36,6 +36,7 @@ class Goals {
   /** Whether a text fits. */
   bool fits_text(GoalId goal, const std::string& text);
   bool matches(int32_t pattern, const std::string& text);
+  int64_t n_unique_items(const Shape& shape);
 
   // Bounds on the work for one schema; both throw invalid_argument.
   /** Counts the memory of an automaton that is kept. */

@@ -71,7 +71,9 @@ std::vector<Alternative> opposite_of_rest(const Fact& fact, const std::string& w
     default:
       throw Error(ErrorCode::kInvalidArgument,
                   std::string("\"") +
-                      (fact.kind == Kind::kMultiple ? "multipleOf" : "propertyNames") +
+                      (fact.kind == Kind::kMultiple      ? "multipleOf"
+                       : fact.kind == Kind::kUniqueItems ? "uniqueItems"
+                                                         : "propertyNames") +
                       "\" is not supported where it must not hold, as below \"not\" or where "
                       "alternatives of \"oneOf\" overlap, at " +
                       where);

@@ -27,34 +27,41 @@ class Planner {
 
   Plans run() {
     plans_.root = plan_of(goals_.goal_of({goals_.schema().root}));
-    if (!goals_.satisfiable(to_plan_.front()))
+    if (!goals_.satisfiable(to_plan_.front().first))
       throw Error(ErrorCode::kInvalidArgument, "no value fits it");
-    for (size_t i = 0; i < to_plan_.size(); i++) plans_.goals.push_back(plan(to_plan_[i]));
+    for (size_t i = 0; i < to_plan_.size(); i++) {
+      const auto [goal, is_unique] = to_plan_[i];
+      plans_.goals.push_back(plan(goal, is_unique));
+    }
     return std::move(plans_);
   }
 
  private:
   /** The number of a goal's plan, which is made later. */
-  int32_t plan_of(GoalId goal) {
-    const auto [at, is_new] = numbers_.try_emplace(goal, static_cast<int32_t>(to_plan_.size()));
-    if (is_new) to_plan_.push_back(goal);
+  int32_t plan_of(GoalId goal, bool is_unique = false) {
+    const auto [at, is_new] =
+        numbers_.try_emplace({goal, is_unique}, static_cast<int32_t>(to_plan_.size()));
+    if (is_new) to_plan_.push_back({goal, is_unique});
     return at->second;
   }
 
-  GoalPlan plan(GoalId goal) {
+  /** `is_unique`: of items that are told apart by how they are written. */
+  GoalPlan plan(GoalId goal, bool is_unique) {
     std::set<std::string> literals;
     std::set<int32_t> texts, numbers;
     GoalPlan result{ByteTree({})};
     const std::vector<Shape>& shapes = goals_.shapes(goal);
     where_ = goals_.where(goal);
     for (const Shape& shape : shapes) {
+      if (is_unique) refuse_unless_told_apart(shape);
       for (const auto& [type, word] : {std::pair(kNullType, "null"), std::pair(kTrueType, "true"),
                                        std::pair(kFalseType, "false")})
         if ((shape.types & type) != 0) literals.insert(word);
       for (const Literal& one : shape.literals)
         literals.insert(one.is_text ? '"' + spelled_text(one.text) + '"'
                                     : spelled_number(one.number));
-      if (!shape.is_listed && (shape.types & kTextType) != 0) texts.insert(text_plan(shape));
+      if (!shape.is_listed && (shape.types & kTextType) != 0)
+        texts.insert(text_plan(shape, is_unique));
       if (!shape.is_listed && (shape.types & kNumberTypes) != 0) {
         numbers.insert(static_cast<int32_t>(plans_.numbers.size()));
         plans_.numbers.emplace_back(shape.numbers);
@@ -78,16 +85,26 @@ class Planner {
     return static_cast<int32_t>(plans_.texts.size()) - 1;
   }
 
-  int32_t text_plan(const Shape& shape) {
+  int32_t text_plan(const Shape& shape, bool is_canonical) {
     TextRules rules = goals_.texts_of(shape);
-    rules.is_canonical = rules.patterns != nullptr;
+    rules.is_canonical = is_canonical || rules.patterns != nullptr;
     return add_text(rules);
+  }
+
+  void refuse_unless_told_apart(const Shape& shape) const {
+    const TypeSet numbers = shape.is_listed ? 0 : kNumberTypes;
+    if ((shape.types & (numbers | kArrayType | kObjectType)) == 0) return;
+    throw Error(ErrorCode::kInvalidArgument,
+                "\"uniqueItems\" is supported for items that are strings, or values of an "
+                "enumeration, at " +
+                    where_);
   }
 
   /** The ways to go on with a part: with any of what is unsettled that it may settle. */
   template <typename Settles>
   std::vector<PartOption> options(const std::vector<Claim>& claims,
-                                  const std::vector<Claim>& unsettled, const Settles& may_settle) {
+                                  const std::vector<Claim>& unsettled, const Settles& may_settle,
+                                  bool is_unique = false) {
     std::vector<PartOption> result;
     for (uint32_t bits = 0; bits < 1u << unsettled.size(); bits++) {
       std::vector<Claim> all = claims;
@@ -99,7 +116,7 @@ class Planner {
       }
       if (!fits) continue;
       const GoalId goal = goals_.goal_of(std::move(all));
-      if (goals_.satisfiable(goal)) result.push_back({plan_of(goal), bits});
+      if (goals_.satisfiable(goal)) result.push_back({plan_of(goal, is_unique), bits});
     }
     return result;
   }
@@ -122,11 +139,13 @@ class Planner {
     if (first_alike > kMostFirstItems)
       throw Error(ErrorCode::kInvalidArgument, "more than 4,096 first items, at " + where_);
     ArrayPlan plan{shape.least_items, shape.most_items, {}, (1u << unsettled.size()) - 1};
+    plan.is_unique = shape.has_unique_items && shape.most_items > 1;
+    if (plan.is_unique) plan.most = std::min(plan.most, goals_.n_unique_items(shape));
     for (int64_t index = 0; index <= first_alike && index < shape.most_items; index++) {
       const auto may_settle = [&](size_t i) {
         return shape.some_items[i].from <= index && index <= shape.some_items[i].to;
       };
-      auto ways = options(shape.item_claims(index), unsettled, may_settle);
+      auto ways = options(shape.item_claims(index), unsettled, may_settle, plan.is_unique);
       if (ways.empty()) plan.most = index;  // no item can stand here
       plan.items.push_back(std::move(ways));
     }
@@ -203,8 +222,8 @@ class Planner {
 
   Goals goals_;
   Plans plans_;
-  std::map<GoalId, int32_t> numbers_;
-  std::vector<GoalId> to_plan_;
+  std::map<std::pair<GoalId, bool>, int32_t> numbers_;
+  std::vector<std::pair<GoalId, bool>> to_plan_;
   std::string where_;
 };
 

@@ -35,6 +35,7 @@ struct ArrayPlan {
   int64_t least, most;
   std::vector<std::vector<PartOption>> items;  // the last is for all further ones
   uint32_t unsettled;                          // what has to come once
+  bool is_unique = false;                      // no item twice: all are texts or literals
   const std::vector<PartOption>& options(int64_t index) const {
     return items[static_cast<size_t>(std::min<int64_t>(index, std::ssize(items) - 1))];
   }

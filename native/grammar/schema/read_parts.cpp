@@ -32,6 +32,7 @@ void SchemaReader::read_array() {
   }
   read_items(rest, n_first);
   read_contains();
+  if (keywords_.has_but("uniqueItems", false)) add({.kind = Kind::kUniqueItems});
   if (!keywords_.has_but("unevaluatedItems", true)) return;
   if (is_applied_beside() || keywords_.has("contains"))
     refuse_schema(keywords_.at("unevaluatedItems"),

@@ -56,9 +56,10 @@ struct Fact {
     kNotPattern,  // text that it does not match
     kLeastItems,  // array of at least `from` items
     kMostItems,
-    kEveryItem,  // items `from` to `to` (inclusive) fit `claim`
-    kSomeItem,   // one of them does
-    kLeastKeys,  // object of at least `from` properties
+    kEveryItem,    // items `from` to `to` (inclusive) fit `claim`
+    kSomeItem,     // one of them does
+    kUniqueItems,  // no two items are equal
+    kLeastKeys,    // object of at least `from` properties
     kMostKeys,
     kRequired,     // object that has `keys`, a name
     kForbidden,    // object that lacks it

@@ -19,7 +19,7 @@ bool takes_white_space(Kind kind) {
 
 size_t SchemaMachine::Hash::operator()(const Frame& frame) const {
   uint64_t hash = static_cast<uint64_t>(frame.kind);
-  for (const int32_t one : {frame.a, frame.b, frame.c, frame.white_space, frame.below})
+  for (const int32_t one : {frame.a, frame.b, frame.c, frame.d, frame.white_space, frame.below})
     mix(&hash, static_cast<uint32_t>(one));
   return static_cast<size_t>(hash);
 }
@@ -83,13 +83,7 @@ void SchemaMachine::step(Stack stack, uint8_t byte, std::vector<Stack>* after) {
     case Kind::kEnd: return;
     case Kind::kValue: return begin(frame.a, byte, frame.below, after);
     case Kind::kLiteral: return step_literal(frame, byte, after);
-    case Kind::kText: {
-      Frame next = frame;
-      next.b = texts_[static_cast<size_t>(frame.a)].next(frame.b, byte);
-      if (next.b == TextReader::kClosed) after->push_back(frame.below);
-      else if (next.b != TextReader::kDead) push(next, after);
-      return;
-    }
+    case Kind::kText: return step_text(frame, byte, after);
     case Kind::kNumber: {
       NumberReader& reader = numbers_[static_cast<size_t>(frame.a)];
       Frame next = frame;
@@ -113,11 +107,13 @@ void SchemaMachine::begin(int32_t goal, uint8_t byte, Stack below, std::vector<S
   const GoalPlan& plan = plans_->goals[static_cast<size_t>(goal)];
   step_literal({.kind = Kind::kLiteral, .a = goal, .b = ByteTree::kRoot, .below = below}, byte,
                after);
+  const int32_t quote = counts_items(below) ? text_after({}, byte) : 0;
   if (byte == '"') {
     for (const int32_t text : plan.texts)
       push({.kind = Kind::kText,
             .a = text,
             .b = texts_[static_cast<size_t>(text)].start(),
+            .c = quote,
             .below = below},
            after);
   }
@@ -132,6 +128,7 @@ void SchemaMachine::begin(int32_t goal, uint8_t byte, Stack below, std::vector<S
       push({.kind = Kind::kArrayFirst,
             .a = array,
             .c = static_cast<int32_t>(plans_->arrays[static_cast<size_t>(array)].unsettled),
+            .d = seen_.nothing(),
             .below = below},
            after);
   }
@@ -151,13 +148,64 @@ void SchemaMachine::step_literal(const Frame& frame, uint8_t byte, std::vector<S
   const ByteTree& tree = plans_->goals[static_cast<size_t>(frame.a)].literals;
   const int32_t node = tree.child(frame.b, byte);
   if (node == ByteTree::kNone) {  // only a number may end and have more digits
-    if (tree.text(frame.b) != ByteTree::kNone) step(frame.below, byte, after);
+    if (tree.text(frame.b) == ByteTree::kNone) return;
+    const Stack below = after_item(frame);
+    if (below >= 0) step(below, byte, after);
     return;
   }
   Frame next = frame;
   next.b = node;
-  if (tree.has_children(node)) push(next, after);
-  else after->push_back(frame.below);
+  if (counts_items(frame.below)) next.c = text_after(frame, byte);
+  if (tree.has_children(node)) {
+    if (has_unused(next)) push(next, after);
+  } else if (const Stack below = after_item(next); below >= 0) {
+    after->push_back(below);
+  }
+}
+
+void SchemaMachine::step_text(const Frame& frame, uint8_t byte, std::vector<Stack>* after) {
+  Frame next = frame;
+  next.b = texts_[static_cast<size_t>(frame.a)].next(frame.b, byte);
+  if (next.b == TextReader::kDead) return;
+  if (counts_items(frame.below)) next.c = text_after(frame, byte);
+  if (next.b != TextReader::kClosed) return push(next, after);
+  if (const Stack below = after_item(next); below >= 0) after->push_back(below);
+}
+
+/** Whether a value is an item of an array none of whose items comes twice. */
+bool SchemaMachine::counts_items(Stack below) const {
+  const Frame& array = frames_[below];
+  return array.kind == Kind::kArrayAfter && plans_->arrays[static_cast<size_t>(array.a)].is_unique;
+}
+
+/** The text of a frame, `c`, and a byte. */
+int32_t SchemaMachine::text_after(const Frame& frame, uint8_t byte) {
+  return names_.id_of((static_cast<uint64_t>(frame.c) + 1) << 8 | byte);
+}
+
+/** Whether a literal that goes on like this has not been an item yet. */
+bool SchemaMachine::has_unused(const Frame& literal) const {
+  if (!counts_items(literal.below)) return true;
+  const ByteTree& tree = plans_->goals[static_cast<size_t>(literal.a)].literals;
+  const SeenKeys& used = seen_[frames_[literal.below].d];
+  for (int32_t text = tree.first(literal.b); text < tree.end(literal.b); text++) {
+    int32_t link = 0;  // of the empty text
+    for (const char c : tree[text]) {
+      link = names_.find((static_cast<uint64_t>(link) + 1) << 8 | static_cast<uint8_t>(c));
+      if (link < 0) return true;
+    }
+    if (!std::ranges::binary_search(used.others, link)) return true;
+  }
+  return false;
+}
+
+/** What is below an item that has ended; -1: there is one like it. */
+SchemaMachine::Stack SchemaMachine::after_item(const Frame& item) {
+  if (!counts_items(item.below)) return item.below;
+  Frame array = frames_[item.below];
+  if (std::ranges::binary_search(seen_[array.d].others, item.c)) return -1;
+  array.d = seen_.with_other(array.d, item.c);
+  return frames_.id_of(array);
 }
 
 void SchemaMachine::step_array(const Frame& frame, uint8_t byte, std::vector<Stack>* after) {
@@ -190,72 +238,6 @@ void SchemaMachine::begin_items(const Frame& array, const uint8_t* byte,
     const Stack below = frames_.id_of(next);
     if (byte != nullptr) begin(option.goal, *byte, below, after);
     else push({.kind = Kind::kValue, .a = option.goal, .below = below}, after);
-  }
-}
-
-void SchemaMachine::step_object(const Frame& frame, uint8_t byte, std::vector<Stack>* after) {
-  const ObjectPlan& plan = plans_->objects[static_cast<size_t>(frame.a)];
-  const KeyChoice choice(plan, seen_[frame.b], static_cast<uint32_t>(frame.c));
-  Frame next = frame;
-  next.kind = Kind::kObjectNext;
-  next.white_space = WhiteSpace::kNone;
-  if (byte == '}') {
-    if (frame.kind != Kind::kObjectNext && choice.may_end()) after->push_back(frame.below);
-  } else if (byte == ',') {
-    if (frame.kind == Kind::kObjectAfter && choice.may_go_on()) push(next, after);
-  } else if (byte == '"' && frame.kind != Kind::kObjectAfter && choice.may_go_on()) {
-    const bool has_others = choice.may_have_other();
-    push({.kind = Kind::kKey,
-          .a = ByteTree::kRoot,
-          .b = has_others ? texts_[static_cast<size_t>(plan.others)].start() : TextReader::kDead,
-          .below = frames_.id_of(next)},
-         after);
-  }
-}
-
-void SchemaMachine::step_key(const Frame& frame, uint8_t byte, std::vector<Stack>* after) {
-  const Frame object = frames_[frame.below];
-  const ObjectPlan& plan = plans_->objects[static_cast<size_t>(object.a)];
-  const SeenKeys& seen = seen_[object.b];
-  const KeyChoice choice(plan, seen, static_cast<uint32_t>(object.c));
-  Frame next = frame;
-  next.a = frame.a == ByteTree::kNone ? frame.a : plan.tree.child(frame.a, byte);
-  const int32_t name = next.a == ByteTree::kNone ? next.a : plan.tree.text(next.a);
-  if (name != ByteTree::kNone) {
-    if (!choice.may_have(name)) return;
-    const ObjectPlan::Name& one = plan.names[static_cast<size_t>(name)];
-    return close_key(object, seen_.with_name(object.b, name, one.is_required), one.options, after);
-  }
-  if (frame.b != TextReader::kDead) {
-    TextReader& reader = texts_[static_cast<size_t>(plan.others)];
-    next.b = reader.next(frame.b, byte);
-    next.c = names_.id_of((static_cast<uint64_t>(frame.c) + 1) << 8 | byte);
-    if (next.b == TextReader::kClosed) {
-      if (std::ranges::binary_search(seen.others, next.c)) return;
-      const auto state = static_cast<size_t>(reader.pattern_state(frame.b));
-      return close_key(object, seen_.with_other(object.b, next.c), plan.other_options[state],
-                       after);
-    }
-  }
-  if (next.b != TextReader::kDead) return push(next, after);
-  next.c = 0;
-  const bool is_mentioned =
-      next.a != ByteTree::kNone && choice.any_name(plan.tree.first(next.a), plan.tree.end(next.a));
-  if (is_mentioned) push(next, after);
-}
-
-void SchemaMachine::close_key(const Frame& object, int32_t seen,
-                              const std::vector<PartOption>& options, std::vector<Stack>* after) {
-  const ObjectPlan& plan = plans_->objects[static_cast<size_t>(object.a)];
-  const auto unsettled = static_cast<uint32_t>(object.c);
-  Frame next = object;
-  next.kind = Kind::kObjectAfter;
-  next.b = seen;
-  for (const PartOption& option : options) {
-    if ((option.settles & ~unsettled) != 0) continue;
-    next.c = static_cast<int32_t>(unsettled & ~option.settles);
-    if (!KeyChoice(plan, seen_[seen], static_cast<uint32_t>(next.c)).can_settle()) continue;
-    push({.kind = Kind::kColon, .a = option.goal, .below = frames_.id_of(next)}, after);
   }
 }
 

@@ -19,10 +19,10 @@ struct Frame {
   enum class Kind : uint8_t {
     kEnd,          // of the whole value: nothing follows
     kValue,        // a value of goal `a` begins
-    kLiteral,      // at node `b` of the literals of goal `a`
-    kText,         // in text `a`, whose reader is in state `b`
+    kLiteral,      // at node `b` of the literals of goal `a`; `c`: its text so far, if that counts
+    kText,         // in text `a`, whose reader is in state `b`; `c`: the same
     kNumber,       // in number `a`, whose reader is in state `b`
-    kArrayFirst,   // array `a`, behind "[": `b` items so far, `c` is unsettled
+    kArrayFirst,   // array `a`, behind "[": `b` items so far, `c` is unsettled, `d`: its items
     kArrayAfter,   // behind an item
     kObjectFirst,  // object `a`, behind "{"; keys `b` so far, `c` is unsettled
     kObjectNext,   // behind ","
@@ -32,7 +32,7 @@ struct Frame {
   };
 
   Kind kind = Kind::kEnd;
-  int32_t a = 0, b = 0, c = 0;
+  int32_t a = 0, b = 0, c = 0, d = 0;
   int32_t white_space = 0;
   int32_t below = -1;
   bool operator==(const Frame&) const = default;
@@ -68,6 +68,11 @@ class SchemaMachine final : public StackMachine {
 
   int32_t depth_of(Stack stack) const;
   void begin(int32_t goal, uint8_t byte, Stack below, std::vector<Stack>* after);
+  void step_text(const Frame& frame, uint8_t byte, std::vector<Stack>* after);
+  bool counts_items(Stack below) const;
+  int32_t text_after(const Frame& frame, uint8_t byte);
+  bool has_unused(const Frame& literal) const;
+  Stack after_item(const Frame& item);
   void step_literal(const Frame& frame, uint8_t byte, std::vector<Stack>* after);
   void step_array(const Frame& frame, uint8_t byte, std::vector<Stack>* after);
   void begin_items(const Frame& array, const uint8_t* byte, std::vector<Stack>* after);
@@ -83,7 +88,7 @@ class SchemaMachine final : public StackMachine {
   std::vector<TextReader> texts_;
   std::vector<NumberReader> numbers_;
   Interned<Frame, Hash> frames_;
-  SeenKeysTable seen_;
+  SeenKeysTable seen_;  // and items of arrays none of which comes twice
   Interned<uint64_t, TextHash> names_;
   /** What there was before a look. */
   struct {

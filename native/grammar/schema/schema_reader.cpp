@@ -73,7 +73,7 @@ void SchemaReader::add_branches(Branches branches, Branches opposite) {
 void SchemaReader::read_node(const JsonValue& value, size_t node) {
   keywords_ = Keywords(value, schema_.nodes[node].where);
   facts_.clear();
-  for (const char* name : {"uniqueItems", "$dynamicRef", "$recursiveRef", "extends", "disallow"})
+  for (const char* name : {"$dynamicRef", "$recursiveRef", "extends", "disallow"})
     if (keywords_.has_but(name, false))
       refuse_schema(keywords_.at(name), std::string("\"") + name + "\" is not supported");
   read_reference();

@@ -55,6 +55,7 @@ class KeyChoice {
 class SeenKeysTable {
  public:
   int32_t empty(const ObjectPlan& plan);
+  int32_t nothing() { return id_of({}); }
   int32_t with_name(int32_t seen, int32_t name, bool is_required);
   int32_t with_other(int32_t seen, int32_t end_of_text);
   const SeenKeys& operator[](int32_t id) const { return table_[id]; }

@@ -46,6 +46,7 @@ void apply_to_parts(Shape* shape, const Fact& fact) {
     case Kind::kMostItems: shape->most_items = std::min(shape->most_items, fact.from); break;
     case Kind::kEveryItem: shape->items.push_back({fact.from, fact.to, fact.claim}); break;
     case Kind::kSomeItem: shape->some_items.push_back({fact.from, fact.to, fact.claim}); break;
+    case Kind::kUniqueItems: shape->has_unique_items = true; break;
     case Kind::kLeastKeys: shape->least_keys = std::max(shape->least_keys, fact.from); break;
     case Kind::kMostKeys: shape->most_keys = std::min(shape->most_keys, fact.from); break;
     case Kind::kRequired: shape->required.insert(fact.keys.names.front()); break;

@@ -35,6 +35,7 @@ struct Shape {
 
   int64_t least_items = 0, most_items = kUnlimited;
   std::vector<ItemRule> items{}, some_items{};
+  bool has_unique_items = false;
 
   int64_t least_keys = 0, most_keys = kUnlimited;
   std::set<std::string> required{}, forbidden{};
