@@ -227,9 +227,10 @@ bool Goals::may_have_value(const std::vector<Claim>& claims, int depth) {
   }
 }
 
-}  // namespace cachalot
 void Goals::compare(size_t n) {
   n_compared_ += n;
   if (n_compared_ > kMostCompared)
     throw Error(ErrorCode::kInvalidArgument, "its objects name too many properties");
 }
+
+}  // namespace cachalot
