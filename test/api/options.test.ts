@@ -26,7 +26,7 @@ describe('options', () => {
     [{ stop: [''] }, 'invalid_argument', '`stop`'],
     [{ stopTokens: [1.5] }, 'invalid_argument', '`stopTokens`'],
     [{ signal: { aborted: false, addEventListener: () => 0 } }, 'invalid_argument', '`signal`'],
-    [{ schema: {} }, 'not_supported', '`schema`'],
+    [{ schema: 5 }, 'invalid_argument', '`schema`'],
     [{ __proto__x: 1 }, 'invalid_argument', 'unknown option'],
   ])('%j is refused', (options, code, message) => {
     expect(() => engine.complete('x', options as never)).toThrow(
