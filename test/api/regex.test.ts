@@ -1,6 +1,7 @@
 /** The option `regex` as users see it: every answer that ends matches, and every one that is cut off could have gone on. */
 import { Engine } from '../../lib/index.js';
 import type { GenerateOptions } from '../../lib/index.js';
+import { expectSameInCompany } from '../fixtures/same-in-company.js';
 import { writeTinyModel } from '../fixtures/tiny-model.js';
 import { emulatedLibrary, testing } from '../testing.js';
 
@@ -65,26 +66,9 @@ describe('regex', () => {
   });
 
   test('the same bits alone, in a batch of different patterns, and with guesses', async () => {
-    const ask = (who: Engine, i: number, draft: 'auto' | false) =>
-      answer(PATTERNS[i % PATTERNS.length]!, { seed: i, temperature: i % 2, draft }, who);
-    const expected: unknown[] = [];
-    for (let i = 0; i < 16; i++) {
-      const { tokens, logprob } = await ask(engine, i, false);
-      expected.push([tokens, logprob]);
-    }
-    await using guessing = await Engine.loadWith(
-      path,
-      { checkInvariants: true },
-      { alwaysDrafts: true },
+    await expectSameInCompany(path, engine, 16, (who, i, draft) =>
+      answer(PATTERNS[i % PATTERNS.length]!, { seed: i, temperature: i % 2, draft }, who),
     );
-    for (const [who, draft] of [
-      [engine, false],
-      [guessing, 'auto'],
-      [guessing, 'auto'],
-    ] as const) {
-      const results = await Promise.all(expected.map((_, i) => ask(who, i, draft)));
-      expect(results.map(({ tokens, logprob }) => [tokens, logprob])).toEqual(expected);
-    }
   });
 
   test('conversations, sessions and batches match, too', async () => {

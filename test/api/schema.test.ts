@@ -8,6 +8,7 @@ import type { GenerateOptions, JsonSchema, SchemaInput } from '../../lib/index.j
 import { cachalot } from '../cli/cachalot.js';
 import { judgeOf } from '../fixtures/judge.js';
 import { realSchemas } from '../fixtures/schema-suites.js';
+import { expectSameInCompany } from '../fixtures/same-in-company.js';
 import { temporaryPath, writeTinyModel } from '../fixtures/tiny-model.js';
 import { emulatedLibrary, testing } from '../testing.js';
 
@@ -160,30 +161,10 @@ describe('schema', () => {
   });
 
   test('the same bits alone, in a batch of different schemas, and with guesses', async () => {
-    const ask = (who: Engine, i: number, draft: 'auto' | false) =>
-      answer(
-        SCHEMAS[i % SCHEMAS.length]!,
-        { seed: i, temperature: i % 2, maxTokens: 40, draft },
-        who,
-      );
-    const expected: unknown[] = [];
-    for (let i = 0; i < 16; i++) {
-      const { tokens, logprob } = await ask(engine, i, false);
-      expected.push([tokens, logprob]);
-    }
-    await using guessing = await Engine.loadWith(
-      path,
-      { checkInvariants: true },
-      { alwaysDrafts: true },
-    );
-    for (const [who, draft] of [
-      [engine, false],
-      [guessing, 'auto'],
-      [guessing, 'auto'],
-    ] as const) {
-      const results = await Promise.all(expected.map((_, i) => ask(who, i, draft)));
-      expect(results.map(({ tokens, logprob }) => [tokens, logprob])).toEqual(expected);
-    }
+    await expectSameInCompany(path, engine, 16, (who, i, draft) => {
+      const how = { seed: i, temperature: i % 2, maxTokens: 40, draft };
+      return answer(SCHEMAS[i % SCHEMAS.length]!, how, who);
+    });
   });
 
   test.each(['portable', 'avx2', 'avx512', 'amx'])(

@@ -188,11 +188,13 @@ test.each<[string, string, RegExp]>([
   );
 });
 
-test('a grammar that is read in ever more ways is refused in bounded memory', () => {
+test('a grammar that may be read in ever more ways is read in bounded memory, or refused', () => {
   const grammar = 'root ::= a*\na ::= "x" a "y" | "x" a "z" | "x" a | "x"';
+  let last: unknown;
   try {
-    read(grammar, 'x'.repeat(3000));
+    last = read(grammar, 'x'.repeat(3000)).at(-1);
   } catch (error) {
-    expect(error).toMatchObject({ code: 'grammar_failed' });
+    last = (error as { code?: string }).code;
   }
+  expect([2, 'grammar_failed']).toContain(last);
 });
