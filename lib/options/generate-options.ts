@@ -14,6 +14,7 @@ import {
   notSupportedYet,
   ownOnly,
 } from '../checks/check-options.js';
+import type { Check } from '../checks/check-options.js';
 import { invalidArgument } from '../errors.js';
 import { isCompression } from './compress-options.js';
 import type { Compression } from './compress-options.js';
@@ -74,20 +75,15 @@ export interface ChatOptions extends GenerateOptions {
   templateOptions?: TemplateOptions | undefined;
 }
 
-/** C++ reads the pattern, and says what is wrong with it. */
-function isPattern(name: string, value: unknown): string {
-  const text = isString(name, value);
-  if (text.length > 1 << 16 || !isUnicode(text))
-    throw invalidArgument(name, 'a regular expression of at most 65536 characters', value);
-  return text;
-}
-
-function isGrammar(name: string, value: unknown): string {
-  const text = isString(name, value);
-  if (text.length > 1 << 20 || !isUnicode(text))
-    throw invalidArgument(name, 'a grammar of at most 1048576 characters', value);
-  return text;
-}
+/** C++ reads it, and says what is wrong with it. */
+const sourceOf =
+  (what: string, most: number): Check<string> =>
+  (name, value) => {
+    const text = isString(name, value);
+    if (text.length > most || !isUnicode(text))
+      throw invalidArgument(name, `${what} of at most ${most} characters`, value);
+    return text;
+  };
 
 /** The options of a request except those that say how tokens are drawn. */
 const REQUEST = {
@@ -102,8 +98,8 @@ const REQUEST = {
   compress: { check: isCompression },
   draft: { check: isDraft },
   prediction: { check: isPrediction },
-  regex: { check: isPattern },
-  grammar: { check: isGrammar },
+  regex: { check: sourceOf('a regular expression', 1 << 16) },
+  grammar: { check: sourceOf('a grammar', 1 << 20) },
   schema: { check: isSchema },
   draftContext: { check: isDraftContext },
   signal: { check: isSignal },

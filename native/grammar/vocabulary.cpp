@@ -27,8 +27,7 @@ int64_t plain_length(std::span<const uint8_t> bytes) {
     const std::string_view text(reinterpret_cast<const char*>(&bytes[i]), left);
     const uint32_t value = first_code_point(text).value;
     constexpr uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
-    if (value < kLeast[left] || value > CodePoints::kLast || (value >= 0xd800 && value < 0xe000))
-      return -1;
+    if (value < kLeast[left] || value > CodePoints::kLast || is_surrogate(value)) return -1;
     i += left;
   }
   return n;

@@ -4,12 +4,6 @@
 
 namespace cachalot {
 
-namespace {
-
-constexpr CodePointRange kSurrogates{0xd800, 0xdfff};
-
-}  // namespace
-
 void CodePoints::add(uint32_t first, uint32_t last) {
   if (first > last) return;
   // Ranges that overlap or touch the new one become part of it.

@@ -12,6 +12,12 @@ struct CodePointRange {
   bool operator==(const CodePointRange&) const = default;
 };
 
+/** Halves of surrogate pairs, which UTF-8 does not write. */
+constexpr CodePointRange kSurrogates{0xd800, 0xdfff};
+constexpr bool is_surrogate(uint32_t value) {
+  return value >= kSurrogates.first && value <= kSurrogates.last;
+}
+
 class CodePoints {
  public:
   static constexpr uint32_t kLast = 0x10ffff;

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "grammar/regex/syntax.h"
+#include "grammar/regex/utf8.h"
 
 namespace cachalot {
 
@@ -57,13 +58,9 @@ class Parser {
 
   /** The next code point of the pattern, which is UTF-8. */
   uint32_t take_code_point() {
-    const auto lead = static_cast<uint8_t>(text_[at_++]);
-    const int n = lead < 0x80 ? 0 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
-    uint32_t value = n == 0 ? lead : lead & (0x3f >> n);
-    for (int i = 0; i < n; i++) {
-      if (at_ == text_.size()) fail("it is no UTF-8");
-      value = value << 6 | (static_cast<uint8_t>(text_[at_++]) & 0x3f);
-    }
+    const auto [value, n_bytes] = first_code_point(text_.substr(at_));
+    if (at_ + n_bytes > text_.size()) fail("it is no UTF-8");
+    at_ += n_bytes;
     return value;
   }
 

@@ -28,9 +28,7 @@ class Expansion {
   }
 
  private:
-  struct Choice {
-    std::vector<Alternative> alternatives;
-  };
+  using Choice = std::vector<Alternative>;
   /** What is decided of a value. */
   struct Decided {
     TypeSet types = kAllTypes;
@@ -77,12 +75,12 @@ class Expansion {
         refuse_size(schema_.nodes[node_of(decided.claims[0])].where);
       return;
     }
-    const auto fewest = std::ranges::min_element(
-        decided.choices, {}, [](const auto& choice) { return choice->alternatives.size(); });
+    const auto fewest = std::ranges::min_element(decided.choices, {},
+                                                 [](const auto& choice) { return choice->size(); });
     const auto choice = *fewest;
     decided.choices.erase(fewest);
     if (++depth_ > kMostDepth) refuse_size(schema_.nodes[node_of(decided.claims[0])].where);
-    for (const Alternative& one : choice->alternatives) go(decided, one);
+    for (const Alternative& one : *choice) go(decided, one);
     depth_--;
   }
 
@@ -103,8 +101,7 @@ class Expansion {
           claims->insert(claims->end(), fact.branches[0].begin(), fact.branches[0].end());
         } else {
           Choice choice;
-          for (const auto& branch : fact.branches)
-            choice.alternatives.push_back({.claims = branch});
+          for (const auto& branch : fact.branches) choice.push_back({.claims = branch});
           decided->choices.push_back(std::make_shared<const Choice>(std::move(choice)));
         }
         break;
@@ -124,7 +121,7 @@ class Expansion {
         if (j != i && may_overlap_(fact.branches[i].front(), other))
           one.claims.push_back(denied(other));
       }
-      choice.alternatives.push_back(std::move(one));
+      choice.push_back(std::move(one));
     }
     return std::make_shared<const Choice>(std::move(choice));
   }
@@ -132,8 +129,7 @@ class Expansion {
   void deny(Decided* decided, const SchemaNode& node) {
     Choice choice;
     for (const Fact& fact : node.facts)
-      for (Alternative& one : opposites(fact, node.where))
-        choice.alternatives.push_back(std::move(one));
+      for (Alternative& one : opposites(fact, node.where)) choice.push_back(std::move(one));
     decided->choices.push_back(std::make_shared<const Choice>(std::move(choice)));
   }
 

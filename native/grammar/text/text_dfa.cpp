@@ -128,7 +128,7 @@ std::optional<std::vector<std::pair<std::string, int32_t>>> TextDfa::texts(size_
       if (range.last - range.first >= most || open.size() + (range.last - range.first) > most * 32)
         return std::nullopt;
       for (uint32_t value = range.first; value <= range.last; value++) {
-        if (value >= 0xd800 && value < 0xe000) continue;  // halves of pairs
+        if (is_surrogate(value)) continue;
         uint8_t bytes[4];
         const int n = utf8_bytes(value, bytes);
         open.emplace_back(text + std::string(bytes, bytes + n), next);

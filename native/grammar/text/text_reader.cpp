@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view kShort = "\"\\/bfnrt", kShortMeans = "\"\\/\b\f\n\r\t";
 constexpr size_t kMostRows = 4096;
-constexpr uint32_t kHigh = 0xd800, kLow = 0xdc00, kAfterPairs = 0xe000, kBeyond = 0x10000;
+constexpr uint32_t kHigh = 0xd800, kLow = 0xdc00, kBeyond = 0x10000;
 
 /** Whether the canonical escape of a code point is \u00XX. */
 bool needs_hex(uint32_t code_point) {
@@ -162,7 +162,7 @@ int32_t TextReader::hex(State state, uint8_t byte) {
     const uint32_t pairs = kBeyond + (state.value << 10);
     return partial(state, pairs, pairs + 0x3ff);
   }
-  if (state.left == 0) return first >= kLow && first < kAfterPairs ? kDead : complete(state, first);
+  if (state.left == 0) return is_surrogate(first) ? kDead : complete(state, first);
   const uint32_t high = std::max(first, kHigh), highest = std::min(last, kLow - 1);
   const bool lives = can_come(state, first, last) ||
                      (high <= highest && can_come(state, kBeyond + ((high - kHigh) << 10),
@@ -189,8 +189,8 @@ bool TextReader::closes(const State& state) const {
 
 /** Whether a code point of a range may come next; those between pairs never do. */
 bool TextReader::can_come(const State& state, uint32_t first, uint32_t last) const {
-  if (first >= kHigh && first < kAfterPairs) first = kAfterPairs;
-  if (last >= kHigh && last < kAfterPairs) last = kHigh - 1;
+  if (is_surrogate(first)) first = kSurrogates.last + 1;
+  if (is_surrogate(last)) last = kSurrogates.first - 1;
   last = std::min(last, CodePoints::kLast);
   if (first > last || state.n >= rules_.most) return false;
   return !rules_.patterns ||
